@@ -1,0 +1,132 @@
+/** The layout rules of the ABI. Every refusal is one sentence that says where and what to do. */
+import { type EnumModel, type FieldModel, fieldSize, OWNERS, type StructModel, type UnionModel } from "./model.ts";
+import { camel, goConstant, pascal } from "./names.ts";
+
+/** .bfbs stores offsets in 16 bits. */
+const MAX_STRUCT = 65535;
+
+/** Names that every generated TypeScript view has for itself. */
+const VIEW_MEMBERS = new Set(["at", "toData", "setData", "constructor"]);
+
+type Structs = ReadonlyMap<string, StructModel>;
+
+export function checkStruct(item: StructModel, structs: Structs): string[] {
+  const problems: string[] = [];
+  const refuse = (sentence: string, where = item.where): void => {
+    problems.push(`${where}: ${sentence}.`);
+  };
+  if (item.size > MAX_STRUCT) refuse(`struct ${item.name}: ${item.size} bytes are more than a schema can describe (${MAX_STRUCT}); split it`);
+  checkPadding(item, refuse);
+  const line = item.cacheLine;
+  if (line !== undefined) {
+    if (!Number.isInteger(line) || line < 8 || (line & (line - 1)) !== 0) {
+      refuse(`struct ${item.name}: (cacheline) must be a power of two of at least 8; write (cacheline: 64)`);
+    } else if (item.size % line !== 0) {
+      refuse(`struct ${item.name}: ${item.size} bytes are no multiple of its cache line of ${line}; add ${line - (item.size % line)} reserved bytes`);
+    }
+  }
+  for (const field of item.fields) checkField(item, field, structs, (sentence) => refuse(sentence, field.where));
+  const seen = new Set<string>();
+  for (const field of item.fields) {
+    const name = pascal(field.name);
+    if (seen.has(name)) refuse(`${item.name}.${field.name}: another field is also spelt ${name} in Go; rename one`, field.where);
+    seen.add(name);
+  }
+  return problems;
+}
+
+function checkPadding(item: StructModel, refuse: (sentence: string, where?: string) => void): void {
+  let end = 0;
+  for (const field of item.fields) {
+    if (field.offset !== end) {
+      refuse(`${item.name}.${field.name}: flatc puts ${field.offset - end} bytes of implicit padding before it (offset ${end}); ${padding(field.offset - end)} there`, field.where);
+    }
+    end = field.offset + fieldSize(field);
+  }
+  if (end !== item.size) {
+    refuse(`struct ${item.name}: flatc puts ${item.size - end} bytes of implicit padding at its end (offset ${end}); ${padding(item.size - end)} there`);
+  }
+}
+
+/** Words the reserved field that fills a gap. */
+function padding(bytes: number): string {
+  const type = { 1: "ubyte", 2: "ushort", 4: "uint" }[bytes] ?? `[ubyte:${bytes}]`;
+  return `add "reservedN: ${type} (reserved);"`;
+}
+
+function checkField(item: StructModel, field: FieldModel, structs: Structs, refuse: (sentence: string) => void): void {
+  const label = `${item.name}.${field.name}`;
+  const scalar = "scalar" in field.type ? field.type.scalar : undefined;
+  if (scalar !== undefined && field.offset % field.elementSize !== 0) {
+    refuse(`${label}: ${scalar} at offset ${field.offset} is not aligned to ${field.elementSize}; move it or pad before it`);
+  }
+  if (field.atomic && scalar !== "u32" && scalar !== "i32" && scalar !== "u64" && scalar !== "i64") {
+    refuse(`${label}: ${scalar ?? "a struct"} cannot be atomic; use uint, int, ulong or long`);
+  }
+  if (field.bounded && scalar !== "u64" && scalar !== "i64") {
+    refuse(`${label}: (bounded) is for ulong and long, which may not fit a Number; remove it`);
+  }
+  if (field.line && item.cacheLine === undefined) {
+    refuse(`${label}: (line) needs a struct with (cacheline: 64); add it to ${item.name}`);
+  } else if (field.line && field.offset % (item.cacheLine ?? 1) !== 0) {
+    const line = item.cacheLine ?? 1;
+    refuse(`${label}: (line) field at offset ${field.offset} does not start a cache line of ${line}; add ${line - (field.offset % line)} reserved bytes before it`);
+  }
+  for (const owner of field.owner?.split("|") ?? []) {
+    if (!OWNERS.some((known) => known === owner)) refuse(`${label}: unknown owner "${owner}"; use ${OWNERS.join(", ")}, joined by |`);
+  }
+  if (!field.reserved && VIEW_MEMBERS.has(camel(field.name))) {
+    refuse(`${label}: "${field.name}" is a member of every TypeScript view; rename the field`);
+  }
+  const inner = "struct" in field.type ? structs.get(field.type.struct) : undefined;
+  if (inner?.cacheLine !== undefined && (field.offset % inner.cacheLine !== 0 || (item.cacheLine ?? 0) < inner.cacheLine)) {
+    refuse(`${label}: ${inner.name} starts on a cache line of ${inner.cacheLine}; put the field at a multiple of it and give ${item.name} (cacheline: ${inner.cacheLine})`);
+  }
+}
+
+export function checkEnum(item: EnumModel): string[] {
+  const problems: string[] = [];
+  const names = new Set<string>();
+  for (const value of item.values) {
+    for (const name of [value.name, ...value.aliases]) {
+      const constant = goConstant(item, name);
+      if (names.has(constant)) problems.push(`${item.where}: ${item.name}.${name}: ${constant} is declared twice; rename one.`);
+      names.add(constant);
+      if (!/^[A-Z]/.test(constant)) {
+        problems.push(`${item.where}: ${item.name}.${name}: Go exports names with a capital first letter only; rename it or remove (bare).`);
+      }
+    }
+  }
+  return problems;
+}
+
+export function checkUnions(unions: readonly UnionModel[], structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
+  const problems: string[] = [];
+  const byName = new Map(structs.map((item) => [item.name, item]));
+  for (const union of unions) {
+    const taken = new Map<string, string>();
+    for (const member of union.members) {
+      const item = byName.get(member.struct);
+      const where = item?.where ?? union.name;
+      const other = taken.get(member.opcode);
+      if (other !== undefined) problems.push(`${where}: struct ${member.struct}: ${union.name} has opcode ${member.opcode} already, for ${other}; give it an opcode of its own.`);
+      taken.set(member.opcode, member.struct);
+      const size = byName.get(union.members[0]?.struct ?? "")?.size;
+      if (item !== undefined && item.size !== size) {
+        problems.push(`${where}: struct ${member.struct}: ${item.size} bytes, but entries of ${union.name} have ${size}; pad it.`);
+      }
+    }
+  }
+  const kinds = enums.get("SlotKind");
+  const slots = new Map<string, string>();
+  for (const item of structs) {
+    if (item.slot === undefined) continue;
+    const other = slots.get(item.slot);
+    if (other !== undefined) problems.push(`${item.where}: struct ${item.name}: slot table ${item.slot} has elements already, ${other}; give it a kind of its own.`);
+    slots.set(item.slot, item.name);
+    if (kinds?.values.some((value) => value.name === item.slot) !== true) {
+      problems.push(`${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`);
+    }
+  }
+  return problems;
+}

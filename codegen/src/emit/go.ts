@@ -1,0 +1,217 @@
+/**
+ * Go for kernel-go/abi. What it writes must compile under TinyGo with `gc: none`
+ * (no maps, no initialisers that run) and be clean under gofmt.
+ */
+import { type Emitter, fieldDoc, MARKER, type OutputFile } from "../emitter.ts";
+import type { ConstantsModel, EnumModel, FieldModel, FileModel, Model, ScalarKind, StructModel } from "../model.ts";
+import { goConstant, pascal } from "../names.ts";
+import { alignColumns } from "./columns.ts";
+
+const FOLDER = "kernel-go/abi";
+
+const GO_TYPE: Readonly<Record<ScalarKind, string>> = {
+  i8: "int8",
+  u8: "uint8",
+  i16: "int16",
+  u16: "uint16",
+  i32: "int32",
+  u32: "uint32",
+  i64: "int64",
+  u64: "uint64",
+  f32: "float32",
+  f64: "float64",
+};
+
+const GO_ATOMIC: Readonly<Partial<Record<ScalarKind, string>>> = {
+  i32: "atomic.Int32",
+  u32: "atomic.Uint32",
+  i64: "atomic.Int64",
+  u64: "atomic.Uint64",
+};
+
+export const goEmitter: Emitter = {
+  name: "go",
+  folder: FOLDER,
+  emit(model: Model): OutputFile[] {
+    return [
+      { path: `${FOLDER}/doc.go`, text: packageFile(model) },
+      { path: `${FOLDER}/layout_proof_unsafe.go`, text: proofFile(model) },
+      ...model.files
+        .filter((file) => file.enums.length + file.constants.length + file.structs.length > 0)
+        .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
+    ];
+  },
+};
+
+function packageFile(model: Model): string {
+  return [
+    `// ${MARKER}`,
+    "",
+    "// Package abi holds every layout and number that the kernel shares with its",
+    "// hosts, generated from abi/*.fbs. It owns no state, no locks and no logic.",
+    "package abi",
+    "",
+    "// LayoutHashLo and LayoutHashHi are the halves of the layout hash: the first 64",
+    "// bits of SHA-256 over every layout and number of the schema. Kernel and host",
+    "// compare them before they touch a slot.",
+    "const (",
+    ...indent(
+      alignColumns([
+        ["LayoutHashLo", "uint32", `= 0x${model.layoutHash.slice(8)}`],
+        ["LayoutHashHi", "uint32", `= 0x${model.layoutHash.slice(0, 8)}`],
+      ]),
+    ),
+    ")",
+    "",
+  ].join("\n");
+}
+
+function sourceFile(file: FileModel, model: Model): string {
+  const imports = [
+    ...(file.structs.length > 0 ? ["structs"] : []),
+    ...(file.structs.some((item) => item.fields.some((field) => field.atomic)) ? ["sync/atomic"] : []),
+  ];
+  const parts = [
+    ...file.constants.map(constantsText),
+    ...file.enums.map(enumText),
+    ...file.structs.map((item) => structText(item, model)),
+  ];
+  const head = [`// ${MARKER}`, `// Source: abi/${file.stem}.fbs`, "", "package abi", ""];
+  const imported =
+    imports.length === 0 ? [] : imports.length === 1 ? [`import "${imports[0]}"`, ""] : ["import (", ...indent(imports.map((name) => `"${name}"`)), ")", ""];
+  return [...head, ...imported, parts.join("\n")].join("\n");
+}
+
+function constantsText(item: ConstantsModel): string {
+  const rows = item.values.flatMap((value) => documented(value.doc, [goConstant(item, value.name), `= ${value.value}`]));
+  return [...comment([`${item.name}: named numbers.`], item.doc), "const (", ...indent(alignColumns(rows)), ")", ""].join("\n");
+}
+
+function enumText(item: EnumModel): string {
+  const rows = item.values.flatMap((value) => {
+    const name = goConstant(item, value.name);
+    return [
+      ...documented(value.doc, [name, item.name, `= ${value.value}`]),
+      ...value.aliases.map((alias) => [goConstant(item, alias), item.name, `= ${name}`]),
+    ];
+  });
+  const cases = item.values.flatMap((value) => [`case ${goConstant(item, value.name)}:`, `\treturn "${value.name}"`]);
+  return [
+    ...comment([`${item.name} is an enumeration${item.bitFlags ? " of flag bits" : ""}.`], item.doc),
+    `type ${item.name} ${GO_TYPE[item.scalar]}`,
+    "",
+    `// Numbers of ${item.name}.`,
+    "const (",
+    ...indent(alignColumns(rows)),
+    ")",
+    "",
+    item.bitFlags
+      ? `// String names a single bit; "${item.name}(?)" stands for none, several or unknown ones.`
+      : `// String names the number; "${item.name}(?)" stands for an unknown one.`,
+    `func (v ${item.name}) String() string {`,
+    "\tswitch v {",
+    ...indent(cases),
+    "\t}",
+    `\treturn "${item.name}(?)"`,
+    "}",
+    "",
+  ].join("\n");
+}
+
+function structText(item: StructModel, model: Model): string {
+  const facts = [
+    ...(item.slot === undefined ? [] : [`Element of the slot table of kind ${item.slot}.`]),
+    ...(item.cacheLine === undefined ? [] : [`Starts on a cache line of ${item.cacheLine} bytes.`]),
+    ...(item.union === undefined ? [] : [`Member of ${item.union.name} for opcode ${item.union.opcode}.`]),
+  ];
+  const rows = item.fields.flatMap((field) =>
+    commented(fieldDoc(field).concat(field.atomic && field.enum !== undefined ? [`Holds a ${field.enum}.`] : []), [
+      pascal(field.name),
+      goType(field, model),
+    ]),
+  );
+  return [
+    `// ${item.name}Size is the size of ${item.name} in bytes.`,
+    `const ${item.name}Size = ${item.size}`,
+    "",
+    ...comment([`${item.name}: ${item.size} bytes.`, ...facts], item.doc),
+    `type ${item.name} struct {`,
+    ...indent(alignColumns([["_", "structs.HostLayout"], ...rows])),
+    "}",
+    "",
+    ...item.fields.flatMap((field) => atomicEnumMethods(item, field)),
+  ].join("\n");
+}
+
+/** An atomic word loses its enum's type, so three methods give it back. */
+function atomicEnumMethods(item: StructModel, field: FieldModel): string[] {
+  if (!field.atomic || field.enum === undefined || field.count !== undefined || !("scalar" in field.type)) return [];
+  const name = pascal(field.name);
+  const type = field.enum;
+  const raw = GO_TYPE[field.type.scalar];
+  return [
+    `// Load${name} reads ${name} as a ${type}.`,
+    `func (s *${item.name}) Load${name}() ${type} { return ${type}(s.${name}.Load()) }`,
+    "",
+    `// Store${name} writes ${name}.`,
+    `func (s *${item.name}) Store${name}(v ${type}) { s.${name}.Store(${raw}(v)) }`,
+    "",
+    `// Swap${name}If replaces old by v and says whether it did.`,
+    `func (s *${item.name}) Swap${name}If(old, v ${type}) bool {`,
+    `\treturn s.${name}.CompareAndSwap(${raw}(old), ${raw}(v))`,
+    "}",
+    "",
+  ];
+}
+
+function goType(field: FieldModel, model: Model): string {
+  let base: string;
+  if ("struct" in field.type) base = field.type.struct;
+  else if (field.atomic) base = GO_ATOMIC[field.type.scalar] ?? "";
+  else if (field.enum !== undefined && model.enums.has(field.enum)) base = field.enum;
+  else base = GO_TYPE[field.type.scalar];
+  return field.count === undefined ? base : `[${field.count}]${base}`;
+}
+
+/** Each difference must be 0 both ways round: a wrong one overflows uintptr and does not compile. */
+function proofFile(model: Model): string {
+  const proofs = model.files.flatMap((file) =>
+    file.structs.map((item) => {
+      const rows = [
+        { expression: `unsafe.Sizeof(${item.name}{})`, value: item.size },
+        ...item.fields.map((field) => ({ expression: `unsafe.Offsetof(${item.name}{}.${pascal(field.name)})`, value: field.offset })),
+      ];
+      const lines = rows.flatMap(({ expression, value }) => [`_ uintptr = ${expression} - ${value}`, `_ uintptr = ${value} - ${expression}`]);
+      return ["const (", ...indent(lines), ")", ""].join("\n");
+    }),
+  );
+  return [
+    `// ${MARKER}`,
+    "",
+    "package abi",
+    "",
+    'import "unsafe"',
+    "",
+    "// Proofs that this compiler lays every struct out as the schema says: each",
+    "// difference is 0 both ways round, or its constant overflows uintptr.",
+    "",
+    proofs.join("\n"),
+  ].join("\n");
+}
+
+/** A row with its documentation: one line behind it, several lines above it. */
+function documented(doc: readonly string[], row: readonly string[]): (readonly string[] | string)[] {
+  return doc.length === 1 ? [[...row, `// ${doc[0]}`]] : commented(doc, row);
+}
+
+function commented(doc: readonly string[], row: readonly string[]): (readonly string[] | string)[] {
+  return [...doc.map((line) => `// ${line}`.trimEnd()), row];
+}
+
+function comment(first: readonly string[], doc: readonly string[]): string[] {
+  return [...first, ...doc].map((line) => `// ${line}`.trimEnd());
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => (line === "" ? "" : `\t${line}`));
+}

@@ -1,0 +1,182 @@
+/**
+ * The schema as the emitters see it: layouts, numbers and where each was
+ * declared, free of FlatBuffers' own encoding.
+ */
+
+export type ScalarKind = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+
+export const SCALAR_SIZE: Readonly<Record<ScalarKind, number>> = {
+  i8: 1,
+  u8: 1,
+  i16: 2,
+  u16: 2,
+  i32: 4,
+  u32: 4,
+  i64: 8,
+  u64: 8,
+  f32: 4,
+  f64: 8,
+};
+
+/** Who may write a field. */
+export const OWNERS = ["kernel", "hart", "client", "host", "boot", "any"] as const;
+
+interface Declaration {
+  /** Name without the namespace. */
+  readonly name: string;
+  readonly doc: readonly string[];
+  /** Where to look, e.g. `threads.fbs:12`. */
+  readonly where: string;
+}
+
+export interface EnumValueModel {
+  readonly name: string;
+  readonly value: bigint;
+  /** Further names of the same number (`EWOULDBLOCK`); flatc itself allows one name per number. */
+  readonly aliases: readonly string[];
+  readonly doc: readonly string[];
+}
+
+export interface EnumModel extends Declaration {
+  readonly scalar: ScalarKind;
+  /** Value names stand for themselves (`ENOENT`), without the enum's name before them. */
+  readonly bare: boolean;
+  readonly bitFlags: boolean;
+  readonly values: readonly EnumValueModel[];
+}
+
+export interface FieldModel {
+  readonly name: string;
+  readonly offset: number;
+  /** Bytes of one element. */
+  readonly elementSize: number;
+  /** Elements of a fixed array; undefined for a single value. */
+  readonly count: number | undefined;
+  /** Scalar type, or the name of the nested struct. */
+  readonly type: { readonly scalar: ScalarKind } | { readonly struct: string };
+  /** Enum whose numbers the scalar holds. */
+  readonly enum: string | undefined;
+  readonly atomic: boolean;
+  readonly bounded: boolean;
+  readonly reserved: boolean;
+  /** Starts a cache line of its struct. */
+  readonly line: boolean;
+  readonly owner: string | undefined;
+  readonly unit: string | undefined;
+  readonly doc: readonly string[];
+  readonly where: string;
+}
+
+export interface StructModel extends Declaration {
+  readonly size: number;
+  readonly align: number;
+  readonly fields: readonly FieldModel[];
+  /** Bytes of the cache line that the struct starts on; undefined when it declares none. */
+  readonly cacheLine: number | undefined;
+  /** SlotKind whose slot table consists of these structs. */
+  readonly slot: string | undefined;
+  /** Discriminated union that the struct is a member of, with its discriminant. */
+  readonly union: { readonly name: string; readonly opcode: string } | undefined;
+}
+
+/** One named number of a `table … (constants)`; unlike in an enum, numbers may repeat. */
+export interface ConstantModel {
+  readonly name: string;
+  readonly value: bigint;
+  readonly scalar: ScalarKind;
+  readonly doc: readonly string[];
+}
+
+export interface ConstantsModel extends Declaration {
+  readonly bare: boolean;
+  readonly values: readonly ConstantModel[];
+}
+
+/**
+ * A FlatBuffers table: never live, only in transfers and snapshots. No emitter
+ * handles tables yet, so `buildModel` refuses them; the place is kept here.
+ */
+export interface TableModel extends Declaration {
+  readonly fields: readonly { readonly id: number; readonly name: string; readonly type: string }[];
+}
+
+/** Everything declared in one .fbs file, in the order of the file. */
+export interface FileModel {
+  /** File name without `.fbs`; generated files take it. */
+  readonly stem: string;
+  readonly enums: readonly EnumModel[];
+  readonly constants: readonly ConstantsModel[];
+  readonly structs: readonly StructModel[];
+}
+
+/** A discriminated union of ring entries. */
+export interface UnionModel {
+  readonly name: string;
+  /** Enum of the discriminants. */
+  readonly opcodeEnum: string;
+  /** Path from the entry to the discriminant: `["opcode"]` or `["header", "opcode"]`. */
+  readonly path: readonly string[];
+  readonly offset: number;
+  readonly scalar: ScalarKind;
+  readonly members: readonly { readonly struct: string; readonly opcode: string; readonly value: bigint }[];
+}
+
+export interface Model {
+  readonly files: readonly FileModel[];
+  readonly enums: ReadonlyMap<string, EnumModel>;
+  readonly structs: ReadonlyMap<string, StructModel>;
+  readonly unions: readonly UnionModel[];
+  readonly version: { readonly major: number; readonly minor: number };
+  /** First 64 bits of SHA-256 over `renderLayout`, as 16 hexadecimal digits. */
+  readonly layoutHash: string;
+}
+
+/** Total bytes of a field. */
+export function fieldSize(field: FieldModel): number {
+  return field.elementSize * (field.count ?? 1);
+}
+
+export function isScalar(
+  field: FieldModel,
+): field is FieldModel & { readonly type: { readonly scalar: ScalarKind } } {
+  return "scalar" in field.type;
+}
+
+export function is64(scalar: ScalarKind): boolean {
+  return scalar === "i64" || scalar === "u64";
+}
+
+/**
+ * What the layout hash covers: every number and every offset, in an order that
+ * does not depend on files. Documentation, owners and units are not in it.
+ */
+export function renderLayout(model: Omit<Model, "layoutHash">): string {
+  const lines: string[] = [];
+  const byName = <T extends { readonly name: string }>(items: Iterable<T>): T[] =>
+    [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const item of byName(model.enums.values())) {
+    lines.push(`enum ${item.name} ${item.scalar}`);
+    for (const value of item.values) lines.push(` ${[value.name, ...value.aliases].join("=")}=${value.value}`);
+  }
+  for (const item of byName(model.files.flatMap((file) => file.constants))) {
+    lines.push(`constants ${item.name}`);
+    for (const value of item.values) lines.push(` ${value.name}=${value.value}`);
+  }
+  for (const item of byName(model.structs.values())) {
+    lines.push(`struct ${item.name} size=${item.size} align=${item.align} line=${item.cacheLine ?? 0}`);
+    for (const field of item.fields) lines.push(` ${field.offset} ${typeText(field)} ${field.name}`);
+  }
+  for (const item of byName(model.unions)) {
+    lines.push(`union ${item.name} ${item.opcodeEnum}@${item.offset}`);
+    for (const member of item.members) lines.push(` ${member.value} ${member.struct}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** A field's type in one word: `[u64:32]`, `atomic u32`, `Timespec`. */
+export function typeText(field: FieldModel): string {
+  const base = "scalar" in field.type ? (field.enum ?? "") + (field.enum ? ":" : "") + field.type.scalar : field.type.struct;
+  const array = field.count === undefined ? base : `[${base}:${field.count}]`;
+  const flags = [field.atomic ? "atomic " : "", field.bounded ? "bounded " : "", field.reserved ? "reserved " : ""];
+  return flags.join("") + array;
+}
