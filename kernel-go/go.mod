@@ -1,0 +1,3 @@
+module foreshore.dev/kernel
+
+go 1.26
