@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readBfbs } from "./bfbs.ts";
 import { buildModel } from "./build.ts";
 import { goEmitter } from "./emit/go.ts";
+import { tsEmitter } from "./emit/ts.ts";
 import type { Emitter } from "./emitter.ts";
 import { compileSchema } from "./flatc.ts";
 
@@ -14,7 +15,7 @@ export interface Generated {
   readonly notes: readonly string[];
 }
 
-export const EMITTERS: readonly Emitter[] = [goEmitter];
+export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter];
 
 export function generate(root: string, _options: { readonly accept: boolean }): Generated {
   const { bfbs, sources } = compileSchema(join(root, "abi/foreshore.fbs"));

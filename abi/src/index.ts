@@ -1,0 +1,4 @@
+/** Foreshore's ABI: every number and layout of `abi/*.fbs`, and views of a machine's memory. */
+export * from "../ts/index.ts";
+export { Mem, type MemSource } from "./mem.ts";
+export { enumName, flagNames } from "./names.ts";

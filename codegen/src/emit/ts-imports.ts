@@ -1,0 +1,80 @@
+/** Which names a generated TypeScript file takes from which other file. */
+import type { FieldModel, FileModel, Model, StructModel, UnionModel } from "../model.ts";
+
+/** A union stands with the enum of its discriminants. */
+export function unionsOf(file: FileModel, model: Model): UnionModel[] {
+  return model.unions.filter((union) => file.enums.some((item) => item.name === union.opcodeEnum));
+}
+
+export function importLines(file: FileModel, model: Model): string[] {
+  const names = new Imports(file, model);
+  for (const item of file.structs) structImports(item, names, model);
+  for (const union of unionsOf(file, model)) {
+    for (const member of union.members) {
+      names.declared(member.struct);
+      names.declared(member.struct, `${member.struct}Data`, true);
+    }
+  }
+  if (file.structs.length > 0 || unionsOf(file, model).length > 0) names.add("../src/mem.ts", "Mem", true);
+  if (file.enums.some((item) => item.bitFlags)) names.add("../src/names.ts", "flagNames");
+  if (file.enums.some((item) => !item.bitFlags)) names.add("../src/names.ts", "enumName");
+  return names.lines();
+}
+
+function structImports(item: StructModel, names: Imports, model: Model): void {
+  const visible = item.fields.filter((field) => !field.reserved);
+  for (const field of visible) {
+    if (!("struct" in field.type)) continue;
+    names.declared(field.type.struct);
+    if (model.unions.find((union) => union.name === item.union?.name)?.path[0] !== field.name) {
+      names.declared(field.type.struct, `${field.type.struct}Data`, true);
+    }
+  }
+  const arrays = visible.filter((field) => field.count !== undefined);
+  if (arrays.length > 0) names.add("../src/mem.ts", "element");
+  if (arrays.some(isBytes)) names.add("../src/mem.ts", "copyBytes");
+  if (arrays.some((field) => !isBytes(field))) names.add("../src/mem.ts", "fixedElement");
+  const union = model.unions.find((candidate) => candidate.name === item.union?.name);
+  if (union !== undefined) names.declared(union.opcodeEnum);
+}
+
+function isBytes(field: FieldModel): boolean {
+  return "scalar" in field.type && field.type.scalar === "u8";
+}
+
+class Imports {
+  readonly #file: FileModel;
+  readonly #model: Model;
+  /** From file to name to whether only its type is needed. */
+  readonly #byFile = new Map<string, Map<string, boolean>>();
+
+  constructor(file: FileModel, model: Model) {
+    this.#file = file;
+    this.#model = model;
+  }
+
+  add(from: string, name: string, typeOnly = false): void {
+    const names = this.#byFile.get(from) ?? new Map<string, boolean>();
+    names.set(name, typeOnly && (names.get(name) ?? true));
+    this.#byFile.set(from, names);
+  }
+
+  /** Adds `name`, which stands with the schema's `declaration`, unless that is this file. */
+  declared(declaration: string, name = declaration, typeOnly = false): void {
+    const owner = this.#model.files.find((file) =>
+      [...file.enums, ...file.structs].some((item) => item.name === declaration),
+    );
+    if (owner !== undefined && owner !== this.#file) this.add(`./${owner.stem}.ts`, name, typeOnly);
+  }
+
+  lines(): string[] {
+    return [...this.#byFile]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([from, names]) => {
+        const sorted = [...names].sort(([a], [b]) => (a < b ? -1 : 1));
+        const allTypes = sorted.every(([, typeOnly]) => typeOnly);
+        const list = sorted.map(([name, typeOnly]) => (typeOnly && !allTypes ? `type ${name}` : name)).join(", ");
+        return `import ${allTypes ? "type " : ""}{ ${list} } from "${from}";`;
+      });
+  }
+}
