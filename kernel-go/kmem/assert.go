@@ -1,0 +1,34 @@
+package kmem
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+)
+
+func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
+
+// assert stops the machine when an invariant of the kernel itself is broken.
+// Operating errors are errnos; this is never reached by what guests do.
+func assert(ok bool) {
+	if !ok {
+		fail("assertion failed in kmem")
+	}
+}
+
+// Assert is assert for other packages, with what was expected.
+func Assert(ok bool, what string) {
+	if !ok {
+		fail(what)
+	}
+}
+
+func fail(what string) {
+	Header().BootState.Store(uint32(abi.BootStateFailed))
+	LogString(host.LogError, what)
+	panic(what)
+}
+
+// Fail stops the machine: a broken invariant that `what` names.
+func Fail(what string) { fail(what) }

@@ -1,0 +1,270 @@
+// Package kmem owns the machine's linear memory: the header, slot tables,
+// frames, the machine lock and sleeping on words. It is the only package that
+// turns addresses into pointers (the interpreter's inner loop apart).
+//
+// It does not know what the slots mean. All of its functions want the machine
+// lock, except Lock itself, WaitWord and NotifyWord.
+package kmem
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+)
+
+// Header is the machine header at its fixed place.
+func Header() *abi.MachineHeader { return (*abi.MachineHeader)(Ptr(uint32(abi.FixedHeaderAddress))) }
+
+// Config says how large a machine is.
+type Config struct {
+	// MemoryMaxPages is the memory's maximum in 64 KiB pages.
+	MemoryMaxPages uint32
+	Harts          uint32
+	Clients        uint32
+	// RealtimeOffsetNs is CLOCK_REALTIME at the machine's base.
+	RealtimeOffsetNs uint64
+}
+
+// Layout is where boot put the areas that other packages own.
+type Layout struct {
+	DentryBuckets, DentryBucketCount uint32
+	FutexBuckets, FutexBucketCount   uint32
+	PidBuckets, PidBucketCount       uint32
+	TimerHeap, TimerHeapCapacity     uint32
+}
+
+// Areas is the layout of the booted machine.
+var Areas Layout
+
+// WorkerIndex is the lock and context index of the kernel worker.
+const WorkerIndex = uint32(abi.LimitHarts)
+
+const (
+	arenaFirst = 2 << 20 // bytes of client 0's arena
+	arenaOther = 256 << 10
+	minPool    = 256 // wasm pages of frames below which a machine is refused
+)
+
+// cursor hands out boot memory, growing the memory as it goes.
+var cursor uint32
+
+func reserve(bytes, align uint32) (uint32, bool) {
+	at := (uint64(cursor) + uint64(align) - 1) &^ (uint64(align) - 1)
+	end := at + uint64(bytes)
+	if end > uint64(Header().MemoryMaxPages)<<16 {
+		return 0, false
+	}
+	if have := uint64(memoryPages()) << 16; end > have {
+		if !memoryGrow(uint32((end - have + 0xFFFF) >> 16)) {
+			return 0, false
+		}
+	}
+	cursor = uint32(end)
+	return uint32(at), true
+}
+
+// perGiB scales a per-GiB limit to the machine, with a floor.
+func perGiB(limit, floor uint32) uint32 {
+	n := uint32(uint64(limit) * uint64(Header().MemoryMaxPages) >> 14)
+	return max(n, floor)
+}
+
+// Boot lays the machine out in fresh, zeroed memory and fills in the header.
+// It returns EINVAL for a bad configuration, ENOMEM when the memory is too
+// small, EEXIST when this memory is already a machine.
+func Boot(c Config) abi.Errno {
+	h := Header()
+	if h.Magic != 0 {
+		return abi.EEXIST
+	}
+	if c.Harts == 0 || c.Harts > uint32(abi.LimitHarts) || c.Clients == 0 || c.Clients > uint32(abi.LimitClients) || c.MemoryMaxPages > 65536 {
+		return abi.EINVAL
+	}
+	// A 4 GiB memory's last frame would end at 2^32: leave it out, so that
+	// every end address fits a word.
+	h.MemoryMaxPages = min(c.MemoryMaxPages, 65535)
+	h.BootState.Store(uint32(abi.BootStateBooting))
+	h.AbiMajor, h.AbiMinor = uint16(abi.AbiVersionMajor), uint16(abi.AbiVersionMinor)
+	h.LayoutHashLo, h.LayoutHashHi = abi.LayoutHashLo, abi.LayoutHashHi
+	h.HartCount, h.ClientCount = c.Harts, c.Clients
+	h.RealtimeOffsetNs = c.RealtimeOffsetNs
+	h.NextTimerNs = ^uint64(0)
+	cursor = HeapBase()
+
+	if !reserveTables(c) || !reserveHarts(c) || !reserveClients(c) || !reserveAreas() {
+		return abi.ENOMEM
+	}
+	if e := bootPool(); e != abi.OK {
+		return e
+	}
+	host.Entropy(Addr(ptrOf(&h.Entropy)), 32)
+	h.Magic = uint32(abi.FixedMagic)
+	return abi.OK
+}
+
+func reserveTables(c Config) bool {
+	ok := true
+	table := func(kind abi.SlotKind, stride, capacity uint32) {
+		base, fits := reserve(stride*capacity, 64)
+		ok = ok && fits
+		t := Table(kind)
+		t.Base, t.Stride, t.Capacity, t.Kind = base, stride, capacity, kind
+		t.HighWater.Store(1)
+		bases[kind], strides[kind] = base, stride
+	}
+	table(abi.SlotKindHart, abi.HartSlotSize, c.Harts)
+	table(abi.SlotKindClient, abi.ClientSlotSize, c.Clients)
+	table(abi.SlotKindOwner, abi.OwnerSlotSize, uint32(abi.LimitOwners))
+	table(abi.SlotKindProcess, abi.ProcessSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindThread, abi.ThreadSlotSize, perGiB(abi.LimitThreadsPerGiB, 512))
+	table(abi.SlotKindAddressSpace, abi.AddressSpaceSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindVma, abi.VmaSlotSize, perGiB(abi.LimitVmasPerGiB, 16384))
+	table(abi.SlotKindFdTable, abi.FdTableSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindOfd, abi.OfdSlotSize, perGiB(abi.LimitOfdsPerGiB, 4096))
+	table(abi.SlotKindPipe, abi.PipeSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
+	table(abi.SlotKindInode, abi.InodeSlotSize, perGiB(abi.LimitInodesPerGiB, 16384))
+	table(abi.SlotKindDentry, abi.DentrySlotSize, perGiB(abi.LimitDentriesPerGiB, 16384))
+	table(abi.SlotKindSighand, abi.SighandSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindSigInfo, abi.SigInfoSlotSize, perGiB(abi.LimitSigInfosPerGiB, 4096))
+	table(abi.SlotKindWaitEntry, abi.WaitEntrySlotSize, perGiB(abi.LimitWaitEntriesPerGiB, 8192))
+	table(abi.SlotKindEpoll, abi.EpollSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
+	table(abi.SlotKindEpollItem, abi.EpollItemSlotSize, perGiB(abi.LimitEpollItemsPerGiB, 4096))
+	table(abi.SlotKindEventfd, abi.EventfdSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
+	table(abi.SlotKindFsContext, abi.FsContextSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, uint32(abi.FixedRingEntries)*c.Clients+1)
+	return ok
+}
+
+const codeTlbBytes = 4096
+
+func reserveHarts(c Config) bool {
+	h := Header()
+	stack := uint32(abi.FixedKernelStackBytes)
+	t := Table(abi.SlotKindHart)
+	t.HighWater.Store(c.Harts)
+	base, ok := reserve(c.Harts*stack, stack)
+	if !ok {
+		return false
+	}
+	h.StacksBase = base
+	// One scratch area per hart and one for the kernel worker, then the TLBs.
+	scratch, ok := reserve((uint32(abi.LimitHarts)+1)*ScratchBytes, 4096)
+	if !ok {
+		return false
+	}
+	scratchBase = scratch
+	tlbs, ok := reserve(c.Harts*codeTlbBytes, 4096)
+	if !ok {
+		return false
+	}
+	for i := range c.Harts {
+		s := Hart(i)
+		s.Header.Generation.Store(1)
+		s.Index = i
+		s.StackTop = base + (i+1)*stack
+		s.Scratch = scratch + i*ScratchBytes
+		s.CodeTlb = tlbs + i*codeTlbBytes
+		Store64(base+i*stack, StackCanary)
+	}
+	return true
+}
+
+// ScratchBytes is the size of a hart's scratch area, where what is too large
+// for a kernel stack goes (paths, iovecs).
+const ScratchBytes = 64 << 10
+
+var scratchBase uint32
+
+// Scratch is the scratch area of a hart, or of the kernel worker.
+func Scratch(hart uint32) uint32 { return scratchBase + hart*ScratchBytes }
+
+// StackCanary lies at the low end of every kernel stack.
+const StackCanary = 0x5ca1ab1e0ddba115
+
+// StackIntact says whether a hart's kernel stack kept to its bounds.
+func StackIntact(hart uint32) bool {
+	return Load64(Header().StacksBase+hart*uint32(abi.FixedKernelStackBytes)) == StackCanary
+}
+
+func reserveClients(c Config) bool {
+	ring := uint32(abi.FixedRingEntries) * uint32(abi.FixedRingEntryBytes)
+	Table(abi.SlotKindClient).HighWater.Store(c.Clients)
+	for i := range c.Clients {
+		s := Client(i)
+		bytes := uint32(arenaOther)
+		if i == 0 {
+			bytes = arenaFirst
+			s.Header.Generation.Store(1)
+			s.State.Store(uint32(abi.ClientStateAttached))
+		}
+		base, ok := reserve(2*ring+bytes, 4096)
+		if !ok {
+			return false
+		}
+		s.SubmissionBase, s.CompletionBase, s.ArenaBase, s.ArenaBytes = base, base+ring, base+2*ring, bytes
+	}
+	return true
+}
+
+// pow2Below is the largest power of two that is not above n.
+func pow2Below(n uint32) uint32 {
+	p := uint32(1)
+	for p<<1 != 0 && p<<1 <= n {
+		p <<= 1
+	}
+	return p
+}
+
+func reserveAreas() bool {
+	h := Header()
+	ok := true
+	area := func(words uint32) uint32 {
+		at, fits := reserve(words*4, 64)
+		ok = ok && fits
+		return at
+	}
+	a := &Areas
+	a.DentryBucketCount = pow2Below(Table(abi.SlotKindDentry).Capacity / 2)
+	a.DentryBuckets = area(a.DentryBucketCount)
+	a.FutexBucketCount = 4096
+	a.FutexBuckets = area(a.FutexBucketCount)
+	a.PidBucketCount = pow2Below(Table(abi.SlotKindThread).Capacity)
+	a.PidBuckets = area(a.PidBucketCount)
+	a.TimerHeapCapacity = Table(abi.SlotKindThread).Capacity + Table(abi.SlotKindProcess).Capacity + Table(abi.SlotKindOfd).Capacity + Table(abi.SlotKindPendingRequest).Capacity
+	a.TimerHeap = area(a.TimerHeapCapacity)
+	frames := h.MemoryMaxPages * abiWasmFrames
+	frameBase = area(frames * (abi.FrameStateSize / 4))
+	t := Table(abi.SlotKindFrame)
+	t.Base, t.Stride, t.Capacity, t.Kind = frameBase, abi.FrameStateSize, frames, abi.SlotKindFrame
+	t.HighWater.Store(frames)
+	// Decoded code: a 64th of the memory; it is flushed when full.
+	h.DecodeArenaBytes = min(max(h.MemoryMaxPages<<10, 2<<20), 64<<20)
+	base, fits := reserve(h.DecodeArenaBytes, 4096)
+	h.DecodeArenaBase = base
+	return ok && fits
+}
+
+func bootPool() abi.Errno {
+	h := Header()
+	first, ok := reserve(0, PageSize)
+	if !ok {
+		return abi.ENOMEM
+	}
+	end := memoryPages()
+	if h.MemoryMaxPages < first>>16+minPool {
+		return abi.ENOMEM
+	}
+	poolEnd = first >> PageShift
+	h.PoolFirstFrame = poolEnd
+	h.MemoryPages.Store(end)
+	freeHead, freeCount = 0, 0
+	if e := end * abiWasmFrames; e > poolEnd {
+		addFrames(poolEnd, e)
+	}
+	h.ReserveFrames = min((h.MemoryMaxPages*abiWasmFrames-poolEnd)/32, 2048)
+	zeroFrame = AllocFrame(abi.FrameTypeReserved)
+	if zeroFrame == 0 {
+		return abi.ENOMEM
+	}
+	Frame(zeroFrame).Pinned = 1
+	return abi.OK
+}

@@ -1,0 +1,27 @@
+package kmem
+
+import "unsafe"
+
+// Bytes is a slice over n bytes of the machine's memory.
+func Bytes(addr, n uint32) []byte { return unsafe.Slice((*byte)(Ptr(addr)), n) }
+
+// Zero clears n bytes.
+func Zero(addr, n uint32) { clear(Bytes(addr, n)) }
+
+// Copy copies n bytes; the ranges may overlap.
+func Copy(dst, src, n uint32) { copy(Bytes(dst, n), Bytes(src, n)) }
+
+// Load32 reads the word at addr.
+func Load32(addr uint32) uint32 { return *(*uint32)(Ptr(addr)) }
+
+// Store32 writes the word at addr.
+func Store32(addr, v uint32) { *(*uint32)(Ptr(addr)) = v }
+
+// Load64 reads the doubleword at addr.
+func Load64(addr uint32) uint64 { return *(*uint64)(Ptr(addr)) }
+
+// Store64 writes the doubleword at addr.
+func Store64(addr uint32, v uint64) { *(*uint64)(Ptr(addr)) = v }
+
+// AddrOf is the linear address of a word inside a slot.
+func AddrOf(p *uint32) uint32 { return Addr(unsafe.Pointer(p)) }

@@ -1,0 +1,79 @@
+package kmem
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+)
+
+// contended in the lock word says that somebody may sleep on it.
+const contended = 1 << 31
+
+// spins before a locker sleeps: sections are a few hundred nanoseconds, a
+// sleep and its wake-up cost ten microseconds.
+const spins = 400
+
+// Lock takes the machine lock for hart self (0-based; the kernel worker is
+// Limit.Harts). It guards everything in the machine's memory that has no
+// other rule: see ARCHITECTURE.md. It is not reentrant.
+func Lock(self uint32) {
+	h := Header()
+	for range spins {
+		if h.Lock.Load() == 0 && h.Lock.CompareAndSwap(0, self+1) {
+			return
+		}
+	}
+	for {
+		v := h.Lock.Load()
+		if v == 0 {
+			// Others may sleep behind us: our release has to wake one.
+			if h.Lock.CompareAndSwap(0, (self+1)|contended) {
+				return
+			}
+			continue
+		}
+		if v&contended == 0 {
+			if !h.Lock.CompareAndSwap(v, v|contended) {
+				continue
+			}
+			v |= contended
+		}
+		WaitWord(&h.Lock, v, -1)
+	}
+}
+
+// Unlock releases the machine lock.
+func Unlock() {
+	h := Header()
+	if h.Lock.Swap(0)&contended != 0 {
+		NotifyWord(&h.Lock, 1)
+	}
+}
+
+// LockedBy says whether hart self holds the machine lock.
+func LockedBy(self uint32) bool { return Header().Lock.Load()&^contended == self+1 }
+
+// WaitWord sleeps while *w == expect, until a notify, spuriously, or for
+// timeoutNs nanoseconds (negative: for ever).
+func WaitWord(w *atomic.Uint32, expect uint32, timeoutNs int64) {
+	wasmWait32((*uint32)(unsafe.Pointer(w)), expect, timeoutNs)
+}
+
+// NotifyWord wakes up to count sleepers on w.
+func NotifyWord(w *atomic.Uint32, count uint32) {
+	wasmNotify((*uint32)(unsafe.Pointer(w)), count)
+}
+
+// WriteBegin makes the slot's sequence odd: readers that see it retry. The
+// fence keeps the payload's stores behind it on machines with weak ordering.
+func WriteBegin(h *abi.SlotHeader) {
+	h.Seq.Add(1)
+	Fence()
+}
+
+// WriteEnd publishes the slot.
+func WriteEnd(h *abi.SlotHeader) {
+	Fence()
+	h.Seq.Add(1)
+}

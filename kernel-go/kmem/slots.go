@@ -1,0 +1,113 @@
+package kmem
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+)
+
+// bases and strides are copies of the header's tables: two loads a slot.
+var bases, strides [abi.SlotKindCount]uint32
+
+func slotAddr(kind abi.SlotKind, i uint32) uint32 { return bases[kind] + i*strides[kind] }
+
+// Slot is the header of slot i of a table; every slot struct starts with one.
+func Slot(kind abi.SlotKind, i uint32) *abi.SlotHeader {
+	return (*abi.SlotHeader)(Ptr(slotAddr(kind, i)))
+}
+
+// Table describes a slot table.
+func Table(kind abi.SlotKind) *abi.SlotTable { return &Header().Tables[kind] }
+
+// Alloc takes a zeroed slot with one reference; 0 when the table is full.
+func Alloc(kind abi.SlotKind) uint32 {
+	t := Table(kind)
+	i := t.FreeHead
+	if i == 0 {
+		i = t.HighWater.Load()
+		if i >= t.Capacity {
+			return 0
+		}
+		t.HighWater.Store(i + 1)
+	} else {
+		t.FreeHead = Slot(kind, i).NextFree
+	}
+	h := Slot(kind, i)
+	WriteBegin(h)
+	body := slotAddr(kind, i) + uint32(unsafe.Sizeof(abi.SlotHeader{}))
+	Zero(body, t.Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
+	h.NextFree, h.Refs = 0, 1
+	assert(h.Generation.Add(1)&1 == 1)
+	WriteEnd(h)
+	t.InUse.Add(1)
+	return i
+}
+
+// Free gives a slot back; handles to it are stale from now on.
+func Free(kind abi.SlotKind, i uint32) {
+	t := Table(kind)
+	h := Slot(kind, i)
+	assert(i != 0 && h.Generation.Load()&1 == 1)
+	WriteBegin(h)
+	h.Generation.Add(1)
+	h.NextFree, h.Refs = t.FreeHead, 0
+	WriteEnd(h)
+	t.FreeHead = i
+	t.InUse.Add(^uint32(0))
+}
+
+// Lookup turns a handle from outside into a slot index, 0 when it is stale or
+// was never valid.
+func Lookup(kind abi.SlotKind, h abi.SlotHandle) uint32 {
+	t := Table(kind)
+	if h.Index == 0 || h.Index >= t.HighWater.Load() || h.Generation&1 == 0 || Slot(kind, h.Index).Generation.Load() != h.Generation {
+		return 0
+	}
+	return h.Index
+}
+
+// Handle is how slot i is named outside the kernel.
+func Handle(kind abi.SlotKind, i uint32) abi.SlotHandle {
+	return abi.SlotHandle{Index: i, Generation: Slot(kind, i).Generation.Load()}
+}
+
+func Hart(i uint32) *abi.HartSlot     { return (*abi.HartSlot)(Ptr(slotAddr(abi.SlotKindHart, i))) }
+func Client(i uint32) *abi.ClientSlot { return (*abi.ClientSlot)(Ptr(slotAddr(abi.SlotKindClient, i))) }
+func Owner(i uint32) *abi.OwnerSlot   { return (*abi.OwnerSlot)(Ptr(slotAddr(abi.SlotKindOwner, i))) }
+func Process(i uint32) *abi.ProcessSlot {
+	return (*abi.ProcessSlot)(Ptr(slotAddr(abi.SlotKindProcess, i)))
+}
+func Thread(i uint32) *abi.ThreadSlot { return (*abi.ThreadSlot)(Ptr(slotAddr(abi.SlotKindThread, i))) }
+func AddressSpace(i uint32) *abi.AddressSpaceSlot {
+	return (*abi.AddressSpaceSlot)(Ptr(slotAddr(abi.SlotKindAddressSpace, i)))
+}
+func Vma(i uint32) *abi.VmaSlot { return (*abi.VmaSlot)(Ptr(slotAddr(abi.SlotKindVma, i))) }
+func FdTable(i uint32) *abi.FdTableSlot {
+	return (*abi.FdTableSlot)(Ptr(slotAddr(abi.SlotKindFdTable, i)))
+}
+func Ofd(i uint32) *abi.OfdSlot       { return (*abi.OfdSlot)(Ptr(slotAddr(abi.SlotKindOfd, i))) }
+func Pipe(i uint32) *abi.PipeSlot     { return (*abi.PipeSlot)(Ptr(slotAddr(abi.SlotKindPipe, i))) }
+func Inode(i uint32) *abi.InodeSlot   { return (*abi.InodeSlot)(Ptr(slotAddr(abi.SlotKindInode, i))) }
+func Dentry(i uint32) *abi.DentrySlot { return (*abi.DentrySlot)(Ptr(slotAddr(abi.SlotKindDentry, i))) }
+func Sighand(i uint32) *abi.SighandSlot {
+	return (*abi.SighandSlot)(Ptr(slotAddr(abi.SlotKindSighand, i)))
+}
+func SigInfo(i uint32) *abi.SigInfoSlot {
+	return (*abi.SigInfoSlot)(Ptr(slotAddr(abi.SlotKindSigInfo, i)))
+}
+func WaitEntry(i uint32) *abi.WaitEntrySlot {
+	return (*abi.WaitEntrySlot)(Ptr(slotAddr(abi.SlotKindWaitEntry, i)))
+}
+func Epoll(i uint32) *abi.EpollSlot { return (*abi.EpollSlot)(Ptr(slotAddr(abi.SlotKindEpoll, i))) }
+func EpollItem(i uint32) *abi.EpollItemSlot {
+	return (*abi.EpollItemSlot)(Ptr(slotAddr(abi.SlotKindEpollItem, i)))
+}
+func Eventfd(i uint32) *abi.EventfdSlot {
+	return (*abi.EventfdSlot)(Ptr(slotAddr(abi.SlotKindEventfd, i)))
+}
+func FsContext(i uint32) *abi.FsContextSlot {
+	return (*abi.FsContextSlot)(Ptr(slotAddr(abi.SlotKindFsContext, i)))
+}
+func Pending(i uint32) *abi.PendingRequestSlot {
+	return (*abi.PendingRequestSlot)(Ptr(slotAddr(abi.SlotKindPendingRequest, i)))
+}

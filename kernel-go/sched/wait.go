@@ -1,0 +1,164 @@
+package sched
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+// The one blocking pattern. A function that cannot go on registers its caller
+// on the queues that may change that and returns EBLOCKED; whoever changes it
+// wakes the queue; the call is then made again from its beginning. Nothing is
+// remembered on a stack, so a blocked thread can be moved, stored, or
+// completed by someone else.
+
+// WaitOn registers the caller on a queue for events (abi.POLL* bits) and
+// returns EBLOCKED, or ENOMEM when there are no wait entries left.
+func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
+	i := kmem.Alloc(abi.SlotKindWaitEntry)
+	if i == 0 {
+		CancelWaits(c)
+		return abi.ENOMEM
+	}
+	e := kmem.WaitEntry(i)
+	e.Events = events
+	e.Queue = kmem.AddrOf(queue)
+	if c.Request != 0 {
+		p := kmem.Pending(c.Request)
+		e.IsRequest, e.Waiter = 1, c.Request
+		e.NextOfWaiter, p.WaitEntries = p.WaitEntries, i
+	} else {
+		t := c.T()
+		e.Waiter = c.Thread
+		e.NextOfWaiter, t.Live.WaitEntries = t.Live.WaitEntries, i
+	}
+	// Queues are rings whose head word names the oldest entry.
+	if *queue == 0 {
+		e.Next, e.Prev = i, i
+		*queue = i
+	} else {
+		head := kmem.WaitEntry(*queue)
+		e.Next, e.Prev = *queue, head.Prev
+		kmem.WaitEntry(head.Prev).Next = i
+		head.Prev = i
+	}
+	return abi.EBLOCKED
+}
+
+func unlink(i uint32) {
+	e := kmem.WaitEntry(i)
+	queue := (*uint32)(kmem.Ptr(e.Queue))
+	if e.Next == i {
+		*queue = 0
+	} else {
+		kmem.WaitEntry(e.Next).Prev = e.Prev
+		kmem.WaitEntry(e.Prev).Next = e.Next
+		if *queue == i {
+			*queue = e.Next
+		}
+	}
+	kmem.Free(abi.SlotKindWaitEntry, i)
+}
+
+func dropEntries(head *uint32) {
+	for *head != 0 {
+		i := *head
+		*head = kmem.WaitEntry(i).NextOfWaiter
+		unlink(i)
+	}
+}
+
+// CancelWaits takes the caller off all queues: it goes on after all.
+func CancelWaits(c *Ctx) {
+	if c.Request != 0 {
+		dropEntries(&kmem.Pending(c.Request).WaitEntries)
+		return
+	}
+	if c.Thread != 0 {
+		dropEntries(&c.T().Live.WaitEntries)
+	}
+}
+
+// DropRequestWaits takes a parked request off all queues.
+func DropRequestWaits(request uint32) { dropEntries(&kmem.Pending(request).WaitEntries) }
+
+// Wake makes every waiter of the queue that waits for one of events try again.
+func Wake(queue *uint32, events uint32) {
+	for i := *queue; i != 0; {
+		e := kmem.WaitEntry(i)
+		if e.Events&events == 0 {
+			i = e.Next
+			if i == *queue {
+				return
+			}
+			continue
+		}
+		if e.IsRequest != 0 {
+			wakeRequest(e.Waiter)
+		} else {
+			Unblock(e.Waiter)
+		}
+		// All entries of that waiter are gone, maybe several of this queue.
+		i = *queue
+	}
+}
+
+// WakeAll is Wake for any event.
+func WakeAll(queue *uint32) { Wake(queue, ^uint32(0)) }
+
+func wakeRequest(r uint32) {
+	dropEntries(&kmem.Pending(r).WaitEntries)
+	MarkRequestReady(r)
+}
+
+// readyRequests counts parked requests that are to be looked at again.
+var readyRequests uint32
+
+// MarkRequestReady has the kernel worker make a parked request again.
+func MarkRequestReady(r uint32) {
+	p := kmem.Pending(r)
+	if p.Ready == 0 {
+		p.Ready = 1
+		readyRequests++
+	}
+	RingKernel()
+}
+
+// TakeReadyRequests returns how many requests were marked and resets the count.
+func TakeReadyRequests() uint32 {
+	n := readyRequests
+	readyRequests = 0
+	return n
+}
+
+// ReadyRequests is how many parked requests wait for the kernel worker.
+func ReadyRequests() uint32 { return readyRequests }
+
+// RingKernel wakes the kernel worker.
+func RingKernel() {
+	h := kmem.Header()
+	h.KernelDoorbell.Add(1)
+	if h.KernelSleeping.Load() != 0 {
+		kmem.NotifyWord(&h.KernelDoorbell, 1)
+	}
+}
+
+// Unblock makes a blocked thread ready, whatever it waits for. It does nothing
+// to a thread that is not blocked.
+func Unblock(thread uint32) {
+	t := kmem.Thread(thread)
+	dropEntries(&t.Live.WaitEntries)
+	TimerCancel(&t.Live.Timer)
+	if t.State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) {
+		MakeReady(thread)
+	}
+}
+
+// SetDeadline bounds the wait that the caller is about to begin: at absNs it
+// is woken with Blocked.TimedOut set. Only for threads; requests have their
+// deadlines in the client.
+func SetDeadline(c *Ctx, absNs uint64) {
+	if c.Thread == 0 || absNs == ^uint64(0) {
+		return
+	}
+	TimerSet(&c.T().Live.Timer, absNs, TimerThread, c.Thread)
+}
