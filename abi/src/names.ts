@@ -8,8 +8,10 @@ const reversed = new WeakMap<Numbers, ReadonlyMap<number | bigint, string>>();
 function reverse(numbers: Numbers): ReadonlyMap<number | bigint, string> {
   let names = reversed.get(numbers);
   if (names === undefined) {
-    names = new Map(Object.entries(numbers).map(([name, value]): [number | bigint, string] => [value, name]).reverse());
-    reversed.set(numbers, names);
+    const map = new Map<number | bigint, string>();
+    for (const [name, value] of Object.entries(numbers)) if (!map.has(value)) map.set(value, name);
+    reversed.set(numbers, map);
+    names = map;
   }
   return names;
 }

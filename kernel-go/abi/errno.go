@@ -3,8 +3,7 @@
 
 package abi
 
-// Errno is an enumeration.
-// Error numbers of RISC-V Linux (uapi asm-generic/errno-base.h, errno.h).
+// Errno: Error numbers of RISC-V Linux (uapi asm-generic/errno-base.h, errno.h).
 type Errno int32
 
 // Numbers of Errno.

@@ -8,8 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// FsType is an enumeration.
-// Which file system an inode belongs to.
+// FsType: Which file system an inode belongs to.
 type FsType uint32
 
 // Numbers of FsType.
@@ -47,8 +46,7 @@ func (v FsType) String() string {
 	return "FsType(?)"
 }
 
-// OfdKind is an enumeration.
-// What an open file description is.
+// OfdKind: What an open file description is.
 type OfdKind uint32
 
 // Numbers of OfdKind.

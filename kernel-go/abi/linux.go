@@ -3,8 +3,7 @@
 
 package abi
 
-// OpenFlag is an enumeration.
-// open(2) flags (uapi asm-generic/fcntl.h; RISC-V uses the generic values).
+// OpenFlag: open(2) flags (uapi asm-generic/fcntl.h; RISC-V uses the generic values).
 type OpenFlag uint32
 
 // Numbers of OpenFlag.
@@ -81,8 +80,7 @@ func (v OpenFlag) String() string {
 	return "OpenFlag(?)"
 }
 
-// AtFlag is an enumeration.
-// *at(2) flags (uapi linux/fcntl.h).
+// AtFlag: *at(2) flags (uapi linux/fcntl.h).
 type AtFlag int32
 
 // Numbers of AtFlag.
@@ -115,8 +113,7 @@ func (v AtFlag) String() string {
 	return "AtFlag(?)"
 }
 
-// FcntlCmd is an enumeration.
-// fcntl(2) commands.
+// FcntlCmd: fcntl(2) commands.
 type FcntlCmd uint32
 
 // Numbers of FcntlCmd.
@@ -175,8 +172,7 @@ func (v FcntlCmd) String() string {
 	return "FcntlCmd(?)"
 }
 
-// FdFlag is an enumeration.
-// fcntl(2) descriptor flags.
+// FdFlag: fcntl(2) descriptor flags.
 type FdFlag uint32
 
 // Numbers of FdFlag.
@@ -193,8 +189,7 @@ func (v FdFlag) String() string {
 	return "FdFlag(?)"
 }
 
-// FileMode is an enumeration.
-// st_mode bits (uapi linux/stat.h).
+// FileMode: st_mode bits (uapi linux/stat.h).
 type FileMode uint32
 
 // Numbers of FileMode.
@@ -277,8 +272,7 @@ func (v FileMode) String() string {
 	return "FileMode(?)"
 }
 
-// DirentType is an enumeration.
-// d_type of getdents64(2).
+// DirentType: d_type of getdents64(2).
 type DirentType uint8
 
 // Numbers of DirentType.
@@ -316,8 +310,7 @@ func (v DirentType) String() string {
 	return "DirentType(?)"
 }
 
-// SeekWhence is an enumeration.
-// lseek(2).
+// SeekWhence: lseek(2).
 type SeekWhence uint32
 
 // Numbers of SeekWhence.
@@ -346,8 +339,7 @@ func (v SeekWhence) String() string {
 	return "SeekWhence(?)"
 }
 
-// AccessMode is an enumeration.
-// faccessat(2).
+// AccessMode: faccessat(2).
 type AccessMode uint32
 
 // Numbers of AccessMode.
@@ -373,8 +365,7 @@ func (v AccessMode) String() string {
 	return "AccessMode(?)"
 }
 
-// RenameFlag is an enumeration.
-// renameat2(2).
+// RenameFlag: renameat2(2).
 type RenameFlag uint32
 
 // Numbers of RenameFlag.
@@ -397,8 +388,7 @@ func (v RenameFlag) String() string {
 	return "RenameFlag(?)"
 }
 
-// StatxMask is an enumeration.
-// statx(2) mask.
+// StatxMask: statx(2) mask.
 type StatxMask uint32
 
 // Numbers of StatxMask.
@@ -421,8 +411,7 @@ func (v StatxMask) String() string {
 	return "StatxMask(?)"
 }
 
-// FallocFlag is an enumeration.
-// fallocate(2).
+// FallocFlag: fallocate(2).
 type FallocFlag uint32
 
 // Numbers of FallocFlag.
@@ -445,8 +434,7 @@ func (v FallocFlag) String() string {
 	return "FallocFlag(?)"
 }
 
-// Prot is an enumeration.
-// mmap(2) protection.
+// Prot: mmap(2) protection.
 type Prot uint32
 
 // Numbers of Prot.
@@ -478,8 +466,7 @@ func (v Prot) String() string {
 	return "Prot(?)"
 }
 
-// MapFlag is an enumeration.
-// mmap(2) flags.
+// MapFlag: mmap(2) flags.
 type MapFlag uint32
 
 // Numbers of MapFlag.
@@ -544,8 +531,7 @@ func (v MapFlag) String() string {
 	return "MapFlag(?)"
 }
 
-// MremapFlag is an enumeration.
-// mremap(2).
+// MremapFlag: mremap(2).
 type MremapFlag uint32
 
 // Numbers of MremapFlag.
@@ -568,8 +554,7 @@ func (v MremapFlag) String() string {
 	return "MremapFlag(?)"
 }
 
-// Madvice is an enumeration.
-// madvise(2).
+// Madvice: madvise(2).
 type Madvice uint32
 
 // Numbers of Madvice.
@@ -646,8 +631,7 @@ func (v Madvice) String() string {
 	return "Madvice(?)"
 }
 
-// MsyncFlag is an enumeration.
-// msync(2).
+// MsyncFlag: msync(2).
 type MsyncFlag uint32
 
 // Numbers of MsyncFlag.
@@ -670,8 +654,7 @@ func (v MsyncFlag) String() string {
 	return "MsyncFlag(?)"
 }
 
-// Signal is an enumeration.
-// Signal numbers (uapi asm-generic/signal.h).
+// Signal: Signal numbers (uapi asm-generic/signal.h).
 type Signal uint32
 
 // Numbers of Signal.
@@ -781,8 +764,7 @@ func (v Signal) String() string {
 	return "Signal(?)"
 }
 
-// SigactionFlag is an enumeration.
-// sigaction(2) sa_flags.
+// SigactionFlag: sigaction(2) sa_flags.
 type SigactionFlag uint32
 
 // Numbers of SigactionFlag.
@@ -820,8 +802,7 @@ func (v SigactionFlag) String() string {
 	return "SigactionFlag(?)"
 }
 
-// SigHow is an enumeration.
-// rt_sigprocmask(2).
+// SigHow: rt_sigprocmask(2).
 type SigHow uint32
 
 // Numbers of SigHow.
@@ -844,8 +825,7 @@ func (v SigHow) String() string {
 	return "SigHow(?)"
 }
 
-// SigHandler is an enumeration.
-// Special handler values.
+// SigHandler: Special handler values.
 type SigHandler uint32
 
 // Numbers of SigHandler.
@@ -865,8 +845,7 @@ func (v SigHandler) String() string {
 	return "SigHandler(?)"
 }
 
-// SigStackFlag is an enumeration.
-// sigaltstack(2).
+// SigStackFlag: sigaltstack(2).
 type SigStackFlag uint32
 
 // Numbers of SigStackFlag.
@@ -892,8 +871,7 @@ func (v SigStackFlag) String() string {
 	return "SigStackFlag(?)"
 }
 
-// SigCode is an enumeration.
-// si_code values (uapi asm-generic/siginfo.h).
+// SigCode: si_code values (uapi asm-generic/siginfo.h).
 type SigCode int32
 
 // Numbers of SigCode.
@@ -922,8 +900,7 @@ func (v SigCode) String() string {
 	return "SigCode(?)"
 }
 
-// IllCode is an enumeration.
-// si_code of SIGILL.
+// IllCode: si_code of SIGILL.
 type IllCode int32
 
 // Numbers of IllCode.
@@ -943,8 +920,7 @@ func (v IllCode) String() string {
 	return "IllCode(?)"
 }
 
-// FpeCode is an enumeration.
-// si_code of SIGFPE.
+// FpeCode: si_code of SIGFPE.
 type FpeCode int32
 
 // Numbers of FpeCode.
@@ -961,8 +937,7 @@ func (v FpeCode) String() string {
 	return "FpeCode(?)"
 }
 
-// SegvCode is an enumeration.
-// si_code of SIGSEGV.
+// SegvCode: si_code of SIGSEGV.
 type SegvCode int32
 
 // Numbers of SegvCode.
@@ -982,8 +957,7 @@ func (v SegvCode) String() string {
 	return "SegvCode(?)"
 }
 
-// BusCode is an enumeration.
-// si_code of SIGBUS.
+// BusCode: si_code of SIGBUS.
 type BusCode int32
 
 // Numbers of BusCode.
@@ -1003,8 +977,7 @@ func (v BusCode) String() string {
 	return "BusCode(?)"
 }
 
-// TrapCode is an enumeration.
-// si_code of SIGTRAP.
+// TrapCode: si_code of SIGTRAP.
 type TrapCode int32
 
 // Numbers of TrapCode.
@@ -1021,8 +994,7 @@ func (v TrapCode) String() string {
 	return "TrapCode(?)"
 }
 
-// CldCode is an enumeration.
-// si_code of SIGCHLD.
+// CldCode: si_code of SIGCHLD.
 type CldCode int32
 
 // Numbers of CldCode.
@@ -1054,8 +1026,7 @@ func (v CldCode) String() string {
 	return "CldCode(?)"
 }
 
-// CloneFlag is an enumeration.
-// clone(2) flags (uapi linux/sched.h).
+// CloneFlag: clone(2) flags (uapi linux/sched.h).
 type CloneFlag uint32
 
 // Numbers of CloneFlag.
@@ -1144,8 +1115,7 @@ func (v CloneFlag) String() string {
 	return "CloneFlag(?)"
 }
 
-// WaitFlag is an enumeration.
-// wait4(2), waitid(2).
+// WaitFlag: wait4(2), waitid(2).
 type WaitFlag uint32
 
 // Numbers of WaitFlag.
@@ -1183,8 +1153,7 @@ func (v WaitFlag) String() string {
 	return "WaitFlag(?)"
 }
 
-// IdType is an enumeration.
-// waitid(2) idtype.
+// IdType: waitid(2) idtype.
 type IdType uint32
 
 // Numbers of IdType.
@@ -1210,8 +1179,7 @@ func (v IdType) String() string {
 	return "IdType(?)"
 }
 
-// FutexOp is an enumeration.
-// futex(2) (uapi linux/futex.h).
+// FutexOp: futex(2) (uapi linux/futex.h).
 type FutexOp uint32
 
 // Numbers of FutexOp.
@@ -1276,8 +1244,7 @@ func (v FutexOp) String() string {
 	return "FutexOp(?)"
 }
 
-// Clock is an enumeration.
-// Clock ids (uapi linux/time.h).
+// Clock: Clock ids (uapi linux/time.h).
 type Clock uint32
 
 // Numbers of Clock.
@@ -1316,8 +1283,7 @@ func (v Clock) String() string {
 	return "Clock(?)"
 }
 
-// ItimerWhich is an enumeration.
-// setitimer(2).
+// ItimerWhich: setitimer(2).
 type ItimerWhich uint32
 
 // Numbers of ItimerWhich.
@@ -1340,8 +1306,7 @@ func (v ItimerWhich) String() string {
 	return "ItimerWhich(?)"
 }
 
-// PollEvent is an enumeration.
-// poll(2) events, also epoll's.
+// PollEvent: poll(2) events, also epoll's.
 type PollEvent uint32
 
 // Numbers of PollEvent.
@@ -1400,8 +1365,7 @@ func (v PollEvent) String() string {
 	return "PollEvent(?)"
 }
 
-// EpollOp is an enumeration.
-// epoll_ctl(2).
+// EpollOp: epoll_ctl(2).
 type EpollOp uint32
 
 // Numbers of EpollOp.
@@ -1424,8 +1388,7 @@ func (v EpollOp) String() string {
 	return "EpollOp(?)"
 }
 
-// EventfdFlag is an enumeration.
-// eventfd2(2).
+// EventfdFlag: eventfd2(2).
 type EventfdFlag uint32
 
 // Numbers of EventfdFlag.
@@ -1448,8 +1411,7 @@ func (v EventfdFlag) String() string {
 	return "EventfdFlag(?)"
 }
 
-// GrndFlag is an enumeration.
-// getrandom(2).
+// GrndFlag: getrandom(2).
 type GrndFlag uint32
 
 // Numbers of GrndFlag.
@@ -1472,8 +1434,7 @@ func (v GrndFlag) String() string {
 	return "GrndFlag(?)"
 }
 
-// PrctlOp is an enumeration.
-// prctl(2).
+// PrctlOp: prctl(2).
 type PrctlOp uint32
 
 // Numbers of PrctlOp.
@@ -1523,8 +1484,7 @@ func (v PrctlOp) String() string {
 	return "PrctlOp(?)"
 }
 
-// RlimitId is an enumeration.
-// prlimit64(2) resources.
+// RlimitId: prlimit64(2) resources.
 type RlimitId uint32
 
 // Numbers of RlimitId.
@@ -1586,8 +1546,7 @@ func (v RlimitId) String() string {
 	return "RlimitId(?)"
 }
 
-// RusageWho is an enumeration.
-// getrusage(2).
+// RusageWho: getrusage(2).
 type RusageWho int32
 
 // Numbers of RusageWho.
@@ -1610,8 +1569,7 @@ func (v RusageWho) String() string {
 	return "RusageWho(?)"
 }
 
-// Ioctl is an enumeration.
-// ioctl(2) requests (uapi asm-generic/ioctls.h).
+// Ioctl: ioctl(2) requests (uapi asm-generic/ioctls.h).
 type Ioctl uint32
 
 // Numbers of Ioctl.
@@ -1691,8 +1649,7 @@ func (v Ioctl) String() string {
 	return "Ioctl(?)"
 }
 
-// Auxv is an enumeration.
-// Auxiliary vector (uapi linux/auxvec.h).
+// Auxv: Auxiliary vector (uapi linux/auxvec.h).
 type Auxv uint32
 
 // Numbers of Auxv.
@@ -1781,8 +1738,7 @@ func (v Auxv) String() string {
 	return "Auxv(?)"
 }
 
-// ElfConst is an enumeration.
-// ELF (uapi linux/elf.h).
+// ElfConst: ELF (uapi linux/elf.h).
 type ElfConst uint32
 
 // Numbers of ElfConst.
@@ -1830,8 +1786,7 @@ func (v ElfConst) String() string {
 	return "ElfConst(?)"
 }
 
-// FsMagic is an enumeration.
-// statfs(2) f_type (uapi linux/magic.h).
+// FsMagic: statfs(2) f_type (uapi linux/magic.h).
 type FsMagic uint32
 
 // Numbers of FsMagic.
@@ -1860,8 +1815,7 @@ func (v FsMagic) String() string {
 	return "FsMagic(?)"
 }
 
-// MembarrierCmd is an enumeration.
-// membarrier(2).
+// MembarrierCmd: membarrier(2).
 type MembarrierCmd uint32
 
 // Numbers of MembarrierCmd.
@@ -1887,8 +1841,7 @@ func (v MembarrierCmd) String() string {
 	return "MembarrierCmd(?)"
 }
 
-// RseqFlag is an enumeration.
-// rseq(2).
+// RseqFlag: rseq(2).
 type RseqFlag uint32
 
 // Numbers of RseqFlag.
@@ -1905,8 +1858,7 @@ func (v RseqFlag) String() string {
 	return "RseqFlag(?)"
 }
 
-// MemfdFlag is an enumeration.
-// memfd_create(2).
+// MemfdFlag: memfd_create(2).
 type MemfdFlag uint32
 
 // Numbers of MemfdFlag.
@@ -1926,8 +1878,7 @@ func (v MemfdFlag) String() string {
 	return "MemfdFlag(?)"
 }
 
-// PersonalityConst is an enumeration.
-// personality(2).
+// PersonalityConst: personality(2).
 type PersonalityConst uint32
 
 // Numbers of PersonalityConst.
@@ -1944,8 +1895,7 @@ func (v PersonalityConst) String() string {
 	return "PersonalityConst(?)"
 }
 
-// TermIflag is an enumeration.
-// termios c_iflag (uapi asm-generic/termbits.h).
+// TermIflag: termios c_iflag (uapi asm-generic/termbits.h).
 type TermIflag uint32
 
 // Numbers of TermIflag.
@@ -2001,8 +1951,7 @@ func (v TermIflag) String() string {
 	return "TermIflag(?)"
 }
 
-// TermOflag is an enumeration.
-// termios c_oflag.
+// TermOflag: termios c_oflag.
 type TermOflag uint32
 
 // Numbers of TermOflag.
@@ -2031,8 +1980,7 @@ func (v TermOflag) String() string {
 	return "TermOflag(?)"
 }
 
-// TermLflag is an enumeration.
-// termios c_lflag.
+// TermLflag: termios c_lflag.
 type TermLflag uint32
 
 // Numbers of TermLflag.
@@ -2079,8 +2027,7 @@ func (v TermLflag) String() string {
 	return "TermLflag(?)"
 }
 
-// TermCflag is an enumeration.
-// termios c_cflag.
+// TermCflag: termios c_cflag.
 type TermCflag uint32
 
 // Numbers of TermCflag.
@@ -2106,8 +2053,7 @@ func (v TermCflag) String() string {
 	return "TermCflag(?)"
 }
 
-// TermCc is an enumeration.
-// termios c_cc indices.
+// TermCc: termios c_cc indices.
 type TermCc uint32
 
 // Numbers of TermCc.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// BootState is an enumeration.
+// BootState: numbers.
 type BootState uint32
 
 // Numbers of BootState.
@@ -37,8 +37,7 @@ func (v BootState) String() string {
 	return "BootState(?)"
 }
 
-// SlotKind is an enumeration.
-// Which table a slot handle points into.
+// SlotKind: Which table a slot handle points into.
 type SlotKind uint32
 
 // Numbers of SlotKind.
@@ -124,7 +123,7 @@ func (v SlotKind) String() string {
 	return "SlotKind(?)"
 }
 
-// FrameType is an enumeration.
+// FrameType: numbers.
 type FrameType uint8
 
 // Numbers of FrameType.
@@ -162,16 +161,16 @@ func (v FrameType) String() string {
 	return "FrameType(?)"
 }
 
-// FrameFlag is an enumeration of flag bits.
+// FrameFlag: flag bits.
 type FrameFlag uint8
 
 // Numbers of FrameFlag.
 const (
-	FrameFlagDirty      FrameFlag = 1
-	FrameFlagReferenced FrameFlag = 2
-	FrameFlagUptodate   FrameFlag = 4
-	FrameFlagCode       FrameFlag = 8
-	FrameFlagBusy       FrameFlag = 16
+	FrameFlagDirty      FrameFlag = 0x1
+	FrameFlagReferenced FrameFlag = 0x2
+	FrameFlagUptodate   FrameFlag = 0x4
+	FrameFlagCode       FrameFlag = 0x8
+	FrameFlagBusy       FrameFlag = 0x10
 )
 
 // String names a single bit; "FrameFlag(?)" stands for none, several or unknown ones.
@@ -191,8 +190,7 @@ func (v FrameFlag) String() string {
 	return "FrameFlag(?)"
 }
 
-// HartState is an enumeration.
-// What a hart's worker is doing; As variants say with which address space.
+// HartState: What a hart's worker is doing; As variants say with which address space.
 type HartState uint32
 
 // Numbers of HartState.
@@ -218,8 +216,7 @@ func (v HartState) String() string {
 	return "HartState(?)"
 }
 
-// HartExit is an enumeration.
-// Why hart_run came back to its host loop.
+// HartExit: Why hart_run came back to its host loop.
 type HartExit int32
 
 // Numbers of HartExit.
@@ -245,7 +242,7 @@ func (v HartExit) String() string {
 	return "HartExit(?)"
 }
 
-// ClientState is an enumeration.
+// ClientState: numbers.
 type ClientState uint32
 
 // Numbers of ClientState.
@@ -271,8 +268,7 @@ func (v ClientState) String() string {
 // SlotHeaderSize is the size of SlotHeader in bytes.
 const SlotHeaderSize = 16
 
-// SlotHeader: 16 bytes.
-// First words of every slot. `seq` is a seqlock: odd while the slot changes.
+// SlotHeader: First words of every slot. `seq` is a seqlock: odd while the slot changes.
 // `generation` counts the slot's uses; odd while the slot is in use.
 type SlotHeader struct {
 	_ structs.HostLayout
@@ -290,8 +286,7 @@ type SlotHeader struct {
 // SlotHandleSize is the size of SlotHandle in bytes.
 const SlotHandleSize = 8
 
-// SlotHandle: 8 bytes.
-// Slot 0 of every table but Hart is never used: index 0 means none.
+// SlotHandle: Slot 0 of every table but Hart is never used: index 0 means none.
 // Index and generation: the only form in which a slot leaves the kernel.
 type SlotHandle struct {
 	_          structs.HostLayout
@@ -327,8 +322,7 @@ type SlotTable struct {
 // MachineCountersSize is the size of MachineCounters in bytes.
 const MachineCountersSize = 128
 
-// MachineCounters: 128 bytes.
-// Totals since boot, for people and tests.
+// MachineCounters: Totals since boot, for people and tests.
 type MachineCounters struct {
 	_ structs.HostLayout
 	// Written by: kernel. Below 2^53.
@@ -467,9 +461,8 @@ func (s *MachineHeader) SwapBootStateIf(old, v BootState) bool {
 // FrameStateSize is the size of FrameState in bytes.
 const FrameStateSize = 32
 
-// FrameState: 32 bytes.
+// FrameState: What is known of one 4 KiB frame, by frame number.
 // Element of the slot table of kind Frame.
-// What is known of one 4 KiB frame, by frame number.
 type FrameState struct {
 	_ structs.HostLayout
 	// Written by: kernel.
@@ -531,10 +524,9 @@ type HartSlot struct {
 // OwnerSlotSize is the size of OwnerSlot in bytes.
 const OwnerSlotSize = 64
 
-// OwnerSlot: 64 bytes.
+// OwnerSlot: A process owner: whose processes these are, with a run queue of its own.
 // Element of the slot table of kind Owner.
 // Starts on a cache line of 64 bytes.
-// A process owner: whose processes these are, with a run queue of its own.
 type OwnerSlot struct {
 	_      structs.HostLayout
 	Header SlotHeader
@@ -558,10 +550,9 @@ type OwnerSlot struct {
 // ClientSlotSize is the size of ClientSlot in bytes.
 const ClientSlotSize = 192
 
-// ClientSlot: 192 bytes.
+// ClientSlot: One user of the RPC rings. Indices are free-running; mask with RingEntries - 1.
 // Element of the slot table of kind Client.
 // Starts on a cache line of 64 bytes.
-// One user of the RPC rings. Indices are free-running; mask with RingEntries - 1.
 type ClientSlot struct {
 	_      structs.HostLayout
 	Header SlotHeader

@@ -8,16 +8,15 @@ import (
 	"sync/atomic"
 )
 
-// PteFlag is an enumeration of flag bits.
-// Page-table words (PT leaves): frame address in bits 12..31, these below.
+// PteFlag: Page-table words (PT leaves): frame address in bits 12..31, these below.
 type PteFlag uint32
 
 // Numbers of PteFlag.
 const (
-	PteFlagPresent PteFlag = 1
-	PteFlagCow     PteFlag = 2 // The frame is shared copy-on-write: a write copies it first.
-	PteFlagDirty   PteFlag = 4 // Written since the bit was last cleared.
-	PteFlagAnon    PteFlag = 8 // The frame is anonymous (counted), not a page-cache frame.
+	PteFlagPresent PteFlag = 0x1
+	PteFlagCow     PteFlag = 0x2 // The frame is shared copy-on-write: a write copies it first.
+	PteFlagDirty   PteFlag = 0x4 // Written since the bit was last cleared.
+	PteFlagAnon    PteFlag = 0x8 // The frame is anonymous (counted), not a page-cache frame.
 )
 
 // String names a single bit; "PteFlag(?)" stands for none, several or unknown ones.
@@ -35,22 +34,22 @@ func (v PteFlag) String() string {
 	return "PteFlag(?)"
 }
 
-// VmaFlag is an enumeration of flag bits.
+// VmaFlag: flag bits.
 type VmaFlag uint32
 
 // Numbers of VmaFlag.
 const (
-	VmaFlagRead       VmaFlag = 1
-	VmaFlagWrite      VmaFlag = 2
-	VmaFlagExec       VmaFlag = 4
-	VmaFlagShared     VmaFlag = 8
-	VmaFlagGrowsDown  VmaFlag = 16
-	VmaFlagFile       VmaFlag = 32
-	VmaFlagBrk        VmaFlag = 64
-	VmaFlagStack      VmaFlag = 128
-	VmaFlagDontFork   VmaFlag = 256
-	VmaFlagWipeOnFork VmaFlag = 512
-	VmaFlagMaybeWrite VmaFlag = 1024
+	VmaFlagRead       VmaFlag = 0x1
+	VmaFlagWrite      VmaFlag = 0x2
+	VmaFlagExec       VmaFlag = 0x4
+	VmaFlagShared     VmaFlag = 0x8
+	VmaFlagGrowsDown  VmaFlag = 0x10
+	VmaFlagFile       VmaFlag = 0x20
+	VmaFlagBrk        VmaFlag = 0x40
+	VmaFlagStack      VmaFlag = 0x80
+	VmaFlagDontFork   VmaFlag = 0x100
+	VmaFlagWipeOnFork VmaFlag = 0x200
+	VmaFlagMaybeWrite VmaFlag = 0x400
 )
 
 // String names a single bit; "VmaFlag(?)" stands for none, several or unknown ones.
@@ -157,9 +156,8 @@ type AddressSpaceSlot struct {
 // VmaSlotSize is the size of VmaSlot in bytes.
 const VmaSlotSize = 64
 
-// VmaSlot: 64 bytes.
+// VmaSlot: One mapping [startPage, endPage) of an address space.
 // Element of the slot table of kind Vma.
-// One mapping [startPage, endPage) of an address space.
 type VmaSlot struct {
 	_      structs.HostLayout
 	Header SlotHeader

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// ThreadRunState is an enumeration.
+// ThreadRunState: numbers.
 type ThreadRunState uint32
 
 // Numbers of ThreadRunState.
@@ -43,8 +43,7 @@ func (v ThreadRunState) String() string {
 	return "ThreadRunState(?)"
 }
 
-// WaitReason is an enumeration.
-// What a blocked thread waits for.
+// WaitReason: What a blocked thread waits for.
 type WaitReason uint32
 
 // Numbers of WaitReason.
@@ -97,17 +96,17 @@ func (v WaitReason) String() string {
 	return "WaitReason(?)"
 }
 
-// ThreadFlag is an enumeration of flag bits.
+// ThreadFlag: flag bits.
 type ThreadFlag uint32
 
 // Numbers of ThreadFlag.
 const (
-	ThreadFlagHasSavedSigmask ThreadFlag = 1
-	ThreadFlagInSyscall       ThreadFlag = 2
-	ThreadFlagKilled          ThreadFlag = 4
-	ThreadFlagVforkChild      ThreadFlag = 8
-	ThreadFlagLeader          ThreadFlag = 16
-	ThreadFlagNotifyKill      ThreadFlag = 32
+	ThreadFlagHasSavedSigmask ThreadFlag = 0x1
+	ThreadFlagInSyscall       ThreadFlag = 0x2
+	ThreadFlagKilled          ThreadFlag = 0x4
+	ThreadFlagVforkChild      ThreadFlag = 0x8
+	ThreadFlagLeader          ThreadFlag = 0x10
+	ThreadFlagNotifyKill      ThreadFlag = 0x20
 )
 
 // String names a single bit; "ThreadFlag(?)" stands for none, several or unknown ones.
@@ -129,7 +128,7 @@ func (v ThreadFlag) String() string {
 	return "ThreadFlag(?)"
 }
 
-// ProcessRunState is an enumeration.
+// ProcessRunState: numbers.
 type ProcessRunState uint32
 
 // Numbers of ProcessRunState.
@@ -155,20 +154,20 @@ func (v ProcessRunState) String() string {
 	return "ProcessRunState(?)"
 }
 
-// ProcessFlag is an enumeration of flag bits.
+// ProcessFlag: flag bits.
 type ProcessFlag uint32
 
 // Numbers of ProcessFlag.
 const (
-	ProcessFlagExiting           ProcessFlag = 1
-	ProcessFlagForkNoExec        ProcessFlag = 2
-	ProcessFlagHasStopReport     ProcessFlag = 4
-	ProcessFlagHasContinueReport ProcessFlag = 8
-	ProcessFlagSubreaper         ProcessFlag = 16
-	ProcessFlagDumpable          ProcessFlag = 32
-	ProcessFlagNoNewPrivs        ProcessFlag = 64
-	ProcessFlagOwnedByHost       ProcessFlag = 128
-	ProcessFlagSignaledExit      ProcessFlag = 256
+	ProcessFlagExiting           ProcessFlag = 0x1
+	ProcessFlagForkNoExec        ProcessFlag = 0x2
+	ProcessFlagHasStopReport     ProcessFlag = 0x4
+	ProcessFlagHasContinueReport ProcessFlag = 0x8
+	ProcessFlagSubreaper         ProcessFlag = 0x10
+	ProcessFlagDumpable          ProcessFlag = 0x20
+	ProcessFlagNoNewPrivs        ProcessFlag = 0x40
+	ProcessFlagOwnedByHost       ProcessFlag = 0x80
+	ProcessFlagSignaledExit      ProcessFlag = 0x100
 )
 
 // String names a single bit; "ProcessFlag(?)" stands for none, several or unknown ones.
@@ -199,8 +198,7 @@ func (v ProcessFlag) String() string {
 // CpuContextSize is the size of CpuContext in bytes.
 const CpuContextSize = 616
 
-// CpuContext: 616 bytes.
-// Registers and translation state of a guest thread. x is at offset 0; the
+// CpuContext: Registers and translation state of a guest thread. x is at offset 0; the
 // interpreter and, later, compiled code address it by these offsets.
 type CpuContext struct {
 	_ structs.HostLayout
@@ -247,8 +245,7 @@ type CpuContext struct {
 // BlockedSyscallSize is the size of BlockedSyscall in bytes.
 const BlockedSyscallSize = 104
 
-// BlockedSyscall: 104 bytes.
-// A system call that is blocked or restarts: all that is needed to make it
+// BlockedSyscall: A system call that is blocked or restarts: all that is needed to make it
 // again lives here, never on a stack.
 type BlockedSyscall struct {
 	_ structs.HostLayout
@@ -284,8 +281,7 @@ type BlockedSyscall struct {
 // TimerLiveSize is the size of TimerLive in bytes.
 const TimerLiveSize = 24
 
-// TimerLive: 24 bytes.
-// An armed timer; its place in the machine's timer heap.
+// TimerLive: An armed timer; its place in the machine's timer heap.
 type TimerLive struct {
 	_ structs.HostLayout
 	// Unit: ns. Written by: kernel.
@@ -544,9 +540,8 @@ type ProcessSlot struct {
 // SighandSlotSize is the size of SighandSlot in bytes.
 const SighandSlotSize = 1552
 
-// SighandSlot: 1552 bytes.
+// SighandSlot: Signal actions, shared by CLONE_SIGHAND.
 // Element of the slot table of kind Sighand.
-// Signal actions, shared by CLONE_SIGHAND.
 type SighandSlot struct {
 	_       structs.HostLayout
 	Header  SlotHeader
@@ -556,9 +551,8 @@ type SighandSlot struct {
 // SigInfoSlotSize is the size of SigInfoSlot in bytes.
 const SigInfoSlotSize = 56
 
-// SigInfoSlot: 56 bytes.
+// SigInfoSlot: One queued signal.
 // Element of the slot table of kind SigInfo.
-// One queued signal.
 type SigInfoSlot struct {
 	_      structs.HostLayout
 	Header SlotHeader
@@ -575,9 +569,8 @@ type SigInfoSlot struct {
 // FsContextSlotSize is the size of FsContextSlot in bytes.
 const FsContextSlotSize = 32
 
-// FsContextSlot: 32 bytes.
+// FsContextSlot: Working directory, root and umask, shared by CLONE_FS.
 // Element of the slot table of kind FsContext.
-// Working directory, root and umask, shared by CLONE_FS.
 type FsContextSlot struct {
 	_         structs.HostLayout
 	Header    SlotHeader
@@ -590,9 +583,8 @@ type FsContextSlot struct {
 // WaitEntrySlotSize is the size of WaitEntrySlot in bytes.
 const WaitEntrySlotSize = 48
 
-// WaitEntrySlot: 48 bytes.
+// WaitEntrySlot: One thread or parked request that waits on one queue.
 // Element of the slot table of kind WaitEntry.
-// One thread or parked request that waits on one queue.
 type WaitEntrySlot struct {
 	_      structs.HostLayout
 	Header SlotHeader

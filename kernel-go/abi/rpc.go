@@ -5,7 +5,7 @@ package abi
 
 import "structs"
 
-// Opcode is an enumeration.
+// Opcode: numbers.
 type Opcode uint16
 
 // Numbers of Opcode.
@@ -130,7 +130,7 @@ func (v Opcode) String() string {
 	return "Opcode(?)"
 }
 
-// StdioKind is an enumeration.
+// StdioKind: numbers.
 type StdioKind uint8
 
 // Numbers of StdioKind.
@@ -153,7 +153,7 @@ func (v StdioKind) String() string {
 	return "StdioKind(?)"
 }
 
-// FileRecordKind is an enumeration.
+// FileRecordKind: numbers.
 type FileRecordKind uint32
 
 // Numbers of FileRecordKind.
@@ -194,8 +194,7 @@ func (v FileRecordKind) String() string {
 // RpcHeaderSize is the size of RpcHeader in bytes.
 const RpcHeaderSize = 8
 
-// RpcHeader: 8 bytes.
-// First 8 bytes of every entry. requestId 0 marks an unsolicited event.
+// RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event.
 type RpcHeader struct {
 	_         structs.HostLayout
 	Opcode    Opcode
@@ -206,8 +205,7 @@ type RpcHeader struct {
 // ArenaSpanSize is the size of ArenaSpan in bytes.
 const ArenaSpanSize = 8
 
-// ArenaSpan: 8 bytes.
-// Bytes in the client's arena.
+// ArenaSpan: Bytes in the client's arena.
 type ArenaSpan struct {
 	_ structs.HostLayout
 	// Unit: bytes.
@@ -230,9 +228,8 @@ type NoopRequest struct {
 // KernelInitRequestSize is the size of KernelInitRequest in bytes.
 const KernelInitRequestSize = 64
 
-// KernelInitRequest: 64 bytes.
+// KernelInitRequest: Reply carries the machine header's version words; the first request of every client.
 // Member of KernelWorkerRequest for opcode KernelInit.
-// Reply carries the machine header's version words; the first request of every client.
 type KernelInitRequest struct {
 	_            structs.HostLayout
 	Header       RpcHeader
@@ -246,9 +243,8 @@ type KernelInitRequest struct {
 // WriteFileRequestSize is the size of WriteFileRequest in bytes.
 const WriteFileRequestSize = 64
 
-// WriteFileRequest: 64 bytes.
+// WriteFileRequest: Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND).
 // Member of KernelWorkerRequest for opcode WriteFile.
-// Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND).
 type WriteFileRequest struct {
 	_      structs.HostLayout
 	Header RpcHeader
@@ -264,9 +260,8 @@ type WriteFileRequest struct {
 // WriteFilesRequestSize is the size of WriteFilesRequest in bytes.
 const WriteFilesRequestSize = 64
 
-// WriteFilesRequest: 64 bytes.
+// WriteFilesRequest: Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written.
 // Member of KernelWorkerRequest for opcode WriteFiles.
-// Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written.
 type WriteFilesRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -278,9 +273,8 @@ type WriteFilesRequest struct {
 // ApplyFileLayerRequestSize is the size of ApplyFileLayerRequest in bytes.
 const ApplyFileLayerRequestSize = 64
 
-// ApplyFileLayerRequest: 64 bytes.
+// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more`: further batches of the same layer follow.
 // Member of KernelWorkerRequest for opcode ApplyFileLayer.
-// Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more`: further batches of the same layer follow.
 type ApplyFileLayerRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -307,9 +301,8 @@ type SymlinkRequest struct {
 // ReadFileRequestSize is the size of ReadFileRequest in bytes.
 const ReadFileRequestSize = 64
 
-// ReadFileRequest: 64 bytes.
+// ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count.
 // Member of KernelWorkerRequest for opcode ReadFile.
-// Reads up to reply.length bytes at `position` into the arena; result is the count.
 type ReadFileRequest struct {
 	_      structs.HostLayout
 	Header RpcHeader
@@ -336,9 +329,8 @@ type ReadlinkRequest struct {
 // MkdirRequestSize is the size of MkdirRequest in bytes.
 const MkdirRequestSize = 64
 
-// MkdirRequest: 64 bytes.
+// MkdirRequest: `parents` 1: make missing parents, an existing directory is no error.
 // Member of KernelWorkerRequest for opcode Mkdir.
-// `parents` 1: make missing parents, an existing directory is no error.
 type MkdirRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -351,9 +343,8 @@ type MkdirRequest struct {
 // StatRequestSize is the size of StatRequest in bytes.
 const StatRequestSize = 64
 
-// StatRequest: 64 bytes.
+// StatRequest: Reply: a Stat in the arena. `follow` 0 is lstat.
 // Member of KernelWorkerRequest for opcode Stat.
-// Reply: a Stat in the arena. `follow` 0 is lstat.
 type StatRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -366,9 +357,8 @@ type StatRequest struct {
 // ReaddirRequestSize is the size of ReaddirRequest in bytes.
 const ReaddirRequestSize = 64
 
-// ReaddirRequest: 64 bytes.
+// ReaddirRequest: Reply: linux_dirent64 records from `cookie` on; result is their bytes, value the next cookie.
 // Member of KernelWorkerRequest for opcode Readdir.
-// Reply: linux_dirent64 records from `cookie` on; result is their bytes, value the next cookie.
 type ReaddirRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -381,9 +371,8 @@ type ReaddirRequest struct {
 // UnlinkRequestSize is the size of UnlinkRequest in bytes.
 const UnlinkRequestSize = 64
 
-// UnlinkRequest: 64 bytes.
+// UnlinkRequest: `flags` AT_REMOVEDIR as in unlinkat(2).
 // Member of KernelWorkerRequest for opcode Unlink.
-// `flags` AT_REMOVEDIR as in unlinkat(2).
 type UnlinkRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -422,9 +411,8 @@ type ChmodRequest struct {
 // RegisterProcessRequestSize is the size of RegisterProcessRequest in bytes.
 const RegisterProcessRequestSize = 64
 
-// RegisterProcessRequest: 64 bytes.
+// RegisterProcessRequest: Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`.
 // Member of KernelWorkerRequest for opcode RegisterProcess.
-// Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`.
 type RegisterProcessRequest struct {
 	_       structs.HostLayout
 	Header  RpcHeader
@@ -475,9 +463,8 @@ type StartProcessRequest struct {
 // WaitProcessRequestSize is the size of WaitProcessRequest in bytes.
 const WaitProcessRequestSize = 64
 
-// WaitProcessRequest: 64 bytes.
+// WaitProcessRequest: Answers when the process has ended: result 0, value its wait status. The exit record is then freed.
 // Member of KernelWorkerRequest for opcode WaitProcess.
-// Answers when the process has ended: result 0, value its wait status. The exit record is then freed.
 type WaitProcessRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -488,9 +475,8 @@ type WaitProcessRequest struct {
 // KillProcessRequestSize is the size of KillProcessRequest in bytes.
 const KillProcessRequestSize = 64
 
-// KillProcessRequest: 64 bytes.
+// KillProcessRequest: kill(2): pid as there (negative: group).
 // Member of KernelWorkerRequest for opcode KillProcess.
-// kill(2): pid as there (negative: group).
 type KillProcessRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -503,9 +489,8 @@ type KillProcessRequest struct {
 // StreamReadRequestSize is the size of StreamReadRequest in bytes.
 const StreamReadRequestSize = 64
 
-// StreamReadRequest: 64 bytes.
+// StreamReadRequest: Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end.
 // Member of KernelWorkerRequest for opcode StreamRead.
-// Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end.
 type StreamReadRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -517,9 +502,8 @@ type StreamReadRequest struct {
 // StreamWriteRequestSize is the size of StreamWriteRequest in bytes.
 const StreamWriteRequestSize = 64
 
-// StreamWriteRequest: 64 bytes.
+// StreamWriteRequest: Writes all of `data`; answers when it is all in.
 // Member of KernelWorkerRequest for opcode StreamWrite.
-// Writes all of `data`; answers when it is all in.
 type StreamWriteRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -543,9 +527,8 @@ type StreamCloseRequest struct {
 // CancelRequestSize is the size of CancelRequest in bytes.
 const CancelRequestSize = 64
 
-// CancelRequest: 64 bytes.
+// CancelRequest: Cancels the request `target`: it answers ECANCELED, unless it was done already.
 // Member of KernelWorkerRequest for opcode Cancel.
-// Cancels the request `target`: it answers ECANCELED, unless it was done already.
 type CancelRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -556,9 +539,8 @@ type CancelRequest struct {
 // BlobFilledRequestSize is the size of BlobFilledRequest in bytes.
 const BlobFilledRequestSize = 64
 
-// BlobFilledRequest: 64 bytes.
+// BlobFilledRequest: The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno).
 // Member of KernelWorkerRequest for opcode BlobFilled.
-// The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno).
 type BlobFilledRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -584,9 +566,8 @@ type ResumeBlockedSyscallRequest struct {
 // ProcessesRequestSize is the size of ProcessesRequest in bytes.
 const ProcessesRequestSize = 64
 
-// ProcessesRequest: 64 bytes.
+// ProcessesRequest: Reply: a ProcessRow per process.
 // Member of KernelWorkerRequest for opcode Processes.
-// Reply: a ProcessRow per process.
 type ProcessesRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -619,9 +600,8 @@ type ProcessRow struct {
 // DiagnosticsRequestSize is the size of DiagnosticsRequest in bytes.
 const DiagnosticsRequestSize = 64
 
-// DiagnosticsRequest: 64 bytes.
+// DiagnosticsRequest: Reply: the MachineCounters, brought up to date.
 // Member of KernelWorkerRequest for opcode Diagnostics.
-// Reply: the MachineCounters, brought up to date.
 type DiagnosticsRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -656,9 +636,8 @@ type CloseOwnerRequest struct {
 // AttachClientRequestSize is the size of AttachClientRequest in bytes.
 const AttachClientRequestSize = 64
 
-// AttachClientRequest: 64 bytes.
+// AttachClientRequest: Gives a second client its rings: value is its client slot.
 // Member of KernelWorkerRequest for opcode AttachClient.
-// Gives a second client its rings: value is its client slot.
 type AttachClientRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -680,9 +659,8 @@ type DetachClientRequest struct {
 // SetTraceRequestSize is the size of SetTraceRequest in bytes.
 const SetTraceRequestSize = 64
 
-// SetTraceRequest: 64 bytes.
+// SetTraceRequest: Turns the tracing of system calls (host import `trace`) on or off.
 // Member of KernelWorkerRequest for opcode SetTrace.
-// Turns the tracing of system calls (host import `trace`) on or off.
 type SetTraceRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -693,9 +671,8 @@ type SetTraceRequest struct {
 // ReplyEventSize is the size of ReplyEvent in bytes.
 const ReplyEventSize = 64
 
-// ReplyEvent: 64 bytes.
+// ReplyEvent: result: 0 or more on success (bytes, a count), a negative errno otherwise.
 // Member of KernelWorkerOutbound for opcode Reply.
-// result: 0 or more on success (bytes, a count), a negative errno otherwise.
 type ReplyEvent struct {
 	_         structs.HostLayout
 	Header    RpcHeader
@@ -709,9 +686,8 @@ type ReplyEvent struct {
 // BlobRequestEventSize is the size of BlobRequestEvent in bytes.
 const BlobRequestEventSize = 64
 
-// BlobRequestEvent: 64 bytes.
+// BlobRequestEvent: The kernel wants `length` bytes at `position` of blob source `source` in memory at the linear addresses that follow one another from `address`.
 // Member of KernelWorkerOutbound for opcode BlobRequest.
-// The kernel wants `length` bytes at `position` of blob source `source` in memory at the linear addresses that follow one another from `address`.
 type BlobRequestEvent struct {
 	_      structs.HostLayout
 	Header RpcHeader
@@ -768,8 +744,7 @@ type LogLineEvent struct {
 // FileRecordSize is the size of FileRecord in bytes.
 const FileRecordSize = 56
 
-// FileRecord: 56 bytes.
-// One entry of WriteFiles or ApplyFileLayer, followed by path, then by data
+// FileRecord: One entry of WriteFiles or ApplyFileLayer, followed by path, then by data
 // (contents, link target), each padded to 8 bytes.
 type FileRecord struct {
 	_          structs.HostLayout
@@ -793,10 +768,9 @@ type FileRecord struct {
 // PendingRequestSlotSize is the size of PendingRequestSlot in bytes.
 const PendingRequestSlotSize = 128
 
-// PendingRequestSlot: 128 bytes.
+// PendingRequestSlot: A request that waits inside the kernel.
 // Element of the slot table of kind PendingRequest.
 // Starts on a cache line of 64 bytes.
-// A request that waits inside the kernel.
 type PendingRequestSlot struct {
 	_           structs.HostLayout
 	Header      SlotHeader

@@ -8,8 +8,7 @@ import "structs"
 // TimespecSize is the size of Timespec in bytes.
 const TimespecSize = 16
 
-// Timespec: 16 bytes.
-// struct timespec (64-bit).
+// Timespec: struct timespec (64-bit).
 type Timespec struct {
 	_    structs.HostLayout
 	Sec  int64
@@ -59,8 +58,7 @@ type Iovec struct {
 // StatSize is the size of Stat in bytes.
 const StatSize = 128
 
-// Stat: 128 bytes.
-// struct stat of asm-generic/stat.h.
+// Stat: struct stat of asm-generic/stat.h.
 type Stat struct {
 	_         structs.HostLayout
 	Dev       uint64
@@ -98,8 +96,7 @@ type StatxTimestamp struct {
 // StatxSize is the size of Statx in bytes.
 const StatxSize = 256
 
-// Statx: 256 bytes.
-// struct statx of linux/stat.h.
+// Statx: struct statx of linux/stat.h.
 type Statx struct {
 	_              structs.HostLayout
 	Mask           uint32
@@ -151,8 +148,7 @@ type Statfs struct {
 // Dirent64Size is the size of Dirent64 in bytes.
 const Dirent64Size = 24
 
-// Dirent64: 24 bytes.
-// Fixed part of struct linux_dirent64; the NUL-terminated name follows at offset 19.
+// Dirent64: Fixed part of struct linux_dirent64; the NUL-terminated name follows at offset 19.
 type Dirent64 struct {
 	_      structs.HostLayout
 	Ino    uint64
@@ -175,8 +171,7 @@ type Rlimit64 struct {
 // UtsnameSize is the size of Utsname in bytes.
 const UtsnameSize = 390
 
-// Utsname: 390 bytes.
-// struct new_utsname.
+// Utsname: struct new_utsname.
 type Utsname struct {
 	_          structs.HostLayout
 	Sysname    [65]uint8
@@ -260,8 +255,7 @@ type Pollfd struct {
 // EpollEventSize is the size of EpollEvent in bytes.
 const EpollEventSize = 16
 
-// EpollEvent: 16 bytes.
-// struct epoll_event (not packed on RISC-V).
+// EpollEvent: struct epoll_event (not packed on RISC-V).
 type EpollEvent struct {
 	_      structs.HostLayout
 	Events uint32
@@ -284,8 +278,7 @@ type Winsize struct {
 // TermiosSize is the size of Termios in bytes.
 const TermiosSize = 36
 
-// Termios: 36 bytes.
-// struct termios of asm-generic/termbits.h (what TCGETS and TCSETS carry).
+// Termios: struct termios of asm-generic/termbits.h (what TCGETS and TCSETS carry).
 type Termios struct {
 	_     structs.HostLayout
 	Iflag uint32
@@ -299,8 +292,7 @@ type Termios struct {
 // SigactionSize is the size of Sigaction in bytes.
 const SigactionSize = 24
 
-// Sigaction: 24 bytes.
-// struct sigaction (kernel's; RISC-V has no sa_restorer).
+// Sigaction: struct sigaction (kernel's; RISC-V has no sa_restorer).
 type Sigaction struct {
 	_       structs.HostLayout
 	Handler uint64
@@ -323,8 +315,7 @@ type Sigaltstack struct {
 // SiginfoSize is the size of Siginfo in bytes.
 const SiginfoSize = 128
 
-// Siginfo: 128 bytes.
-// siginfo_t: the three common words, then a union of 112 bytes, whose views
+// Siginfo: siginfo_t: the three common words, then a union of 112 bytes, whose views
 // that the kernel fills are named fields0..3.
 type Siginfo struct {
 	_      structs.HostLayout
@@ -341,8 +332,7 @@ type Siginfo struct {
 // UserRegsSize is the size of UserRegs in bytes.
 const UserRegsSize = 256
 
-// UserRegs: 256 bytes.
-// struct user_regs_struct: pc, then x1..x31.
+// UserRegs: struct user_regs_struct: pc, then x1..x31.
 type UserRegs struct {
 	_  structs.HostLayout
 	Pc uint64
@@ -352,8 +342,7 @@ type UserRegs struct {
 // UserFpRegsSize is the size of UserFpRegs in bytes.
 const UserFpRegsSize = 528
 
-// UserFpRegs: 528 bytes.
-// struct __riscv_d_ext_state, padded to the union's quad size (528).
+// UserFpRegs: struct __riscv_d_ext_state, padded to the union's quad size (528).
 type UserFpRegs struct {
 	_    structs.HostLayout
 	F    [32]uint64
@@ -365,8 +354,7 @@ type UserFpRegs struct {
 // SigcontextSize is the size of Sigcontext in bytes.
 const SigcontextSize = 784
 
-// Sigcontext: 784 bytes.
-// struct sigcontext.
+// Sigcontext: struct sigcontext.
 type Sigcontext struct {
 	_    structs.HostLayout
 	Regs UserRegs
@@ -376,8 +364,7 @@ type Sigcontext struct {
 // UcontextSize is the size of Ucontext in bytes.
 const UcontextSize = 960
 
-// Ucontext: 960 bytes.
-// struct ucontext of asm/ucontext.h; sigmask is followed by room for 1,024 bits.
+// Ucontext: struct ucontext of asm/ucontext.h; sigmask is followed by room for 1,024 bits.
 type Ucontext struct {
 	_        structs.HostLayout
 	Flags    uint64
@@ -392,8 +379,7 @@ type Ucontext struct {
 // RtSigframeSize is the size of RtSigframe in bytes.
 const RtSigframeSize = 1088
 
-// RtSigframe: 1088 bytes.
-// struct rt_sigframe.
+// RtSigframe: struct rt_sigframe.
 type RtSigframe struct {
 	_    structs.HostLayout
 	Info Siginfo
@@ -423,8 +409,7 @@ type RobustListHead struct {
 // CloneArgsSize is the size of CloneArgs in bytes.
 const CloneArgsSize = 88
 
-// CloneArgs: 88 bytes.
-// struct clone_args (version 2).
+// CloneArgs: struct clone_args (version 2).
 type CloneArgs struct {
 	_          structs.HostLayout
 	Flags      uint64
@@ -443,8 +428,7 @@ type CloneArgs struct {
 // RiscvHwprobeSize is the size of RiscvHwprobe in bytes.
 const RiscvHwprobeSize = 16
 
-// RiscvHwprobe: 16 bytes.
-// struct riscv_hwprobe.
+// RiscvHwprobe: struct riscv_hwprobe.
 type RiscvHwprobe struct {
 	_     structs.HostLayout
 	Key   int64
@@ -480,8 +464,7 @@ type Flock struct {
 // Elf64EhdrSize is the size of Elf64Ehdr in bytes.
 const Elf64EhdrSize = 64
 
-// Elf64Ehdr: 64 bytes.
-// Elf64_Ehdr.
+// Elf64Ehdr: Elf64_Ehdr.
 type Elf64Ehdr struct {
 	_         structs.HostLayout
 	Ident     [16]uint8
@@ -503,8 +486,7 @@ type Elf64Ehdr struct {
 // Elf64PhdrSize is the size of Elf64Phdr in bytes.
 const Elf64PhdrSize = 56
 
-// Elf64Phdr: 56 bytes.
-// Elf64_Phdr.
+// Elf64Phdr: Elf64_Phdr.
 type Elf64Phdr struct {
 	_      structs.HostLayout
 	Type   uint32

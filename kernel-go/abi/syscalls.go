@@ -3,8 +3,7 @@
 
 package abi
 
-// Syscall is an enumeration.
-// System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and
+// Syscall: System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and
 // asm/unistd.h). What the kernel does with each is kernel-go/syscalls' table.
 type Syscall uint32
 

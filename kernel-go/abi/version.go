@@ -3,8 +3,7 @@
 
 package abi
 
-// Fixed: named numbers.
-// Every fixed place and size that both sides must agree on before they can
+// Fixed: Every fixed place and size that both sides must agree on before they can
 // read the machine header.
 const (
 	FixedMagic            = 1380471622 // "FSHR", little endian.
@@ -25,8 +24,7 @@ const (
 	FixedPollInsns      = 1000 // Slices of guest code between two looks at a hart's poll word.
 )
 
-// Limit: named numbers.
-// Every limit of the machine. Capacities marked "per GiB" are scaled by the
+// Limit: Every limit of the machine. Capacities marked "per GiB" are scaled by the
 // machine's maximum memory at boot, with the floor that boot states.
 const (
 	LimitHarts             = 16
@@ -53,8 +51,7 @@ const (
 	LimitSupplementary     = 16
 )
 
-// AbiVersion is an enumeration.
-// Version of the whole ABI. A client refuses a machine whose major differs
+// AbiVersion: Version of the whole ABI. A client refuses a machine whose major differs
 // or whose layout hash differs under the same major, naming both.
 type AbiVersion uint16
 

@@ -36,6 +36,7 @@ export const goEmitter: Emitter = {
     return [
       { path: `${FOLDER}/doc.go`, text: packageFile(model) },
       { path: `${FOLDER}/layout_proof_unsafe.go`, text: proofFile(model) },
+      { path: `${FOLDER}/vector_types_test.go`, text: vectorTypesFile(model) },
       ...model.files
         .filter((file) => file.enums.length + file.constants.length + file.structs.length > 0)
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
@@ -84,20 +85,21 @@ function sourceFile(file: FileModel, model: Model): string {
 
 function constantsText(item: ConstantsModel): string {
   const rows = item.values.flatMap((value) => documented(value.doc, [goConstant(item, value.name), `= ${value.value}`]));
-  return [...comment([`${item.name}: named numbers.`], item.doc), "const (", ...indent(alignColumns(rows)), ")", ""].join("\n");
+  return [...comment(titled(item.name, item.doc, "numbers.")), "const (", ...indent(alignColumns(rows)), ")", ""].join("\n");
 }
 
 function enumText(item: EnumModel): string {
   const rows = item.values.flatMap((value) => {
     const name = goConstant(item, value.name);
+    const number = item.bitFlags ? `0x${value.value.toString(16)}` : String(value.value);
     return [
-      ...documented(value.doc, [name, item.name, `= ${value.value}`]),
+      ...documented(value.doc, [name, item.name, `= ${number}`]),
       ...value.aliases.map((alias) => [goConstant(item, alias), item.name, `= ${name}`]),
     ];
   });
   const cases = item.values.flatMap((value) => [`case ${goConstant(item, value.name)}:`, `\treturn "${value.name}"`]);
   return [
-    ...comment([`${item.name} is an enumeration${item.bitFlags ? " of flag bits" : ""}.`], item.doc),
+    ...comment(titled(item.name, item.doc, item.bitFlags ? "flag bits." : "numbers.")),
     `type ${item.name} ${GO_TYPE[item.scalar]}`,
     "",
     `// Numbers of ${item.name}.`,
@@ -134,7 +136,7 @@ function structText(item: StructModel, model: Model): string {
     `// ${item.name}Size is the size of ${item.name} in bytes.`,
     `const ${item.name}Size = ${item.size}`,
     "",
-    ...comment([`${item.name}: ${item.size} bytes.`, ...facts], item.doc),
+    ...comment([...titled(item.name, item.doc, `${item.size} bytes.`), ...facts]),
     `type ${item.name} struct {`,
     ...indent(alignColumns([["_", "structs.HostLayout"], ...rows])),
     "}",
@@ -199,6 +201,36 @@ function proofFile(model: Model): string {
   ].join("\n");
 }
 
+/** What the test of abi/vectors.json needs, since reflection finds no type by its name. */
+function vectorTypesFile(model: Model): string {
+  const structs = model.files.flatMap((file) => file.structs.map((item) => `"${item.name}": &${item.name}{},`));
+  const enums = model.files.flatMap((file) =>
+    file.enums.map((item) => `"${item.name}": func(v int64) string { return ${item.name}(v).String() },`),
+  );
+  const rows = (lines: readonly string[]): string[] => indent(alignColumns(lines.map((line) => splitKey(line))));
+  return [
+    `// ${MARKER}`,
+    "",
+    "package abi",
+    "",
+    "// vectorStructs holds one value of every struct.",
+    "var vectorStructs = map[string]any{",
+    ...rows(structs),
+    "}",
+    "",
+    "// vectorEnums names a number of every enum.",
+    "var vectorEnums = map[string]func(int64) string{",
+    ...rows(enums),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function splitKey(line: string): [string, string] {
+  const at = line.indexOf(": ") + 1;
+  return [line.slice(0, at), line.slice(at + 1)];
+}
+
 /** A row with its documentation: one line behind it, several lines above it. */
 function documented(doc: readonly string[], row: readonly string[]): (readonly string[] | string)[] {
   return doc.length === 1 ? [[...row, `// ${doc[0]}`]] : commented(doc, row);
@@ -208,8 +240,14 @@ function commented(doc: readonly string[], row: readonly string[]): (readonly st
   return [...doc.map((line) => `// ${line}`.trimEnd()), row];
 }
 
-function comment(first: readonly string[], doc: readonly string[]): string[] {
-  return [...first, ...doc].map((line) => `// ${line}`.trimEnd());
+function comment(lines: readonly string[]): string[] {
+  return lines.map((line) => `// ${line}`.trimEnd());
+}
+
+/** Documentation that begins with the name, as Go's tools expect. */
+function titled(name: string, doc: readonly string[], otherwise: string): string[] {
+  const [first = otherwise, ...rest] = doc;
+  return [`${name}: ${first}`, ...rest];
 }
 
 function indent(lines: readonly string[]): string[] {
