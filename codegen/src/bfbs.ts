@@ -5,8 +5,6 @@
  * which is append-only, so they are written here once instead of generating an
  * accessor library for nine tables.
  */
-import { ByteBuffer } from "flatbuffers";
-
 /** FlatBuffers' `BaseType` (reflection.fbs). */
 export const BaseType = {
   None: 0,
@@ -89,91 +87,118 @@ export interface RawSchema {
   readonly enums: readonly RawEnum[];
 }
 
-/** A table of the buffer; `slot` is a vtable offset (4, 6, 8, …). */
+/** More declarations, fields and attributes than any schema has: a file that claims them is hostile. */
+const MAX_TABLES = 1_000_000;
+
+/**
+ * A table of the buffer; `slot` is a vtable offset (4, 6, 8, …). DataView throws
+ * where a stock FlatBuffers reader would go on with zeros.
+ */
 class Table {
-  readonly bb: ByteBuffer;
-  readonly pos: number;
+  readonly #view: DataView;
+  readonly #pos: number;
+  readonly #budget: { left: number };
 
-  constructor(bb: ByteBuffer, pos: number) {
-    this.bb = bb;
-    this.pos = pos;
-  }
-
-  #at(slot: number): number {
-    const offset = this.bb.__offset(this.pos, slot);
-    return offset === 0 ? 0 : this.pos + offset;
+  constructor(view: DataView, pos: number, budget: { left: number }) {
+    if (budget.left-- <= 0) throw new RangeError(`more than ${MAX_TABLES} tables`);
+    this.#view = view;
+    this.#pos = pos;
+    this.#budget = budget;
   }
 
   bool(slot: number): boolean {
-    const at = this.#at(slot);
-    return at !== 0 && this.bb.readInt8(at) !== 0;
+    return this.u8(slot) !== 0;
   }
 
   u8(slot: number): number {
     const at = this.#at(slot);
-    return at === 0 ? 0 : this.bb.readUint8(at);
+    return at === 0 ? 0 : this.#view.getUint8(at);
   }
 
   u16(slot: number): number {
     const at = this.#at(slot);
-    return at === 0 ? 0 : this.bb.readUint16(at);
+    return at === 0 ? 0 : this.#view.getUint16(at, true);
   }
 
   i32(slot: number, fallback: number): number {
     const at = this.#at(slot);
-    return at === 0 ? fallback : this.bb.readInt32(at);
+    return at === 0 ? fallback : this.#view.getInt32(at, true);
   }
 
   i64(slot: number): bigint {
     const at = this.#at(slot);
-    return at === 0 ? 0n : this.bb.readInt64(at);
+    return at === 0 ? 0n : this.#view.getBigInt64(at, true);
   }
 
   string(slot: number): string {
     const at = this.#at(slot);
-    if (at === 0) return "";
-    const text = this.bb.__string(at);
-    return typeof text === "string" ? text : new TextDecoder().decode(text);
+    return at === 0 ? "" : this.#string(at);
   }
 
   table(slot: number): Table | undefined {
     const at = this.#at(slot);
-    return at === 0 ? undefined : new Table(this.bb, this.bb.__indirect(at));
+    return at === 0 ? undefined : new Table(this.#view, this.#follow(at), this.#budget);
   }
 
   strings(slot: number): string[] {
-    return this.#vector(slot, (at) => {
-      const text = this.bb.__string(at);
-      return typeof text === "string" ? text : new TextDecoder().decode(text);
-    });
+    return this.#vector(slot, (at) => this.#string(at));
   }
 
   tables(slot: number): Table[] {
-    return this.#vector(slot, (at) => new Table(this.bb, this.bb.__indirect(at)));
+    return this.#vector(slot, (at) => new Table(this.#view, this.#follow(at), this.#budget));
+  }
+
+  /** Place of a field, 0 when the table leaves it out. */
+  #at(slot: number): number {
+    const vtable = this.#pos - this.#view.getInt32(this.#pos, true);
+    if (slot >= this.#view.getUint16(vtable, true)) return 0;
+    const offset = this.#view.getUint16(vtable + slot, true);
+    return offset === 0 ? 0 : this.#pos + offset;
+  }
+
+  #follow(at: number): number {
+    return at + this.#view.getUint32(at, true);
+  }
+
+  #string(at: number): string {
+    const start = this.#follow(at);
+    const length = this.#view.getUint32(start, true);
+    return new TextDecoder().decode(this.#bytes(start + 4, length));
   }
 
   #vector<T>(slot: number, read: (at: number) => T): T[] {
-    const offset = this.bb.__offset(this.pos, slot);
-    if (offset === 0) return [];
-    const start = this.bb.__vector(this.pos + offset);
-    const length = this.bb.__vector_len(this.pos + offset);
-    return Array.from({ length }, (_, i) => read(start + 4 * i));
+    const at = this.#at(slot);
+    if (at === 0) return [];
+    const start = this.#follow(at);
+    const length = this.#view.getUint32(start, true);
+    this.#bytes(start + 4, 4 * length);
+    return Array.from({ length }, (_, i) => read(start + 4 + 4 * i));
+  }
+
+  /** @throws RangeError when they are not all in the buffer */
+  #bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset, this.#view.byteLength).subarray(at, this.#end(at, length));
+  }
+
+  #end(at: number, length: number): number {
+    if (at + length > this.#view.byteLength) throw new RangeError(`${length} bytes at ${at} lie beyond the end`);
+    return at + length;
   }
 }
 
 /**
  * Decodes a .bfbs file.
- * @throws Error when the bytes do not carry the identifier "BFBS" or are cut short.
+ * @throws Error when the bytes are no binary schema, cut short or inconsistent
  */
 export function readBfbs(bytes: Uint8Array): RawSchema {
-  const bb = new ByteBuffer(bytes);
-  if (bytes.length < 8 || !bb.__has_identifier("BFBS")) {
+  if (new TextDecoder().decode(bytes.subarray(4, 8)) !== "BFBS") {
     throw new Error(
       'binary schema: the identifier "BFBS" is missing; make the file with `flatc --binary --schema`',
     );
   }
   try {
-    const schema = new Table(bb, bb.readInt32(0));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const schema = new Table(view, view.getUint32(0, true), { left: MAX_TABLES });
     return {
       objects: schema.tables(4).map(readObject),
       enums: schema.tables(6).map(readEnum),

@@ -1,7 +1,7 @@
 /** Turns a binary schema into the model, and refuses what the ABI's rules forbid. */
 import { createHash } from "node:crypto";
 import { type Attributes, BaseType, type RawEnum, type RawEnumValue, type RawField, type RawObject, type RawSchema, type RawType } from "./bfbs.ts";
-import { checkEnum, checkStruct, checkUnions } from "./checks.ts";
+import { checkEnum, checkSlots, checkStruct, checkUnions } from "./checks.ts";
 import {
   type ConstantsModel,
   type EnumModel,
@@ -14,6 +14,7 @@ import {
   type ScalarKind,
   type StructModel,
   type UnionModel,
+  VERSION,
 } from "./model.ts";
 import { mapSource, type SourceMap } from "./source.ts";
 
@@ -80,9 +81,9 @@ class Builder {
     const declared = { enums, structs, constants };
     for (const item of enums.values()) this.#problems.push(...checkEnum(item));
     for (const item of structs.values()) this.#problems.push(...checkStruct(item, structs));
-    this.#problems.push(...checkUnions(unions, [...structs.values()], enums));
+    this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
     const files = this.#files(declared);
-    const version = this.#version(enums);
+    const version = this.#version(constants);
     if (this.#problems.length > 0) throw new SchemaError(this.#problems);
     const model = { files, enums, structs, unions, version };
     const layoutHash = createHash("sha256").update(renderLayout(model)).digest("hex").slice(0, 16);
@@ -147,11 +148,13 @@ class Builder {
   #constants(item: RawObject): ConstantsModel {
     const values = item.fields.map((field) => {
       const scalar = SCALARS.get(field.type.base);
+      const label = `${local(item.name)}.${field.name}`;
       if (scalar === undefined || scalar === "f32" || scalar === "f64") {
-        this.#refuse(this.#where(item, field.name), `${local(item.name)}.${field.name}: a constant must be an integer; give it an integer type`);
+        this.#refuse(this.#where(item, field.name), `${label}: a constant must be an integer; give it an integer type`);
+      } else if (scalar === "u64") {
+        this.#refuse(this.#where(item, field.name), `${label}: flatc turns a default above 2^63 into 0; make the constant a long`);
       }
-      const value = field.defaultInteger;
-      return { name: field.name, value: scalar === "u64" ? BigInt.asUintN(64, value) : value, scalar: scalar ?? "i64", doc: field.doc };
+      return { name: field.name, value: field.defaultInteger, doc: field.doc };
     });
     return { name: local(item.name), doc: item.doc, where: this.#where(item), bare: item.attributes.has("bare"), values };
   }
@@ -313,11 +316,13 @@ class Builder {
     });
   }
 
-  #version(enums: ReadonlyMap<string, EnumModel>): { major: number; minor: number } {
-    const values = enums.get("AbiVersion")?.values ?? [];
+  #version(constants: ReadonlyMap<string, ConstantsModel>): { major: number; minor: number } {
+    const values = constants.get(VERSION)?.values ?? [];
     const number = (name: string): number => {
       const value = values.find((candidate) => candidate.name === name);
-      if (value === undefined) this.#refuse("version.fbs", `AbiVersion.${name} is missing; declare enum AbiVersion with Major and Minor`);
+      if (value === undefined) {
+        this.#refuse("version.fbs", `${VERSION}.${name} is missing; declare table ${VERSION} (constants) with Major and Minor`);
+      }
       return Number(value?.value ?? 0);
     };
     return { major: number("Major"), minor: number("Minor") };

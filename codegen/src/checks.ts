@@ -100,23 +100,38 @@ export function checkEnum(item: EnumModel): string[] {
   return problems;
 }
 
-export function checkUnions(unions: readonly UnionModel[], structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
+export function checkUnions(unions: readonly UnionModel[], structs: Structs): string[] {
   const problems: string[] = [];
-  const byName = new Map(structs.map((item) => [item.name, item]));
   for (const union of unions) {
     const taken = new Map<string, string>();
     for (const member of union.members) {
-      const item = byName.get(member.struct);
+      const item = structs.get(member.struct);
       const where = item?.where ?? union.name;
       const other = taken.get(member.opcode);
       if (other !== undefined) problems.push(`${where}: struct ${member.struct}: ${union.name} has opcode ${member.opcode} already, for ${other}; give it an opcode of its own.`);
       taken.set(member.opcode, member.struct);
-      const size = byName.get(union.members[0]?.struct ?? "")?.size;
+      const size = structs.get(union.members[0]?.struct ?? "")?.size;
       if (item !== undefined && item.size !== size) {
         problems.push(`${where}: struct ${member.struct}: ${item.size} bytes, but entries of ${union.name} have ${size}; pad it.`);
       }
+      if (item !== undefined) problems.push(...checkHeader(item, union, structs));
     }
   }
+  return problems;
+}
+
+/** A header's fields stand among its entry's own in TypeScript's data object. */
+function checkHeader(item: StructModel, union: UnionModel, structs: Structs): string[] {
+  const header = item.fields.find((field) => union.path.length === 2 && field.name === union.path[0]);
+  if (header === undefined || !("struct" in header.type)) return [];
+  const names = new Set(structs.get(header.type.struct)?.fields.filter((field) => !field.reserved).map((field) => camel(field.name)));
+  return item.fields
+    .filter((field) => !field.reserved && names.has(camel(field.name)))
+    .map((field) => `${field.where}: ${item.name}.${field.name}: the header has a field "${field.name}" too, and both stand in one data object; rename it.`);
+}
+
+export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
+  const problems: string[] = [];
   const kinds = enums.get("SlotKind");
   const slots = new Map<string, string>();
   for (const item of structs) {

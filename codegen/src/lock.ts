@@ -2,7 +2,7 @@
  * `abi/abi.lock.json`: every number and layout as last accepted. The schema is
  * compared with it, so that what others rely on changes only on purpose.
  */
-import { type EnumModel, type FieldModel, fieldSize, type Model, type StructModel, typeText } from "./model.ts";
+import { type EnumModel, type FieldModel, fieldSize, type Model, type StructModel, typeText, VERSION } from "./model.ts";
 
 const FORMAT = 1;
 
@@ -66,8 +66,9 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
     const locked = { type: item.scalar, values: enumNumbers(item) };
     return [item.name, Object.keys(retired).length === 0 ? locked : { ...locked, retired }];
   });
+  // The version is the one number that is meant to change.
   const constants = model.files.flatMap((file) =>
-    file.constants.map((item): [string, LockedNumbers] => [
+    file.constants.filter((item) => item.name !== VERSION).map((item): [string, LockedNumbers] => [
       item.name,
       Object.fromEntries(item.values.map((value) => [value.name, String(value.value)])),
     ]),
@@ -111,9 +112,9 @@ export function checkVersion(lock: Lock, next: Lock, changes: readonly Change[],
   if (!accept) problems.push(...breaking.map((change) => `${change.sentence} (or accept it with --accept).`));
   if (lock.version.major === 0 || changes.length === 0) return problems;
   if (breaking.length > 0 && major <= lock.version.major) {
-    problems.push(`AbiVersion: ${breaking.length} changes break ${was}; raise Major.`);
+    problems.push(`AbiVersion: ${breaking.length === 1 ? "1 change breaks" : `${breaking.length} changes break`} ${was}; raise Major.`);
   } else if (breaking.length === 0 && order(next.version) <= order(lock.version)) {
-    problems.push(`AbiVersion: ${changes.length} additions to ${was}; raise Minor.`);
+    problems.push(`AbiVersion: ${changes.length} addition${changes.length === 1 ? "" : "s"} to ${was}; raise Minor.`);
   }
   return problems;
 }

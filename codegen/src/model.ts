@@ -18,6 +18,9 @@ export const SCALAR_SIZE: Readonly<Record<ScalarKind, number>> = {
   f64: 8,
 };
 
+/** The constants Major and Minor: the version of the whole ABI. */
+export const VERSION = "AbiVersion";
+
 /** Who may write a field. */
 export const OWNERS = ["kernel", "hart", "client", "host", "boot", "any"] as const;
 
@@ -83,7 +86,6 @@ export interface StructModel extends Declaration {
 export interface ConstantModel {
   readonly name: string;
   readonly value: bigint;
-  readonly scalar: ScalarKind;
   readonly doc: readonly string[];
 }
 

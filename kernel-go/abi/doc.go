@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xe24e3125
-	LayoutHashHi uint32 = 0xc0c72dc3
+	LayoutHashLo uint32 = 0xcd88d823
+	LayoutHashHi uint32 = 0xd2a46c3f
 )

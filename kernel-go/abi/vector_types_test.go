@@ -201,5 +201,4 @@ var vectorEnums = map[string]func(int64) string{
 	"StdioKind":        func(v int64) string { return StdioKind(v).String() },
 	"FileRecordKind":   func(v int64) string { return FileRecordKind(v).String() },
 	"Syscall":          func(v int64) string { return Syscall(v).String() },
-	"AbiVersion":       func(v int64) string { return AbiVersion(v).String() },
 }

@@ -3,6 +3,13 @@
 
 package abi
 
+// AbiVersion: Version of the whole ABI. A client refuses a machine whose major differs
+// or whose layout hash differs under the same major, naming both.
+const (
+	AbiVersionMajor = 0
+	AbiVersionMinor = 1
+)
+
 // Fixed: Every fixed place and size that both sides must agree on before they can
 // read the machine header.
 const (
@@ -50,24 +57,3 @@ const (
 	LimitPipeFrames        = 16
 	LimitSupplementary     = 16
 )
-
-// AbiVersion: Version of the whole ABI. A client refuses a machine whose major differs
-// or whose layout hash differs under the same major, naming both.
-type AbiVersion uint16
-
-// Numbers of AbiVersion.
-const (
-	AbiVersionMajor AbiVersion = 0
-	AbiVersionMinor AbiVersion = 1
-)
-
-// String names the number; "AbiVersion(?)" stands for an unknown one.
-func (v AbiVersion) String() string {
-	switch v {
-	case AbiVersionMajor:
-		return "Major"
-	case AbiVersionMinor:
-		return "Minor"
-	}
-	return "AbiVersion(?)"
-}

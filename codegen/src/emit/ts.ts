@@ -74,8 +74,7 @@ function fileStatements(file: FileModel, model: Model): Statement[] {
 }
 
 function constantsStatement(item: ConstantsModel): string {
-  const big = item.values.some((value) => !fitsNumber(value.value));
-  const rows = item.values.flatMap((value) => [...rowDoc(value.doc), `${value.name}: ${literal(value.value, big)},`]);
+  const rows = item.values.flatMap(({ name, value, doc }) => [...rowDoc(doc), `${name}: ${literal(value, !fitsNumber(value))},`]);
   return constObject(item.name, rows, item.doc);
 }
 

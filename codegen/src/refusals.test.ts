@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { workspace } from "../test/workspace.ts";
+import { readBfbs } from "./bfbs.ts";
+import { buildModel, SchemaError } from "./build.ts";
+import { compileSchema } from "./flatc.ts";
+import { generate } from "./generate.ts";
+
+/** The problems of a schema, without the place that each begins with. */
+function problems(schema: string): string[] {
+  try {
+    generate(workspace(schema), { accept: false });
+  } catch (error) {
+    if (error instanceof SchemaError) return error.problems.map((line) => line.replace(/^\S+: /, ""));
+    throw error;
+  }
+  return [];
+}
+
+const UNION = `enum Opcode : ushort { None = 0, A = 1, B = 2 }
+struct Header { opcode: Opcode; flags: ushort; id: uint; }`;
+
+describe("layouts", () => {
+  test.each<[string, string, string]>([
+    [
+      "padding between fields",
+      "struct S { a: ubyte; b: uint; }",
+      'S.b: flatc puts 3 bytes of implicit padding before it (offset 1); add "reservedN: [ubyte:3] (reserved);" there.',
+    ],
+    [
+      "padding at the end",
+      "struct S { a: ulong; b: uint; }",
+      'struct S: flatc puts 4 bytes of implicit padding at its end (offset 12); add "reservedN: uint (reserved);" there.',
+    ],
+    ["bool", "struct S { a: bool; }", "S.a: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word."],
+    ["an atomic ushort", "struct S { a: ushort (atomic); }", "S.a: u16 cannot be atomic; use uint, int, ulong or long."],
+    ["an atomic double", "struct S { a: double (atomic); }", "S.a: f64 cannot be atomic; use uint, int, ulong or long."],
+    ["an atomic struct", "struct I { a: uint; } struct S { i: I (atomic); }", "S.i: a struct cannot be atomic; use uint, int, ulong or long."],
+    ["a bounded uint", "struct S { a: uint (bounded); }", "S.a: (bounded) is for ulong and long, which may not fit a Number; remove it."],
+    [
+      "a size that is no multiple of the line",
+      "struct S (cacheline: 64) { a: [uint:12]; }",
+      "struct S: 48 bytes are no multiple of its cache line of 64; add 16 reserved bytes.",
+    ],
+    [
+      "a line that is no power of two",
+      "struct S (cacheline: 48) { a: [uint:12]; }",
+      "struct S: (cacheline) must be a power of two of at least 8; write (cacheline: 64).",
+    ],
+    [
+      "a line field off its line",
+      "struct S (cacheline: 64) { a: uint; b: uint (line); c: [uint:14]; }",
+      "S.b: (line) field at offset 4 does not start a cache line of 64; add 60 reserved bytes before it.",
+    ],
+    ["a line field without lines", "struct S { a: uint (line); }", "S.a: (line) needs a struct with (cacheline: 64); add it to S."],
+    [
+      "a nested struct off its line",
+      "struct I (cacheline: 64) { a: [uint:16]; } struct S (cacheline: 64) { a: uint; i: I; b: [uint:15]; }",
+      "S.i: I starts on a cache line of 64; put the field at a multiple of it and give S (cacheline: 64).",
+    ],
+    [
+      "a nested struct in one without lines",
+      "struct I (cacheline: 64) { a: [uint:16]; } struct S { i: I; }",
+      "S.i: I starts on a cache line of 64; put the field at a multiple of it and give S (cacheline: 64).",
+    ],
+    [
+      "force_align",
+      "struct S (force_align: 16) { a: [ulong:2]; }",
+      "struct S: force_align reaches neither Go nor TypeScript; use (cacheline) and explicit padding.",
+    ],
+    [
+      "more than a schema can describe",
+      "struct S { a: [ulong:8000]; b: [ulong:8000]; }",
+      "struct S: 128000 bytes are more than a schema can describe (65535); split it.",
+    ],
+    [
+      "an unknown owner",
+      'struct S { a: uint (owner: "kernel|me"); }',
+      'S.a: unknown owner "me"; use kernel, hart, client, host, boot, any, joined by |.',
+    ],
+    ["a view's own member", "struct S { at: uint; }", 'S.at: "at" is a member of every TypeScript view; rename the field.'],
+    ["one name twice", "struct S { ab_c: uint; abC: uint; }", "S.abC: another field is also spelt AbC in Go; rename one."],
+  ])("%s", (_, schema, sentence) => {
+    expect(problems(schema)).toContain(sentence);
+  });
+
+  test("an unaligned u64, which no flatc writes", () => {
+    const { bfbs, sources } = compileSchema(`${workspace("struct S { a: uint; b: uint; c: ulong; }")}/abi/foreshore.fbs`);
+    const raw = readBfbs(bfbs);
+    const objects = raw.objects.map((item) => ({
+      ...item,
+      fields: item.fields.map((field) => (field.name === "c" ? { ...field, offset: 4 } : field)),
+    }));
+    expect(() => buildModel({ ...raw, objects }, sources)).toThrow(
+      "foreshore.fbs:2: S.c: u64 at offset 4 is not aligned to 8; move it or pad before it.",
+    );
+  });
+});
+
+describe("declarations", () => {
+  test.each<[string, string, string]>([
+    [
+      "a table on a live path",
+      'enum SlotKind : uint { None, T } table T (slot: "T") { a: uint; }',
+      "table T: a table is never on a live path, but it has (slot); make it a struct.",
+    ],
+    [
+      "a table that nobody emits yet",
+      "table T { a: uint; }",
+      "table T: tables have no emitter yet; make it a struct, or a list of numbers with (constants).",
+    ],
+    [
+      "a FlatBuffers union",
+      "table T (constants) { a: uint; } union U { T }",
+      'union U: FlatBuffers unions need tables; give each struct (union:"…", opcode:"…") instead.',
+    ],
+    ["a constant that is no integer", "table T (constants) { a: float = 1.5; }", "T.a: a constant must be an integer; give it an integer type."],
+    ["a constant that flatc loses", "table T (constants) { a: ulong = 1; }", "T.a: flatc turns a default above 2^63 into 0; make the constant a long."],
+    [
+      "a number used twice",
+      "enum E : uint { A = 0, B = 5, C = 5 }",
+      "E.C: 5 is the number of B already; give it its own, or make the enum a table with (constants).",
+    ],
+    [
+      "a bare name that Go does not export",
+      "enum E : uint (bare) { ready = 0 }",
+      "E.ready: Go exports names with a capital first letter only; rename it or remove (bare).",
+    ],
+    ["one constant twice", "enum E : uint { a_b = 0, aB = 1 }", "E.aB: EAB is declared twice; rename one."],
+    ["an enum that is not there", 'struct S { a: int (enum: "Errno"); }', "S.a: there is no enum Errno; declare it or correct (enum)."],
+    [
+      "an enum of another size",
+      'enum E : ubyte { A = 1 } struct S { a: int (enum: "E"); }',
+      "S.a: E is stored as u8; give the field that type.",
+    ],
+    [
+      "a slot kind that is not there",
+      'enum SlotKind : uint { None = 0 } struct S (slot: "Pipe") { a: uint; }',
+      "struct S: SlotKind has no value Pipe; add it or correct (slot).",
+    ],
+    [
+      "a slot table of two structs",
+      'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: uint; } struct B (slot: "Pipe") { a: uint; }',
+      "struct B: slot table Pipe has elements already, A; give it a kind of its own.",
+    ],
+  ])("%s", (_, schema, sentence) => {
+    expect(problems(schema)).toContain(sentence);
+  });
+
+  test("a file name that Go would read as a build constraint", () => {
+    const { bfbs, sources } = compileSchema(`${workspace("enum E : uint { A = 0 }")}/abi/foreshore.fbs`);
+    const raw = readBfbs(bfbs);
+    const enums = raw.enums.map((item) => ({ ...item, file: "//abi_linux.fbs" }));
+    expect(() => buildModel({ ...raw, enums }, sources)).toThrow(
+      'abi_linux.fbs: Go reads the ending "_linux" of a file name as a build constraint; put that word first.',
+    );
+  });
+
+  test("a schema without its version", () => {
+    const { bfbs, sources } = compileSchema(`${workspace("enum E : uint { A = 0 }")}/abi/foreshore.fbs`);
+    const raw = readBfbs(bfbs);
+    expect(() => buildModel({ ...raw, objects: [] }, sources)).toThrow("version.fbs: AbiVersion.Major is missing");
+  });
+});
+
+describe("ring entries", () => {
+  test.each<[string, string, string]>([
+    [
+      "one opcode twice",
+      `${UNION} struct X (union: "U", opcode: "A") { h: Header; } struct Y (union: "U", opcode: "A") { h: Header; }`,
+      "struct Y: U has opcode A already, for X; give it an opcode of its own.",
+    ],
+    [
+      "an opcode that is not there",
+      `${UNION} struct X (union: "U", opcode: "Z") { h: Header; }`,
+      "struct X: Opcode has no value Z; add it or correct (opcode).",
+    ],
+    [
+      "entries of two sizes",
+      `${UNION} struct X (union: "U", opcode: "A") { h: Header; } struct Y (union: "U", opcode: "B") { h: Header; a: uint; }`,
+      "struct Y: 12 bytes, but entries of U have 8; pad it.",
+    ],
+    [
+      "no discriminant",
+      'struct X (union: "U", opcode: "A") { a: uint; }',
+      'struct X: a member of U needs an enum field "opcode", its own or of its first nested struct; add it.',
+    ],
+    [
+      "another discriminant",
+      `${UNION} struct X (union: "U", opcode: "A") { h: Header; } struct Y (union: "U", opcode: "B") { a: ushort; opcode: Opcode; id: uint; }`,
+      "struct Y: its opcode is Opcode at offset 2, but U has Opcode at 0; use the same header.",
+    ],
+    [
+      "a union without an opcode",
+      'struct X (union: "U") { a: uint; }',
+      "struct X: (union) and (opcode) belong together; give both or none.",
+    ],
+    [
+      "a header's field once more",
+      `${UNION} struct X (union: "U", opcode: "A") { h: Header; id: uint; }`,
+      'X.id: the header has a field "id" too, and both stand in one data object; rename it.',
+    ],
+  ])("%s", (_, schema, sentence) => {
+    expect(problems(schema)).toContain(sentence);
+  });
+});
+
+describe("input that is no schema", () => {
+  test("flatc's own message is kept", () => {
+    expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false })).toThrow(/flatc refused the schema:[^]*nothing/);
+  });
+
+  test("bytes that are no binary schema", () => {
+    expect(() => readBfbs(new Uint8Array(0))).toThrow('the identifier "BFBS" is missing');
+    expect(() => readBfbs(new TextEncoder().encode("not a schema at all"))).toThrow('the identifier "BFBS" is missing');
+  });
+
+  test("a binary schema that was cut short is refused at every length", () => {
+    const { bfbs } = compileSchema(`${workspace("struct S { a: uint; }")}/abi/foreshore.fbs`);
+    for (let length = 0; length < bfbs.length - 8; length += 7) {
+      expect(() => readBfbs(bfbs.slice(0, length)), `${length} bytes`).toThrow(/^binary schema: /);
+    }
+  });
+});
