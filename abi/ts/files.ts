@@ -4,6 +4,7 @@
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName } from "../src/names.ts";
 import { SlotHeader, type SlotHeaderData } from "./machine.ts";
+import { TimerLive, type TimerLiveData } from "./process.ts";
 
 /** Which file system an inode belongs to. */
 export const FsType = {
@@ -452,16 +453,20 @@ export interface InodeLiveData {
   fillsInFlight: number;
   /** Deny-write count while executed. */
   execs: number;
+  /** Advisory locks, FileLock slots in order of their start. */
+  lockHead: number;
+  /** F_SEAL_* bits of a memfd. */
+  seals: number;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class InodeLive {
   /** Bytes. */
-  static readonly SIZE = 72;
+  static readonly SIZE = 80;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68 } as const;
+  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { direct: 4 } as const;
   readonly $mem: Mem;
@@ -593,12 +598,30 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 68) >>> 2] = value;
   }
 
+  /** Advisory locks, FileLock slots in order of their start. */
+  get lockHead(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set lockHead(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /** F_SEAL_* bits of a memfd. */
+  get seals(): number {
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+  }
+
+  set seals(value: number) {
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 72, 4);
+    this.$mem.check(addr, 80, 4);
     this.$base = addr;
     return this;
   }
@@ -630,6 +653,8 @@ export class InodeLive {
       pages: this.pages,
       fillsInFlight: this.fillsInFlight,
       execs: this.execs,
+      lockHead: this.lockHead,
+      seals: this.seals,
     };
   }
 
@@ -650,6 +675,8 @@ export class InodeLive {
     this.pages = data.pages;
     this.fillsInFlight = data.fillsInFlight;
     this.execs = data.execs;
+    this.lockHead = data.lockHead;
+    this.seals = data.seals;
   }
 }
 
@@ -725,7 +752,6 @@ export class InodeSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 200, this.$base + 208);
   }
 }
 
@@ -1265,19 +1291,25 @@ export interface OfdLiveData {
   /** Frames of generated content (procfs). */
   content: number;
   contentBytes: number;
+  /** Timerfd: its clock, and timer. */
+  clock: number;
+  timer: TimerLiveData;
+  /** Unit: ns. */
+  intervalNs: bigint;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 16;
+  static readonly SIZE = 48;
   /** Bytes. */
-  static readonly ALIGN = 4;
+  static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8 } as const;
+  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #timer: TimerLive | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -1310,12 +1342,54 @@ export class OfdLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Timerfd: its clock, and timer. */
+  get clock(): number {
+    return this.$mem.u32[(this.$base + 12) >>> 2]!;
+  }
+
+  set clock(value: number) {
+    this.$mem.u32[(this.$base + 12) >>> 2] = value;
+  }
+
+  get timer(): TimerLive {
+    const view = (this.#timer ??= new TimerLive(this.$mem));
+    view.$base = this.$base + 16;
+    return view;
+  }
+
+  /** Unit: ns. */
+  get intervalNs(): bigint {
+    return this.$mem.u64[(this.$base + 40) >>> 3]!;
+  }
+
+  set intervalNs(value: bigint) {
+    this.$mem.u64[(this.$base + 40) >>> 3] = value;
+  }
+
+  /** Low 32 bits of intervalNs. */
+  get intervalNsLo(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set intervalNsLo(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** High 32 bits of intervalNs. */
+  get intervalNsHi(): number {
+    return this.$mem.u32[(this.$base + 40 + 4) >>> 2]!;
+  }
+
+  set intervalNsHi(value: number) {
+    this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 16, 4);
+    this.$mem.check(addr, 48, 8);
     this.$base = addr;
     return this;
   }
@@ -1326,6 +1400,9 @@ export class OfdLive {
       epollHead: this.epollHead,
       content: this.content,
       contentBytes: this.contentBytes,
+      clock: this.clock,
+      timer: this.timer.toData(),
+      intervalNs: this.intervalNs,
     };
   }
 
@@ -1334,7 +1411,9 @@ export class OfdLive {
     this.epollHead = data.epollHead;
     this.content = data.content;
     this.contentBytes = data.contentBytes;
-    this.$mem.u8.fill(0, this.$base + 12, this.$base + 16);
+    this.clock = data.clock;
+    this.timer.setData(data.timer);
+    this.intervalNs = data.intervalNs;
   }
 }
 
@@ -1410,7 +1489,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 72, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 104, this.$base + 128);
   }
 }
 
@@ -1737,6 +1816,9 @@ export interface EpollSlotData {
   /** Items of other epolls that watch this one. */
   watchHead: number;
   itemCount: number;
+  /** Next epoll whose waiters are to be woken when the wake in progress is done. */
+  nextNotified: number;
+  notified: number;
 }
 
 /**
@@ -1749,7 +1831,7 @@ export class EpollSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, watchHead: 32, itemCount: 36 } as const;
+  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, watchHead: 32, itemCount: 36, nextNotified: 40, notified: 44 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1816,6 +1898,23 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /** Next epoll whose waiters are to be woken when the wake in progress is done. */
+  get nextNotified(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set nextNotified(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  get notified(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set notified(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
@@ -1836,6 +1935,8 @@ export class EpollSlot {
       wait: this.wait,
       watchHead: this.watchHead,
       itemCount: this.itemCount,
+      nextNotified: this.nextNotified,
+      notified: this.notified,
     };
   }
 
@@ -1848,7 +1949,8 @@ export class EpollSlot {
     this.wait = data.wait;
     this.watchHead = data.watchHead;
     this.itemCount = data.itemCount;
-    this.$mem.u8.fill(0, this.$base + 40, this.$base + 48);
+    this.nextNotified = data.nextNotified;
+    this.notified = data.notified;
   }
 }
 
@@ -1868,7 +1970,8 @@ export interface EpollItemSlotData {
   queued: number;
   /** Edge trigger: events that were already reported. */
   reported: number;
-  disabled: number;
+  /** Its entries in the queues of what it watches. */
+  waitEntries: number;
 }
 
 /**
@@ -1881,7 +1984,7 @@ export class EpollItemSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, reported: 64, disabled: 68 } as const;
+  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, reported: 64, waitEntries: 68 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2013,11 +2116,12 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
-  get disabled(): number {
+  /** Its entries in the queues of what it watches. */
+  get waitEntries(): number {
     return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
 
-  set disabled(value: number) {
+  set waitEntries(value: number) {
     this.$mem.u32[(this.$base + 68) >>> 2] = value;
   }
 
@@ -2047,7 +2151,7 @@ export class EpollItemSlot {
       nextReady: this.nextReady,
       queued: this.queued,
       reported: this.reported,
-      disabled: this.disabled,
+      waitEntries: this.waitEntries,
     };
   }
 
@@ -2066,7 +2170,7 @@ export class EpollItemSlot {
     this.nextReady = data.nextReady;
     this.queued = data.queued;
     this.reported = data.reported;
-    this.disabled = data.disabled;
+    this.waitEntries = data.waitEntries;
   }
 }
 
@@ -2173,5 +2277,194 @@ export class EventfdSlot {
     this.count = data.count;
     this.flags = data.flags;
     this.wait = data.wait;
+  }
+}
+
+/** The values of a FileLockSlot, outside the memory. */
+export interface FileLockSlotData {
+  header: SlotHeaderData;
+  inode: number;
+  /** Next lock of the inode. */
+  next: number;
+  /** Owner: a process slot, or an Ofd slot. */
+  process: number;
+  ofd: number;
+  /** F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. */
+  type: number;
+  isFlock: number;
+  /** First byte, last byte. */
+  start: bigint;
+  end: bigint;
+}
+
+/**
+ * One advisory lock: of a process (fcntl), or of an open file description
+ * (flock, F_OFD_SETLK).
+ * Element of the slot table of kind FileLock.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class FileLockSlot {
+  /** Bytes. */
+  static readonly SIZE = 56;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, inode: 16, next: 20, process: 24, ofd: 28, type: 32, isFlock: 36, start: 40, end: 48 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: SlotHeader | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  get header(): SlotHeader {
+    const view = (this.#header ??= new SlotHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  get inode(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set inode(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** Next lock of the inode. */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /** Owner: a process slot, or an Ofd slot. */
+  get process(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set process(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  get ofd(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set ofd(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /** F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. */
+  get type(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set type(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  get isFlock(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set isFlock(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /** First byte, last byte. */
+  get start(): bigint {
+    return this.$mem.u64[(this.$base + 40) >>> 3]!;
+  }
+
+  set start(value: bigint) {
+    this.$mem.u64[(this.$base + 40) >>> 3] = value;
+  }
+
+  /** Low 32 bits of start. */
+  get startLo(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set startLo(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** High 32 bits of start. */
+  get startHi(): number {
+    return this.$mem.u32[(this.$base + 40 + 4) >>> 2]!;
+  }
+
+  set startHi(value: number) {
+    this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
+  }
+
+  get end(): bigint {
+    return this.$mem.u64[(this.$base + 48) >>> 3]!;
+  }
+
+  set end(value: bigint) {
+    this.$mem.u64[(this.$base + 48) >>> 3] = value;
+  }
+
+  /** Low 32 bits of end. */
+  get endLo(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set endLo(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /** High 32 bits of end. */
+  get endHi(): number {
+    return this.$mem.u32[(this.$base + 48 + 4) >>> 2]!;
+  }
+
+  set endHi(value: number) {
+    this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 56, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): FileLockSlotData {
+    return {
+      header: this.header.toData(),
+      inode: this.inode,
+      next: this.next,
+      process: this.process,
+      ofd: this.ofd,
+      type: this.type,
+      isFlock: this.isFlock,
+      start: this.start,
+      end: this.end,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: FileLockSlotData): void {
+    this.header.setData(data.header);
+    this.inode = data.inode;
+    this.next = data.next;
+    this.process = data.process;
+    this.ofd = data.ofd;
+    this.type = data.type;
+    this.isFlock = data.isFlock;
+    this.start = data.start;
+    this.end = data.end;
   }
 }

@@ -4,6 +4,7 @@ export * from "./errno.ts";
 export * from "./files.ts";
 export * from "./layout_hash.ts";
 export * from "./linux.ts";
+export * from "./linux_files.ts";
 export * from "./machine.ts";
 export * from "./memory.ts";
 export * from "./process.ts";

@@ -44,6 +44,7 @@ export const SlotKind = {
   PendingRequest: 20,
   Frame: 21,
   RadixNode: 22,
+  FileLock: 23,
   Count: 24,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];

@@ -61,6 +61,7 @@ export const Limit = {
   EpollItemsPerGiB: 16384,
   SigInfosPerGiB: 16384,
   WaitEntriesPerGiB: 32768,
+  FileLocksPerGiB: 4096,
   /** Mappings of one address space (vm.max_map_count). */
   MapCount: 65530,
   /** Symbolic links followed in one lookup. */

@@ -154,9 +154,9 @@ type InodeState struct {
 }
 
 // InodeLiveSize is the size of InodeLive in bytes.
-const InodeLiveSize = 72
+const InodeLiveSize = 80
 
-// InodeLive: 72 bytes.
+// InodeLive: 80 bytes.
 type InodeLive struct {
 	_ structs.HostLayout
 	// The first pages' frames (frame address, 0 absent), then a radix tree.
@@ -183,6 +183,10 @@ type InodeLive struct {
 	FillsInFlight uint32
 	// Deny-write count while executed.
 	Execs uint32
+	// Advisory locks, FileLock slots in order of their start.
+	LockHead uint32
+	// F_SEAL_* bits of a memfd.
+	Seals uint32
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.
@@ -195,7 +199,6 @@ type InodeSlot struct {
 	Header SlotHeader
 	State  InodeState
 	Live   InodeLive
-	Pad0   [2]uint32
 }
 
 // DentrySlotSize is the size of DentrySlot in bytes.
@@ -277,9 +280,9 @@ type OfdState struct {
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 16
+const OfdLiveSize = 48
 
-// OfdLive: 16 bytes.
+// OfdLive: 48 bytes.
 type OfdLive struct {
 	_ structs.HostLayout
 	// Epoll items that watch it.
@@ -287,7 +290,11 @@ type OfdLive struct {
 	// Frames of generated content (procfs).
 	Content      uint32
 	ContentBytes uint32
-	Reserved0    uint32
+	// Timerfd: its clock, and timer.
+	Clock uint32
+	Timer TimerLive
+	// Unit: ns.
+	IntervalNs uint64
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
@@ -301,7 +308,7 @@ type OfdSlot struct {
 	Header SlotHeader
 	State  OfdState
 	Live   OfdLive
-	Pad0   [14]uint32
+	Pad0   [6]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.
@@ -365,7 +372,9 @@ type EpollSlot struct {
 	// Items of other epolls that watch this one.
 	WatchHead uint32
 	ItemCount uint32
-	Reserved0 [2]uint32
+	// Next epoll whose waiters are to be woken when the wake in progress is done.
+	NextNotified uint32
+	Notified     uint32
 }
 
 // EpollItemSlotSize is the size of EpollItemSlot in bytes.
@@ -389,7 +398,8 @@ type EpollItemSlot struct {
 	Queued      uint32
 	// Edge trigger: events that were already reported.
 	Reported uint32
-	Disabled uint32
+	// Its entries in the queues of what it watches.
+	WaitEntries uint32
 }
 
 // EventfdSlotSize is the size of EventfdSlot in bytes.
@@ -403,4 +413,27 @@ type EventfdSlot struct {
 	Count  uint64
 	Flags  uint32
 	Wait   uint32
+}
+
+// FileLockSlotSize is the size of FileLockSlot in bytes.
+const FileLockSlotSize = 56
+
+// FileLockSlot: One advisory lock: of a process (fcntl), or of an open file description
+// (flock, F_OFD_SETLK).
+// Element of the slot table of kind FileLock.
+type FileLockSlot struct {
+	_      structs.HostLayout
+	Header SlotHeader
+	Inode  uint32
+	// Next lock of the inode.
+	Next uint32
+	// Owner: a process slot, or an Ofd slot.
+	Process uint32
+	Ofd     uint32
+	// F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+	Type    uint32
+	IsFlock uint32
+	// First byte, last byte.
+	Start uint64
+	End   uint64
 }

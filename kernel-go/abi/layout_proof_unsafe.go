@@ -51,8 +51,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(InodeLive{}) - 72
-	_ uintptr = 72 - unsafe.Sizeof(InodeLive{})
+	_ uintptr = unsafe.Sizeof(InodeLive{}) - 80
+	_ uintptr = 80 - unsafe.Sizeof(InodeLive{})
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Direct) - 0
 	_ uintptr = 0 - unsafe.Offsetof(InodeLive{}.Direct)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.RadixRoot) - 16
@@ -83,6 +83,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(InodeLive{}.FillsInFlight)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Execs) - 68
 	_ uintptr = 68 - unsafe.Offsetof(InodeLive{}.Execs)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.LockHead) - 72
+	_ uintptr = 72 - unsafe.Offsetof(InodeLive{}.LockHead)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Seals) - 76
+	_ uintptr = 76 - unsafe.Offsetof(InodeLive{}.Seals)
 )
 
 const (
@@ -94,8 +98,6 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(InodeSlot{}.State)
 	_ uintptr = unsafe.Offsetof(InodeSlot{}.Live) - 128
 	_ uintptr = 128 - unsafe.Offsetof(InodeSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(InodeSlot{}.Pad0) - 200
-	_ uintptr = 200 - unsafe.Offsetof(InodeSlot{}.Pad0)
 )
 
 const (
@@ -175,16 +177,20 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 16
-	_ uintptr = 16 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 48
+	_ uintptr = 48 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
 	_ uintptr = 4 - unsafe.Offsetof(OfdLive{}.Content)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.ContentBytes) - 8
 	_ uintptr = 8 - unsafe.Offsetof(OfdLive{}.ContentBytes)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Reserved0) - 12
-	_ uintptr = 12 - unsafe.Offsetof(OfdLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Clock) - 12
+	_ uintptr = 12 - unsafe.Offsetof(OfdLive{}.Clock)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Timer) - 16
+	_ uintptr = 16 - unsafe.Offsetof(OfdLive{}.Timer)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.IntervalNs) - 40
+	_ uintptr = 40 - unsafe.Offsetof(OfdLive{}.IntervalNs)
 )
 
 const (
@@ -196,8 +202,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 72
-	_ uintptr = 72 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 104
+	_ uintptr = 104 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (
@@ -264,8 +270,10 @@ const (
 	_ uintptr = 32 - unsafe.Offsetof(EpollSlot{}.WatchHead)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.ItemCount) - 36
 	_ uintptr = 36 - unsafe.Offsetof(EpollSlot{}.ItemCount)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.Reserved0) - 40
-	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.NextNotified) - 40
+	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.NextNotified)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.Notified) - 44
+	_ uintptr = 44 - unsafe.Offsetof(EpollSlot{}.Notified)
 )
 
 const (
@@ -297,8 +305,8 @@ const (
 	_ uintptr = 60 - unsafe.Offsetof(EpollItemSlot{}.Queued)
 	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Reported) - 64
 	_ uintptr = 64 - unsafe.Offsetof(EpollItemSlot{}.Reported)
-	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Disabled) - 68
-	_ uintptr = 68 - unsafe.Offsetof(EpollItemSlot{}.Disabled)
+	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.WaitEntries) - 68
+	_ uintptr = 68 - unsafe.Offsetof(EpollItemSlot{}.WaitEntries)
 )
 
 const (
@@ -312,6 +320,78 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(EventfdSlot{}.Flags)
 	_ uintptr = unsafe.Offsetof(EventfdSlot{}.Wait) - 28
 	_ uintptr = 28 - unsafe.Offsetof(EventfdSlot{}.Wait)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(FileLockSlot{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(FileLockSlot{})
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FileLockSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Inode) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FileLockSlot{}.Inode)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Next) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FileLockSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Process) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FileLockSlot{}.Process)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Ofd) - 28
+	_ uintptr = 28 - unsafe.Offsetof(FileLockSlot{}.Ofd)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Type) - 32
+	_ uintptr = 32 - unsafe.Offsetof(FileLockSlot{}.Type)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.IsFlock) - 36
+	_ uintptr = 36 - unsafe.Offsetof(FileLockSlot{}.IsFlock)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Start) - 40
+	_ uintptr = 40 - unsafe.Offsetof(FileLockSlot{}.Start)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.End) - 48
+	_ uintptr = 48 - unsafe.Offsetof(FileLockSlot{}.End)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SignalfdSiginfo{}) - 128
+	_ uintptr = 128 - unsafe.Sizeof(SignalfdSiginfo{})
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Signo) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SignalfdSiginfo{}.Signo)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Errno) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SignalfdSiginfo{}.Errno)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Code) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SignalfdSiginfo{}.Code)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Pid) - 12
+	_ uintptr = 12 - unsafe.Offsetof(SignalfdSiginfo{}.Pid)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Uid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SignalfdSiginfo{}.Uid)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Fd) - 20
+	_ uintptr = 20 - unsafe.Offsetof(SignalfdSiginfo{}.Fd)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Tid) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SignalfdSiginfo{}.Tid)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Band) - 28
+	_ uintptr = 28 - unsafe.Offsetof(SignalfdSiginfo{}.Band)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Overrun) - 32
+	_ uintptr = 32 - unsafe.Offsetof(SignalfdSiginfo{}.Overrun)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Trapno) - 36
+	_ uintptr = 36 - unsafe.Offsetof(SignalfdSiginfo{}.Trapno)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Status) - 40
+	_ uintptr = 40 - unsafe.Offsetof(SignalfdSiginfo{}.Status)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.IntValue) - 44
+	_ uintptr = 44 - unsafe.Offsetof(SignalfdSiginfo{}.IntValue)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Ptr) - 48
+	_ uintptr = 48 - unsafe.Offsetof(SignalfdSiginfo{}.Ptr)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Utime) - 56
+	_ uintptr = 56 - unsafe.Offsetof(SignalfdSiginfo{}.Utime)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Stime) - 64
+	_ uintptr = 64 - unsafe.Offsetof(SignalfdSiginfo{}.Stime)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Addr) - 72
+	_ uintptr = 72 - unsafe.Offsetof(SignalfdSiginfo{}.Addr)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.AddrLsb) - 80
+	_ uintptr = 80 - unsafe.Offsetof(SignalfdSiginfo{}.AddrLsb)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Pad2) - 82
+	_ uintptr = 82 - unsafe.Offsetof(SignalfdSiginfo{}.Pad2)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Syscall) - 84
+	_ uintptr = 84 - unsafe.Offsetof(SignalfdSiginfo{}.Syscall)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.CallAddr) - 88
+	_ uintptr = 88 - unsafe.Offsetof(SignalfdSiginfo{}.CallAddr)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Arch) - 96
+	_ uintptr = 96 - unsafe.Offsetof(SignalfdSiginfo{}.Arch)
+	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Pad) - 100
+	_ uintptr = 100 - unsafe.Offsetof(SignalfdSiginfo{}.Pad)
 )
 
 const (

@@ -65,6 +65,7 @@ const (
 	SlotKindPendingRequest SlotKind = 20
 	SlotKindFrame          SlotKind = 21
 	SlotKindRadixNode      SlotKind = 22
+	SlotKindFileLock       SlotKind = 23
 	SlotKindCount          SlotKind = 24
 )
 
@@ -117,6 +118,8 @@ func (v SlotKind) String() string {
 		return "Frame"
 	case SlotKindRadixNode:
 		return "RadixNode"
+	case SlotKindFileLock:
+		return "FileLock"
 	case SlotKindCount:
 		return "Count"
 	}

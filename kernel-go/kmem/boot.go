@@ -130,6 +130,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindEpollItem, abi.EpollItemSlotSize, perGiB(abi.LimitEpollItemsPerGiB, 4096))
 	table(abi.SlotKindEventfd, abi.EventfdSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
 	table(abi.SlotKindFsContext, abi.FsContextSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindFileLock, abi.FileLockSlotSize, perGiB(abi.LimitFileLocksPerGiB, 1024))
 	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, uint32(abi.FixedRingEntries)*c.Clients+1)
 	return ok
 }

@@ -111,3 +111,6 @@ func FsContext(i uint32) *abi.FsContextSlot {
 func Pending(i uint32) *abi.PendingRequestSlot {
 	return (*abi.PendingRequestSlot)(Ptr(slotAddr(abi.SlotKindPendingRequest, i)))
 }
+func FileLock(i uint32) *abi.FileLockSlot {
+	return (*abi.FileLockSlot)(Ptr(slotAddr(abi.SlotKindFileLock, i)))
+}

@@ -1,0 +1,226 @@
+// Package pagecache owns the frames that hold file pages: which frame is page
+// n of an inode, pages that are absent because their bytes are still with the
+// host, and getting frames back when memory runs out.
+//
+// It does not own what files are (vfs) nor who maps them (mm). Everything here
+// wants the machine lock.
+//
+// A page is one of: present (a frame), a hole (reads as zeros), or backed
+// (its bytes lie in the inode's blob source and come in when touched). A page
+// is never shown before its bytes are complete.
+package pagecache
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+// MaxBytes is the largest file size: 2^32 pages, less one so that an end page
+// fits a word.
+const MaxBytes = uint64(1)<<44 - uint64(kmem.PageSize)
+
+// Zap removes every translation of file pages [first, end) of an inode; mm
+// sets it. It returns when no hart can use one any more.
+var Zap func(inode, first, end uint32)
+
+func zap(inode, first, end uint32) {
+	if kmem.Inode(inode).Live.VmaHead != 0 {
+		Zap(inode, first, end)
+	}
+}
+
+// Init forgets what an earlier machine of this process had and offers clean
+// pages to the frame allocator.
+func Init() {
+	fills = [len(fills)]fill{}
+	failures = [len(failures)]failure{}
+	requestTickets = [len(requestTickets)]requestTicket{}
+	tickets, fillWait, hand, nextFailure = 0, 0, 0, 0
+	kmem.Reclaim = Evict
+}
+
+// pagesOf is the number of pages that hold n bytes.
+func pagesOf(n uint64) uint32 {
+	return uint32((n + uint64(kmem.PageMask)) >> kmem.PageShift)
+}
+
+// Backed says whether an absent page's bytes lie in the inode's blob source.
+func Backed(inode, page uint32) bool {
+	s := &kmem.Inode(inode).State
+	return s.Source != 0 && uint64(page)<<kmem.PageShift < s.SourceBytes
+}
+
+// Lookup is the frame of a page, 0 when the page is absent.
+func Lookup(inode, page uint32) uint32 {
+	if w := wordOf(inode, page); w != nil {
+		return *w
+	}
+	return 0
+}
+
+// insert puts a frame, whose reference it takes over, in place of an absent
+// page. ENOMEM leaves the frame with the caller.
+func insert(inode, page, frame uint32) abi.Errno {
+	w, e := makeWord(inode, page)
+	if e != abi.OK {
+		return e
+	}
+	kmem.Assert(*w == 0, "page cache: a page has one frame")
+	f := kmem.Frame(frame)
+	f.Inode, f.Index = inode, page
+	// Somebody may have mapped the shared frame of zeros for this hole.
+	zap(inode, page, page+1)
+	*w = frame
+	counted(inode, page)
+	kmem.Inode(inode).Live.Pages++
+	kmem.Header().CachedFrames.Add(1)
+	return abi.OK
+}
+
+// InsertZero makes an absent page a frame of zeros, whatever its source has.
+func InsertZero(inode, page uint32) (uint32, abi.Errno) {
+	frame := kmem.AllocUserFrame(abi.FrameTypeFile, true)
+	if frame == 0 {
+		return 0, abi.ENOMEM
+	}
+	if e := insert(inode, page, frame); e != abi.OK {
+		kmem.UnrefFrame(frame)
+		return 0, e
+	}
+	kmem.Frame(frame).Flags |= abi.FrameFlagUptodate
+	return frame, abi.OK
+}
+
+// MarkDirty says that a page's bytes differ from its source: it is kept.
+func MarkDirty(frame uint32) {
+	f := kmem.Frame(frame)
+	if f.Flags&abi.FrameFlagDirty == 0 {
+		f.Flags |= abi.FrameFlagDirty
+		kmem.Header().DirtyFrames.Add(1)
+	}
+	f.DirtyGeneration++
+}
+
+// remove takes a page's frame out of the cache and drops the cache's
+// reference. The caller has raised changeSeq and zapped translations.
+func remove(inode uint32, w *uint32) {
+	frame := *w
+	*w = 0
+	f := kmem.Frame(frame)
+	if f.Flags&abi.FrameFlagDirty != 0 {
+		f.Flags &^= abi.FrameFlagDirty
+		kmem.Header().DirtyFrames.Add(^uint32(0))
+	}
+	f.Inode, f.Index = 0, 0
+	kmem.Inode(inode).Live.Pages--
+	kmem.Header().CachedFrames.Add(^uint32(0))
+	kmem.UnrefFrame(frame)
+}
+
+// RemoveRange drops pages [first, end): they are holes, or backed, again.
+func RemoveRange(inode, first, end uint32) {
+	if first >= end {
+		return
+	}
+	cancelFills(inode, first, end)
+	if kmem.Inode(inode).Live.Pages == 0 {
+		return
+	}
+	zap(inode, first, end)
+	kmem.Inode(inode).State.ChangeSeq.Add(1)
+	for page := first; ; page++ {
+		next, ok := nextPresent(inode, page)
+		if !ok || next >= end {
+			return
+		}
+		page = next
+		remove(inode, wordOf(inode, page))
+		uncounted(inode, page)
+		if page == ^uint32(0) {
+			return
+		}
+	}
+}
+
+// SetSize changes the size of a file. Shrinking drops pages and zeroes the
+// rest of the last one; growing leaves a hole whose bytes are zero.
+func SetSize(inode uint32, size uint64) {
+	in := kmem.Inode(inode)
+	old := in.State.Size
+	kmem.WriteBegin(&in.Header)
+	in.State.Size = size
+	if in.State.SourceBytes > size {
+		in.State.SourceBytes = size
+	}
+	kmem.WriteEnd(&in.Header)
+	if size < old {
+		RemoveRange(inode, pagesOf(size), ^uint32(0))
+		in.State.ChangeSeq.Add(1)
+		zeroTail(inode, size)
+	} else {
+		// Bytes behind the old end may have been written through a mapping.
+		zeroTail(inode, old)
+	}
+}
+
+// zeroTail clears what lies behind `size` in its page.
+func zeroTail(inode uint32, size uint64) {
+	offset := uint32(size) & kmem.PageMask
+	if offset == 0 {
+		return
+	}
+	if frame := Lookup(inode, uint32(size>>kmem.PageShift)); frame != 0 {
+		kmem.Zero(frame+offset, kmem.PageSize-offset)
+		MarkDirty(frame)
+	}
+}
+
+// FreeAll drops everything: the inode goes away. No mapping is left.
+func FreeAll(inode uint32) {
+	RemoveRange(inode, 0, ^uint32(0))
+	l := &kmem.Inode(inode).Live
+	kmem.Assert(l.Pages == 0 && l.RadixRoot == 0, "page cache: a freed inode has no pages")
+}
+
+// building is the inode whose tree is being extended: eviction must not prune
+// nodes from under it.
+var building uint32
+
+// hand is the frame number at which the next eviction begins.
+var hand uint32
+
+// Evict drops up to `want` clean pages that nobody maps and whose bytes the
+// source still has. Pages that were used since the hand last passed get a
+// second chance. It returns how many frames it freed.
+func Evict(want uint32) uint32 {
+	h := kmem.Header()
+	first, end := h.PoolFirstFrame, h.PoolEndFrame.Load()
+	freed := uint32(0)
+	if hand < first || hand >= end {
+		hand = first
+	}
+	for left := 2 * (end - first); left != 0 && freed < want; left-- {
+		frame := hand << kmem.PageShift
+		hand++
+		if hand == end {
+			hand = first
+		}
+		f := kmem.Frame(frame)
+		if f.Type != abi.FrameTypeFile || f.Refs != 1 || f.Pinned != 0 || f.Inode == 0 || f.Inode == building || f.Flags&abi.FrameFlagDirty != 0 {
+			continue
+		}
+		if f.Flags&abi.FrameFlagReferenced != 0 {
+			f.Flags &^= abi.FrameFlagReferenced
+			continue
+		}
+		inode, page := f.Inode, f.Index
+		if !Backed(inode, page) {
+			continue
+		}
+		kmem.Inode(inode).State.ChangeSeq.Add(1)
+		remove(inode, wordOf(inode, page))
+		uncounted(inode, page)
+		freed++
+	}
+	return freed
+}
