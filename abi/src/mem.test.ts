@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { element, fixedElement, copyBytes, Mem } from "./mem.ts";
+import { copyBytes, element, fixedElement, Mem } from "./mem.ts";
 
 function shared(pages: number, maximum: number): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: pages, maximum, shared: true });

@@ -155,6 +155,7 @@ export function copyBytes(to: Uint8Array, from: Uint8Array): void {
  */
 export function fixedElement<T>(values: readonly T[], index: number, count: number): T {
   const value = values[index];
-  if (value === undefined || values.length !== count) throw new RangeError(`${values.length} values for an array of ${count}`);
+  if (value === undefined || values.length !== count)
+    throw new RangeError(`${values.length} values for an array of ${count}`);
   return value;
 }

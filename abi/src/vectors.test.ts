@@ -32,7 +32,9 @@ describe("abi/vectors.json", () => {
 });
 
 describe("ring entries", () => {
-  const entries = vectors.structs.filter((item) => /^[0-9a-f]{128}$/.test(item.bytes) && /(Request|Event)$/.test(item.struct));
+  const entries = vectors.structs.filter(
+    (item) => /^[0-9a-f]{128}$/.test(item.bytes) && /(Request|Event)$/.test(item.struct),
+  );
 
   test.each(entries)("$struct goes through the union unchanged", ({ struct, bytes }) => {
     const mem = new abi.Mem(new SharedArrayBuffer(256));

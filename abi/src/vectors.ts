@@ -55,7 +55,11 @@ export function checkVector(generated: GeneratedModule, vector: Vector): string[
 }
 
 /** Compares one enum's numbers and names. */
-export function checkEnum(generated: GeneratedModule, name: string, values: Readonly<Record<string, string>>): string[] {
+export function checkEnum(
+  generated: GeneratedModule,
+  name: string,
+  values: Readonly<Record<string, string>>,
+): string[] {
   const numbers = generated[name] as Record<string, number | bigint> | undefined;
   const nameOf = generated[`${lowerFirst(name)}Name`] as ((value: number | bigint) => string) | undefined;
   if (numbers === undefined || nameOf === undefined) return [`${name}: the module has no such enum`];

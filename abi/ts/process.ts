@@ -49,11 +49,9 @@ export function waitReasonName(value: number): string {
 
 export const ThreadFlag = {
   HasSavedSigmask: 1,
-  InSyscall: 2,
-  Killed: 4,
-  VforkChild: 8,
-  Leader: 16,
-  NotifyKill: 32,
+  Killed: 2,
+  Leader: 4,
+  Traced: 8,
 } as const;
 export type ThreadFlag = (typeof ThreadFlag)[keyof typeof ThreadFlag];
 
@@ -1424,6 +1422,8 @@ export interface ThreadLiveData {
   futexNext: number;
   futexPrev: number;
   futexBucket: number;
+  /** Tid hash chain. */
+  tidNext: number;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
@@ -1433,7 +1433,7 @@ export class ThreadLive {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, nextReady: 8, prevReady: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64 } as const;
+  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, nextReady: 8, prevReady: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1543,6 +1543,15 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
+  /** Tid hash chain. */
+  get tidNext(): number {
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+  }
+
+  set tidNext(value: number) {
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
@@ -1568,6 +1577,7 @@ export class ThreadLive {
       futexNext: this.futexNext,
       futexPrev: this.futexPrev,
       futexBucket: this.futexBucket,
+      tidNext: this.tidNext,
     };
   }
 
@@ -1585,7 +1595,7 @@ export class ThreadLive {
     this.futexNext = data.futexNext;
     this.futexPrev = data.futexPrev;
     this.futexBucket = data.futexBucket;
-    this.$mem.u8.fill(0, this.$base + 68, this.$base + 72);
+    this.tidNext = data.tidNext;
   }
 }
 

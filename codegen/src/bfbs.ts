@@ -177,7 +177,10 @@ class Table {
 
   /** @throws RangeError when they are not all in the buffer */
   #bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#view.buffer, this.#view.byteOffset, this.#view.byteLength).subarray(at, this.#end(at, length));
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset, this.#view.byteLength).subarray(
+      at,
+      this.#end(at, length),
+    );
   }
 
   #end(at: number, length: number): number {
@@ -192,9 +195,7 @@ class Table {
  */
 export function readBfbs(bytes: Uint8Array): RawSchema {
   if (new TextDecoder().decode(bytes.subarray(4, 8)) !== "BFBS") {
-    throw new Error(
-      'binary schema: the identifier "BFBS" is missing; make the file with `flatc --binary --schema`',
-    );
+    throw new Error('binary schema: the identifier "BFBS" is missing; make the file with `flatc --binary --schema`');
   }
   try {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

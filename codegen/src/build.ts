@@ -1,6 +1,15 @@
 /** Turns a binary schema into the model, and refuses what the ABI's rules forbid. */
 import { createHash } from "node:crypto";
-import { type Attributes, BaseType, type RawEnum, type RawEnumValue, type RawField, type RawObject, type RawSchema, type RawType } from "./bfbs.ts";
+import {
+  type Attributes,
+  BaseType,
+  type RawEnum,
+  type RawEnumValue,
+  type RawField,
+  type RawObject,
+  type RawSchema,
+  type RawType,
+} from "./bfbs.ts";
 import { checkEnum, checkSlots, checkStruct, checkUnions } from "./checks.ts";
 import {
   type ConstantsModel,
@@ -69,7 +78,11 @@ class Builder {
     const structs = new Map<string, StructModel>();
     const constants = new Map<string, ConstantsModel>();
     for (const item of this.#raw.enums) {
-      if (item.isUnion) this.#refuse(this.#where(item), `union ${local(item.name)}: FlatBuffers unions need tables; give each struct (union:"…", opcode:"…") instead`);
+      if (item.isUnion)
+        this.#refuse(
+          this.#where(item),
+          `union ${local(item.name)}: FlatBuffers unions need tables; give each struct (union:"…", opcode:"…") instead`,
+        );
       else enums.set(local(item.name), this.#enum(item));
     }
     for (const item of this.#raw.objects) {
@@ -104,7 +117,10 @@ class Builder {
   #enum(item: RawEnum): EnumModel {
     const scalar = SCALARS.get(item.underlying.base);
     if (scalar === undefined) {
-      this.#refuse(this.#where(item), `enum ${local(item.name)}: its type must be an integer; write one after the name, as in ": uint"`);
+      this.#refuse(
+        this.#where(item),
+        `enum ${local(item.name)}: its type must be an integer; write one after the name, as in ": uint"`,
+      );
     }
     return {
       name: local(item.name),
@@ -152,11 +168,20 @@ class Builder {
       if (scalar === undefined || scalar === "f32" || scalar === "f64") {
         this.#refuse(this.#where(item, field.name), `${label}: a constant must be an integer; give it an integer type`);
       } else if (scalar === "u64") {
-        this.#refuse(this.#where(item, field.name), `${label}: flatc turns a default above 2^63 into 0; make the constant a long`);
+        this.#refuse(
+          this.#where(item, field.name),
+          `${label}: flatc turns a default above 2^63 into 0; make the constant a long`,
+        );
       }
       return { name: field.name, value: field.defaultInteger, doc: field.doc };
     });
-    return { name: local(item.name), doc: item.doc, where: this.#where(item), bare: item.attributes.has("bare"), values };
+    return {
+      name: local(item.name),
+      doc: item.doc,
+      where: this.#where(item),
+      bare: item.attributes.has("bare"),
+      values,
+    };
   }
 
   #table(item: RawObject): void {
@@ -172,7 +197,10 @@ class Builder {
     const name = local(item.name);
     const where = this.#where(item);
     if (item.attributes.has("force_align")) {
-      this.#refuse(where, `struct ${name}: force_align reaches neither Go nor TypeScript; use (cacheline) and explicit padding`);
+      this.#refuse(
+        where,
+        `struct ${name}: force_align reaches neither Go nor TypeScript; use (cacheline) and explicit padding`,
+      );
     }
     const cacheLine = item.attributes.get("cacheline");
     const union = item.attributes.get("union");
@@ -200,7 +228,10 @@ class Builder {
     const base = isArray ? field.type.element : field.type.base;
     const attributes = field.attributes;
     if (base === BaseType.Bool) {
-      this.#refuse(where, `${label}: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word`);
+      this.#refuse(
+        where,
+        `${label}: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word`,
+      );
     }
     return {
       name: field.name,
@@ -261,9 +292,15 @@ class Builder {
       const first = found[0]?.place;
       for (const { item, place } of found) {
         if (place === undefined) {
-          this.#refuse(item.where, `struct ${item.name}: a member of ${name} needs an enum field "opcode", its own or of its first nested struct; add it`);
+          this.#refuse(
+            item.where,
+            `struct ${item.name}: a member of ${name} needs an enum field "opcode", its own or of its first nested struct; add it`,
+          );
         } else if (first !== undefined && (place.offset !== first.offset || place.enum !== first.enum)) {
-          this.#refuse(item.where, `struct ${item.name}: its opcode is ${place.enum} at offset ${place.offset}, but ${name} has ${first.enum} at ${first.offset}; use the same header`);
+          this.#refuse(
+            item.where,
+            `struct ${item.name}: its opcode is ${place.enum} at offset ${place.offset}, but ${name} has ${first.enum} at ${first.offset}; use the same header`,
+          );
         }
       }
       if (first === undefined) return [];
@@ -279,7 +316,11 @@ class Builder {
             .map((item) => {
               const opcode = item.union?.opcode ?? "";
               const value = values.find((candidate) => candidate.name === opcode)?.value;
-              if (value === undefined) this.#refuse(item.where, `struct ${item.name}: ${first.enum} has no value ${opcode}; add it or correct (opcode)`);
+              if (value === undefined)
+                this.#refuse(
+                  item.where,
+                  `struct ${item.name}: ${first.enum} has no value ${opcode}; add it or correct (opcode)`,
+                );
               return { struct: item.name, opcode, value: value ?? -1n };
             })
             .sort((a, b) => (a.value < b.value ? -1 : 1)),
@@ -302,7 +343,10 @@ class Builder {
       const stem = file.replace(/\.fbs$/, "");
       const suffix = GO_SUFFIX.exec(stem);
       if (suffix !== null) {
-        this.#refuse(file, `Go reads the ending "_${suffix[1]}" of a file name as a build constraint; put that word first`);
+        this.#refuse(
+          file,
+          `Go reads the ending "_${suffix[1]}" of a file name as a build constraint; put that word first`,
+        );
       }
       const names = byFile.get(file) ?? new Set();
       const order = this.#maps.get(file)?.order ?? [];
@@ -312,7 +356,12 @@ class Builder {
           const item = map.get(name);
           return item === undefined ? [] : [item];
         });
-      return { stem, enums: pick(declared.enums), constants: pick(declared.constants), structs: pick(declared.structs) };
+      return {
+        stem,
+        enums: pick(declared.enums),
+        constants: pick(declared.constants),
+        structs: pick(declared.structs),
+      };
     });
   }
 
@@ -321,7 +370,10 @@ class Builder {
     const number = (name: string): number => {
       const value = values.find((candidate) => candidate.name === name);
       if (value === undefined) {
-        this.#refuse("version.fbs", `${VERSION}.${name} is missing; declare table ${VERSION} (constants) with Major and Minor`);
+        this.#refuse(
+          "version.fbs",
+          `${VERSION}.${name} is missing; declare table ${VERSION} (constants) with Major and Minor`,
+        );
       }
       return Number(value?.value ?? 0);
     };
@@ -344,7 +396,12 @@ function discriminant(
   if (head === undefined || !("struct" in head.type) || head.count !== undefined) return undefined;
   const inner = find(structs.get(head.type.struct)?.fields ?? []);
   if (inner?.enum === undefined || !("scalar" in inner.type)) return undefined;
-  return { path: [head.name, inner.name], offset: head.offset + inner.offset, enum: inner.enum, scalar: inner.type.scalar };
+  return {
+    path: [head.name, inner.name],
+    offset: head.offset + inner.offset,
+    enum: inner.enum,
+    scalar: inner.type.scalar,
+  };
 }
 
 function local(name: string): string {
@@ -357,5 +414,8 @@ function fileName(declared: string): string {
 }
 
 function words(list: string | undefined): string[] {
-  return (list ?? "").split(",").map((word) => word.trim()).filter((word) => word !== "");
+  return (list ?? "")
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
 }

@@ -15,21 +15,25 @@ export function checkStruct(item: StructModel, structs: Structs): string[] {
   const refuse = (sentence: string, where = item.where): void => {
     problems.push(`${where}: ${sentence}.`);
   };
-  if (item.size > MAX_STRUCT) refuse(`struct ${item.name}: ${item.size} bytes are more than a schema can describe (${MAX_STRUCT}); split it`);
+  if (item.size > MAX_STRUCT)
+    refuse(`struct ${item.name}: ${item.size} bytes are more than a schema can describe (${MAX_STRUCT}); split it`);
   checkPadding(item, refuse);
   const line = item.cacheLine;
   if (line !== undefined) {
     if (!Number.isInteger(line) || line < 8 || (line & (line - 1)) !== 0) {
       refuse(`struct ${item.name}: (cacheline) must be a power of two of at least 8; write (cacheline: 64)`);
     } else if (item.size % line !== 0) {
-      refuse(`struct ${item.name}: ${item.size} bytes are no multiple of its cache line of ${line}; add ${line - (item.size % line)} reserved bytes`);
+      refuse(
+        `struct ${item.name}: ${item.size} bytes are no multiple of its cache line of ${line}; add ${line - (item.size % line)} reserved bytes`,
+      );
     }
   }
   for (const field of item.fields) checkField(item, field, structs, (sentence) => refuse(sentence, field.where));
   const seen = new Set<string>();
   for (const field of item.fields) {
     const name = pascal(field.name);
-    if (seen.has(name)) refuse(`${item.name}.${field.name}: another field is also spelt ${name} in Go; rename one`, field.where);
+    if (seen.has(name))
+      refuse(`${item.name}.${field.name}: another field is also spelt ${name} in Go; rename one`, field.where);
     seen.add(name);
   }
   return problems;
@@ -39,12 +43,17 @@ function checkPadding(item: StructModel, refuse: (sentence: string, where?: stri
   let end = 0;
   for (const field of item.fields) {
     if (field.offset !== end) {
-      refuse(`${item.name}.${field.name}: flatc puts ${field.offset - end} bytes of implicit padding before it (offset ${end}); ${padding(field.offset - end)} there`, field.where);
+      refuse(
+        `${item.name}.${field.name}: flatc puts ${field.offset - end} bytes of implicit padding before it (offset ${end}); ${padding(field.offset - end)} there`,
+        field.where,
+      );
     }
     end = field.offset + fieldSize(field);
   }
   if (end !== item.size) {
-    refuse(`struct ${item.name}: flatc puts ${item.size - end} bytes of implicit padding at its end (offset ${end}); ${padding(item.size - end)} there`);
+    refuse(
+      `struct ${item.name}: flatc puts ${item.size - end} bytes of implicit padding at its end (offset ${end}); ${padding(item.size - end)} there`,
+    );
   }
 }
 
@@ -58,7 +67,9 @@ function checkField(item: StructModel, field: FieldModel, structs: Structs, refu
   const label = `${item.name}.${field.name}`;
   const scalar = "scalar" in field.type ? field.type.scalar : undefined;
   if (scalar !== undefined && field.offset % field.elementSize !== 0) {
-    refuse(`${label}: ${scalar} at offset ${field.offset} is not aligned to ${field.elementSize}; move it or pad before it`);
+    refuse(
+      `${label}: ${scalar} at offset ${field.offset} is not aligned to ${field.elementSize}; move it or pad before it`,
+    );
   }
   if (field.atomic && scalar !== "u32" && scalar !== "i32" && scalar !== "u64" && scalar !== "i64") {
     refuse(`${label}: ${scalar ?? "a struct"} cannot be atomic; use uint, int, ulong or long`);
@@ -70,17 +81,25 @@ function checkField(item: StructModel, field: FieldModel, structs: Structs, refu
     refuse(`${label}: (line) needs a struct with (cacheline: 64); add it to ${item.name}`);
   } else if (field.line && field.offset % (item.cacheLine ?? 1) !== 0) {
     const line = item.cacheLine ?? 1;
-    refuse(`${label}: (line) field at offset ${field.offset} does not start a cache line of ${line}; add ${line - (field.offset % line)} reserved bytes before it`);
+    refuse(
+      `${label}: (line) field at offset ${field.offset} does not start a cache line of ${line}; add ${line - (field.offset % line)} reserved bytes before it`,
+    );
   }
   for (const owner of field.owner?.split("|") ?? []) {
-    if (!OWNERS.some((known) => known === owner)) refuse(`${label}: unknown owner "${owner}"; use ${OWNERS.join(", ")}, joined by |`);
+    if (!OWNERS.some((known) => known === owner))
+      refuse(`${label}: unknown owner "${owner}"; use ${OWNERS.join(", ")}, joined by |`);
   }
   if (!field.reserved && VIEW_MEMBERS.has(camel(field.name))) {
     refuse(`${label}: "${field.name}" is a member of every TypeScript view; rename the field`);
   }
   const inner = "struct" in field.type ? structs.get(field.type.struct) : undefined;
-  if (inner?.cacheLine !== undefined && (field.offset % inner.cacheLine !== 0 || (item.cacheLine ?? 0) < inner.cacheLine)) {
-    refuse(`${label}: ${inner.name} starts on a cache line of ${inner.cacheLine}; put the field at a multiple of it and give ${item.name} (cacheline: ${inner.cacheLine})`);
+  if (
+    inner?.cacheLine !== undefined &&
+    (field.offset % inner.cacheLine !== 0 || (item.cacheLine ?? 0) < inner.cacheLine)
+  ) {
+    refuse(
+      `${label}: ${inner.name} starts on a cache line of ${inner.cacheLine}; put the field at a multiple of it and give ${item.name} (cacheline: ${inner.cacheLine})`,
+    );
   }
 }
 
@@ -90,10 +109,13 @@ export function checkEnum(item: EnumModel): string[] {
   for (const value of item.values) {
     for (const name of [value.name, ...value.aliases]) {
       const constant = goConstant(item, name);
-      if (names.has(constant)) problems.push(`${item.where}: ${item.name}.${name}: ${constant} is declared twice; rename one.`);
+      if (names.has(constant))
+        problems.push(`${item.where}: ${item.name}.${name}: ${constant} is declared twice; rename one.`);
       names.add(constant);
       if (!/^[A-Z]/.test(constant)) {
-        problems.push(`${item.where}: ${item.name}.${name}: Go exports names with a capital first letter only; rename it or remove (bare).`);
+        problems.push(
+          `${item.where}: ${item.name}.${name}: Go exports names with a capital first letter only; rename it or remove (bare).`,
+        );
       }
     }
   }
@@ -108,11 +130,16 @@ export function checkUnions(unions: readonly UnionModel[], structs: Structs): st
       const item = structs.get(member.struct);
       const where = item?.where ?? union.name;
       const other = taken.get(member.opcode);
-      if (other !== undefined) problems.push(`${where}: struct ${member.struct}: ${union.name} has opcode ${member.opcode} already, for ${other}; give it an opcode of its own.`);
+      if (other !== undefined)
+        problems.push(
+          `${where}: struct ${member.struct}: ${union.name} has opcode ${member.opcode} already, for ${other}; give it an opcode of its own.`,
+        );
       taken.set(member.opcode, member.struct);
       const size = structs.get(union.members[0]?.struct ?? "")?.size;
       if (item !== undefined && item.size !== size) {
-        problems.push(`${where}: struct ${member.struct}: ${item.size} bytes, but entries of ${union.name} have ${size}; pad it.`);
+        problems.push(
+          `${where}: struct ${member.struct}: ${item.size} bytes, but entries of ${union.name} have ${size}; pad it.`,
+        );
       }
       if (item !== undefined) problems.push(...checkHeader(item, union, structs));
     }
@@ -124,10 +151,18 @@ export function checkUnions(unions: readonly UnionModel[], structs: Structs): st
 function checkHeader(item: StructModel, union: UnionModel, structs: Structs): string[] {
   const header = item.fields.find((field) => union.path.length === 2 && field.name === union.path[0]);
   if (header === undefined || !("struct" in header.type)) return [];
-  const names = new Set(structs.get(header.type.struct)?.fields.filter((field) => !field.reserved).map((field) => camel(field.name)));
+  const names = new Set(
+    structs
+      .get(header.type.struct)
+      ?.fields.filter((field) => !field.reserved)
+      .map((field) => camel(field.name)),
+  );
   return item.fields
     .filter((field) => !field.reserved && names.has(camel(field.name)))
-    .map((field) => `${field.where}: ${item.name}.${field.name}: the header has a field "${field.name}" too, and both stand in one data object; rename it.`);
+    .map(
+      (field) =>
+        `${field.where}: ${item.name}.${field.name}: the header has a field "${field.name}" too, and both stand in one data object; rename it.`,
+    );
 }
 
 export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
@@ -137,10 +172,15 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
   for (const item of structs) {
     if (item.slot === undefined) continue;
     const other = slots.get(item.slot);
-    if (other !== undefined) problems.push(`${item.where}: struct ${item.name}: slot table ${item.slot} has elements already, ${other}; give it a kind of its own.`);
+    if (other !== undefined)
+      problems.push(
+        `${item.where}: struct ${item.name}: slot table ${item.slot} has elements already, ${other}; give it a kind of its own.`,
+      );
     slots.set(item.slot, item.name);
     if (kinds?.values.some((value) => value.name === item.slot) !== true) {
-      problems.push(`${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`);
+      problems.push(
+        `${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`,
+      );
     }
   }
   return problems;

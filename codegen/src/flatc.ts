@@ -18,7 +18,15 @@ export function compileSchema(entry: string): CompiledSchema {
   const folder = dirname(entry);
   const out = mkdtempSync(join(tmpdir(), "foreshore-codegen-"));
   try {
-    const flags = ["--binary", "--schema", "--bfbs-comments", "--bfbs-builtins", "--no-warnings", "--bfbs-filenames", "."];
+    const flags = [
+      "--binary",
+      "--schema",
+      "--bfbs-comments",
+      "--bfbs-builtins",
+      "--no-warnings",
+      "--bfbs-filenames",
+      ".",
+    ];
     const run = spawnSync(flatc(), [...flags, "-o", out, basename(entry)], { cwd: folder, encoding: "utf8" });
     if (run.error !== undefined) {
       throw new Error(`flatc did not start (${run.error.message}); run \`make setup\`, or name it in FLATC`);
@@ -41,7 +49,8 @@ function flatc(): string {
 }
 
 function pinnedFolder(): string | undefined {
-  const cache = process.env["FORESHORE_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "foreshore");
+  const cache =
+    process.env["FORESHORE_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "foreshore");
   try {
     const pins = readFileSync(new URL("../../tools/flatc-requirements.txt", import.meta.url), "utf8");
     const version = /^flatc==(\S+)/m.exec(pins)?.[1];

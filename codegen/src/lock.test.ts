@@ -11,7 +11,12 @@ const E = "enum E : uint { A = 0, B = 1, C = 2 }";
 const BASE = `${S} ${E} table T (constants) { X: uint = 1; }`;
 
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */
-function change(before: string, after: string, versions: readonly [Version, Version], accept = false): { problems: string[]; notes: string[] } {
+function change(
+  before: string,
+  after: string,
+  versions: readonly [Version, Version],
+  accept = false,
+): { problems: string[]; notes: string[] } {
   const root = workspace("");
   setSchema(root, before, versions[0]);
   write(root, generate(root, { accept: false }));
@@ -31,20 +36,48 @@ const DRAFT: readonly [Version, Version] = [
 
 const BREAKING: [string, string, string][] = [
   ["an enum value removed", BASE.replace(", B = 1", ""), "E.B: its number 1 was removed; put it back"],
-  ["an enum value renamed", BASE.replace("B = 1", "Z = 1"), "E.Z: its number 1 was E.B; numbers are never used again, take a new one"],
-  ["an enum value renumbered", BASE.replace("C = 2", "C = 3"), "E.C: its number was 2 and is 3; put it back and add a new name"],
-  ["an enum of another type", BASE.replace("E : uint", "E : ushort"), "enum E: its type was u32 and is u16; put it back"],
+  [
+    "an enum value renamed",
+    BASE.replace("B = 1", "Z = 1"),
+    "E.Z: its number 1 was E.B; numbers are never used again, take a new one",
+  ],
+  [
+    "an enum value renumbered",
+    BASE.replace("C = 2", "C = 3"),
+    "E.C: its number was 2 and is 3; put it back and add a new name",
+  ],
+  [
+    "an enum of another type",
+    BASE.replace("E : uint", "E : ushort"),
+    "enum E: its type was u32 and is u16; put it back",
+  ],
   ["an enum removed", BASE.replace(E, ""), "enum E: it was removed; put it back"],
-  ["a constant changed", BASE.replace("X: uint = 1", "X: uint = 2"), "T.X: its number was 1 and is 2; put it back and add a new name"],
+  [
+    "a constant changed",
+    BASE.replace("X: uint = 1", "X: uint = 2"),
+    "T.X: its number was 1 and is 2; put it back and add a new name",
+  ],
   ["a struct removed", BASE.replace(S, ""), "struct S: it was removed; put it back"],
-  ["a field removed", BASE.replace("b: uint; reserved0: [uint:2]", "reserved0: [uint:3]"), "S.b: it was removed or renamed; put it back"],
+  [
+    "a field removed",
+    BASE.replace("b: uint; reserved0: [uint:2]", "reserved0: [uint:3]"),
+    "S.b: it was removed or renamed; put it back",
+  ],
   [
     "fields swapped",
     BASE.replace("a: uint; b: uint;", "b: uint; a: uint;"),
     "S.a: it was u32 at offset 0 and is u32 at 4; put it back or add SV2",
   ],
-  ["a field of another type", BASE.replace("b: uint", "b: int"), "S.b: it was u32 at offset 4 and is i32 at 4; put it back or add SV2"],
-  ["a struct that grew", BASE.replace("[uint:2] (reserved);", "[uint:2] (reserved); c: uint;"), "struct S: its size was 16 and is 20; structs never change, put it back or add SV2"],
+  [
+    "a field of another type",
+    BASE.replace("b: uint", "b: int"),
+    "S.b: it was u32 at offset 4 and is i32 at 4; put it back or add SV2",
+  ],
+  [
+    "a struct that grew",
+    BASE.replace("[uint:2] (reserved);", "[uint:2] (reserved); c: uint;"),
+    "struct S: its size was 16 and is 20; structs never change, put it back or add SV2",
+  ],
   [
     "a new field where nothing was reserved",
     BASE.replace("[uint:2] (reserved);", "[uint:2] (reserved); c: uint;"),
@@ -67,7 +100,10 @@ const ADDITIVE: [string, string, string][] = [
 describe("before the first release", () => {
   test.each(BREAKING)("%s needs --accept", (_, after, sentence) => {
     expect(change(BASE, after, DRAFT).problems).toContain(`${sentence} (or accept it with --accept).`);
-    expect(change(BASE, after, DRAFT, true)).toMatchObject({ problems: [], notes: expect.arrayContaining([`${sentence}.`]) });
+    expect(change(BASE, after, DRAFT, true)).toMatchObject({
+      problems: [],
+      notes: expect.arrayContaining([`${sentence}.`]),
+    });
   });
 
   test.each(ADDITIVE)("%s added is free", (_, after, sentence) => {
@@ -75,7 +111,10 @@ describe("before the first release", () => {
   });
 
   test("documentation, owners and units are no change", () => {
-    expect(change(BASE, BASE.replace("b: uint", '\n/// Doc.\n b: uint (owner: "kernel", unit: "ns")'), DRAFT)).toEqual({ problems: [], notes: [] });
+    expect(change(BASE, BASE.replace("b: uint", '\n/// Doc.\n b: uint (owner: "kernel", unit: "ns")'), DRAFT)).toEqual({
+      problems: [],
+      notes: [],
+    });
   });
 });
 
@@ -84,18 +123,58 @@ describe("after the first release", () => {
   const broken = BREAKING[0]?.[1] ?? "";
 
   test("an addition raises Minor", () => {
-    expect(change(BASE, added, [[1, 0], [1, 0]]).problems).toEqual(["AbiVersion: 1 addition to 1.0; raise Minor."]);
-    expect(change(BASE, added, [[1, 0], [1, 1]]).problems).toEqual([]);
+    expect(
+      change(BASE, added, [
+        [1, 0],
+        [1, 0],
+      ]).problems,
+    ).toEqual(["AbiVersion: 1 addition to 1.0; raise Minor."]);
+    expect(
+      change(BASE, added, [
+        [1, 0],
+        [1, 1],
+      ]).problems,
+    ).toEqual([]);
   });
 
   test("a break raises Major, even with --accept", () => {
-    expect(change(BASE, broken, [[1, 0], [1, 1]], true).problems).toEqual(["AbiVersion: 1 change breaks 1.0; raise Major."]);
-    expect(change(BASE, broken, [[1, 0], [2, 0]]).problems).toHaveLength(1);
-    expect(change(BASE, broken, [[1, 0], [2, 0]], true).problems).toEqual([]);
+    expect(
+      change(
+        BASE,
+        broken,
+        [
+          [1, 0],
+          [1, 1],
+        ],
+        true,
+      ).problems,
+    ).toEqual(["AbiVersion: 1 change breaks 1.0; raise Major."]);
+    expect(
+      change(BASE, broken, [
+        [1, 0],
+        [2, 0],
+      ]).problems,
+    ).toHaveLength(1);
+    expect(
+      change(
+        BASE,
+        broken,
+        [
+          [1, 0],
+          [2, 0],
+        ],
+        true,
+      ).problems,
+    ).toEqual([]);
   });
 
   test("versions only grow", () => {
-    expect(change(BASE, BASE, [[1, 2], [1, 1]]).problems).toEqual(["AbiVersion: 1.1 is older than 1.2 of abi.lock.json; versions only grow."]);
+    expect(
+      change(BASE, BASE, [
+        [1, 2],
+        [1, 1],
+      ]).problems,
+    ).toEqual(["AbiVersion: 1.1 is older than 1.2 of abi.lock.json; versions only grow."]);
   });
 
   test("a number that was given up stays retired", () => {
@@ -105,7 +184,9 @@ describe("after the first release", () => {
     setSchema(root, E.replace(", B = 1", ""), [2, 0]);
     write(root, generate(root, { accept: true }));
     setSchema(root, E.replace("B = 1", "New = 1"), [2, 1]);
-    expect(() => generate(root, { accept: false })).toThrow("E.New: its number 1 was E.B; numbers are never used again, take a new one");
+    expect(() => generate(root, { accept: false })).toThrow(
+      "E.New: its number 1 was E.B; numbers are never used again, take a new one",
+    );
   });
 });
 

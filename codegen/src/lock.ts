@@ -2,7 +2,15 @@
  * `abi/abi.lock.json`: every number and layout as last accepted. The schema is
  * compared with it, so that what others rely on changes only on purpose.
  */
-import { type EnumModel, type FieldModel, fieldSize, type Model, type StructModel, typeText, VERSION } from "./model.ts";
+import {
+  type EnumModel,
+  type FieldModel,
+  fieldSize,
+  type Model,
+  type StructModel,
+  typeText,
+  VERSION,
+} from "./model.ts";
 
 const FORMAT = 1;
 
@@ -54,7 +62,9 @@ export interface Change {
 export function parseLock(text: string): Lock {
   const lock = JSON.parse(text) as Lock;
   if (lock.format !== FORMAT) {
-    throw new Error(`abi.lock.json: format ${String(lock.format)} is not the ${FORMAT} that this generator reads; use the generator that wrote it`);
+    throw new Error(
+      `abi.lock.json: format ${String(lock.format)} is not the ${FORMAT} that this generator reads; use the generator that wrote it`,
+    );
   }
   return lock;
 }
@@ -68,10 +78,12 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
   });
   // The version is the one number that is meant to change.
   const constants = model.files.flatMap((file) =>
-    file.constants.filter((item) => item.name !== VERSION).map((item): [string, LockedNumbers] => [
-      item.name,
-      Object.fromEntries(item.values.map((value) => [value.name, String(value.value)])),
-    ]),
+    file.constants
+      .filter((item) => item.name !== VERSION)
+      .map((item): [string, LockedNumbers] => [
+        item.name,
+        Object.fromEntries(item.values.map((value) => [value.name, String(value.value)])),
+      ]),
   );
   return {
     format: FORMAT,
@@ -112,7 +124,9 @@ export function checkVersion(lock: Lock, next: Lock, changes: readonly Change[],
   if (!accept) problems.push(...breaking.map((change) => `${change.sentence} (or accept it with --accept).`));
   if (lock.version.major === 0 || changes.length === 0) return problems;
   if (breaking.length > 0 && major <= lock.version.major) {
-    problems.push(`AbiVersion: ${breaking.length === 1 ? "1 change breaks" : `${breaking.length} changes break`} ${was}; raise Major.`);
+    problems.push(
+      `AbiVersion: ${breaking.length === 1 ? "1 change breaks" : `${breaking.length} changes break`} ${was}; raise Major.`,
+    );
   } else if (breaking.length === 0 && order(next.version) <= order(lock.version)) {
     problems.push(`AbiVersion: ${changes.length} addition${changes.length === 1 ? "" : "s"} to ${was}; raise Minor.`);
   }
@@ -136,7 +150,8 @@ function compareMaps<T>(
 }
 
 function compareEnums(name: string, old: LockedEnum, next: LockedEnum): Change[] {
-  const type = old.type === next.type ? [] : [breaking(`enum ${name}: its type was ${old.type} and is ${next.type}; put it back`)];
+  const type =
+    old.type === next.type ? [] : [breaking(`enum ${name}: its type was ${old.type} and is ${next.type}; put it back`)];
   return [...type, ...compareNumbers(name, old.values, next.values, old.retired ?? {})];
 }
 
@@ -145,7 +160,8 @@ function compareNumbers(owner: string, old: LockedNumbers, next: LockedNumbers, 
   for (const [name, value] of Object.entries(old)) {
     const now = next[name];
     if (now === undefined) changes.push(breaking(`${owner}.${name}: its number ${value} was removed; put it back`));
-    else if (now !== value) changes.push(breaking(`${owner}.${name}: its number was ${value} and is ${now}; put it back and add a new name`));
+    else if (now !== value)
+      changes.push(breaking(`${owner}.${name}: its number was ${value} and is ${now}; put it back and add a new name`));
   }
   const names = new Map(Object.entries(old).map(([name, value]) => [value, name]));
   for (const [name, value] of Object.entries(next)) {
@@ -153,7 +169,12 @@ function compareNumbers(owner: string, old: LockedNumbers, next: LockedNumbers, 
     const former = retired[value] ?? names.get(value);
     const kept = former !== undefined && next[former] === value;
     if (former === undefined || kept) changes.push(additive(`${owner}.${name}: ${value} added`));
-    else changes.push(breaking(`${owner}.${name}: its number ${value} was ${owner}.${former}; numbers are never used again, take a new one`));
+    else
+      changes.push(
+        breaking(
+          `${owner}.${name}: its number ${value} was ${owner}.${former}; numbers are never used again, take a new one`,
+        ),
+      );
   }
   return changes;
 }
@@ -163,7 +184,11 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
   const facts = ["size", "align", "cacheLine", "slot", "union", "opcode"] as const;
   for (const fact of facts) {
     if (old[fact] === next[fact]) continue;
-    changes.push(breaking(`struct ${name}: its ${fact} was ${old[fact] ?? "not declared"} and is ${next[fact] ?? "not declared"}; structs never change, put it back or add ${name}V2`));
+    changes.push(
+      breaking(
+        `struct ${name}: its ${fact} was ${old[fact] ?? "not declared"} and is ${next[fact] ?? "not declared"}; structs never change, put it back or add ${name}V2`,
+      ),
+    );
   }
   const now = new Map(next.fields.map((field) => [field.name, field]));
   for (const field of old.fields) {
@@ -171,7 +196,11 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
     const same = now.get(field.name);
     if (same === undefined) changes.push(breaking(`${name}.${field.name}: it was removed or renamed; put it back`));
     else if (same.offset !== field.offset || same.type !== field.type) {
-      changes.push(breaking(`${name}.${field.name}: it was ${field.type} at offset ${field.offset} and is ${same.type} at ${same.offset}; put it back or add ${name}V2`));
+      changes.push(
+        breaking(
+          `${name}.${field.name}: it was ${field.type} at offset ${field.offset} and is ${same.type} at ${same.offset}; put it back or add ${name}V2`,
+        ),
+      );
     }
   }
   const before = new Set(old.fields.filter((field) => field.reserved !== true).map((field) => field.name));
@@ -179,7 +208,12 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
     if (before.has(field.name) || field.reserved === true) continue;
     const fits = isReserved(old, field.offset, field.size);
     if (fits) changes.push(additive(`${name}.${field.name}: names reserved bytes at offset ${field.offset}`));
-    else changes.push(breaking(`${name}.${field.name}: it is new, but offset ${field.offset} was not reserved; put it into reserved words or add ${name}V2`));
+    else
+      changes.push(
+        breaking(
+          `${name}.${field.name}: it is new, but offset ${field.offset} was not reserved; put it into reserved words or add ${name}V2`,
+        ),
+      );
   }
   return changes;
 }

@@ -1,69 +1,94 @@
 /**
  * `node codegen/src/main.ts`: abi/*.fbs → Go, TypeScript, lock file and vectors.
- *
- *   --check    change nothing; exit 1 and name the files that would change
- *   --accept   take over changes that the lock file forbids
+ * Exit code 0 done or no drift, 1 drift or a refusal, 2 wrong usage.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { generate } from "./generate.ts";
 import { MARKER } from "./emitter.ts";
-import { SchemaError } from "./build.ts";
+import { type Generated, generate } from "./generate.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const USAGE = `usage: node codegen/src/main.ts [--check] [--accept] [--root DIR]
+  --check    change nothing; name the files that would change
+  --accept   take over changes that break abi/abi.lock.json
+  --root     the folder that has abi/foreshore.fbs (default: this checkout)`;
 
-function main(): number {
-  const { values } = parseArgs({ options: { check: { type: "boolean" }, accept: { type: "boolean" } } });
-  const result = generate(ROOT, { accept: values.accept === true });
-  const changed = result.files.filter((file) => !sameBytes(read(file.path), file.bytes)).map((file) => file.path);
-  const stale = result.folders.flatMap((folder) => staleFiles(folder, new Set(result.files.map((file) => file.path))));
-  if (values.check === true) {
-    for (const path of changed) console.error(`${path}: differs from what abi/*.fbs gives; run \`npm run gen\``);
+interface Arguments {
+  readonly check: boolean;
+  readonly accept: boolean;
+  readonly root: string;
+}
+
+function main(args: Arguments): number {
+  const result = generate(args.root, { accept: args.accept });
+  const changed = result.files.filter((file) => !hasBytes(join(args.root, file.path), file.bytes));
+  const stale = staleFiles(args.root, result);
+  for (const note of result.notes) console.log(note);
+  if (args.check) {
+    for (const { path } of changed) console.error(`${path}: differs from what abi/*.fbs gives; run \`npm run gen\``);
     for (const path of stale) console.error(`${path}: nothing in abi/*.fbs gives it any more; run \`npm run gen\``);
     return changed.length + stale.length === 0 ? 0 : 1;
   }
-  for (const file of result.files) {
-    if (!changed.includes(file.path)) continue;
-    mkdirSync(dirname(join(ROOT, file.path)), { recursive: true });
-    writeFileSync(join(ROOT, file.path), file.bytes);
-  }
-  for (const path of stale) rmSync(join(ROOT, path));
-  for (const note of result.notes) console.log(note);
+  for (const file of changed) replace(join(args.root, file.path), file.bytes);
+  for (const path of stale) rmSync(join(args.root, path));
   console.log(`codegen: ${result.files.length} files, ${changed.length} written, ${stale.length} removed`);
   return 0;
 }
 
-function read(path: string): Uint8Array | undefined {
-  try {
-    return readFileSync(join(ROOT, path));
-  } catch {
-    return undefined;
-  }
+/** In one step, so that a compiler that runs meanwhile never sees half a file. */
+function replace(path: string, bytes: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, bytes);
+  renameSync(temporary, path);
 }
 
-function sameBytes(old: Uint8Array | undefined, bytes: Uint8Array): boolean {
-  return old !== undefined && Buffer.compare(old, bytes) === 0;
+function hasBytes(path: string, bytes: Uint8Array): boolean {
+  try {
+    return Buffer.compare(readFileSync(path), bytes) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Marked files that no declaration gives any more. */
-function staleFiles(folder: string, wanted: ReadonlySet<string>): string[] {
-  let names: string[];
+function staleFiles(root: string, result: Generated): string[] {
+  const wanted = new Set(result.files.map((file) => file.path));
+  return result.folders
+    .flatMap((folder) => list(join(root, folder)).map((name) => `${folder}/${name}`))
+    .filter((path) => /\.(go|ts)$/.test(path) && !wanted.has(path))
+    .filter((path) => readFileSync(join(root, path), "utf8").startsWith(`// ${MARKER}`));
+}
+
+function list(folder: string): string[] {
   try {
-    names = readdirSync(join(ROOT, folder)).sort();
+    return readdirSync(folder).sort();
   } catch {
     return [];
   }
-  return names
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => /\.(go|ts)$/.test(path) && !wanted.has(path) && readFileSync(join(ROOT, path), "utf8").startsWith(`// ${MARKER}`));
 }
 
+function parse(): Arguments {
+  const { values } = parseArgs({
+    options: { check: { type: "boolean" }, accept: { type: "boolean" }, root: { type: "string" } },
+  });
+  const root = resolve(values.root ?? fileURLToPath(new URL("../..", import.meta.url)));
+  return { check: values.check === true, accept: values.accept === true, root };
+}
+
+let parsed: Arguments | undefined;
 try {
-  process.exitCode = main();
+  parsed = parse();
 } catch (error) {
-  if (error instanceof SchemaError) console.error(error.problems.join("\n"));
-  else console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  process.exitCode = 2;
+}
+if (parsed !== undefined) {
+  try {
+    process.exitCode = main(parsed);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

@@ -138,9 +138,7 @@ export function fieldSize(field: FieldModel): number {
   return field.elementSize * (field.count ?? 1);
 }
 
-export function isScalar(
-  field: FieldModel,
-): field is FieldModel & { readonly type: { readonly scalar: ScalarKind } } {
+export function isScalar(field: FieldModel): field is FieldModel & { readonly type: { readonly scalar: ScalarKind } } {
   return "scalar" in field.type;
 }
 
@@ -177,7 +175,8 @@ export function renderLayout(model: Omit<Model, "layoutHash">): string {
 
 /** A field's type in one word: `[u64:32]`, `atomic u32`, `Timespec`. */
 export function typeText(field: FieldModel): string {
-  const base = "scalar" in field.type ? (field.enum ?? "") + (field.enum ? ":" : "") + field.type.scalar : field.type.struct;
+  const base =
+    "scalar" in field.type ? (field.enum ?? "") + (field.enum ? ":" : "") + field.type.scalar : field.type.struct;
   const array = field.count === undefined ? base : `[${base}:${field.count}]`;
   const flags = [field.atomic ? "atomic " : "", field.bounded ? "bounded " : "", field.reserved ? "reserved " : ""];
   return flags.join("") + array;

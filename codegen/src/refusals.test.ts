@@ -31,11 +31,31 @@ describe("layouts", () => {
       "struct S { a: ulong; b: uint; }",
       'struct S: flatc puts 4 bytes of implicit padding at its end (offset 12); add "reservedN: uint (reserved);" there.',
     ],
-    ["bool", "struct S { a: bool; }", "S.a: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word."],
-    ["an atomic ushort", "struct S { a: ushort (atomic); }", "S.a: u16 cannot be atomic; use uint, int, ulong or long."],
-    ["an atomic double", "struct S { a: double (atomic); }", "S.a: f64 cannot be atomic; use uint, int, ulong or long."],
-    ["an atomic struct", "struct I { a: uint; } struct S { i: I (atomic); }", "S.i: a struct cannot be atomic; use uint, int, ulong or long."],
-    ["a bounded uint", "struct S { a: uint (bounded); }", "S.a: (bounded) is for ulong and long, which may not fit a Number; remove it."],
+    [
+      "bool",
+      "struct S { a: bool; }",
+      "S.a: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word.",
+    ],
+    [
+      "an atomic ushort",
+      "struct S { a: ushort (atomic); }",
+      "S.a: u16 cannot be atomic; use uint, int, ulong or long.",
+    ],
+    [
+      "an atomic double",
+      "struct S { a: double (atomic); }",
+      "S.a: f64 cannot be atomic; use uint, int, ulong or long.",
+    ],
+    [
+      "an atomic struct",
+      "struct I { a: uint; } struct S { i: I (atomic); }",
+      "S.i: a struct cannot be atomic; use uint, int, ulong or long.",
+    ],
+    [
+      "a bounded uint",
+      "struct S { a: uint (bounded); }",
+      "S.a: (bounded) is for ulong and long, which may not fit a Number; remove it.",
+    ],
     [
       "a size that is no multiple of the line",
       "struct S (cacheline: 64) { a: [uint:12]; }",
@@ -51,7 +71,11 @@ describe("layouts", () => {
       "struct S (cacheline: 64) { a: uint; b: uint (line); c: [uint:14]; }",
       "S.b: (line) field at offset 4 does not start a cache line of 64; add 60 reserved bytes before it.",
     ],
-    ["a line field without lines", "struct S { a: uint (line); }", "S.a: (line) needs a struct with (cacheline: 64); add it to S."],
+    [
+      "a line field without lines",
+      "struct S { a: uint (line); }",
+      "S.a: (line) needs a struct with (cacheline: 64); add it to S.",
+    ],
     [
       "a nested struct off its line",
       "struct I (cacheline: 64) { a: [uint:16]; } struct S (cacheline: 64) { a: uint; i: I; b: [uint:15]; }",
@@ -77,14 +101,24 @@ describe("layouts", () => {
       'struct S { a: uint (owner: "kernel|me"); }',
       'S.a: unknown owner "me"; use kernel, hart, client, host, boot, any, joined by |.',
     ],
-    ["a view's own member", "struct S { at: uint; }", 'S.at: "at" is a member of every TypeScript view; rename the field.'],
-    ["one name twice", "struct S { ab_c: uint; abC: uint; }", "S.abC: another field is also spelt AbC in Go; rename one."],
+    [
+      "a view's own member",
+      "struct S { at: uint; }",
+      'S.at: "at" is a member of every TypeScript view; rename the field.',
+    ],
+    [
+      "one name twice",
+      "struct S { ab_c: uint; abC: uint; }",
+      "S.abC: another field is also spelt AbC in Go; rename one.",
+    ],
   ])("%s", (_, schema, sentence) => {
     expect(problems(schema)).toContain(sentence);
   });
 
   test("an unaligned u64, which no flatc writes", () => {
-    const { bfbs, sources } = compileSchema(`${workspace("struct S { a: uint; b: uint; c: ulong; }")}/abi/foreshore.fbs`);
+    const { bfbs, sources } = compileSchema(
+      `${workspace("struct S { a: uint; b: uint; c: ulong; }")}/abi/foreshore.fbs`,
+    );
     const raw = readBfbs(bfbs);
     const objects = raw.objects.map((item) => ({
       ...item,
@@ -113,8 +147,16 @@ describe("declarations", () => {
       "table T (constants) { a: uint; } union U { T }",
       'union U: FlatBuffers unions need tables; give each struct (union:"…", opcode:"…") instead.',
     ],
-    ["a constant that is no integer", "table T (constants) { a: float = 1.5; }", "T.a: a constant must be an integer; give it an integer type."],
-    ["a constant that flatc loses", "table T (constants) { a: ulong = 1; }", "T.a: flatc turns a default above 2^63 into 0; make the constant a long."],
+    [
+      "a constant that is no integer",
+      "table T (constants) { a: float = 1.5; }",
+      "T.a: a constant must be an integer; give it an integer type.",
+    ],
+    [
+      "a constant that flatc loses",
+      "table T (constants) { a: ulong = 1; }",
+      "T.a: flatc turns a default above 2^63 into 0; make the constant a long.",
+    ],
     [
       "a number used twice",
       "enum E : uint { A = 0, B = 5, C = 5 }",
@@ -126,7 +168,11 @@ describe("declarations", () => {
       "E.ready: Go exports names with a capital first letter only; rename it or remove (bare).",
     ],
     ["one constant twice", "enum E : uint { a_b = 0, aB = 1 }", "E.aB: EAB is declared twice; rename one."],
-    ["an enum that is not there", 'struct S { a: int (enum: "Errno"); }', "S.a: there is no enum Errno; declare it or correct (enum)."],
+    [
+      "an enum that is not there",
+      'struct S { a: int (enum: "Errno"); }',
+      "S.a: there is no enum Errno; declare it or correct (enum).",
+    ],
     [
       "an enum of another size",
       'enum E : ubyte { A = 1 } struct S { a: int (enum: "E"); }',
@@ -206,7 +252,9 @@ describe("ring entries", () => {
 
 describe("input that is no schema", () => {
   test("flatc's own message is kept", () => {
-    expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false })).toThrow(/flatc refused the schema:[^]*nothing/);
+    expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false })).toThrow(
+      /flatc refused the schema:[\s\S]*nothing/,
+    );
   });
 
   test("bytes that are no binary schema", () => {

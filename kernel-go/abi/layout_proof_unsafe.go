@@ -904,8 +904,8 @@ const (
 	_ uintptr = 60 - unsafe.Offsetof(ThreadLive{}.FutexPrev)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.FutexBucket) - 64
 	_ uintptr = 64 - unsafe.Offsetof(ThreadLive{}.FutexBucket)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.Reserved0) - 68
-	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.TidNext) - 68
+	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.TidNext)
 )
 
 const (

@@ -456,8 +456,8 @@ func (s *MachineHeader) LoadBootState() BootState { return BootState(s.BootState
 // StoreBootState writes BootState.
 func (s *MachineHeader) StoreBootState(v BootState) { s.BootState.Store(uint32(v)) }
 
-// SwapBootStateIf replaces old by v and says whether it did.
-func (s *MachineHeader) SwapBootStateIf(old, v BootState) bool {
+// CompareAndSwapBootState replaces old by v and says whether it did.
+func (s *MachineHeader) CompareAndSwapBootState(old, v BootState) bool {
 	return s.BootState.CompareAndSwap(uint32(old), uint32(v))
 }
 
@@ -596,7 +596,7 @@ func (s *ClientSlot) LoadState() ClientState { return ClientState(s.State.Load()
 // StoreState writes State.
 func (s *ClientSlot) StoreState(v ClientState) { s.State.Store(uint32(v)) }
 
-// SwapStateIf replaces old by v and says whether it did.
-func (s *ClientSlot) SwapStateIf(old, v ClientState) bool {
+// CompareAndSwapState replaces old by v and says whether it did.
+func (s *ClientSlot) CompareAndSwapState(old, v ClientState) bool {
 	return s.State.CompareAndSwap(uint32(old), uint32(v))
 }

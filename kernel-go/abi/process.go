@@ -102,11 +102,9 @@ type ThreadFlag uint32
 // Numbers of ThreadFlag.
 const (
 	ThreadFlagHasSavedSigmask ThreadFlag = 0x1
-	ThreadFlagInSyscall       ThreadFlag = 0x2
-	ThreadFlagKilled          ThreadFlag = 0x4
-	ThreadFlagVforkChild      ThreadFlag = 0x8
-	ThreadFlagLeader          ThreadFlag = 0x10
-	ThreadFlagNotifyKill      ThreadFlag = 0x20
+	ThreadFlagKilled          ThreadFlag = 0x2
+	ThreadFlagLeader          ThreadFlag = 0x4
+	ThreadFlagTraced          ThreadFlag = 0x8
 )
 
 // String names a single bit; "ThreadFlag(?)" stands for none, several or unknown ones.
@@ -114,16 +112,12 @@ func (v ThreadFlag) String() string {
 	switch v {
 	case ThreadFlagHasSavedSigmask:
 		return "HasSavedSigmask"
-	case ThreadFlagInSyscall:
-		return "InSyscall"
 	case ThreadFlagKilled:
 		return "Killed"
-	case ThreadFlagVforkChild:
-		return "VforkChild"
 	case ThreadFlagLeader:
 		return "Leader"
-	case ThreadFlagNotifyKill:
-		return "NotifyKill"
+	case ThreadFlagTraced:
+		return "Traced"
 	}
 	return "ThreadFlag(?)"
 }
@@ -349,8 +343,8 @@ func (s *ThreadState) LoadRunState() ThreadRunState { return ThreadRunState(s.Ru
 // StoreRunState writes RunState.
 func (s *ThreadState) StoreRunState(v ThreadRunState) { s.RunState.Store(uint32(v)) }
 
-// SwapRunStateIf replaces old by v and says whether it did.
-func (s *ThreadState) SwapRunStateIf(old, v ThreadRunState) bool {
+// CompareAndSwapRunState replaces old by v and says whether it did.
+func (s *ThreadState) CompareAndSwapRunState(old, v ThreadRunState) bool {
 	return s.RunState.CompareAndSwap(uint32(old), uint32(v))
 }
 
@@ -377,7 +371,8 @@ type ThreadLive struct {
 	FutexNext   uint32
 	FutexPrev   uint32
 	FutexBucket uint32
-	Reserved0   uint32
+	// Tid hash chain.
+	TidNext uint32
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
@@ -486,8 +481,8 @@ func (s *ProcessState) LoadRunState() ProcessRunState { return ProcessRunState(s
 // StoreRunState writes RunState.
 func (s *ProcessState) StoreRunState(v ProcessRunState) { s.RunState.Store(uint32(v)) }
 
-// SwapRunStateIf replaces old by v and says whether it did.
-func (s *ProcessState) SwapRunStateIf(old, v ProcessRunState) bool {
+// CompareAndSwapRunState replaces old by v and says whether it did.
+func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 	return s.RunState.CompareAndSwap(uint32(old), uint32(v))
 }
 

@@ -79,13 +79,21 @@ function sourceFile(file: FileModel, model: Model): string {
   ];
   const head = [`// ${MARKER}`, `// Source: abi/${file.stem}.fbs`, "", "package abi", ""];
   const imported =
-    imports.length === 0 ? [] : imports.length === 1 ? [`import "${imports[0]}"`, ""] : ["import (", ...indent(imports.map((name) => `"${name}"`)), ")", ""];
+    imports.length === 0
+      ? []
+      : imports.length === 1
+        ? [`import "${imports[0]}"`, ""]
+        : ["import (", ...indent(imports.map((name) => `"${name}"`)), ")", ""];
   return [...head, ...imported, parts.join("\n")].join("\n");
 }
 
 function constantsText(item: ConstantsModel): string {
-  const rows = item.values.flatMap((value) => documented(value.doc, [goConstant(item, value.name), `= ${value.value}`]));
-  return [...comment(titled(item.name, item.doc, "numbers.")), "const (", ...indent(alignColumns(rows)), ")", ""].join("\n");
+  const rows = item.values.flatMap((value) =>
+    documented(value.doc, [goConstant(item, value.name), `= ${value.value}`]),
+  );
+  return [...comment(titled(item.name, item.doc, "numbers.")), "const (", ...indent(alignColumns(rows)), ")", ""].join(
+    "\n",
+  );
 }
 
 function enumText(item: EnumModel): string {
@@ -158,8 +166,8 @@ function atomicEnumMethods(item: StructModel, field: FieldModel): string[] {
     `// Store${name} writes ${name}.`,
     `func (s *${item.name}) Store${name}(v ${type}) { s.${name}.Store(${raw}(v)) }`,
     "",
-    `// Swap${name}If replaces old by v and says whether it did.`,
-    `func (s *${item.name}) Swap${name}If(old, v ${type}) bool {`,
+    `// CompareAndSwap${name} replaces old by v and says whether it did.`,
+    `func (s *${item.name}) CompareAndSwap${name}(old, v ${type}) bool {`,
     `\treturn s.${name}.CompareAndSwap(${raw}(old), ${raw}(v))`,
     "}",
     "",
@@ -181,9 +189,15 @@ function proofFile(model: Model): string {
     file.structs.map((item) => {
       const rows = [
         { expression: `unsafe.Sizeof(${item.name}{})`, value: item.size },
-        ...item.fields.map((field) => ({ expression: `unsafe.Offsetof(${item.name}{}.${pascal(field.name)})`, value: field.offset })),
+        ...item.fields.map((field) => ({
+          expression: `unsafe.Offsetof(${item.name}{}.${pascal(field.name)})`,
+          value: field.offset,
+        })),
       ];
-      const lines = rows.flatMap(({ expression, value }) => [`_ uintptr = ${expression} - ${value}`, `_ uintptr = ${value} - ${expression}`]);
+      const lines = rows.flatMap(({ expression, value }) => [
+        `_ uintptr = ${expression} - ${value}`,
+        `_ uintptr = ${value} - ${expression}`,
+      ]);
       return ["const (", ...indent(lines), ")", ""].join("\n");
     }),
   );

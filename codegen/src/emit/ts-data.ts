@@ -3,8 +3,8 @@ import type { MethodDeclarationStructure, OptionalKind, PropertySignatureStructu
 import { fieldDoc } from "../emitter.ts";
 import type { FieldModel, Model, StructModel, UnionModel } from "../model.ts";
 import { camel, pascal } from "../names.ts";
-import { docs } from "./ts-text.ts";
 import { valueType } from "./ts-fields.ts";
+import { docs } from "./ts-text.ts";
 
 /** One property of a data object and the view expression that it mirrors. */
 interface Item {
@@ -34,7 +34,13 @@ function items(item: StructModel, model: Model): Item[] {
     });
 }
 
-function one(field: FieldModel, view: string, item: StructModel, union: UnionModel | undefined, path: readonly string[]): Item {
+function one(
+  field: FieldModel,
+  view: string,
+  item: StructModel,
+  union: UnionModel | undefined,
+  path: readonly string[],
+): Item {
   const isOpcode = union !== undefined && union.path.join(".") === path.join(".");
   const constant = isOpcode ? `${union.opcodeEnum}.${item.union?.opcode}` : undefined;
   return { field, name: camel(field.name), view, constant };
@@ -76,10 +82,15 @@ function readExpression({ field, name, view }: Item): string {
 export function fromData(item: StructModel, model: Model): OptionalKind<MethodDeclarationStructure> {
   const clear = item.fields
     .filter((field) => field.reserved)
-    .map((field) => `this.$mem.u8.fill(0, this.$base + ${field.offset}, this.$base + ${field.offset + field.elementSize * (field.count ?? 1)});`);
+    .map(
+      (field) =>
+        `this.$mem.u8.fill(0, this.$base + ${field.offset}, this.$base + ${field.offset + field.elementSize * (field.count ?? 1)});`,
+    );
   return {
     name: "setData",
-    docs: ["Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet."],
+    docs: [
+      "Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet.",
+    ],
     parameters: [{ name: "data", type: `${item.name}Data` }],
     returnType: "void",
     statements: [...items(item, model).flatMap(writeStatements), ...clear],
@@ -89,7 +100,8 @@ export function fromData(item: StructModel, model: Model): OptionalKind<MethodDe
 function writeStatements({ field, name, view, constant }: Item): string[] {
   if (constant !== undefined) return [`${view}.${name} = ${constant};`];
   const isStruct = "struct" in field.type;
-  if (field.count === undefined) return [isStruct ? `${view}.${name}.setData(data.${name});` : `${view}.${name} = data.${name};`];
+  if (field.count === undefined)
+    return [isStruct ? `${view}.${name}.setData(data.${name});` : `${view}.${name} = data.${name};`];
   if (dataType(field) === "Uint8Array") return [`copyBytes(${view}.${name}Bytes(), data.${name});`];
   const value = `fixedElement(data.${name}, i, ${field.count})`;
   const write = isStruct ? `${view}.${name}(i).setData(${value});` : `${view}.set${pascal(name)}(i, ${value});`;

@@ -1,9 +1,9 @@
 /** Accessors of one field of a view. */
-import {
-  type GetAccessorDeclarationStructure,
-  type MethodDeclarationStructure,
-  type OptionalKind,
-  type SetAccessorDeclarationStructure,
+import type {
+  GetAccessorDeclarationStructure,
+  MethodDeclarationStructure,
+  OptionalKind,
+  SetAccessorDeclarationStructure,
 } from "ts-morph";
 import { fieldDoc } from "../emitter.ts";
 import { type FieldModel, is64, type ScalarKind } from "../model.ts";
@@ -130,7 +130,8 @@ function array(field: FieldModel, list: readonly Place[], count: number): Access
 }
 
 function elementAddress(field: FieldModel, count: number): string {
-  const scaled = field.elementSize === 1 ? `element(index, ${count})` : `element(index, ${count}) * ${field.elementSize}`;
+  const scaled =
+    field.elementSize === 1 ? `element(index, ${count})` : `element(index, ${count}) * ${field.elementSize}`;
   return `${plus("this.$base", field.offset)} + ${scaled}`;
 }
 
@@ -143,7 +144,11 @@ function nested(field: FieldModel, struct: string): Accessors {
   ];
   if (field.count === undefined) {
     const at = plus("this.$base", field.offset);
-    return { get: [{ name, docs: docs(fieldDoc(field)), returnType: struct, statements: statements(at) }], set: [], methods: [] };
+    return {
+      get: [{ name, docs: docs(fieldDoc(field)), returnType: struct, statements: statements(at) }],
+      set: [],
+      methods: [],
+    };
   }
   const again = "One view serves all elements: the next call moves it.";
   return {

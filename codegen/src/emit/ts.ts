@@ -34,9 +34,18 @@ export const tsEmitter: Emitter = {
     });
     const files = model.files.filter((file) => file.enums.length + file.constants.length + file.structs.length > 0);
     const sources = files.map((file) => {
-      const body = project.createSourceFile(`/${file.stem}.ts`, { statements: fileStatements(file, model) }).getFullText();
+      const body = project
+        .createSourceFile(`/${file.stem}.ts`, { statements: fileStatements(file, model) })
+        .getFullText();
       const imports = importLines(file, model);
-      const head = [`// ${MARKER}`, `// Source: abi/${file.stem}.fbs`, "", ...imports, ...(imports.length > 0 ? [""] : []), ""];
+      const head = [
+        `// ${MARKER}`,
+        `// Source: abi/${file.stem}.fbs`,
+        "",
+        ...imports,
+        ...(imports.length > 0 ? [""] : []),
+        "",
+      ];
       return { path: `${FOLDER}/${file.stem}.ts`, text: head.join("\n") + body.trimStart() };
     });
     return [...sources, hashFile(model), indexFile(files)];
@@ -74,7 +83,10 @@ function fileStatements(file: FileModel, model: Model): Statement[] {
 }
 
 function constantsStatement(item: ConstantsModel): string {
-  const rows = item.values.flatMap(({ name, value, doc }) => [...rowDoc(doc), `${name}: ${literal(value, !fitsNumber(value))},`]);
+  const rows = item.values.flatMap(({ name, value, doc }) => [
+    ...rowDoc(doc),
+    `${name}: ${literal(value, !fitsNumber(value))},`,
+  ]);
   return constObject(item.name, rows, item.doc);
 }
 
@@ -87,7 +99,12 @@ function enumStatements(item: EnumModel): Statement[] {
   const type = big ? "bigint" : "number";
   return [
     constObject(item.name, rows, item.doc),
-    { kind: StructureKind.TypeAlias, isExported: true, name: item.name, type: `(typeof ${item.name})[keyof typeof ${item.name}]` },
+    {
+      kind: StructureKind.TypeAlias,
+      isExported: true,
+      name: item.name,
+      type: `(typeof ${item.name})[keyof typeof ${item.name}]`,
+    },
     {
       kind: StructureKind.Function,
       isExported: true,
@@ -95,7 +112,9 @@ function enumStatements(item: EnumModel): Statement[] {
       docs: [item.bitFlags ? `Names the bits of ${item.name}.` : `Names a number of ${item.name}.`],
       parameters: [{ name: "value", type }],
       returnType: "string",
-      statements: item.bitFlags ? `return flagNames(${item.name}, value);` : `return enumName("${item.name}", ${item.name}, value);`,
+      statements: item.bitFlags
+        ? `return flagNames(${item.name}, value);`
+        : `return enumName("${item.name}", ${item.name}, value);`,
     },
   ];
 }
@@ -126,7 +145,13 @@ function viewClass(item: StructModel, model: Model): ClassDeclarationStructure {
     property("OFFSET", `{ ${offsets} } as const`, "Offset of each field in bytes."),
     ...(lengths.length === 0
       ? []
-      : [property("LENGTH", `{ ${lengths.map((field) => `${camel(field.name)}: ${field.count}`).join(", ")} } as const`, "Elements of each array.")]),
+      : [
+          property(
+            "LENGTH",
+            `{ ${lengths.map((field) => `${camel(field.name)}: ${field.count}`).join(", ")} } as const`,
+            "Elements of each array.",
+          ),
+        ]),
     { name: "$mem", type: "Mem", isReadonly: true },
     { name: "$base", initializer: "0", docs: ["Address of the struct."] },
     ...visible.flatMap((field): OptionalKind<PropertyDeclarationStructure>[] =>
@@ -142,7 +167,11 @@ function viewClass(item: StructModel, model: Model): ClassDeclarationStructure {
     kind: StructureKind.Class,
     isExported: true,
     name: item.name,
-    docs: docs([...item.doc, ...facts, "A view: `at` positions it, every property reads or writes the memory in place."]),
+    docs: docs([
+      ...item.doc,
+      ...facts,
+      "A view: `at` positions it, every property reads or writes the memory in place.",
+    ]),
     properties,
     ctors: [
       {
@@ -173,4 +202,3 @@ function viewClass(item: StructModel, model: Model): ClassDeclarationStructure {
 function property(name: string, initializer: string, doc: string): OptionalKind<PropertyDeclarationStructure> {
   return { isStatic: true, isReadonly: true, name, initializer, docs: [doc] };
 }
-

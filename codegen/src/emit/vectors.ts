@@ -44,7 +44,9 @@ export const vectorsEmitter: Emitter = {
 
 /** One line per struct and enum, so that a diff shows which changed. */
 function render(vectors: Vectors): string {
-  const enums = Object.entries(vectors.enums).map(([name, values]) => `${JSON.stringify(name)}: ${JSON.stringify(values)}`);
+  const enums = Object.entries(vectors.enums).map(
+    ([name, values]) => `${JSON.stringify(name)}: ${JSON.stringify(values)}`,
+  );
   const structs = vectors.structs.map((item) => JSON.stringify(item));
   return [
     "{",
@@ -143,10 +145,17 @@ function scalarValue(scalar: ScalarKind, at: number, bytes: DataView): VectorVal
 }
 
 /** Every element of every field with its place. */
-function* elements(item: StructModel, base: number): Generator<{ field: FieldModel; at: number; index: number | undefined }> {
+function* elements(
+  item: StructModel,
+  base: number,
+): Generator<{ field: FieldModel; at: number; index: number | undefined }> {
   for (const field of item.fields) {
     for (let i = 0; i < (field.count ?? 1); i++) {
-      yield { field, at: base + field.offset + i * field.elementSize, index: field.count === undefined ? undefined : i };
+      yield {
+        field,
+        at: base + field.offset + i * field.elementSize,
+        index: field.count === undefined ? undefined : i,
+      };
     }
   }
 }
