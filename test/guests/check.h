@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -166,6 +167,24 @@ static __attribute__((unused)) int64_t now_ns(clockid_t clock) {
   struct timespec t;
   clock_gettime(clock, &t);
   return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+// Waits until this thread sleeps in the kernel, so that what follows meets it there (proc(5), the third field of stat).
+// The checks after it must hold as well when the thread was only about to sleep.
+static __attribute__((unused)) void until_asleep(pid_t pid, pid_t tid) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
+  for (;;) {
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return;
+    text[n] = 0;
+    char *end = strrchr(text, ')');
+    if (end && (end[2] == 'S' || end[2] == 'Z' || end[2] == 'X')) return;
+    sched_yield();
+  }
 }
 
 static __attribute__((unused)) int check_main(int argc, char **argv, const struct check_case *cases, int n) {

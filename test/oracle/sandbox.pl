@@ -56,6 +56,7 @@ if ($pid == 0) {
     chroot($root)                       or fail("chroot: $!");
     POSIX::setsid();
     unless (chdir($cwd)) { system('mkdir', '-p', $cwd); chdir($cwd) or fail("chdir $cwd: $!") }
+    POSIX::close($_) for 4 .. 1023;    # whatever the caller's own caller left open
     %ENV = map { split /=/, $_, 2 } @env;
     { no warnings; exec { $ARGV[0] } @ARGV; }
     fail("exec: " . ($! + 0));

@@ -66,7 +66,7 @@ export async function runSandboxed(
   const state = mkdtempSync(join(tmpdir(), "oracle-"));
   const first = [state, options.root ? resolve(options.root) : "-", emulator ?? "-", options.cwd ?? "/tmp"];
   const script =
-    'echo ready >&3; read go <&3; exec unshare --mount --pid --fork --kill-child --ipc --net --uts perl "$@"';
+    'ulimit -Sn 1024; ulimit -c 0; echo ready >&3; read go <&3; exec unshare --mount --pid --fork --kill-child --ipc --net --uts perl "$@"';
   const child = spawn(
     "unshare",
     ["--user", "sh", "-c", script, "sh", SANDBOX, ...first, String(env.length), ...env, ...files, "--", path, ...args],
