@@ -1,0 +1,57 @@
+# All tasks of the project. Each does its own set-up: on a fresh clone any of them works.
+# `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+RUN := tools/env
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install the toolchain that this machine lacks (quick when nothing is missing)
+	@tools/setup
+
+.PHONY: gen
+gen: setup ## generate Go, TypeScript and C from abi/*.fbs
+	@$(RUN) npm run -s gen
+
+.PHONY: kernel
+kernel: setup ## build build/kernel.wasm with TinyGo (only when an input changed)
+	@tools/kernel
+
+.PHONY: build
+build: kernel ## build the npm packages into dist/
+	@$(RUN) npm run -s build
+
+.PHONY: check
+check: kernel ## formats, vet, types, lint, drift of generated files, imports, fences
+	@tools/check-all
+
+.PHONY: format
+format: setup ## format Go, TypeScript and JSON in place
+	@$(RUN) gofmt -w kernel-go
+	@$(RUN) npm run -s format
+
+.PHONY: test
+test: setup ## run every test; the last line is the sum
+	@$(RUN) node tools/test-all.ts
+
+.PHONY: bench
+bench: kernel ## run the benchmarks, ours and the peer's interleaved
+	@$(RUN) npm run -s bench
+
+.PHONY: bench-bars
+bench-bars: kernel ## run the benchmarks that have a bar, each figure against it
+	@$(RUN) npm run -s bench-bars
+
+.PHONY: demo
+demo: kernel ## a shell session on Debian's busybox, in Node and in Chromium
+	@$(RUN) npm run -s demo
+
+.PHONY: clean
+clean: ## remove what was built here (the toolchain cache stays)
+	rm -rf build dist node_modules/.vite node_modules/.vitest test-results

@@ -1,0 +1,194 @@
+/**
+ * `node tools/test-all.ts [RUNNER…]`: runs the named runners (default: all), one after the
+ * other, with the time that each took, the failures in full, and the sum alone on the last
+ * line: `N passed, N failed`. Exit code 1 when anything failed.
+ *
+ * A runner is a command and the format in which it reports its cases; a runner that ends
+ * with an error without naming a failed case counts as one failed case itself.
+ *
+ *   --list   print the runners
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Format, parsers, type Report } from "./test-reports.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const RESULTS = join(ROOT, "build/test-results");
+
+interface Runner {
+  readonly name: string;
+  readonly what: string;
+  readonly command: readonly string[];
+  readonly format: Format;
+  /** Folder below the root to run in. */
+  readonly cwd?: string;
+  /** Where the command leaves its report, when that is not its standard output. */
+  readonly report?: string;
+  readonly timeoutMinutes: number;
+}
+
+/** Kernel packages whose code several harts run at once: these also run under the race detector. */
+const RACE = ["kmem", "sched", "wait", "futex", "mm", "pagecache", "vfs", "file", "pipe", "sock", "proc", "rpc"];
+
+function vitest(project: string): Pick<Runner, "command" | "format" | "report"> {
+  const report = join(RESULTS, `vitest-${project}.json`);
+  return {
+    command: ["vitest", "run", `--project=${project}`, "--reporter=json", `--outputFile=${report}`],
+    format: "vitest-json",
+    report,
+  };
+}
+
+function runners(): Runner[] {
+  const race = RACE.filter((name) => hasGoTests(join("kernel-go", name))).map((name) => `./${name}/...`);
+  return [
+    {
+      name: "kernel",
+      what: "kernel.wasm builds without a heap allocation",
+      command: ["tools/kernel"],
+      format: "exit",
+      timeoutMinutes: 5,
+    },
+    {
+      name: "fences",
+      what: "kernel.wasm still has its atomic fences",
+      command: ["node", "tools/check-fences.ts"],
+      format: "exit",
+      timeoutMinutes: 1,
+    },
+    {
+      name: "go",
+      what: "kernel packages, natively",
+      command: ["go", "test", "-json", "./..."],
+      format: "go-json",
+      cwd: "kernel-go",
+      timeoutMinutes: 10,
+    },
+    ...(race.length === 0
+      ? []
+      : [
+          {
+            name: "go-race",
+            what: "kernel packages that harts share, under the race detector",
+            command: ["go", "test", "-race", "-json", ...race],
+            format: "go-json" as const,
+            cwd: "kernel-go",
+            timeoutMinutes: 10,
+          },
+        ]),
+    { name: "node", what: "TypeScript in Node", ...vitest("node"), timeoutMinutes: 15 },
+    { name: "chromium", what: "TypeScript in Chromium", ...vitest("chromium"), timeoutMinutes: 15 },
+  ];
+}
+
+function hasGoTests(folder: string): boolean {
+  const path = join(ROOT, folder);
+  return existsSync(path) && readdirSync(path, { recursive: true }).some((name) => String(name).endsWith("_test.go"));
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+}
+
+async function run(runner: Runner): Promise<Outcome> {
+  const [command = "", ...args] = runner.command;
+  // A process group of its own, so that a time limit also ends what the runner started.
+  const child = spawn(command, args, {
+    cwd: join(ROOT, runner.cwd ?? "."),
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+  const killGroup = () => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup();
+  }, runner.timeoutMinutes * 60_000);
+  const interrupted = () => {
+    killGroup();
+    process.exit(130);
+  };
+  process.once("SIGINT", interrupted);
+  const code = await new Promise<number>((resolve) => {
+    child.on("error", (error) => {
+      err.push(Buffer.from(`${error.message}\n`));
+      resolve(127);
+    });
+    child.on("close", (status) => resolve(status ?? 128));
+  });
+  clearTimeout(timer);
+  process.removeListener("SIGINT", interrupted);
+  return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), timedOut };
+}
+
+function judge(runner: Runner, outcome: Outcome): Report {
+  let text = outcome.stdout;
+  if (runner.report !== undefined) text = existsSync(runner.report) ? readFileSync(runner.report, "utf8") : "";
+  const report = parsers[runner.format](text);
+  const failures = [...report.failures];
+  if (runner.format === "exit" && outcome.code === 0) return { passed: 1, skipped: 0, failures };
+  if (outcome.timedOut) {
+    failures.push({ name: runner.name, text: `no end within ${runner.timeoutMinutes} minutes` });
+  } else if (outcome.code !== 0 && failures.length === 0) {
+    const said = (
+      outcome.stderr + (runner.report === undefined && runner.format !== "exit" ? "" : outcome.stdout)
+    ).trim();
+    failures.push({ name: runner.name, text: `${runner.command.join(" ")}: exit code ${outcome.code}\n${said}` });
+  }
+  return { passed: report.passed, skipped: report.skipped, failures };
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } });
+  const all = runners();
+  if (values.list === true) {
+    for (const runner of all) console.log(`${runner.name.padEnd(10)} ${runner.what}`);
+    return 0;
+  }
+  const unknown = positionals.filter((name) => !all.some((runner) => runner.name === name));
+  if (unknown.length > 0) {
+    console.error(`no such runner: ${unknown.join(", ")}; there are: ${all.map((runner) => runner.name).join(", ")}`);
+    return 2;
+  }
+  const wanted = positionals.length === 0 ? all : all.filter((runner) => positionals.includes(runner.name));
+  rmSync(RESULTS, { recursive: true, force: true });
+  mkdirSync(RESULTS, { recursive: true });
+
+  let passed = 0;
+  let failed = 0;
+  for (const runner of wanted) {
+    process.stdout.write(`${runner.name.padEnd(10)} ${runner.what} … `);
+    const start = performance.now();
+    const report = judge(runner, await run(runner));
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const skipped = report.skipped === 0 ? "" : `, ${report.skipped} skipped`;
+    console.log(`${report.passed} passed, ${report.failures.length} failed${skipped} (${seconds} s)`);
+    for (const failure of report.failures) {
+      console.log(`  FAIL ${failure.name}`);
+      for (const line of failure.text.trimEnd().split("\n").slice(-60)) console.log(`    ${line}`);
+    }
+    passed += report.passed;
+    failed += report.failures.length;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
