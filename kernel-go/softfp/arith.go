@@ -183,8 +183,9 @@ func sqrt(a num, rootBits uint32) (num, uint32) {
 			root |= 1
 		}
 	}
+	// The steps have consumed all of the radicand, which has rootBits-2 bits.
 	sig := root << ((64 - rootBits) & 63)
-	if rem != 0 || radicand != 0 {
+	if rem != 0 {
 		sig |= 1
 	}
 	return num{sig, exp, 0}, 0

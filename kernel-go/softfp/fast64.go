@@ -71,11 +71,13 @@ func twoSum64(x, y float64) (s, e float64) {
 
 // twoProduct64 returns the product p of a and b, rounded, and its error: a·b = p + e.
 // Both are medium64. As Dekker's (Numerische Mathematik 18, 1971), but the operands are
-// split into 26 bits and a signed rest of 26 bits by rounding the bit pattern.
+// split on their bit patterns: a into 26 bits and the 27 below, b by rounding into 26
+// bits and a signed rest of at most 2^26 units. The four partial products then fit 53
+// bits, and so does each difference, counted in the last place of its terms.
 func twoProduct64(a, b uint64) (p, e float64) {
 	const low = 1<<27 - 1
 	x, y := math.Float64frombits(a), math.Float64frombits(b)
-	xh := math.Float64frombits((a + 1<<26) &^ low)
+	xh := math.Float64frombits(a &^ low)
 	yh := math.Float64frombits((b + 1<<26) &^ low)
 	xl, yl := x-xh, y-yh
 	p = float64(x * y)

@@ -119,6 +119,16 @@ func TestFast(t *testing.T) {
 				a, b, c := v.triple(p.f)
 				p.check(t, a, b, c)
 			}
+			if p.f == double {
+				for range n {
+					a, b, c := v.rangeLimits()
+					p.check(t, a, b, c)
+				}
+				for range n / 5 {
+					a, b, c := v.nearPower()
+					p.check(t, a, b, c)
+				}
+			}
 			short := p.f.shortEdges()
 			for _, a := range p.f.signedEdges() {
 				for _, b := range p.f.signedEdges() {

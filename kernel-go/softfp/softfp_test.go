@@ -21,10 +21,19 @@ func setting(t testing.TB, name string, value uint64) uint64 {
 	return v
 }
 
+// raceBuild says that the race detector is on. It has nothing to find in pure
+// functions, and takes the exhaustive tests ten times as long.
+var raceBuild bool
+
+func skipInRaceBuild(t *testing.T) {
+	if raceBuild {
+		t.Skip("exhaustive over pure functions: run without -race")
+	}
+}
+
 var allModes = []uint32{RNE, RTZ, RDN, RUP, RMM}
 
 func compareRegister(t *testing.T, op *operation, a, b, c uint64, rm uint32) {
-	t.Helper()
 	got, gotFlags := op.soft(a, b, c, rm)
 	want, wantFlags := op.ref(a, b, c, rm)
 	if got != want || gotFlags != wantFlags {
@@ -36,6 +45,7 @@ func compareRegister(t *testing.T, op *operation, a, b, c uint64, rm uint32) {
 // TestSmallFormats runs the arithmetic over whole formats, which it does not know to
 // be small: all pairs of an 8-bit format, all triples of a 6-bit one, all modes.
 func TestSmallFormats(t *testing.T) {
+	skipInRaceBuild(t)
 	check := func(f format, name string, n num, flags uint32, rm uint32, operands []uint64, want uint64, wantFlags uint32) {
 		got, gotFlags := pack(n, flags, rm, f.fracw, f.expw)
 		if got != want || gotFlags != wantFlags {
@@ -81,6 +91,7 @@ func TestSmallFormats(t *testing.T) {
 
 // TestEdges meets all edges with each other, and a selection in triples.
 func TestEdges(t *testing.T) {
+	skipInRaceBuild(t)
 	integers := []uint64{0}
 	for shift := range 64 {
 		for _, d := range []uint64{0, 1, 2, ^uint64(0), ^uint64(1)} {
@@ -130,6 +141,22 @@ func TestReference(t *testing.T) {
 				compareRegister(t, op, a, b, c, v.Uint32N(5))
 			}
 		})
+	}
+}
+
+// TestNearTies are sums of which the last bits of a product decide the rounding.
+func TestNearTies(t *testing.T) {
+	v := newVectors(setting(t, "SOFTFP_SEED", 1) + 500)
+	for range setting(t, "SOFTFP_VECTORS", 20_000) / 10 {
+		a, b, c := v.nearPower()
+		for _, rm := range allModes {
+			got, gotFlags := FMAF64(a, b, c, rm)
+			want, wantFlags := double.refFMA(a, b, c, rm)
+			if got != want || gotFlags != wantFlags {
+				t.Fatalf("FMAF64(%#x, %#x, %#x, %d): got %#x flags %#x, want %#x flags %#x",
+					a, b, c, rm, got, gotFlags, want, wantFlags)
+			}
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func pack(n num, flags, rm, fracw, expw uint32) (uint64, uint32) {
 		}
 	}
 	r := uint64(biased-1)<<(fracw&63) + m
-	if biased >= maxExp || r >= infinity {
+	if r >= infinity { // no wrap: sums and products keep biased below 3·2^(expw-1)
 		flags |= OF | NX
 		r = infinity
 		if inc == 0 {

@@ -1,6 +1,9 @@
 package softfp
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // edges are the bit patterns of a format at which rounding, range or class changes,
 // positive ones.
@@ -170,4 +173,43 @@ func (v *vectors) registers(op *operation) (a, b, c uint64) {
 		b ^= v.Uint64() << 32
 	}
 	return a, b, c
+}
+
+// nearPower returns two doubles in [1, 2) whose product differs from 2 by less than 2^-69,
+// but differs, and an addend for which the product is about half a unit in the last place:
+// a tie, were it not for the product's last bits.
+//
+// In integers, (2^52 + k)(2^53 - 2k + m) = 2^105 + r with r = 2^52·m - 2k² + k·m. For k
+// near the positive root of r, |r| is below 4k.
+func (v *vectors) nearPower() (a, b, c uint64) {
+	const fraction = 1<<52 - 1
+	m := v.Uint64N(32)
+	k := uint64(math.Sqrt(float64(m<<51))) + m/4 + v.Uint64N(3)
+	if m == 0 {
+		k = 1 + v.Uint64N(1<<15)
+	}
+	one := uint64(1023) << 52
+	a, b = one|k, one|(1<<53-2*k+m)&fraction
+	c = one + uint64(50+v.IntN(8))<<52
+	if v.IntN(2) == 0 {
+		c |= v.Uint64() & fraction
+	}
+	sign := v.Uint64()
+	return a ^ sign&sign64, b, c ^ sign<<1&sign64
+}
+
+// rangeLimits returns doubles at the ends of the exponents that the fast functions accept.
+func (v *vectors) rangeLimits() (a, b, c uint64) {
+	limits := [...]uint64{0, 1, 2, 3, 540, 542, 543, 544, 546, 1020, 1023, 1026, 1500, 1530, 1532, 1533, 1534, 2043, 2044, 2045, 2046, 2047}
+	draw := func() uint64 {
+		r := v.Uint64()&(sign64|1<<52-1) | limits[v.IntN(len(limits))]<<52
+		switch v.IntN(3) {
+		case 0:
+			r |= 1<<52 - 1
+		case 1:
+			r &^= 1<<(v.Uint32()%53) - 1
+		}
+		return r
+	}
+	return draw(), draw(), draw()
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package softfp
+
+func init() { raceBuild = true }
