@@ -55,7 +55,12 @@ export interface HardLinkEntry extends EntryAttributes {
   target: string;
 }
 
-export type LayerEntry = FileEntry | LazyFileEntry | DirectoryEntry | SymlinkEntry | HardLinkEntry;
+/** A named pipe, see mkfifo(3). */
+export interface FifoEntry extends EntryAttributes {
+  kind: "fifo";
+}
+
+export type LayerEntry = FileEntry | LazyFileEntry | DirectoryEntry | SymlinkEntry | HardLinkEntry | FifoEntry;
 
 /**
  * A resolver: where a layer's files come from. Only `name` and `entries` are

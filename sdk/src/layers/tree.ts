@@ -7,7 +7,7 @@ import { layerPath, linkTarget, parentPath, quote } from "./path.ts";
 export type LayerNode =
   | { kind: "file"; attributes: NodeAttributes; data: Uint8Array }
   | { kind: "lazy"; attributes: NodeAttributes; blob: string; position: number; size: number }
-  | { kind: "directory"; attributes: NodeAttributes }
+  | { kind: "directory" | "fifo"; attributes: NodeAttributes }
   | { kind: "symlink"; attributes: NodeAttributes; target: string };
 
 export interface NodeAttributes {
@@ -90,6 +90,8 @@ export class LayerTree {
     switch (entry.kind) {
       case "directory":
         return { kind: "directory", attributes: this.#attributes(path, entry, 0o755) };
+      case "fifo":
+        return { kind: "fifo", attributes: this.#attributes(path, entry, 0o644) };
       case "symlink":
         return {
           kind: "symlink",

@@ -15,7 +15,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LayerTree } from "../layers/tree.ts";
 import { directoryLayer } from "./directory.ts";
-import { fileLayer, tarFile } from "./host_file.ts";
+import { fileLayer, tarFile } from "./host-file.ts";
 
 let folder = "";
 

@@ -4,7 +4,7 @@ import { type Dirent, lstatSync, readdirSync, readlinkSync, type Stats, statSync
 import path from "node:path";
 import { type LayerEntry, LayerError, type LayerSource } from "../layers/entry.ts";
 import { HandleCache, readFully } from "./handles.ts";
-import { errorCode, reason } from "./host_file.ts";
+import { errorCode, reason } from "./host-file.ts";
 
 export interface DirectoryLayerOptions {
   /** Who owns the files in the machine; default: who owns them on the host. */

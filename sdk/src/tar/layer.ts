@@ -10,7 +10,7 @@ const ARCHIVE = "archive";
 
 /**
  * A layer of an uncompressed tar archive (V7, ustar, GNU, pax). Leading slashes
- * are dropped; devices, FIFOs and member types unknown are left out and counted in
+ * are dropped; devices and members of unknown types are left out and counted in
  * `notes()`. Entries throw a LayerError for an archive that is none, is cut
  * off, compressed, sparse, holds `..`, a hard link to nothing, or a file
  * below something that is no directory.
@@ -71,9 +71,10 @@ class TarLayer implements LayerSource {
       case "5":
       case "D": // GNU's incremental archives: a directory with a list of its files.
         return { ...attributes, kind: "directory" };
+      case "6":
+        return { ...attributes, kind: "fifo" };
       case "3":
       case "4":
-      case "6":
         this.#devices++;
         return undefined;
       case "V": // GNU volume label.
@@ -90,7 +91,7 @@ class TarLayer implements LayerSource {
 
   notes(): string[] {
     const notes: string[] = [];
-    if (this.#devices > 0) notes.push(`${this.name}: left out ${this.#devices} devices and FIFOs`);
+    if (this.#devices > 0) notes.push(`${this.name}: left out ${this.#devices} devices`);
     if (this.#unknown > 0) notes.push(`${this.name}: left out ${this.#unknown} members of a type that is not known`);
     if (this.#undecoded > 0) notes.push(`${this.name}: ${this.#undecoded} names are not UTF-8 and were changed`);
     return notes;
