@@ -92,10 +92,10 @@ func lockArena() {
 func unlockArena() { arena.lock.Store(0) }
 
 // Register makes a hart known to the arena. It is called once per hart before its
-// first Run, on a zeroed HartCpu; poll is the linear address of the word that is
+// first Run, on a zeroed HartCpu; hart is its index, poll is the linear address of the word that is
 // raised to call the hart out of guest code.
-func Register(h *HartCpu, poll uint32) {
-	h.Poll = poll
+func Register(h *HartCpu, hart, poll uint32) {
+	h.Hart, h.Poll = hart, poll
 	lockArena()
 	h.link = arena.harts
 	arena.harts = addrOf(unsafe.Pointer(h))

@@ -55,6 +55,8 @@ type HartCpu struct {
 	// Poll is the linear address of the word that others raise to call the hart out
 	// of guest code (abi.HartSlot.Poll).
 	Poll uint32
+	// Hart is the hart's index, handed to FetchPage.
+	Hart uint32
 
 	// What the inner loop takes and gives.
 	ctx    uint32
@@ -87,8 +89,10 @@ const HartCpuBytes = uint32(unsafe.Sizeof(HartCpu{}))
 // Decoded code relies on these offsets: a register field is an offset into the context.
 const (
 	_ = -unsafe.Offsetof(abi.CpuContext{}.X)
-	_ = unsafe.Offsetof(abi.CpuContext{}.F) - unsafe.Offsetof(fpBits{}.v)
-	_ = unsafe.Offsetof(fpBits{}.v) - unsafe.Offsetof(abi.CpuContext{}.F)
+	_ = unsafe.Offsetof(abi.CpuContext{}.F) - 32*8
+	_ = 32*8 - unsafe.Offsetof(abi.CpuContext{}.F)
+	_ = unsafe.Offsetof(tlbEntry{}.ip) - 2*4
+	_ = 2*4 - unsafe.Offsetof(tlbEntry{}.ip)
 )
 
 // enter readies the hart for a context: tables, generation.

@@ -11,437 +11,438 @@ import (
 // makes no call: whatever is rare leaves by a branch and is done outside (run.go).
 //
 //go:nobounds
+//go:noinline
 func run(h *HartCpu) (why uint32) {
 	c, rt, wt, hc, gen := h.ctx, h.rt, h.wt, h.tlb, uint64(h.gen)<<32
 	ip, left, page, fp := h.ip, h.left, h.page, h.fp
 loop:
 	for {
-		switch Op((*opHalf)(ptr(ip)).code) {
+		switch Op(*(*uint16)(ptr(ip))) {
 		case Op(codeLi):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(codeMv):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
 			ip += 8
 		case Op(OpAuipc):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = page + uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpAddi):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpXori):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) ^ uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpOri):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) | uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) | uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpAndi):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) & uint64((*[8]opImm)(ptr(ip))[0].imm)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) & uint64(int32((*[16]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpSlti):
-			if int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) < int64(uint64((*[8]opImm)(ptr(ip))[0].imm)) {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) < int64(uint64(int32((*[16]uint32)(ptr(ip))[1]))) {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 8
 		case Op(OpSltiu):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) < uint64((*[8]opImm)(ptr(ip))[0].imm) {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) < uint64(int32((*[16]uint32)(ptr(ip))[1])) {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 8
 		case Op(OpSlli):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) << (uint32((*[8]opImm)(ptr(ip))[0].imm) & 63)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) << ((*[16]uint32)(ptr(ip))[1] & 63)
 			ip += 8
 		case Op(OpSrli):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) >> (uint32((*[8]opImm)(ptr(ip))[0].imm) & 63)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) >> ((*[16]uint32)(ptr(ip))[1] & 63)
 			ip += 8
 		case Op(OpSrai):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> (uint32((*[8]opImm)(ptr(ip))[0].imm) & 63))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*[16]uint32)(ptr(ip))[1] & 63))
 			ip += 8
 		case Op(OpAddiw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opImm)(ptr(ip))[0].imm))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[1])))))
 			ip += 8
 		case Op(OpSlliw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) << ((uint32((*[8]opImm)(ptr(ip))[0].imm) & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) << (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpSrliw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> ((uint32((*[8]opImm)(ptr(ip))[0].imm) & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpSraiw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> ((uint32((*[8]opImm)(ptr(ip))[0].imm) & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpAdd):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpSub):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) - (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpXor):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) ^ (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpOr):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) | (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpAnd):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) & (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpSlt):
-			if int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) < int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))) {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) < int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))) {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 8
 		case Op(OpSltu):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) < (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) < (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 8
 		case Op(OpSll):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) << ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 63)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) << ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63)
 			ip += 8
 		case Op(OpSrl):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) >> ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 63)
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63)
 			ip += 8
 		case Op(OpSra):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 63))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63))
 			ip += 8
 		case Op(OpAddw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))))
 			ip += 8
 		case Op(OpSubw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) - (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))))
 			ip += 8
 		case Op(OpSllw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) << ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) << ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpSrlw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpSraw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) >> ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpMul):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) * (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) * (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpMulw):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) * uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))))
 			ip += 8
 		case Op(OpMulhu):
-			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))), (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))))
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = hi
+			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi
 			ip += 8
 		case Op(OpMulh):
-			m, n := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))), (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			m, n := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
 			ip += 8
 		case Op(OpMulhsu):
-			m, n := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))), (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))
+			m, n := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
 			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = hi - uint64(int64(m)>>63)&n
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n
 			ip += 8
 		case Op(OpDivu):
-			if d := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = ^uint64(0)
+			if d := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) / d
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) / d
 			}
 			ip += 8
 		case Op(OpRemu):
-			if d := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))
+			if d := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) % d
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) % d
 			}
 			ip += 8
 		case Op(OpDivuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = ^uint64(0)
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) / d)))
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) / d)))
 			}
 			ip += 8
 		case Op(OpRemuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))))))
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))))
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) % d)))
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) % d)))
 			}
 			ip += 8
 		case Op(OpDiv):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))), int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))))
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = ^uint64(0)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(-n)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(-n)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(n / d)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n / d)
 			}
 			ip += 8
 		case Op(OpRem):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))), int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c)))))
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(n)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n)
 			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(n % d)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n % d)
 			}
 			ip += 8
 		case Op(OpDivw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))))), int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))))
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = ^uint64(0)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(n / d)))
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n / d)))
 			}
 			ip += 8
 		case Op(OpRemw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))))), int64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].c))))))
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(n)
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(n % d)))
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n % d)))
 			}
 			ip += 8
 		case Op(OpLb):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*int8)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int8)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLbu):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLh):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*int16)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int16)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLhu):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLw):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLwu):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLd):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = *(*uint64)(ptr(uint32(va) + e))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
 			ip += 8
 		case Op(OpFlw):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(*(*uint32)(ptr(uint32(va) + e)))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(*(*uint32)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpFld):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = *(*uint64)(ptr(uint32(va) + e))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = *(*uint64)(ptr(uint32(va) + e))
 			ip += 8
 		case Op(OpSb):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))))
+			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSh):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))))
+			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSw):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))))
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSd):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))))
+			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))
 			ip += 8
 		case Op(OpFsw):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v)
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32])
 			ip += 8
 		case Op(OpFsd):
-			va := (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64((*[8]opMem)(ptr(ip))[0].imm)
+			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v
+			*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32]
 			ip += 8
 		case Op(OpBeq):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) == (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBne):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) != (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBlt):
-			if int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))))) < int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBge):
-			if int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))))) >= int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))) >= int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBltu):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) < (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) < (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBgeu):
-			if (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) >= (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) {
-				if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[8]opTail)(ptr(ip))[1].link
+				ip = (*[16]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(codeChain):
-			if left -= int32((*[8]opHalf)(ptr(ip))[0].c); left < 0 {
+			if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
 				why = whyBudget
 				break loop
 			}
-			ip = (*[8]opTail)(ptr(ip))[1].link
+			ip = (*[16]uint32)(ptr(ip))[2]
 		case Op(codeFar):
-			va := page + uint64((*[8]opTail)(ptr(ip))[1].disp)
-			left -= int32((*[8]opHalf)(ptr(ip))[0].c)
-			t := (*tlbEntry)(ptr(hc + uint32(va)<<3&tlbMask))
-			if t.key != va|gen || va>>32 != 0 || left < 0 {
+			va := page + uint64(int32((*[16]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
 				why = whyTarget
 				break loop
 			}
-			ip, page = t.ip, va&^(pageSize-1)
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 		case Op(codeJr):
-			va := ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64(int32((*[8]opTail)(ptr(ip))[1].link))) &^ 1
-			left -= int32((*[8]opHalf)(ptr(ip))[0].c)
-			t := (*tlbEntry)(ptr(hc + uint32(va)<<3&tlbMask))
-			if t.key != va|gen || va>>32 != 0 || left < 0 {
+			va := ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[2]))) &^ 1
+			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
 				why = whyTarget
 				break loop
 			}
-			ip, page = t.ip, va&^(pageSize-1)
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 		case Op(OpJalr):
-			va := ((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))) + uint64(int32((*[8]opTail)(ptr(ip))[1].link))) &^ 1
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = page + uint64((*[8]opTail)(ptr(ip))[1].disp)
-			left -= int32((*[8]opHalf)(ptr(ip))[0].c)
-			t := (*tlbEntry)(ptr(hc + uint32(va)<<3&tlbMask))
-			if t.key != va|gen || va>>32 != 0 || left < 0 {
+			va := ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[2]))) &^ 1
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[16]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
 				why = whyTarget
 				break loop
 			}
-			ip, page = t.ip, va&^(pageSize-1)
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 		case Op(codeResolve):
 			{
 				why = whyResolve
@@ -452,401 +453,401 @@ loop:
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v + (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] + (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff != 0x7ff) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = r
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFsubD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v - (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff != 0x7ff) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = r
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFmulD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v * (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = r
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFdivD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v / (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = r
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFsqrtD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits(math.Sqrt((*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v))
+			r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]))
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = r
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFaddS):
-			if fp < 2 || ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v + (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] + (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff != 0xff) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFsubS):
-			if fp < 2 || ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v - (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] - (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff != 0xff) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFmulS):
-			if fp < 2 || ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v * (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] * (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFdivS):
-			if fp < 2 || ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v / (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] / (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFsqrtS):
-			if fp < 2 || ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v)>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits(float32(math.Sqrt(float64((*fpSingle)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v))))
+			r := math.Float32bits(float32(math.Sqrt(float64((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64]))))
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFeqD):
-			m, n := (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFltD):
-			m, n := (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFleD):
-			m, n := (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFeqS):
-			if ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFltS):
-			if ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFleS):
-			if ((*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v&(*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v)>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 1
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = 0
+				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFminD):
-			v, w := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
-			m, n := (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if m < n {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
 			} else if n < m {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = w
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFmaxD):
-			v, w := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
-			m, n := (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpDouble)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if m > n {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
 			} else if n > m {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = w
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFminS):
-			v, w := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if (v&w)>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
 			if m < n {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
 			} else if n < m {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = w
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFmaxS):
-			v, w := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if (v&w)>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpSingle)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
 			if m > n {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
 			} else if n > m {
-				(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = w
+				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFsgnjD):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<63) | (s)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjnD):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<63) | (^s)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (^s)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjxD):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<63) | (s^v)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s^v)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjS):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<31) | (s)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s)&(1<<31)
 			ip += 16
 		case Op(OpFsgnjnS):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<31) | (^s)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (^s)&(1<<31)
 			ip += 16
 		case Op(OpFsgnjxS):
-			v, s := (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].b))).v, (*fpBits)(ptr(c+uint32((*[8]opHalf)(ptr(ip))[0].c))).v
+			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = v&^(1<<31) | (s^v)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s^v)&(1<<31)
 			ip += 16
 		case Op(OpFmvXD):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = (*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
 			ip += 16
 		case Op(OpFmvDX):
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = (*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
 			ip += 16
 		case Op(OpFmvXW):
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32((*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32])))
 			ip += 16
 		case Op(OpFmvWX):
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDW):
 			if fp == 0 {
 				why = whySlow
 				break loop
 			}
-			(*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = float64(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))
+			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDWu):
 			if fp == 0 {
 				why = whySlow
 				break loop
 			}
-			(*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = float64(uint32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))
+			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDL):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = float64(int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))
+			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDLu):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = float64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b)))))
+			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))
 			ip += 16
 		case Op(OpFcvtSW):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))))
 			ip += 16
 		case Op(OpFcvtSL):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))))))))
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))))
 			ip += 16
 		case Op(OpFcvtDS):
-			v := (*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v
-			m := (*fpSingle)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v
+			v := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
+			m := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64]
 			if fp == 0 || v>>32 != 0xffffffff || m != m {
 				why = whySlow
 				break loop
 			}
-			(*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = float64(m)
+			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(m)
 			ip += 16
 		case Op(OpFcvtSD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits(float32((*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v))
+			r := math.Float32bits(float32((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]))
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*fpBits)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a))).v = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFcvtWD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			m := (*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v
+			m := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
 			if !(m > -2147483648 && m < 2147483648) {
 				why = whySlow
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(int32(m)))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(m)))
 			ip += 16
 		case Op(OpFcvtLD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			m := (*fpDouble)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].b))).v
+			m := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
 			if !(m > -9223372036854775808 && m < 9223372036854775808) {
 				why = whySlow
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[8]opHalf)(ptr(ip))[0].a)))) = uint64(int64(m))
+			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(m))
 			ip += 16
 		default: // codeSlow
 			why = whySlow

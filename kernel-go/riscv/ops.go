@@ -78,3 +78,6 @@ func ordinal(off uint16) uint32 { return uint32(off >> 11) }
 func offsetOf(off uint16) uint32 {
 	return uint32(off&0x7ff) << 1
 }
+
+// nanBox is the upper half of a floating-point register that holds a single-precision value.
+const nanBox = 0xffffffff00000000

@@ -25,10 +25,10 @@ import (
 	"foreshore.dev/kernel/abi"
 )
 
-// FetchFunc finds the frame that holds the executable page at the guest address va (a
-// multiple of 4096) of an address space. It calls MarkCode(frame) before it
+// FetchFunc finds, for a hart, the frame that holds the executable page at the guest address
+// va (a multiple of 4096) of an address space. It calls MarkCode(frame) before it
 // returns true; false means a fetch page fault.
-type FetchFunc func(as uint32, va uint64) (frame uint32, ok bool)
+type FetchFunc func(hart, as uint32, va uint64) (frame uint32, ok bool)
 
 // FetchPage and TimeNow are set once at start. TimeNow gives the value of the time
 // CSR: ticks of the 10 MHz time base that /proc and hwprobe announce.
@@ -107,8 +107,9 @@ func (h *HartCpu) slice(c *abi.CpuContext, ip uint32) Exit {
 	}
 	h.ip, h.left, h.page = ip, limit, c.Pc&^(pageSize-1)
 	h.fp = fpMode(c.Fcsr)
-	for exit := Exit(exitNone); ; {
-		switch run(h) {
+	exit := Exit(exitNone)
+	for why := run(h); ; why = rerun(h) {
+		switch why {
 		case whyBudget:
 			c.Pc = h.page + uint64(tailAt(branchAt(h.ip)).disp)
 		case whyTarget:
@@ -133,6 +134,12 @@ func (h *HartCpu) slice(c *abi.CpuContext, ip uint32) Exit {
 		return exit
 	}
 }
+
+// rerun is run. A function with one caller is inlined by binaryen whatever Go says, and
+// the loop is much slower amid the calls of slice: so it has two.
+//
+//go:noinline
+func rerun(h *HartCpu) uint32 { return run(h) }
 
 // branchAt is the identity: whyBudget leaves with ip at the branch itself, also
 // inside a fused sequence.
@@ -189,7 +196,7 @@ func (h *HartCpu) codePage(c *abi.CpuContext, pc uint64) (uint32, Exit) {
 	}
 	frame, ok := uint32(0), false
 	if pc>>32 == 0 {
-		frame, ok = FetchPage(c.As, page)
+		frame, ok = FetchPage(h.Hart, c.As, page)
 	}
 	if !ok {
 		c.FaultAddr = pc

@@ -18,6 +18,8 @@ const (
 // that has no fast path, and what leaves for the kernel. on is true when the loop
 // shall go on at h.ip; else c.Pc and h.left are as the exit needs them (exitNone: look
 // c.Pc up again). limit is the slice's size.
+//
+//go:noinline
 func (h *HartCpu) execute(c *abi.CpuContext, limit int32) (exit Exit, on bool) {
 	at, tail := half(h.ip), tailAt(h.ip)
 	insn, op := tail.link, Op(tail.disp&0xffff)

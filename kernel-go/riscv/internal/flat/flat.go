@@ -64,7 +64,7 @@ func Boot(base, end uint32) {
 	m.Hart = (*riscv.HartCpu)(kmem.Ptr(m.alloc(riscv.HartCpuBytes)))
 	m.Ctx = (*abi.CpuContext)(kmem.Ptr(m.alloc(pageSize)))
 	m.poll = m.alloc(pageSize)
-	riscv.Register(m.Hart, m.poll)
+	riscv.Register(m.Hart, 0, m.poll)
 	m.none = m.alloc(pageSize)
 	m.rt, m.wt = m.alloc(pageSize), m.alloc(pageSize)
 	for i := uint32(0); i < dirWords; i++ {
@@ -78,7 +78,7 @@ func Boot(base, end uint32) {
 	riscv.FetchPage = fetchPage
 }
 
-func fetchPage(_ uint32, va uint64) (uint32, bool) {
+func fetchPage(_, _ uint32, va uint64) (uint32, bool) {
 	m := &M
 	if va < pageSize {
 		return 0, false

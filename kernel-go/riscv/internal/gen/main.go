@@ -39,7 +39,7 @@ func generate(profile bool) []byte {
 	if profile {
 		b.WriteString("\t\tcountOp(ip)\n")
 	}
-	b.WriteString("\t\tswitch Op((*opHalf)(ptr(ip)).code) {\n")
+	b.WriteString("\t\tswitch Op(*(*uint16)(ptr(ip))) {\n")
 	for _, s := range snippets {
 		fmt.Fprintf(&b, "\t\tcase Op(%s):\n%s", codeName(s.name), member(s, 0))
 		if !s.ends {
@@ -127,29 +127,34 @@ var (
 	leave    = regexp.MustCompile(`LEAVE\((\w+)\)`)
 )
 
-// member is a snippet's text for an op that lies at byte at of the sequence.
+// member is a snippet's text for an op that lies at byte at of the sequence. Memory is
+// addressed through arrays of constant index: TinyGo checks the address of a struct's
+// field for nil, and offsets that are added by hand are not folded into the access.
 func member(s snippet, at int) string {
-	h := fmt.Sprintf("(*[8]opHalf)(ptr(ip))[%d]", at/8)
+	field := func(name byte) string {
+		return fmt.Sprintf("uint32((*[64]uint8)(ptr(ip))[%d])", at+2+int(name-'a'))
+	}
 	t := macros(s.body)
 	t = register.ReplaceAllStringFunc(t, func(m string) string {
-		addr := fmt.Sprintf("ptr(c + uint32(%s.%c))", h, m[1])
+		addr := "ptr(c + " + field(m[1]) + ")"
 		switch m[0] {
 		case 'X':
 			return "(*(*uint64)(" + addr + "))"
 		case 'F':
-			return "(*fpBits)(" + addr + ").v"
+			return "(*[33]uint64)(" + addr + ")[32]"
 		case 'D':
-			return "(*fpDouble)(" + addr + ").v"
+			return "(*[33]float64)(" + addr + ")[32]"
 		}
-		return "(*fpSingle)(" + addr + ").v"
+		return "(*[65]float32)(" + addr + ")[64]"
 	})
+	word := func(offset int) string { return fmt.Sprintf("(*[16]uint32)(ptr(ip))[%d]", (at+offset)/4) }
 	t = strings.NewReplacer(
-		"IMM16", fmt.Sprintf("uint64((*[8]opMem)(ptr(ip))[%d].imm)", at/8),
-		"IMM32", fmt.Sprintf("uint64((*[8]opImm)(ptr(ip))[%d].imm)", at/8),
-		"SHAMT", fmt.Sprintf("(uint32((*[8]opImm)(ptr(ip))[%d].imm) & 63)", at/8),
-		"ORDINAL", fmt.Sprintf("int32(%s.c)", h),
-		"LINK", fmt.Sprintf("(*[8]opTail)(ptr(ip))[%d].link", at/8+1),
-		"DISP", fmt.Sprintf("(*[8]opTail)(ptr(ip))[%d].disp", at/8+1),
+		"IMM16", fmt.Sprintf("uint64((*[32]int16)(ptr(ip))[%d])", (at+4)/2),
+		"IMM32", "uint64(int32("+word(4)+"))",
+		"SHAMT", "("+word(4)+" & 63)",
+		"ORDINAL", "int32("+field('c')+")",
+		"LINK", word(8),
+		"DISP", "int32("+word(12)+")",
 	).Replace(t)
 	step := ""
 	if at > 0 {
@@ -171,6 +176,7 @@ import (
 // makes no call: whatever is rare leaves by a branch and is done outside (run.go).
 //
 //go:nobounds
+//go:noinline
 func run(h *HartCpu) (why uint32) {
 	c, rt, wt, hc, gen := h.ctx, h.rt, h.wt, h.tlb, uint64(h.gen)<<32
 	ip, left, page, fp := h.ip, h.left, h.page, h.fp

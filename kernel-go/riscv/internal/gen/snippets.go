@@ -69,13 +69,13 @@ if %s LEAVE(whyMem)`, table, test))
 ip = LINK`)
 	// An indirect jump to va: the hart's code TLB maps pc and generation to an op.
 	body = strings.ReplaceAll(body, "JUMP", `left -= ORDINAL
-t := (*tlbEntry)(ptr(hc + uint32(va)<<3&tlbMask))
-if t.key != va|gen || va>>32 != 0 || left < 0 {
+t := hc + uint32(va)<<3&tlbMask
+if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 h.target = va
 why = whyTarget
 break loop
 }
-ip, page = t.ip, va&^(pageSize-1)
+ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 `)
 	return body
 }
