@@ -166,7 +166,7 @@ func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
 // record of `page`, or -1 when all records are in use.
 func startFills(inode, page uint32) (int, abi.Errno) {
 	in := kmem.Inode(inode)
-	limit := pagesOf(in.State.SourceBytes) - page
+	limit := PagesOf(in.State.SourceBytes) - page
 	if limit > readAhead {
 		limit = readAhead
 	}

@@ -13,21 +13,16 @@ package pagecache
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 )
 
 // MaxBytes is the largest file size: 2^32 pages, less one so that an end page
 // fits a word.
 const MaxBytes = uint64(1)<<44 - uint64(kmem.PageSize)
 
-// Zap removes every translation of file pages [first, end) of an inode; mm
-// sets it. It returns when no hart can use one any more.
-var Zap func(inode, first, end uint32)
-
-func zap(inode, first, end uint32) {
-	if kmem.Inode(inode).Live.VmaHead != 0 {
-		Zap(inode, first, end)
-	}
-}
+// Zap removes every translation of file pages [first, end) of an inode; vfs
+// sets it to mm's. It returns when no hart can use one any more.
+var Zap func(c *sched.Ctx, inode, first, end uint32)
 
 // Init forgets what an earlier machine of this process had and offers clean
 // pages to the frame allocator.
@@ -39,8 +34,8 @@ func Init() {
 	kmem.Reclaim = Evict
 }
 
-// pagesOf is the number of pages that hold n bytes.
-func pagesOf(n uint64) uint32 {
+// PagesOf is the number of pages that hold n bytes.
+func PagesOf(n uint64) uint32 {
 	return uint32((n + uint64(kmem.PageMask)) >> kmem.PageShift)
 }
 
@@ -68,8 +63,6 @@ func insert(inode, page, frame uint32) abi.Errno {
 	kmem.Assert(*w == 0, "page cache: a page has one frame")
 	f := kmem.Frame(frame)
 	f.Inode, f.Index = inode, page
-	// Somebody may have mapped the shared frame of zeros for this hole.
-	zap(inode, page, page+1)
 	*w = frame
 	counted(inode, page)
 	kmem.Inode(inode).Live.Pages++
@@ -118,18 +111,21 @@ func remove(inode uint32, w *uint32) {
 }
 
 // RemoveRange drops pages [first, end): they are holes, or backed, again.
-func RemoveRange(inode, first, end uint32) {
+func RemoveRange(c *sched.Ctx, inode, first, end uint32) {
 	if first >= end {
 		return
 	}
 	cancelFills(inode, first, end)
+	// Private copies of absent pages are translations too.
+	if kmem.Inode(inode).Live.VmaHead != 0 {
+		Zap(c, inode, first, end)
+	}
 	if kmem.Inode(inode).Live.Pages == 0 {
 		return
 	}
-	zap(inode, first, end)
 	kmem.Inode(inode).State.ChangeSeq.Add(1)
 	for page := first; ; page++ {
-		next, ok := nextPresent(inode, page)
+		next, ok := NextPresent(inode, page)
 		if !ok || next >= end {
 			return
 		}
@@ -144,7 +140,7 @@ func RemoveRange(inode, first, end uint32) {
 
 // SetSize changes the size of a file. Shrinking drops pages and zeroes the
 // rest of the last one; growing leaves a hole whose bytes are zero.
-func SetSize(inode uint32, size uint64) {
+func SetSize(c *sched.Ctx, inode uint32, size uint64) {
 	in := kmem.Inode(inode)
 	old := in.State.Size
 	kmem.WriteBegin(&in.Header)
@@ -154,7 +150,7 @@ func SetSize(inode uint32, size uint64) {
 	}
 	kmem.WriteEnd(&in.Header)
 	if size < old {
-		RemoveRange(inode, pagesOf(size), ^uint32(0))
+		RemoveRange(c, inode, PagesOf(size), ^uint32(0))
 		in.State.ChangeSeq.Add(1)
 		zeroTail(inode, size)
 	} else {
@@ -177,7 +173,7 @@ func zeroTail(inode uint32, size uint64) {
 
 // FreeAll drops everything: the inode goes away. No mapping is left.
 func FreeAll(inode uint32) {
-	RemoveRange(inode, 0, ^uint32(0))
+	RemoveRange(nil, inode, 0, ^uint32(0))
 	l := &kmem.Inode(inode).Live
 	kmem.Assert(l.Pages == 0 && l.RadixRoot == 0, "page cache: a freed inode has no pages")
 }

@@ -153,8 +153,8 @@ func pruneEmpty(inode, page uint32) {
 	}
 }
 
-// nextPresent is the first present page at or behind `page`.
-func nextPresent(inode, page uint32) (uint32, bool) {
+// NextPresent is the first present page at or behind `page`.
+func NextPresent(inode, page uint32) (uint32, bool) {
 	l := &kmem.Inode(inode).Live
 	for ; page < directPages; page++ {
 		if l.Direct[page] != 0 {

@@ -1,0 +1,303 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+// Contents of regular files. Transfers return how much they did together with
+// the error that ended them: after EBLOCKED the caller remembers the amount
+// and goes on there, after other errors it reports the amount if it is not 0.
+
+// ReadAt reads from a regular file into a buffer, up to its end.
+func ReadAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+	size := kmem.Inode(inode).State.Size
+	done := uint32(0)
+	for b.Len != 0 && pos < size {
+		offset := uint32(pos) & kmem.PageMask
+		part := min(b.Len, kmem.PageSize-offset)
+		if left := size - pos; uint64(part) > left {
+			part = uint32(left)
+		}
+		frame, e := pagecache.Get(c, inode, uint32(pos>>kmem.PageShift), false)
+		if e != abi.OK {
+			return done, e
+		}
+		before := b.Len
+		kmem.RefFrame(frame) // copying may make room by eviction
+		e = mm.BufOut(c, b, frame+offset, part)
+		kmem.UnrefFrame(frame)
+		moved := before - b.Len
+		done += moved
+		pos += uint64(moved)
+		if e != abi.OK {
+			return done, e
+		}
+	}
+	return done, abi.OK
+}
+
+// WriteAt writes a buffer to a regular file. ENOSPC when memory is used up,
+// EFBIG behind the largest file or RLIMIT_FSIZE.
+func WriteAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+	if b.Len == 0 {
+		return 0, abi.OK
+	}
+	in := kmem.Inode(inode)
+	if in.Live.Seals&(sealWrite) != 0 || (in.Live.Seals&sealGrow != 0 && pos+uint64(b.Len) > in.State.Size) {
+		return 0, abi.EPERM
+	}
+	limit, e := sizeLimit(c, pos)
+	if e != abi.OK {
+		return 0, e
+	}
+	dropPrivileges(c, inode)
+	if pos > in.State.Size {
+		// What a mapping wrote behind the old end does not show up now.
+		pagecache.SetSize(c, inode, pos)
+	}
+	done := uint32(0)
+	for b.Len != 0 && pos < limit {
+		offset := uint32(pos) & kmem.PageMask
+		part := min(b.Len, kmem.PageSize-offset)
+		if left := limit - pos; uint64(part) > left {
+			part = uint32(left)
+		}
+		page := uint32(pos >> kmem.PageShift)
+		var frame uint32
+		// A page of which no old byte stays need not come from the source.
+		whole := offset == 0 && (part == kmem.PageSize || pos+uint64(part) >= in.State.Size)
+		if whole && b.As == 0 {
+			frame, e = pagecache.GetForOverwrite(c, inode, page)
+		} else {
+			frame, e = pagecache.Get(c, inode, page, true)
+		}
+		if e == abi.ENOMEM {
+			e = abi.ENOSPC
+		}
+		if e != abi.OK {
+			break
+		}
+		before := b.Len
+		kmem.RefFrame(frame)
+		e = mm.BufIn(c, b, frame+offset, part)
+		dropCode(frame)
+		pagecache.MarkDirty(frame)
+		kmem.UnrefFrame(frame)
+		moved := before - b.Len
+		done += moved
+		pos += uint64(moved)
+		if pos > in.State.Size {
+			kmem.WriteBegin(&in.Header)
+			in.State.Size = pos
+			kmem.WriteEnd(&in.Header)
+		}
+		if e != abi.OK {
+			break
+		}
+	}
+	if done != 0 {
+		change(inode, true)
+	}
+	return done, e
+}
+
+// dropCode throws away what was decoded from a frame that changes.
+func dropCode(frame uint32) {
+	if kmem.Frame(frame).Code.Load() != 0 && kmem.DropCode != nil {
+		kmem.DropCode(frame)
+	}
+}
+
+const (
+	sealShrink = uint32(abi.F_SEAL_SHRINK)
+	sealGrow   = uint32(abi.F_SEAL_GROW)
+	sealWrite  = uint32(abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+)
+
+// sizeLimit is where writes that begin at pos must end.
+func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
+	limit := pagecache.MaxBytes
+	if pos >= limit {
+		return 0, abi.EFBIG
+	}
+	if c.Process != 0 {
+		if r := c.P().State.Rlimits[abi.RLIMIT_FSIZE].Cur; r < limit {
+			limit = r
+			if pos >= limit {
+				if FileTooLarge != nil {
+					FileTooLarge(c)
+				}
+				return 0, abi.EFBIG
+			}
+		}
+	}
+	return limit, abi.OK
+}
+
+// dropPrivileges clears set-user-ID and set-group-ID when somebody without
+// privilege changes a file's contents (write(2), truncate(2)).
+func dropPrivileges(c *sched.Ctx, inode uint32) {
+	in := kmem.Inode(inode)
+	mode := in.State.Mode
+	if mode&(isuid|isgid) == 0 || IsRoot(c) {
+		return
+	}
+	mode &^= isuid
+	if mode&0o010 != 0 {
+		mode &^= isgid
+	}
+	kmem.WriteBegin(&in.Header)
+	in.State.Mode = mode
+	kmem.WriteEnd(&in.Header)
+}
+
+// Truncate is truncate(2) of a file that the caller may write.
+func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
+	in := kmem.Inode(inode)
+	switch {
+	case in.State.Mode&ifmt == ifdir:
+		return abi.EISDIR
+	case in.State.Mode&ifmt != ifreg || in.State.FsType == abi.FsTypeProcfs:
+		return abi.EINVAL
+	case size > in.State.Size && in.Live.Seals&sealGrow != 0, size < in.State.Size && in.Live.Seals&sealShrink != 0:
+		return abi.EPERM
+	}
+	if size > in.State.Size {
+		if size > pagecache.MaxBytes {
+			return abi.EFBIG
+		}
+		if _, e := sizeLimit(c, size-1); e != abi.OK {
+			return e
+		}
+	}
+	dropPrivileges(c, inode)
+	pagecache.SetSize(c, inode, size)
+	change(inode, true)
+	return abi.OK
+}
+
+// Allocate is fallocate(2) on a regular file that is open for writing.
+func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) abi.Errno {
+	const (
+		keep  = uint32(abi.FALLOC_FL_KEEP_SIZE)
+		punch = uint32(abi.FALLOC_FL_PUNCH_HOLE)
+		zero  = uint32(abi.FALLOC_FL_ZERO_RANGE)
+	)
+	if mode&^(keep|punch|zero) != 0 || mode&(punch|zero) == punch|zero || mode&(punch|keep) == punch {
+		return abi.EOPNOTSUPP
+	}
+	in := kmem.Inode(inode)
+	end := offset + length
+	if end > pagecache.MaxBytes || end < offset {
+		return abi.EFBIG
+	}
+	if in.Live.Seals&sealWrite != 0 && mode&(punch|zero) != 0 || in.Live.Seals&sealGrow != 0 && mode&keep == 0 && end > in.State.Size {
+		return abi.EPERM
+	}
+	if mode&keep == 0 && end > in.State.Size {
+		if _, e := sizeLimit(c, end-1); e != abi.OK {
+			return e
+		}
+	}
+	if mode&(punch|zero) != 0 {
+		if e := zeroRange(c, inode, offset, end); e != abi.OK {
+			return e
+		}
+	} else if e := reservePages(inode, offset, end); e != abi.OK {
+		return e
+	}
+	if mode&keep == 0 && end > in.State.Size {
+		pagecache.SetSize(c, inode, end)
+	}
+	change(inode, mode&(punch|zero) != 0)
+	return abi.OK
+}
+
+// reservePages makes the holes of a range pages of zeros.
+func reservePages(inode uint32, offset, end uint64) abi.Errno {
+	first, last := uint32(offset>>kmem.PageShift), pagecache.PagesOf(end)
+	if last-first > kmem.FreeFrames()+kmem.Inode(inode).Live.Pages {
+		return abi.ENOSPC
+	}
+	for page := first; page < last; page++ {
+		if pagecache.Lookup(inode, page) != 0 || pagecache.Backed(inode, page) {
+			continue
+		}
+		if _, e := pagecache.InsertZero(inode, page); e != abi.OK {
+			return abi.ENOSPC
+		}
+	}
+	return abi.OK
+}
+
+// zeroRange makes a range read as zeros; whole pages become holes, or pages of
+// zeros where the source has other bytes.
+func zeroRange(c *sched.Ctx, inode uint32, offset, end uint64) abi.Errno {
+	in := kmem.Inode(inode)
+	if end > in.State.Size {
+		end = max(in.State.Size, offset)
+	}
+	first, last := pagecache.PagesOf(offset), uint32(end>>kmem.PageShift)
+	// The partial pages first: they may have to come in.
+	for _, edge := range [2]uint32{uint32(offset >> kmem.PageShift), last} {
+		from, to := uint64(edge)<<kmem.PageShift, (uint64(edge)+1)<<kmem.PageShift
+		lo, hi := max(from, offset), min(to, end)
+		if lo >= hi || (lo == from && hi == to) {
+			continue
+		}
+		if pagecache.Lookup(inode, edge) == 0 && !pagecache.Backed(inode, edge) {
+			continue
+		}
+		frame, e := pagecache.Get(c, inode, edge, true)
+		if e != abi.OK {
+			return e
+		}
+		kmem.Zero(frame+uint32(lo-from), uint32(hi-lo))
+		dropCode(frame)
+		pagecache.MarkDirty(frame)
+	}
+	if first >= last {
+		return abi.OK
+	}
+	pagecache.RemoveRange(c, inode, first, last)
+	for page := first; page < last && pagecache.Backed(inode, page); page++ {
+		frame, e := pagecache.InsertZero(inode, page)
+		if e != abi.OK {
+			return abi.ENOSPC
+		}
+		pagecache.MarkDirty(frame)
+	}
+	return abi.OK
+}
+
+// Seek finds the next data or hole of a regular file (lseek(2), SEEK_DATA and
+// SEEK_HOLE); ENXIO behind the end.
+func Seek(inode uint32, pos uint64, hole bool) (uint64, abi.Errno) {
+	size := kmem.Inode(inode).State.Size
+	if pos >= size {
+		return 0, abi.ENXIO
+	}
+	page, last := uint32(pos>>kmem.PageShift), pagecache.PagesOf(size)
+	for ; page < last; page++ {
+		data := pagecache.Lookup(inode, page) != 0 || pagecache.Backed(inode, page)
+		if data != hole {
+			return max(pos, uint64(page)<<kmem.PageShift), abi.OK
+		}
+		if !hole {
+			// Over holes in one step.
+			next, ok := pagecache.NextPresent(inode, page)
+			if !ok || next >= last {
+				return 0, abi.ENXIO
+			}
+			page = next - 1
+		}
+	}
+	if hole {
+		return size, abi.OK
+	}
+	return 0, abi.ENXIO
+}

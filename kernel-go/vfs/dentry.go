@@ -1,0 +1,301 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Dentry flags.
+const (
+	// dLinked: the name exists; the tree holds the dentry.
+	dLinked = 1 << iota
+	// dDynamic: made by a lookup in a generated file system; in the hash
+	// table, but held by its users only.
+	dDynamic
+	// dTmpfile: O_TMPFILE without O_EXCL: may still get a name.
+	dTmpfile
+	// dWhiteout: an entry of a staged layer that removes the name.
+	dWhiteout
+	// dImplied: a directory of a staged layer that no record names.
+	dImplied
+)
+
+// firstCookie is the readdir position of a directory's first entry: 0 and 1
+// are "." and "..".
+const firstCookie = 2
+
+// hashOf mixes a name with its directory (FNV-1a over the bytes).
+func hashOf(parent, name, n uint32) uint32 {
+	h := uint32(2166136261) ^ parent*0x9E3779B1
+	for _, b := range kmem.Bytes(name, n) {
+		h = (h ^ uint32(b)) * 16777619
+	}
+	return h ^ h>>15
+}
+
+func nameAddr(d uint32) uint32 {
+	return kmem.AddrOf(&kmem.Dentry(d).Covers) + 4
+}
+
+// sameName compares a dentry's name with n bytes at addr.
+func sameName(d *abi.DentrySlot, addr, n uint32) bool {
+	if uint32(d.NameLength) != n {
+		return false
+	}
+	for i, b := range kmem.Bytes(addr, n) {
+		if d.Name[i] != b {
+			return false
+		}
+	}
+	return true
+}
+
+// newDentry makes a held dentry, not linked anywhere. Parent 0 makes a root.
+func newDentry(parent, inode, name, n uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindDentry)
+	if i == 0 {
+		return 0
+	}
+	d := kmem.Dentry(i)
+	kmem.WriteBegin(&d.Header)
+	d.Inode = inode
+	holdInode(inode)
+	if parent == 0 {
+		d.Parent = i
+		d.Flags = dLinked
+	} else {
+		d.Parent = parent
+		kmem.Dentry(parent).Header.Refs++
+		d.NameLength = uint16(n)
+		kmem.Copy(nameAddr(i), name, n)
+		d.Hash = hashOf(parent, name, n)
+	}
+	kmem.WriteEnd(&d.Header)
+	if l := &kmem.Inode(inode).Live; l.Dentry == 0 {
+		l.Dentry = i
+	}
+	return i
+}
+
+// Hold adds a reference.
+func Hold(d uint32) { kmem.Dentry(d).Header.Refs++ }
+
+// Put gives a reference back. The last one frees the dentry, and so perhaps
+// its removed parents.
+func Put(i uint32) {
+	for i != 0 {
+		d := kmem.Dentry(i)
+		kmem.Assert(d.Header.Refs != 0, "dentry has the reference that is put")
+		d.Header.Refs--
+		if d.Header.Refs != 0 {
+			return
+		}
+		if d.Flags&dDynamic != 0 {
+			unhash(i)
+		}
+		if l := &kmem.Inode(d.Inode).Live; l.Dentry == i {
+			l.Dentry = 0
+		}
+		parent := d.Parent
+		if parent == i {
+			parent = 0
+		}
+		dropInode(d.Inode)
+		kmem.Free(abi.SlotKindDentry, i)
+		i = parent
+	}
+}
+
+func bucketOf(hash uint32) uint32 { return buckets + hash&bucketMask*4 }
+
+func hashIn(i uint32) {
+	d := kmem.Dentry(i)
+	b := bucketOf(d.Hash)
+	d.HashNext = kmem.Load32(b)
+	kmem.Fence() // a reader that finds the entry finds all of it
+	kmem.Store32(b, i)
+}
+
+func unhash(i uint32) {
+	d := kmem.Dentry(i)
+	b := bucketOf(d.Hash)
+	at := kmem.Load32(b)
+	if at == i {
+		kmem.Store32(b, d.HashNext)
+		return
+	}
+	for kmem.Dentry(at).HashNext != i {
+		at = kmem.Dentry(at).HashNext
+	}
+	kmem.Dentry(at).HashNext = d.HashNext
+}
+
+// child is the dentry of a name in a directory, not held; 0 when the table has
+// none.
+func child(parent, name, n uint32) uint32 {
+	h := hashOf(parent, name, n)
+	for i := kmem.Load32(bucketOf(h)); i != 0; {
+		d := kmem.Dentry(i)
+		if d.Hash == h && d.Parent == parent && sameName(d, name, n) {
+			return i
+		}
+		i = d.HashNext
+	}
+	return 0
+}
+
+// link puts a dentry into its directory; the tree holds it from now on.
+func link(i uint32) {
+	d := kmem.Dentry(i)
+	dir := InodeOf(d.Parent)
+	appendChild(dir, i)
+	kmem.WriteBegin(&d.Header)
+	d.Flags |= dLinked
+	kmem.WriteEnd(&d.Header)
+	d.Header.Refs++
+	hashIn(i)
+}
+
+// unlinkDentry removes a name. Holders keep the dentry; bracketed by the caller
+// with treeBegin and treeEnd.
+func unlinkDentry(i uint32) {
+	d := kmem.Dentry(i)
+	unhash(i)
+	removeChild(InodeOf(d.Parent), i)
+	kmem.WriteBegin(&d.Header)
+	d.Flags &^= dLinked
+	kmem.WriteEnd(&d.Header)
+	Put(i)
+}
+
+// appendChild puts a dentry at the end of a directory's list, with the next
+// readdir position.
+func appendChild(dir, i uint32) {
+	in := kmem.Inode(dir)
+	l := &in.Live
+	if l.NextCookie == ^uint32(0) {
+		renumber(dir)
+	}
+	d := kmem.Dentry(i)
+	kmem.WriteBegin(&d.Header)
+	d.Cookie = l.NextCookie
+	d.PrevChild, d.NextChild = l.ChildTail, 0
+	kmem.WriteEnd(&d.Header)
+	l.NextCookie++
+	kmem.WriteBegin(&in.Header)
+	if l.ChildTail == 0 {
+		l.ChildHead = i
+	} else {
+		kmem.Dentry(l.ChildTail).NextChild = i
+	}
+	l.ChildTail = i
+	l.ChildCount++
+	kmem.WriteEnd(&in.Header)
+}
+
+func removeChild(dir, i uint32) {
+	in := kmem.Inode(dir)
+	d := kmem.Dentry(i)
+	kmem.WriteBegin(&in.Header)
+	l := &in.Live
+	if d.PrevChild == 0 {
+		l.ChildHead = d.NextChild
+	} else {
+		kmem.Dentry(d.PrevChild).NextChild = d.NextChild
+	}
+	if d.NextChild == 0 {
+		l.ChildTail = d.PrevChild
+	} else {
+		kmem.Dentry(d.NextChild).PrevChild = d.PrevChild
+	}
+	l.ChildCount--
+	kmem.WriteEnd(&in.Header)
+	d.PrevChild, d.NextChild = 0, 0
+}
+
+// renumber gives a directory's entries small positions again, after four
+// billion creations. Readers in the middle of it may see entries twice.
+func renumber(dir uint32) {
+	l := &kmem.Inode(dir).Live
+	l.NextCookie = firstCookie
+	for i := l.ChildHead; i != 0; i = kmem.Dentry(i).NextChild {
+		kmem.Dentry(i).Cookie = l.NextCookie
+		l.NextCookie++
+	}
+}
+
+// Linked says whether the dentry's name still exists.
+func Linked(d uint32) bool { return kmem.Dentry(d).Flags&(dLinked|dDynamic) != 0 }
+
+// parentOf is "..": it goes up through mounts and stays at the root. Held.
+func parentOf(d, root uint32) uint32 {
+	for d != root {
+		s := kmem.Dentry(d)
+		if s.Covers != 0 {
+			d = s.Covers
+			continue
+		}
+		d = s.Parent
+		break
+	}
+	d = topMount(d)
+	Hold(d)
+	return d
+}
+
+// topMount is what is visible at a dentry: the root of what is mounted there.
+func topMount(d uint32) uint32 {
+	for kmem.Dentry(d).Mounted != 0 {
+		d = kmem.Dentry(d).Mounted
+	}
+	return d
+}
+
+// cross gives a held dentry back for what is mounted on it.
+func cross(d uint32) uint32 {
+	if kmem.Dentry(d).Mounted == 0 {
+		return d
+	}
+	top := topMount(d)
+	Hold(top)
+	Put(d)
+	return top
+}
+
+// Path writes the absolute path of a dentry, as the context sees it, to the end
+// of a buffer of max bytes. It returns the address and length. reachable is
+// false when the dentry lies outside of the context's root. ERANGE when the
+// buffer is too small.
+func Path(c *sched.Ctx, d, dst, max uint32) (addr, n uint32, reachable bool, e abi.Errno) {
+	root := RootOf(c)
+	end := dst + max
+	at := end
+	for d != root {
+		s := kmem.Dentry(d)
+		if s.Covers != 0 {
+			d = s.Covers
+			continue
+		}
+		if s.Parent == d {
+			break
+		}
+		length := uint32(s.NameLength)
+		if at-dst < length+1 {
+			return 0, 0, false, abi.ERANGE
+		}
+		at -= length
+		kmem.Copy(at, nameAddr(d), length)
+		at--
+		kmem.Bytes(at, 1)[0] = '/'
+		d = s.Parent
+	}
+	if at == end {
+		if max == 0 {
+			return 0, 0, false, abi.ERANGE
+		}
+		at--
+		kmem.Bytes(at, 1)[0] = '/'
+	}
+	return at, end - at, d == root, abi.OK
+}

@@ -1,0 +1,280 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+// Adding and removing names. The paths lie in buffers of Fixed.PathMax bytes.
+
+// placeFor walks to the place of a name that is to be added: EEXIST when it is there.
+// Only directories may be named with a trailing slash.
+func placeFor(c *sched.Ctx, dir, path, n uint32, directory bool) (Found, abi.Errno) {
+	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+	if e != abi.OK {
+		return f, e
+	}
+	switch {
+	case f.Dentry != 0:
+		e = abi.EEXIST
+	case f.Slash && !directory:
+		e = abi.ENOENT
+	default:
+		e = mayCreate(c, f.Parent)
+	}
+	if e != abi.OK {
+		f.Release()
+		return Found{}, e
+	}
+	return f, abi.OK
+}
+
+// create makes a file of any type but directories' links: an inode with a name
+// in a directory. The dentry is held. `parent` has been checked by mayCreate.
+func create(c *sched.Ctx, parent, name, n, mode uint32, rdev uint64) (uint32, abi.Errno) {
+	dir := InodeOf(parent)
+	ds := &kmem.Inode(dir).State
+	uid, gid := credentials(c)
+	if ds.Mode&isgid != 0 {
+		if mode&ifmt == ifdir {
+			mode |= isgid
+		} else if mode&(isgid|0o010) == isgid|0o010 && uid != 0 && !inGroup(c, gid, ds.Gid) {
+			mode &^= isgid
+		}
+		gid = ds.Gid
+	}
+	inode := NewInode(ds.FsType, mode, uid, gid)
+	if inode == 0 {
+		return 0, abi.ENOSPC
+	}
+	s := &kmem.Inode(inode).State
+	s.Rdev, s.Node = rdev, ds.Node
+	if mode&ifmt == ifdir {
+		s.Nlink = 2
+	}
+	d := newDentry(parent, inode, name, n)
+	dropInode(inode)
+	if d == 0 {
+		return 0, abi.ENOSPC
+	}
+	link(d)
+	if mode&ifmt == ifdir {
+		setNlink(dir, ds.Nlink+1)
+	}
+	change(dir, true)
+	return d, abi.OK
+}
+
+// Mkdir is mkdirat(2); the dentry is held.
+func Mkdir(c *sched.Ctx, dir, path, n, mode uint32) (uint32, abi.Errno) {
+	f, e := placeFor(c, dir, path, n, true)
+	if e != abi.OK {
+		return 0, e
+	}
+	d, e := create(c, f.Parent, f.Name, f.Len, ifdir|mode&0o1777&^umaskOf(c), 0)
+	f.Release()
+	return d, e
+}
+
+// implied makes a directory that a path takes for granted. Held.
+func implied(c *sched.Ctx, parent, name, n uint32) (uint32, abi.Errno) {
+	if e := mayCreate(c, parent); e != abi.OK {
+		return 0, e
+	}
+	d, e := create(c, parent, name, n, ifdir|0o755, 0)
+	if e == abi.OK {
+		kmem.Dentry(d).Flags |= dImplied
+	}
+	return d, e
+}
+
+// Mknod is mknodat(2) for regular files, FIFOs, sockets' names and character
+// devices; mode holds the type. EPERM for what only root may make.
+func Mknod(c *sched.Ctx, dir, path, n, mode uint32, rdev uint64) abi.Errno {
+	if mode&ifmt == 0 {
+		mode |= ifreg
+	}
+	switch mode & ifmt {
+	case ifreg, ififo, ifsock:
+		rdev = 0
+	case ifchr, ifblk:
+		if !IsRoot(c) {
+			return abi.EPERM
+		}
+	case ifdir:
+		return abi.EPERM
+	default:
+		return abi.EINVAL
+	}
+	f, e := placeFor(c, dir, path, n, false)
+	if e != abi.OK {
+		return e
+	}
+	d, e := create(c, f.Parent, f.Name, f.Len, mode&(ifmt|permBits)&^umaskOf(c), rdev)
+	if e == abi.OK {
+		Put(d)
+	}
+	f.Release()
+	return e
+}
+
+// Symlink is symlinkat(2): the target is n bytes, at most 4095.
+func Symlink(c *sched.Ctx, target, targetLen, dir, path, n uint32) abi.Errno {
+	if targetLen == 0 {
+		return abi.ENOENT
+	}
+	if targetLen >= pathMax {
+		return abi.ENAMETOOLONG
+	}
+	f, e := placeFor(c, dir, path, n, false)
+	if e != abi.OK {
+		return e
+	}
+	e = symlinkIn(c, f.Parent, f.Name, f.Len, target, targetLen)
+	f.Release()
+	return e
+}
+
+func symlinkIn(c *sched.Ctx, parent, name, n, target, targetLen uint32) abi.Errno {
+	d, e := create(c, parent, name, n, iflnk|0o777, 0)
+	if e != abi.OK {
+		return e
+	}
+	inode := InodeOf(d)
+	frame, e := pagecache.InsertZero(inode, 0)
+	if e != abi.OK {
+		removeName(parent, d)
+		Put(d)
+		return abi.ENOSPC
+	}
+	kmem.Copy(frame, target, targetLen)
+	pagecache.MarkDirty(frame)
+	in := kmem.Inode(inode)
+	kmem.WriteBegin(&in.Header)
+	in.State.Size = uint64(targetLen)
+	kmem.WriteEnd(&in.Header)
+	Put(d)
+	return abi.OK
+}
+
+// Link is linkat(2) of a held dentry to a path.
+func Link(c *sched.Ctx, old, dir, path, n uint32) abi.Errno {
+	f, e := placeFor(c, dir, path, n, false)
+	if e != abi.OK {
+		return e
+	}
+	e = linkIn(f.Parent, f.Name, f.Len, old)
+	f.Release()
+	return e
+}
+
+func linkIn(parent, name, n, old uint32) abi.Errno {
+	inode := InodeOf(old)
+	s := &kmem.Inode(inode).State
+	switch {
+	case DevOf(inode) != DevOf(InodeOf(parent)):
+		return abi.EXDEV
+	case s.Mode&ifmt == ifdir:
+		return abi.EPERM
+	case s.Nlink == 0 && kmem.Dentry(old).Flags&dTmpfile == 0:
+		return abi.ENOENT
+	case s.Nlink == maxLinks:
+		return abi.EMLINK
+	}
+	d := newDentry(parent, inode, name, n)
+	if d == 0 {
+		return abi.ENOSPC
+	}
+	link(d)
+	Put(d)
+	kmem.Dentry(old).Flags &^= dTmpfile
+	setNlink(inode, s.Nlink+1)
+	change(inode, false)
+	change(InodeOf(parent), true)
+	return abi.OK
+}
+
+// maxLinks bounds st_nlink, as most file systems do (link(2), EMLINK).
+const maxLinks = 1<<31 - 1
+
+// removeName takes a name out of its directory and counts the link down.
+func removeName(parent, d uint32) {
+	inode := InodeOf(d)
+	dir := InodeOf(parent)
+	s := &kmem.Inode(inode).State
+	holdInode(inode)
+	treeBegin()
+	unlinkDentry(d)
+	treeEnd()
+	if s.Mode&ifmt == ifdir {
+		setNlink(inode, 0)
+		setNlink(dir, kmem.Inode(dir).State.Nlink-1)
+	} else {
+		setNlink(inode, s.Nlink-1)
+	}
+	change(inode, false)
+	change(dir, true)
+	dropInode(inode)
+}
+
+// Unlink is unlinkat(2) without AT_REMOVEDIR.
+func Unlink(c *sched.Ctx, dir, path, n uint32) abi.Errno {
+	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+	if e != abi.OK {
+		return e
+	}
+	switch {
+	case f.Last != LastName:
+		e = abi.EISDIR
+	case f.Dentry == 0:
+		e = abi.ENOENT
+	case f.Slash && !isDir(f.Dentry):
+		e = abi.ENOTDIR
+	default:
+		e = mayRemove(c, f.Parent, f.Dentry)
+		if e == abi.OK && isDir(f.Dentry) {
+			e = abi.EISDIR
+		}
+	}
+	if e == abi.OK {
+		removeName(f.Parent, f.Dentry)
+	}
+	f.Release()
+	return e
+}
+
+// Rmdir is rmdir(2).
+func Rmdir(c *sched.Ctx, dir, path, n uint32) abi.Errno {
+	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+	if e != abi.OK {
+		return e
+	}
+	switch {
+	case f.Last == LastDot:
+		e = abi.EINVAL
+	case f.Last == LastDotDot:
+		e = abi.ENOTEMPTY
+	case f.Last == LastRoot:
+		e = abi.EBUSY
+	case f.Dentry == 0:
+		e = abi.ENOENT
+	default:
+		e = mayRemove(c, f.Parent, f.Dentry)
+		switch {
+		case e != abi.OK:
+		case kmem.Dentry(f.Dentry).Covers != 0:
+			e = abi.EBUSY
+		case !isDir(f.Dentry):
+			e = abi.ENOTDIR
+		case kmem.Inode(InodeOf(f.Dentry)).Live.ChildHead != 0:
+			e = abi.ENOTEMPTY
+		}
+	}
+	if e == abi.OK {
+		removeName(f.Parent, f.Dentry)
+	}
+	f.Release()
+	return e
+}

@@ -1,0 +1,114 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+// NewInode makes an inode with one reference and no name; 0 when the table is
+// full.
+func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindInode)
+	if i == 0 {
+		return 0
+	}
+	in := kmem.Inode(i)
+	now := sched.RealNs()
+	kmem.WriteBegin(&in.Header)
+	s := &in.State
+	s.Ino = nextIno
+	nextIno++
+	s.FsType, s.Mode, s.Uid, s.Gid, s.Nlink = fs, mode, uid, gid, 1
+	s.AtimeNs, s.MtimeNs, s.CtimeNs, s.BtimeNs = now, now, now, now
+	in.Live.NextCookie = firstCookie
+	kmem.WriteEnd(&in.Header)
+	return i
+}
+
+func holdInode(inode uint32) { kmem.Inode(inode).Header.Refs++ }
+
+// dropInode gives a reference back; the last one frees the inode and its data.
+func dropInode(inode uint32) {
+	in := kmem.Inode(inode)
+	kmem.Assert(in.Header.Refs != 0, "inode has the reference that is dropped")
+	in.Header.Refs--
+	if in.Header.Refs != 0 {
+		return
+	}
+	kmem.Assert(in.Live.ChildHead == 0 && in.Live.VmaHead == 0 && in.Live.Opens == 0, "inode that goes away is unused")
+	if in.Live.Pages != 0 || in.Live.FillsInFlight != 0 {
+		pagecache.FreeAll(inode)
+	}
+	if in.Live.Pipe != 0 {
+		PipeGone(in.Live.Pipe)
+	}
+	kmem.Free(abi.SlotKindInode, inode)
+}
+
+// HoldOpen and DropOpen count open file descriptions and mappings.
+func HoldOpen(inode uint32) {
+	in := kmem.Inode(inode)
+	in.Header.Refs++
+	in.Live.Opens++
+}
+
+// DropOpen undoes HoldOpen.
+func DropOpen(inode uint32) {
+	kmem.Inode(inode).Live.Opens--
+	dropInode(inode)
+}
+
+// DropInode gives back the reference that NewInode gave.
+func DropInode(inode uint32) { dropInode(inode) }
+
+// TypeOf is the S_IFMT part of an inode's mode.
+func TypeOf(inode uint32) uint32 { return kmem.Inode(inode).State.Mode & ifmt }
+
+// InodeOf is the inode of a dentry.
+func InodeOf(dentry uint32) uint32 { return kmem.Dentry(dentry).Inode }
+
+func isDir(dentry uint32) bool { return TypeOf(InodeOf(dentry)) == ifdir }
+
+// DevOf is st_dev: each file system has a device number of its own, with major 0.
+func DevOf(inode uint32) uint64 {
+	s := &kmem.Inode(inode).State
+	if s.FsType == abi.FsTypeTmpfs {
+		return 0x20 + uint64(s.Node)
+	}
+	return 0x10 + uint64(s.FsType)
+}
+
+// change sets an inode's ctime, and with modified its mtime, to now.
+func change(inode uint32, modified bool) {
+	in := kmem.Inode(inode)
+	now := sched.RealNs()
+	kmem.WriteBegin(&in.Header)
+	in.State.CtimeNs = now
+	if modified {
+		in.State.MtimeNs = now
+	}
+	kmem.WriteEnd(&in.Header)
+}
+
+// Accessed updates atime by the relatime rule (mount(8)): when it is not newer
+// than mtime and ctime, or older than a day.
+func Accessed(inode uint32) {
+	in := kmem.Inode(inode)
+	s := &in.State
+	now := sched.RealNs()
+	if s.AtimeNs > s.MtimeNs && s.AtimeNs > s.CtimeNs && now-s.AtimeNs < 24*3600*1e9 {
+		return
+	}
+	kmem.WriteBegin(&in.Header)
+	s.AtimeNs = now
+	kmem.WriteEnd(&in.Header)
+}
+
+func setNlink(inode, nlink uint32) {
+	in := kmem.Inode(inode)
+	kmem.WriteBegin(&in.Header)
+	in.State.Nlink = nlink
+	kmem.WriteEnd(&in.Header)
+}

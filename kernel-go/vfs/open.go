@@ -1,0 +1,221 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	oCreat     = uint32(abi.O_CREAT)
+	oExcl      = uint32(abi.O_EXCL)
+	oTrunc     = uint32(abi.O_TRUNC)
+	oDirectory = uint32(abi.O_DIRECTORY)
+	oNofollow  = uint32(abi.O_NOFOLLOW)
+	oNoatime   = uint32(abi.O_NOATIME)
+	oPath      = uint32(abi.O_PATH)
+	oTmpfile   = uint32(abi.O_TMPFILE)
+	oAccmode   = uint32(abi.O_ACCMODE)
+	oWronly    = uint32(abi.O_WRONLY)
+	oRdwr      = uint32(abi.O_RDWR)
+)
+
+// WantOf is the permission that an open for these flags needs.
+func WantOf(flags uint32) uint32 {
+	want := uint32(0)
+	switch flags & oAccmode {
+	case 0:
+		want = MayRead
+	case oWronly:
+		want = MayWrite
+	default: // O_RDWR, and 3, which wants both and gives neither
+		want = MayRead | MayWrite
+	}
+	if flags&oTrunc != 0 {
+		want |= MayWrite
+	}
+	return want
+}
+
+// Open does what open(2) does to the tree: it finds or makes the file, checks
+// permissions and truncates. The dentry is held. `root` bounds the walk, `walk`
+// holds further walk flags (openat2(2)).
+func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+	if flags&oTmpfile == oTmpfile {
+		return openTmpfile(c, root, dir, path, n, flags, mode, walk)
+	}
+	if flags&oPath != 0 {
+		flags &= oPath | oDirectory | oNofollow
+	}
+	if flags&(oCreat|oDirectory) == oCreat|oDirectory {
+		return 0, abi.EINVAL
+	}
+	if flags&oNofollow == 0 && flags&(oCreat|oExcl) != oCreat|oExcl {
+		walk |= Follow
+	}
+	if flags&oCreat != 0 {
+		walk |= Parent
+	}
+	f, e := Walk(c, root, dir, path, n, walk)
+	if e != abi.OK {
+		return 0, e
+	}
+	d, e := openFound(c, &f, flags, mode)
+	if e == abi.OK {
+		Hold(d)
+	}
+	f.Release()
+	return d, e
+}
+
+// openFound gives the dentry that is opened; f holds it.
+func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (uint32, abi.Errno) {
+	if f.Dentry == 0 {
+		if flags&oCreat == 0 {
+			return 0, abi.ENOENT
+		}
+		if f.Slash {
+			return 0, abi.EISDIR
+		}
+		if e := mayCreate(c, f.Parent); e != abi.OK {
+			return 0, e
+		}
+		d, e := create(c, f.Parent, f.Name, f.Len, ifreg|mode&permBits&^umaskOf(c), 0)
+		f.Dentry = d
+		return d, e // a new file may be opened whatever its mode
+	}
+	d := f.Dentry
+	kind := TypeOf(InodeOf(d))
+	switch {
+	case flags&(oCreat|oExcl) == oCreat|oExcl:
+		return 0, abi.EEXIST
+	case flags&oCreat != 0 && (kind == ifdir || f.Slash):
+		return 0, abi.EISDIR
+	case (f.Slash || flags&oDirectory != 0) && kind != ifdir:
+		return 0, abi.ENOTDIR
+	}
+	return d, MayOpen(c, d, flags)
+}
+
+// MayOpen checks that an existing file may be opened, and truncates it when
+// the flags say so.
+func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
+	inode := InodeOf(d)
+	in := kmem.Inode(inode)
+	if flags&oPath != 0 {
+		return abi.OK
+	}
+	want := WantOf(flags)
+	switch in.State.Mode & ifmt {
+	case iflnk:
+		return abi.ELOOP
+	case ifdir:
+		if want&MayWrite != 0 {
+			return abi.EISDIR
+		}
+	case ifsock, ifblk:
+		return abi.ENXIO
+	}
+	if e := Permission(c, inode, want); e != abi.OK {
+		return e
+	}
+	if want&MayWrite != 0 && in.Live.Execs != 0 {
+		return abi.ETXTBSY
+	}
+	if flags&oNoatime != 0 && !ownerOrRoot(c, inode) {
+		return abi.EPERM
+	}
+	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {
+		dropPrivileges(c, inode)
+		pagecache.SetSize(c, inode, 0)
+		change(inode, true)
+	}
+	return abi.OK
+}
+
+// openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
+func openTmpfile(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+	if flags&oAccmode != oWronly && flags&oAccmode != oRdwr {
+		return 0, abi.EINVAL
+	}
+	f, e := Walk(c, root, dir, path, n, walk|Follow)
+	if e != abi.OK {
+		return 0, e
+	}
+	d, e := tmpfileIn(c, f.Dentry, flags, mode)
+	f.Release()
+	return d, e
+}
+
+func tmpfileIn(c *sched.Ctx, parent, flags, mode uint32) (uint32, abi.Errno) {
+	if parent == 0 {
+		return 0, abi.ENOENT
+	}
+	if !isDir(parent) {
+		return 0, abi.ENOTDIR
+	}
+	dir := InodeOf(parent)
+	ds := &kmem.Inode(dir).State
+	if ds.FsType == abi.FsTypeProcfs {
+		return 0, abi.EOPNOTSUPP
+	}
+	if e := Permission(c, dir, MayWrite|MayExec); e != abi.OK {
+		return 0, e
+	}
+	uid, gid := credentials(c)
+	if ds.Mode&isgid != 0 {
+		gid = ds.Gid
+	}
+	inode := NewInode(ds.FsType, ifreg|mode&permBits&^umaskOf(c), uid, gid)
+	if inode == 0 {
+		return 0, abi.ENOSPC
+	}
+	s := &kmem.Inode(inode).State
+	s.Node = ds.Node
+	setNlink(inode, 0)
+	// Named "#" and its number, as Linux shows it in /proc.
+	name := c.Page
+	kmem.Bytes(name, 1)[0] = '#'
+	length := 1 + PutNumber(name+1, s.Ino)
+	d := newDentry(parent, inode, name, length)
+	dropInode(inode)
+	if d == 0 {
+		return 0, abi.ENOSPC
+	}
+	if flags&oExcl == 0 {
+		kmem.Dentry(d).Flags |= dTmpfile
+	}
+	return d, abi.OK
+}
+
+// PutNumber writes a number in decimal and returns its length (at most 20).
+func PutNumber(dst uint32, v uint64) uint32 {
+	n := uint32(1)
+	for t := v; t >= 10; t /= 10 {
+		n++
+	}
+	out := kmem.Bytes(dst, n)
+	for i := int(n) - 1; i >= 0; i-- {
+		out[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return n
+}
+
+// NewAnon makes a file without a place in the tree: memfd_create(2). The dentry
+// is held, its parent is the root, its name as given.
+func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (uint32, abi.Errno) {
+	uid, gid := credentials(c)
+	inode := NewInode(fs, mode, uid, gid)
+	if inode == 0 {
+		return 0, abi.ENFILE
+	}
+	setNlink(inode, 0)
+	d := newDentry(kmem.Header().RootDentry, inode, name, n)
+	dropInode(inode)
+	if d == 0 {
+		return 0, abi.ENFILE
+	}
+	return d, abi.OK
+}

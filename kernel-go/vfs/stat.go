@@ -1,0 +1,117 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// SizeOf is st_size: of a directory, what tmpfs reports for its entries.
+func SizeOf(inode uint32) uint64 {
+	in := kmem.Inode(inode)
+	if in.State.Mode&ifmt == ifdir && in.State.FsType != abi.FsTypeProcfs {
+		return uint64(in.Live.ChildCount+2) * 20
+	}
+	return in.State.Size
+}
+
+// blocksOf is st_blocks, in units of 512 bytes.
+func blocksOf(inode uint32) uint64 {
+	in := kmem.Inode(inode)
+	pages := uint64(in.Live.Pages)
+	if in.State.Source != 0 {
+		// What is still with the host counts as if it were here.
+		pages = max(pages, (in.State.SourceBytes+uint64(kmem.PageMask))>>kmem.PageShift)
+	}
+	return pages * uint64(kmem.PageSize/512)
+}
+
+const nsPerSec = 1_000_000_000
+
+// split is a time as whole seconds, rounded down, and nanoseconds.
+func split(ns uint64) (int64, uint64) {
+	sec := int64(ns) / nsPerSec
+	rest := int64(ns) % nsPerSec
+	if rest < 0 {
+		sec, rest = sec-1, rest+nsPerSec
+	}
+	return sec, uint64(rest)
+}
+
+// Stat writes a struct stat to dst.
+func Stat(inode, dst uint32) {
+	s := &kmem.Inode(inode).State
+	kmem.Zero(dst, abi.StatSize)
+	st := (*abi.Stat)(kmem.Ptr(dst))
+	st.Dev, st.Ino = DevOf(inode), s.Ino
+	st.Mode, st.Nlink, st.Uid, st.Gid, st.Rdev = s.Mode, s.Nlink, s.Uid, s.Gid, s.Rdev
+	st.Size, st.Blksize, st.Blocks = int64(SizeOf(inode)), int32(kmem.PageSize), int64(blocksOf(inode))
+	st.Atime, st.AtimeNsec = split(s.AtimeNs)
+	st.Mtime, st.MtimeNsec = split(s.MtimeNs)
+	st.Ctime, st.CtimeNsec = split(s.CtimeNs)
+}
+
+// Statx writes a struct statx to dst. It has all the basic fields and btime,
+// whatever the mask asks for, as statx(2) allows.
+func Statx(dentry, inode, dst uint32) {
+	s := &kmem.Inode(inode).State
+	kmem.Zero(dst, abi.StatxSize)
+	x := (*abi.Statx)(kmem.Ptr(dst))
+	x.Mask = uint32(abi.STATX_BASIC_STATS) | uint32(abi.STATX_BTIME) | uint32(abi.STATX_MNT_ID)
+	x.Blksize, x.Nlink, x.Uid, x.Gid, x.Mode = kmem.PageSize, s.Nlink, s.Uid, s.Gid, uint16(s.Mode)
+	x.Ino, x.Size, x.Blocks = s.Ino, SizeOf(inode), blocksOf(inode)
+	x.AttributesMask = uint64(abi.STATX_ATTR_MOUNT_ROOT)
+	if dentry != 0 && kmem.Dentry(dentry).Parent == dentry {
+		x.Attributes = uint64(abi.STATX_ATTR_MOUNT_ROOT)
+	}
+	stamp(&x.Atime, s.AtimeNs)
+	stamp(&x.Btime, s.BtimeNs)
+	stamp(&x.Ctime, s.CtimeNs)
+	stamp(&x.Mtime, s.MtimeNs)
+	x.RdevMajor, x.RdevMinor = uint32(s.Rdev>>8)&0xfff, uint32(s.Rdev)&0xff
+	dev := DevOf(inode)
+	x.DevMajor, x.DevMinor = uint32(dev>>8)&0xfff, uint32(dev)&0xff
+	x.MntId = dev
+}
+
+func stamp(t *abi.StatxTimestamp, ns uint64) {
+	sec, nsec := split(ns)
+	t.Sec, t.Nsec = sec, uint32(nsec)
+}
+
+// Statfs writes a struct statfs of the file system that an inode is on.
+func Statfs(inode, dst uint32) {
+	kmem.Zero(dst, abi.StatfsSize)
+	f := (*abi.Statfs)(kmem.Ptr(dst))
+	f.Bsize, f.Frsize, f.Namelen = uint64(kmem.PageSize), uint64(kmem.PageSize), uint64(nameMax)
+	f.Fsid[0] = int32(DevOf(inode))
+	f.Flags = uint64(abi.ST_VALID) | uint64(abi.ST_RELATIME)
+	switch kmem.Inode(inode).State.FsType {
+	case abi.FsTypeProcfs:
+		f.Type = uint64(abi.PROC_SUPER_MAGIC)
+	case abi.FsTypeSysfs:
+		f.Type = uint64(abi.SYSFS_MAGIC)
+	case abi.FsTypePipefs:
+		f.Type = uint64(abi.PIPEFS_MAGIC)
+	case abi.FsTypeDevpts:
+		f.Type = uint64(abi.DEVPTS_SUPER_MAGIC)
+	case abi.FsTypeAnon:
+		f.Type = uint64(abi.ANON_INODE_FS_MAGIC)
+	default:
+		f.Type = uint64(abi.TMPFS_MAGIC)
+		h := kmem.Header()
+		f.Blocks = uint64(h.MemoryMaxPages*16 - h.PoolFirstFrame)
+		f.Bfree = uint64(kmem.FreeFrames())
+		f.Bavail = f.Bfree
+		t := kmem.Table(abi.SlotKindInode)
+		f.Files, f.Ffree = uint64(t.Capacity), uint64(t.Capacity-t.InUse.Load())
+	}
+}
+
+// Access is faccessat2(2) of an inode.
+func Access(c *sched.Ctx, inode, want uint32, effective bool) abi.Errno {
+	if effective {
+		return Permission(c, inode, want)
+	}
+	return RealPermission(c, inode, want)
+}

@@ -1,0 +1,144 @@
+// Package vfs owns the tree of files: inodes, dentries, path walks,
+// permissions, and what changes directories and file contents.
+//
+// It does not own open file descriptions and descriptors (file), pipes, or the
+// contents of generated file systems (fs/proc). Everything here wants the
+// machine lock.
+//
+// A dentry of a tmpfs-like file system is a directory's entry: it exists as
+// long as the name does, and longer while somebody holds it. Dentries of
+// procfs are made by lookups and go with their last holder. Functions that
+// return a dentry return it held: Put gives it back.
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+// File types and permission bits as inode modes hold them.
+const (
+	ifmt   = uint32(abi.S_IFMT)
+	ifreg  = uint32(abi.S_IFREG)
+	ifdir  = uint32(abi.S_IFDIR)
+	iflnk  = uint32(abi.S_IFLNK)
+	ififo  = uint32(abi.S_IFIFO)
+	ifchr  = uint32(abi.S_IFCHR)
+	ifblk  = uint32(abi.S_IFBLK)
+	ifsock = uint32(abi.S_IFSOCK)
+	isuid  = uint32(abi.S_ISUID)
+	isgid  = uint32(abi.S_ISGID)
+	isvtx  = uint32(abi.S_ISVTX)
+	// permBits is what chmod(2) may set.
+	permBits = uint32(0o7777)
+
+	pathMax = uint32(abi.FixedPathMax)
+	nameMax = uint32(abi.FixedNameMax)
+)
+
+// Dynamic is what a generated file system (procfs) does. The functions get
+// inodes of that file system; names are n bytes at a linear address.
+type Dynamic struct {
+	// Lookup makes the inode of a name in a directory; its reference passes
+	// to the caller. ENOENT when there is none.
+	Lookup func(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno)
+	// Valid says whether what the inode stands for still exists.
+	Valid func(inode uint32) bool
+	// Next is the first entry at or behind a position: its name is written to
+	// dst. It returns the position behind it, 0 at the end.
+	Next func(c *sched.Ctx, dir uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64)
+	// Readlink writes a link's target (at most max bytes).
+	Readlink func(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno)
+	// Follow is the held dentry that a magic link leads to; 0 for a link
+	// whose target is a path.
+	Follow func(c *sched.Ctx, inode uint32) (uint32, abi.Errno)
+}
+
+// Proc is procfs; fs/proc sets it.
+var Proc Dynamic
+
+// PipeGone frees the pipe of a FIFO whose inode goes away; pipe sets it.
+var PipeGone func(pipe uint32)
+
+// FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ); proc sets it.
+var FileTooLarge func(c *sched.Ctx)
+
+var (
+	buckets    uint32
+	bucketMask uint32
+	nextIno    uint64
+	nextSuper  uint32
+)
+
+// Init makes the root directory. The buckets are `bucketCount` (a power of
+// two) zeroed words of boot memory.
+func Init(bucketBase, bucketCount uint32) abi.Errno {
+	buckets, bucketMask = bucketBase, bucketCount-1
+	nextIno, nextSuper = 1, 1
+	mounts = [maxMounts]mount{}
+	mm.InodeHold, mm.InodeDrop = HoldOpen, DropOpen
+	mm.DentryHold, mm.DentryDrop = Hold, Put
+	pagecache.Zap = mm.ZapInode
+	root, e := newRoot(abi.FsTypeTmpfs, 0o755)
+	if e != abi.OK {
+		return e
+	}
+	kmem.Header().RootDentry = root
+	mounts[0] = mount{root: root, fs: abi.FsTypeTmpfs}
+	return abi.OK
+}
+
+// newRoot makes the root directory of a file system.
+func newRoot(fs abi.FsType, mode uint32) (uint32, abi.Errno) {
+	inode := NewInode(fs, ifdir|mode, 0, 0)
+	if inode == 0 {
+		return 0, abi.ENFILE
+	}
+	in := kmem.Inode(inode)
+	in.State.Nlink = 2
+	in.State.Node = nextSuper
+	nextSuper++
+	d := newDentry(0, inode, 0, 0)
+	dropInode(inode)
+	if d == 0 {
+		return 0, abi.ENFILE
+	}
+	return d, abi.OK
+}
+
+// RootOf is the root directory of the context: its process's, or the machine's.
+func RootOf(c *sched.Ctx) uint32 {
+	if c.Process != 0 {
+		if fs := c.P().State.FsContext; fs != 0 {
+			return kmem.FsContext(fs).Root
+		}
+	}
+	return kmem.Header().RootDentry
+}
+
+// CwdOf is the working directory of the context.
+func CwdOf(c *sched.Ctx) uint32 {
+	if c.Process != 0 {
+		if fs := c.P().State.FsContext; fs != 0 {
+			return kmem.FsContext(fs).Cwd
+		}
+	}
+	return kmem.Header().RootDentry
+}
+
+func umaskOf(c *sched.Ctx) uint32 {
+	if c.Process != 0 {
+		if fs := c.P().State.FsContext; fs != 0 {
+			return kmem.FsContext(fs).Umask
+		}
+	}
+	return 0
+}
+
+// treeChange brackets what moves or removes names: readers outside the kernel
+// that saw an odd or a changed sequence look again.
+func treeBegin() { kmem.Header().TreeSeq.Add(1); kmem.Fence() }
+func treeEnd()   { kmem.Fence(); kmem.Header().TreeSeq.Add(1) }
