@@ -2000,7 +2000,7 @@ export interface ClientSlotData {
   /** Written by: client. */
   completionHead: number;
   /**
-   * Not 0: the client sleeps on completionTail and wants a notify.
+   * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
    * Written by: client.
    */
   clientSleeping: number;
@@ -2110,7 +2110,7 @@ export class ClientSlot {
   }
 
   /**
-   * Not 0: the client sleeps on completionTail and wants a notify.
+   * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
    * Written by: client.
    */
   get clientSleeping(): number {

@@ -90,7 +90,7 @@ export interface RpcHeaderData {
 }
 
 /**
- * First 8 bytes of every entry. requestId 0 marks an unsolicited event.
+ * First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
 export class RpcHeader {
@@ -614,7 +614,7 @@ export interface ApplyFileLayerRequestData {
 }
 
 /**
- * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more`: further batches of the same layer follow.
+ * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
  * Member of KernelWorkerRequest for opcode ApplyFileLayer.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2567,10 +2567,11 @@ export interface ProcessesRequestData {
   flags: number;
   requestId: number;
   reply: ArenaSpanData;
+  owner: number;
 }
 
 /**
- * Reply: a ProcessRow per process.
+ * Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is their number; rows that do not fit are left out.
  * Member of KernelWorkerRequest for opcode Processes.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2580,7 +2581,7 @@ export class ProcessesRequest {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, reply: 8 } as const;
+  static readonly OFFSET = { header: 0, reply: 8, owner: 16 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2604,6 +2605,14 @@ export class ProcessesRequest {
     return view;
   }
 
+  get owner(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set owner(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
@@ -2621,6 +2630,7 @@ export class ProcessesRequest {
       flags: this.header.flags,
       requestId: this.header.requestId,
       reply: this.reply.toData(),
+      owner: this.owner,
     };
   }
 
@@ -2630,7 +2640,8 @@ export class ProcessesRequest {
     this.header.flags = data.flags;
     this.header.requestId = data.requestId;
     this.reply.setData(data.reply);
-    this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
+    this.owner = data.owner;
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 64);
   }
 }
 
@@ -3849,6 +3860,8 @@ export interface FileRecordData {
   mtimeNs: bigint;
   /** LazyFile: blob source id, its offset and the file's size. */
   source: number;
+  /** CharDevice: its number, as mknod(2) takes it. */
+  rdev: number;
   /** Below 2^53. */
   sourceOffset: number;
   /** Below 2^53. */
@@ -3866,7 +3879,7 @@ export class FileRecord {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { kind: 0, mode: 4, uid: 8, gid: 12, pathLength: 16, dataLength: 20, mtimeNs: 24, source: 32, sourceOffset: 40, size: 48 } as const;
+  static readonly OFFSET = { kind: 0, mode: 4, uid: 8, gid: 12, pathLength: 16, dataLength: 20, mtimeNs: 24, source: 32, rdev: 36, sourceOffset: 40, size: 48 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3960,6 +3973,15 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /** CharDevice: its number, as mknod(2) takes it. */
+  get rdev(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set rdev(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
   /** Below 2^53. */
   get sourceOffset(): number {
     return this.$mem.u53(this.$base + 40);
@@ -3999,6 +4021,7 @@ export class FileRecord {
       dataLength: this.dataLength,
       mtimeNs: this.mtimeNs,
       source: this.source,
+      rdev: this.rdev,
       sourceOffset: this.sourceOffset,
       size: this.size,
     };
@@ -4014,9 +4037,9 @@ export class FileRecord {
     this.dataLength = data.dataLength;
     this.mtimeNs = data.mtimeNs;
     this.source = data.source;
+    this.rdev = data.rdev;
     this.sourceOffset = data.sourceOffset;
     this.size = data.size;
-    this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
   }
 }
 

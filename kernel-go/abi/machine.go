@@ -576,7 +576,7 @@ type ClientSlot struct {
 	SubmissionTail atomic.Uint32
 	// Written by: client.
 	CompletionHead atomic.Uint32
-	// Not 0: the client sleeps on completionTail and wants a notify.
+	// 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
 	// Written by: client.
 	ClientSleeping atomic.Uint32
 	Reserved1      [13]uint32

@@ -194,7 +194,7 @@ func (v FileRecordKind) String() string {
 // RpcHeaderSize is the size of RpcHeader in bytes.
 const RpcHeaderSize = 8
 
-// RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event.
+// RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply.
 type RpcHeader struct {
 	_         structs.HostLayout
 	Opcode    Opcode
@@ -273,7 +273,7 @@ type WriteFilesRequest struct {
 // ApplyFileLayerRequestSize is the size of ApplyFileLayerRequest in bytes.
 const ApplyFileLayerRequestSize = 64
 
-// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more`: further batches of the same layer follow.
+// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
 // Member of KernelWorkerRequest for opcode ApplyFileLayer.
 type ApplyFileLayerRequest struct {
 	_         structs.HostLayout
@@ -566,13 +566,14 @@ type ResumeBlockedSyscallRequest struct {
 // ProcessesRequestSize is the size of ProcessesRequest in bytes.
 const ProcessesRequestSize = 64
 
-// ProcessesRequest: Reply: a ProcessRow per process.
+// ProcessesRequest: Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is their number; rows that do not fit are left out.
 // Member of KernelWorkerRequest for opcode Processes.
 type ProcessesRequest struct {
 	_         structs.HostLayout
 	Header    RpcHeader
 	Reply     ArenaSpan
-	Reserved0 [12]uint32
+	Owner     uint32
+	Reserved0 [11]uint32
 }
 
 // ProcessRowSize is the size of ProcessRow in bytes.
@@ -757,8 +758,9 @@ type FileRecord struct {
 	// Unit: ns.
 	MtimeNs uint64
 	// LazyFile: blob source id, its offset and the file's size.
-	Source    uint32
-	Reserved0 uint32
+	Source uint32
+	// CharDevice: its number, as mknod(2) takes it.
+	Rdev uint32
 	// Below 2^53.
 	SourceOffset uint64
 	// Below 2^53.
