@@ -52,6 +52,13 @@ function runners(): Runner[] {
       timeoutMinutes: 5,
     },
     {
+      name: "build",
+      what: "the workers' script and the npm packages build",
+      command: ["node", "tools/build.ts"],
+      format: "exit",
+      timeoutMinutes: 2,
+    },
+    {
       name: "fences",
       what: "kernel.wasm still has its atomic fences",
       command: ["node", "tools/check-fences.ts"],
