@@ -87,29 +87,26 @@ func twoProduct64(a, b uint64) (p, e float64) {
 	return p, float64(xl*yl) - e
 }
 
-// FMAFast64 is FMAF64: Boldo and Melquiond, "Emulation of a FMA and Correctly Rounded
-// Sums: Proved Algorithms Using Rounding to Odd", IEEE Transactions on Computers 57(4),
-// 2008. The exact product and c become three terms without overlap, the lower two
-// are added with rounding to odd, and the last sum rounds once. Sums that are
-// subnormal are exact; the range checks exclude underflow in the product, and
-// overflow anywhere.
+// FMAFast64 is FMAF64. The exact sum is s + t + e, of which t + e is rounded to w: it
+// lies between w·(1 - 2^-51) and w·(1 + 2^-51). Where s plus either end rounds to the
+// same number, that number is the result (Ziv's rounding test, ACM Transactions on
+// Mathematical Software 17(3), 1991); where not, which takes a tie or a distance from
+// one that is seen once in 2^50, the exact function decides. Sums that are subnormal are
+// exact; the range checks exclude underflow in the product, and overflow anywhere.
+//
+// Measured in wasm (V8 11.3), ns for independent and for chained operations: this 8 and
+// 15, rounding to odd (Boldo and Melquiond, IEEE Transactions on Computers 57(4), 2008) 28
+// and 23, FMAF64 43 and 35.
 func FMAFast64(a, b, c uint64) (r uint64, ok bool) {
 	if !medium64(a) || !medium64(b) || c&inf64 >= 0x7fd<<52 {
 		return fmaZero64(a, b, c)
 	}
-	uh, ul := twoProduct64(a, b)
-	th, tl := twoSum64(math.Float64frombits(c), ul)
-	vh, vl := twoSum64(uh, th)
-	low, rest := twoSum64(tl, vl)
-	if rest != 0 {
-		// Round to odd: of the two neighbours of tl + vl, the one whose last bit is set.
-		bits := math.Float64bits(low)
-		if bits&1 == 0 {
-			away := (math.Float64bits(rest) ^ bits) >> 63 // 0: rest leads away from zero
-			low = math.Float64frombits(bits + 1 - 2*away)
-		}
-	}
-	return math.Float64bits(vh + low), true
+	p, e := twoProduct64(a, b)
+	s, t := twoSum64(p, math.Float64frombits(c))
+	w := t + e
+	high := s + float64(w*(1+0x1p-51))
+	low := s + float64(w*(1-0x1p-51))
+	return math.Float64bits(high), high == low
 }
 
 // fmaZero64 is FMAF64 where a or b is zero. The sum is exact; adding the zero product
