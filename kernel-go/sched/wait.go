@@ -11,6 +11,41 @@ import (
 // remembered on a stack, so a blocked thread can be moved, stored, or
 // completed by someone else.
 
+// What WaitEntry.IsRequest tells of the waiter.
+const (
+	waiterThread  = 0
+	waiterRequest = 1
+	// waiterItem: an epoll item, whose entries stay until Unwatch.
+	waiterItem = 2
+)
+
+// Notify is told of each wake of a queue that an epoll item watches; it must
+// not touch wait queues. Drain runs when the wake is done, and may wake other
+// queues. The epoll package sets both.
+var (
+	Notify   func(item, events uint32)
+	Drain    func()
+	draining bool
+)
+
+// Watch registers an epoll item on a queue until Unwatch; `list` heads the
+// item's entries. ENOMEM when there are no wait entries left.
+func Watch(item uint32, list, queue *uint32) abi.Errno {
+	i := kmem.Alloc(abi.SlotKindWaitEntry)
+	if i == 0 {
+		return abi.ENOMEM
+	}
+	e := kmem.WaitEntry(i)
+	e.Events, e.Queue = ^uint32(0), kmem.AddrOf(queue)
+	e.IsRequest, e.Waiter = waiterItem, item
+	e.NextOfWaiter, *list = *list, i
+	enqueue(i, queue)
+	return abi.OK
+}
+
+// Unwatch takes an epoll item off all queues.
+func Unwatch(list *uint32) { dropEntries(list) }
+
 // WaitOn registers the caller on a queue for events (abi.POLL* bits) and
 // returns EBLOCKED, or ENOMEM when there are no wait entries left.
 func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
@@ -31,6 +66,12 @@ func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
 		e.Waiter = c.Thread
 		e.NextOfWaiter, t.Live.WaitEntries = t.Live.WaitEntries, i
 	}
+	enqueue(i, queue)
+	return abi.EBLOCKED
+}
+
+func enqueue(i uint32, queue *uint32) {
+	e := kmem.WaitEntry(i)
 	// Queues are rings whose head word names the oldest entry.
 	if *queue == 0 {
 		e.Next, e.Prev = i, i
@@ -41,7 +82,6 @@ func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
 		kmem.WaitEntry(head.Prev).Next = i
 		head.Prev = i
 	}
-	return abi.EBLOCKED
 }
 
 func unlink(i uint32) {
@@ -83,16 +123,41 @@ func DropRequestWaits(request uint32) { dropEntries(&kmem.Pending(request).WaitE
 
 // Wake makes every waiter of the queue that waits for one of events try again.
 func Wake(queue *uint32, events uint32) {
+	if *queue == 0 {
+		return
+	}
+	notifyItems(queue, events)
+	wakeWaiters(queue, events)
+	if !draining && Drain != nil {
+		draining = true
+		Drain()
+		draining = false
+	}
+}
+
+func notifyItems(queue *uint32, events uint32) {
+	for i := *queue; ; {
+		e := kmem.WaitEntry(i)
+		if e.IsRequest == waiterItem {
+			Notify(e.Waiter, events)
+		}
+		if i = e.Next; i == *queue {
+			return
+		}
+	}
+}
+
+func wakeWaiters(queue *uint32, events uint32) {
 	for i := *queue; i != 0; {
 		e := kmem.WaitEntry(i)
-		if e.Events&events == 0 {
+		if e.Events&events == 0 || e.IsRequest == waiterItem {
 			i = e.Next
 			if i == *queue {
 				return
 			}
 			continue
 		}
-		if e.IsRequest != 0 {
+		if e.IsRequest == waiterRequest {
 			wakeRequest(e.Waiter)
 		} else {
 			Unblock(e.Waiter)
