@@ -1,6 +1,7 @@
 // The frame of a C guest: a table of cases, each a function that makes checks. A check prints one line, "ok case.name" or
 // "FAIL case.name: got … want …", with one write(2), so that the lines of several processes never mix and nothing is
-// printed twice after a fork. The run exits with 0 when all checks held and 1 otherwise. Arguments choose cases by name.
+// printed twice after a fork. The run exits with 0 when all checks held and 1 otherwise. Arguments choose cases by name
+// ("-name": all but this one).
 // Lines hold no pid, address or time: the whole output is compared with qemu's byte by byte.
 #pragma once
 #define _GNU_SOURCE
@@ -191,8 +192,11 @@ static __attribute__((unused)) int check_main(int argc, char **argv, const struc
   static char start[PATH_MAX];
   if (!getcwd(start, sizeof start)) strcpy(start, ".");
   for (int i = 0; i < n; i++) {
-    int chosen = argc < 2;
-    for (int a = 1; a < argc; a++) chosen |= !strcmp(argv[a], cases[i].name);
+    int chosen = argc < 2 || argv[1][0] == '-';
+    for (int a = 1; a < argc; a++) {
+      if (!strcmp(argv[a], cases[i].name)) chosen = 1;
+      if (argv[a][0] == '-' && !strcmp(argv[a] + 1, cases[i].name)) chosen = 0;
+    }
     if (!chosen) continue;
     check_case_name = cases[i].name;
     // Each case works in a folder of its own.
@@ -202,6 +206,16 @@ static __attribute__((unused)) int check_main(int argc, char **argv, const struc
   }
   return check_failures ? 1 : 0;
 }
+// A guest that runs itself again gives a function for that: it gets the arguments first, and ends the process when they
+// are for it (argv[1] starts with '+').
+static __attribute__((unused)) const char *check_self = "";
+#define CHECK_MAIN_AFTER(first, ...)                                           \
+  static const struct check_case check_cases[] = {__VA_ARGS__};                \
+  int main(int argc, char **argv) {                                            \
+    check_self = argv[0];                                                      \
+    if (argc > 1 && argv[1][0] == '+') return first(argc, argv);               \
+    return check_main(argc, argv, check_cases, sizeof check_cases / sizeof check_cases[0]); \
+  }
 #define CHECK_MAIN(...)                                                        \
   static const struct check_case check_cases[] = {__VA_ARGS__};                \
   int main(int argc, char **argv) {                                            \
