@@ -1,0 +1,32 @@
+/** What both hosts export. */
+export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
+export type { Diagnostics, HartInfo, LiveDiagnostics, ProcessInfo, SlotUse } from "./diagnostics.ts";
+export {
+  AbiMismatch,
+  MachineFailed,
+  MachineStartError,
+  MachineStopped,
+  RequestTimeout,
+  RpcProtocolError,
+  SystemError,
+} from "./errors.ts";
+export type {
+  DirectoryEntry,
+  EntryAttributes,
+  FifoEntry,
+  FileEntry,
+  HardLinkEntry,
+  LayerEntry,
+  LazyFileEntry,
+  SymlinkEntry,
+  WhiteoutEntry,
+} from "./file-records.ts";
+export type { FileSystem, LayerOptions, MkdirOptions, RmOptions, WriteFileOptions } from "./fs.ts";
+export type { OwnerOptions, ProcessOwner } from "./owner.ts";
+export type { KernelSource, LogLevel } from "./platform.ts";
+export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption } from "./process.ts";
+export type { CallOptions, CallSpec, RpcClient } from "./rpc-client.ts";
+export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
+export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";
+export { decodeText, encodeText, type PathLike } from "./text.ts";
+export { type ExitStatus, exitStatus, type SignalName, signalName, signalNumber } from "./wait-status.ts";

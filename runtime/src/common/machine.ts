@@ -1,0 +1,299 @@
+/** One running machine: its workers, its memory and the client that talks to its kernel. */
+import {
+  BootState,
+  Fixed,
+  HartSlot,
+  type KernelWorkerOutbound,
+  Limit,
+  MachineHeader,
+  Mem,
+  SlotKind,
+} from "@foreshore/abi";
+import { absoluteMs } from "./clock.ts";
+import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
+import { checkKernelModule } from "./kernel-module.ts";
+import { MessageTransport } from "./message-transport.ts";
+import type { HostWorker, KernelSource, LogLevel, Platform } from "./platform.ts";
+import { RpcClient } from "./rpc-client.ts";
+import { SharedTransport } from "./shared-transport.ts";
+import type { Transport } from "./transport.ts";
+import type { Booted, FromWorker, WorkerFailed } from "./worker-protocol.ts";
+
+export interface MachineOptions {
+  readonly harts: number;
+  /** Maximum of the memory in MiB. */
+  readonly memoryMiB: number;
+  readonly kernel: KernelSource | undefined;
+  readonly workerUrl: string | URL | undefined;
+  readonly transport: "shared" | "message";
+  readonly budgetInsns: number;
+}
+
+export interface MachineEvents {
+  log(level: LogLevel, text: string): void;
+  trace(text: string): void;
+  /** Unsolicited entries of the kernel. */
+  event(event: KernelWorkerOutbound): void;
+  failed(error: MachineFailed): void;
+}
+
+const PAGES_PER_MIB = 16;
+/** Below this a kernel does not even boot; halving the memory ends here. */
+const MIN_MEMORY_MIB = 64;
+/** How long workers may take to see BootState.Stopping before they are terminated. */
+const STOP_GRACE_MS = 300;
+const LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
+
+type State = "starting" | "running" | "stopped" | "failed";
+
+interface WorkerRecord {
+  readonly name: string;
+  readonly host: HostWorker;
+  ended: boolean;
+}
+
+export class Machine {
+  readonly #platform: Platform;
+  readonly #events: MachineEvents;
+  readonly #workers: WorkerRecord[] = [];
+  #state: State = "starting";
+  #memory: WebAssembly.Memory | undefined;
+  #header: MachineHeader | undefined;
+  #client: RpcClient | undefined;
+  #transport: Transport | undefined;
+  #error: Error | undefined;
+  #stopped: Promise<void> | undefined;
+  #rejectStart: (error: Error) => void = () => undefined;
+  #resolveBoot: (booted: Booted) => void = () => undefined;
+  /** Called when a worker ends, while `stop` waits for all of them. */
+  #onEnded: () => void = () => undefined;
+
+  private constructor(platform: Platform, events: MachineEvents) {
+    this.#platform = platform;
+    this.#events = events;
+  }
+
+  /** Starts workers, kernel and harts; the machine answers requests when this resolves. */
+  static async start(platform: Platform, options: MachineOptions, events: MachineEvents): Promise<Machine> {
+    const machine = new Machine(platform, events);
+    try {
+      await machine.#start(options);
+      return machine;
+    } catch (error) {
+      machine.#error ??= error as Error;
+      machine.#state = "failed";
+      await machine.#terminateAll();
+      throw error;
+    }
+  }
+
+  get client(): RpcClient {
+    return this.#client!;
+  }
+
+  /** The shared memory; undefined when it is a single worker's own. */
+  get memory(): WebAssembly.Memory | undefined {
+    return this.#memory;
+  }
+
+  /** The machine header, in place; undefined as `memory` is. */
+  get header(): MachineHeader | undefined {
+    return this.#header;
+  }
+
+  /** Why the machine does not run any more. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get memoryMiB(): number {
+    return this.#maxPages / PAGES_PER_MIB;
+  }
+
+  #maxPages = 0;
+
+  async #start(options: MachineOptions): Promise<void> {
+    const single = options.transport === "message";
+    const baseMs = absoluteMs();
+    const realtimeNs = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
+    // Workers start while the kernel is fetched and compiled: both take tens of milliseconds.
+    // The first output needs the kernel worker and one hart, so the others come later.
+    const kernelWorker = this.#startWorker(options.workerUrl, "kernel");
+    const first = single ? undefined : this.#startWorker(options.workerUrl, "hart 0");
+    const booted = new Promise<Booted>((resolve, reject) => {
+      this.#resolveBoot = resolve;
+      this.#rejectStart = reject;
+    });
+    booted.catch(() => undefined);
+    const module = await this.#platform.compileKernel(options.kernel);
+    checkKernelModule(module);
+    kernelWorker.post({
+      type: "kernel",
+      module,
+      maxPages: options.memoryMiB * PAGES_PER_MIB,
+      minPages: Math.min(options.memoryMiB, MIN_MEMORY_MIB) * PAGES_PER_MIB,
+      harts: single ? 1 : options.harts,
+      clients: single ? 1 : Limit.Clients,
+      baseMs,
+      realtimeNs,
+      single,
+      budgetInsns: options.budgetInsns,
+    });
+    const { memory, maxPages, arenaBytes } = await booted;
+    this.#maxPages = maxPages;
+    if (this.memoryMiB < options.memoryMiB) {
+      this.#events.log(
+        "warn",
+        `the host grants ${this.memoryMiB} MiB of shared memory instead of ${options.memoryMiB}`,
+      );
+    }
+    this.#transport = this.#openTransport(kernelWorker, memory, arenaBytes);
+    this.#client = new RpcClient(this.#transport, {
+      keepAlive: this.#platform.keepAlive(),
+      onEvent: (event) => this.#events.event(event),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#state = "running";
+    if (memory !== undefined) {
+      const startHart = (worker: HostWorker, hart: number): void =>
+        worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns: options.budgetInsns });
+      if (first !== undefined) startHart(first, 0);
+      for (let hart = 1; hart < options.harts; hart++)
+        startHart(this.#startWorker(options.workerUrl, `hart ${hart}`), hart);
+    }
+    for (const worker of this.#workers) worker.host.unref();
+  }
+
+  #openTransport(worker: HostWorker, memory: WebAssembly.Memory | undefined, arenaBytes: number): Transport {
+    if (memory === undefined)
+      return new MessageTransport(arenaBytes, (message, transfer) => worker.post(message, transfer));
+    this.#memory = memory;
+    const mem = new Mem(memory);
+    this.#header = new MachineHeader(mem, Fixed.HeaderAddress);
+    const clients = this.#header.tables(SlotKind.Client);
+    return new SharedTransport(mem, clients.base);
+  }
+
+  #startWorker(url: string | URL | undefined, name: string): HostWorker {
+    let record: WorkerRecord | undefined;
+    const host = this.#platform.startWorker(url, `foreshore ${name}`, {
+      message: (message) => this.#message(name, message),
+      ended: (error) => {
+        if (record !== undefined) record.ended = true;
+        this.#workerEnded(name, error);
+      },
+    });
+    record = { name, host, ended: false };
+    this.#workers.push(record);
+    return host;
+  }
+
+  #message(name: string, message: FromWorker): void {
+    switch (message.type) {
+      case "booted":
+        this.#resolveBoot(message);
+        break;
+      case "failed":
+        this.#workerFailed(name, message);
+        break;
+      case "log":
+        this.#events.log(LEVELS[message.level] ?? "info", message.text);
+        break;
+      case "trace":
+        this.#events.trace(message.text);
+        break;
+      case "kick":
+        if (this.#transport instanceof SharedTransport) this.#transport.kicked();
+        break;
+      case "rpc":
+        if (this.#transport instanceof MessageTransport) this.#transport.receive(message);
+        break;
+      case "stopped":
+        break;
+    }
+  }
+
+  #workerFailed(name: string, failed: WorkerFailed): void {
+    const cause = failed.stack === undefined ? undefined : { cause: failed.stack };
+    if (failed.kind === "abi") this.#fail(new AbiMismatch(failed.message, cause));
+    else if (this.#state === "starting") this.#fail(new MachineStartError(failed.message, cause));
+    else this.#fail(new MachineFailed(`the ${name} worker failed: ${failed.message}`, cause));
+  }
+
+  #workerEnded(name: string, error: Error | undefined): void {
+    this.#onEnded();
+    if (this.#state === "stopped" || this.#state === "failed") return;
+    const why = error === undefined ? "ended" : `died: ${error.message}`;
+    const cause = error === undefined ? undefined : { cause: error };
+    if (this.#state === "starting") this.#fail(new MachineStartError(`the ${name} worker ${why}`, cause));
+    else this.#fail(new MachineFailed(`the ${name} worker ${why}`, cause));
+  }
+
+  /** The machine is gone: every call rejects, every worker ends. */
+  #fail(error: Error): void {
+    if (this.#state === "stopped" || this.#state === "failed") return;
+    const wasRunning = this.#state === "running";
+    this.#state = "failed";
+    this.#error = error;
+    this.#rejectStart(error);
+    this.#client?.fail(error);
+    void this.#terminateAll();
+    if (wasRunning && error instanceof MachineFailed) this.#events.failed(error);
+  }
+
+  /** Ends the machine and gives its memory back, within a second whatever guests do. Calling it again is harmless. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === "running") {
+      this.#state = "stopped";
+      this.#error = new MachineStopped();
+      this.#client?.fail(this.#error);
+      this.#askToStop();
+      await this.#allEnded(STOP_GRACE_MS);
+    }
+    await this.#terminateAll();
+    this.#memory = undefined;
+    this.#header = undefined;
+  }
+
+  /** Publishes Stopping, then wakes everyone who may sleep and makes guests leave their slice. */
+  #askToStop(): void {
+    const header = this.#header;
+    if (header === undefined) {
+      for (const worker of this.#workers) worker.host.post({ type: "stop" });
+      return;
+    }
+    header.bootState = BootState.Stopping;
+    const { $mem: mem } = header;
+    const harts = header.tables(SlotKind.Hart);
+    for (let i = 0; i < header.hartCount; i++) {
+      const hart = new HartSlot(mem, harts.base + i * harts.stride);
+      hart.poll = 1;
+      Atomics.add(mem.i32, hart.doorbellIndex(), 1);
+      Atomics.notify(mem.i32, hart.doorbellIndex());
+    }
+    Atomics.add(mem.i32, header.kernelDoorbellIndex(), 1);
+    Atomics.notify(mem.i32, header.kernelDoorbellIndex());
+  }
+
+  /** Resolves when all workers have ended, or after the grace time. */
+  #allEnded(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#onEnded = () => {
+        if (!this.#workers.every((worker) => worker.ended)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onEnded();
+    });
+  }
+
+  async #terminateAll(): Promise<void> {
+    await Promise.all(this.#workers.filter((worker) => !worker.ended).map((worker) => worker.host.terminate()));
+  }
+}

@@ -1,0 +1,208 @@
+/** The public face of one machine. */
+import { type KernelWorkerOutbound, Limit, Opcode, syscallName } from "@foreshore/abi";
+import { type BlobSource, BlobSources } from "./blobs.ts";
+import { type Diagnostics, diagnostics, type ProcessInfo, processTable } from "./diagnostics.ts";
+import { MachineFailed, MachineStopped } from "./errors.ts";
+import { FileSystem } from "./fs.ts";
+import { Machine } from "./machine.ts";
+import { type OwnerOptions, ProcessOwner } from "./owner.ts";
+import type { KernelSource, LogLevel, Platform } from "./platform.ts";
+import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
+import type { CallOptions, RpcClient } from "./rpc-client.ts";
+
+export interface RuntimeOptions {
+  /** Workers that run guest threads. Default: the host's logical processors, at most Limit.Harts. */
+  readonly harts?: number | undefined;
+  /** Maximum of the machine's memory in MiB, 64 to 4096. Default 1024; halved when the host refuses it. */
+  readonly memory?: number | undefined;
+  /** Default: the kernel that comes with the package. */
+  readonly kernel?: KernelSource | undefined;
+  /** Script of the workers. Default: the one that comes with the package. */
+  readonly workerUrl?: string | URL | undefined;
+  /** "message": one worker with a memory of its own. Default: "shared" where memory can be shared. */
+  readonly transport?: "shared" | "message" | undefined;
+  /** Lines of the kernel and of the runtime. Default: warnings and errors to the host's error stream. */
+  readonly log?: ((level: LogLevel, text: string) => void) | undefined;
+  readonly onEvent?: ((event: RuntimeEvent) => void) | undefined;
+  /** Guest instructions per call of hart_run. Default 300,000: one to two milliseconds. */
+  readonly budgetInsns?: number | undefined;
+}
+
+export type RuntimeEvent =
+  /** A system call, ioctl or option that the kernel does not have: told once per number. */
+  | {
+      readonly type: "unsupported-syscall";
+      readonly pid: number;
+      readonly number: number;
+      readonly name: string;
+      readonly args: readonly bigint[];
+      readonly detail: number;
+    }
+  /** A line of system call trace: see `setTrace`. */
+  | { readonly type: "trace"; readonly text: string }
+  | { readonly type: "failed"; readonly error: MachineFailed };
+
+const DEFAULT_MEMORY_MIB = 1024;
+const MIN_MEMORY_MIB = 64;
+const MAX_MEMORY_MIB = 4096;
+const DEFAULT_BUDGET_INSNS = 300_000;
+
+export class Runtime {
+  readonly fs: FileSystem;
+  readonly #machine: Machine;
+  readonly #blobs: BlobSources;
+
+  private constructor(machine: Machine, fs: FileSystem, blobs: BlobSources) {
+    this.#machine = machine;
+    this.fs = fs;
+    this.#blobs = blobs;
+  }
+
+  /** `Runtime.create` of node/ and browser/, each with its platform. */
+  static async start(platform: Platform, options: RuntimeOptions = {}): Promise<Runtime> {
+    const transport = options.transport ?? (platform.canShareMemory ? "shared" : "message");
+    const harts =
+      transport === "message"
+        ? 1
+        : checked("harts", options.harts ?? Math.min(platform.cores, Limit.Harts), 1, Limit.Harts);
+    const log = options.log ?? ((level, text) => platform.log(level, text));
+    const emit = (event: RuntimeEvent): void => options.onEvent?.(event);
+    let blobs: BlobSources | undefined;
+    const machine = await Machine.start(
+      platform,
+      {
+        harts,
+        memoryMiB: checked("memory", options.memory ?? DEFAULT_MEMORY_MIB, MIN_MEMORY_MIB, MAX_MEMORY_MIB),
+        kernel: options.kernel,
+        workerUrl: options.workerUrl,
+        transport,
+        budgetInsns: checked("budgetInsns", options.budgetInsns ?? DEFAULT_BUDGET_INSNS, 1, 2 ** 31 - 1),
+      },
+      {
+        log,
+        trace: (text) => emit({ type: "trace", text }),
+        event: (event) => dispatch(event, blobs, log, emit),
+        failed: (error) => {
+          log("error", error.message);
+          emit({ type: "failed", error });
+        },
+      },
+    );
+    blobs = new BlobSources(machine.client, log);
+    return new Runtime(machine, new FileSystem(machine.client, blobs), blobs);
+  }
+
+  /** The RPC client under this API, for requests that it does not wrap. */
+  get rpc(): RpcClient {
+    return this.#machine.client;
+  }
+
+  /** The machine's shared memory; undefined in a machine of a single worker, and once it has stopped. */
+  get memory(): WebAssembly.Memory | undefined {
+    return this.#machine.memory;
+  }
+
+  /** Maximum of the memory that the host granted, in MiB. */
+  get memoryMiB(): number {
+    return this.#machine.memoryMiB;
+  }
+
+  /** As `runtime.fs.readFile`. */
+  readonly readFile: FileSystem["readFile"] = ((...args: Parameters<FileSystem["readFile"]>) =>
+    this.fs.readFile(...args)) as FileSystem["readFile"];
+
+  /**
+   * Starts a program: a path in the machine, or the bytes of an ELF file.
+   * @param args argv without argv[0]
+   * @throws SystemError as execve(2): ENOENT, EACCES, ENOEXEC, ENOMEM, E2BIG…
+   */
+  spawn(
+    program: string | Uint8Array,
+    args: readonly string[] = [],
+    options: SpawnOptions & { readonly owner?: ProcessOwner | undefined } = {},
+  ): Promise<Process> {
+    if (options.owner !== undefined) return options.owner.spawn(program, args, options);
+    const what = typeof program === "string" ? program : new ProgramBytes(program);
+    return spawnProcess(this.#machine.client, this.fs, 0, what, args, options);
+  }
+
+  /** A process owner with a run queue of its own. */
+  createOwner(options: OwnerOptions = {}): Promise<ProcessOwner> {
+    return ProcessOwner.create(this.#machine.client, this.fs, options);
+  }
+
+  /** All processes of the machine. */
+  processes(): Promise<ProcessInfo[]> {
+    return processTable(this.#machine.client);
+  }
+
+  diagnostics(): Promise<Diagnostics> {
+    return diagnostics(this.#machine.client, this.#machine.header);
+  }
+
+  /** A source of lazy files' bytes; its id goes into layer entries of kind "lazy". */
+  addBlobSource(source: BlobSource): number {
+    return this.#blobs.add(source);
+  }
+
+  /** Turns the trace of system calls on or off: events of type "trace". */
+  setTrace(on: boolean): Promise<void> {
+    return this.#machine.client.call({
+      syscall: "set-trace",
+      bytes: 0,
+      encode: () => ({ opcode: Opcode.SetTrace, flags: 0, requestId: 0, syscalls: on ? 1 : 0 }),
+      decode: () => undefined,
+    });
+  }
+
+  /** A request that does nothing: resolves when the kernel worker has answered. */
+  noop(options?: CallOptions): Promise<void> {
+    return this.#machine.client.call(NOOP, options);
+  }
+
+  /** Ends all processes and workers and frees the memory, within a second. Pending calls reject with MachineStopped. */
+  async stop(): Promise<void> {
+    const stopped = this.#machine.stop();
+    await Promise.all([stopped, this.#blobs.close(this.#machine.error ?? new MachineStopped())]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+const NOOP_ENTRY = { opcode: Opcode.Noop, flags: 0, requestId: 0 };
+const NOOP = { syscall: "noop", bytes: 0, encode: () => NOOP_ENTRY, decode: () => undefined };
+
+function dispatch(
+  event: KernelWorkerOutbound,
+  blobs: BlobSources | undefined,
+  log: (level: LogLevel, text: string) => void,
+  emit: (event: RuntimeEvent) => void,
+): void {
+  switch (event.opcode) {
+    case Opcode.BlobRequest:
+      void blobs?.serve(event);
+      break;
+    case Opcode.UnsupportedSyscall: {
+      const { pid, number, detail } = event;
+      emit({ type: "unsupported-syscall", pid, number, name: syscallName(number), args: [...event.args], detail });
+      break;
+    }
+    case Opcode.LogLine:
+      log(LEVELS[event.level] ?? "info", new TextDecoder().decode(event.text.subarray(0, event.length)));
+      break;
+    case Opcode.MachineFailed:
+      throw new MachineFailed(`the kernel reports a broken invariant (code ${event.code}, hart ${event.hart})`);
+    case Opcode.Reply:
+      break;
+  }
+}
+
+const LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
+
+function checked(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new RangeError(`${name} is ${value}; it is a whole number from ${min} to ${max}`);
+  return value;
+}

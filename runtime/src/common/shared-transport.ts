@@ -1,0 +1,150 @@
+/**
+ * The rings in the machine's shared memory.
+ *
+ * Memory order: every index is read and written with sequentially consistent
+ * atomics. An entry is written before the tail that publishes it; it is read
+ * before the head that gives its place back. Each word has one writer.
+ */
+import {
+  ClientSlot,
+  encodeKernelWorkerRequest,
+  Fixed,
+  type KernelWorkerRequest,
+  MachineHeader,
+  type Mem,
+} from "@foreshore/abi";
+import { RpcProtocolError } from "./errors.ts";
+import type { Transport } from "./transport.ts";
+
+const MASK = Fixed.RingEntries - 1;
+
+/** Value of clientSleeping of a client that sleeps on completionTail, and of one that cannot and wants host.kick. */
+export const SLEEPS_ON_WORD = 1;
+export const WANTS_KICK = 2;
+
+export class SharedTransport implements Transport {
+  readonly kind = "shared";
+  readonly mem: Mem;
+  readonly arenaBase: number;
+  readonly arenaBytes: number;
+  readonly #slot: ClientSlot;
+  readonly #submissionBase: number;
+  readonly #completionBase: number;
+  readonly #doorbell: number;
+  readonly #kernelSleeping: number;
+  readonly #completionTail: number;
+  readonly #useKick: boolean;
+  #tail: number;
+  #head: number;
+  #sawFull = false;
+  #ready: (() => void) | undefined;
+  #closed = false;
+
+  /**
+   * @param slot address of the client's slot
+   * @param useKick true where Atomics.waitAsync is missing: the owner calls `kicked()` when the kernel asks for it
+   */
+  constructor(mem: Mem, slot: number, useKick = typeof Atomics.waitAsync !== "function") {
+    this.mem = mem;
+    this.#slot = new ClientSlot(mem, slot);
+    this.arenaBase = this.#slot.arenaBase;
+    this.arenaBytes = this.#slot.arenaBytes;
+    this.#submissionBase = this.#slot.submissionBase;
+    this.#completionBase = this.#slot.completionBase;
+    const ring = Fixed.RingEntries * Fixed.RingEntryBytes;
+    mem.check(this.#submissionBase, ring, 8);
+    mem.check(this.#completionBase, ring, 8);
+    mem.check(this.arenaBase, this.arenaBytes, 8);
+    const header = new MachineHeader(mem, Fixed.HeaderAddress);
+    this.#doorbell = header.kernelDoorbellIndex();
+    this.#kernelSleeping = header.kernelSleepingIndex();
+    this.#completionTail = this.#slot.completionTailIndex();
+    this.#tail = this.#slot.submissionTail;
+    this.#head = this.#slot.completionHead;
+    this.#useKick = useKick;
+  }
+
+  submit(entry: KernelWorkerRequest): boolean {
+    // Seq-cst load of the kernel's head: the entries below it have been read.
+    if ((this.#tail - this.#slot.submissionHead) >>> 0 >= Fixed.RingEntries) return false;
+    encodeKernelWorkerRequest(this.mem, this.#submissionBase + (this.#tail & MASK) * Fixed.RingEntryBytes, entry);
+    this.#tail = (this.#tail + 1) >>> 0;
+    // Seq-cst store: publishes the entry that was just written.
+    this.#slot.submissionTail = this.#tail;
+    return true;
+  }
+
+  flush(): void {
+    // The doorbell moves first: a kernel worker that is about to sleep compares it, so the notify may be spared.
+    Atomics.add(this.mem.u32, this.#doorbell, 1);
+    if (Atomics.load(this.mem.u32, this.#kernelSleeping) !== 0) Atomics.notify(this.mem.i32, this.#doorbell, 1);
+  }
+
+  next(): number {
+    // Seq-cst load: the entries below the tail are complete.
+    const count = (this.#slot.completionTail - this.#head) >>> 0;
+    if (count === 0) {
+      // The kernel may wait for room; it looks again when the doorbell rings.
+      if (this.#sawFull) {
+        this.#sawFull = false;
+        this.flush();
+      }
+      return -1;
+    }
+    if (count > Fixed.RingEntries) {
+      throw new RpcProtocolError(`the completion ring claims ${count} entries; it has room for ${Fixed.RingEntries}`);
+    }
+    if (count === Fixed.RingEntries) this.#sawFull = true;
+    return this.#completionBase + (this.#head & MASK) * Fixed.RingEntryBytes;
+  }
+
+  consume(): void {
+    this.#head = (this.#head + 1) >>> 0;
+    // Seq-cst store: the entry has been read, its place is free.
+    this.#slot.completionHead = this.#head;
+  }
+
+  wait(ready: () => void): void {
+    if (this.#closed) return;
+    this.#ready = ready;
+    if (this.#useKick) {
+      this.#slot.clientSleeping = WANTS_KICK;
+      // Published before the look: a completion after it is followed by a kick.
+      if (this.#slot.completionTail !== this.#head) queueMicrotask(this.#wake);
+      return;
+    }
+    this.#slot.clientSleeping = SLEEPS_ON_WORD;
+    // waitAsync compares the tail with what we have seen: the look after publishing that we sleep.
+    const wait = Atomics.waitAsync(this.mem.i32, this.#completionTail, this.#head | 0);
+    if (wait.async) void wait.value.then(this.#wake);
+    else queueMicrotask(this.#wake);
+  }
+
+  /** The kernel called host.kick for this client. */
+  kicked(): void {
+    this.#wake();
+  }
+
+  readonly #wake = (): void => {
+    const ready = this.#ready;
+    if (ready === undefined || this.#closed) return;
+    this.#ready = undefined;
+    this.#slot.clientSleeping = 0;
+    ready();
+  };
+
+  blobTarget(address: number, length: number): Uint8Array {
+    this.mem.check(address, length, 1);
+    return this.mem.u8.subarray(address, address + length);
+  }
+
+  blobCommit(): void {}
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ready = undefined;
+    // Ends a pending waitAsync, whose promise would otherwise keep the memory.
+    Atomics.notify(this.mem.i32, this.#completionTail);
+  }
+}

@@ -1,0 +1,46 @@
+/** A thread worker: the host's loop around hart_run. */
+import { Fixed, HartExit, HartSlot, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
+import { openClock } from "../common/clock.ts";
+import type { StartHart } from "../common/worker-protocol.ts";
+import { instantiate } from "./instance.ts";
+import type { WorkerPort } from "./port.ts";
+
+export function hartSlot(mem: Mem, hart: number): HartSlot {
+  const table = new MachineHeader(mem, Fixed.HeaderAddress).tables(SlotKind.Hart);
+  return new HartSlot(mem, table.base + hart * table.stride);
+}
+
+const NS_PER_MS = 1e6;
+const TWO_32 = 2 ** 32;
+/** wakeAtNs values above this mean "no timer" (it is ~0). */
+const NEVER_NS = 2 ** 62;
+
+/** Milliseconds until the hart's timer, at least 0. */
+export function untilWakeMs(slot: HartSlot, nowNs: number): number {
+  const wakeAtNs = slot.wakeAtNsHi * TWO_32 + slot.wakeAtNsLo;
+  return wakeAtNs > NEVER_NS ? Number.POSITIVE_INFINITY : Math.max(0, (wakeAtNs - nowNs) / NS_PER_MS);
+}
+
+export async function runHart(start: StartHart, port: WorkerPort): Promise<void> {
+  const kernel = await instantiate(start.module, start.memory, start.baseMs, port);
+  const mem = new Mem(start.memory);
+  const slot = hartSlot(mem, start.hart);
+  kernel.__stack_pointer.value = slot.stackTop;
+  const now = openClock(start.baseMs);
+  const doorbell = slot.doorbellIndex();
+  for (;;) {
+    const exit = kernel.hart_run(start.hart, start.budgetInsns);
+    switch (exit) {
+      case HartExit.Budget:
+        break;
+      case HartExit.Idle:
+        // The doorbell value that the hart saw while it still held the lock: a ring since then is not slept through.
+        Atomics.wait(mem.i32, doorbell, slot.doorbellSeen | 0, untilWakeMs(slot, now()));
+        break;
+      case HartExit.Stop:
+        return;
+      default:
+        throw new Error(`hart ${start.hart} stopped with exit ${exit}: an invariant of the kernel is broken`);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** One instance of kernel.wasm: its imports, and its exports with types. */
+import { openClock } from "../common/clock.ts";
+import type { WorkerPort } from "./port.ts";
+
+/** What the kernel module exports; `checkKernelModule` has seen that they are there. */
+export interface KernelExports {
+  _initialize(): void;
+  kernel_boot(maxPages: number, harts: number, clients: number, realtimeNs: bigint): number;
+  kernel_service(): number;
+  kernel_prepare_sleep(): number;
+  hart_run(hart: number, budgetInsns: number): number;
+  readonly __stack_pointer: WebAssembly.Global<"i32">;
+}
+
+/** getRandomValues gives at most this many bytes at once (Web Cryptography, 10.1.1). */
+const ENTROPY_BYTES = 65536;
+/** Longest text that the kernel hands out at once; what is longer is cut. */
+const TEXT_BYTES = 65536;
+
+/** Text at a linear address; copied first, since TextDecoder takes no shared memory. */
+function textAt(memory: WebAssembly.Memory, addr: number, length: number): string {
+  const bytes = new Uint8Array(memory.buffer, addr >>> 0, Math.min(length >>> 0, TEXT_BYTES)).slice();
+  return new TextDecoder().decode(bytes);
+}
+
+/** @param baseMs the machine's base: see clock.ts */
+export async function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  baseMs: number,
+  port: WorkerPort,
+): Promise<KernelExports> {
+  const host = {
+    now: openClock(baseMs),
+    entropy(addr: number, length: number): void {
+      const end = (addr >>> 0) + (length >>> 0);
+      for (let at = addr >>> 0; at < end; at += ENTROPY_BYTES) {
+        const bytes = crypto.getRandomValues(new Uint8Array(Math.min(ENTROPY_BYTES, end - at)));
+        new Uint8Array(memory.buffer).set(bytes, at);
+      }
+    },
+    log(level: number, addr: number, length: number): void {
+      port.post({ type: "log", level, text: textAt(memory, addr, length) });
+    },
+    trace(addr: number, length: number): void {
+      port.post({ type: "trace", text: textAt(memory, addr, length) });
+    },
+    kick(client: number): void {
+      port.post({ type: "kick", client });
+    },
+  };
+  const instance = await WebAssembly.instantiate(module, { env: { memory }, host });
+  return instance.exports as unknown as KernelExports;
+}

@@ -1,0 +1,183 @@
+/**
+ * One worker that is kernel worker and only hart: pages without COOP/COEP. Its
+ * memory is its own; entries come and go by messages, so it returns to its
+ * event loop after each round instead of sleeping on words.
+ */
+import { BootState, ClientSlot, Fixed, HartExit, MachineHeader, Opcode, ReplyEvent, RpcHeader } from "@foreshore/abi";
+import { openClock } from "../common/clock.ts";
+import type { ReplySpan, RpcEntries, SpanBytes, StartKernel, ToWorker } from "../common/worker-protocol.ts";
+import { hartSlot, untilWakeMs } from "./hart.ts";
+import { bootMachine, clientAddress, type Machine } from "./kernel.ts";
+import type { WorkerPort } from "./port.ts";
+
+const ENTRY = Fixed.RingEntryBytes;
+const MASK = Fixed.RingEntries - 1;
+/** setTimeout's largest delay. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Client 0's rings as the client itself would use them, driven by messages. */
+export class RingEndpoint {
+  readonly #machine: Pick<Machine, "mem" | "header">;
+  readonly #slot: ClientSlot;
+  readonly #header: RpcHeader;
+  readonly #reply: ReplyEvent;
+  readonly #replies = new Map<number, ReplySpan>();
+  readonly #post: WorkerPort["post"];
+
+  constructor(machine: Pick<Machine, "mem" | "header">, post: WorkerPort["post"]) {
+    this.#machine = machine;
+    this.#slot = new ClientSlot(machine.mem, clientAddress(machine.header, 0));
+    this.#header = new RpcHeader(machine.mem);
+    this.#reply = new ReplyEvent(machine.mem);
+    this.#post = post;
+  }
+
+  get arenaBytes(): number {
+    return this.#slot.arenaBytes;
+  }
+
+  /** Puts entries into the ring; the client never has more in flight than fit. */
+  submit(message: RpcEntries): void {
+    const { mem } = this.#machine;
+    for (const span of message.spans) mem.u8.set(span.bytes, this.#slot.arenaBase + span.offset);
+    for (const reply of message.replies) this.#replies.set(reply.id, reply);
+    for (let at = 0; at < message.entries.length; at += ENTRY) {
+      const tail = this.#slot.submissionTail;
+      mem.u8.set(message.entries.subarray(at, at + ENTRY), this.#slot.submissionBase + (tail & MASK) * ENTRY);
+      this.#slot.submissionTail = (tail + 1) >>> 0;
+    }
+  }
+
+  /** Sends what the kernel has completed, with the arena bytes of the replies. */
+  flush(): void {
+    const count = (this.#slot.completionTail - this.#slot.completionHead) >>> 0;
+    if (count === 0) return;
+    const entries = new Uint8Array(count * ENTRY);
+    const spans: SpanBytes[] = [];
+    for (let i = 0; i < count; i++) {
+      const head = this.#slot.completionHead;
+      const addr = this.#slot.completionBase + (head & MASK) * ENTRY;
+      entries.set(this.#machine.mem.u8.subarray(addr, addr + ENTRY), i * ENTRY);
+      const span = this.#replyBytes(addr);
+      if (span !== undefined) spans.push(span);
+      this.#slot.completionHead = (head + 1) >>> 0;
+    }
+    this.#post({ type: "rpc", entries, spans }, [entries.buffer, ...spans.map((span) => span.bytes.buffer)]);
+  }
+
+  #replyBytes(addr: number): SpanBytes | undefined {
+    const header = this.#header.at(addr);
+    const place = this.#replies.get(header.requestId);
+    if (header.opcode !== Opcode.Reply || place === undefined) return undefined;
+    this.#replies.delete(place.id);
+    const reply = this.#reply.at(addr);
+    if (reply.resultHi < 0) return undefined;
+    const length = place.counted ? Math.min(place.length, reply.resultLo) : place.length;
+    if (length === 0) return undefined;
+    const from = this.#slot.arenaBase + place.offset;
+    return { offset: place.offset, bytes: new Uint8Array(this.#machine.mem.u8.slice(from, from + length)) };
+  }
+}
+
+export class SingleWorker {
+  readonly #port: WorkerPort;
+  readonly #channel = new MessageChannel();
+  #machine: Machine | undefined;
+  #endpoint: RingEndpoint | undefined;
+  #now: () => number = () => 0;
+  #budgetInsns = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #scheduled = false;
+  #stopping = false;
+  #initialStack = 0;
+  readonly #fail: (error: unknown) => void;
+
+  constructor(port: WorkerPort, fail: (error: unknown) => void) {
+    this.#port = port;
+    this.#fail = fail;
+    this.#channel.port1.onmessage = () => this.#guardedRound();
+  }
+
+  async start(start: StartKernel): Promise<void> {
+    const machine = await bootMachine(start, this.#port);
+    this.#machine = machine;
+    this.#now = openClock(start.baseMs);
+    this.#budgetInsns = start.budgetInsns;
+    this.#initialStack = machine.kernel.__stack_pointer.value;
+    this.#endpoint = new RingEndpoint(machine, (message, transfer) => this.#port.post(message, transfer));
+    this.#port.post({
+      type: "booted",
+      memory: undefined,
+      maxPages: machine.maxPages,
+      arenaBytes: this.#endpoint.arenaBytes,
+    });
+    this.#schedule();
+  }
+
+  message(message: ToWorker): void {
+    if (message.type === "rpc") this.#endpoint?.submit(message);
+    else if (message.type === "blob") this.#machine?.mem.u8.set(message.bytes, message.address);
+    else if (message.type === "stop") {
+      this.#stopping = true;
+      if (this.#machine !== undefined) this.#machine.header.bootState = BootState.Stopping;
+    }
+    this.#schedule();
+  }
+
+  /** A round as soon as the messages that have arrived are handled. */
+  #schedule(): void {
+    if (this.#scheduled || this.#machine === undefined) return;
+    this.#scheduled = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#channel.port2.postMessage(0);
+  }
+
+  #guardedRound(): void {
+    this.#scheduled = false;
+    try {
+      this.#round();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Requests, one slice of guest code, requests that it completed; then sleep until there is a reason. */
+  #round(): void {
+    const machine = this.#machine;
+    if (machine === undefined) return;
+    if (this.#stopping) {
+      this.#channel.port1.close();
+      this.#port.post({ type: "stopped" });
+      this.#port.close();
+      return;
+    }
+    const { kernel } = machine;
+    // The two roles share one instance: each has its own kernel stack.
+    kernel.__stack_pointer.value = this.#initialStack;
+    if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
+    kernel.__stack_pointer.value = hartSlot(machine.mem, 0).stackTop;
+    const exit = kernel.hart_run(0, this.#budgetInsns);
+    kernel.__stack_pointer.value = this.#initialStack;
+    if (exit === HartExit.Stop) this.#stopping = true;
+    else if (exit !== HartExit.Budget && exit !== HartExit.Idle)
+      throw new Error(`hart 0 stopped with exit ${exit}: an invariant of the kernel is broken`);
+    if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
+    this.#endpoint?.flush();
+    if (exit === HartExit.Idle && this.#sleep(machine)) return;
+    this.#schedule();
+  }
+
+  /** Arms the timer for the next thing that is due; false when that is now. */
+  #sleep(machine: Machine): boolean {
+    const slot = hartSlot(machine.mem, 0);
+    if (slot.doorbell !== slot.doorbellSeen) return false;
+    const serviceMs = machine.kernel.kernel_prepare_sleep();
+    new MachineHeader(machine.mem, Fixed.HeaderAddress).kernelSleeping = 0;
+    if (serviceMs === 0) return false;
+    const ms = Math.min(untilWakeMs(slot, this.#now()), serviceMs < 0 ? Number.POSITIVE_INFINITY : serviceMs);
+    if (ms < 1 && ms > 0) return false;
+    if (ms !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#schedule(), Math.min(ms, MAX_TIMEOUT_MS));
+    return true;
+  }
+}
