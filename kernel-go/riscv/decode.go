@@ -6,6 +6,7 @@ type builder struct {
 	at   uint32 // where the next op goes
 	off  uint32 // byte offset in the page of the next instruction
 	n    uint32 // instructions so far
+	last uint32 // integer register written last: operands are ordered by it
 
 	count  int // ops so far
 	ops    [maxOrdinal + 1]uint32
@@ -158,16 +159,23 @@ func (b *builder) insn(insn, length uint32) bool {
 	case ClassALU:
 		if d != 0 {
 			b.alu(op, row.Format, word)
+			b.last = d
 		}
 	case ClassLoad:
 		if d == 0 && row.Format == FmtLoad {
 			b.slow(op, word, length)
 		} else {
 			b.mem(uint16(op), d, s1, immI(word))
+			if row.Format == FmtLoad {
+				b.last = d
+			}
 		}
 	case ClassStore:
 		b.mem(uint16(op), s2, s1, immS(word))
 	case ClassBranch:
+		if (op == OpBeq || op == OpBne) && s2 == b.last {
+			s1, s2 = s2, s1
+		}
 		b.linkLater(b.wide(uint16(op), s1, s2, 0, int32(b.off)+immB(word)))
 	case ClassJump:
 		return b.jump(op, word, length)
@@ -197,6 +205,9 @@ func (b *builder) alu(op Op, format Format, word uint32) {
 			b.imm(uint16(op), d, 0, int32(b.off)+immU(word))
 		}
 	case FmtR:
+		if s2 == b.last && commutes(op) {
+			s1, s2 = s2, s1
+		}
 		switch {
 		case op == OpAdd && s1 == 0:
 			b.reg(codeMv, d, s2, 0)
@@ -218,6 +229,16 @@ func (b *builder) alu(op Op, format Format, word uint32) {
 			b.imm(uint16(op), d, s1, imm)
 		}
 	}
+}
+
+// commutes tells whether the operands may be exchanged. The one that the previous
+// instruction made comes first then: fused sequences look for it there.
+func commutes(op Op) bool {
+	switch op {
+	case OpAdd, OpAddw, OpXor, OpOr, OpAnd, OpMul, OpMulw:
+		return true
+	}
+	return false
 }
 
 // jump decodes jal, whose target the trace follows within the page, and jalr.
@@ -260,46 +281,96 @@ func hasFastPath(op Op, format Format, word uint32) bool {
 	return true
 }
 
-// ruleHead[code] is the first fusing rule that starts with the code, plus 1; ruleNext the next.
+// ruleHead[code] is the first fusing rule that starts with the code, plus 1; ruleNext the
+// next. ruleCost is what a rule costs to execute, a single op being opCost.
 var (
 	ruleHead [codeFused]uint16
 	ruleNext [numFused + 1]uint16
+	ruleCost [numFused + 1]uint8
+)
+
+// opCost stands for one dispatch; a value that goes from member to member without
+// passing through the register file saves refGain.
+const (
+	opCost  = 12
+	refGain = 2
 )
 
 func init() {
 	for i := numFused - 1; i >= 0; i-- {
-		first := fuseRules[i][0]
-		ruleNext[i] = ruleHead[first]
-		ruleHead[first] = uint16(i + 1)
-	}
-}
-
-// fuse replaces the code of the first op of each sequence that the loop has a case
-// for. The other members keep theirs: a trace can be entered at any op.
-func (b *builder) fuse() {
-	for i := 0; i < b.count; {
-		best, length := 0, 1
-		for r := ruleHead[half(b.ops[i]).code]; r != 0; r = ruleNext[r-1] {
-			if n := b.matches(i, &fuseRules[r-1]); n > length {
-				best, length = int(r), n
+		rule := &fuseRules[i]
+		ruleNext[i] = ruleHead[rule.code[0]]
+		ruleHead[rule.code[0]] = uint16(i + 1)
+		cost := uint8(opCost)
+		for _, ref := range rule.ref {
+			if ref != 0 {
+				cost -= refGain
 			}
 		}
-		if best != 0 {
-			half(b.ops[i]).code = codeFused + uint16(best) - 1
-		}
-		i += length
+		ruleCost[i] = cost
 	}
 }
 
-// matches returns the length of a rule when the ops at i are its members, else 0.
-func (b *builder) matches(i int, rule *[4]uint16) int {
-	for k, code := range rule {
-		if code == 0xffff {
-			return k
-		}
-		if i+k >= b.count || half(b.ops[i+k]).code != code {
-			return 0
+// fuse covers the trace with fused sequences at the least cost and sets the code of
+// each one's first op. The other members keep theirs: a trace can be entered at any op.
+func (b *builder) fuse() {
+	var cost [maxOrdinal + 2]uint16 // of the ops from i on
+	var rule [maxOrdinal + 1]uint16 // best at i, plus 1
+	for i := b.count - 1; i >= 0; i-- {
+		cost[i] = cost[i+1] + opCost
+		for r := ruleHead[half(b.ops[i]).code]; r != 0; r = ruleNext[r-1] {
+			if n := int(fuseRules[r-1].n); i+n <= b.count && b.matches(i, &fuseRules[r-1]) {
+				if c := cost[i+n] + uint16(ruleCost[r-1]); c < cost[i] {
+					cost[i], rule[i] = c, r
+				}
+			}
 		}
 	}
-	return len(rule)
+	for i := 0; i < b.count; {
+		r := rule[i]
+		if r == 0 {
+			i++
+			continue
+		}
+		half(b.ops[i]).code = codeFused + r - 1
+		i += int(fuseRules[r-1].n)
+	}
+}
+
+// matches tells whether the ops from i on are the members of a rule.
+func (b *builder) matches(i int, rule *fuseRule) bool {
+	last := -1
+	for k := 0; k < int(rule.n); k++ {
+		op := half(b.ops[i+k])
+		if op.code != rule.code[k] {
+			return false
+		}
+		switch rule.ref[k] {
+		case 1:
+			if int(op.a) != last {
+				return false
+			}
+		case 2:
+			if int(op.b) != last {
+				return false
+			}
+		case 3:
+			if int(op.c) != last {
+				return false
+			}
+		}
+		if definesInteger(op.code) {
+			last = int(op.a)
+		}
+	}
+	return true
+}
+
+// definesInteger tells whether an op's snippet keeps its result for later members.
+func definesInteger(code uint16) bool {
+	if code >= uint16(NumOps) {
+		return code == codeLi || code == codeMv
+	}
+	row := &InsnTable[code]
+	return row.Class == ClassALU || row.Format == FmtLoad
 }

@@ -19,402 +19,402 @@ loop:
 	for {
 		switch Op(*(*uint16)(ptr(ip))) {
 		case Op(codeLi):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(codeMv):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
 			ip += 8
 		case Op(OpAuipc):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpAddi):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpXori):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpOri):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) | uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpAndi):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) & uint64(int32((*[16]uint32)(ptr(ip))[1]))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			ip += 8
 		case Op(OpSlti):
-			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) < int64(uint64(int32((*[16]uint32)(ptr(ip))[1]))) {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+			t := uint64(0)
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64(uint64(int32((*[32]uint32)(ptr(ip))[1]))) {
+				t = 1
 			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
 			ip += 8
 		case Op(OpSltiu):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) < uint64(int32((*[16]uint32)(ptr(ip))[1])) {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+			t := uint64(0)
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < uint64(int32((*[32]uint32)(ptr(ip))[1])) {
+				t = 1
 			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
 			ip += 8
 		case Op(OpSlli):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) << ((*[16]uint32)(ptr(ip))[1] & 63)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
 			ip += 8
 		case Op(OpSrli):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) >> ((*[16]uint32)(ptr(ip))[1] & 63)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*[32]uint32)(ptr(ip))[1] & 63)
 			ip += 8
 		case Op(OpSrai):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*[16]uint32)(ptr(ip))[1] & 63))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*[32]uint32)(ptr(ip))[1] & 63))
 			ip += 8
 		case Op(OpAddiw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[1])))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
 			ip += 8
 		case Op(OpSlliw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) << (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpSrliw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpSraiw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> (((*[16]uint32)(ptr(ip))[1] & 63) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 			ip += 8
 		case Op(OpAdd):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpSub):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpXor):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpOr):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpAnd):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpSlt):
-			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) < int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))) {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+			t := uint64(0)
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))) {
+				t = 1
 			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
 			ip += 8
 		case Op(OpSltu):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) < (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+			t := uint64(0)
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) {
+				t = 1
 			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
 			ip += 8
 		case Op(OpSll):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) << ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
 			ip += 8
 		case Op(OpSrl):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
 			ip += 8
 		case Op(OpSra):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 63))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63))
 			ip += 8
 		case Op(OpAddw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
 			ip += 8
 		case Op(OpSubw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
 			ip += 8
 		case Op(OpSllw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) << ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpSrlw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpSraw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))) & 31))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
 			ip += 8
 		case Op(OpMul):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) * (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) * (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			ip += 8
 		case Op(OpMulw):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))))
 			ip += 8
 		case Op(OpMulhu):
-			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi
+			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi
 			ip += 8
 		case Op(OpMulh):
-			m, n := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
 			ip += 8
 		case Op(OpMulhsu):
-			m, n := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))
+			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n
 			ip += 8
 		case Op(OpDivu):
-			if d := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) / d
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) / d
 			}
 			ip += 8
 		case Op(OpRemu):
-			if d := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
+			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) % d
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) % d
 			}
 			ip += 8
 		case Op(OpDivuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) / d)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) / d)))
 			}
 			ip += 8
 		case Op(OpRemuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))))
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))))
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) % d)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) % d)))
 			}
 			ip += 8
 		case Op(OpDiv):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(-n)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(-n)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n / d)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n / d)
 			}
 			ip += 8
 		case Op(OpRem):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))))
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
 			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n % d)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n % d)
 			}
 			ip += 8
 		case Op(OpDivw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = ^uint64(0)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n / d)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n / d)))
 			}
 			ip += 8
 		case Op(OpRemw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4]))))))
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
 			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(n)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n % d)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n % d)))
 			}
 			ip += 8
 		case Op(OpLb):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int8)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int8)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLbu):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLh):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int16)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int16)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLhu):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLw):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLwu):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpLd):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
 			ip += 8
 		case Op(OpFlw):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(*(*uint32)(ptr(uint32(va) + e)))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (nanBox | uint64(*(*uint32)(ptr(uint32(va) + e))))
 			ip += 8
 		case Op(OpFld):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = *(*uint64)(ptr(uint32(va) + e))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
 			ip += 8
 		case Op(OpSb):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if va>>32|uint64(e&1) != 0 {
 				why = whyMem
 				break loop
 			}
-			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
+			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSh):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
+			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSw):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))))
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
 			ip += 8
 		case Op(OpSd):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))
+			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
 			ip += 8
 		case Op(OpFsw):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32])
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32])
 			ip += 8
 		case Op(OpFsd):
-			va := (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64((*[32]int16)(ptr(ip))[2])
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 				why = whyMem
 				break loop
 			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32]
+			*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
 			ip += 8
 		case Op(OpBeq):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBne):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBlt):
-			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBge):
-			if int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2]))))) >= int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBltu):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) < (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(OpBgeu):
-			if (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 					why = whyBudget
 					break loop
 				}
-				ip = (*[16]uint32)(ptr(ip))[2]
+				ip = (*[32]uint32)(ptr(ip))[2]
 				continue
 			}
 			ip += 16
 		case Op(codeChain):
-			if left -= int32(uint32((*[64]uint8)(ptr(ip))[4])); left < 0 {
+			if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
 				why = whyBudget
 				break loop
 			}
-			ip = (*[16]uint32)(ptr(ip))[2]
+			ip = (*[32]uint32)(ptr(ip))[2]
 		case Op(codeFar):
-			va := page + uint64(int32((*[16]uint32)(ptr(ip))[3]))
-			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			va := page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
 			t := hc + uint32(va)<<3&tlbMask
 			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
@@ -423,8 +423,8 @@ loop:
 			}
 			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 		case Op(codeJr):
-			va := ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[2]))) &^ 1
-			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
 			t := hc + uint32(va)<<3&tlbMask
 			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
@@ -433,9 +433,9 @@ loop:
 			}
 			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 		case Op(OpJalr):
-			va := ((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))) + uint64(int32((*[16]uint32)(ptr(ip))[2]))) &^ 1
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[16]uint32)(ptr(ip))[3]))
-			left -= int32(uint32((*[64]uint8)(ptr(ip))[4]))
+			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
 			t := hc + uint32(va)<<3&tlbMask
 			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 				h.target = va
@@ -453,402 +453,3553 @@ loop:
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] + (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff != 0x7ff) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFsubD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff != 0x7ff) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFmulD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFdivD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
 			ip += 16
 		case Op(OpFsqrtD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]))
+			r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
 			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = r
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFmaddD):
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFmsubD):
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+			z = -z
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFnmsubD):
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+			m ^= 1 << 63
+
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFnmaddD):
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+			m ^= 1 << 63
+			z = -z
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFmaddS):
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFmsubS):
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+
+			z = -z
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFnmsubS):
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+			p = -p
+
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFnmaddS):
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+			p = -p
+			z = -z
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFaddS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] + (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] + (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff != 0xff) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFsubS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] - (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] - (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff != 0xff) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFmulS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] * (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] * (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFdivS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64] / (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64])
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] / (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFsqrtS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32])>>32 != 0xffffffff {
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits(float32(math.Sqrt(float64((*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64]))))
+			r := math.Float32bits(float32(math.Sqrt(float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]))))
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFeqD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFltD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFleD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFeqS):
-			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFltS):
-			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFleS):
-			if ((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
 			if m != m || n != n {
 				why = whySlow
 				break loop
 			}
 			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 1
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
 			} else {
-				(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = 0
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
 			}
 			ip += 16
 		case Op(OpFminD):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
-			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if m < n {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
 			} else if n < m {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFmaxD):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
-			m, n := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if m > n {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
 			} else if n > m {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFminS):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if (v&w)>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
 			if m < n {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
 			} else if n < m {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFmaxS):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if (v&w)>>32 != 0xffffffff {
 				why = whySlow
 				break loop
 			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[64]
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
 			if m > n {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
 			} else if n > m {
-				(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = w
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
 			} else {
 				why = whySlow
 				break loop
 			}
 			ip += 16
 		case Op(OpFsgnjD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjnD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (^s)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (^s)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjxD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s^v)&(1<<63)
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s^v)&(1<<63)
 			ip += 16
 		case Op(OpFsgnjS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s)&(1<<31)
 			ip += 16
 		case Op(OpFsgnjnS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (^s)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (^s)&(1<<31)
 			ip += 16
 		case Op(OpFsgnjxS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[4])))[32]
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
 			if v>>32 != 0xffffffff {
 				v = nanBox | 0x7fc00000
 			}
 			if s>>32 != 0xffffffff {
 				s = 0x7fc00000
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s^v)&(1<<31)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s^v)&(1<<31)
 			ip += 16
 		case Op(OpFmvXD):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
 			ip += 16
 		case Op(OpFmvDX):
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
 			ip += 16
 		case Op(OpFmvXW):
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32])))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])))
 			ip += 16
 		case Op(OpFmvWX):
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDW):
 			if fp == 0 {
 				why = whySlow
 				break loop
 			}
-			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDWu):
 			if fp == 0 {
 				why = whySlow
 				break loop
 			}
-			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(uint32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDL):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
 			ip += 16
 		case Op(OpFcvtDLu):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))))
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))
 			ip += 16
 		case Op(OpFcvtSW):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
 			ip += 16
 		case Op(OpFcvtSL):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3]))))))))
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
 			ip += 16
 		case Op(OpFcvtDS):
-			v := (*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
-			m := (*[65]float32)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[64]
+			v := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
+			m := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]
 			if fp == 0 || v>>32 != 0xffffffff || m != m {
 				why = whySlow
 				break loop
 			}
-			(*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = float64(m)
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(m)
 			ip += 16
 		case Op(OpFcvtSD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			r := math.Float32bits(float32((*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]))
+			r := math.Float32bits(float32((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
 			if !(r>>23&0xff-2 <= 0xfc) {
 				why = whySlow
 				break loop
 			}
-			(*[33]uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
 			ip += 16
 		case Op(OpFcvtWD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			m := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
+			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
 			if !(m > -2147483648 && m < 2147483648) {
 				why = whySlow
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(int32(m)))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(m)))
 			ip += 16
 		case Op(OpFcvtLD):
 			if fp < 2 {
 				why = whySlow
 				break loop
 			}
-			m := (*[33]float64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[3])))[32]
+			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
 			if !(m > -9223372036854775808 && m < 9223372036854775808) {
 				why = whySlow
 				break loop
 			}
-			(*(*uint64)(ptr(c + uint32((*[64]uint8)(ptr(ip))[2])))) = uint64(int64(m))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(m))
 			ip += 16
+		case Op(codeFused + 0): // ld ld xor add:b bne
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 1): // addi addi mulw addw:b bne
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 2): // add xori and:b and:b beq:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 3): // sb addw add bge
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 4): // ld sd srl:b sll or:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				v = v >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 5): // andi slli:b add:b lw:b xor:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 6): // codeMv ld addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			ip += 24
+		case Op(codeFused + 7): // fmul.d beq fadd.d fle.d bne
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			{
+				m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32]
+				if m != m || n != n {
+					ip += 48
+					why = whySlow
+					break loop
+				}
+				if m <= n {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 1
+				} else {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 0
+				}
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[66])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[67])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[68])); left < 0 {
+						ip += 64
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[18]
+					continue
+				}
+			}
+			ip += 80
+		case Op(codeFused + 8): // addi sraiw addw:b addiw:b fcvt.d.w
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if fp == 0 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))))
+			}
+			ip += 48
+		case Op(codeFused + 9): // addi sd:b sd:b codeLi codeMv
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 10): // fsub.d fadd.d addiw fadd.d
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
+			}
+			{
+				if fp < 2 {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = r
+			}
+			ip += 56
+		case Op(codeFused + 11): // lbu srliw addi xor
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			ip += 32
+		case Op(codeFused + 12): // addw xor:b addi addiw bne
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 13): // lw codeMv addi addi bltu
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 14): // codeMv ld:b sd codeMv bne
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 15): // lw lw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			ip += 16
+		case Op(codeFused + 16): // ld codeMv ld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 17): // fld fld fld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 24
+		case Op(codeFused + 18): // addiw addiw mulw:b fld
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 32
+		case Op(codeFused + 19): // addw addw mulw:b fld
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 32
+		case Op(codeFused + 20): // addi sd addi addi bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 21): // codeMv addi codeMv auipc
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			ip += 32
+		case Op(codeFused + 22): // addi slli:b add:b slli add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*[32]uint32)(ptr(ip))[7] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 23): // addiw bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 24): // lw codeMv bge lw bgeu:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) >= v {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 25): // fsd fsd fsd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+			}
+			ip += 24
+		case Op(codeFused + 26): // mulw addi addw srliw:b
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 27): // addi addi lbu beq beq:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 28): // fld fld fsub.d fsub.d fmul.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 48
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 48
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = r
+			}
+			ip += 64
+		case Op(codeFused + 29): // srl sll or:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 30): // bgeu addi auipc
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[2]
+					continue
+				}
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			ip += 32
+		case Op(codeFused + 31): // slli addi:b add bltu
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 32): // fld fld addi addiw fmul.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			ip += 48
+		case Op(codeFused + 33): // sw sw slli blt
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) << ((*[32]uint32)(ptr(ip))[5] & 63)
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 34): // codeMv codeMv codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			ip += 24
+		case Op(codeFused + 35): // lw slli add:b addi lw
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 36): // addi addi sw slli add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*[32]uint32)(ptr(ip))[7] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 37): // sd sd sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			ip += 24
+		case Op(codeFused + 38): // addiw fdiv.d
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				if fp < 2 {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+			}
+			ip += 24
+		case Op(codeFused + 39): // fmul.d fmul.d fmul.d
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			ip += 48
+		case Op(codeFused + 40): // addiw addiw addiw addiw addiw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
+			}
+			ip += 40
+		case Op(codeFused + 41): // xor addw addw addw addiw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
+			}
+			ip += 40
+		case Op(codeFused + 42): // fsqrt.d fmul.d fld fld fld
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64((*[64]int16)(ptr(ip))[22])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 40
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))) + uint64((*[64]int16)(ptr(ip))[26])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 48
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 56
+		case Op(codeFused + 43): // fld fld fld fld fsub.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			ip += 48
+		case Op(codeFused + 44): // addi beq:a lw:b codeMv bltu
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 45): // ld ld ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 24
+		case Op(codeFused + 46): // fsd fsd fsd bne addiw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64(int32((*[32]uint32)(ptr(ip))[11])))))
+			}
+			ip += 48
+		case Op(codeFused + 47): // lw slliw slliw srliw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			ip += 32
+		case Op(codeFused + 48): // sb bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 49): // codeMv ld:b addi
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 50): // addi bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 51): // addw addw:b and and xor
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 52): // fmul.d fmul.d codeChain
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+					ip += 32
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[10]
+			}
+		case Op(codeFused + 53): // addiw addi addiw addiw addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 54): // addw and slliw srliw addw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+			}
+			ip += 40
+		case Op(codeFused + 55): // and srliw xor srliw slliw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+			}
+			ip += 40
+		case Op(codeFused + 56): // or slliw or or xori
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 57): // or xor xor xor or
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+			}
+			ip += 40
+		case Op(codeFused + 58): // addi sd:b sd:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			ip += 24
+		case Op(codeFused + 59): // slli add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 60): // codeMv beq lw codeMv blt
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 61): // addi fsd:b fsd:b fsd:b bne:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32]
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 62): // lhu slli codeMv and sub
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+			}
+			ip += 40
+		case Op(codeFused + 63): // slliw slliw srliw or:b or
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 64): // or or srliw xor xor
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+			}
+			ip += 40
+		case Op(codeFused + 65): // lw slliw addw:b addi addw
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 66): // lbu addi addi sb:b bne
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 67): // ld ld ld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 68): // codeLi codeMv bgeu addi auipc
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[11]))
+			}
+			ip += 48
+		case Op(codeFused + 69): // auipc addi sd:b sd:b sd:b
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))
+			}
+			ip += 40
+		case Op(codeFused + 70): // add bgeu
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 71): // lw codeMv lw:b codeMv bltu
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 72): // fmul.d fmul.d fdiv.d
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			ip += 48
+		case Op(codeFused + 73): // ld addi addi sd addi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 74): // lw srliw srliw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			ip += 24
+		case Op(codeFused + 75): // codeMv blt sw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			ip += 32
+		case Op(codeFused + 76): // auipc ld:b add:b addi:b codeJr
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 77): // ld ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 16
+		case Op(codeFused + 78): // sw addi addi bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 79): // add lbu:b codeMv addi sb:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))))
+			}
+			ip += 40
+		case Op(codeFused + 80): // sd sd sd sd sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))
+			}
+			ip += 40
+		case Op(codeFused + 81): // lbu add addi bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 82): // addi add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 83): // slli add:b lw:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 84): // addi addw srliw:b sw:a bne
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 85): // auipc addi:b codeMv:b codeLi addiw:b
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 86): // codeLi fmul.d fsgnj.d fsgnj.d fsgnj.d
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				if fp < 2 {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+			}
+			{
+				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32]
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = v&^(1<<63) | (s)&(1<<63)
+			}
+			{
+				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32]
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = v&^(1<<63) | (s)&(1<<63)
+			}
+			{
+				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[59])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[60])))[32]
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[58])))[32] = v&^(1<<63) | (s)&(1<<63)
+			}
+			ip += 72
+		case Op(codeFused + 87): // fdiv.d fsub.d fadd.d fle.d bne
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+			}
+			{
+				m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32]
+				if m != m || n != n {
+					ip += 48
+					why = whySlow
+					break loop
+				}
+				if m <= n {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 1
+				} else {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 0
+				}
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[66])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[67])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[68])); left < 0 {
+						ip += 64
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[18]
+					continue
+				}
+			}
+			ip += 80
+		case Op(codeFused + 88): // auipc ld:b
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 89): // sd codeMv
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			ip += 16
+		case Op(codeFused + 90): // addiw codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			ip += 16
+		case Op(codeFused + 91): // addiw slliw subw:b addiw addw
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 92): // slli addi:b addi blt
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 93): // slliw or:b or:b slliw or:b
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) << (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 94): // auipc addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 95): // fld addi addiw fmul.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+			}
+			{
+				if fp < 2 {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = r
+			}
+			ip += 40
+		case Op(codeFused + 96): // addi sd:b sd:b codeChain
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+					ip += 24
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[8]
+			}
+		case Op(codeFused + 97): // or codeChain
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+					ip += 8
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[4]
+			}
+		case Op(codeFused + 98): // sub bgeu:b codeMv bltu:b bne:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) >= v {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) < v {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[52])); left < 0 {
+						ip += 48
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[14]
+					continue
+				}
+			}
+			ip += 64
+		case Op(codeFused + 99): // lbu lbu lbu lbu slliw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+			}
+			ip += 40
 		default: // codeSlow
 			why = whySlow
 			break loop
@@ -859,11 +4010,111 @@ loop:
 }
 
 // numFused is the number of fused sequences.
-const numFused = 0
+const numFused = 100
 
-// fuseRules: the codes of each sequence, ended by 0xffff where shorter; the index is
-// the code less codeFused.
-var fuseRules = [numFused][4]uint16{}
+// fuseRules are the fused sequences; the index is the code less codeFused.
+var fuseRules = [numFused]fuseRule{
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpXor), uint16(OpAdd), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpMulw), uint16(OpAddw), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpXori), uint16(OpAnd), uint16(OpAnd), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 2, 1}},
+	{4, [MaxFused]uint16{uint16(OpSb), uint16(OpAddw), uint16(OpAdd), uint16(OpBge)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpSd), uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpAndi), uint16(OpSlli), uint16(OpAdd), uint16(OpLw), uint16(OpXor)}, [MaxFused]uint8{0, 2, 2, 2, 2}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFmulD), uint16(OpBeq), uint16(OpFaddD), uint16(OpFleD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSraiw), uint16(OpAddw), uint16(OpAddiw), uint16(OpFcvtDW)}, [MaxFused]uint8{0, 0, 2, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeLi), uint16(codeMv)}, [MaxFused]uint8{0, 2, 2, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpFsubD), uint16(OpFaddD), uint16(OpAddiw), uint16(OpFaddD)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLbu), uint16(OpSrliw), uint16(OpAddi), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpXor), uint16(OpAddi), uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpAddi), uint16(OpAddi), uint16(OpBltu)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpSd), uint16(codeMv), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpLw)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(codeMv), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFld)}, [MaxFused]uint8{0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw), uint16(OpMulw), uint16(OpFld)}, [MaxFused]uint8{0, 0, 2, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddw), uint16(OpAddw), uint16(OpMulw), uint16(OpFld)}, [MaxFused]uint8{0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpAddi), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(codeMv), uint16(OpAddi), uint16(codeMv), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSlli), uint16(OpAdd), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpBge), uint16(OpLw), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(OpFsd), uint16(OpFsd), uint16(OpFsd)}, [MaxFused]uint8{0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpMulw), uint16(OpAddi), uint16(OpAddw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpLbu), uint16(OpBeq), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFsubD), uint16(OpFsubD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(OpBgeu), uint16(OpAddi), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAddi), uint16(OpAdd), uint16(OpBltu)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpAddi), uint16(OpAddiw), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSw), uint16(OpSw), uint16(OpSlli), uint16(OpBlt)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(codeMv), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlli), uint16(OpAdd), uint16(OpAddi), uint16(OpLw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpSw), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpFdivD)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpXor), uint16(OpAddw), uint16(OpAddw), uint16(OpAddw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFsqrtD), uint16(OpFmulD), uint16(OpFld), uint16(OpFld), uint16(OpFld)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFld), uint16(OpFld), uint16(OpFsubD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpBeq), uint16(OpLw), uint16(codeMv), uint16(OpBltu)}, [MaxFused]uint8{0, 1, 2, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpSlliw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpSb), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpAddw), uint16(OpAnd), uint16(OpAnd), uint16(OpXor)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(codeChain)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddi), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpAnd), uint16(OpSlliw), uint16(OpSrliw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAnd), uint16(OpSrliw), uint16(OpXor), uint16(OpSrliw), uint16(OpSlliw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpSlliw), uint16(OpOr), uint16(OpOr), uint16(OpXori)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpXor), uint16(OpXor), uint16(OpXor), uint16(OpOr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 2, 2}},
+	{2, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2}},
+	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpBeq), uint16(OpLw), uint16(codeMv), uint16(OpBlt)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpLhu), uint16(OpSlli), uint16(codeMv), uint16(OpAnd), uint16(OpSub)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSlliw), uint16(OpSlliw), uint16(OpSrliw), uint16(OpOr), uint16(OpOr)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpOr), uint16(OpSrliw), uint16(OpXor), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpAddw), uint16(OpAddi), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLbu), uint16(OpAddi), uint16(OpAddi), uint16(OpSb), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(codeLi), uint16(codeMv), uint16(OpBgeu), uint16(OpAddi), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 2, 2, 2}},
+	{2, [MaxFused]uint16{uint16(OpAdd), uint16(OpBgeu)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpLw), uint16(codeMv), uint16(OpBltu)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(OpFdivD)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpAddi), uint16(OpAddi), uint16(OpSd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLw), uint16(OpSrliw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpBlt), uint16(OpSw)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd), uint16(OpAdd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 2, 2, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSw), uint16(OpAddi), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpLbu), uint16(codeMv), uint16(OpAddi), uint16(OpSb)}, [MaxFused]uint8{0, 2, 0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLbu), uint16(OpAdd), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpAdd)}, [MaxFused]uint8{0, 2}},
+	{3, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLw)}, [MaxFused]uint8{0, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddw), uint16(OpSrliw), uint16(OpSw), uint16(OpBne)}, [MaxFused]uint8{0, 0, 2, 1, 0}},
+	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi), uint16(codeMv), uint16(codeLi), uint16(OpAddiw)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
+	{5, [MaxFused]uint16{uint16(codeLi), uint16(OpFmulD), uint16(OpFsgnjD), uint16(OpFsgnjD), uint16(OpFsgnjD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFdivD), uint16(OpFsubD), uint16(OpFaddD), uint16(OpFleD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd)}, [MaxFused]uint8{0, 2}},
+	{2, [MaxFused]uint16{uint16(OpSd), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpSlliw), uint16(OpSubw), uint16(OpAddiw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAddi), uint16(OpAddi), uint16(OpBlt)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSlliw), uint16(OpOr), uint16(OpOr), uint16(OpSlliw), uint16(OpOr)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
+	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpFld), uint16(OpAddi), uint16(OpAddiw), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeChain)}, [MaxFused]uint8{0, 2, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpOr), uint16(codeChain)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSub), uint16(OpBgeu), uint16(codeMv), uint16(OpBltu), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpLbu), uint16(OpLbu), uint16(OpLbu), uint16(OpLbu), uint16(OpSlliw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+}
 
 // opBytes is the size of the op of each code, 0 where the loop has no case for it.
 var opBytes = [codeFused]uint8{
@@ -942,6 +4193,14 @@ var opBytes = [codeFused]uint8{
 	OpFmulD:     16,
 	OpFdivD:     16,
 	OpFsqrtD:    16,
+	OpFmaddD:    16,
+	OpFmsubD:    16,
+	OpFnmsubD:   16,
+	OpFnmaddD:   16,
+	OpFmaddS:    16,
+	OpFmsubS:    16,
+	OpFnmsubS:   16,
+	OpFnmaddS:   16,
 	OpFaddS:     16,
 	OpFsubS:     16,
 	OpFmulS:     16,

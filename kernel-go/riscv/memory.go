@@ -51,7 +51,7 @@ func (h *HartCpu) memory(c *abi.CpuContext) Exit {
 	at := *opMemAt(h.ip)
 	op := Op(at.code)
 	if at.code >= codeFused {
-		op = Op(fuseRules[at.code-codeFused][0])
+		op = Op(fuseRules[at.code-codeFused].code[0])
 	}
 	va := *(*uint64)(ptr(h.ctx + uint32(at.b))) + uint64(at.imm)
 	var exit Exit

@@ -81,3 +81,15 @@ func offsetOf(off uint16) uint32 {
 
 // nanBox is the upper half of a floating-point register that holds a single-precision value.
 const nanBox = 0xffffffff00000000
+
+// MaxFused is the most members of a fused sequence.
+const MaxFused = 6
+
+// fuseRule is a sequence of ops that the loop executes in one case. ref[i], when not 0,
+// says that a field of member i (1: a, 2: b, 3: c) is the register that an earlier
+// member wrote last.
+type fuseRule struct {
+	n    uint8
+	code [MaxFused]uint16
+	ref  [MaxFused]uint8
+}

@@ -55,6 +55,51 @@ func toInt(name, lo, hi, expr string) snippet {
 	return fast(name, fmt.Sprintf("if fp < 2 LEAVE(whySlow)\nm := Db\nif !(m > %s && m < %s) LEAVE(whySlow)\nXa = %s\n", lo, hi, expr))
 }
 
+// fma64 is softfp.FMAFast64 with one range test, on the rounded product p: with |p| in
+// [2^-960, 2^1021) the error of the product is exact, whatever the factors are, and a
+// subnormal sum is exact. high-low is not 0 where the sum overflowed. A zero factor is
+// told apart, since it is common: the sum is then exact.
+func fma64(name, product, addend string) snippet {
+	return fast(name, fmt.Sprintf(`if fp < 2 LEAVE(whySlow)
+m, n, z := Fb, Fc, Dd
+%s
+%s
+x, y := math.Float64frombits(m), math.Float64frombits(n)
+p := float64(x * y)
+if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+xh, yh := math.Float64frombits(m &^ (1<<27-1)), math.Float64frombits((n + 1<<26) &^ (1<<27-1))
+xl, yl := x-xh, y-yh
+e := p - float64(xh*yh)
+e -= float64(xl*yh)
+e -= float64(xh*yl)
+e = float64(xl*yl) - e
+s := p + z
+z2 := s - p
+w := (p - (s - z2)) + (z - z2) + e
+high, low := s + float64(w*(1+0x1p-51)), s + float64(w*(1-0x1p-51))
+if high-low != 0 LEAVE(whySlow)
+Da = high
+} else {
+s := p + z
+if x != 0 && y != 0 || s-s != 0 LEAVE(whySlow)
+Da = s
+}
+`, product, addend))
+}
+
+// fma32 is softfp.FMAFast32: the product is exact in double precision.
+func fma32(name, product, addend string) snippet {
+	return fast(name, fmt.Sprintf(`if fp < 2 || (Fb&Fc&Fd)>>32 != 0xffffffff LEAVE(whySlow)
+p, z := float64(Sb)*float64(Sc), float64(Sd)
+%s
+%s
+s := p + z
+r := math.Float32bits(float32(s))
+if !(%s) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 LEAVE(whySlow)
+Fa = nanBox | uint64(r)
+`, product, addend, inRange32))
+}
+
 const finite64 = "uint32(r>>52)&0x7ff != 0x7ff"
 const finite32 = "r>>23&0xff != 0xff"
 
@@ -65,6 +110,14 @@ var float = []snippet{
 	arith64("fmul.d", "Db * Dc", inRange64),
 	arith64("fdiv.d", "Db / Dc", inRange64),
 	arith64("fsqrt.d", "math.Sqrt(Db)", inRange64),
+	fma64("fmadd.d", "", ""),
+	fma64("fmsub.d", "", "z = -z"),
+	fma64("fnmsub.d", "m ^= 1 << 63", ""),
+	fma64("fnmadd.d", "m ^= 1 << 63", "z = -z"),
+	fma32("fmadd.s", "", ""),
+	fma32("fmsub.s", "", "z = -z"),
+	fma32("fnmsub.s", "p = -p", ""),
+	fma32("fnmadd.s", "p = -p", "z = -z"),
 	arith32("fadd.s", "Fb & Fc", "Sb + Sc", finite32),
 	arith32("fsub.s", "Fb & Fc", "Sb - Sc", finite32),
 	arith32("fmul.s", "Fb & Fc", "Sb * Sc", inRange32),

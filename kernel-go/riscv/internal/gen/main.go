@@ -41,7 +41,7 @@ func generate(profile bool) []byte {
 	}
 	b.WriteString("\t\tswitch Op(*(*uint16)(ptr(ip))) {\n")
 	for _, s := range snippets {
-		fmt.Fprintf(&b, "\t\tcase Op(%s):\n%s", codeName(s.name), member(s, 0))
+		fmt.Fprintf(&b, "\t\tcase Op(%s):\n%s", codeName(s.name), member(s, 0, 0, false))
 		if !s.ends {
 			fmt.Fprintf(&b, "\t\t\tip += %d\n", s.size)
 		}
@@ -52,12 +52,14 @@ func generate(profile bool) []byte {
 	}
 	for i, seq := range sequences {
 		fmt.Fprintf(&b, "\t\tcase Op(codeFused + %d): // %s\n", i, seq)
+		if strings.Contains(seq, ":") {
+			b.WriteString("var v uint64\n")
+		}
 		at, ends := 0, false
-		for _, name := range strings.Fields(seq) {
-			s := find(name)
-			fmt.Fprintf(&b, "{\n%s}\n", member(s, at))
-			at += s.size
-			ends = s.ends
+		for _, m := range members(seq) {
+			fmt.Fprintf(&b, "{\n%s}\n", member(m.snippet, at, m.ref, strings.Contains(seq, ":")))
+			at += m.size
+			ends = m.ends
 		}
 		if !ends {
 			fmt.Fprintf(&b, "\t\t\tip += %d\n", at)
@@ -71,19 +73,23 @@ func generate(profile bool) []byte {
 // rules writes the tables that decode.go uses to find fused sequences.
 func rules(b *bytes.Buffer, sequences []string) {
 	fmt.Fprintf(b, "\n// numFused is the number of fused sequences.\nconst numFused = %d\n", len(sequences))
-	b.WriteString("\n// fuseRules: the codes of each sequence, ended by 0xffff where shorter; the index is\n// the code less codeFused.\n")
-	b.WriteString("var fuseRules = [numFused][4]uint16{\n")
+	b.WriteString("\n// fuseRules are the fused sequences; the index is the code less codeFused.\n")
+	b.WriteString("var fuseRules = [numFused]fuseRule{\n")
 	for _, seq := range sequences {
-		b.WriteString("{")
-		names := strings.Fields(seq)
-		for i := 0; i < 4; i++ {
-			if i < len(names) {
-				fmt.Fprintf(b, "uint16(%s),", codeName(names[i]))
-			} else {
-				b.WriteString("0xffff,")
-			}
+		list := members(seq)
+		if len(list) > riscv.MaxFused {
+			log.Fatalf("gen: %q has more than %d members", seq, riscv.MaxFused)
 		}
-		b.WriteString("},\n")
+		var codes, refs []string
+		for _, m := range list {
+			codes = append(codes, fmt.Sprintf("uint16(%s)", codeName(m.name)))
+			ref := 0
+			if m.ref != 0 {
+				ref = int(m.ref-'a') + 1
+			}
+			refs = append(refs, fmt.Sprint(ref))
+		}
+		fmt.Fprintf(b, "{%d, [MaxFused]uint16{%s}, [MaxFused]uint8{%s}},\n", len(list), strings.Join(codes, ","), strings.Join(refs, ","))
 	}
 	b.WriteString("}\n")
 	b.WriteString("\n// opBytes is the size of the op of each code, 0 where the loop has no case for it.\n")
@@ -92,6 +98,26 @@ func rules(b *bytes.Buffer, sequences []string) {
 		fmt.Fprintf(b, "%s: %d,\n", codeName(s.name), s.size)
 	}
 	b.WriteString("}\n")
+}
+
+// fusedMember is a snippet in a sequence; ref names the field whose register is the one
+// that an earlier member wrote last, 0 when any register will do.
+type fusedMember struct {
+	snippet
+	ref byte
+}
+
+// members parses a sequence: names, each with an optional ":field".
+func members(seq string) (list []fusedMember) {
+	for _, word := range strings.Fields(seq) {
+		name, ref, _ := strings.Cut(word, ":")
+		m := fusedMember{snippet: find(name)}
+		if ref != "" {
+			m.ref = ref[0]
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 func find(name string) snippet {
@@ -125,16 +151,33 @@ func codeName(name string) string {
 var (
 	register = regexp.MustCompile(`\b([XFDS])([abcd])\b`)
 	leave    = regexp.MustCompile(`LEAVE\((\w+)\)`)
+	define   = regexp.MustCompile(`(?m)^DEF\((.*)\)$`)
 )
 
 // member is a snippet's text for an op that lies at byte at of the sequence. Memory is
 // addressed through arrays of constant index: TinyGo checks the address of a struct's
 // field for nil, and offsets that are added by hand are not folded into the access.
-func member(s snippet, at int) string {
+//
+// ref is the field that is read from v, where keep has earlier members put their result.
+func member(s snippet, at int, ref byte, keep bool) string {
 	field := func(name byte) string {
-		return fmt.Sprintf("uint32((*[64]uint8)(ptr(ip))[%d])", at+2+int(name-'a'))
+		return fmt.Sprintf("uint32((*[128]uint8)(ptr(ip))[%d])", at+2+int(name-'a'))
 	}
 	t := macros(s.body)
+	if keep {
+		t = define.ReplaceAllString(t, "v = $1\nXa := v")
+	} else {
+		t = define.ReplaceAllString(t, "Xa := $1")
+	}
+	if ref != 0 {
+		t = regexp.MustCompile(`\bX`+string(ref)+`\b( :=)?`).ReplaceAllStringFunc(t, func(m string) string {
+			if strings.HasSuffix(m, "=") {
+				return m
+			}
+			return "v"
+		})
+	}
+	t = strings.ReplaceAll(strings.ReplaceAll(t, "Xa :=", "Xa ="), "v = v\n", "")
 	t = register.ReplaceAllStringFunc(t, func(m string) string {
 		addr := "ptr(c + " + field(m[1]) + ")"
 		switch m[0] {
@@ -147,9 +190,9 @@ func member(s snippet, at int) string {
 		}
 		return "(*[65]float32)(" + addr + ")[64]"
 	})
-	word := func(offset int) string { return fmt.Sprintf("(*[16]uint32)(ptr(ip))[%d]", (at+offset)/4) }
+	word := func(offset int) string { return fmt.Sprintf("(*[32]uint32)(ptr(ip))[%d]", (at+offset)/4) }
 	t = strings.NewReplacer(
-		"IMM16", fmt.Sprintf("uint64((*[32]int16)(ptr(ip))[%d])", (at+4)/2),
+		"IMM16", fmt.Sprintf("uint64((*[64]int16)(ptr(ip))[%d])", (at+4)/2),
 		"IMM32", "uint64(int32("+word(4)+"))",
 		"SHAMT", "("+word(4)+" & 63)",
 		"ORDINAL", "int32("+field('c')+")",

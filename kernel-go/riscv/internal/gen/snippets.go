@@ -9,6 +9,7 @@ import (
 //
 //	Xa Xb Xc          are the integer registers of the fields a, b, c
 //	Fa Da Sa …        the floating-point registers as bits, float64, float32
+//	DEF(value)        writes Xa, and keeps the value for a fused member that follows
 //	IMM16 IMM32 SHAMT the immediate, sign-extended to uint64; a shift amount
 //	ORDINAL LINK DISP fields of branches and jumps (ops.go)
 //	LEAVE(why)        leaves the loop with ip at this op
@@ -22,14 +23,14 @@ type snippet struct {
 }
 
 func alu(name, expr string) snippet {
-	return snippet{name: name, size: 8, body: "Xa = " + expr + "\n"}
+	return snippet{name: name, size: 8, body: "DEF(" + expr + ")\n"}
 }
 
 // word is an ALU op whose 32-bit result is sign-extended.
 func word(name, expr string) snippet { return alu(name, "uint64(int64(int32("+expr+")))") }
 
 func setIf(name, cond string) snippet {
-	return snippet{name: name, size: 8, body: "if " + cond + " { Xa = 1 } else { Xa = 0 }\n"}
+	return snippet{name: name, size: 8, body: "t := uint64(0)\nif " + cond + " { t = 1 }\nDEF(t)\n"}
 }
 
 func branch(name, cond string) snippet {
@@ -44,7 +45,7 @@ func divide(name, guard, guarded, expr string) snippet {
 // load is an inline load: the translation is one table walk and one test of
 // absent | misaligned | beyond 4 GiB (mm's tables: run.go).
 func load(name string, bytes int, dst, value string) snippet {
-	return snippet{name: name, size: 8, body: fmt.Sprintf("WALK(rt, %d)\n%s = %s\n", bytes, dst, value)}
+	return snippet{name: name, size: 8, body: fmt.Sprintf("WALK(rt, %d)\n%s(%s)\n", bytes, dst, value)}
 }
 
 func store(name string, bytes int, typ, value string) snippet {
@@ -172,15 +173,15 @@ Xa = uint64(int64(int32(n % d)))
 }
 
 var memory = []snippet{
-	load("lb", 1, "Xa", "uint64(*(*int8)(ptr(uint32(va) + e)))"),
-	load("lbu", 1, "Xa", "uint64(*(*uint8)(ptr(uint32(va) + e)))"),
-	load("lh", 2, "Xa", "uint64(*(*int16)(ptr(uint32(va) + e)))"),
-	load("lhu", 2, "Xa", "uint64(*(*uint16)(ptr(uint32(va) + e)))"),
-	load("lw", 4, "Xa", "uint64(*(*int32)(ptr(uint32(va) + e)))"),
-	load("lwu", 4, "Xa", "uint64(*(*uint32)(ptr(uint32(va) + e)))"),
-	load("ld", 8, "Xa", "*(*uint64)(ptr(uint32(va) + e))"),
-	load("flw", 4, "Fa", "nanBox | uint64(*(*uint32)(ptr(uint32(va) + e)))"),
-	load("fld", 8, "Fa", "*(*uint64)(ptr(uint32(va) + e))"),
+	load("lb", 1, "DEF", "uint64(*(*int8)(ptr(uint32(va) + e)))"),
+	load("lbu", 1, "DEF", "uint64(*(*uint8)(ptr(uint32(va) + e)))"),
+	load("lh", 2, "DEF", "uint64(*(*int16)(ptr(uint32(va) + e)))"),
+	load("lhu", 2, "DEF", "uint64(*(*uint16)(ptr(uint32(va) + e)))"),
+	load("lw", 4, "DEF", "uint64(*(*int32)(ptr(uint32(va) + e)))"),
+	load("lwu", 4, "DEF", "uint64(*(*uint32)(ptr(uint32(va) + e)))"),
+	load("ld", 8, "DEF", "*(*uint64)(ptr(uint32(va) + e))"),
+	load("flw", 4, "Fa = ", "nanBox | uint64(*(*uint32)(ptr(uint32(va) + e)))"),
+	load("fld", 8, "Fa = ", "*(*uint64)(ptr(uint32(va) + e))"),
 	store("sb", 1, "uint8", "uint8(Xa)"),
 	store("sh", 2, "uint16", "uint16(Xa)"),
 	store("sw", 4, "uint32", "uint32(Xa)"),
