@@ -1,6 +1,6 @@
 /** The demo's shell session: what is typed, and what must come out. */
 
-import type { LayerEntry, LayerSource } from "../src/layers/entry.ts";
+import type { LayerEntry, LayerSource } from "@foreshore/sdk";
 import type { LogFile, LogLine } from "./corpus.ts";
 
 export interface Step {

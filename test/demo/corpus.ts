@@ -1,6 +1,6 @@
 /** Access logs of three web servers, made up but the same every time: what the demo's shell works on. */
 
-import type { LayerEntry, LayerSource } from "../src/layers/entry.ts";
+import type { LayerEntry, LayerSource } from "@foreshore/sdk";
 
 const SERVERS = ["web-01", "web-02", "web-03"];
 const DAYS = 100;

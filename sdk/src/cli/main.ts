@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+/** The `foreshore` command. */
+
+import manifest from "../../package.json" with { type: "json" };
+import { LayerError } from "../layers/entry.ts";
+import { parseCommand, UsageError } from "./arguments.ts";
+import { ExitCode } from "./exit-code.ts";
+import { ProgramError } from "./program.ts";
+import { run } from "./run.ts";
+import { StdioError } from "./stdio.ts";
+import { HELP, USAGE } from "./usage.ts";
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const command = parseCommand(argv);
+    switch (command.command) {
+      case "help":
+        return await print(HELP);
+      case "version":
+        return await print(`foreshore ${manifest.version}\n`);
+      case "run":
+        return await run(command, {
+          stdin: process.stdin,
+          stdout: process.stdout,
+          stderr: process.stderr,
+          elapsedMs: () => performance.now(),
+        });
+    }
+  } catch (error) {
+    return complain(error);
+  }
+}
+
+/** Says on standard error what went wrong, in one line where it is not our own mistake. */
+function complain(error: unknown): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`foreshore: ${error.message}; ${USAGE}\n`);
+    return ExitCode.Failed;
+  }
+  if (error instanceof ProgramError) {
+    process.stderr.write(`foreshore: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const expected = error instanceof LayerError || error instanceof StdioError || hasCode(error);
+  const text = expected || !(error instanceof Error) ? String((error as Error).message ?? error) : error.stack;
+  process.stderr.write(`foreshore: ${text}\n`);
+  return ExitCode.Failed;
+}
+
+/** Errors of the Runtime and of Node name what happened; their stack says nothing to a user. */
+function hasCode(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { code?: unknown }).code === "string";
+}
+
+function print(text: string): Promise<number> {
+  return new Promise((resolve) => {
+    process.stdout.on("error", () => resolve(0));
+    process.stdout.write(text, () => resolve(0));
+  });
+}
+
+const code = await main(process.argv.slice(2));
+// Ends at once: a reader of our streams that is stuck must not hold us. All that had to be written has been.
+process.exit(code);

@@ -1,0 +1,207 @@
+/** `foreshore run`. */
+
+import { stat } from "node:fs/promises";
+import type { Readable, Writable } from "node:stream";
+import { Signal } from "@foreshore/abi";
+import { type Process, type RuntimeEvent, SystemError } from "@foreshore/runtime";
+import type { LayerSource } from "../layers/entry.ts";
+import { DEFAULT_ENV, Machine } from "../machine.ts";
+import { directoryLayer } from "../node/directory.ts";
+import { errorCode, reason, tarFile } from "../node/host-file.ts";
+import { type RunCommand, UsageError } from "./arguments.ts";
+import { ExitCode, exitCodeOf } from "./exit-code.ts";
+import { guestProgram, hostProgram, ProgramError } from "./program.ts";
+import { forwardSignals } from "./signals.ts";
+import { formatStats, type RunStats, runStats } from "./stats.ts";
+import { pumpIn, pumpOut } from "./stdio.ts";
+
+export interface RunIo {
+  stdin: Readable;
+  stdout: Writable;
+  stderr: Writable;
+  /** Milliseconds since the command was started. */
+  elapsedMs(): number;
+}
+
+/** `--timeout` or a third Ctrl-C: the machine is ended, whatever the guest does. */
+class Ended extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`ended with ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Runs one program in a machine of its own.
+ * @returns the exit code of the command
+ * @throws UsageError, LayerError, ProgramError, and what the Runtime throws
+ */
+export async function run(command: RunCommand, io: RunIo): Promise<number> {
+  const say = (text: string) => void io.stderr.write(`foreshore: ${text}\n`);
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const timer =
+    command.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => ended.reject(new Ended(ExitCode.TimedOut)), Math.max(1, command.timeoutMs - io.elapsedMs()));
+  const signals = forwardSignals((exitCode) => ended.reject(new Ended(exitCode)));
+  let machine: Machine | undefined;
+  try {
+    const work = async () => {
+      const files = await machineFiles(command);
+      machine = await Machine.create({
+        harts: command.harts,
+        memory: command.memoryMiB,
+        layers: files.layers,
+        log: (level, text) => (level === "info" ? undefined : say(text)),
+        note: say,
+        onEvent: (event) => showEvent(event, io.stderr, say),
+      });
+      return await runIn(machine, command, files.program, io, signals.to);
+    };
+    return await Promise.race([work(), ended.promise]);
+  } catch (error) {
+    if (error instanceof Ended) return error.exitCode;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signals.stop();
+    await machine?.stop();
+  }
+}
+
+/** The layers of `--root`, or the one that holds a program of the host. */
+async function machineFiles(command: RunCommand): Promise<{ layers: LayerSource[]; program: string | undefined }> {
+  if (command.roots.length === 0) {
+    const { at, layer } = await hostProgram(command.program);
+    return { layers: [layer], program: at };
+  }
+  const layers: LayerSource[] = [];
+  for (const root of command.roots) {
+    let isDirectory: boolean;
+    try {
+      isDirectory = (await stat(root)).isDirectory();
+    } catch (error) {
+      throw new UsageError(`--root ${root}: ${reason(error)}`);
+    }
+    layers.push(isDirectory ? directoryLayer(root) : await tarFile(root));
+  }
+  return { layers, program: undefined };
+}
+
+async function runIn(
+  machine: Machine,
+  command: RunCommand,
+  hostPath: string | undefined,
+  io: RunIo,
+  signalsTo: (send: (signal: keyof typeof Signal) => void) => void,
+): Promise<number> {
+  const env = { ...DEFAULT_ENV, ...Object.fromEntries(command.env) };
+  await checkCwd(machine, command.cwd);
+  const program = hostPath ?? (await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
+  if (command.strace) await machine.runtime.setTrace(true);
+  const startMs = io.elapsedMs();
+  const process = await start(machine, program, command, env);
+  signalsTo((signal) => {
+    // The program's group, as a terminal would; one that is gone needs no signal.
+    machine.kill(-process.pid, Signal[signal]).catch(() => {});
+  });
+  const stopInput = new AbortController();
+  const input = pumpIn(io.stdin, process.stdin!, stopInput.signal);
+  const output = Promise.all([
+    pumpOut(process.stdout!, io.stdout, "standard output"),
+    pumpOut(process.stderr!, io.stderr, "standard error"),
+  ]);
+  // A failed output stream ends the command only after the program has seen it.
+  output.catch(() => {});
+  const exit = await process.exit;
+  const runMs = io.elapsedMs() - startMs;
+  stopInput.abort();
+  // What still runs in the background would keep the streams open: the machine ends with its program.
+  await machine.kill(-1, Signal.SIGKILL).catch(() => {});
+  await output;
+  await input;
+  if (command.strace) await machine.runtime.setTrace(false);
+  if (command.stats !== "none") {
+    const stats = runStats(await machine.runtime.diagnostics(), startMs, runMs);
+    await writeStats(io.stderr, stats, command.stats);
+  }
+  return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
+}
+
+async function checkCwd(machine: Machine, cwd: string): Promise<void> {
+  if (cwd === "/") return;
+  try {
+    if ((await machine.runtime.fs.stat(cwd)).kind === "directory") return;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new ProgramError(`--cwd ${cwd}: ${reason(error)}`, ExitCode.Failed);
+  }
+  throw new ProgramError(`--cwd ${cwd}: not a directory`, ExitCode.Failed);
+}
+
+/** Starts the program; what execve(2) refuses becomes the exit code of shells. */
+async function start(
+  machine: Machine,
+  program: string,
+  command: RunCommand,
+  env: Record<string, string>,
+): Promise<Process> {
+  try {
+    return await machine.runtime.spawn(program, command.args, { argv0: command.program, env, cwd: command.cwd });
+  } catch (error) {
+    switch (errorCode(error)) {
+      case "ENOENT":
+      case "ENOTDIR":
+        throw new ProgramError(`${command.program}: ${reason(error)}`, ExitCode.NotFound);
+      case "EACCES":
+      case "ENOEXEC":
+      case "EISDIR":
+      case "ELOOP":
+      case "ENOMEM":
+      case "E2BIG":
+      case "ELIBBAD":
+        throw new ProgramError(`${command.program}: ${whyNot(error)}`, ExitCode.NotExecutable);
+      default:
+        throw error;
+    }
+  }
+}
+
+function whyNot(error: unknown): string {
+  switch (errorCode(error)) {
+    case "ENOEXEC":
+      return "an ELF program that cannot be loaded (its segments overlap, wrap or lie outside the file)";
+    case "ENOMEM":
+      return "does not fit into the machine's memory";
+    case "E2BIG":
+      return "arguments and environment are too long";
+    default:
+      return reason(error);
+  }
+}
+
+function showEvent(event: RuntimeEvent, stderr: Writable, say: (text: string) => void): void {
+  switch (event.type) {
+    case "trace":
+      stderr.write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
+      break;
+    case "unsupported-syscall": {
+      const args = event.args.map((arg) => `0x${arg.toString(16)}`).join(", ");
+      say(`process ${event.pid}: ${event.name.replace(/^SYS_/, "")}(${args}) is not supported`);
+      break;
+    }
+    case "failed":
+      // The calls under way fail with the same error, which is shown then.
+      break;
+  }
+}
+
+function writeStats(stderr: Writable, stats: RunStats, form: "text" | "json"): Promise<void> {
+  const text = form === "json" ? `${JSON.stringify(stats)}\n` : formatStats(stats);
+  return new Promise((resolve) => {
+    stderr.write(text, () => resolve());
+  });
+}

@@ -1,0 +1,19 @@
+/** The Foreshore SDK: machines, and where their files come from. Node's part is `@foreshore/sdk/node`. */
+
+export { describeProgram, PROGRAM_HEAD, type Program } from "./elf.ts";
+export { type ApplyLayerOptions, applyLayer } from "./layers/apply.ts";
+export {
+  type DirectoryEntry,
+  type EntryAttributes,
+  type FifoEntry,
+  type FileEntry,
+  type HardLinkEntry,
+  type LayerEntry,
+  LayerError,
+  type LayerSource,
+  type LazyFileEntry,
+  type SymlinkEntry,
+} from "./layers/entry.ts";
+export { DEFAULT_ENV, Machine, type MachineOptions } from "./machine.ts";
+export { accessBytes, type RandomAccess } from "./tar/access.ts";
+export { tarLayer } from "./tar/layer.ts";
