@@ -10,6 +10,9 @@ import { run } from "./run.ts";
 import { StdioError } from "./stdio.ts";
 import { HELP, USAGE } from "./usage.ts";
 
+/** How long the last messages may take to be read. */
+const FLUSH_MS = 500;
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     const command = parseCommand(argv);
@@ -59,6 +62,19 @@ function print(text: string): Promise<number> {
   });
 }
 
+/** Gives what was said last the time to get out, but not to a reader that is stuck. */
+async function flushed(): Promise<void> {
+  const written = new Promise<void>((resolve) => {
+    process.stderr.on("error", () => resolve());
+    process.stderr.write("", () => resolve());
+  });
+  const late = new Promise<void>((resolve) => {
+    setTimeout(resolve, FLUSH_MS);
+  });
+  await Promise.race([written, late]);
+}
+
 const code = await main(process.argv.slice(2));
-// Ends at once: a reader of our streams that is stuck must not hold us. All that had to be written has been.
+await flushed();
+// Ends at once, whatever still waits: a program's output that nobody reads, standard input.
 process.exit(code);

@@ -23,6 +23,9 @@ export interface RunIo {
   elapsedMs(): number;
 }
 
+/** How long an ending machine may take to say what it did. */
+const LAST_STATS_MS = 200;
+
 /** `--timeout` or a third Ctrl-C: the machine is ended, whatever the guest does. */
 class Ended extends Error {
   readonly exitCode: number;
@@ -63,8 +66,9 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
     };
     return await Promise.race([work(), ended.promise]);
   } catch (error) {
-    if (error instanceof Ended) return error.exitCode;
-    throw error;
+    if (!(error instanceof Ended)) throw error;
+    if (machine !== undefined && command.stats !== "none") await lastStats(machine, command.stats, io);
+    return error.exitCode;
   } finally {
     clearTimeout(timer);
     signals.stop();
@@ -129,6 +133,15 @@ async function runIn(
     await writeStats(io.stderr, stats, command.stats);
   }
   return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
+}
+
+/** Statistics of a machine that is about to be ended, if it answers soon. */
+async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Promise<void> {
+  const late = new Promise<undefined>((resolve) => {
+    setTimeout(() => resolve(undefined), LAST_STATS_MS);
+  });
+  const diagnostics = await Promise.race([machine.runtime.diagnostics().catch(() => undefined), late]);
+  if (diagnostics !== undefined) void writeStats(io.stderr, runStats(diagnostics, 0, io.elapsedMs()), form);
 }
 
 async function checkCwd(machine: Machine, cwd: string): Promise<void> {
