@@ -1843,6 +1843,11 @@ export interface OwnerSlotData {
   readyTail: number;
   /** Written by: kernel. */
   readyCount: number;
+  /**
+   * Who waits for its last process to end.
+   * Written by: kernel.
+   */
+  exitWait: number;
 }
 
 /**
@@ -1856,7 +1861,7 @@ export class OwnerSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36 } as const;
+  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1934,6 +1939,18 @@ export class OwnerSlot {
   }
 
   /**
+   * Who waits for its last process to end.
+   * Written by: kernel.
+   */
+  get exitWait(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set exitWait(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -1963,6 +1980,7 @@ export class OwnerSlot {
       readyHead: this.readyHead,
       readyTail: this.readyTail,
       readyCount: this.readyCount,
+      exitWait: this.exitWait,
     };
   }
 
@@ -1975,7 +1993,8 @@ export class OwnerSlot {
     this.readyHead = data.readyHead;
     this.readyTail = data.readyTail;
     this.readyCount = data.readyCount;
-    this.$mem.u8.fill(0, this.$base + 40, this.$base + 64);
+    this.exitWait = data.exitWait;
+    this.$mem.u8.fill(0, this.$base + 44, this.$base + 64);
   }
 }
 

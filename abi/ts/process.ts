@@ -990,16 +990,26 @@ export interface ThreadStateData {
   userNs: bigint;
   /** Written by: kernel. */
   rseqAddr: bigint;
+  /**
+   * System calls made so far.
+   * Written by: hart. Below 2^53.
+   */
+  syscalls: number;
+  /**
+   * A restart errno that waits for what signal delivery decides, 0 none.
+   * Written by: kernel.
+   */
+  restart: number;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 248;
+  static readonly SIZE = 256;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, rseqAddr: 232 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, rseqAddr: 232, syscalls: 240, restart: 248 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1327,11 +1337,35 @@ export class ThreadState {
   }
 
   /**
+   * System calls made so far.
+   * Written by: hart. Below 2^53.
+   */
+  get syscalls(): number {
+    return this.$mem.u53(this.$base + 240);
+  }
+
+  set syscalls(value: number) {
+    this.$mem.setU53(this.$base + 240, value);
+  }
+
+  /**
+   * A restart errno that waits for what signal delivery decides, 0 none.
+   * Written by: kernel.
+   */
+  get restart(): number {
+    return this.$mem.u32[(this.$base + 248) >>> 2]!;
+  }
+
+  set restart(value: number) {
+    this.$mem.u32[(this.$base + 248) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 248, 8);
+    this.$mem.check(addr, 256, 8);
     this.$base = addr;
     return this;
   }
@@ -1376,6 +1410,8 @@ export class ThreadState {
       startNs: this.startNs,
       userNs: this.userNs,
       rseqAddr: this.rseqAddr,
+      syscalls: this.syscalls,
+      restart: this.restart,
     };
   }
 
@@ -1399,7 +1435,9 @@ export class ThreadState {
     this.startNs = data.startNs;
     this.userNs = data.userNs;
     this.rseqAddr = data.rseqAddr;
-    this.$mem.u8.fill(0, this.$base + 240, this.$base + 248);
+    this.syscalls = data.syscalls;
+    this.restart = data.restart;
+    this.$mem.u8.fill(0, this.$base + 252, this.$base + 256);
   }
 }
 
@@ -1617,7 +1655,7 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 928 } as const;
+  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 936 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1651,7 +1689,7 @@ export class ThreadSlot {
 
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 928;
+    view.$base = this.$base + 936;
     return view;
   }
 
@@ -1682,7 +1720,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1000, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1008, this.$base + 1088);
   }
 }
 

@@ -626,8 +626,10 @@ const (
 	_ uintptr = 32 - unsafe.Offsetof(OwnerSlot{}.ReadyTail)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ReadyCount) - 36
 	_ uintptr = 36 - unsafe.Offsetof(OwnerSlot{}.ReadyCount)
-	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 40
-	_ uintptr = 40 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ExitWait) - 40
+	_ uintptr = 40 - unsafe.Offsetof(OwnerSlot{}.ExitWait)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 44
+	_ uintptr = 44 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
 )
 
 const (
@@ -835,8 +837,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 248
-	_ uintptr = 248 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 256
+	_ uintptr = 256 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -873,8 +875,12 @@ const (
 	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.UserNs)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 232
 	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.RseqAddr)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 240
-	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
+	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
+	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 252
+	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Reserved0)
 )
 
 const (
@@ -919,10 +925,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 928
-	_ uintptr = 928 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1000
-	_ uintptr = 1000 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 936
+	_ uintptr = 936 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1008
+	_ uintptr = 1008 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (
@@ -1538,8 +1544,10 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(ProcessesRequest{}.Header)
 	_ uintptr = unsafe.Offsetof(ProcessesRequest{}.Reply) - 8
 	_ uintptr = 8 - unsafe.Offsetof(ProcessesRequest{}.Reply)
-	_ uintptr = unsafe.Offsetof(ProcessesRequest{}.Reserved0) - 16
-	_ uintptr = 16 - unsafe.Offsetof(ProcessesRequest{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ProcessesRequest{}.Owner) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ProcessesRequest{}.Owner)
+	_ uintptr = unsafe.Offsetof(ProcessesRequest{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ProcessesRequest{}.Reserved0)
 )
 
 const (
@@ -1733,8 +1741,8 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(FileRecord{}.MtimeNs)
 	_ uintptr = unsafe.Offsetof(FileRecord{}.Source) - 32
 	_ uintptr = 32 - unsafe.Offsetof(FileRecord{}.Source)
-	_ uintptr = unsafe.Offsetof(FileRecord{}.Reserved0) - 36
-	_ uintptr = 36 - unsafe.Offsetof(FileRecord{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(FileRecord{}.Rdev) - 36
+	_ uintptr = 36 - unsafe.Offsetof(FileRecord{}.Rdev)
 	_ uintptr = unsafe.Offsetof(FileRecord{}.SourceOffset) - 40
 	_ uintptr = 40 - unsafe.Offsetof(FileRecord{}.SourceOffset)
 	_ uintptr = unsafe.Offsetof(FileRecord{}.Size) - 48

@@ -547,7 +547,10 @@ type OwnerSlot struct {
 	ReadyTail uint32
 	// Written by: kernel.
 	ReadyCount atomic.Uint32
-	Reserved0  [6]uint32
+	// Who waits for its last process to end.
+	// Written by: kernel.
+	ExitWait  uint32
+	Reserved0 [5]uint32
 }
 
 // ClientSlotSize is the size of ClientSlot in bytes.

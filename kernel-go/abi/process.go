@@ -292,9 +292,9 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 248
+const ThreadStateSize = 256
 
-// ThreadState: 248 bytes.
+// ThreadState: 256 bytes.
 type ThreadState struct {
 	_ structs.HostLayout
 	// Written by: kernel.
@@ -333,8 +333,14 @@ type ThreadState struct {
 	// Unit: ns. Written by: hart.
 	UserNs uint64
 	// Written by: kernel.
-	RseqAddr  uint64
-	Reserved0 uint64
+	RseqAddr uint64
+	// System calls made so far.
+	// Written by: hart. Below 2^53.
+	Syscalls uint64
+	// A restart errno that waits for what signal delivery decides, 0 none.
+	// Written by: kernel.
+	Restart   uint32
+	Reserved0 uint32
 }
 
 // LoadRunState reads RunState as a ThreadRunState.
@@ -388,7 +394,7 @@ type ThreadSlot struct {
 	Cpu    CpuContext
 	State  ThreadState
 	Live   ThreadLive
-	Pad1   [22]uint32
+	Pad1   [20]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
