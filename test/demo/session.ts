@@ -1,6 +1,5 @@
 /** The demo's shell session: what is typed, and what must come out. */
 
-import type { LayerEntry, LayerSource } from "@foreshore/sdk";
 import type { LogFile, LogLine } from "./corpus.ts";
 
 export interface Step {
@@ -15,25 +14,6 @@ const MARK = "\x1e";
 
 /** Status with which the session's shell exits. */
 export const SESSION_EXIT = 7;
-
-/** Debian's busybox as the machine's shell, with the handful of files that programs look for. */
-export function busyboxLayer(
-  size: number,
-  read: (position: number, length: number) => Promise<Uint8Array>,
-): LayerSource {
-  return {
-    name: "busybox",
-    *entries(): Generator<LayerEntry> {
-      yield { kind: "lazy", path: "/bin/busybox", blob: "busybox", size, mode: 0o755 };
-      yield { kind: "symlink", path: "/bin/sh", target: "busybox" };
-      yield { path: "/etc/passwd", data: "root:x:0:0:root:/root:/bin/sh\n" };
-      yield { path: "/etc/group", data: "root:x:0:\n" };
-      yield { kind: "directory", path: "/root", mode: 0o700 };
-      yield { kind: "directory", path: "/tmp", mode: 0o1777 };
-    },
-    read: (_blob, position, length) => read(position, length),
-  };
-}
 
 /** Counts by key, the largest first; equal counts by the key backwards, as `sort -rn` orders them. */
 function ranking(lines: Iterable<string>): [string, number][] {

@@ -1,0 +1,137 @@
+/**
+ * `make demo`: a shell session on Debian's busybox, in Node and then in Chromium, with what
+ * each took. Without Debian's archive the repository's own test programs run instead; without
+ * Chromium, Node alone: both are said. Exit code 1 when something that ran was not as expected.
+ */
+
+import { execFile } from "node:child_process";
+import { existsSync, globSync, mkdirSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { chromiumPath, performInChromium } from "./chromium.ts";
+import { type DemoResult, figures, type Plan, perform, type ReadFile } from "./perform.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const SCREENSHOT = join(ROOT, "build/demo.png");
+const COMPILER = "riscv64-linux-gnu-gcc";
+/** Families of system calls that a first look should show; all of them would be make test. */
+const GUESTS = ["files_io", "paths", "pipes", "fork_wait", "signals", "poll", "mmap", "threads"];
+
+const run = promisify(execFile);
+const colour = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+const paint = (code: string, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
+const say = (text = "") => console.log(text);
+const title = (text: string) => say(`\n${paint("1", `== ${text}`)}\n`);
+
+/** A plan and the host files that it reads. */
+interface Prepared {
+  plan: Plan;
+  files: Map<string, string>;
+}
+
+async function prepareSession(): Promise<Prepared | undefined> {
+  try {
+    const { stdout } = await run(join(ROOT, "tools/guests"), ["busybox-static"]);
+    const busybox = ["usr/bin/busybox", "bin/busybox"].map((path) => join(stdout.trim(), path)).find(existsSync);
+    if (busybox === undefined) throw new Error(`no busybox in ${stdout.trim()}`);
+    return {
+      plan: { kind: "session", busybox: { size: statSync(busybox).size } },
+      files: new Map([["busybox", busybox]]),
+    };
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: string; message: string };
+    say(`Debian's busybox cannot be had: ${(stderr?.trim() || message).split("\n")[0]}`);
+    return undefined;
+  }
+}
+
+async function prepareGuests(): Promise<Prepared | undefined> {
+  const folder = join(ROOT, "build/demo-guests");
+  mkdirSync(folder, { recursive: true });
+  const sources = globSync("test/guests/*.c", { cwd: ROOT }).filter((path) => GUESTS.includes(basename(path, ".c")));
+  const files = new Map<string, string>();
+  try {
+    for (const source of sources.sort()) {
+      const name = basename(source, ".c");
+      const file = join(folder, name);
+      await run(COMPILER, ["-O2", "-static", "-pthread", "-o", file, join(ROOT, source)]);
+      files.set(name, file);
+    }
+  } catch (error) {
+    say(`the repository's own programs cannot be compiled: ${(error as Error).message.split("\n")[0]}`);
+    return undefined;
+  }
+  const guests = [...files].map(([name, file]) => ({ name, size: statSync(file).size }));
+  return { plan: { kind: "guests", guests }, files };
+}
+
+/** Reads host files at any place; each is opened once. */
+function reader(files: ReadonlyMap<string, string>): { read: ReadFile; close(): Promise<void> } {
+  const handles = new Map([...files].map(([name, file]) => [name, open(file)]));
+  return {
+    async read(name, position, length) {
+      const handle = await handles.get(name)!;
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(length), 0, length, position);
+      return buffer.subarray(0, bytesRead);
+    },
+    async close() {
+      for (const handle of handles.values()) await (await handle).close();
+    },
+  };
+}
+
+function report(result: DemoResult): void {
+  say();
+  for (const [name, value] of figures(result)) say(`${name.padEnd(22)}${value}`);
+  if (result.problems.length === 0) {
+    say(paint("32", `all ${result.steps} steps as expected`));
+    return;
+  }
+  for (const problem of result.problems) say(paint("31", problem));
+}
+
+async function inNode({ plan, files }: Prepared): Promise<DemoResult> {
+  const { read, close } = reader(files);
+  try {
+    return await perform(
+      plan,
+      read,
+      {
+        step: (code) => say(`${paint("36", `$ ${code.replaceAll("\n", "\n  ")}`)}`),
+        output: (text) => void process.stdout.write(text),
+      },
+      { log: (level, text) => void (level === "info" || say(`foreshore: ${text}`)) },
+    );
+  } finally {
+    await close();
+  }
+}
+
+async function main(): Promise<number> {
+  let prepared = await prepareSession();
+  if (prepared === undefined) {
+    say("The repository's own test programs run instead.");
+    prepared = await prepareGuests();
+  }
+  if (prepared === undefined) {
+    say(`There is nothing to run: connect to a Debian archive, or install ${COMPILER} (make setup).`);
+    return 0;
+  }
+  title(`In Node ${process.version}`);
+  const node = await inNode(prepared);
+  report(node);
+
+  const executable = chromiumPath();
+  if (executable === undefined) {
+    say("\nChromium is not installed (make setup; or set FORESHORE_CHROMIUM): not run in a browser.");
+    return node.problems.length === 0 ? 0 : 1;
+  }
+  title("The same in Chromium");
+  const page = await performInChromium(executable, prepared.plan, prepared.files, SCREENSHOT);
+  report(page);
+  say(`screenshot: ${relative(process.cwd(), SCREENSHOT)}`);
+  return node.problems.length + page.problems.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
