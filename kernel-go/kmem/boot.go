@@ -135,7 +135,8 @@ func reserveTables(c Config) bool {
 	return ok
 }
 
-const codeTlbBytes = 4096
+// CpuBytes is the room for the interpreter's state of one hart.
+const CpuBytes = 32 << 10
 
 func reserveHarts(c Config) bool {
 	h := Header()
@@ -153,7 +154,7 @@ func reserveHarts(c Config) bool {
 		return false
 	}
 	scratchBase = scratch
-	tlbs, ok := reserve(c.Harts*codeTlbBytes, 4096)
+	tlbs, ok := reserve(c.Harts*CpuBytes, 4096)
 	if !ok {
 		return false
 	}
@@ -163,7 +164,7 @@ func reserveHarts(c Config) bool {
 		s.Index = i
 		s.StackTop = base + (i+1)*stack
 		s.Scratch = scratch + i*ScratchBytes
-		s.CodeTlb = tlbs + i*codeTlbBytes
+		s.CodeTlb = tlbs + i*CpuBytes
 		Store64(base+i*stack, StackCanary)
 	}
 	return true

@@ -69,6 +69,8 @@ func Init(base, size uint32) {
 	arena.start = base + entries*8
 	arena.limit = base + size
 	arena.epoch.Store(1)
+	arena.harts = 0
+	arena.flushN.Store(0)
 	reset()
 }
 

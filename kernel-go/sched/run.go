@@ -161,3 +161,12 @@ func evict(h *abi.HartSlot, state uint32) {
 
 // PollHart asks a hart to leave guest code soon (a signal, a kill).
 func PollHart(hart uint32) { kmem.Hart(hart).Poll.Store(1) }
+
+// EvictHart returns when the hart runs no guest code: it waits for the machine
+// lock, which the caller holds, and will find what the caller did to its thread.
+func EvictHart(hart uint32) {
+	h := kmem.Hart(hart)
+	if s := h.State.Load(); s&0xff == uint32(abi.HartStateInGuest) {
+		evict(h, s)
+	}
+}

@@ -17,8 +17,12 @@ const (
 	TimerTimerfd = 3
 )
 
-// Fired is called for every kind but TimerThread; proc and file systems set it.
-var Fired func(kind, object uint32)
+// Fired is called for timers of proc's kinds, FiredTimerfd with the OFD of a
+// TimerTimerfd; proc and file set them.
+var (
+	Fired        func(kind, object uint32)
+	FiredTimerfd func(ofd uint32)
+)
 
 var timerCount uint32
 
@@ -116,10 +120,13 @@ func RunTimers(nowNs uint64) {
 			return
 		}
 		TimerCancel(t)
-		if t.Kind == TimerThread {
+		switch t.Kind {
+		case TimerThread:
 			kmem.Thread(t.Object).State.Blocked.TimedOut = 1
 			Unblock(t.Object)
-		} else {
+		case TimerTimerfd:
+			FiredTimerfd(t.Object)
+		default:
 			Fired(t.Kind, t.Object)
 		}
 	}

@@ -57,6 +57,7 @@ func (m *Machine) alloc(n uint32) uint32 {
 
 // Boot lays the machine out in the linear addresses [base, end).
 func Boot(base, end uint32) {
+	M = Machine{}
 	m := &M
 	m.next, m.end = (base+pageSize-1)&^(pageSize-1), end
 	arena := m.alloc(arenaSize)

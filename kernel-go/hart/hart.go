@@ -1,0 +1,291 @@
+// Package hart is what a hart's worker runs: it picks threads, runs their
+// guest code, and does what guest code leaves for: system calls, faults,
+// signals.
+//
+// The worker's host loop calls Run again and again. Between two calls nothing
+// of a thread is on this stack: all of it is in slots.
+package hart
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/riscv"
+	"foreshore.dev/kernel/sched"
+)
+
+// The interpreter's state of a hart fits the room that boot gave it.
+const _ = kmem.CpuBytes - riscv.HartCpuBytes
+
+const (
+	regA0 = 10
+	regA7 = 17
+)
+
+// fetched remembers pages that were found for the CPU's code TLB. The CPU asks
+// for them without the machine lock; an entry is only used by its own hart,
+// inside the stretch of guest code before which it was made or still checked.
+type fetched struct {
+	as, epoch uint32
+	page      uint64
+	frame     uint32
+}
+
+const fetchSlots = 8
+
+var fetches [abi.LimitHarts][fetchSlots]fetched
+
+func cpuOf(h *abi.HartSlot) *riscv.HartCpu { return (*riscv.HartCpu)(kmem.Ptr(h.CodeTlb)) }
+
+// Init readies the CPU for all harts of a new machine.
+func Init() {
+	h := kmem.Header()
+	riscv.Init(h.DecodeArenaBase, h.DecodeArenaBytes)
+	riscv.FetchPage = fetchPage
+	riscv.TimeNow = timeNow
+	kmem.DropCode = dropCode
+	fetches = [abi.LimitHarts][fetchSlots]fetched{}
+	for i := range h.HartCount {
+		s := kmem.Hart(i)
+		riscv.Register(cpuOf(s), i, kmem.Addr(ptrOf(&s.Poll)))
+		s.State.Store(uint32(abi.HartStateIdle))
+	}
+}
+
+// timeNow is the time CSR: Linux's usual 10 MHz time base.
+func timeNow() uint64 { return host.NowNs() / 100 }
+
+func dropCode(frame uint32) {
+	kmem.Frame(frame).Code.Store(0)
+	riscv.InvalidateFrame(frame)
+}
+
+func fetchPage(hart, as uint32, va uint64) (uint32, bool) {
+	epoch := kmem.AddressSpace(as).Live.CodeEpoch
+	for i := range fetches[hart] {
+		f := &fetches[hart][i]
+		if f.page == va && f.as == as && f.epoch == epoch && f.frame != 0 {
+			if kmem.Frame(f.frame).Code.Load() == 0 {
+				return 0, false
+			}
+			return f.frame, true
+		}
+	}
+	return 0, false
+}
+
+// fetchFault serves an instruction fetch that found no page.
+func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
+	frame, f := mm.ExecFrame(c, c.As, va)
+	if f.Err != abi.OK {
+		return f
+	}
+	riscv.MarkCode(frame)
+	kmem.Frame(frame).Code.Store(1)
+	page := va &^ uint64(kmem.PageMask)
+	fetches[c.Hart][page>>kmem.PageShift%fetchSlots] = fetched{c.As, kmem.AddressSpace(c.As).Live.CodeEpoch, page, frame}
+	return f
+}
+
+// Run runs threads on a hart for about `budget` instructions.
+func Run(hart uint32, budget int32) abi.HartExit {
+	c, h := sched.For(hart), kmem.Hart(hart)
+	kmem.Lock(hart)
+	sched.RunTimers(sched.NowNs())
+	exit := loop(c, h, budget)
+	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")
+	kmem.Unlock()
+	return exit
+}
+
+func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
+	left := budget
+	for {
+		if s := kmem.Header().BootState.Load(); s != uint32(abi.BootStateReady) {
+			h.State.Store(uint32(abi.HartStateDead))
+			if s == uint32(abi.BootStateFailed) {
+				return abi.HartExitFailed
+			}
+			return abi.HartExitStop
+		}
+		if h.Thread.Load() == 0 && !switchIn(c, h) {
+			h.WakeAtNs = kmem.Header().NextTimerNs
+			h.DoorbellSeen = h.Doorbell.Load()
+			h.State.Store(uint32(abi.HartStateIdle))
+			return abi.HartExitIdle
+		}
+		bind(c, h)
+		if c.T().State.Blocked.Attempt != 0 {
+			syscall(c, h)
+			continue
+		}
+		if !proc.DeliverSignals(c) {
+			switchOut(h)
+			continue
+		}
+		if t := c.T(); t.State.Restart != 0 {
+			// Interrupted for nothing: make the call again.
+			t.State.Restart = 0
+			continue
+		}
+		if left <= 0 {
+			if sched.HaveReady() {
+				yield(c, h)
+			}
+			return abi.HartExitBudget
+		}
+		left = guest(c, h, left)
+	}
+}
+
+// switchIn gives the hart a ready thread.
+func switchIn(c *sched.Ctx, h *abi.HartSlot) bool {
+	i := sched.PickReady()
+	if i == 0 {
+		return false
+	}
+	t := kmem.Thread(i)
+	kmem.WriteBegin(&t.Header)
+	t.State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	t.State.Hart = c.Hart
+	kmem.WriteEnd(&t.Header)
+	t.Cpu.LrValid = 0
+	h.Thread.Store(i)
+	h.State.Store(uint32(abi.HartStateInKernel))
+	kmem.Header().Counters.ContextSwitches++
+	return true
+}
+
+// switchOut: the hart's thread is blocked, stopped or gone.
+func switchOut(h *abi.HartSlot) { h.Thread.Store(0) }
+
+// yield puts the running thread at the end of its queue.
+func yield(c *sched.Ctx, h *abi.HartSlot) {
+	i := c.Thread
+	switchOut(h)
+	sched.MakeReady(i)
+}
+
+// bind makes the context act for the hart's thread.
+func bind(c *sched.Ctx, h *abi.HartSlot) {
+	c.Thread = h.Thread.Load()
+	t := kmem.Thread(c.Thread)
+	c.Process = t.State.Process
+	c.As = kmem.Process(c.Process).State.AddressSpace
+}
+
+// guest runs guest code of the current thread and serves what it left for. It
+// gives back what is left of the budget.
+func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
+	cpu := &c.T().Cpu
+	as := kmem.AddressSpace(c.As)
+	cpu.As, cpu.RtDir, cpu.WtDir, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.CodeEpoch
+	cpu.Left = left
+	begin := sched.NowNs()
+	sched.EnterGuest(c.Hart, c.As)
+	sched.KickIdle()
+	kmem.Unlock()
+	exit := riscv.Run(cpu, cpuOf(h))
+	for exit == riscv.ExitEcall && fastCall(c, cpu) {
+		exit = riscv.Run(cpu, cpuOf(h))
+	}
+	left = cpu.Left
+	sched.LeaveGuest(c.Hart)
+	kmem.Lock(c.Hart)
+	if h.Thread.Load() == 0 {
+		// Another thread ended this one meanwhile; its slot may be another's.
+		c.Thread, c.Process, c.As = 0, 0, 0
+		return left
+	}
+	spent := sched.NowNs() - begin
+	c.T().State.UserNs += spent
+	h.BusyNs += spent
+	serve(c, h, exit)
+	return left
+}
+
+// fastCall makes system calls that only read what cannot change while the
+// hart is in guest code, without the machine lock.
+func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
+	if tracing {
+		return false
+	}
+	var v uint32
+	switch abi.Syscall(cpu.X[regA7]) {
+	case abi.SYS_getpid:
+		v = c.P().State.Pid
+	case abi.SYS_gettid:
+		v = c.T().State.Tid
+	case abi.SYS_getuid:
+		v = c.P().State.Uid
+	case abi.SYS_geteuid:
+		v = c.P().State.Euid
+	case abi.SYS_getgid:
+		v = c.P().State.Gid
+	case abi.SYS_getegid:
+		v = c.P().State.Egid
+	default:
+		return false
+	}
+	cpu.X[regA0] = uint64(v)
+	cpu.Pc += 4
+	cpu.Instret++
+	c.T().State.Syscalls++
+	return true
+}
+
+func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
+	cpu := &c.T().Cpu
+	switch exit {
+	case riscv.ExitBudget, riscv.ExitPoll:
+	case riscv.ExitEcall:
+		begin(c)
+		syscall(c, h)
+	case riscv.ExitLoadFault:
+		settle(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Read), cpu.FaultAddr)
+	case riscv.ExitStoreFault:
+		settle(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Write), cpu.FaultAddr)
+	case riscv.ExitFetchFault:
+		settle(c, h, fetchFault(c, cpu.FaultAddr), cpu.FaultAddr)
+	case riscv.ExitIllegal:
+		s := proc.Sig{Signo: uint32(abi.SIGILL), Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
+		proc.ForceSignal(c, &s)
+	case riscv.ExitEbreak:
+		s := proc.Sig{Signo: uint32(abi.SIGTRAP), Code: int32(abi.TRAP_BRKPT), Field0: cpu.Pc}
+		proc.ForceSignal(c, &s)
+	case riscv.ExitMisalignedAtomic:
+		s := proc.Sig{Signo: uint32(abi.SIGBUS), Code: int32(abi.BUS_ADRALN), Field0: cpu.FaultAddr}
+		proc.ForceSignal(c, &s)
+	default:
+		kmem.Fail("the interpreter left for an unknown reason")
+	}
+}
+
+// settle does what a page fault came to.
+func settle(c *sched.Ctx, h *abi.HartSlot, f mm.Fault, va uint64) {
+	switch f.Err {
+	case abi.OK:
+		c.P().State.MinorFaults++
+	case abi.EBLOCKED:
+		c.P().State.MajorFaults++
+		block(c, h)
+	case abi.ENOMEM:
+		kmem.LogString(host.LogWarn, "out of memory: a process is killed")
+		proc.ExitGroup(c, uint32(abi.SIGKILL))
+		switchOut(h)
+	default:
+		s := proc.Sig{Signo: f.Signal, Code: f.Code, Field0: va}
+		proc.ForceSignal(c, &s)
+	}
+}
+
+// block takes the current thread off the hart until somebody wakes it.
+func block(c *sched.Ctx, h *abi.HartSlot) {
+	t := c.T()
+	kmem.WriteBegin(&t.Header)
+	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	kmem.WriteEnd(&t.Header)
+	switchOut(h)
+}

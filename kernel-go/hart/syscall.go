@@ -1,0 +1,113 @@
+package hart
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/syscalls"
+)
+
+func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
+
+// tracing has every system call written to the host's trace.
+var tracing bool
+
+// SetTracing turns system call tracing on or off.
+func SetTracing(on bool) { tracing = on }
+
+// begin fills the thread's record of a new system call.
+func begin(c *sched.Ctx) {
+	t := c.T()
+	b := &t.State.Blocked
+	b.Number = uint32(t.Cpu.X[regA7])
+	for i := range b.Args {
+		b.Args[i] = t.Cpu.X[regA0+i]
+	}
+	b.Reason, b.DeadlineNs, b.Progress = abi.WaitReasonNone, ^uint64(0), 0
+	b.Result, b.TimedOut, b.Key0, b.Key1, b.Bitset = 0, 0, 0, 0, 0
+	t.Cpu.Instret++
+	t.State.Syscalls++
+	c.P().State.Syscalls++
+	kmem.Header().Counters.Syscalls++
+}
+
+// syscall makes the call that the thread's record describes: for the first
+// time, or again after a wait.
+func syscall(c *sched.Ctx, h *abi.HartSlot) {
+	t := c.T()
+	b := &t.State.Blocked
+	t.State.Restart = 0
+	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) {
+		// A second try of a call whose thread is to die would only wait again.
+		b.Attempt = 0
+		return
+	}
+	v, e := syscalls.Dispatch(c, b.Number)
+	if e == abi.EBLOCKED {
+		if !interrupted(c, b) {
+			b.Attempt++
+			block(c, h)
+			return
+		}
+		sched.CancelWaits(c)
+		proc.FutexForget(c.Thread)
+		e = syscalls.Interrupted(b.Number)
+	}
+	if e == abi.ENORETURN {
+		if tracing {
+			traceCall(c, b, 0, e)
+		}
+		if c.Thread == 0 {
+			switchOut(h)
+			return
+		}
+		t = c.T()
+		sched.TimerCancel(&t.Live.Timer)
+		t.State.Blocked.Attempt = 0
+		return
+	}
+	sched.TimerCancel(&t.Live.Timer)
+	if tracing {
+		traceCall(c, b, v, e)
+	}
+	switch {
+	case e == abi.OK:
+		t.Cpu.X[regA0] = v
+		t.Cpu.Pc += 4
+		b.Attempt = 0
+	case e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK:
+		// What becomes of it is decided where signals are delivered. Kept as
+		// an attempt, so that a call made again remembers its deadline.
+		t.State.Restart = uint32(e)
+		b.Attempt++
+		deliverRestart(c, h)
+	default:
+		t.Cpu.X[regA0] = uint64(-int64(e))
+		t.Cpu.Pc += 4
+		b.Attempt = 0
+	}
+}
+
+// deliverRestart delivers the signals that interrupted a call.
+func deliverRestart(c *sched.Ctx, h *abi.HartSlot) {
+	if !proc.DeliverSignals(c) {
+		switchOut(h)
+		return
+	}
+	c.T().State.Restart = 0
+}
+
+// killed says whether the thread's process is about to die of SIGKILL.
+func killed(c *sched.Ctx) bool {
+	return (c.T().State.Pending|c.P().State.Pending)&(1<<(abi.SIGKILL-1)) != 0
+}
+
+func interrupted(c *sched.Ctx, b *abi.BlockedSyscall) bool {
+	if b.Reason == abi.WaitReasonVfork {
+		return killed(c)
+	}
+	return proc.HasSignal(c)
+}

@@ -1,0 +1,139 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Fork copies an address space: private pages become copy-on-write in both,
+// shared ones are mapped by both. 0 when memory is used up.
+func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
+	childIndex := New()
+	if childIndex == 0 {
+		return 0
+	}
+	p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
+	ch.State = p.State
+	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages = 0, 0, 0, 0
+	downgraded := false
+	last := uint32(0)
+	for i := p.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+		v := kmem.Vma(i)
+		if v.Flags&abi.VmaFlagDontFork != 0 {
+			continue
+		}
+		n := kmem.Alloc(abi.SlotKindVma)
+		if n == 0 {
+			Drop(childIndex)
+			return 0
+		}
+		w := kmem.Vma(n)
+		w.StartPage, w.EndPage, w.Flags, w.Inode, w.FilePage, w.Dentry, w.As = v.StartPage, v.EndPage, v.Flags, v.Inode, v.FilePage, v.Dentry, childIndex
+		w.Prev = last
+		if last == 0 {
+			ch.State.VmaHead = n
+		} else {
+			kmem.Vma(last).Next = n
+		}
+		last = n
+		ch.State.VmaCount++
+		ch.State.MappedPages += uint64(w.EndPage - w.StartPage)
+		holdFile(w)
+		linkInode(n)
+		if v.Flags&abi.VmaFlagWipeOnFork != 0 {
+			continue
+		}
+		private := v.Flags&vmShared == 0
+		if private && removeRange(p.Live.WtDir, v.StartPage, v.EndPage) {
+			downgraded = true
+		}
+		if !copyTables(p, ch, v.StartPage, v.EndPage, private) {
+			// Frames that are shared already stay marked copy-on-write in the
+			// parent; its next writes sort that out.
+			sched.Shootdown(c.Hart, parentIndex)
+			Drop(childIndex)
+			return 0
+		}
+	}
+	if downgraded {
+		sched.Shootdown(c.Hart, parentIndex)
+	}
+	kmem.Header().Counters.Forks++
+	return childIndex
+}
+
+// copyTables shares the present pages of [from, to) with a child. The child's
+// read translations are the parent's: both see the same frames.
+func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool {
+	zero := kmem.ZeroFrame()
+	resident := uint64(0)
+	for page := from; page < to; {
+		end := min((page|leafMask)+1, to)
+		leaf := kmem.Load32(dirSlot(p.Live.PtDir, page))
+		if leaf == 0 {
+			page = end
+			continue
+		}
+		own, rt := kmem.Load32(dirSlot(ch.Live.PtDir, page)), uint32(0)
+		if own == 0 {
+			if own = kmem.AllocFrame(abi.FrameTypePageTable); own == 0 {
+				return false
+			}
+			kmem.Store32(dirSlot(ch.Live.PtDir, page), own)
+			ch.Live.PtLeaves++
+		}
+		parentRt := kmem.Load32(dirSlot(p.Live.RtDir, page))
+		if parentRt != absentLeaf {
+			rt = kmem.Load32(dirSlot(ch.Live.RtDir, page))
+			if rt == absentLeaf {
+				if rt = kmem.AllocFrameRaw(abi.FrameTypePageTable); rt != 0 {
+					fillAbsent(rt)
+					kmem.Store32(dirSlot(ch.Live.RtDir, page), rt)
+				}
+			}
+		}
+		for ; page < end; page++ {
+			s := leafSlot(leaf, page)
+			pte := kmem.Load32(s)
+			if pte == 0 {
+				continue
+			}
+			if private && pte&pteCow == 0 {
+				pte |= pteCow
+				kmem.Store32(s, pte)
+			}
+			kmem.Store32(leafSlot(own, page), pte)
+			if frame := pte &^ pteMask; frame != zero {
+				kmem.RefFrame(frame)
+			}
+			if rt != 0 {
+				kmem.Store32(leafSlot(rt, page), kmem.Load32(leafSlot(parentRt, page)))
+			}
+			resident++
+		}
+	}
+	ch.State.ResidentPages += resident
+	return true
+}
+
+// ZapInode removes every translation of file pages [first, end) of an inode:
+// they are about to leave the page cache, or to change under their readers.
+// Private copies go too, as truncation demands (mmap(2)).
+func ZapInode(c *sched.Ctx, inode, first, end uint32) {
+	for i := kmem.Inode(inode).Live.VmaHead; i != 0; i = kmem.Vma(i).InodeNext {
+		v := kmem.Vma(i)
+		pages := v.EndPage - v.StartPage
+		if first >= v.FilePage+pages || end <= v.FilePage {
+			continue
+		}
+		from, to := uint32(0), pages
+		if first > v.FilePage {
+			from = first - v.FilePage
+		}
+		if end-v.FilePage < pages {
+			to = end - v.FilePage
+		}
+		zap(c, v.As, v.StartPage+from, v.StartPage+to)
+	}
+}

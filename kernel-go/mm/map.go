@@ -1,0 +1,331 @@
+package mm
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	lowestPage        = 16          // vm.mmap_min_addr = 65536
+	mmapTop           = 0xF000_0000 // below the stack area
+	stackTop          = 0xFFFF_0000 // first byte above the main stack
+	stackGuardPages   = 256         // Linux stack_guard_gap
+	defaultStackBytes = 8 << 20     // RLIMIT_STACK
+	initialStackPages = 33          // 132 KiB, as Linux begins with
+)
+
+// StackTop is the first address above the main thread's stack.
+const StackTop = uint64(stackTop)
+
+func addrOf(as *abi.AddressSpaceSlot) uint32 { return kmem.Addr(unsafe.Pointer(as)) }
+
+// ProtFlags turns PROT_* bits into VMA flags.
+func ProtFlags(prot uint32) abi.VmaFlag {
+	f := abi.VmaFlag(0)
+	if prot&uint32(abi.PROT_READ) != 0 {
+		f |= vmRead
+	}
+	if prot&uint32(abi.PROT_WRITE) != 0 {
+		f |= vmWrite
+	}
+	if prot&uint32(abi.PROT_EXEC) != 0 {
+		f |= vmExec
+	}
+	return f
+}
+
+// Mapping says what Map is to make.
+type Mapping struct {
+	// Page is the wished first page, Pages the length.
+	Page, Pages uint32
+	Flags       abi.VmaFlag
+	// Inode and Dentry (0 for anonymous memory), FilePage the file's page at Page.
+	Inode, Dentry, FilePage uint32
+	// Fixed replaces what is there; NoReplace refuses with EEXIST instead.
+	Fixed, NoReplace bool
+}
+
+// Map makes a mapping and returns its first page.
+func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
+	as := kmem.AddressSpace(asIndex)
+	if m.Pages == 0 || m.Pages > topPage {
+		return 0, abi.ENOMEM
+	}
+	page := m.Page
+	switch {
+	case m.NoReplace:
+		if page+m.Pages > topPage || !free(as, page, page+m.Pages) {
+			return 0, abi.EEXIST
+		}
+	case m.Fixed:
+		if page+m.Pages > topPage {
+			return 0, abi.ENOMEM
+		}
+		if e := Unmap(c, asIndex, page, page+m.Pages); e != abi.OK {
+			return 0, e
+		}
+	default:
+		if page < lowestPage || page+m.Pages > topPage || !free(as, page, page+m.Pages) {
+			top := uint32(as.State.MmapTop >> kmem.PageShift)
+			page = gap(as, m.Pages, top)
+			if page == 0 {
+				return 0, abi.ENOMEM
+			}
+		}
+	}
+	if as.State.VmaCount >= uint32(abi.LimitMapCount) {
+		return 0, abi.ENOMEM
+	}
+	i := kmem.Alloc(abi.SlotKindVma)
+	if i == 0 {
+		return 0, abi.ENOMEM
+	}
+	v := kmem.Vma(i)
+	v.StartPage, v.EndPage = page, page+m.Pages
+	v.Flags, v.Inode, v.Dentry, v.As = m.Flags, m.Inode, m.Dentry, asIndex
+	if m.Inode != 0 {
+		v.FilePage = m.FilePage
+		v.Flags |= vmFile
+	}
+	holdFile(v)
+	insert(as, i)
+	as.State.MappedPages += uint64(m.Pages)
+	mergeAround(as, i)
+	return page, abi.OK
+}
+
+// dropPages forgets the frames of pages [from, to). Their translations are
+// gone and no hart uses them any more.
+func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
+	for p := from; p < to; {
+		end := min((p|leafMask)+1, to)
+		leaf := kmem.Load32(dirSlot(as.Live.PtDir, p))
+		if leaf != 0 {
+			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
+				if pte := kmem.Load32(s); pte != 0 {
+					kmem.Store32(s, 0)
+					releasePte(pte)
+					as.State.ResidentPages--
+				}
+			}
+		}
+		p = end
+	}
+}
+
+// zap removes pages [from, to) from an address space; its VMAs stay.
+func zap(c *sched.Ctx, asIndex, from, to uint32) {
+	as := kmem.AddressSpace(asIndex)
+	read := removeRange(as.Live.RtDir, from, to)
+	write := removeRange(as.Live.WtDir, from, to)
+	exec := false
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+		exec = exec || kmem.Vma(i).Flags&vmExec != 0
+	}
+	if exec {
+		as.Live.CodeEpoch = newEpoch()
+	}
+	if read || write || exec {
+		sched.Shootdown(c.Hart, asIndex)
+	}
+	dropPages(as, from, to)
+}
+
+// Unmap removes all mappings of pages [from, to).
+func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	if free(as, from, to) {
+		return abi.OK
+	}
+	if e := cut(as, from, to); e != abi.OK {
+		return e
+	}
+	zap(c, asIndex, from, to)
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
+		next := kmem.Vma(i).Next
+		deleteVma(as, i)
+		i = next
+	}
+	return abi.OK
+}
+
+// Protect changes the protection of pages [from, to): mprotect(2).
+func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	// All of the range must be mapped, before anything changes.
+	for p := from; p < to; {
+		i := find(as, p)
+		if i == 0 {
+			return abi.ENOMEM
+		}
+		v := kmem.Vma(i)
+		if prot&uint32(abi.PROT_WRITE) != 0 && v.Flags&vmShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
+			return abi.EACCES
+		}
+		p = v.EndPage
+	}
+	if e := cut(as, from, to); e != abi.OK {
+		return e
+	}
+	want := ProtFlags(prot)
+	lost := abi.VmaFlag(0)
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+		v := kmem.Vma(i)
+		lost |= v.Flags &^ want
+		kmem.WriteBegin(&v.Header)
+		v.Flags = v.Flags&^(vmRead|vmWrite|vmExec) | want
+		kmem.WriteEnd(&v.Header)
+	}
+	if lost&(vmRead|vmWrite|vmExec) != 0 {
+		r := want&(vmRead|vmWrite) == 0 && removeRange(as.Live.RtDir, from, to)
+		w := removeRange(as.Live.WtDir, from, to)
+		if lost&vmExec != 0 {
+			as.Live.CodeEpoch = newEpoch()
+		}
+		if r || w || lost&vmExec != 0 {
+			sched.Shootdown(c.Hart, asIndex)
+		}
+	}
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
+		i = kmem.Vma(mergeAround(as, i)).Next
+	}
+	return abi.OK
+}
+
+// Discard is MADV_DONTNEED: private pages read as zero (or the file) again.
+func Discard(c *sched.Ctx, asIndex, from, to uint32) { zap(c, asIndex, from, to) }
+
+// Covered says whether all of [from, to) is mapped.
+func Covered(asIndex, from, to uint32) bool {
+	as := kmem.AddressSpace(asIndex)
+	for p := from; p < to; {
+		i := find(as, p)
+		if i == 0 {
+			return false
+		}
+		p = kmem.Vma(i).EndPage
+	}
+	return true
+}
+
+// SetVmaFlag sets or clears a flag on [from, to) (MADV_DONTFORK and its like).
+func SetVmaFlag(asIndex, from, to uint32, flag abi.VmaFlag, on bool) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	if e := cut(as, from, to); e != abi.OK {
+		return e
+	}
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+		if on {
+			kmem.Vma(i).Flags |= flag
+		} else {
+			kmem.Vma(i).Flags &^= flag
+		}
+	}
+	return abi.OK
+}
+
+// Brk moves the end of the heap to addr and returns where it is then.
+func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
+	as := kmem.AddressSpace(asIndex)
+	old := as.State.Brk
+	if addr < as.State.BrkStart || addr > mmapTop {
+		return old
+	}
+	from := uint32((old + uint64(kmem.PageMask)) >> kmem.PageShift)
+	to := uint32((addr + uint64(kmem.PageMask)) >> kmem.PageShift)
+	if to < from {
+		if Unmap(c, asIndex, to, from) != abi.OK {
+			return old
+		}
+	} else if to > from {
+		if !free(as, from, to) || uint64(to-from) > uint64(kmem.FreeFrames()) {
+			return old
+		}
+		m := Mapping{Page: from, Pages: to - from, Flags: vmRead | vmWrite | abi.VmaFlagBrk, NoReplace: true}
+		if _, e := Map(c, asIndex, &m); e != abi.OK {
+			return old
+		}
+	}
+	as.State.Brk = addr
+	return addr
+}
+
+// Remap is mremap(2) on whole pages of one VMA.
+func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
+	as := kmem.AddressSpace(asIndex)
+	mayMove := flags&uint32(abi.MREMAP_MAYMOVE) != 0
+	fixed := flags&uint32(abi.MREMAP_FIXED) != 0
+	i := find(as, from)
+	if i == 0 {
+		return 0, abi.EFAULT
+	}
+	if oldPages == 0 || from+oldPages > kmem.Vma(i).EndPage {
+		return 0, abi.EFAULT
+	}
+	if fixed && (target < from+oldPages && from < target+newPages) {
+		return 0, abi.EINVAL
+	}
+	if !fixed {
+		if newPages < oldPages {
+			return from, Unmap(c, asIndex, from+newPages, from+oldPages)
+		}
+		if newPages == oldPages {
+			return from, abi.OK
+		}
+		v := kmem.Vma(i)
+		if from+oldPages == v.EndPage && from+newPages <= topPage && free(as, v.EndPage, from+newPages) {
+			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true}
+			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
+			_, e := Map(c, asIndex, &m)
+			return from, e
+		}
+		if !mayMove {
+			return 0, abi.ENOMEM
+		}
+	}
+	if e := cut(as, from, from+oldPages); e != abi.OK {
+		return 0, e
+	}
+	v := kmem.Vma(find(as, from))
+	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed}
+	m.FilePage = v.FilePage + (from - v.StartPage)
+	if !fixed {
+		m.Page = 0
+	}
+	to, e := Map(c, asIndex, &m)
+	if e != abi.OK {
+		return 0, e
+	}
+	movePages(c, asIndex, from, to, min(oldPages, newPages))
+	return to, Unmap(c, asIndex, from, from+oldPages)
+}
+
+// movePages moves what backs pages from one place to another.
+func movePages(c *sched.Ctx, asIndex, from, to, pages uint32) {
+	as := kmem.AddressSpace(asIndex)
+	r := removeRange(as.Live.RtDir, from, from+pages)
+	w := removeRange(as.Live.WtDir, from, from+pages)
+	if r || w {
+		sched.Shootdown(c.Hart, asIndex)
+	}
+	for k := range pages {
+		if pte := pteOf(as, from+k); pte != 0 && setPte(as, to+k, pte) {
+			setPte(as, from+k, 0)
+		}
+	}
+}
+
+// MapStack makes the main stack of a new program.
+func MapStack(c *sched.Ctx, asIndex uint32, exec bool) abi.Errno {
+	flags := vmRead | vmWrite | vmGrowsDown | abi.VmaFlagStack
+	if exec {
+		flags |= vmExec
+	}
+	top := uint32(stackTop >> kmem.PageShift)
+	m := Mapping{Page: top - initialStackPages, Pages: initialStackPages, Flags: flags, NoReplace: true}
+	_, e := Map(c, asIndex, &m)
+	return e
+}

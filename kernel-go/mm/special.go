@@ -1,0 +1,45 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// MapFrame maps one frame that the kernel keeps, readable and executable, at
+// a fixed page (the signal trampoline). The kernel's own reference makes every
+// write to a copy.
+func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
+	m := Mapping{Page: page, Pages: 1, Flags: vmRead | vmExec, NoReplace: true}
+	if _, e := Map(c, asIndex, &m); e != abi.OK {
+		return e
+	}
+	as := kmem.AddressSpace(asIndex)
+	kmem.RefFrame(frame)
+	if !setPte(as, page, frame|ptePresent|pteAnon|pteCow) {
+		kmem.UnrefFrame(frame)
+		return abi.ENOMEM
+	}
+	as.State.ResidentPages++
+	return abi.OK
+}
+
+// SharedKey names the memory behind a page that several address spaces share:
+// inode and file page. ok is false for private memory.
+func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
+	as := kmem.AddressSpace(asIndex)
+	i := find(as, page)
+	if i == 0 {
+		return 0, 0, false
+	}
+	v := kmem.Vma(i)
+	if v.Inode == 0 || v.Flags&vmShared == 0 {
+		return 0, 0, false
+	}
+	return v.Inode, v.FilePage + (page - v.StartPage), true
+}
+
+// Resident is what mincore(2) says of a page: 1 when it has a frame.
+func Resident(asIndex, page uint32) byte {
+	return byte(pteOf(kmem.AddressSpace(asIndex), page) & ptePresent)
+}

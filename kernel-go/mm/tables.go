@@ -1,0 +1,230 @@
+// Package mm owns address spaces: VMAs, page tables, the translation tables
+// that guest code uses, faults, copy-on-write, and copies between the kernel
+// and user memory.
+//
+// Each address space has three two-level tables with the same shape (a
+// directory of 1,024 words, leaves of 1,024 words): PT says which frame backs
+// a page (Pte bits below the frame address), RT and WT are what loads and
+// stores of guest code look at, and hold only what is allowed right now. RT
+// and WT may lack entries that PT and the VMA would permit (the fault brings
+// them); they never hold one that these forbid.
+//
+// A translation that is taken away, or downgraded, goes in this order: change
+// the tables; sched.Shootdown; only then share, copy or free the frame.
+// Everything here wants the machine lock.
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+const (
+	leafShift = 10
+	leafPages = 1 << leafShift
+	leafMask  = leafPages - 1
+	absent    = uint32(abi.FixedAbsentEntry)
+	topPage   = uint32(abi.FixedUserTopPages)
+
+	pteMask    = kmem.PageMask
+	ptePresent = uint32(abi.PteFlagPresent)
+	pteCow     = uint32(abi.PteFlagCow)
+	pteDirty   = uint32(abi.PteFlagDirty)
+	pteAnon    = uint32(abi.PteFlagAnon)
+)
+
+// absentLeaf is the leaf that all empty parts of all RT and WT share.
+var absentLeaf uint32
+
+// nextEpoch numbers code TLB tags.
+var nextEpoch uint32
+
+// Init makes what all address spaces share.
+func Init() abi.Errno {
+	absentLeaf = kmem.AllocFrameRaw(abi.FrameTypePageTable)
+	if absentLeaf == 0 {
+		return abi.ENOMEM
+	}
+	fillAbsent(absentLeaf)
+	nextEpoch = 1
+	return abi.OK
+}
+
+func fillAbsent(leaf uint32) {
+	for a := leaf; a < leaf+kmem.PageSize; a += 8 {
+		kmem.Store64(a, uint64(absent)<<32|uint64(absent))
+	}
+}
+
+func newEpoch() uint32 {
+	nextEpoch++
+	return nextEpoch
+}
+
+// entry is the RT/WT word that maps page to frame.
+func entry(frame, page uint32) uint32 { return frame - page<<kmem.PageShift }
+
+func dirSlot(dir, page uint32) uint32   { return dir + page>>leafShift*4 }
+func leafSlot(leaf, page uint32) uint32 { return leaf + (page&leafMask)*4 }
+
+// pteOf is the PT word of a page, 0 when its leaf does not exist.
+func pteOf(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	leaf := kmem.Load32(dirSlot(as.Live.PtDir, page))
+	if leaf == 0 {
+		return 0
+	}
+	return kmem.Load32(leafSlot(leaf, page))
+}
+
+// setPte writes the PT word of a page; false when a leaf could not be had.
+func setPte(as *abi.AddressSpaceSlot, page, pte uint32) bool {
+	d := dirSlot(as.Live.PtDir, page)
+	leaf := kmem.Load32(d)
+	if leaf == 0 {
+		if pte == 0 {
+			return true
+		}
+		leaf = kmem.AllocFrame(abi.FrameTypePageTable)
+		if leaf == 0 {
+			return false
+		}
+		kmem.Store32(d, leaf)
+		as.Live.PtLeaves++
+	}
+	kmem.Store32(leafSlot(leaf, page), pte)
+	return true
+}
+
+// install puts a translation into RT or WT. Without memory for a leaf the
+// entry stays absent, and the access faults again: never wrong, only slow.
+func install(dir, page, word uint32) bool {
+	d := dirSlot(dir, page)
+	leaf := kmem.Load32(d)
+	if leaf == absentLeaf {
+		leaf = kmem.AllocFrameRaw(abi.FrameTypePageTable)
+		if leaf == 0 {
+			return false
+		}
+		fillAbsent(leaf)
+		// The leaf's words are visible before the leaf is: another hart may
+		// walk this directory right now.
+		kmem.Fence()
+		kmem.Store32(d, leaf)
+	}
+	kmem.Store32(leafSlot(leaf, page), word)
+	return true
+}
+
+// remove makes a page absent in RT or WT and says whether it had been there.
+func remove(dir, page uint32) bool {
+	leaf := kmem.Load32(dirSlot(dir, page))
+	if leaf == absentLeaf {
+		return false
+	}
+	s := leafSlot(leaf, page)
+	if kmem.Load32(s) == absent {
+		return false
+	}
+	kmem.Store32(s, absent)
+	return true
+}
+
+// removeRange makes pages [from, to) absent in RT or WT.
+func removeRange(dir, from, to uint32) bool {
+	changed := false
+	for p := from; p < to; {
+		end := min((p|leafMask)+1, to)
+		leaf := kmem.Load32(dirSlot(dir, p))
+		if leaf != absentLeaf {
+			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
+				if kmem.Load32(s) != absent {
+					kmem.Store32(s, absent)
+					changed = true
+				}
+			}
+		}
+		p = end
+	}
+	return changed
+}
+
+// New makes an empty address space with one user; 0 when memory is used up.
+func New() uint32 {
+	i := kmem.Alloc(abi.SlotKindAddressSpace)
+	if i == 0 {
+		return 0
+	}
+	as := kmem.AddressSpace(i)
+	l := &as.Live
+	l.PtDir = kmem.AllocFrame(abi.FrameTypePageTable)
+	l.RtDir = kmem.AllocFrameRaw(abi.FrameTypePageTable)
+	l.WtDir = kmem.AllocFrameRaw(abi.FrameTypePageTable)
+	if l.PtDir == 0 || l.RtDir == 0 || l.WtDir == 0 {
+		freeDirs(as)
+		kmem.Free(abi.SlotKindAddressSpace, i)
+		return 0
+	}
+	clearDir(l.RtDir)
+	clearDir(l.WtDir)
+	l.CodeEpoch = newEpoch()
+	l.Users = 1
+	as.State.MmapTop = mmapTop
+	return i
+}
+
+func clearDir(dir uint32) {
+	for a := dir; a < dir+kmem.PageSize; a += 8 {
+		kmem.Store64(a, uint64(absentLeaf)<<32|uint64(absentLeaf))
+	}
+}
+
+// freeLeaves frees the leaves of RT or WT and empties the directory.
+func freeLeaves(dir uint32) {
+	for a := dir; a < dir+kmem.PageSize; a += 4 {
+		if leaf := kmem.Load32(a); leaf != absentLeaf {
+			kmem.Store32(a, absentLeaf)
+			kmem.UnrefFrame(leaf)
+		}
+	}
+}
+
+func freeDirs(as *abi.AddressSpaceSlot) {
+	l := &as.Live
+	if l.PtDir != 0 {
+		kmem.UnrefFrame(l.PtDir)
+	}
+	if l.RtDir != 0 {
+		kmem.UnrefFrame(l.RtDir)
+	}
+	if l.WtDir != 0 {
+		kmem.UnrefFrame(l.WtDir)
+	}
+	l.PtDir, l.RtDir, l.WtDir = 0, 0, 0
+}
+
+// Hold adds a user of an address space (a process; vfork shares).
+func Hold(i uint32) { kmem.AddressSpace(i).Live.Users++ }
+
+// Drop removes a user; the last one frees all of it. No hart may be in the
+// guest code of a last user.
+func Drop(i uint32) {
+	as := kmem.AddressSpace(i)
+	as.Live.Users--
+	if as.Live.Users != 0 {
+		return
+	}
+	freeLeaves(as.Live.RtDir)
+	freeLeaves(as.Live.WtDir)
+	for as.State.VmaHead != 0 {
+		v := as.State.VmaHead
+		dropPages(as, kmem.Vma(v).StartPage, kmem.Vma(v).EndPage)
+		deleteVma(as, v)
+	}
+	for a := as.Live.PtDir; a < as.Live.PtDir+kmem.PageSize; a += 4 {
+		if leaf := kmem.Load32(a); leaf != 0 {
+			kmem.UnrefFrame(leaf)
+		}
+	}
+	freeDirs(as)
+	kmem.Free(abi.SlotKindAddressSpace, i)
+}

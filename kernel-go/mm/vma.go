@@ -1,0 +1,253 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+const (
+	vmRead      = abi.VmaFlagRead
+	vmWrite     = abi.VmaFlagWrite
+	vmExec      = abi.VmaFlagExec
+	vmShared    = abi.VmaFlagShared
+	vmGrowsDown = abi.VmaFlagGrowsDown
+	vmFile      = abi.VmaFlagFile
+)
+
+// find is the VMA that contains page, 0 when there is none.
+func find(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	if i := as.Live.LastVma; i != 0 {
+		v := kmem.Vma(i)
+		if page >= v.StartPage && page < v.EndPage {
+			return i
+		}
+	}
+	for i := as.State.VmaHead; i != 0; {
+		v := kmem.Vma(i)
+		if page < v.StartPage {
+			return 0
+		}
+		if page < v.EndPage {
+			as.Live.LastVma = i
+			return i
+		}
+		i = v.Next
+	}
+	return 0
+}
+
+// firstFrom is the first VMA that ends above page, 0 when there is none.
+func firstFrom(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	i := as.State.VmaHead
+	for i != 0 && kmem.Vma(i).EndPage <= page {
+		i = kmem.Vma(i).Next
+	}
+	return i
+}
+
+// insert links a VMA in address order and into its inode's list.
+func insert(as *abi.AddressSpaceSlot, i uint32) {
+	v := kmem.Vma(i)
+	next := firstFrom(as, v.StartPage)
+	prev := uint32(0)
+	if next != 0 {
+		prev = kmem.Vma(next).Prev
+		kmem.Vma(next).Prev = i
+	} else if as.State.VmaHead != 0 {
+		prev = as.State.VmaHead
+		for kmem.Vma(prev).Next != 0 {
+			prev = kmem.Vma(prev).Next
+		}
+	}
+	v.Next, v.Prev = next, prev
+	if prev != 0 {
+		kmem.Vma(prev).Next = i
+	} else {
+		as.State.VmaHead = i
+	}
+	as.State.VmaCount++
+	linkInode(i)
+}
+
+func linkInode(i uint32) {
+	v := kmem.Vma(i)
+	if v.Inode == 0 {
+		return
+	}
+	l := &kmem.Inode(v.Inode).Live
+	v.InodePrev, v.InodeNext = 0, l.VmaHead
+	if l.VmaHead != 0 {
+		kmem.Vma(l.VmaHead).InodePrev = i
+	}
+	l.VmaHead = i
+}
+
+func unlinkInode(i uint32) {
+	v := kmem.Vma(i)
+	if v.Inode == 0 {
+		return
+	}
+	if v.InodePrev != 0 {
+		kmem.Vma(v.InodePrev).InodeNext = v.InodeNext
+	} else {
+		kmem.Inode(v.Inode).Live.VmaHead = v.InodeNext
+	}
+	if v.InodeNext != 0 {
+		kmem.Vma(v.InodeNext).InodePrev = v.InodePrev
+	}
+	v.InodeNext, v.InodePrev = 0, 0
+}
+
+// InodeHold and InodeDrop count mappings as users of an inode, and dentries as
+// users of a name; vfs sets them.
+var (
+	InodeHold  func(inode uint32)
+	InodeDrop  func(inode uint32)
+	DentryHold func(dentry uint32)
+	DentryDrop func(dentry uint32)
+)
+
+func holdFile(v *abi.VmaSlot) {
+	if v.Inode != 0 {
+		InodeHold(v.Inode)
+	}
+	if v.Dentry != 0 {
+		DentryHold(v.Dentry)
+	}
+}
+
+func dropFile(v *abi.VmaSlot) {
+	if v.Inode != 0 {
+		InodeDrop(v.Inode)
+	}
+	if v.Dentry != 0 {
+		DentryDrop(v.Dentry)
+	}
+}
+
+// deleteVma unlinks and frees a VMA whose pages are gone.
+func deleteVma(as *abi.AddressSpaceSlot, i uint32) {
+	v := kmem.Vma(i)
+	as.State.MappedPages -= uint64(v.EndPage - v.StartPage)
+	unlinkVma(as, i)
+	dropFile(v)
+	kmem.Free(abi.SlotKindVma, i)
+}
+
+func unlinkVma(as *abi.AddressSpaceSlot, i uint32) {
+	v := kmem.Vma(i)
+	unlinkInode(i)
+	if v.Prev != 0 {
+		kmem.Vma(v.Prev).Next = v.Next
+	} else {
+		as.State.VmaHead = v.Next
+	}
+	if v.Next != 0 {
+		kmem.Vma(v.Next).Prev = v.Prev
+	}
+	if as.Live.LastVma == i {
+		as.Live.LastVma = 0
+	}
+	as.State.VmaCount--
+}
+
+// split cuts VMA i at page, which lies inside it; the new VMA is the upper part.
+func split(as *abi.AddressSpaceSlot, i, page uint32) abi.Errno {
+	if as.State.VmaCount >= uint32(abi.LimitMapCount) {
+		return abi.ENOMEM
+	}
+	n := kmem.Alloc(abi.SlotKindVma)
+	if n == 0 {
+		return abi.ENOMEM
+	}
+	v, w := kmem.Vma(i), kmem.Vma(n)
+	w.StartPage, w.EndPage = page, v.EndPage
+	w.Flags, w.Inode, w.As, w.Dentry = v.Flags, v.Inode, v.As, v.Dentry
+	w.FilePage = v.FilePage + (page - v.StartPage)
+	holdFile(w)
+	kmem.WriteBegin(&v.Header)
+	v.EndPage = page
+	kmem.WriteEnd(&v.Header)
+	w.Prev, w.Next = i, v.Next
+	if v.Next != 0 {
+		kmem.Vma(v.Next).Prev = n
+	}
+	v.Next = n
+	as.State.VmaCount++
+	linkInode(n)
+	return abi.OK
+}
+
+// cut makes from and to VMA boundaries.
+func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
+	if i := find(as, from); i != 0 && kmem.Vma(i).StartPage < from {
+		if e := split(as, i, from); e != abi.OK {
+			return e
+		}
+	}
+	if to < topPage {
+		if i := find(as, to); i != 0 && kmem.Vma(i).StartPage < to {
+			return split(as, i, to)
+		}
+	}
+	return abi.OK
+}
+
+// mergeable says whether VMA b continues VMA a.
+func mergeable(a, b *abi.VmaSlot) bool {
+	return a.EndPage == b.StartPage && a.Flags == b.Flags && a.Inode == b.Inode && a.Dentry == b.Dentry &&
+		a.Flags&vmGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
+}
+
+// mergeAround joins VMA i with its neighbours where they are alike, and
+// returns the VMA that then holds its pages.
+func mergeAround(as *abi.AddressSpaceSlot, i uint32) uint32 {
+	if p := kmem.Vma(i).Prev; p != 0 && mergeable(kmem.Vma(p), kmem.Vma(i)) {
+		absorb(as, p, i)
+		i = p
+	}
+	if n := kmem.Vma(i).Next; n != 0 && mergeable(kmem.Vma(i), kmem.Vma(n)) {
+		absorb(as, i, n)
+	}
+	return i
+}
+
+func absorb(as *abi.AddressSpaceSlot, i, next uint32) {
+	v, n := kmem.Vma(i), kmem.Vma(next)
+	kmem.WriteBegin(&v.Header)
+	v.EndPage = n.EndPage
+	kmem.WriteEnd(&v.Header)
+	unlinkVma(as, next)
+	dropFile(n)
+	kmem.Free(abi.SlotKindVma, next)
+}
+
+// gap finds the highest free range of pages below top, 0 when there is none.
+func gap(as *abi.AddressSpaceSlot, pages, top uint32) uint32 {
+	best := uint32(0)
+	from := uint32(lowestPage)
+	for i := as.State.VmaHead; ; {
+		end := top
+		if i != 0 {
+			v := kmem.Vma(i)
+			end = min(v.StartPage, top)
+			if v.Flags&vmGrowsDown != 0 && end >= stackGuardPages {
+				end -= stackGuardPages
+			}
+		}
+		if end >= from && end-from >= pages {
+			best = end - pages
+		}
+		if i == 0 || end >= top {
+			return best
+		}
+		from = max(from, kmem.Vma(i).EndPage)
+		i = kmem.Vma(i).Next
+	}
+}
+
+// free says whether pages [from, to) hold no mapping.
+func free(as *abi.AddressSpaceSlot, from, to uint32) bool {
+	i := firstFrom(as, from)
+	return i == 0 || kmem.Vma(i).StartPage >= to
+}

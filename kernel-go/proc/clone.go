@@ -1,0 +1,242 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// CloneArgs is what clone(2) and clone3(2) come down to.
+type CloneArgs struct {
+	Flags               uint64
+	ExitSignal          uint32
+	Stack, Tls          uint64
+	ParentTid, ChildTid uint64
+}
+
+const threadFlags = uint64(abi.CLONE_VM | abi.CLONE_SIGHAND | abi.CLONE_THREAD)
+
+// refusedClone are namespaces and other things that are not there.
+const refusedClone = uint64(abi.CLONE_NEWNS | abi.CLONE_NEWCGROUP | abi.CLONE_NEWUTS | abi.CLONE_NEWIPC | abi.CLONE_NEWUSER | abi.CLONE_NEWPID | abi.CLONE_NEWNET | abi.CLONE_PIDFD)
+
+// Clone makes a thread or a process and returns its id.
+func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
+	f := a.Flags
+	if f&refusedClone != 0 {
+		return 0, abi.EINVAL
+	}
+	if f&uint64(abi.CLONE_THREAD) != 0 && f&uint64(abi.CLONE_SIGHAND) == 0 || f&uint64(abi.CLONE_SIGHAND) != 0 && f&uint64(abi.CLONE_VM) == 0 {
+		return 0, abi.EINVAL
+	}
+	if f&threadFlags == threadFlags {
+		return cloneThread(c, a)
+	}
+	return cloneProcess(c, a)
+}
+
+// childContext gives a new thread its parent's registers as after the call.
+func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
+	t, n := c.T(), kmem.Thread(child)
+	n.Cpu = t.Cpu
+	n.Cpu.X[10] = 0
+	n.Cpu.Pc += 4
+	n.Cpu.LrValid = 0
+	n.Cpu.Instret = 0
+	if a.Stack != 0 {
+		n.Cpu.X[2] = a.Stack
+	}
+	if a.Flags&uint64(abi.CLONE_SETTLS) != 0 {
+		n.Cpu.X[4] = a.Tls
+	}
+	n.State.Sigmask = t.State.Sigmask
+	n.State.Name = t.State.Name
+}
+
+// tellTids stores the new thread's id where the caller asked for it.
+func tellTids(c *sched.Ctx, child uint32, as uint32, a *CloneArgs) abi.Errno {
+	n := kmem.Thread(child)
+	kmem.Store32(c.Page, n.State.Tid)
+	if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
+		if e := mm.CopyOut(c, a.ParentTid, c.Page, 4); e != abi.OK {
+			return e
+		}
+	}
+	if a.Flags&uint64(abi.CLONE_CHILD_SETTID) != 0 {
+		// Linux ignores a bad address here; so does who waits for it.
+		_ = mm.CopyOutAs(c, as, a.ChildTid, c.Page, 4)
+	}
+	if a.Flags&uint64(abi.CLONE_CHILD_CLEARTID) != 0 {
+		n.State.ClearChildTid = a.ChildTid
+	}
+	return abi.OK
+}
+
+func cloneThread(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
+	tid := newTid()
+	if tid == 0 {
+		return 0, abi.EAGAIN
+	}
+	i := newThread(c.Process, tid)
+	if i == 0 {
+		return 0, abi.EAGAIN
+	}
+	childContext(c, i, a)
+	kmem.Thread(i).Cpu.As = c.As
+	if e := tellTids(c, i, c.As, a); e != abi.OK {
+		c.P().Live.LiveThreads--
+		freeThread(i)
+		return 0, e
+	}
+	sched.MakeReady(i)
+	return tid, abi.OK
+}
+
+func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
+	f := a.Flags
+	parent := c.P()
+	tid := newTid()
+	if tid == 0 || countOf(parent.State.Uid) >= parent.State.Rlimits[abi.RLIMIT_NPROC].Cur {
+		return 0, abi.EAGAIN
+	}
+	above := c.Process
+	if f&uint64(abi.CLONE_PARENT) != 0 {
+		above = parent.State.Parent
+	}
+	i := newProcess(above, parent.State.Owner)
+	if i == 0 {
+		return 0, abi.EAGAIN
+	}
+	p := kmem.Process(i)
+	inherit(p, parent)
+	p.State.ExitSignal = a.ExitSignal
+	if e := shareOrCopy(c, p, parent, f); e != abi.OK {
+		undoProcess(c, i)
+		return 0, e
+	}
+	leader := newThread(i, tid)
+	if leader == 0 {
+		undoProcess(c, i)
+		return 0, abi.EAGAIN
+	}
+	p.State.Pid, p.State.Leader = tid, leader
+	n := kmem.Thread(leader)
+	n.State.Flags = uint32(abi.ThreadFlagLeader)
+	childContext(c, leader, a)
+	n.State.AltStack = c.T().State.AltStack
+	if f&uint64(abi.CLONE_VM) != 0 && f&uint64(abi.CLONE_VFORK) == 0 {
+		n.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+	}
+	n.Cpu.As = p.State.AddressSpace
+	if e := tellTids(c, leader, p.State.AddressSpace, a); e != abi.OK {
+		p.Live.LiveThreads--
+		freeThread(leader)
+		undoProcess(c, i)
+		return 0, e
+	}
+	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	sched.MakeReady(leader)
+	if f&uint64(abi.CLONE_VFORK) != 0 {
+		p.Live.VforkParent = c.Thread
+	}
+	return tid, abi.OK
+}
+
+// countOf counts the processes of a user, for RLIMIT_NPROC.
+func countOf(uid uint32) uint64 {
+	n := uint64(0)
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		if kmem.Process(i).State.Uid == uid {
+			n++
+		}
+	}
+	return n
+}
+
+// inherit copies what a child has of its parent's state.
+func inherit(p, parent *abi.ProcessSlot) {
+	s, o := &p.State, &parent.State
+	s.Pgid, s.Sid = o.Pgid, o.Sid
+	s.Uid, s.Euid, s.Suid, s.Fsuid = o.Uid, o.Euid, o.Suid, o.Fsuid
+	s.Gid, s.Egid, s.Sgid, s.Fsgid = o.Gid, o.Egid, o.Sgid, o.Fsgid
+	s.GroupCount, s.Groups = o.GroupCount, o.Groups
+	s.ExeDentry = o.ExeDentry
+	if s.ExeDentry != 0 {
+		mm.DentryHold(s.ExeDentry)
+	}
+	s.Comm, s.Rlimits = o.Comm, o.Rlimits
+	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = o.ArgStart, o.ArgEnd, o.EnvStart, o.EnvEnd
+	s.Tty, s.Personality = o.Tty, o.Personality
+	s.Flags |= abi.ProcessFlagForkNoExec | o.Flags&abi.ProcessFlagNoNewPrivs
+}
+
+// shareOrCopy gives a new process its address space, files, directories and
+// signal actions.
+func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Errno {
+	s, o := &p.State, &parent.State
+	if flags&uint64(abi.CLONE_FILES) != 0 {
+		s.FdTable = o.FdTable
+		kmem.FdTable(s.FdTable).Header.Refs++
+	} else if s.FdTable = file.CloneTable(o.FdTable); s.FdTable == 0 {
+		return abi.EAGAIN
+	}
+	if flags&uint64(abi.CLONE_FS) != 0 {
+		s.FsContext = o.FsContext
+		kmem.FsContext(s.FsContext).Header.Refs++
+	} else if s.FsContext = vfs.CloneContext(o.FsContext); s.FsContext == 0 {
+		return abi.EAGAIN
+	}
+	if flags&uint64(abi.CLONE_SIGHAND) != 0 {
+		s.Sighand = o.Sighand
+		kmem.Sighand(s.Sighand).Header.Refs++
+	} else {
+		if s.Sighand = kmem.Alloc(abi.SlotKindSighand); s.Sighand == 0 {
+			return abi.EAGAIN
+		}
+		kmem.Sighand(s.Sighand).Actions = kmem.Sighand(o.Sighand).Actions
+	}
+	if flags&uint64(abi.CLONE_VM) != 0 {
+		s.AddressSpace = o.AddressSpace
+		mm.Hold(s.AddressSpace)
+	} else if s.AddressSpace = mm.Fork(c, o.AddressSpace); s.AddressSpace == 0 {
+		return abi.ENOMEM
+	}
+	return abi.OK
+}
+
+// undoProcess takes a half-made process away again.
+func undoProcess(c *sched.Ctx, i uint32) {
+	releaseParts(c, i)
+	freeProcess(i)
+}
+
+// releaseParts drops what a process holds; what it never got is 0.
+func releaseParts(c *sched.Ctx, i uint32) {
+	s := &kmem.Process(i).State
+	if s.FdTable != 0 {
+		file.DropTable(c, s.FdTable)
+	}
+	if s.FsContext != 0 {
+		vfs.DropContext(s.FsContext)
+	}
+	if s.Sighand != 0 {
+		dropSighand(s.Sighand)
+	}
+	if s.AddressSpace != 0 {
+		mm.Drop(s.AddressSpace)
+	}
+	if s.ExeDentry != 0 {
+		mm.DentryDrop(s.ExeDentry)
+	}
+	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace, s.ExeDentry = 0, 0, 0, 0, 0
+}
+
+func dropSighand(i uint32) {
+	h := kmem.Sighand(i)
+	h.Header.Refs--
+	if h.Header.Refs == 0 {
+		kmem.Free(abi.SlotKindSighand, i)
+	}
+}

@@ -1,0 +1,238 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// ELF loading (elf(5), System V gABI). Files are hostile: every field is
+// checked before it is used, in 64-bit arithmetic.
+
+const (
+	// pieBase is where position-independent programs go: the heap behind
+	// them has room up to the mmap area.
+	pieBase = 0x2000_0000
+	// userEnd is the first address that a segment may not reach.
+	userEnd = mm.StackTop - 8<<20
+	// maxPhdrs keeps all program headers within one page.
+	maxPhdrs = kmem.PageSize / abi.Elf64PhdrSize
+)
+
+// image is what is known of a loaded ELF file.
+type image struct {
+	dentry, inode uint32
+	bias          uint64
+	entry, phdr   uint64
+	phnum         uint32
+	// first and end are the span of its segments, page aligned, with bias.
+	first, end uint64
+	// interp says that PT_INTERP was found; its path is in buffer interpPath.
+	interp    bool
+	execStack bool
+	dyn       bool
+}
+
+// readAt copies n bytes of a file into linear memory: ENOEXEC when it has not
+// as many, EBLOCKED when they must come in first.
+func readAt(c *sched.Ctx, inode uint32, pos uint64, dst, n uint32) abi.Errno {
+	size := kmem.Inode(inode).State.Size
+	if pos > size || uint64(n) > size-pos {
+		return abi.ENOEXEC
+	}
+	for n != 0 {
+		frame, e := pagecache.Get(c, inode, uint32(pos>>kmem.PageShift), false)
+		if e != abi.OK {
+			return e
+		}
+		off := uint32(pos) & kmem.PageMask
+		part := min(n, kmem.PageSize-off)
+		kmem.Copy(dst, frame+off, part)
+		dst, n, pos = dst+part, n-part, pos+uint64(part)
+	}
+	return abi.OK
+}
+
+// openExec finds a file that the caller may execute. The dentry is held.
+func openExec(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
+	d, e := vfs.Resolve(c, dir, path, n, flags)
+	if e != abi.OK {
+		return 0, e
+	}
+	inode := vfs.InodeOf(d)
+	if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
+		e = abi.EACCES
+	} else {
+		e = vfs.Permission(c, inode, vfs.MayExec)
+	}
+	if e != abi.OK {
+		vfs.Put(d)
+		return 0, e
+	}
+	return d, abi.OK
+}
+
+// readHeaders checks the ELF header and reads the program headers into c.Page.
+func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
+	head := c.Vec + vecHeader
+	if e := readAt(c, im.inode, 0, head, abi.Elf64EhdrSize); e != abi.OK {
+		return nil, e
+	}
+	h := (*abi.Elf64Ehdr)(kmem.Ptr(head))
+	id := &h.Ident
+	if id[0] != 0x7f || id[1] != 'E' || id[2] != 'L' || id[3] != 'F' || id[4] != byte(abi.ELFCLASS64) || id[5] != byte(abi.ELFDATA2LSB) {
+		return nil, abi.ENOEXEC
+	}
+	if h.Machine != uint16(abi.EM_RISCV) || h.Type != uint16(abi.ET_EXEC) && h.Type != uint16(abi.ET_DYN) {
+		return nil, abi.ENOEXEC
+	}
+	if uint32(h.Phentsize) != abi.Elf64PhdrSize || h.Phnum == 0 || uint32(h.Phnum) > maxPhdrs {
+		return nil, abi.ENOEXEC
+	}
+	if e := readAt(c, im.inode, h.Phoff, c.Page, uint32(h.Phnum)*abi.Elf64PhdrSize); e != abi.OK {
+		return nil, e
+	}
+	im.phnum, im.dyn = uint32(h.Phnum), h.Type == uint16(abi.ET_DYN)
+	im.entry = h.Entry
+	return h, abi.OK
+}
+
+func phdrAt(c *sched.Ctx, i uint32) *abi.Elf64Phdr {
+	return (*abi.Elf64Phdr)(kmem.Ptr(c.Page + i*abi.Elf64PhdrSize))
+}
+
+// checkSegments validates the program headers and finds the file's span.
+func checkSegments(c *sched.Ctx, im *image, phoff uint64) abi.Errno {
+	size := kmem.Inode(im.inode).State.Size
+	im.first, im.end = ^uint64(0), 0
+	for i := range im.phnum {
+		p := phdrAt(c, i)
+		switch p.Type {
+		case uint32(abi.PT_GNU_STACK):
+			im.execStack = p.Flags&uint32(abi.PF_X) != 0
+		case uint32(abi.PT_INTERP):
+			if p.Filesz < 2 || p.Filesz > uint64(abi.FixedPathMax) || p.Offset > size || p.Filesz > size-p.Offset {
+				return abi.ENOEXEC
+			}
+			im.interp = true
+		case uint32(abi.PT_LOAD):
+			if p.Memsz == 0 {
+				continue
+			}
+			if p.Filesz > p.Memsz || p.Offset > size || p.Filesz > size-p.Offset || (p.Vaddr^p.Offset)&uint64(kmem.PageMask) != 0 {
+				return abi.ENOEXEC
+			}
+			if p.Vaddr+p.Memsz < p.Vaddr || p.Memsz > uint64(userEnd) || p.Vaddr > uint64(userEnd)-p.Memsz {
+				return abi.ENOMEM
+			}
+			im.first = min(im.first, p.Vaddr&^uint64(kmem.PageMask))
+			im.end = max(im.end, (p.Vaddr+p.Memsz+uint64(kmem.PageMask))&^uint64(kmem.PageMask))
+			if phoff >= p.Offset && phoff-p.Offset < p.Filesz {
+				im.phdr = phoff - p.Offset + p.Vaddr
+			}
+		}
+	}
+	if im.end == 0 {
+		return abi.ENOEXEC
+	}
+	return abi.OK
+}
+
+// load maps an ELF file into an address space. For ET_DYN, base is where its
+// first page goes; 0 lets the kernel choose.
+func load(c *sched.Ctx, as uint32, im *image, base uint64) abi.Errno {
+	h, e := readHeaders(c, im)
+	if e != abi.OK {
+		return e
+	}
+	if e := checkSegments(c, im, h.Phoff); e != abi.OK {
+		return e
+	}
+	if im.dyn {
+		if base == 0 {
+			pages := uint32((im.end - im.first) >> kmem.PageShift)
+			m := mm.Mapping{Pages: pages}
+			page, e := mm.Map(c, as, &m)
+			if e != abi.OK {
+				return e
+			}
+			if e := mm.Unmap(c, as, page, page+pages); e != abi.OK {
+				return e
+			}
+			base = uint64(page) << kmem.PageShift
+		}
+		im.bias = base - im.first
+		if im.end+im.bias > uint64(userEnd) {
+			return abi.ENOMEM
+		}
+	} else if im.first < mmapMin {
+		return abi.ENOMEM
+	}
+	im.first, im.end = im.first+im.bias, im.end+im.bias
+	im.entry += im.bias
+	if im.phdr != 0 {
+		im.phdr += im.bias
+	}
+	for i := range im.phnum {
+		if p := phdrAt(c, i); p.Type == uint32(abi.PT_LOAD) && p.Memsz != 0 {
+			if e := mapSegment(c, as, im, *p); e != abi.OK {
+				return e
+			}
+			// c.Page may have been used meanwhile.
+			if e := readAt(c, im.inode, h.Phoff, c.Page, im.phnum*abi.Elf64PhdrSize); e != abi.OK {
+				return e
+			}
+		}
+	}
+	return abi.OK
+}
+
+const mmapMin = 0x10000
+
+func mapSegment(c *sched.Ctx, as uint32, im *image, p abi.Elf64Phdr) abi.Errno {
+	flags := abi.VmaFlag(0)
+	if p.Flags&uint32(abi.PF_R) != 0 {
+		flags |= abi.VmaFlagRead
+	}
+	if p.Flags&uint32(abi.PF_W) != 0 {
+		flags |= abi.VmaFlagWrite
+	}
+	if p.Flags&uint32(abi.PF_X) != 0 {
+		flags |= abi.VmaFlagExec
+	}
+	start := p.Vaddr + im.bias
+	fileEnd := start + p.Filesz
+	memEnd := start + p.Memsz
+	page := uint32(start >> kmem.PageShift)
+	fileEndPage := uint32((fileEnd + uint64(kmem.PageMask)) >> kmem.PageShift)
+	memEndPage := uint32((memEnd + uint64(kmem.PageMask)) >> kmem.PageShift)
+	if p.Filesz != 0 {
+		m := mm.Mapping{Page: page, Pages: fileEndPage - page, Flags: flags, Inode: im.inode, Dentry: im.dentry,
+			FilePage: uint32(p.Offset >> kmem.PageShift), NoReplace: true}
+		if _, e := mm.Map(c, as, &m); e != abi.OK {
+			return segmentError(e)
+		}
+		page = fileEndPage
+	}
+	if memEndPage > page {
+		m := mm.Mapping{Page: page, Pages: memEndPage - page, Flags: flags, NoReplace: true}
+		if _, e := mm.Map(c, as, &m); e != abi.OK {
+			return segmentError(e)
+		}
+	}
+	if tail := uint32(fileEnd) & kmem.PageMask; tail != 0 && p.Filesz != 0 && memEnd > fileEnd && flags&abi.VmaFlagWrite != 0 {
+		return mm.ZeroUser(c, as, fileEnd, kmem.PageSize-tail)
+	}
+	return abi.OK
+}
+
+// segmentError: segments that overlap make a file that cannot be executed.
+func segmentError(e abi.Errno) abi.Errno {
+	if e == abi.EEXIST {
+		return abi.ENOEXEC
+	}
+	return e
+}

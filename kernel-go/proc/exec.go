@@ -1,0 +1,566 @@
+package proc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/host"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// execve(2). A new address space is built beside the old one; until it is
+// complete nothing of the caller changes, so an error, or a page of a file
+// that must come in first, just drops it.
+
+// Parts of the hart's Vec scratch area.
+const (
+	vecExecFn = 0    // the name that was executed
+	vecScript = 4096 // name of the file at hand
+	vecHeader = 8192 // first bytes of the file at hand
+	vecPrefix = vecHeader + 512
+	vecEnd    = 32768
+)
+
+// Strings are the arguments and environment of an exec: arrays of pointers in
+// user memory of As, or strings one behind the other in linear memory.
+type Strings struct {
+	As         uint32
+	Argv, Envp uint64
+	Linear     uint32
+	Bytes      uint32
+	Argc, Envc uint32
+}
+
+// plan is an exec in progress.
+type plan struct {
+	main, interp image
+	as           uint32
+	// prefix..vecEnd of Vec hold prefixCount strings that replace the first
+	// `skip` arguments: what "#!" lines put in front.
+	prefix, prefixCount, skip uint32
+	execFnLen                 uint32
+}
+
+// Exec replaces what thread `thread` of `process` runs. The path is n bytes in
+// c.Path, from directory dir. It returns ENORETURN on success.
+func Exec(c *sched.Ctx, process, thread, dir, n uint32, follow uint32, s *Strings) abi.Errno {
+	kmem.Copy(c.Vec+vecExecFn, c.Path, n)
+	kmem.Store32(c.Vec+vecExecFn+n, 0)
+	p := plan{prefix: vecEnd, execFnLen: n}
+	e := p.build(c, dir, n, follow, s)
+	if e == abi.OK {
+		var sp uint64
+		if sp, e = p.pushArgs(c, process, s); e == abi.OK {
+			e = p.commit(c, process, thread, sp)
+		}
+	}
+	if p.interp.dentry != 0 {
+		vfs.Put(p.interp.dentry)
+	}
+	if e != abi.OK {
+		if p.as != 0 {
+			mm.Drop(p.as)
+		}
+		if p.main.dentry != 0 {
+			vfs.Put(p.main.dentry)
+		}
+		return e
+	}
+	kmem.Header().Counters.Execs++
+	return abi.ENORETURN
+}
+
+// build finds the program behind any "#!" and loads it.
+func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, s *Strings) abi.Errno {
+	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, n+1)
+	for depth := 0; ; depth++ {
+		d, e := openExec(c, dir, c.Path, n, follow)
+		if e != abi.OK {
+			return e
+		}
+		p.main.dentry, p.main.inode = d, vfs.InodeOf(d)
+		script, e := p.isScript(c)
+		if e != abi.OK {
+			return e
+		}
+		if !script {
+			break
+		}
+		if depth == int(abi.LimitScriptDepth) {
+			return abi.ELOOP
+		}
+		if n, e = p.unwrapScript(c, n); e != abi.OK {
+			return e
+		}
+		vfs.Put(d)
+		p.main.dentry = 0
+		follow = vfs.Follow
+	}
+	if p.as = mm.New(); p.as == 0 {
+		return abi.ENOMEM
+	}
+	if e := load(c, p.as, &p.main, pieBase); e != abi.OK {
+		return e
+	}
+	if e := mm.MapStack(c, p.as, p.main.execStack); e != abi.OK {
+		return e
+	}
+	if e := mm.MapFrame(c, p.as, uint32(TrampolineAddress>>kmem.PageShift), trampoline); e != abi.OK {
+		return e
+	}
+	as := kmem.AddressSpace(p.as)
+	as.State.BrkStart, as.State.Brk = p.main.end, p.main.end
+	if p.main.interp {
+		return p.loadInterp(c)
+	}
+	return abi.OK
+}
+
+// isScript reads the file's first bytes and looks for "#!".
+func (p *plan) isScript(c *sched.Ctx) (bool, abi.Errno) {
+	head := c.Vec + vecHeader
+	size := kmem.Inode(p.main.inode).State.Size
+	n := uint32(min(size, 256))
+	kmem.Zero(head, 512)
+	if e := readAt(c, p.main.inode, 0, head, n); e != abi.OK {
+		return false, e
+	}
+	b := kmem.Bytes(head, 2)
+	return b[0] == '#' && b[1] == '!', abi.OK
+}
+
+// unwrapScript puts the interpreter of a "#!" line, its argument and the
+// script's name in front of the arguments, and the interpreter's path into
+// c.Path (execve(2), "Interpreter scripts").
+func (p *plan) unwrapScript(c *sched.Ctx, n uint32) (uint32, abi.Errno) {
+	b := kmem.Bytes(c.Vec+vecHeader, 256)
+	end := 2
+	for end < 255 && b[end] != '\n' && b[end] != 0 {
+		end++
+	}
+	if b[end] != '\n' && b[end] != 0 {
+		end = 255
+	}
+	from := 2
+	for from < end && (b[from] == ' ' || b[from] == '\t') {
+		from++
+	}
+	for end > from && (b[end-1] == ' ' || b[end-1] == '\t') {
+		end--
+	}
+	nameEnd := from
+	for nameEnd < end && b[nameEnd] != ' ' && b[nameEnd] != '\t' {
+		nameEnd++
+	}
+	if nameEnd == from {
+		return 0, abi.ENOEXEC
+	}
+	arg := nameEnd
+	for arg < end && (b[arg] == ' ' || b[arg] == '\t') {
+		arg++
+	}
+	// The first argument so far named the script: it goes.
+	if p.prefixCount == 0 {
+		p.skip = 1
+	} else {
+		for *(*byte)(kmem.Ptr(c.Vec + p.prefix)) != 0 {
+			p.prefix++
+		}
+		p.prefix++
+		p.prefixCount--
+	}
+	if !p.prepend(c, c.Vec+vecScript, n) {
+		return 0, abi.E2BIG
+	}
+	if arg < end && !p.prepend(c, c.Vec+vecHeader+uint32(arg), uint32(end-arg)) {
+		return 0, abi.E2BIG
+	}
+	length := uint32(nameEnd - from)
+	if !p.prepend(c, c.Vec+vecHeader+uint32(from), length) {
+		return 0, abi.E2BIG
+	}
+	kmem.Copy(c.Path, c.Vec+p.prefix, length+1)
+	kmem.Copy(c.Vec+vecScript, c.Path, length+1)
+	return length, abi.OK
+}
+
+// prepend puts a string of n bytes in front of the prefix strings.
+func (p *plan) prepend(c *sched.Ctx, src, n uint32) bool {
+	if p.prefix-vecPrefix < n+1 {
+		return false
+	}
+	p.prefix -= n + 1
+	kmem.Copy(c.Vec+p.prefix, src, n)
+	*(*byte)(kmem.Ptr(c.Vec + p.prefix + n)) = 0
+	p.prefixCount++
+	return true
+}
+
+// loadInterp loads the dynamic linker that PT_INTERP names.
+func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
+	entry := p.main.entry
+	if _, e := readHeaders(c, &p.main); e != abi.OK {
+		return e
+	}
+	p.main.entry = entry
+	n := uint32(0)
+	for i := range p.main.phnum {
+		if ph := phdrAt(c, i); ph.Type == uint32(abi.PT_INTERP) {
+			n = uint32(ph.Filesz)
+			if e := readAt(c, p.main.inode, ph.Offset, c.Path, n); e != abi.OK {
+				return e
+			}
+			break
+		}
+	}
+	if n == 0 || *(*byte)(kmem.Ptr(c.Path + n - 1)) != 0 {
+		return abi.ENOEXEC
+	}
+	d, e := openExec(c, vfs.CwdOf(c), c.Path, n-1, vfs.Follow)
+	if e != abi.OK {
+		return e
+	}
+	p.interp.dentry, p.interp.inode = d, vfs.InodeOf(d)
+	if e = load(c, p.as, &p.interp, 0); e == abi.ENOEXEC {
+		e = abi.ELIBBAD
+	}
+	return e
+}
+
+// pointerAt is element i of an array of pointers, 0 behind its end.
+func pointerAt(c *sched.Ctx, as uint32, array uint64, i uint32) (uint64, abi.Errno) {
+	if array == 0 {
+		return 0, abi.OK
+	}
+	n, e := mm.CopyInAs(c, as, c.Page, array+uint64(i)*8, 8)
+	if e != abi.OK || n != 8 {
+		return 0, e
+	}
+	return kmem.Load64(c.Page), abi.OK
+}
+
+// eachString calls CopyString for the strings [from, …) of one array and
+// stores their new addresses at `table` of the new address space. With dstAs 0
+// it only counts. It returns how many there are and their bytes.
+func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count uint32, linear *uint32, dstAs uint32, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
+	done, bytes := uint32(0), uint32(0)
+	for i := uint32(0); ; i++ {
+		var src uint64
+		srcAs := s.As
+		if s.Linear != 0 {
+			if i == count {
+				break
+			}
+			if *linear >= s.Bytes {
+				return 0, 0, abi.EINVAL
+			}
+			src, srcAs = uint64(s.Linear+*linear), 0
+		} else {
+			v, e := pointerAt(c, s.As, array, i)
+			if e != abi.OK {
+				return 0, 0, e
+			}
+			if v == 0 {
+				break
+			}
+			src = v
+		}
+		room := min(limit-bytes, uint32(abi.LimitArgStringBytes))
+		if s.Linear != 0 {
+			room = min(room, s.Bytes-*linear)
+		}
+		as := dstAs
+		if i < from {
+			as = 0
+		}
+		n, e := mm.CopyString(c, srcAs, src, as, dst+uint64(bytes), room)
+		if e != abi.OK {
+			return 0, 0, e
+		}
+		if s.Linear != 0 {
+			*linear += n
+		}
+		if i < from {
+			continue
+		}
+		if dstAs != 0 {
+			kmem.Store64(c.Page, dst+uint64(bytes))
+			if e := mm.CopyOutAs(c, dstAs, table+uint64(done)*8, c.Page, 8); e != abi.OK {
+				return 0, 0, e
+			}
+		}
+		bytes += n
+		done++
+	}
+	return done, bytes, abi.OK
+}
+
+const auxvWords = 2 * 20
+
+// pushArgs writes arguments, environment and auxiliary vector to the new
+// stack, as the psABI and Linux lay them out, and returns the stack pointer.
+func (p *plan) pushArgs(c *sched.Ctx, process uint32, s *Strings) (uint64, abi.Errno) {
+	limit := uint32(abi.LimitArgBytes)
+	linear := uint32(0)
+	argc, argBytes, e := p.eachString(c, s, s.Argv, p.skip, s.Argc, &linear, 0, 0, 0, limit)
+	if e != abi.OK {
+		return 0, e
+	}
+	envc, envBytes, e := p.eachString(c, s, s.Envp, 0, s.Envc, &linear, 0, 0, 0, limit-argBytes)
+	if e != abi.OK {
+		return 0, e
+	}
+	prefixBytes := vecEnd - p.prefix
+	argc += p.prefixCount
+	// An empty argv becomes one empty string, as since Linux 5.18.
+	empty := argc == 0
+	if empty {
+		argc, prefixBytes = 1, 1
+	}
+	if uint64(argBytes)+uint64(envBytes)+uint64(argc+envc+4)*8+uint64(p.execFnLen) > uint64(limit) {
+		return 0, abi.E2BIG
+	}
+	top := mm.StackTop - 8
+	fn := top - uint64(p.execFnLen) - 1
+	envStart := fn - uint64(envBytes)
+	argStart := envStart - uint64(argBytes) - uint64(prefixBytes)
+	random := (argStart - 16) &^ 15
+	sp := (random - uint64(1+argc+1+envc+1+auxvWords)*8) &^ 15
+	out := func(va uint64, src, n uint32) abi.Errno { return mm.CopyOutAs(c, p.as, va, src, n) }
+	word := func(va, v uint64) abi.Errno {
+		kmem.Store64(c.Page, v)
+		return out(va, c.Page, 8)
+	}
+	argv := sp + 8
+	envp := argv + uint64(argc+1)*8
+	if e := word(sp, uint64(argc)); e != abi.OK {
+		return 0, e
+	}
+	if empty {
+		if e := word(argv, argStart); e != abi.OK {
+			return 0, e
+		}
+	} else {
+		// The prefix strings, then the rest of the caller's.
+		if e := out(argStart, c.Vec+p.prefix, prefixBytes); e != abi.OK {
+			return 0, e
+		}
+		at := p.prefix
+		for i := range p.prefixCount {
+			if e := word(argv+uint64(i)*8, argStart+uint64(at-p.prefix)); e != abi.OK {
+				return 0, e
+			}
+			for *(*byte)(kmem.Ptr(c.Vec + at)) != 0 {
+				at++
+			}
+			at++
+		}
+	}
+	linear = 0
+	if _, _, e := p.eachString(c, s, s.Argv, p.skip, s.Argc, &linear, p.as, argStart+uint64(prefixBytes), argv+uint64(p.prefixCount)*8, argBytes); e != abi.OK {
+		return 0, tooBig(e)
+	}
+	if e := word(argv+uint64(argc)*8, 0); e != abi.OK {
+		return 0, e
+	}
+	if _, _, e := p.eachString(c, s, s.Envp, 0, s.Envc, &linear, p.as, envStart, envp, envBytes); e != abi.OK {
+		return 0, tooBig(e)
+	}
+	if e := word(envp+uint64(envc)*8, 0); e != abi.OK {
+		return 0, e
+	}
+	if e := out(fn, c.Vec+vecExecFn, p.execFnLen+1); e != abi.OK {
+		return 0, e
+	}
+	host.Entropy(c.Page, 16)
+	if e := out(random, c.Page, 16); e != abi.OK {
+		return 0, e
+	}
+	p.auxv(c, process, random, fn)
+	as := kmem.AddressSpace(p.as)
+	if e := out(envp+uint64(envc+1)*8, kmem.Addr(ptrOf(&as.State.Auxv)), auxvWords*8); e != abi.OK {
+		return 0, e
+	}
+	as.State.StackStart = sp
+	argsAt{argStart, envStart, envStart, fn}.keep(c)
+	return sp, abi.OK
+}
+
+// argsAt are the bounds of the strings, kept until commit in Vec's header part.
+type argsAt struct{ argStart, argEnd, envStart, envEnd uint64 }
+
+func (a argsAt) keep(c *sched.Ctx) { *(*argsAt)(kmem.Ptr(c.Vec + vecHeader)) = a }
+
+// tooBig: strings that grew between counting and copying (another thread
+// wrote to them) do not fit.
+func tooBig(e abi.Errno) abi.Errno {
+	if e == abi.E2BIG {
+		return abi.EFAULT
+	}
+	return e
+}
+
+// hwcap: the single-letter extensions, as ELF hwcap bits: I M A F D C.
+const hwcap = 1<<0 | 1<<2 | 1<<3 | 1<<5 | 1<<8 | 1<<12
+
+func (p *plan) auxv(c *sched.Ctx, process uint32, random, fn uint64) {
+	as := kmem.AddressSpace(p.as)
+	n := 0
+	put := func(k abi.Auxv, v uint64) {
+		as.State.Auxv[n], as.State.Auxv[n+1] = uint64(k), v
+		n += 2
+	}
+	s := &kmem.Process(process).State
+	put(abi.AT_HWCAP, hwcap)
+	put(abi.AT_PAGESZ, uint64(kmem.PageSize))
+	put(abi.AT_CLKTCK, 100)
+	put(abi.AT_PHDR, p.main.phdr)
+	put(abi.AT_PHENT, abi.Elf64PhdrSize)
+	put(abi.AT_PHNUM, uint64(p.main.phnum))
+	base := uint64(0)
+	if p.main.interp {
+		base = p.interp.bias
+	}
+	put(abi.AT_BASE, base)
+	put(abi.AT_FLAGS, 0)
+	put(abi.AT_ENTRY, p.main.entry)
+	put(abi.AT_UID, uint64(s.Uid))
+	put(abi.AT_EUID, uint64(s.Euid))
+	put(abi.AT_GID, uint64(s.Gid))
+	put(abi.AT_EGID, uint64(s.Egid))
+	put(abi.AT_SECURE, 0)
+	put(abi.AT_RANDOM, random)
+	put(abi.AT_EXECFN, fn)
+	put(abi.AT_MINSIGSTKSZ, abi.RtSigframeSize)
+	put(abi.AT_NULL, 0)
+	as.State.AuxvLen = uint32(n)
+	for n < auxvWords {
+		put(abi.AT_NULL, 0)
+	}
+}
+
+// commit is the point of no return: the process becomes the new program.
+func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno {
+	pr := kmem.Process(process)
+	bounds := *(*argsAt)(kmem.Ptr(c.Vec + vecHeader))
+	if pr.State.AddressSpace != 0 {
+		if e := unshareForExec(c, pr); e != abi.OK {
+			return e
+		}
+		killOthers(c)
+		becomeLeader(process, thread)
+		leaveMemory(c, thread, pr.State.AddressSpace)
+		file.CloseOnExec(c, pr.State.FdTable)
+		mm.Drop(pr.State.AddressSpace)
+		releaseVfork(pr)
+	}
+	if pr.State.ExeDentry != 0 {
+		vfs.Put(pr.State.ExeDentry)
+	}
+	kmem.WriteBegin(&pr.Header)
+	s := &pr.State
+	s.ExeDentry, s.AddressSpace = p.main.dentry, p.as
+	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = bounds.argStart, bounds.argEnd, bounds.envStart, bounds.envEnd
+	s.Flags &^= abi.ProcessFlagForkNoExec
+	setComm(c, pr, p.execFnLen)
+	in := kmem.Inode(p.main.inode)
+	if in.State.Mode&uint32(abi.S_ISUID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
+		s.Euid = in.State.Uid
+	}
+	if in.State.Mode&uint32(abi.S_ISGID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
+		s.Egid = in.State.Gid
+	}
+	s.Suid, s.Fsuid, s.Sgid, s.Fsgid = s.Euid, s.Euid, s.Egid, s.Egid
+	kmem.WriteEnd(&pr.Header)
+	resetActions(s.Sighand)
+	t := kmem.Thread(thread)
+	t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+	t.State.ClearChildTid, t.State.RobustList, t.State.RseqAddr = 0, 0, 0
+	t.State.Name = s.Comm
+	instret := t.Cpu.Instret
+	t.Cpu = abi.CpuContext{}
+	t.Cpu.Instret = instret
+	t.Cpu.Pc = p.main.entry
+	if p.main.interp {
+		t.Cpu.Pc = p.interp.entry
+	}
+	t.Cpu.X[regSP] = sp
+	t.Cpu.As = p.as
+	if c.Thread == thread {
+		c.As = p.as
+	}
+	return abi.OK
+}
+
+// unshareForExec gives the process files and actions of its own.
+func unshareForExec(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
+	if kmem.FdTable(p.State.FdTable).Header.Refs > 1 {
+		own := file.CloneTable(p.State.FdTable)
+		if own == 0 {
+			return abi.ENOMEM
+		}
+		file.DropTable(c, p.State.FdTable)
+		p.State.FdTable = own
+	}
+	if kmem.Sighand(p.State.Sighand).Header.Refs > 1 {
+		own := kmem.Alloc(abi.SlotKindSighand)
+		if own == 0 {
+			return abi.ENOMEM
+		}
+		kmem.Sighand(own).Actions = kmem.Sighand(p.State.Sighand).Actions
+		dropSighand(p.State.Sighand)
+		p.State.Sighand = own
+	}
+	return abi.OK
+}
+
+// becomeLeader: the thread that calls execve goes on as its process's only
+// thread, under the process's id.
+func becomeLeader(process, thread uint32) {
+	p := kmem.Process(process)
+	old := p.State.Leader
+	if old == thread {
+		return
+	}
+	pid := p.State.Pid
+	p.State.Leader = thread
+	freeThread(old)
+	unhashThread(thread)
+	t := kmem.Thread(thread)
+	t.State.Tid = pid
+	t.State.Flags |= uint32(abi.ThreadFlagLeader)
+	hashThread(thread)
+}
+
+// resetActions: handlers are gone with the program, ignored signals stay so.
+func resetActions(sighand uint32) {
+	h := kmem.Sighand(sighand)
+	for i := range h.Actions {
+		a := &h.Actions[i]
+		if a.Handler != uint64(abi.SIG_IGN) {
+			a.Handler = uint64(abi.SIG_DFL)
+		}
+		a.Flags, a.Mask = 0, 0
+	}
+}
+
+// setComm names the process after the last component of what was executed.
+func setComm(c *sched.Ctx, p *abi.ProcessSlot, n uint32) {
+	name := kmem.Bytes(c.Vec+vecExecFn, n)
+	from := uint32(0)
+	for i := range n {
+		if name[i] == '/' {
+			from = i + 1
+		}
+	}
+	p.State.Comm = [16]byte{}
+	for i := uint32(0); i < 15 && from+i < n; i++ {
+		p.State.Comm[i] = name[from+i]
+	}
+}
+
+func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }

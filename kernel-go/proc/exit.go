@@ -1,0 +1,344 @@
+package proc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// ExitThread ends the calling thread, and its process when it was the last.
+func ExitThread(c *sched.Ctx, code uint32) {
+	p := c.P()
+	if p.Live.LiveThreads == 1 {
+		ExitGroup(c, code<<8)
+		return
+	}
+	leaveMemory(c, c.Thread, c.As)
+	endThread(c, c.Thread)
+	forget(c)
+}
+
+// ExitGroup ends the calling thread's process with a wait status.
+func ExitGroup(c *sched.Ctx, status uint32) {
+	process := c.Process
+	killOthers(c)
+	leaveMemory(c, c.Thread, c.As)
+	endThread(c, c.Thread)
+	forget(c)
+	finish(c, process, status)
+}
+
+// KillPrepared ends a process that was never started.
+func KillPrepared(c *sched.Ctx, process, status uint32) {
+	endThread(c, kmem.Process(process).State.Leader)
+	finish(c, process, status)
+}
+
+// forget makes the context act for nobody: its thread is gone.
+func forget(c *sched.Ctx) { c.Thread, c.Process, c.As = 0, 0, 0 }
+
+// leaveMemory does what a dying thread owes others in its memory: robust
+// futexes, and the word that pthread_join waits on.
+func leaveMemory(c *sched.Ctx, i, as uint32) {
+	t := kmem.Thread(i)
+	if t.State.RobustList != 0 {
+		walkRobust(c, t, as)
+	}
+	if t.State.ClearChildTid != 0 {
+		kmem.Store32(c.Page, 0)
+		if mm.CopyOutAs(c, as, t.State.ClearChildTid, c.Page, 4) == abi.OK {
+			FutexWakeAt(c, as, t.State.ClearChildTid, 1)
+		}
+	}
+}
+
+// endThread takes a thread that no hart runs (or that is the caller's) out of
+// every queue. The leader's slot stays until the process is reaped.
+func endThread(c *sched.Ctx, i uint32) {
+	t := kmem.Thread(i)
+	p := kmem.Process(t.State.Process)
+	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
+		sched.Unready(i)
+	}
+	FutexForget(i)
+	if b := &t.State.Blocked; b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
+		if child := FindProcess(uint32(b.Progress)); child != 0 {
+			kmem.Process(child).Live.VforkParent = 0
+		}
+	}
+	// Not blocked any more: Unblock then only takes it off queues and timers.
+	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
+	sched.Unblock(i)
+	p.Live.LiveThreads--
+	p.State.Instret += t.Cpu.Instret
+	p.State.UserNs += t.State.UserNs
+	t.Cpu.Instret, t.State.UserNs = 0, 0
+	if i != p.State.Leader {
+		freeThread(i)
+	}
+}
+
+// killOthers ends all other threads of the caller's process at once. Those
+// that run on other harts are called out of guest code first; their harts
+// find the thread gone when they get the machine lock.
+func killOthers(c *sched.Ctx) {
+	p := c.P()
+	if p.Live.LiveThreads <= 1 {
+		return
+	}
+	for i := p.Live.ThreadHead; i != 0; {
+		next := kmem.Thread(i).Live.NextInProcess
+		t := kmem.Thread(i)
+		if i != c.Thread && t.State.RunState.Load() != uint32(abi.ThreadRunStateExited) {
+			if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+				h := kmem.Hart(t.State.Hart)
+				sched.EvictHart(t.State.Hart)
+				h.Thread.Store(0)
+			}
+			if t.State.ClearChildTid != 0 || t.State.RobustList != 0 {
+				leaveMemory(c, i, c.As)
+			}
+			endThread(c, i)
+		}
+		i = next
+	}
+}
+
+// finish turns a process without threads into a zombie and tells its parent.
+func finish(c *sched.Ctx, process, status uint32) {
+	p := kmem.Process(process)
+	sched.TimerCancel(&p.Live.Itimer)
+	releaseParts(c, process)
+	releaseVfork(p)
+	hangupSession(c, process)
+	reparent(c, process)
+	p.State.ExitStatus = status
+	p.State.Flags |= abi.ProcessFlagExiting
+	kmem.WriteBegin(&p.Header)
+	p.State.RunState.Store(uint32(abi.ProcessRunStateZombie))
+	kmem.WriteEnd(&p.Header)
+	kmem.Header().Counters.Exits++
+	sched.WakeAll(&p.Live.ChildWait)
+	if p.State.Parent == 0 {
+		if p.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
+			Reap(process)
+		}
+		return
+	}
+	notifyParent(c, process)
+}
+
+// notifyParent sends the exit signal; a parent that ignores SIGCHLD, or has
+// SA_NOCLDWAIT, leaves no zombie.
+func notifyParent(c *sched.Ctx, process uint32) {
+	p := kmem.Process(process)
+	parent := p.State.Parent
+	o := kmem.Process(parent)
+	autoReap := false
+	if p.State.ExitSignal == uint32(abi.SIGCHLD) && o.State.Sighand != 0 {
+		a := &kmem.Sighand(o.State.Sighand).Actions[abi.SIGCHLD-1]
+		autoReap = a.Handler == uint64(abi.SIG_IGN) || a.Flags&uint64(abi.SA_NOCLDWAIT) != 0
+	}
+	if p.State.ExitSignal != 0 {
+		SendChild(c, process, parent)
+	}
+	sched.WakeAll(&o.Live.ChildWait)
+	if autoReap {
+		Reap(process)
+	}
+}
+
+// releaseVfork lets a parent go on that waits in vfork(2).
+func releaseVfork(p *abi.ProcessSlot) {
+	if t := p.Live.VforkParent; t != 0 {
+		p.Live.VforkParent = 0
+		b := &kmem.Thread(t).State.Blocked
+		if b.Reason == abi.WaitReasonVfork {
+			b.Result = 1
+			sched.Unblock(t)
+		}
+	}
+}
+
+// reparent hands the children of a dying process to the nearest subreaper, or
+// to the host, which reaps at once.
+func reparent(c *sched.Ctx, process uint32) {
+	to := kmem.Process(process).State.Parent
+	for to != 0 && kmem.Process(to).State.Flags&abi.ProcessFlagSubreaper == 0 {
+		to = kmem.Process(to).State.Parent
+	}
+	for {
+		child := kmem.Process(process).Live.ChildHead
+		if child == 0 {
+			return
+		}
+		p := kmem.Process(child)
+		if p.State.Pdeathsig != 0 {
+			SendProcess(c, child, p.State.Pdeathsig, int32(abi.SI_USER), 0, 0)
+		}
+		setParent(child, to)
+		p.State.ExitSignal = uint32(abi.SIGCHLD)
+		if p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+			if to == 0 {
+				Reap(child)
+			} else {
+				notifyParent(c, child)
+			}
+		}
+	}
+}
+
+// hangupSession: when a session leader ends, the foreground group of its
+// terminal gets SIGHUP and SIGCONT. Without terminals there is nobody to tell.
+func hangupSession(_ *sched.Ctx, _ uint32) {}
+
+// Reap frees a zombie and its leader's slot.
+func Reap(process uint32) {
+	p := kmem.Process(process)
+	if o := p.State.Parent; o != 0 {
+		s := &kmem.Process(o).State
+		s.ChildUserNs += p.State.UserNs + p.State.ChildUserNs
+		s.ChildSystemNs += p.State.SystemNs + p.State.ChildSystemNs
+	}
+	freeThread(p.State.Leader)
+	freeProcess(process)
+}
+
+// Waited is what a wait call reports of one child.
+type Waited struct {
+	Process, Pid, Uid uint32
+	// Status is a wait status; Code one of abi.CLD_*; Value its exit code or signal.
+	Status uint32
+	Code   int32
+	Value  uint32
+}
+
+// Which says which children a wait call means.
+type Which struct {
+	Type abi.IdType
+	ID   uint32
+}
+
+func (w Which) matches(c *sched.Ctx, p *abi.ProcessSlot) bool {
+	switch w.Type {
+	case abi.P_PID:
+		return p.State.Pid == w.ID
+	case abi.P_PGID:
+		return p.State.Pgid == w.ID
+	}
+	return true
+}
+
+// Wait looks for a child in one of the states that options (WEXITED, WUNTRACED,
+// WCONTINUED, WNOHANG, WNOWAIT) ask for. ECHILD: no such child at all. Without
+// one in such a state it blocks, or with WNOHANG returns an empty answer.
+func Wait(c *sched.Ctx, which Which, options uint32) (Waited, abi.Errno) {
+	var none Waited
+	found := false
+	for i := c.P().Live.ChildHead; i != 0; i = kmem.Process(i).Live.NextSibling {
+		p := kmem.Process(i)
+		if !which.matches(c, p) || options&uint32(abi.WALL) == 0 && (p.State.ExitSignal != uint32(abi.SIGCHLD)) != (options&uint32(abi.WCLONE) != 0) {
+			continue
+		}
+		found = true
+		if w, ok := report(i, options); ok {
+			return w, abi.OK
+		}
+	}
+	if !found {
+		return none, abi.ECHILD
+	}
+	if options&uint32(abi.WNOHANG) != 0 {
+		return none, abi.OK
+	}
+	c.T().State.Blocked.Reason = abi.WaitReasonChild
+	return none, sched.WaitOn(c, &c.P().Live.ChildWait, ^uint32(0))
+}
+
+func report(i, options uint32) (Waited, bool) {
+	p := kmem.Process(i)
+	s := &p.State
+	w := Waited{Process: i, Pid: s.Pid, Uid: s.Uid}
+	keep := options&uint32(abi.WNOWAIT) != 0
+	switch {
+	case s.RunState.Load() == uint32(abi.ProcessRunStateZombie) && options&uint32(abi.WEXITED) != 0:
+		w.Status = s.ExitStatus
+		if w.Status&0x7f == 0 {
+			w.Code, w.Value = int32(abi.CLD_EXITED), w.Status>>8&0xff
+		} else {
+			w.Code, w.Value = int32(abi.CLD_KILLED), w.Status&0x7f
+			if w.Status&0x80 != 0 {
+				w.Code = int32(abi.CLD_DUMPED)
+			}
+		}
+	case s.Flags&abi.ProcessFlagHasStopReport != 0 && options&uint32(abi.WUNTRACED) != 0:
+		w.Status = s.StopSignal<<8 | 0x7f
+		w.Code, w.Value = int32(abi.CLD_STOPPED), s.StopSignal
+		if !keep {
+			s.Flags &^= abi.ProcessFlagHasStopReport
+		}
+	case s.Flags&abi.ProcessFlagHasContinueReport != 0 && options&uint32(abi.WCONTINUED) != 0:
+		w.Status = 0xffff
+		w.Code, w.Value = int32(abi.CLD_CONTINUED), uint32(abi.SIGCONT)
+		if !keep {
+			s.Flags &^= abi.ProcessFlagHasContinueReport
+		}
+	default:
+		return Waited{}, false
+	}
+	return w, true
+}
+
+// walkRobust marks the robust futexes that a dying thread holds as
+// OWNER_DIED (linux/futex.h); the list is the guest's and may be nonsense.
+func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as uint32) {
+	head := t.State.RobustList
+	t.State.RobustList = 0
+	if n, e := mm.CopyInAs(c, as, c.Page, head, abi.RobustListHeadSize); e != abi.OK || n != abi.RobustListHeadSize {
+		return
+	}
+	h := *(*abi.RobustListHead)(kmem.Ptr(c.Page))
+	next := h.Next &^ 1
+	for range 2048 {
+		if next == head || next == 0 {
+			break
+		}
+		at := next
+		if n, e := mm.CopyInAs(c, as, c.Page, at, 8); e != abi.OK || n != 8 {
+			return
+		}
+		next = kmem.Load64(c.Page) &^ 1
+		if at != h.Pending&^1 {
+			markDead(c, t, as, at+uint64(h.FutexOffset))
+		}
+	}
+	if h.Pending != 0 {
+		markDead(c, t, as, h.Pending&^1+uint64(h.FutexOffset))
+	}
+}
+
+func markDead(c *sched.Ctx, t *abi.ThreadSlot, as uint32, va uint64) {
+	if va&3 != 0 {
+		return
+	}
+	lin, e := mm.Linear(c, as, va, mm.Write)
+	if e != abi.OK {
+		return
+	}
+	w := (*uint32)(unsafe.Pointer(kmem.Ptr(lin)))
+	for {
+		v := atomicLoad(w)
+		if v&uint32(abi.FUTEX_TID_MASK) != t.State.Tid {
+			return
+		}
+		if atomicCas(w, v, v&uint32(abi.FUTEX_WAITERS)|uint32(abi.FUTEX_OWNER_DIED)) {
+			if v&uint32(abi.FUTEX_WAITERS) != 0 {
+				FutexWakeAt(c, as, va, 1)
+			}
+			return
+		}
+	}
+}

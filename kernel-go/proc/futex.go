@@ -1,0 +1,264 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Futexes (futex(2)). A waiter is a thread in a hash bucket with its key in
+// its blocked record: (address space, address) for private words and for
+// private memory, (inode, file page, offset) for shared memory, so that two
+// processes that map a file at different addresses meet.
+
+type futexKey struct{ a, b uint64 }
+
+func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool) (futexKey, abi.Errno) {
+	if va&3 != 0 {
+		return futexKey{}, abi.EINVAL
+	}
+	if va>>32 != 0 {
+		return futexKey{}, abi.EFAULT
+	}
+	if !private {
+		if inode, page, ok := mm.SharedKey(as, uint32(va)>>kmem.PageShift); ok {
+			return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | va&uint64(kmem.PageMask)}, abi.OK
+		}
+	}
+	return futexKey{uint64(as), va}, abi.OK
+}
+
+func (k futexKey) bucket() uint32 {
+	h := (k.a*0x9e3779b97f4a7c15 ^ k.b) * 0xff51afd7ed558ccd
+	return uint32(h>>40) & (kmem.Areas.FutexBucketCount - 1)
+}
+
+func bucketWord(b uint32) uint32 { return kmem.Areas.FutexBuckets + b*4 }
+
+// futexEnqueue puts the calling thread at the end of its key's bucket.
+func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
+	t := kmem.Thread(thread)
+	s := &t.State.Blocked
+	s.Key0, s.Key1, s.Bitset, s.Result = k.a, k.b, bitset, 0
+	s.Reason = abi.WaitReasonFutex
+	b := k.bucket()
+	w := bucketWord(b)
+	t.Live.FutexBucket = b + 1
+	head := kmem.Load32(w)
+	if head == 0 {
+		t.Live.FutexNext, t.Live.FutexPrev = thread, thread
+		kmem.Store32(w, thread)
+		return
+	}
+	h := kmem.Thread(head)
+	t.Live.FutexNext, t.Live.FutexPrev = head, h.Live.FutexPrev
+	kmem.Thread(h.Live.FutexPrev).Live.FutexNext = thread
+	h.Live.FutexPrev = thread
+}
+
+// FutexForget takes a thread out of its bucket, if it is in one.
+func FutexForget(thread uint32) {
+	t := kmem.Thread(thread)
+	if t.Live.FutexBucket == 0 {
+		return
+	}
+	w := bucketWord(t.Live.FutexBucket - 1)
+	t.Live.FutexBucket = 0
+	if t.Live.FutexNext == thread {
+		kmem.Store32(w, 0)
+		return
+	}
+	kmem.Thread(t.Live.FutexNext).Live.FutexPrev = t.Live.FutexPrev
+	kmem.Thread(t.Live.FutexPrev).Live.FutexNext = t.Live.FutexNext
+	if kmem.Load32(w) == thread {
+		kmem.Store32(w, t.Live.FutexNext)
+	}
+}
+
+// eachWaiter visits the bucket of k in order; visit says whether to go on.
+func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32) (uint32, uint32) {
+	woken, moved := uint32(0), uint32(0)
+	w := bucketWord(k.bucket())
+	first := kmem.Load32(w)
+	for i := first; i != 0; {
+		t := kmem.Thread(i)
+		s := &t.State.Blocked
+		next := t.Live.FutexNext
+		last := next == kmem.Load32(w)
+		if s.Key0 == k.a && s.Key1 == k.b && s.Bitset&bitset != 0 {
+			switch {
+			case woken < wake:
+				FutexForget(i)
+				s.Result = 1
+				sched.Unblock(i)
+				woken++
+			case requeue != nil && moved < limit:
+				bits := s.Bitset
+				FutexForget(i)
+				futexEnqueue(i, *requeue, bits)
+				moved++
+			default:
+				return woken, moved
+			}
+		}
+		if last || kmem.Load32(w) == 0 {
+			break
+		}
+		i = next
+	}
+	return woken, moved
+}
+
+// FutexWakeAt wakes up to n waiters on a word, shared or private.
+func FutexWakeAt(c *sched.Ctx, as uint32, va uint64, n uint32) {
+	if k, e := futexKeyOf(c, as, va, false); e == abi.OK {
+		futexScan(k, ^uint32(0), n, nil, 0)
+	}
+	if k, e := futexKeyOf(c, as, va, true); e == abi.OK {
+		futexScan(k, ^uint32(0), n, nil, 0)
+	}
+}
+
+// FutexWake is FUTEX_WAKE and FUTEX_WAKE_BITSET.
+func FutexWake(c *sched.Ctx, va uint64, private bool, n, bitset uint32) (uint64, abi.Errno) {
+	if bitset == 0 {
+		return 0, abi.EINVAL
+	}
+	k, e := futexKeyOf(c, c.As, va, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	woken, _ := futexScan(k, bitset, n, nil, 0)
+	return uint64(woken), abi.OK
+}
+
+// FutexWait is FUTEX_WAIT and FUTEX_WAIT_BITSET until an absolute deadline.
+func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, deadlineNs uint64) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	if b.Attempt != 0 && b.Reason == abi.WaitReasonFutex {
+		FutexForget(c.Thread)
+		switch {
+		case b.Result != 0:
+			return 0, abi.OK
+		case b.TimedOut != 0:
+			return 0, abi.ETIMEDOUT
+		}
+		// Woken by a signal, or for nothing: without a signal wait on.
+	}
+	if bitset == 0 {
+		return 0, abi.EINVAL
+	}
+	k, e := futexKeyOf(c, c.As, va, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	if e != abi.OK {
+		return 0, e
+	}
+	if b.Attempt == 0 || b.Reason != abi.WaitReasonFutex {
+		if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
+			return 0, abi.EAGAIN
+		}
+	} else if HasSignal(c) {
+		return 0, abi.ERESTARTSYS
+	}
+	futexEnqueue(c.Thread, k, bitset)
+	sched.SetDeadline(c, deadlineNs)
+	return 0, abi.EBLOCKED
+}
+
+// FutexRequeue is FUTEX_REQUEUE and, with compare, FUTEX_CMP_REQUEUE.
+func FutexRequeue(c *sched.Ctx, va, va2 uint64, private bool, wake, limit uint32, compare bool, expect uint32) (uint64, abi.Errno) {
+	k, e := futexKeyOf(c, c.As, va, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	k2, e := futexKeyOf(c, c.As, va2, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	if compare {
+		lin, e := mm.Linear(c, c.As, va, mm.Read)
+		if e != abi.OK {
+			return 0, e
+		}
+		if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
+			return 0, abi.EAGAIN
+		}
+	}
+	if k == k2 {
+		woken, _ := futexScan(k, ^uint32(0), wake, nil, 0)
+		return uint64(woken), abi.OK
+	}
+	woken, moved := futexScan(k, ^uint32(0), wake, &k2, limit)
+	return uint64(woken + moved), abi.OK
+}
+
+// FutexWakeOp is FUTEX_WAKE_OP.
+func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uint32) (uint64, abi.Errno) {
+	k, e := futexKeyOf(c, c.As, va, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	k2, e := futexKeyOf(c, c.As, va2, private)
+	if e != abi.OK {
+		return 0, e
+	}
+	lin, e := mm.Linear(c, c.As, va2, mm.Write)
+	if e != abi.OK {
+		return 0, e
+	}
+	w := (*uint32)(kmem.Ptr(lin))
+	oparg, cmparg := uint32(int32(op<<8)>>20), uint32(int32(op<<20)>>20)
+	if op>>28&8 != 0 {
+		oparg = 1 << (oparg & 31)
+	}
+	var old uint32
+	for {
+		old = atomicLoad(w)
+		var v uint32
+		switch op >> 28 & 7 {
+		case 0:
+			v = oparg
+		case 1:
+			v = old + oparg
+		case 2:
+			v = old | oparg
+		case 3:
+			v = old &^ oparg
+		case 4:
+			v = old ^ oparg
+		default:
+			return 0, abi.ENOSYS
+		}
+		if atomicCas(w, old, v) {
+			break
+		}
+	}
+	woken, _ := futexScan(k, ^uint32(0), wake, nil, 0)
+	hit := false
+	a, b := int32(old), int32(cmparg)
+	switch op >> 24 & 15 {
+	case 0:
+		hit = a == b
+	case 1:
+		hit = a != b
+	case 2:
+		hit = a < b
+	case 3:
+		hit = a <= b
+	case 4:
+		hit = a > b
+	case 5:
+		hit = a >= b
+	default:
+		return 0, abi.ENOSYS
+	}
+	if hit {
+		more, _ := futexScan(k2, ^uint32(0), wake2, nil, 0)
+		woken += more
+	}
+	return uint64(woken), abi.OK
+}

@@ -1,0 +1,138 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// DefaultOwner is the process owner of the machine's Runtime.
+const DefaultOwner = 1
+
+// infinite is RLIM_INFINITY.
+const infinite = ^uint64(0)
+
+// InitOwner makes the default owner and what all programs need.
+func InitOwner() abi.Errno {
+	if kmem.Alloc(abi.SlotKindOwner) != DefaultOwner {
+		return abi.ENOMEM
+	}
+	return initTrampoline()
+}
+
+// NewProgram makes a process that the host starts: its program is n bytes in
+// c.Path. It is left in state Prepared, without descriptors.
+func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Errno) {
+	tid := newTid()
+	if tid == 0 {
+		return 0, abi.EAGAIN
+	}
+	i := newProcess(0, owner)
+	if i == 0 {
+		return 0, abi.EAGAIN
+	}
+	p := kmem.Process(i)
+	p.State.Pid, p.State.Pgid, p.State.Sid = tid, tid, tid
+	p.State.ExitSignal = uint32(abi.SIGCHLD)
+	p.State.Flags |= abi.ProcessFlagOwnedByHost
+	defaultLimits(p)
+	p.State.FdTable = file.NewTable()
+	p.State.FsContext = vfs.NewContext(cwd)
+	p.State.Sighand = kmem.Alloc(abi.SlotKindSighand)
+	leader := newThread(i, tid)
+	e := abi.EAGAIN
+	if leader != 0 && p.State.FdTable != 0 && p.State.FsContext != 0 && p.State.Sighand != 0 {
+		p.State.Leader = leader
+		kmem.Thread(leader).State.Flags = uint32(abi.ThreadFlagLeader)
+		e = Exec(c, i, leader, cwd, n, vfs.Follow, s)
+	}
+	if e != abi.ENORETURN {
+		p.State.Leader = 0
+		if leader != 0 {
+			freeThread(leader)
+		}
+		undoProcess(c, i)
+		return 0, e
+	}
+	return i, abi.OK
+}
+
+func defaultLimits(p *abi.ProcessSlot) {
+	for k := range p.State.Rlimits {
+		p.State.Rlimits[k] = abi.Rlimit64{Cur: infinite, Max: infinite}
+	}
+	set := func(id abi.RlimitId, cur, max uint64) { p.State.Rlimits[id] = abi.Rlimit64{Cur: cur, Max: max} }
+	set(abi.RLIMIT_STACK, 8<<20, infinite)
+	set(abi.RLIMIT_NOFILE, uint64(abi.LimitFds), uint64(abi.LimitFds))
+	set(abi.RLIMIT_CORE, 0, infinite)
+	n := uint64(kmem.Table(abi.SlotKindProcess).Capacity - 1)
+	set(abi.RLIMIT_NPROC, n, n)
+	set(abi.RLIMIT_SIGPENDING, queueMax, queueMax)
+	set(abi.RLIMIT_MEMLOCK, 8<<20, 8<<20)
+	set(abi.RLIMIT_NICE, 0, 0)
+	set(abi.RLIMIT_RTPRIO, 0, 0)
+}
+
+// Start lets a prepared process run.
+func Start(i uint32) abi.Errno {
+	p := kmem.Process(i)
+	if p.State.RunState.Load() != uint32(abi.ProcessRunStatePrepared) {
+		return abi.EINVAL
+	}
+	kmem.WriteBegin(&p.Header)
+	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	kmem.WriteEnd(&p.Header)
+	sched.MakeReady(p.State.Leader)
+	sched.KickIdle()
+	return abi.OK
+}
+
+// Discard takes a prepared process away again.
+func Discard(c *sched.Ctx, i uint32) {
+	p := kmem.Process(i)
+	freeThread(p.State.Leader)
+	undoProcess(c, i)
+}
+
+// KillOwned sends SIGKILL to all processes of an owner; those that were never
+// started, and zombies that only the host could reap, go at once.
+func KillOwned(c *sched.Ctx, owner uint32) {
+	for i := kmem.Header().InitProcess; i != 0; {
+		p := kmem.Process(i)
+		next := p.Live.NextProcess
+		if p.State.Owner == owner {
+			switch abi.ProcessRunState(p.State.RunState.Load()) {
+			case abi.ProcessRunStatePrepared:
+				Discard(c, i)
+			case abi.ProcessRunStateZombie:
+				if p.State.Parent == 0 {
+					Reap(i)
+				}
+			default:
+				p.State.Flags &^= abi.ProcessFlagOwnedByHost
+				_ = SendProcess(c, i, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
+			}
+		}
+		i = next
+	}
+	sched.KickIdle()
+}
+
+// ResumeBlocked completes the system call that a thread is blocked in with a
+// result: the host has done it, or gives it up (a negative errno).
+func ResumeBlocked(i uint32, result int64) abi.Errno {
+	t := kmem.Thread(i)
+	b := &t.State.Blocked
+	if t.State.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || b.Attempt == 0 {
+		return abi.EINVAL
+	}
+	FutexForget(i)
+	t.Cpu.X[regA0] = uint64(result)
+	t.Cpu.Pc += 4
+	b.Attempt = 0
+	sched.Unblock(i)
+	sched.KickIdle()
+	return abi.OK
+}

@@ -1,0 +1,134 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Signal frames: struct rt_sigframe of arch/riscv/kernel/signal.c, as guests
+// (and their unwinders) know it.
+
+const (
+	regRA = 1
+	regSP = 2
+	regA0 = 10
+	regA1 = 11
+	regA2 = 12
+)
+
+func onAltStack(t *abi.ThreadSlot, sp uint64) bool {
+	a := &t.State.AltStack
+	return a.Flags&int32(abi.SS_DISABLE) == 0 && sp > a.Sp && sp-a.Sp <= a.Size
+}
+
+// pushFrame makes the thread run a handler; false when its stack cannot take
+// the frame.
+func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
+	t := c.T()
+	cpu := &t.Cpu
+	sp := cpu.X[regSP]
+	if a.Flags&uint64(abi.SA_ONSTACK) != 0 && t.State.AltStack.Flags&int32(abi.SS_DISABLE) == 0 && !onAltStack(t, sp) {
+		sp = t.State.AltStack.Sp + t.State.AltStack.Size
+	} else if onAltStack(t, sp) && !onAltStack(t, sp-abi.RtSigframeSize) {
+		return false
+	}
+	sp = (sp - abi.RtSigframeSize) &^ 15
+	kmem.Zero(c.Page, abi.RtSigframeSize)
+	f := (*abi.RtSigframe)(kmem.Ptr(c.Page))
+	fillSiginfo(&f.Info, s)
+	f.Uc.Stack = t.State.AltStack
+	if onAltStack(t, cpu.X[regSP]) {
+		f.Uc.Stack.Flags |= int32(abi.SS_ONSTACK)
+	}
+	mask := t.State.Sigmask
+	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0 {
+		mask = t.State.SavedSigmask
+	}
+	f.Uc.Sigmask = mask
+	m := &f.Uc.Mcontext
+	m.Regs.Pc = cpu.Pc
+	for i := range m.Regs.X {
+		m.Regs.X[i] = cpu.X[i+1]
+	}
+	m.Fp.F, m.Fp.Fcsr = cpu.F, cpu.Fcsr
+	if mm.CopyOut(c, sp, c.Page, abi.RtSigframeSize) != abi.OK {
+		return false
+	}
+	t.State.Flags &^= uint32(abi.ThreadFlagHasSavedSigmask)
+	if t.State.AltStack.Flags&int32(autodisarm) != 0 {
+		t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+	}
+	cpu.X[regRA] = TrampolineAddress
+	cpu.X[regSP] = sp
+	cpu.X[regA0] = uint64(s.Signo)
+	cpu.X[regA1] = sp
+	cpu.X[regA2] = sp + abi.SiginfoSize
+	cpu.Pc = a.Handler
+	cpu.LrValid = 0
+	t.State.Sigmask |= a.Mask &^ unmaskable
+	if a.Flags&uint64(abi.SA_NODEFER) == 0 {
+		t.State.Sigmask |= bit(s.Signo)
+	}
+	return true
+}
+
+var autodisarm = uint32(abi.SS_AUTODISARM)
+
+func fillSiginfo(i *abi.Siginfo, s *Sig) {
+	i.Signo, i.Errno, i.Code = int32(s.Signo), s.Errno, s.Code
+	i.Field0, i.Field1, i.Field2 = s.Field0, s.Field1, s.Field2
+}
+
+// WriteSiginfo stores a siginfo_t in user memory.
+func WriteSiginfo(c *sched.Ctx, va uint64, s *Sig) abi.Errno {
+	kmem.Zero(c.Page, abi.SiginfoSize)
+	fillSiginfo((*abi.Siginfo)(kmem.Ptr(c.Page)), s)
+	return mm.CopyOut(c, va, c.Page, abi.SiginfoSize)
+}
+
+// Sigreturn is rt_sigreturn(2): the frame is the guest's, and so is whatever
+// registers it now holds.
+func Sigreturn(c *sched.Ctx) abi.Errno {
+	t := c.T()
+	cpu := &t.Cpu
+	sp := cpu.X[regSP]
+	if sp&15 != 0 || mm.CopyIn(c, c.Page, sp, abi.RtSigframeSize) != abi.OK {
+		s := Sig{Signo: uint32(abi.SIGSEGV), Code: int32(abi.SI_KERNEL)}
+		ForceSignal(c, &s)
+		return abi.ENORETURN
+	}
+	f := (*abi.RtSigframe)(kmem.Ptr(c.Page))
+	t.State.Sigmask = f.Uc.Sigmask &^ unmaskable
+	m := &f.Uc.Mcontext
+	cpu.Pc = m.Regs.Pc
+	for i := range m.Regs.X {
+		cpu.X[i+1] = m.Regs.X[i]
+	}
+	cpu.F, cpu.Fcsr = m.Fp.F, m.Fp.Fcsr&0xff
+	cpu.LrValid = 0
+	st := f.Uc.Stack
+	st.Flags &^= int32(abi.SS_ONSTACK)
+	if st.Flags&^(int32(abi.SS_DISABLE)|int32(autodisarm)) == 0 && (st.Flags&int32(abi.SS_DISABLE) != 0 || st.Size >= uint64(abi.MINSIGSTKSZ)) {
+		t.State.AltStack = st
+	}
+	return abi.ENORETURN
+}
+
+// TrampolineAddress is where the kernel's rt_sigreturn code lies in every
+// process: RISC-V guests bring no restorer of their own.
+const TrampolineAddress = mm.StackTop + 0x1000
+
+var trampoline uint32
+
+// initTrampoline makes the frame that every process maps there:
+// li a7, SYS_rt_sigreturn; ecall.
+func initTrampoline() abi.Errno {
+	if trampoline = kmem.AllocFrame(abi.FrameTypeKernel); trampoline == 0 {
+		return abi.ENOMEM
+	}
+	kmem.Store32(trampoline, uint32(abi.SYS_rt_sigreturn)<<20|0x893)
+	kmem.Store32(trampoline+4, 0x73)
+	return abi.OK
+}

@@ -1,0 +1,524 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Signals. A signal is pending for a thread or for a process; it is delivered
+// when a thread that does not block it is about to run guest code. A sender
+// only marks it and makes such a thread look.
+
+const (
+	sigCount = 64
+	// queueMax bounds what may be queued for one target (RLIMIT_SIGPENDING).
+	queueMax = 1024
+)
+
+func bit(sig uint32) uint64 { return 1 << (sig - 1) }
+
+// Signals that cannot be caught, blocked or ignored.
+const unmaskable = uint64(1)<<(abi.SIGKILL-1) | uint64(1)<<(abi.SIGSTOP-1)
+
+const stopSignals = uint64(1)<<(abi.SIGSTOP-1) | uint64(1)<<(abi.SIGTSTP-1) | uint64(1)<<(abi.SIGTTIN-1) | uint64(1)<<(abi.SIGTTOU-1)
+
+const ignoredByDefault = uint64(1)<<(abi.SIGCHLD-1) | uint64(1)<<(abi.SIGURG-1) | uint64(1)<<(abi.SIGWINCH-1) | uint64(1)<<(abi.SIGCONT-1)
+
+// synchronous signals are delivered first (Linux SYNCHRONOUS_MASK).
+const synchronous = uint64(1)<<(abi.SIGSEGV-1) | uint64(1)<<(abi.SIGBUS-1) | uint64(1)<<(abi.SIGILL-1) | uint64(1)<<(abi.SIGTRAP-1) | uint64(1)<<(abi.SIGFPE-1) | uint64(1)<<(abi.SIGSYS-1)
+
+// coreByDefault: the wait status has the core bit (0x80) although no core is
+// written; Linux sets it only when it wrote one, so it is not set here either.
+
+// Sig is one signal with what siginfo_t says of it.
+type Sig struct {
+	Signo                  uint32
+	Code                   int32
+	Errno                  int32
+	Field0, Field1, Field2 uint64
+}
+
+func dropQueue(head, tail, queued *uint32) {
+	for *head != 0 {
+		i := *head
+		*head = kmem.SigInfo(i).Next
+		kmem.Free(abi.SlotKindSigInfo, i)
+	}
+	*tail, *queued = 0, 0
+}
+
+// enqueue adds a signal to a pending set. Standard signals that are pending
+// already are merged; real-time ones queue until the limit.
+func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
+	realtime := s.Signo >= uint32(abi.SIGRTMIN)
+	if *pending&bit(s.Signo) != 0 && !realtime {
+		return abi.OK
+	}
+	if *queued >= queueMax && realtime {
+		return abi.EAGAIN
+	}
+	if i := kmem.Alloc(abi.SlotKindSigInfo); i != 0 {
+		q := kmem.SigInfo(i)
+		q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2
+		if *tail == 0 {
+			*head = i
+		} else {
+			kmem.SigInfo(*tail).Next = i
+		}
+		*tail = i
+		*queued++
+	} else if realtime {
+		return abi.EAGAIN
+	}
+	*pending |= bit(s.Signo)
+	return abi.OK
+}
+
+// dequeue takes signal signo out of a pending set.
+func dequeue(pending *uint64, head, tail, queued *uint32, signo uint32) Sig {
+	out := Sig{Signo: signo, Code: int32(abi.SI_USER)}
+	prev, found, more := uint32(0), false, false
+	for i := *head; i != 0; {
+		q := kmem.SigInfo(i)
+		next := q.Next
+		if q.Signo == signo {
+			if found {
+				more = true
+				break
+			}
+			found = true
+			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2}
+			if prev == 0 {
+				*head = next
+			} else {
+				kmem.SigInfo(prev).Next = next
+			}
+			if *tail == i {
+				*tail = prev
+			}
+			*queued--
+			kmem.Free(abi.SlotKindSigInfo, i)
+		} else {
+			prev = i
+		}
+		i = next
+	}
+	if !more {
+		*pending &^= bit(signo)
+	}
+	return out
+}
+
+// flush drops the pending signals of a mask.
+func flush(pending *uint64, head, tail, queued *uint32, mask uint64) {
+	for s := uint32(1); s <= sigCount; s++ {
+		for *pending&mask&bit(s) != 0 {
+			dequeue(pending, head, tail, queued, s)
+		}
+	}
+}
+
+func flushProcess(p *abi.ProcessSlot, mask uint64) {
+	flush(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, mask)
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		t := kmem.Thread(i)
+		flush(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, mask)
+	}
+}
+
+func action(p *abi.ProcessSlot, signo uint32) *abi.Sigaction {
+	return &kmem.Sighand(p.State.Sighand).Actions[signo-1]
+}
+
+func ignored(p *abi.ProcessSlot, signo uint32) bool {
+	a := action(p, signo)
+	return a.Handler == uint64(abi.SIG_IGN) || a.Handler == uint64(abi.SIG_DFL) && ignoredByDefault&bit(signo) != 0
+}
+
+// SendProcess sends a signal to a process as kill(2) does.
+func SendProcess(c *sched.Ctx, process, signo uint32, code int32, pid, uid uint32) abi.Errno {
+	s := Sig{Signo: signo, Code: code, Field0: uint64(pid) | uint64(uid)<<32}
+	return send(c, process, 0, &s)
+}
+
+// SendThread sends a signal to one thread.
+func SendThread(c *sched.Ctx, thread uint32, s *Sig) abi.Errno {
+	return send(c, kmem.Thread(thread).State.Process, thread, s)
+}
+
+// SendQueued sends a signal with its siginfo to a process.
+func SendQueued(c *sched.Ctx, process uint32, s *Sig) abi.Errno { return send(c, process, 0, s) }
+
+// SendChild tells a parent that a child ended, stopped or continued.
+func SendChild(c *sched.Ctx, child, parent uint32) {
+	p := kmem.Process(child)
+	w, ok := report(child, uint32(abi.WEXITED|abi.WUNTRACED|abi.WCONTINUED|abi.WNOWAIT))
+	if !ok {
+		return
+	}
+	signo := p.State.ExitSignal
+	if w.Code != int32(abi.CLD_EXITED) && w.Code != int32(abi.CLD_KILLED) && w.Code != int32(abi.CLD_DUMPED) {
+		signo = uint32(abi.SIGCHLD)
+		if a := action(kmem.Process(parent), signo); a.Flags&uint64(abi.SA_NOCLDSTOP) != 0 {
+			return
+		}
+	}
+	ticks := uint64(10_000_000) // ns per USER_HZ tick
+	s := Sig{Signo: signo, Code: w.Code, Field0: uint64(w.Pid) | uint64(w.Uid)<<32,
+		Field1: uint64(w.Value) | p.State.UserNs/ticks<<32, Field2: p.State.SystemNs / ticks}
+	_ = send(c, parent, 0, &s)
+}
+
+func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
+	p := kmem.Process(process)
+	if s.Signo == 0 || p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) || p.State.Sighand == 0 {
+		return abi.OK
+	}
+	kmem.Header().Counters.Signals++
+	if s.Signo == uint32(abi.SIGCONT) {
+		flushProcess(p, stopSignals)
+		resume(c, process)
+	} else if stopSignals&bit(s.Signo) != 0 {
+		flushProcess(p, bit(uint32(abi.SIGCONT)))
+	}
+	if ignored(p, s.Signo) && unmaskable&bit(s.Signo) == 0 && !blockedSomewhere(p, thread, s.Signo) {
+		return abi.OK
+	}
+	var e abi.Errno
+	if thread != 0 {
+		t := kmem.Thread(thread)
+		e = enqueue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
+	} else {
+		e = enqueue(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, s)
+	}
+	if e != abi.OK {
+		return e
+	}
+	SignalfdWake(process)
+	nudge(process, thread, s.Signo)
+	return abi.OK
+}
+
+// blockedSomewhere: a signal that is ignored is still kept while it is
+// blocked, since its action may change before it is unblocked.
+func blockedSomewhere(p *abi.ProcessSlot, thread, signo uint32) bool {
+	if thread == 0 {
+		thread = p.State.Leader
+	}
+	return kmem.Thread(thread).State.Sigmask&bit(signo) != 0
+}
+
+// SignalfdWake tells signalfds and epolls that a process has a new signal;
+// the eventfd package sets it.
+var SignalfdWake = func(process uint32) {}
+
+// nudge makes a thread that can take the signal look at it.
+func nudge(process, thread, signo uint32) {
+	p := kmem.Process(process)
+	if thread != 0 {
+		nudgeThread(thread, signo)
+		return
+	}
+	fallback := uint32(0)
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		t := kmem.Thread(i)
+		if t.State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+			continue
+		}
+		if t.State.Sigmask&bit(signo) != 0 && !sigwaits(t, signo) && unmaskable&bit(signo) == 0 {
+			continue
+		}
+		if t.State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) || sigwaits(t, signo) {
+			nudgeThread(i, signo)
+			return
+		}
+		// The leader is preferred, as on Linux, among those that run.
+		if fallback == 0 || i == p.State.Leader {
+			fallback = i
+		}
+	}
+	if fallback != 0 {
+		nudgeThread(fallback, signo)
+	}
+}
+
+// sigwaits says whether a thread waits for this very signal (rt_sigtimedwait).
+func sigwaits(t *abi.ThreadSlot, signo uint32) bool {
+	b := &t.State.Blocked
+	return b.Reason == abi.WaitReasonSignal && b.Attempt != 0 && b.Key0&bit(signo) != 0
+}
+
+func nudgeThread(i, signo uint32) {
+	t := kmem.Thread(i)
+	switch abi.ThreadRunState(t.State.RunState.Load()) {
+	case abi.ThreadRunStateBlocked:
+		if t.State.Sigmask&bit(signo) == 0 || sigwaits(t, signo) || unmaskable&bit(signo) != 0 {
+			sched.Unblock(i)
+		}
+	case abi.ThreadRunStateRunning:
+		sched.PollHart(t.State.Hart)
+	case abi.ThreadRunStateStopped:
+		if signo == uint32(abi.SIGKILL) {
+			sched.MakeReady(i)
+		}
+	}
+}
+
+// deliverable is the set of signals that the thread must act on now.
+func deliverable(t *abi.ThreadSlot, p *abi.ProcessSlot) uint64 {
+	return (t.State.Pending | p.State.Pending) &^ (t.State.Sigmask &^ unmaskable)
+}
+
+// HasSignal says whether a blocking call of the thread is to be interrupted.
+func HasSignal(c *sched.Ctx) bool {
+	t, p := c.T(), c.P()
+	set := deliverable(t, p)
+	for set != 0 {
+		signo := lowest(set)
+		if !ignored(p, signo) || unmaskable&bit(signo) != 0 {
+			return true
+		}
+		set &^= bit(signo)
+	}
+	return false
+}
+
+func lowest(set uint64) uint32 {
+	if s := set & synchronous; s != 0 {
+		set = s
+	}
+	n := uint32(1)
+	for set&1 == 0 {
+		set >>= 1
+		n++
+	}
+	return n
+}
+
+// TakeSignal removes one signal of a set from what is pending for the thread.
+func TakeSignal(t *abi.ThreadSlot, p *abi.ProcessSlot, set uint64) (Sig, bool) {
+	if own := t.State.Pending & set; own != 0 {
+		return dequeue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, lowest(own)), true
+	}
+	if all := p.State.Pending & set; all != 0 {
+		return dequeue(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, lowest(all)), true
+	}
+	return Sig{}, false
+}
+
+// DeliverSignals acts on the caller's pending signals before it goes back to
+// guest code: ends or stops the process, or prepares one handler's frame after
+// another. It returns false when the context acts for nobody any more, or its
+// thread does not run.
+func DeliverSignals(c *sched.Ctx) bool {
+	for {
+		t, p := c.T(), c.P()
+		set := deliverable(t, p)
+		if set == 0 {
+			break
+		}
+		s, _ := TakeSignal(t, p, set)
+		a := *action(p, s.Signo)
+		if s.Signo == uint32(abi.SIGKILL) {
+			ExitGroup(c, s.Signo)
+			return false
+		}
+		if s.Signo == uint32(abi.SIGSTOP) {
+			a.Handler = uint64(abi.SIG_DFL)
+		}
+		switch {
+		case a.Handler == uint64(abi.SIG_IGN):
+			continue
+		case a.Handler == uint64(abi.SIG_DFL):
+			if ignoredByDefault&bit(s.Signo) != 0 {
+				continue
+			}
+			if stopSignals&bit(s.Signo) != 0 {
+				if s.Signo != uint32(abi.SIGSTOP) && orphanedGroup(p.State.Pgid) {
+					continue
+				}
+				stopProcess(c, s.Signo)
+				continue
+			}
+			ExitGroup(c, s.Signo)
+			return false
+		}
+		settleRestart(t, a.Flags)
+		if !pushFrame(c, &s, &a) {
+			// No stack to deliver on: Linux forces SIGSEGV, and kills when
+			// that has no handler that could run.
+			forceSegv(c, s.Signo)
+			continue
+		}
+		if a.Flags&uint64(abi.SA_RESETHAND) != 0 {
+			action(p, s.Signo).Handler = uint64(abi.SIG_DFL)
+		}
+	}
+	if c.P().State.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+		park(c)
+		return false
+	}
+	restoreMask(c)
+	return true
+}
+
+// settleRestart decides, now that a handler will run, whether an interrupted
+// system call is made again after it or returns EINTR (signal(7)).
+func settleRestart(t *abi.ThreadSlot, flags uint64) {
+	e := abi.Errno(t.State.Restart)
+	if e == abi.OK {
+		return
+	}
+	t.State.Restart = 0
+	t.State.Blocked.Attempt = 0
+	if e == abi.ERESTARTNOINTR || e == abi.ERESTARTSYS && flags&uint64(abi.SA_RESTART) != 0 {
+		return // pc is still at the ecall, and the arguments are as they were
+	}
+	eintr := -int64(abi.EINTR)
+	t.Cpu.X[regA0] = uint64(eintr)
+	t.Cpu.Pc += 4
+}
+
+// restoreMask ends a temporary signal mask (sigsuspend, ppoll) once no signal
+// that it let in is left.
+func restoreMask(c *sched.Ctx) {
+	t := c.T()
+	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0 && t.State.Blocked.Attempt == 0 {
+		t.State.Flags &^= uint32(abi.ThreadFlagHasSavedSigmask)
+		t.State.Sigmask = t.State.SavedSigmask
+	}
+}
+
+// SwapMask replaces the signal mask until the system call in progress is over.
+func SwapMask(c *sched.Ctx, mask uint64) {
+	t := c.T()
+	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) == 0 {
+		t.State.Flags |= uint32(abi.ThreadFlagHasSavedSigmask)
+		t.State.SavedSigmask = t.State.Sigmask
+	}
+	t.State.Sigmask = mask &^ unmaskable
+}
+
+// ForceSignal delivers a synchronous signal of the running instruction: when
+// it is blocked or ignored, the process dies of it.
+func ForceSignal(c *sched.Ctx, s *Sig) {
+	t, p := c.T(), c.P()
+	a := action(p, s.Signo)
+	if t.State.Sigmask&bit(s.Signo) != 0 || a.Handler == uint64(abi.SIG_IGN) {
+		a.Handler = uint64(abi.SIG_DFL)
+		t.State.Sigmask &^= bit(s.Signo)
+	}
+	_ = enqueue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
+}
+
+func forceSegv(c *sched.Ctx, during uint32) {
+	if during == uint32(abi.SIGSEGV) {
+		action(c.P(), during).Handler = uint64(abi.SIG_DFL)
+	}
+	s := Sig{Signo: uint32(abi.SIGSEGV), Code: int32(abi.SI_KERNEL)}
+	ForceSignal(c, &s)
+}
+
+// stopProcess stops all threads of the caller's process (a group stop).
+func stopProcess(c *sched.Ctx, signo uint32) {
+	p := c.P()
+	if p.State.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+		return
+	}
+	kmem.WriteBegin(&p.Header)
+	p.State.RunState.Store(uint32(abi.ProcessRunStateStopped))
+	p.State.StopSignal = signo
+	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasContinueReport | abi.ProcessFlagHasStopReport
+	kmem.WriteEnd(&p.Header)
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		t := kmem.Thread(i)
+		if i != c.Thread && t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+			sched.PollHart(t.State.Hart)
+		}
+	}
+	if o := p.State.Parent; o != 0 {
+		SendChild(c, c.Process, o)
+		sched.WakeAll(&kmem.Process(o).Live.ChildWait)
+	}
+}
+
+// park leaves the calling thread stopped.
+func park(c *sched.Ctx) {
+	t := c.T()
+	kmem.WriteBegin(&t.Header)
+	t.State.RunState.Store(uint32(abi.ThreadRunStateStopped))
+	kmem.WriteEnd(&t.Header)
+	forget(c)
+}
+
+// resume continues a stopped process.
+func resume(c *sched.Ctx, process uint32) {
+	p := kmem.Process(process)
+	if p.State.RunState.Load() != uint32(abi.ProcessRunStateStopped) {
+		return
+	}
+	kmem.WriteBegin(&p.Header)
+	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasStopReport | abi.ProcessFlagHasContinueReport
+	kmem.WriteEnd(&p.Header)
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		if kmem.Thread(i).State.RunState.Load() == uint32(abi.ThreadRunStateStopped) {
+			sched.MakeReady(i)
+		}
+	}
+	if o := p.State.Parent; o != 0 {
+		SendChild(c, process, o)
+		sched.WakeAll(&kmem.Process(o).Live.ChildWait)
+	}
+}
+
+// orphanedGroup: no member has a parent in another group of the same session,
+// so that nobody could continue it (POSIX orphaned process group).
+func orphanedGroup(pgid uint32) bool {
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		p := kmem.Process(i)
+		if p.State.Pgid != pgid || p.State.Parent == 0 {
+			continue
+		}
+		if o := kmem.Process(p.State.Parent); o.State.Pgid != pgid && o.State.Sid == p.State.Sid {
+			return false
+		}
+	}
+	return true
+}
+
+// timerFired is what expired timers other than thread deadlines do.
+func timerFired(kind, object uint32) {
+	if kind != sched.TimerItimer {
+		if TimerfdFired != nil && kind == sched.TimerTimerfd {
+			TimerfdFired(object)
+		}
+		return
+	}
+	p := kmem.Process(object)
+	c := sched.For(kmem.WorkerIndex)
+	if n := p.State.ItimerIntervalNs; n != 0 {
+		// Missed periods are not made up for.
+		next := p.Live.Itimer.DeadlineNs + n
+		if now := sched.NowNs(); next <= now {
+			next += (now - next) / n * n
+			if next <= now {
+				next += n
+			}
+		}
+		sched.TimerSet(&p.Live.Itimer, next, sched.TimerItimer, object)
+	}
+	_ = SendProcess(c, object, uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
+}
+
+// TimerfdFired is told of expired timerfds; their package sets it.
+var TimerfdFired func(object uint32)
+
+// ActionChanged drops what is pending of a signal that is ignored from now on
+// (sigaction(2), POSIX).
+func ActionChanged(c *sched.Ctx, signo uint32) {
+	if p := c.P(); ignored(p, signo) {
+		flushProcess(p, bit(signo))
+	}
+}

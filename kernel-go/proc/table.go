@@ -1,0 +1,233 @@
+// Package proc owns processes and threads: their slots and ids, fork, exec,
+// exit and wait, signals, futexes, and the loop that a hart runs.
+//
+// It does not own address spaces (mm), files (vfs, file), or instructions
+// (riscv). Everything here wants the machine lock unless it says otherwise.
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	firstPid = 2
+	pidMax   = 1 << 15
+	// parentPid is what getppid says when the host is the parent: the
+	// machine's host plays init.
+	parentPid = 1
+)
+
+var (
+	lastTid  uint32
+	listTail uint32
+)
+
+// Init readies the tables of a new machine.
+func Init() {
+	lastTid, listTail = firstPid-1, 0
+	sched.Fired = timerFired
+}
+
+func tidBucket(tid uint32) uint32 {
+	return kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
+}
+
+// FindThread is the thread with a tid, 0 when there is none.
+func FindThread(tid uint32) uint32 {
+	for i := kmem.Load32(tidBucket(tid)); i != 0; i = kmem.Thread(i).Live.TidNext {
+		if kmem.Thread(i).State.Tid == tid {
+			return i
+		}
+	}
+	return 0
+}
+
+// FindProcess is the process with a pid, zombies included; 0 when there is none.
+func FindProcess(pid uint32) uint32 {
+	i := FindThread(pid)
+	if i == 0 {
+		return 0
+	}
+	p := kmem.Thread(i).State.Process
+	if kmem.Process(p).State.Pid != pid {
+		return 0
+	}
+	return p
+}
+
+func groupExists(pgid uint32) bool {
+	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
+		if kmem.Process(p).State.Pgid == pgid {
+			return true
+		}
+	}
+	return false
+}
+
+// newTid takes the next free id: no thread, group or session may have it.
+func newTid() uint32 {
+	for range pidMax {
+		lastTid++
+		if lastTid >= pidMax {
+			lastTid = firstPid
+		}
+		if FindThread(lastTid) == 0 && !idInUse(lastTid) {
+			return lastTid
+		}
+	}
+	return 0
+}
+
+// idInUse says whether a process group or session goes by an id whose process
+// is gone. Only ids that wrapped can meet one.
+func idInUse(id uint32) bool {
+	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
+		if s := &kmem.Process(p).State; s.Pgid == id || s.Sid == id {
+			return true
+		}
+	}
+	return false
+}
+
+func hashThread(i uint32) {
+	t := kmem.Thread(i)
+	b := tidBucket(t.State.Tid)
+	t.Live.TidNext = kmem.Load32(b)
+	kmem.Store32(b, i)
+}
+
+func unhashThread(i uint32) {
+	t := kmem.Thread(i)
+	b := tidBucket(t.State.Tid)
+	if kmem.Load32(b) == i {
+		kmem.Store32(b, t.Live.TidNext)
+		return
+	}
+	for k := kmem.Load32(b); k != 0; k = kmem.Thread(k).Live.TidNext {
+		if kmem.Thread(k).Live.TidNext == i {
+			kmem.Thread(k).Live.TidNext = t.Live.TidNext
+			return
+		}
+	}
+}
+
+// newThread makes a thread of a process, in state Prepared; 0 when the table
+// is full.
+func newThread(process, tid uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindThread)
+	if i == 0 {
+		return 0
+	}
+	t, p := kmem.Thread(i), kmem.Process(process)
+	t.State.Tid, t.State.Process = tid, process
+	t.State.AltStack.Flags = int32(abi.SS_DISABLE)
+	t.State.StartNs = sched.NowNs()
+	t.Live.NextInProcess = p.Live.ThreadHead
+	if p.Live.ThreadHead != 0 {
+		kmem.Thread(p.Live.ThreadHead).Live.PrevInProcess = i
+	}
+	p.Live.ThreadHead = i
+	p.Live.ThreadCount++
+	p.Live.LiveThreads++
+	hashThread(i)
+	return i
+}
+
+// freeThread unlinks and frees a thread that no hart runs.
+func freeThread(i uint32) {
+	t := kmem.Thread(i)
+	p := kmem.Process(t.State.Process)
+	unhashThread(i)
+	if t.Live.PrevInProcess != 0 {
+		kmem.Thread(t.Live.PrevInProcess).Live.NextInProcess = t.Live.NextInProcess
+	} else {
+		p.Live.ThreadHead = t.Live.NextInProcess
+	}
+	if t.Live.NextInProcess != 0 {
+		kmem.Thread(t.Live.NextInProcess).Live.PrevInProcess = t.Live.PrevInProcess
+	}
+	p.Live.ThreadCount--
+	dropQueue(&t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued)
+	kmem.Free(abi.SlotKindThread, i)
+}
+
+// newProcess makes a process without threads; 0 when the table is full.
+func newProcess(parent, owner uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindProcess)
+	if i == 0 {
+		return 0
+	}
+	p := kmem.Process(i)
+	p.State.Owner = owner
+	p.State.StartNs = sched.NowNs()
+	p.State.Flags = abi.ProcessFlagDumpable
+	p.Live.PrevProcess = listTail
+	if listTail == 0 {
+		kmem.Header().InitProcess = i
+	} else {
+		kmem.Process(listTail).Live.NextProcess = i
+	}
+	listTail = i
+	setParent(i, parent)
+	kmem.Owner(owner).Processes.Add(1)
+	return i
+}
+
+func freeProcess(i uint32) {
+	p := kmem.Process(i)
+	setParent(i, 0)
+	if p.Live.PrevProcess != 0 {
+		kmem.Process(p.Live.PrevProcess).Live.NextProcess = p.Live.NextProcess
+	} else {
+		kmem.Header().InitProcess = p.Live.NextProcess
+	}
+	if p.Live.NextProcess != 0 {
+		kmem.Process(p.Live.NextProcess).Live.PrevProcess = p.Live.PrevProcess
+	} else {
+		listTail = p.Live.PrevProcess
+	}
+	o := kmem.Owner(p.State.Owner)
+	o.Processes.Add(^uint32(0))
+	if o.Processes.Load() == 0 {
+		sched.WakeAll(&o.ExitWait)
+	}
+	dropQueue(&p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued)
+	kmem.Header().Counters.Instret += p.State.Instret
+	kmem.Free(abi.SlotKindProcess, i)
+}
+
+// setParent moves a process to another parent's list of children.
+func setParent(i, parent uint32) {
+	p := kmem.Process(i)
+	if old := p.State.Parent; old != 0 {
+		o := kmem.Process(old)
+		if p.Live.PrevSibling != 0 {
+			kmem.Process(p.Live.PrevSibling).Live.NextSibling = p.Live.NextSibling
+		} else {
+			o.Live.ChildHead = p.Live.NextSibling
+		}
+		if p.Live.NextSibling != 0 {
+			kmem.Process(p.Live.NextSibling).Live.PrevSibling = p.Live.PrevSibling
+		}
+	}
+	p.Live.NextSibling, p.Live.PrevSibling = 0, 0
+	p.State.Parent = parent
+	if parent != 0 {
+		o := kmem.Process(parent)
+		p.Live.NextSibling = o.Live.ChildHead
+		if o.Live.ChildHead != 0 {
+			kmem.Process(o.Live.ChildHead).Live.PrevSibling = i
+		}
+		o.Live.ChildHead = i
+	}
+}
+
+// Ppid is what getppid(2) answers for a process.
+func Ppid(p *abi.ProcessSlot) uint32 {
+	if p.State.Parent == 0 {
+		return parentPid
+	}
+	return kmem.Process(p.State.Parent).State.Pid
+}

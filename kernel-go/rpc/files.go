@@ -1,0 +1,262 @@
+package rpc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// path copies a path from the arena into c.Path: a copy, so that what was
+// checked is what is walked.
+func path(c *sched.Ctx, client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+	return pathTo(c.Path, client, a)
+}
+
+func pathTo(dst, client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+	from, e := span(client, a)
+	if e != abi.OK {
+		return 0, e
+	}
+	if a.Length == 0 {
+		return 0, abi.ENOENT
+	}
+	if a.Length >= uint32(abi.FixedPathMax) {
+		return 0, abi.ENAMETOOLONG
+	}
+	kmem.Copy(dst, from, a.Length)
+	for _, b := range kmem.Bytes(dst, a.Length) {
+		if b == 0 {
+			return 0, abi.EINVAL
+		}
+	}
+	*(*byte)(kmem.Ptr(dst + a.Length)) = 0
+	return a.Length, abi.OK
+}
+
+func rootDir() uint32 { return kmem.Header().RootDentry }
+
+// resolve finds what a path in the arena names; the dentry is held.
+func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (uint32, abi.Errno) {
+	n, e := path(c, client, a)
+	if e != abi.OK {
+		return 0, e
+	}
+	return vfs.Resolve(c, rootDir(), c.Path, n, flags)
+}
+
+// writeFile: p.Progress is 1 + the bytes written, 0 before the file is open.
+func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest, a *answer) abi.Errno {
+	n, e := path(c, p.Client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	from, e := span(p.Client, r.Data)
+	if e != abi.OK {
+		return e
+	}
+	known := uint32(abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_APPEND)
+	if r.OpenFlags&^known != 0 {
+		return abi.EINVAL
+	}
+	flags := r.OpenFlags | uint32(abi.O_WRONLY)
+	if p.Progress != 0 {
+		flags &^= uint32(abi.O_TRUNC | abi.O_EXCL)
+	}
+	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, flags, r.Mode, 0)
+	if e != abi.OK {
+		return e
+	}
+	defer vfs.Put(d)
+	inode := vfs.InodeOf(d)
+	if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
+		return abi.EINVAL
+	}
+	if p.Progress == 0 {
+		p.Progress = 1
+	}
+	done := p.Progress - 1
+	if done > r.Data.Length {
+		return abi.EINVAL
+	}
+	pos := r.Position + uint64(done)
+	if flags&uint32(abi.O_APPEND) != 0 {
+		pos = kmem.Inode(inode).State.Size
+	}
+	b := mm.Buf{Addr: uint64(from + done), Len: r.Data.Length - done}
+	k, e := vfs.WriteAt(c, inode, pos, &b)
+	p.Progress += k
+	a.result = int64(p.Progress - 1)
+	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
+		return abi.OK
+	}
+	return e
+}
+
+func readFile(c *sched.Ctx, client uint32, r *abi.ReadFileRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
+	if e != abi.OK {
+		return e
+	}
+	d, e := resolve(c, client, r.Path, vfs.Follow)
+	if e != abi.OK {
+		return e
+	}
+	defer vfs.Put(d)
+	inode := vfs.InodeOf(d)
+	switch vfs.TypeOf(inode) {
+	case uint32(abi.S_IFREG):
+	case uint32(abi.S_IFDIR):
+		return abi.EISDIR
+	default:
+		return abi.EINVAL
+	}
+	in := kmem.Inode(inode)
+	if in.State.FsType == abi.FsTypeProcfs || in.State.FsType == abi.FsTypeSysfs {
+		return readGenerated(c, d, to, r, a)
+	}
+	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
+	n, e := vfs.ReadAt(c, inode, r.Position, &b)
+	a.result, a.value, a.value2 = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
+	return e
+}
+
+func readlink(c *sched.Ctx, client uint32, r *abi.ReadlinkRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
+	if e != abi.OK {
+		return e
+	}
+	d, e := resolve(c, client, r.Path, 0)
+	if e != abi.OK {
+		return e
+	}
+	defer vfs.Put(d)
+	if vfs.TypeOf(vfs.InodeOf(d)) != uint32(abi.S_IFLNK) {
+		return abi.EINVAL
+	}
+	n, e := vfs.ReadLink(c, vfs.InodeOf(d), to, r.Reply.Length)
+	a.result = int64(n)
+	return e
+}
+
+func symlink(c *sched.Ctx, client uint32, r *abi.SymlinkRequest) abi.Errno {
+	t, e := pathTo(c.Path2, client, r.Target)
+	if e != abi.OK {
+		return e
+	}
+	n, e := path(c, client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	return vfs.Symlink(c, c.Path2, t, rootDir(), c.Path, n)
+}
+
+func mkdir(c *sched.Ctx, client uint32, r *abi.MkdirRequest) abi.Errno {
+	n, e := path(c, client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	if r.Parents == 0 {
+		d, e := vfs.Mkdir(c, rootDir(), c.Path, n, r.Mode)
+		if e == abi.OK {
+			vfs.Put(d)
+		}
+		return e
+	}
+	// Each prefix in turn; the walk eats the buffer, so it is copied anew.
+	for at := uint32(1); at <= n; at++ {
+		from, _ := span(client, r.Path)
+		kmem.Copy(c.Path2, from, n)
+		if at < n && *(*byte)(kmem.Ptr(c.Path2 + at)) != '/' {
+			continue
+		}
+		kmem.Copy(c.Path, c.Path2, at)
+		*(*byte)(kmem.Ptr(c.Path + at)) = 0
+		d, e := vfs.Mkdir(c, rootDir(), c.Path, at, r.Mode)
+		if e == abi.OK {
+			vfs.Put(d)
+		} else if e != abi.EEXIST {
+			return e
+		}
+	}
+	d, e := resolve(c, client, r.Path, vfs.Follow|vfs.Directory)
+	if e == abi.OK {
+		vfs.Put(d)
+	} else if e == abi.ENOTDIR {
+		e = abi.EEXIST
+	}
+	return e
+}
+
+func stat(c *sched.Ctx, client uint32, r *abi.StatRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
+	if e != abi.OK || r.Reply.Length < abi.StatSize || to&7 != 0 {
+		return abi.EINVAL
+	}
+	flags := uint32(0)
+	if r.Follow != 0 {
+		flags = vfs.Follow
+	}
+	d, e := resolve(c, client, r.Path, flags)
+	if e != abi.OK {
+		return e
+	}
+	vfs.Stat(vfs.InodeOf(d), to)
+	a.value2 = uint64(kmem.Inode(vfs.InodeOf(d)).State.ChangeSeq.Load())
+	a.result = abi.StatSize
+	vfs.Put(d)
+	return abi.OK
+}
+
+func readdir(c *sched.Ctx, client uint32, r *abi.ReaddirRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
+	if e != abi.OK || to&7 != 0 {
+		return abi.EINVAL
+	}
+	d, e := resolve(c, client, r.Path, vfs.Follow|vfs.Directory)
+	if e != abi.OK {
+		return e
+	}
+	pos, hint := uint64(r.Cookie), uint64(0)
+	n, e := vfs.Readdir(c, d, &pos, &hint, to, r.Reply.Length)
+	vfs.Put(d)
+	a.result, a.value = int64(n), pos
+	return e
+}
+
+func unlink(c *sched.Ctx, client uint32, r *abi.UnlinkRequest) abi.Errno {
+	n, e := path(c, client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	switch r.AtFlags {
+	case 0:
+		return vfs.Unlink(c, rootDir(), c.Path, n)
+	case uint32(abi.AT_REMOVEDIR):
+		return vfs.Rmdir(c, rootDir(), c.Path, n)
+	}
+	return abi.EINVAL
+}
+
+func rename(c *sched.Ctx, client uint32, r *abi.RenameRequest) abi.Errno {
+	n, e := path(c, client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	m, e := pathTo(c.Path2, client, r.NewPath)
+	if e != abi.OK {
+		return e
+	}
+	return vfs.Rename(c, rootDir(), c.Path, n, rootDir(), c.Path2, m, r.RenameFlags)
+}
+
+func chmod(c *sched.Ctx, client uint32, r *abi.ChmodRequest) abi.Errno {
+	d, e := resolve(c, client, r.Path, vfs.Follow)
+	if e != abi.OK {
+		return e
+	}
+	e = vfs.Chmod(c, vfs.InodeOf(d), r.Mode)
+	vfs.Put(d)
+	return e
+}

@@ -1,0 +1,214 @@
+package rpc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/hart"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+)
+
+// span turns a place in the client's arena into a linear address.
+func span(client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+	s := kmem.Client(client)
+	if a.Offset > s.ArenaBytes || a.Length > s.ArenaBytes-a.Offset {
+		return 0, abi.EINVAL
+	}
+	return s.ArenaBase + a.Offset, abi.OK
+}
+
+// as reads the request as the struct of its opcode.
+func as[T any](p *abi.PendingRequestSlot) *T { return (*T)(unsafe.Pointer(&p.Entry)) }
+
+// handle makes one request. Nothing that it reads from the arena is trusted,
+// or read twice.
+func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
+	client := p.Client
+	switch as[abi.RpcHeader](p).Opcode {
+	case abi.OpcodeKernelInit:
+		return kernelInit(as[abi.KernelInitRequest](p), a)
+	case abi.OpcodeWriteFile:
+		return writeFile(c, p, as[abi.WriteFileRequest](p), a)
+	case abi.OpcodeWriteFiles:
+		r := as[abi.WriteFilesRequest](p)
+		return writeFiles(c, client, r.Records, r.Count, a)
+	case abi.OpcodeApplyFileLayer:
+		return applyFileLayer(c, client, as[abi.ApplyFileLayerRequest](p), a)
+	case abi.OpcodeSymlink:
+		return symlink(c, client, as[abi.SymlinkRequest](p))
+	case abi.OpcodeReadFile:
+		return readFile(c, client, as[abi.ReadFileRequest](p), a)
+	case abi.OpcodeReadlink:
+		return readlink(c, client, as[abi.ReadlinkRequest](p), a)
+	case abi.OpcodeMkdir:
+		return mkdir(c, client, as[abi.MkdirRequest](p))
+	case abi.OpcodeStat:
+		return stat(c, client, as[abi.StatRequest](p), a)
+	case abi.OpcodeReaddir:
+		return readdir(c, client, as[abi.ReaddirRequest](p), a)
+	case abi.OpcodeUnlink:
+		return unlink(c, client, as[abi.UnlinkRequest](p))
+	case abi.OpcodeRename:
+		return rename(c, client, as[abi.RenameRequest](p))
+	case abi.OpcodeChmod:
+		return chmod(c, client, as[abi.ChmodRequest](p))
+	case abi.OpcodeRegisterProcess:
+		return registerProcess(c, client, as[abi.RegisterProcessRequest](p), a)
+	case abi.OpcodeStartProcess:
+		return startProcess(as[abi.StartProcessRequest](p))
+	case abi.OpcodeWaitProcess:
+		return waitProcess(c, as[abi.WaitProcessRequest](p), a)
+	case abi.OpcodeKillProcess:
+		return killProcess(c, as[abi.KillProcessRequest](p))
+	case abi.OpcodeStreamRead:
+		return streamRead(c, client, as[abi.StreamReadRequest](p), a)
+	case abi.OpcodeStreamWrite:
+		return streamWrite(c, p, as[abi.StreamWriteRequest](p), a)
+	case abi.OpcodeStreamClose:
+		i := kmem.Lookup(abi.SlotKindOfd, as[abi.StreamCloseRequest](p).Ofd)
+		if i == 0 {
+			return abi.EBADF
+		}
+		file.CloseOfd(c, i)
+		return abi.OK
+	case abi.OpcodeCancel:
+		return cancel(client, as[abi.CancelRequest](p).Target)
+	case abi.OpcodeBlobFilled:
+		r := as[abi.BlobFilledRequest](p)
+		return pagecache.FillDone(r.Token, r.Bytes, abi.Errno(r.Result))
+	case abi.OpcodeResumeBlockedSyscall:
+		r := as[abi.ResumeBlockedSyscallRequest](p)
+		i := kmem.Lookup(abi.SlotKindThread, r.Thread)
+		if i == 0 {
+			return abi.ESRCH
+		}
+		return proc.ResumeBlocked(i, r.Result)
+	case abi.OpcodeProcesses:
+		return processes(client, as[abi.ProcessesRequest](p).Reply, a)
+	case abi.OpcodeDiagnostics:
+		return diagnostics(client, as[abi.DiagnosticsRequest](p).Reply, a)
+	case abi.OpcodeCreateOwner:
+		return createOwner(client, as[abi.CreateOwnerRequest](p).Budget, a)
+	case abi.OpcodeCloseOwner:
+		return closeOwner(c, as[abi.CloseOwnerRequest](p).Owner)
+	case abi.OpcodeAttachClient:
+		return attachClient(a)
+	case abi.OpcodeDetachClient:
+		return detachClient(as[abi.DetachClientRequest](p).Client)
+	case abi.OpcodeSetTrace:
+		hart.SetTracing(as[abi.SetTraceRequest](p).Syscalls != 0)
+		return abi.OK
+	}
+	return abi.EOPNOTSUPP
+}
+
+// kernelInit is the handshake: a client of another layout is refused, and
+// told what this machine speaks.
+func kernelInit(r *abi.KernelInitRequest, a *answer) abi.Errno {
+	h := kmem.Header()
+	a.value = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
+	a.value2 = uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
+	if r.AbiMajor != h.AbiMajor || r.LayoutHashLo != h.LayoutHashLo || r.LayoutHashHi != h.LayoutHashHi {
+		return abi.EPROTO
+	}
+	return abi.OK
+}
+
+func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	to, e := span(client, r.Reply)
+	if e != abi.OK {
+		return e
+	}
+	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
+	n, e := file.StreamRead(c, i, &b)
+	a.result = int64(n)
+	return e
+}
+
+// streamWrite counts what earlier attempts have written in p.Progress.
+func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	from, e := span(p.Client, r.Data)
+	if e != abi.OK {
+		return e
+	}
+	b := mm.Buf{Addr: uint64(from), Len: r.Data.Length}
+	n, e := file.StreamWrite(c, i, &b)
+	a.result = int64(n)
+	return e
+}
+
+func createOwner(client, budget uint32, a *answer) abi.Errno {
+	i := kmem.Alloc(abi.SlotKindOwner)
+	if i == 0 {
+		return abi.ENOSPC
+	}
+	o := kmem.Owner(i)
+	o.Client, o.Budget = client, budget
+	a.handle = kmem.Handle(abi.SlotKindOwner, i)
+	return abi.OK
+}
+
+// closeOwner kills the owner's processes and answers when they are gone.
+func closeOwner(c *sched.Ctx, h abi.SlotHandle) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOwner, h)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	if i == proc.DefaultOwner {
+		return abi.EPERM
+	}
+	proc.KillOwned(c, i)
+	if kmem.Owner(i).Processes.Load() != 0 {
+		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, ^uint32(0))
+	}
+	kmem.Free(abi.SlotKindOwner, i)
+	return abi.OK
+}
+
+func attachClient(a *answer) abi.Errno {
+	for i := range kmem.Header().ClientCount {
+		s := kmem.Client(i)
+		if s.State.CompareAndSwap(uint32(abi.ClientStateFree), uint32(abi.ClientStateAttached)) {
+			s.SubmissionHead.Store(s.SubmissionTail.Load())
+			s.CompletionTail.Store(s.CompletionHead.Load())
+			s.Header.Generation.Add(1)
+			a.value = uint64(i)
+			return abi.OK
+		}
+	}
+	return abi.ENOSPC
+}
+
+func detachClient(i uint32) abi.Errno {
+	if i == 0 || i >= kmem.Header().ClientCount {
+		return abi.EINVAL
+	}
+	s := kmem.Client(i)
+	if !s.State.CompareAndSwap(uint32(abi.ClientStateAttached), uint32(abi.ClientStateFree)) {
+		return abi.EINVAL
+	}
+	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
+	for k := uint32(1); k < n; k++ {
+		p := kmem.Pending(k)
+		if p.Header.Generation.Load()&1 == 1 && p.Client == i {
+			sched.DropRequestWaits(k)
+			kmem.Free(abi.SlotKindPendingRequest, k)
+		}
+	}
+	s.InFlight = 0
+	s.Header.Generation.Add(1)
+	return abi.OK
+}

@@ -1,0 +1,230 @@
+package rpc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
+	if e != abi.OK || r.Reply.Length < abi.RegisterProcessReplySize || to&3 != 0 {
+		return abi.EINVAL
+	}
+	strings, e := span(client, r.Strings)
+	if e != abi.OK {
+		return e
+	}
+	cwd := rootDir()
+	if r.Cwd.Length != 0 {
+		if cwd, e = resolve(c, client, r.Cwd, vfs.Follow|vfs.Directory); e != abi.OK {
+			return e
+		}
+		defer vfs.Put(cwd)
+	}
+	n, e := path(c, client, r.Path)
+	if e != abi.OK {
+		return e
+	}
+	owner := r.Owner
+	if owner == 0 {
+		owner = proc.DefaultOwner
+	}
+	if owner >= kmem.Table(abi.SlotKindOwner).HighWater.Load() || kmem.Slot(abi.SlotKindOwner, owner).Generation.Load()&1 == 0 {
+		return abi.ESRCH
+	}
+	s := proc.Strings{Linear: strings, Bytes: r.Strings.Length, Argc: r.Argc, Envc: r.Envc}
+	process, e := proc.NewProgram(c, owner, cwd, n, &s)
+	if e != abi.OK {
+		return e
+	}
+	reply := abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
+	kinds := [3]abi.StdioKind{r.Stdin, r.Stdout, r.Stderr}
+	var ends [3]abi.SlotHandle
+	for fd := range uint32(3) {
+		if ends[fd], e = stdio(c, kmem.Process(process).State.FdTable, fd, kinds[fd]); e != abi.OK {
+			for k := range fd {
+				if i := kmem.Lookup(abi.SlotKindOfd, ends[k]); i != 0 {
+					file.CloseOfd(c, i)
+				}
+			}
+			proc.Discard(c, process)
+			return e
+		}
+	}
+	reply.Stdin, reply.StdinGeneration = ends[0].Index, ends[0].Generation
+	reply.Stdout, reply.StdoutGeneration = ends[1].Index, ends[1].Generation
+	reply.Stderr, reply.StderrGeneration = ends[2].Index, ends[2].Generation
+	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = reply
+	a.result, a.handle, a.value = abi.RegisterProcessReplySize, reply.Process, uint64(reply.Pid)
+	return abi.OK
+}
+
+var devNull = [...]byte{'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0}
+
+// stdio makes descriptor fd of a new process; for a pipe it returns the
+// host's end.
+func stdio(c *sched.Ctx, table, fd uint32, kind abi.StdioKind) (abi.SlotHandle, abi.Errno) {
+	var none abi.SlotHandle
+	switch kind {
+	case abi.StdioKindNull:
+		for i, b := range devNull {
+			*(*byte)(kmem.Ptr(c.Path + uint32(i))) = b
+		}
+		o, e := file.Open(c, rootDir(), rootDir(), c.Path, uint32(len(devNull)-1), uint32(abi.O_RDWR), 0, 0)
+		if e != abi.OK {
+			return none, e
+		}
+		file.InstallIn(table, fd, o)
+		return none, abi.OK
+	case abi.StdioKindPipe:
+		r, w, e := file.NewPipe(c, 0)
+		if e != abi.OK {
+			return none, e
+		}
+		if fd != 0 {
+			r, w = w, r
+		}
+		file.InstallIn(table, fd, r)
+		return kmem.Handle(abi.SlotKindOfd, w), abi.OK
+	}
+	return none, abi.EINVAL
+}
+
+func startProcess(r *abi.StartProcessRequest) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	return proc.Start(i)
+}
+
+func waitProcess(c *sched.Ctx, r *abi.WaitProcessRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	p := kmem.Process(i)
+	if p.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
+		return abi.ECHILD
+	}
+	if p.State.RunState.Load() != uint32(abi.ProcessRunStateZombie) {
+		return sched.WaitOn(c, &p.Live.ChildWait, ^uint32(0))
+	}
+	a.value = uint64(p.State.ExitStatus)
+	a.value2 = p.State.Instret
+	proc.Reap(i)
+	return abi.OK
+}
+
+func killProcess(c *sched.Ctx, r *abi.KillProcessRequest) abi.Errno {
+	if r.Signal > 64 {
+		return abi.EINVAL
+	}
+	s := proc.Sig{Signo: r.Signal, Code: int32(abi.SI_USER)}
+	if r.Process.Index == 0 {
+		if r.Pid == 0 {
+			return abi.EINVAL
+		}
+		return proc.Kill(c, r.Pid, &s)
+	}
+	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	if r.Pid < 0 {
+		return proc.SendGroup(c, kmem.Process(i).State.Pgid, &s)
+	}
+	return proc.SendQueued(c, i, &s)
+}
+
+func processes(client uint32, place abi.ArenaSpan, a *answer) abi.Errno {
+	to, e := span(client, place)
+	if e != abi.OK || to&7 != 0 {
+		return abi.EINVAL
+	}
+	room := place.Length / abi.ProcessRowSize
+	n := uint32(0)
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		if n < room {
+			row(i, (*abi.ProcessRow)(kmem.Ptr(to+n*abi.ProcessRowSize)))
+		}
+		n++
+	}
+	a.result = int64(min(n, room) * abi.ProcessRowSize)
+	a.value = uint64(n)
+	return abi.OK
+}
+
+func row(i uint32, r *abi.ProcessRow) {
+	p := kmem.Process(i)
+	*r = abi.ProcessRow{Handle: kmem.Handle(abi.SlotKindProcess, i), Pid: p.State.Pid, Ppid: proc.Ppid(p), Pgid: p.State.Pgid, Sid: p.State.Sid,
+		State: p.State.RunState.Load(), Threads: p.Live.LiveThreads, Instret: p.State.Instret, Comm: p.State.Comm}
+	for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+		r.Instret += kmem.Thread(t).Cpu.Instret
+		r.Syscalls += kmem.Thread(t).State.Syscalls
+	}
+	if as := p.State.AddressSpace; as != 0 {
+		r.ResidentPages = uint32(kmem.AddressSpace(as).State.ResidentPages)
+	}
+	if t := p.State.FdTable; t != 0 {
+		f := kmem.FdTable(t)
+		for k := range f.Count {
+			if f.Entries[k].Ofd != 0 {
+				r.Fds++
+			}
+		}
+	}
+}
+
+func diagnostics(client uint32, place abi.ArenaSpan, a *answer) abi.Errno {
+	to, e := span(client, place)
+	if e != abi.OK || place.Length < abi.MachineCountersSize || to&7 != 0 {
+		return abi.EINVAL
+	}
+	n := (*abi.MachineCounters)(kmem.Ptr(to))
+	*n = kmem.Header().Counters
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		p := kmem.Process(i)
+		n.Instret += p.State.Instret
+		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+			n.Instret += kmem.Thread(t).Cpu.Instret
+		}
+	}
+	a.result = abi.MachineCountersSize
+	return abi.OK
+}
+
+// BlobRequest tells the Runtime that pages of a blob source are wanted.
+func BlobRequest(source uint32, position uint64, addr, length, token uint32) {
+	e := out[abi.BlobRequestEvent]()
+	e.Header.Opcode = abi.OpcodeBlobRequest
+	e.Source, e.Token, e.Position, e.Address, e.Length = source, token, position, addr, length
+	send(unsafe.Pointer(e), false)
+}
+
+// told remembers which calls of which programs were reported.
+var told [256]uint64
+
+// Unsupported reports a system call that is not there, once per process and number.
+func Unsupported(c *sched.Ctx, number uint32) {
+	p := c.P()
+	key := uint64(p.State.Pid)<<32 | uint64(number) | 1<<63
+	slot := (p.State.Pid*31 + number) % uint32(len(told))
+	if told[slot] == key {
+		return
+	}
+	told[slot] = key
+	e := out[abi.UnsupportedSyscallEvent]()
+	e.Header.Opcode = abi.OpcodeUnsupportedSyscall
+	e.Pid, e.Number = p.State.Pid, number
+	for i := range e.Args {
+		e.Args[i] = c.Arg(i)
+	}
+	send(unsafe.Pointer(e), true)
+}

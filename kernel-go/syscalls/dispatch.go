@@ -1,0 +1,45 @@
+// Package syscalls is the table of system calls (table.go) and their handlers.
+// A handler decodes its arguments, refuses flags that it does not know, calls
+// one kernel function and copies its result out; semantics live elsewhere.
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Unsupported is told once per process and number (and counted each time) of
+// calls that the table lacks; rpc sets it.
+var Unsupported func(c *sched.Ctx, number uint32)
+
+// Dispatch makes system call `number` with the arguments in the thread's record.
+func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
+	if number < uint32(len(table)) {
+		if h := table[number].handler; h != nil {
+			return h(c)
+		}
+	}
+	kmem.Header().Counters.Unsupported++
+	if Unsupported != nil {
+		Unsupported(c, number)
+	}
+	return 0, abi.ENOSYS
+}
+
+// Interrupted is the restart errno of a call whose wait a signal ended.
+func Interrupted(number uint32) abi.Errno {
+	if number < uint32(len(table)) && table[number].flags&noHand != 0 {
+		return abi.ERESTARTNOHAND
+	}
+	return abi.ERESTARTSYS
+}
+
+// Describe is the name of a call and how many arguments it has, for traces.
+func Describe(number uint32) (string, int) {
+	const prefix = "SYS_"
+	if number >= uint32(len(table)) || table[number].handler == nil {
+		return "", 6
+	}
+	return abi.Syscall(number).String()[len(prefix):], int(table[number].args)
+}

@@ -1,0 +1,304 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+)
+
+// What uname(2) says. The release is the version whose interface this kernel
+// follows; programs check it for a minimum.
+const (
+	sysname    = "Linux"
+	nodename   = "foreshore"
+	release    = "6.12.0-foreshore"
+	version    = "#1 SMP"
+	machine    = "riscv64"
+	domainname = "(none)"
+)
+
+func put(dst *[65]byte, s string) {
+	for i := range len(s) {
+		dst[i] = s[i]
+	}
+}
+
+func sysUname(c *sched.Ctx) (uint64, abi.Errno) {
+	u := (*abi.Utsname)(kmem.Ptr(c.Page))
+	kmem.Zero(c.Page, abi.UtsnameSize)
+	put(&u.Sysname, sysname)
+	put(&u.Nodename, nodename)
+	put(&u.Release, release)
+	put(&u.Version, version)
+	put(&u.Machine, machine)
+	put(&u.Domainname, domainname)
+	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.UtsnameSize)
+}
+
+func sysSysinfo(c *sched.Ctx) (uint64, abi.Errno) {
+	h := kmem.Header()
+	i := (*abi.Sysinfo)(kmem.Ptr(c.Page))
+	*i = abi.Sysinfo{
+		Uptime: int64(sched.NowNs() / nsPerSec), Totalram: (uint64(h.MemoryMaxPages)<<4 - uint64(h.PoolFirstFrame)) << kmem.PageShift,
+		Freeram: uint64(kmem.FreeFrames()) << kmem.PageShift, Sharedram: 0, Bufferram: 0,
+		Procs: uint16(kmem.Table(abi.SlotKindThread).InUse.Load()), MemUnit: 1,
+	}
+	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.SysinfoSize)
+}
+
+func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(2)&^uint64(abi.GRND_NONBLOCK|abi.GRND_RANDOM|abi.GRND_INSECURE) != 0 {
+		return 0, abi.EINVAL
+	}
+	n := uint32(min(c.Arg(1), 1<<25))
+	for done := uint32(0); done < n; {
+		part := min(n-done, kmem.PageSize)
+		host.Entropy(c.Page, part)
+		if e := mm.CopyOut(c, c.Arg(0)+uint64(done), c.Page, part); e != abi.OK {
+			if done != 0 {
+				return uint64(done), abi.OK
+			}
+			return 0, e
+		}
+		done += part
+	}
+	return uint64(n), abi.OK
+}
+
+func limitOf(c *sched.Ctx, pid int32) (*abi.ProcessSlot, abi.Errno) {
+	p, e := target(c, pid)
+	if e != abi.OK {
+		return nil, e
+	}
+	return kmem.Process(p), abi.OK
+}
+
+func sysPrlimit64(c *sched.Ctx) (uint64, abi.Errno) {
+	id := c.Arg(1)
+	if id > uint64(abi.RLIMIT_RTTIME) {
+		return 0, abi.EINVAL
+	}
+	p, e := limitOf(c, int32(c.Arg(0)))
+	if e != abi.OK {
+		return 0, e
+	}
+	l := &p.State.Rlimits[id]
+	old := *l
+	if va := c.Arg(2); va != 0 {
+		if e := mm.CopyIn(c, c.Page, va, abi.Rlimit64Size); e != abi.OK {
+			return 0, e
+		}
+		n := *(*abi.Rlimit64)(kmem.Ptr(c.Page))
+		if n.Cur > n.Max {
+			return 0, abi.EINVAL
+		}
+		if n.Max > old.Max && c.P().State.Euid != 0 {
+			return 0, abi.EPERM
+		}
+		if id == uint64(abi.RLIMIT_NOFILE) && n.Max > uint64(abi.LimitFds) {
+			return 0, abi.EPERM
+		}
+		*l = n
+	}
+	if va := c.Arg(3); va != 0 {
+		*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = old
+		return 0, mm.CopyOut(c, va, c.Page, abi.Rlimit64Size)
+	}
+	return 0, abi.OK
+}
+
+func sysGetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(0) > uint64(abi.RLIMIT_RTTIME) {
+		return 0, abi.EINVAL
+	}
+	*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = c.P().State.Rlimits[c.Arg(0)]
+	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.Rlimit64Size)
+}
+
+func sysSetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
+	a := &c.T().State.Blocked.Args
+	a[2], a[1], a[0], a[3] = a[1], a[0], 0, 0
+	return sysPrlimit64(c)
+}
+
+func sysPrctl(c *sched.Ctx) (uint64, abi.Errno) {
+	t, p := c.T(), c.P()
+	switch abi.PrctlOp(c.Arg(0)) {
+	case abi.PR_SET_NAME:
+		n, e := mm.CopyInString(c, c.Page, 16, c.Arg(1))
+		if e == abi.ENAMETOOLONG {
+			n, e = 15, abi.OK
+		}
+		if e != abi.OK {
+			return 0, e
+		}
+		t.State.Name = [16]byte{}
+		copy(t.State.Name[:15], kmem.Bytes(c.Page, n))
+		if c.Thread == p.State.Leader {
+			p.State.Comm = t.State.Name
+		}
+		return 0, abi.OK
+	case abi.PR_GET_NAME:
+		*(*[16]byte)(kmem.Ptr(c.Page)) = t.State.Name
+		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 16)
+	case abi.PR_SET_PDEATHSIG:
+		if !validSignal(c.Arg(1)) {
+			return 0, abi.EINVAL
+		}
+		p.State.Pdeathsig = uint32(c.Arg(1))
+		return 0, abi.OK
+	case abi.PR_GET_PDEATHSIG:
+		kmem.Store32(c.Page, p.State.Pdeathsig)
+		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
+	case abi.PR_GET_DUMPABLE:
+		return uint64(flagBit(p, abi.ProcessFlagDumpable)), abi.OK
+	case abi.PR_SET_DUMPABLE:
+		return setFlag(p, abi.ProcessFlagDumpable, c.Arg(1))
+	case abi.PR_GET_NO_NEW_PRIVS:
+		return uint64(flagBit(p, abi.ProcessFlagNoNewPrivs)), abi.OK
+	case abi.PR_SET_NO_NEW_PRIVS:
+		if c.Arg(1) != 1 {
+			return 0, abi.EINVAL
+		}
+		return setFlag(p, abi.ProcessFlagNoNewPrivs, 1)
+	case abi.PR_SET_CHILD_SUBREAPER:
+		return setFlag(p, abi.ProcessFlagSubreaper, min(c.Arg(1), 1))
+	case abi.PR_GET_CHILD_SUBREAPER:
+		kmem.Store32(c.Page, flagBit(p, abi.ProcessFlagSubreaper))
+		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
+	case abi.PR_CAPBSET_READ:
+		if c.Arg(1) > lastCap {
+			return 0, abi.EINVAL
+		}
+		return 1, abi.OK
+	}
+	// Names of anonymous mappings (PR_SET_VMA) and the rest: as a kernel
+	// without that option answers.
+	return 0, abi.EINVAL
+}
+
+// lastCap is CAP_LAST_CAP of the kernel version that uname names.
+const lastCap = 40
+
+func flagBit(p *abi.ProcessSlot, f abi.ProcessFlag) uint32 {
+	if p.State.Flags&f != 0 {
+		return 1
+	}
+	return 0
+}
+
+func setFlag(p *abi.ProcessSlot, f abi.ProcessFlag, v uint64) (uint64, abi.Errno) {
+	switch v {
+	case 0:
+		p.State.Flags &^= f
+	case 1:
+		p.State.Flags |= f
+	default:
+		return 0, abi.EINVAL
+	}
+	return 0, abi.OK
+}
+
+func sysSchedGetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
+	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
+		return 0, abi.ESRCH
+	}
+	if c.Arg(1) < 8 || c.Arg(1)&7 != 0 {
+		return 0, abi.EINVAL
+	}
+	kmem.Store64(c.Page, 1<<kmem.Header().HartCount-1)
+	return 8, mm.CopyOut(c, c.Arg(2), c.Page, 8)
+}
+
+func sysSchedSetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
+	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
+		return 0, abi.ESRCH
+	}
+	kmem.Store64(c.Page, 0)
+	if e := mm.CopyIn(c, c.Page, c.Arg(2), uint32(min(c.Arg(1), 8))); e != abi.OK {
+		return 0, e
+	}
+	if kmem.Load64(c.Page)&(1<<kmem.Header().HartCount-1) == 0 {
+		return 0, abi.EINVAL
+	}
+	// Threads go where a hart is free: an affinity is accepted as a hint.
+	return 0, abi.OK
+}
+
+// Every thread is SCHED_OTHER with priority 0.
+func sysSchedGetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
+	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
+		return 0, abi.ESRCH
+	}
+	return 0, abi.OK
+}
+
+func sysSchedGetparam(c *sched.Ctx) (uint64, abi.Errno) {
+	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
+		return 0, abi.ESRCH
+	}
+	kmem.Store32(c.Page, 0)
+	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
+}
+
+func sysSchedSetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(1) != 0 {
+		return 0, abi.EPERM
+	}
+	return 0, abi.OK
+}
+
+func sysSchedGetPriorityMax(c *sched.Ctx) (uint64, abi.Errno) {
+	switch c.Arg(0) {
+	case 1, 2:
+		return 99, abi.OK
+	case 0, 3, 5:
+		return 0, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+func sysSchedGetPriorityMin(c *sched.Ctx) (uint64, abi.Errno) {
+	switch c.Arg(0) {
+	case 1, 2:
+		return 1, abi.OK
+	case 0, 3, 5:
+		return 0, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+// getpriority(2) answers 20 - nice; nice values are accepted and have no effect.
+func sysGetpriority(*sched.Ctx) (uint64, abi.Errno) { return 20, abi.OK }
+func sysSetpriority(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.OK }
+
+func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {
+	for i := range 2 {
+		if va := c.Arg(i); va != 0 {
+			v := c.Hart
+			if i == 1 {
+				v = 0
+			}
+			kmem.Store32(c.Page, v)
+			if e := mm.CopyOut(c, va, c.Page, 4); e != abi.OK {
+				return 0, e
+			}
+		}
+	}
+	return 0, abi.OK
+}
+
+// There is no network: what needs one is refused at once, so that nothing
+// waits for a time-out. Other families are not there at all.
+func sysSocket(c *sched.Ctx) (uint64, abi.Errno) {
+	const afInet, afInet6 = 2, 10
+	if f := c.Arg(0); f == afInet || f == afInet6 {
+		return 0, abi.ENETUNREACH
+	}
+	return 0, abi.EAFNOSUPPORT
+}
+
+func sysSethostname(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.EPERM }

@@ -1,0 +1,121 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+)
+
+const futexAny = uint32(abi.FUTEX_BITSET_MATCH_ANY)
+
+func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
+	op := uint32(c.Arg(1))
+	private := op&uint32(abi.FUTEX_PRIVATE_FLAG) != 0
+	realtime := op&uint32(abi.FUTEX_CLOCK_REALTIME) != 0
+	cmd := abi.FutexOp(op &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
+	if realtime && cmd != abi.FUTEX_WAIT_BITSET && cmd != abi.FUTEX_WAIT {
+		return 0, abi.ENOSYS
+	}
+	va, val := c.Arg(0), uint32(c.Arg(2))
+	switch cmd {
+	case abi.FUTEX_WAIT, abi.FUTEX_WAIT_BITSET:
+		bitset := futexAny
+		if cmd == abi.FUTEX_WAIT_BITSET {
+			bitset = uint32(c.Arg(5))
+		}
+		deadline, e := futexDeadline(c, cmd == abi.FUTEX_WAIT_BITSET, realtime)
+		if e != abi.OK {
+			return 0, e
+		}
+		return proc.FutexWait(c, va, private, val, bitset, deadline)
+	case abi.FUTEX_WAKE:
+		return proc.FutexWake(c, va, private, max(val, 1), futexAny)
+	case abi.FUTEX_WAKE_BITSET:
+		return proc.FutexWake(c, va, private, max(val, 1), uint32(c.Arg(5)))
+	case abi.FUTEX_REQUEUE, abi.FUTEX_CMP_REQUEUE:
+		limit := c.Arg(3)
+		if int32(val) < 0 || int32(limit) < 0 {
+			return 0, abi.EINVAL
+		}
+		return proc.FutexRequeue(c, va, c.Arg(4), private, val, uint32(limit), cmd == abi.FUTEX_CMP_REQUEUE, uint32(c.Arg(5)))
+	case abi.FUTEX_WAKE_OP:
+		return proc.FutexWakeOp(c, va, c.Arg(4), private, val, uint32(c.Arg(3)), uint32(c.Arg(5)))
+	}
+	return 0, abi.ENOSYS
+}
+
+// futexDeadline is the monotonic deadline of a wait: relative for FUTEX_WAIT,
+// absolute for FUTEX_WAIT_BITSET. A second attempt keeps the first's.
+func futexDeadline(c *sched.Ctx, absolute, realtime bool) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	if b.Attempt != 0 || c.Arg(3) == 0 {
+		return b.DeadlineNs, abi.OK
+	}
+	ns, e := timespecIn(c, c.Arg(3))
+	if e != abi.OK {
+		return 0, e
+	}
+	now := sched.NowNs()
+	switch {
+	case !absolute:
+		b.DeadlineNs = addNs(now, ns)
+	case realtime:
+		b.DeadlineNs = now
+		if real := sched.RealNs(); ns > real {
+			b.DeadlineNs = addNs(now, ns-real)
+		}
+	default:
+		b.DeadlineNs = ns
+	}
+	return b.DeadlineNs, abi.OK
+}
+
+func sysSetRobustList(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(1) != abi.RobustListHeadSize {
+		return 0, abi.EINVAL
+	}
+	c.T().State.RobustList = c.Arg(0)
+	return 0, abi.OK
+}
+
+func sysGetRobustList(c *sched.Ctx) (uint64, abi.Errno) {
+	t := c.Thread
+	if tid := uint32(c.Arg(0)); tid != 0 {
+		if t = proc.FindThread(tid); t == 0 {
+			return 0, abi.ESRCH
+		}
+	}
+	kmem.Store64(c.Page, kmem.Thread(t).State.RobustList)
+	if e := mm.CopyOut(c, c.Arg(1), c.Page, 8); e != abi.OK {
+		return 0, e
+	}
+	kmem.Store64(c.Page, abi.RobustListHeadSize)
+	return 0, mm.CopyOut(c, c.Arg(2), c.Page, 8)
+}
+
+// rseq(2) is declined the way kernels without it do; libc then goes without.
+func sysRseq(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.ENOSYS }
+
+// membarrier(2): every change of address space and every system call is a full
+// fence here, and other harts are called out of guest code.
+func sysMembarrier(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(1) != 0 {
+		return 0, abi.EINVAL
+	}
+	supported := uint64(abi.MEMBARRIER_CMD_GLOBAL | abi.MEMBARRIER_CMD_PRIVATE_EXPEDITED | abi.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+	switch abi.MembarrierCmd(c.Arg(0)) {
+	case abi.MEMBARRIER_CMD_QUERY:
+		return supported, abi.OK
+	case abi.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+		return 0, abi.OK
+	case abi.MEMBARRIER_CMD_GLOBAL:
+		sched.StopAll(c.Hart)
+		return 0, abi.OK
+	case abi.MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		sched.Shootdown(c.Hart, c.As)
+		return 0, abi.OK
+	}
+	return 0, abi.EINVAL
+}

@@ -1,0 +1,263 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+func sysExit(c *sched.Ctx) (uint64, abi.Errno) {
+	proc.ExitThread(c, uint32(c.Arg(0))&0xff)
+	return 0, abi.ENORETURN
+}
+
+func sysExitGroup(c *sched.Ctx) (uint64, abi.Errno) {
+	proc.ExitGroup(c, uint32(c.Arg(0))&0xff<<8)
+	return 0, abi.ENORETURN
+}
+
+// clone makes the child and, for vfork, waits until it lets go of its memory.
+func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	if b.Reason == abi.WaitReasonVfork {
+		if b.Result != 0 {
+			return b.Progress, abi.OK
+		}
+		return 0, abi.EBLOCKED
+	}
+	tid, e := proc.Clone(c, a)
+	if e != abi.OK {
+		return 0, e
+	}
+	if a.Flags&uint64(abi.CLONE_VFORK) == 0 {
+		return uint64(tid), abi.OK
+	}
+	b.Reason, b.Progress = abi.WaitReasonVfork, uint64(tid)
+	return 0, abi.EBLOCKED
+}
+
+func sysClone(c *sched.Ctx) (uint64, abi.Errno) {
+	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: uint32(c.Arg(0) & uint64(abi.CSIGNAL)),
+		Stack: c.Arg(1), ParentTid: c.Arg(2), Tls: c.Arg(3), ChildTid: c.Arg(4)}
+	return clone(c, &a)
+}
+
+func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
+	size := c.Arg(1)
+	if size < 64 {
+		return 0, abi.EINVAL
+	}
+	if size > uint64(kmem.PageSize) {
+		return 0, abi.E2BIG
+	}
+	kmem.Zero(c.Page, abi.CloneArgsSize)
+	if e := mm.CopyIn(c, c.Page, c.Arg(0), min(uint32(size), abi.CloneArgsSize)); e != abi.OK {
+		return 0, e
+	}
+	u := *(*abi.CloneArgs)(kmem.Ptr(c.Page))
+	if u.Flags&uint64(abi.CSIGNAL) != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
+		return 0, abi.EINVAL
+	}
+	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid}
+	if u.Stack != 0 {
+		a.Stack = u.Stack + u.StackSize
+	}
+	return clone(c, &a)
+}
+
+func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uint64, abi.Errno) {
+	n, e := mm.CopyInString(c, c.Path, uint32(abi.FixedPathMax), path)
+	if e != abi.OK {
+		return 0, e
+	}
+	dir, e := dirOf(c, dirfd, n)
+	if e != abi.OK {
+		return 0, e
+	}
+	follow := uint32(vfs.Follow)
+	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
+		follow = 0
+	}
+	s := proc.Strings{As: c.As, Argv: argv, Envp: envp}
+	return 0, proc.Exec(c, c.Process, c.Thread, dir, n, follow, &s)
+}
+
+func sysExecve(c *sched.Ctx) (uint64, abi.Errno) {
+	return exec(c, int32(abi.AT_FDCWD), c.Arg(0), c.Arg(1), c.Arg(2), 0)
+}
+
+func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := uint32(c.Arg(4))
+	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
+		return 0, abi.EINVAL
+	}
+	return exec(c, int32(c.Arg(0)), c.Arg(1), c.Arg(2), c.Arg(3), flags)
+}
+
+func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
+	options := uint32(c.Arg(2))
+	known := uint32(abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
+	if options&^known != 0 {
+		return 0, abi.EINVAL
+	}
+	w := proc.Which{Type: abi.P_PID}
+	switch pid := int32(c.Arg(0)); {
+	case pid == -1:
+		w.Type = abi.P_ALL
+	case pid == 0:
+		w.Type, w.ID = abi.P_PGID, c.P().State.Pgid
+	case pid < -1:
+		w.Type, w.ID = abi.P_PGID, uint32(-pid)
+	default:
+		w.ID = uint32(pid)
+	}
+	got, e := proc.Wait(c, w, options|uint32(abi.WEXITED))
+	if e != abi.OK || got.Process == 0 {
+		return 0, e
+	}
+	if a := c.Arg(1); a != 0 {
+		kmem.Store32(c.Page, got.Status)
+		if e := mm.CopyOut(c, a, c.Page, 4); e != abi.OK {
+			return 0, e
+		}
+	}
+	if a := c.Arg(3); a != 0 {
+		if e := childUsage(c, got.Process, a); e != abi.OK {
+			return 0, e
+		}
+	}
+	reapIfDead(got)
+	return uint64(got.Pid), abi.OK
+}
+
+func reapIfDead(w proc.Waited) {
+	if kmem.Process(w.Process).State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+		proc.Reap(w.Process)
+	}
+}
+
+func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
+	options := uint32(c.Arg(3))
+	events := uint32(abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED)
+	known := events | uint32(abi.WNOHANG|abi.WNOWAIT|abi.WALL|abi.WCLONE|abi.WNOTHREAD)
+	if options&^known != 0 || options&events == 0 {
+		return 0, abi.EINVAL
+	}
+	w := proc.Which{Type: abi.IdType(c.Arg(0)), ID: uint32(c.Arg(1))}
+	switch w.Type {
+	case abi.P_ALL:
+	case abi.P_PID:
+		if int32(w.ID) <= 0 {
+			return 0, abi.EINVAL
+		}
+	case abi.P_PGID:
+		if int32(w.ID) < 0 {
+			return 0, abi.EINVAL
+		}
+		if w.ID == 0 {
+			w.ID = c.P().State.Pgid
+		}
+	default:
+		return 0, abi.EINVAL
+	}
+	got, e := proc.Wait(c, w, options)
+	if e != abi.OK {
+		return 0, e
+	}
+	if a := c.Arg(2); a != 0 {
+		s := proc.Sig{}
+		if got.Process != 0 {
+			s = proc.Sig{Signo: uint32(abi.SIGCHLD), Code: got.Code, Field0: uint64(got.Pid) | uint64(got.Uid)<<32, Field1: uint64(got.Value)}
+		}
+		if e := proc.WriteSiginfo(c, a, &s); e != abi.OK {
+			return 0, e
+		}
+	}
+	if got.Process == 0 {
+		return 0, abi.OK
+	}
+	if a := c.Arg(4); a != 0 {
+		if e := childUsage(c, got.Process, a); e != abi.OK {
+			return 0, e
+		}
+	}
+	if options&uint32(abi.WNOWAIT) == 0 {
+		reapIfDead(got)
+	}
+	return 0, abi.OK
+}
+
+func sysSetTidAddress(c *sched.Ctx) (uint64, abi.Errno) {
+	c.T().State.ClearChildTid = c.Arg(0)
+	return uint64(c.T().State.Tid), abi.OK
+}
+
+func sysGetpid(c *sched.Ctx) (uint64, abi.Errno)  { return uint64(c.P().State.Pid), abi.OK }
+func sysGettid(c *sched.Ctx) (uint64, abi.Errno)  { return uint64(c.T().State.Tid), abi.OK }
+func sysGetppid(c *sched.Ctx) (uint64, abi.Errno) { return uint64(proc.Ppid(c.P())), abi.OK }
+func sysGetuid(c *sched.Ctx) (uint64, abi.Errno)  { return uint64(c.P().State.Uid), abi.OK }
+func sysGeteuid(c *sched.Ctx) (uint64, abi.Errno) { return uint64(c.P().State.Euid), abi.OK }
+func sysGetgid(c *sched.Ctx) (uint64, abi.Errno)  { return uint64(c.P().State.Gid), abi.OK }
+func sysGetegid(c *sched.Ctx) (uint64, abi.Errno) { return uint64(c.P().State.Egid), abi.OK }
+
+// target is the process that a pid argument names; 0 is the caller.
+func target(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
+	if pid == 0 {
+		return c.Process, abi.OK
+	}
+	if pid > 0 {
+		if p := proc.FindProcess(uint32(pid)); p != 0 {
+			return p, abi.OK
+		}
+	}
+	return 0, abi.ESRCH
+}
+
+func sysGetpgid(c *sched.Ctx) (uint64, abi.Errno) {
+	p, e := target(c, int32(c.Arg(0)))
+	if e != abi.OK {
+		return 0, e
+	}
+	return uint64(kmem.Process(p).State.Pgid), abi.OK
+}
+
+func sysGetsid(c *sched.Ctx) (uint64, abi.Errno) {
+	p, e := target(c, int32(c.Arg(0)))
+	if e != abi.OK {
+		return 0, e
+	}
+	return uint64(kmem.Process(p).State.Sid), abi.OK
+}
+
+func sysSetpgid(c *sched.Ctx) (uint64, abi.Errno) {
+	if int32(c.Arg(1)) < 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := target(c, int32(c.Arg(0)))
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, proc.SetGroup(c, p, uint32(c.Arg(1)))
+}
+
+func sysSetsid(c *sched.Ctx) (uint64, abi.Errno) { return proc.SetSession(c) }
+
+func sysPersonality(c *sched.Ctx) (uint64, abi.Errno) {
+	s := &c.P().State
+	old := s.Personality
+	if p := uint32(c.Arg(0)); p != 0xffffffff {
+		if p&0xff != 0 {
+			return 0, abi.EINVAL
+		}
+		s.Personality = p
+	}
+	return uint64(old), abi.OK
+}
+
+func sysSchedYield(c *sched.Ctx) (uint64, abi.Errno) {
+	c.T().Cpu.Left = 0
+	return 0, abi.OK
+}

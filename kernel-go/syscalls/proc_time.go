@@ -1,0 +1,270 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	nsPerSec = uint64(1_000_000_000)
+	forever  = ^uint64(0)
+)
+
+// addNs adds a duration to a time; what overflows is for ever.
+func addNs(t, d uint64) uint64 {
+	if t+d < t {
+		return forever
+	}
+	return t + d
+}
+
+// timespecIn reads a struct timespec as nanoseconds: EINVAL when it is not a
+// valid duration.
+func timespecIn(c *sched.Ctx, va uint64) (uint64, abi.Errno) {
+	if e := mm.CopyIn(c, c.Page, va, abi.TimespecSize); e != abi.OK {
+		return 0, e
+	}
+	ts := (*abi.Timespec)(kmem.Ptr(c.Page))
+	if ts.Sec < 0 || uint64(ts.Nsec) >= nsPerSec {
+		return 0, abi.EINVAL
+	}
+	if uint64(ts.Sec) >= forever/nsPerSec-1 {
+		return forever - 1, abi.OK
+	}
+	return uint64(ts.Sec)*nsPerSec + uint64(ts.Nsec), abi.OK
+}
+
+func timespecOut(c *sched.Ctx, va, ns uint64) abi.Errno {
+	*(*abi.Timespec)(kmem.Ptr(c.Page)) = abi.Timespec{Sec: int64(ns / nsPerSec), Nsec: int64(ns % nsPerSec)}
+	return mm.CopyOut(c, va, c.Page, abi.TimespecSize)
+}
+
+func timevalOf(ns uint64) abi.Timeval {
+	return abi.Timeval{Sec: int64(ns / nsPerSec), Usec: int64(ns % nsPerSec / 1000)}
+}
+
+// userNs is the CPU time of a process so far, its live threads included.
+func userNs(p *abi.ProcessSlot) uint64 {
+	n := p.State.UserNs
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		n += kmem.Thread(i).State.UserNs
+	}
+	return n
+}
+
+func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
+	switch id {
+	case abi.CLOCK_REALTIME, abi.CLOCK_REALTIME_COARSE:
+		return sched.RealNs(), abi.OK
+	case abi.CLOCK_MONOTONIC, abi.CLOCK_MONOTONIC_RAW, abi.CLOCK_MONOTONIC_COARSE, abi.CLOCK_BOOTTIME:
+		return sched.NowNs(), abi.OK
+	case abi.CLOCK_PROCESS_CPUTIME_ID:
+		return userNs(c.P()), abi.OK
+	case abi.CLOCK_THREAD_CPUTIME_ID:
+		return c.T().State.UserNs, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+func sysClockGettime(c *sched.Ctx) (uint64, abi.Errno) {
+	ns, e := clockNs(c, abi.Clock(c.Arg(0)))
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, timespecOut(c, c.Arg(1), ns)
+}
+
+func sysClockGetres(c *sched.Ctx) (uint64, abi.Errno) {
+	if _, e := clockNs(c, abi.Clock(c.Arg(0))); e != abi.OK {
+		return 0, e
+	}
+	if c.Arg(1) == 0 {
+		return 0, abi.OK
+	}
+	res := uint64(1)
+	if k := abi.Clock(c.Arg(0)); k == abi.CLOCK_REALTIME_COARSE || k == abi.CLOCK_MONOTONIC_COARSE {
+		res = 4_000_000
+	}
+	return 0, timespecOut(c, c.Arg(1), res)
+}
+
+func sysClockSettime(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.EPERM }
+
+func sysSettimeofday(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.EPERM }
+
+func sysGettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
+	if va := c.Arg(0); va != 0 {
+		*(*abi.Timeval)(kmem.Ptr(c.Page)) = timevalOf(sched.RealNs())
+		if e := mm.CopyOut(c, va, c.Page, abi.TimevalSize); e != abi.OK {
+			return 0, e
+		}
+	}
+	if va := c.Arg(1); va != 0 {
+		kmem.Store64(c.Page, 0)
+		return 0, mm.CopyOut(c, va, c.Page, 8)
+	}
+	return 0, abi.OK
+}
+
+// sleep waits until a monotonic deadline; what remains goes to `remain` when a
+// signal ends it.
+func sleep(c *sched.Ctx, remain uint64) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	now := sched.NowNs()
+	if b.TimedOut != 0 || b.DeadlineNs <= now {
+		return 0, abi.OK
+	}
+	if remain != 0 {
+		// Written before each wait: it is right when a signal ends this one.
+		if e := timespecOut(c, remain, b.DeadlineNs-now); e != abi.OK {
+			return 0, e
+		}
+	}
+	b.Reason = abi.WaitReasonSleep
+	sched.SetDeadline(c, b.DeadlineNs)
+	return 0, abi.EBLOCKED
+}
+
+func sysNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	if b.Reason != abi.WaitReasonSleep {
+		ns, e := timespecIn(c, c.Arg(0))
+		if e != abi.OK {
+			return 0, e
+		}
+		b.DeadlineNs = addNs(sched.NowNs(), ns)
+	}
+	return sleep(c, c.Arg(1))
+}
+
+func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	id, absolute := abi.Clock(c.Arg(0)), c.Arg(1)&uint64(abi.TIMER_ABSTIME) != 0
+	if b.Reason != abi.WaitReasonSleep {
+		if c.Arg(1)&^uint64(abi.TIMER_ABSTIME) != 0 || id == abi.CLOCK_THREAD_CPUTIME_ID {
+			return 0, abi.EINVAL
+		}
+		clock, e := clockNs(c, id)
+		if e != abi.OK {
+			return 0, e
+		}
+		ns, e := timespecIn(c, c.Arg(2))
+		if e != abi.OK {
+			return 0, e
+		}
+		b.DeadlineNs = addNs(sched.NowNs(), ns)
+		if absolute {
+			b.DeadlineNs = sched.NowNs()
+			if ns > clock {
+				b.DeadlineNs = addNs(b.DeadlineNs, ns-clock)
+			}
+		}
+	}
+	if absolute {
+		return sleep(c, 0)
+	}
+	return sleep(c, c.Arg(3))
+}
+
+func itimerOut(c *sched.Ctx, va uint64) abi.Errno {
+	p := c.P()
+	var v abi.Itimerval
+	if p.Live.Itimer.HeapIndex != 0 {
+		left := uint64(1000)
+		if now := sched.NowNs(); p.Live.Itimer.DeadlineNs > now+left {
+			left = p.Live.Itimer.DeadlineNs - now
+		}
+		v.Value = timevalOf(left)
+		v.Interval = timevalOf(p.State.ItimerIntervalNs)
+	}
+	*(*abi.Itimerval)(kmem.Ptr(c.Page)) = v
+	return mm.CopyOut(c, va, c.Page, abi.ItimervalSize)
+}
+
+func sysGetitimer(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(0) > uint64(abi.ITIMER_PROF) {
+		return 0, abi.EINVAL
+	}
+	if abi.ItimerWhich(c.Arg(0)) != abi.ITIMER_REAL {
+		kmem.Zero(c.Page, abi.ItimervalSize)
+		return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.ItimervalSize)
+	}
+	return 0, itimerOut(c, c.Arg(1))
+}
+
+func sysSetitimer(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(0) > uint64(abi.ITIMER_PROF) {
+		return 0, abi.EINVAL
+	}
+	if abi.ItimerWhich(c.Arg(0)) != abi.ITIMER_REAL {
+		// CPU-time timers need a clock tick in guest code.
+		if Unsupported != nil {
+			Unsupported(c, uint32(abi.SYS_setitimer))
+		}
+		return 0, abi.ENOSYS
+	}
+	var v abi.Itimerval
+	if va := c.Arg(1); va != 0 {
+		if e := mm.CopyIn(c, c.Page, va, abi.ItimervalSize); e != abi.OK {
+			return 0, e
+		}
+		v = *(*abi.Itimerval)(kmem.Ptr(c.Page))
+	}
+	if uint64(v.Value.Usec) >= 1_000_000 || uint64(v.Interval.Usec) >= 1_000_000 || v.Value.Sec < 0 || v.Interval.Sec < 0 {
+		return 0, abi.EINVAL
+	}
+	if va := c.Arg(2); va != 0 {
+		if e := itimerOut(c, va); e != abi.OK {
+			return 0, e
+		}
+	}
+	p := c.P()
+	ns := func(t abi.Timeval) uint64 { return uint64(min(t.Sec, 1<<33))*nsPerSec + uint64(t.Usec)*1000 }
+	p.State.ItimerIntervalNs = ns(v.Interval)
+	if d := ns(v.Value); d != 0 {
+		sched.TimerSet(&p.Live.Itimer, sched.NowNs()+d, sched.TimerItimer, c.Process)
+	} else {
+		sched.TimerCancel(&p.Live.Itimer)
+	}
+	return 0, abi.OK
+}
+
+func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
+	const tick = 10_000_000
+	s := &c.P().State
+	if va := c.Arg(0); va != 0 {
+		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(userNs(c.P()) / tick), Stime: int64(s.SystemNs / tick),
+			Cutime: int64(s.ChildUserNs / tick), Cstime: int64(s.ChildSystemNs / tick)}
+		if e := mm.CopyOut(c, va, c.Page, abi.TmsSize); e != abi.OK {
+			return 0, e
+		}
+	}
+	return sched.NowNs() / tick, abi.OK
+}
+
+func usageOut(c *sched.Ctx, va, user, system uint64, minflt, majflt, maxPages uint64) abi.Errno {
+	r := (*abi.Rusage)(kmem.Ptr(c.Page))
+	*r = abi.Rusage{Utime: timevalOf(user), Stime: timevalOf(system), Minflt: int64(minflt), Majflt: int64(majflt), Maxrss: int64(maxPages * 4)}
+	return mm.CopyOut(c, va, c.Page, abi.RusageSize)
+}
+
+func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
+	s := &c.P().State
+	switch abi.RusageWho(int32(c.Arg(0))) {
+	case abi.RUSAGE_SELF:
+		return 0, usageOut(c, c.Arg(1), userNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages)
+	case abi.RUSAGE_CHILDREN:
+		return 0, usageOut(c, c.Arg(1), s.ChildUserNs, s.ChildSystemNs, 0, 0, 0)
+	case abi.RUSAGE_THREAD:
+		return 0, usageOut(c, c.Arg(1), c.T().State.UserNs, 0, 0, 0, 0)
+	}
+	return 0, abi.EINVAL
+}
+
+func childUsage(c *sched.Ctx, process uint32, va uint64) abi.Errno {
+	p := kmem.Process(process)
+	s := &p.State
+	return usageOut(c, va, userNs(p)+s.ChildUserNs, s.SystemNs+s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0)
+}
