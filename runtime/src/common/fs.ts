@@ -45,6 +45,8 @@ const NO_READER: FileReader = { read: () => undefined };
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 const READDIR_BYTES = 32 * 1024;
+/** ApplyFileLayer's `more`. */
+const MORE = { done: 0, follow: 1, forget: 2 } as const;
 /** Entries of one batch. */
 const BATCH_ENTRIES = 1024;
 
@@ -490,8 +492,17 @@ export class FileSystem {
     const turn = (async () => {
       await before.catch(() => undefined);
       const prefix = pathBytes(options.prefix ?? "/");
-      for await (const batch of this.#batches(entries))
-        await this.#sendLayer(batch.entries, prefix, batch.last ? 0 : 1, options);
+      let staged = false;
+      try {
+        for await (const batch of this.#batches(entries)) {
+          await this.#sendLayer(batch.entries, prefix, batch.last ? MORE.done : MORE.follow, options);
+          staged = true;
+        }
+      } catch (error) {
+        // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
+        if (staged) await this.#sendLayer([], prefix, MORE.forget, {}).catch(() => undefined);
+        throw error;
+      }
     })();
     this.#layer = turn;
     await turn;

@@ -8,6 +8,7 @@ import { Machine } from "./machine.ts";
 import { type OwnerOptions, ProcessOwner } from "./owner.ts";
 import type { KernelSource, LogLevel, Platform } from "./platform.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
+import { PublishedView } from "./published-view.ts";
 import type { CallOptions, RpcClient } from "./rpc-client.ts";
 
 export interface RuntimeOptions {
@@ -89,7 +90,8 @@ export class Runtime {
       },
     );
     blobs = new BlobSources(machine.client, log);
-    return new Runtime(machine, new FileSystem(machine.client, blobs), blobs);
+    const view = machine.header === undefined ? undefined : new PublishedView(machine.header);
+    return new Runtime(machine, new FileSystem(machine.client, blobs, view), blobs);
   }
 
   /** The RPC client under this API, for requests that it does not wrap. */
