@@ -801,7 +801,7 @@ export interface ReadFileRequestData {
 }
 
 /**
- * Reads up to reply.length bytes at `position` into the arena; result is the count.
+ * Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size (of generated files: the position behind what is known so far).
  * Member of KernelWorkerRequest for opcode ReadFile.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2571,7 +2571,7 @@ export interface ProcessesRequestData {
 }
 
 /**
- * Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is their number; rows that do not fit are left out.
+ * Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is the rows' bytes, value how many processes there are: rows that do not fit are left out.
  * Member of KernelWorkerRequest for opcode Processes.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */

@@ -34,6 +34,8 @@ export const Fixed = {
   RingEntryBytes: 64,
   /** Entries of a submission or completion ring. */
   RingEntries: 256,
+  /** Entries of a completion ring that replies leave to events: a client's requests in flight and replies unread stay below RingEntries less these. */
+  RingEventRoom: 32,
   /** Longest path with its final NUL (Linux PATH_MAX). */
   PathMax: 4096,
   NameMax: 255,

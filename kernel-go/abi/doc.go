@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xdb78a085
-	LayoutHashHi uint32 = 0x373f94a9
+	LayoutHashLo uint32 = 0x152bc35b
+	LayoutHashHi uint32 = 0xdfc55cee
 )

@@ -301,7 +301,7 @@ type SymlinkRequest struct {
 // ReadFileRequestSize is the size of ReadFileRequest in bytes.
 const ReadFileRequestSize = 64
 
-// ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count.
+// ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size (of generated files: the position behind what is known so far).
 // Member of KernelWorkerRequest for opcode ReadFile.
 type ReadFileRequest struct {
 	_      structs.HostLayout
@@ -566,7 +566,7 @@ type ResumeBlockedSyscallRequest struct {
 // ProcessesRequestSize is the size of ProcessesRequest in bytes.
 const ProcessesRequestSize = 64
 
-// ProcessesRequest: Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is their number; rows that do not fit are left out.
+// ProcessesRequest: Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is the rows' bytes, value how many processes there are: rows that do not fit are left out.
 // Member of KernelWorkerRequest for opcode Processes.
 type ProcessesRequest struct {
 	_         structs.HostLayout

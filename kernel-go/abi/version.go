@@ -24,11 +24,14 @@ const (
 	// Translation-table word of an absent page: low bits set, so the fused
 	// alignment test of an access fails.
 	FixedAbsentEntry    = 7
-	FixedRingEntryBytes = 64   // Bytes of a ring entry.
-	FixedRingEntries    = 256  // Entries of a submission or completion ring.
-	FixedPathMax        = 4096 // Longest path with its final NUL (Linux PATH_MAX).
-	FixedNameMax        = 255
-	FixedPollInsns      = 1000 // Slices of guest code between two looks at a hart's poll word.
+	FixedRingEntryBytes = 64  // Bytes of a ring entry.
+	FixedRingEntries    = 256 // Entries of a submission or completion ring.
+	// Entries of a completion ring that replies leave to events: a client's
+	// requests in flight and replies unread stay below RingEntries less these.
+	FixedRingEventRoom = 32
+	FixedPathMax       = 4096 // Longest path with its final NUL (Linux PATH_MAX).
+	FixedNameMax       = 255
+	FixedPollInsns     = 1000 // Slices of guest code between two looks at a hart's poll word.
 )
 
 // Limit: Every limit of the machine. Capacities marked "per GiB" are scaled by the

@@ -89,7 +89,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		}
 		return proc.ResumeBlocked(i, r.Result)
 	case abi.OpcodeProcesses:
-		return processes(client, as[abi.ProcessesRequest](p).Reply, a)
+		return processes(client, as[abi.ProcessesRequest](p), a)
 	case abi.OpcodeDiagnostics:
 		return diagnostics(client, as[abi.DiagnosticsRequest](p).Reply, a)
 	case abi.OpcodeCreateOwner:

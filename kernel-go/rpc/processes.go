@@ -143,14 +143,17 @@ func killProcess(c *sched.Ctx, r *abi.KillProcessRequest) abi.Errno {
 	return proc.SendQueued(c, i, &s)
 }
 
-func processes(client uint32, place abi.ArenaSpan, a *answer) abi.Errno {
-	to, e := span(client, place)
+func processes(client uint32, r *abi.ProcessesRequest, a *answer) abi.Errno {
+	to, e := span(client, r.Reply)
 	if e != abi.OK || to&7 != 0 {
 		return abi.EINVAL
 	}
-	room := place.Length / abi.ProcessRowSize
+	room := r.Reply.Length / abi.ProcessRowSize
 	n := uint32(0)
 	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		if r.Owner != 0 && kmem.Process(i).State.Owner != r.Owner {
+			continue
+		}
 		if n < room {
 			row(i, (*abi.ProcessRow)(kmem.Ptr(to+n*abi.ProcessRowSize)))
 		}

@@ -21,7 +21,7 @@ const (
 	entrySize = uint32(abi.FixedRingEntryBytes)
 	// eventRoom is what requests may not take of a completion ring: replies
 	// always find a place, and so do a few events.
-	eventRoom = 32
+	eventRoom = uint32(abi.FixedRingEventRoom)
 	maxFlight = entries - eventRoom
 	// wantsKick in clientSleeping: the client cannot sleep on shared memory.
 	wantsKick = 2

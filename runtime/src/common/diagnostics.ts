@@ -102,11 +102,12 @@ function readRows(client: RpcClient, owner: number, room: number): Promise<{ cou
       reply: { offset: at, length: room * ProcessRow.SIZE },
       owner,
     }),
-    decode: (count, _reply, at) => {
+    decode: (bytes, reply, at) => {
       const view = new ProcessRow(client.transport.mem);
       const row = (_: unknown, i: number): ProcessInfo =>
         processInfo(view.at(client.address(at) + i * ProcessRow.SIZE));
-      return { count, rows: Array.from({ length: Math.min(count, room) }, row) };
+      const rows = Array.from({ length: Math.min(room, bytes / ProcessRow.SIZE) }, row);
+      return { count: reply.valueLo, rows };
     },
   });
 }

@@ -140,12 +140,11 @@ export class FileSystem {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let total = 0;
     let want = FIRST_READ_BYTES;
-    // A short read is no end (procfs): only 0 is.
     for (;;) {
       const part = await this.#readPart(path, total, want, options);
-      if (part.length === 0) break;
-      parts.push(part);
-      total += part.length;
+      parts.push(part.bytes);
+      total += part.bytes.length;
+      if (part.bytes.length === 0 || total >= part.size) break;
       want = Math.min(READ_BYTES, this.#client.chunkBytes);
     }
     if (parts.length === 1) return parts[0]!;
@@ -169,25 +168,16 @@ export class FileSystem {
     const all = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
-      const part = await this.#readPart(
-        name,
-        position + filled,
-        Math.min(length - filled, this.#client.chunkBytes),
-        options,
-      );
-      if (part.length === 0) break;
-      all.set(part, filled);
-      filled += part.length;
+      const want = Math.min(length - filled, this.#client.chunkBytes);
+      const { bytes } = await this.#readPart(name, position + filled, want, options);
+      if (bytes.length === 0) break;
+      all.set(bytes, filled);
+      filled += bytes.length;
     }
     return filled === length ? all : all.slice(0, filled);
   }
 
-  #readPart(
-    path: Uint8Array,
-    position: number,
-    length: number,
-    options: CallOptions,
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  #readPart(path: Uint8Array, position: number, length: number, options: CallOptions): Promise<ReplyBytes> {
     return this.#withReply("open", path, length, options, (at, reply) => ({
       opcode: Opcode.ReadFile,
       flags: 0,
@@ -199,7 +189,7 @@ export class FileSystem {
   }
 
   async readlink(path: PathLike, options: CallOptions = {}): Promise<string> {
-    const bytes = await this.#withReply("readlink", pathBytes(path), 4096, options, (at, reply) => ({
+    const { bytes } = await this.#withReply("readlink", pathBytes(path), 4096, options, (at, reply) => ({
       opcode: Opcode.Readlink,
       flags: 0,
       requestId: 0,
@@ -216,7 +206,7 @@ export class FileSystem {
     length: number,
     options: CallOptions,
     entry: (path: Span, reply: Span) => ReplyingRequest,
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  ): Promise<ReplyBytes> {
     const client = this.#client;
     const replyAt = align8(path.length);
     return client.call(
@@ -228,9 +218,12 @@ export class FileSystem {
           client.bytes(at, path.length).set(path);
           return entry({ offset: at, length: path.length }, { offset: at + replyAt, length });
         },
-        decode: (result, _reply, at) => {
+        decode: (result, answer, at) => {
           if (result > length) throw new RpcProtocolError(`${syscall} answers ${result} bytes in a span of ${length}`);
-          return new Uint8Array(client.bytes(at + replyAt, result));
+          return {
+            bytes: new Uint8Array(client.bytes(at + replyAt, result)),
+            size: answer.valueHi * 2 ** 32 + answer.valueLo,
+          };
         },
       },
       options,
@@ -586,6 +579,12 @@ export class FileSystem {
       options,
     );
   }
+}
+
+interface ReplyBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The reply's `value`: of ReadFile, the size of the file. */
+  readonly size: number;
 }
 
 interface Span {

@@ -8,6 +8,7 @@
  */
 import {
   decodeKernelWorkerOutbound,
+  Fixed,
   type KernelWorkerOutbound,
   type KernelWorkerRequest,
   Opcode,
@@ -25,6 +26,8 @@ const SLOT_MASK = SLOTS - 1;
 const USE_LIMIT = 2 ** (32 - SLOT_BITS);
 /** Places in flight that only Cancel and BlobFilled may take, so that they are never stuck behind what they end. */
 const CONTROL_RESERVE = 16;
+/** What the kernel takes of one client before it reads no further. */
+const MAX_IN_FLIGHT = Fixed.RingEntries - Fixed.RingEventRoom;
 const MAX_ERRNO = 4095;
 const TWO_32 = 2 ** 32;
 
@@ -206,7 +209,7 @@ export class RpcClient {
   /** Sends the call; false when there is no room for it now. */
   #start(call: PendingCall): boolean {
     const spec = call.spec;
-    if (this.#inFlight >= (spec.control === true ? SLOTS : SLOTS - CONTROL_RESERVE)) return false;
+    if (this.#inFlight >= (spec.control === true ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - CONTROL_RESERVE)) return false;
     let at = 0;
     if (spec.bytes > 0) {
       at = this.#arena.allocate(spec.bytes);

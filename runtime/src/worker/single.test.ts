@@ -75,7 +75,7 @@ describe("the transport by messages", () => {
       if (file === undefined) return { result: -Errno.ENOENT };
       const part = file.subarray(request.position, request.position + request.reply.length);
       kernel.arena(request.reply.offset, part.length).set(part);
-      return { result: part.length };
+      return { result: part.length, value: file.length };
     });
     await Promise.all([fs.writeFile("/a", "first"), fs.writeFile("/b", "second, longer"), fs.writeFile("/c", "")]);
     const read = await Promise.all(["/a", "/b", "/c"].map((path) => fs.readFile(path, { encoding: "utf8" })));
