@@ -51,6 +51,8 @@ export interface SlotUse {
 export interface Diagnostics {
   /** Totals since boot; instructions and system calls include those of live threads. */
   readonly counters: MachineCountersData;
+  /** File reads that the published view answered, and those that it left to a request. */
+  readonly publishedReads: { readonly hits: number; readonly misses: number };
   /** What is read in place; undefined when this thread cannot see the machine's memory. */
   readonly live: LiveDiagnostics | undefined;
 }
@@ -131,7 +133,11 @@ function processInfo(row: ProcessRow): ProcessInfo {
 }
 
 /** @param header the machine header, where this thread sees it */
-export async function diagnostics(client: RpcClient, header: MachineHeader | undefined): Promise<Diagnostics> {
+export async function diagnostics(
+  client: RpcClient,
+  header: MachineHeader | undefined,
+  reads: { readonly hits: number; readonly misses: number },
+): Promise<Diagnostics> {
   const counters = await client.call({
     syscall: "diagnostics",
     bytes: MachineCounters.SIZE,
@@ -143,7 +149,8 @@ export async function diagnostics(client: RpcClient, header: MachineHeader | und
     }),
     decode: (_result, _reply, at) => new MachineCounters(client.transport.mem, client.address(at)).toData(),
   });
-  return { counters, live: header === undefined ? undefined : liveDiagnostics(header) };
+  const publishedReads = { hits: reads.hits, misses: reads.misses };
+  return { counters, publishedReads, live: header === undefined ? undefined : liveDiagnostics(header) };
 }
 
 const WASM_PAGE = 65536;

@@ -52,11 +52,13 @@ export class Runtime {
   readonly fs: FileSystem;
   readonly #machine: Machine;
   readonly #blobs: BlobSources;
+  readonly #view: PublishedView | undefined;
 
-  private constructor(machine: Machine, fs: FileSystem, blobs: BlobSources) {
+  private constructor(machine: Machine, blobs: BlobSources) {
     this.#machine = machine;
-    this.fs = fs;
     this.#blobs = blobs;
+    this.#view = machine.header === undefined ? undefined : new PublishedView(machine.header);
+    this.fs = new FileSystem(machine.client, blobs, this.#view);
   }
 
   /** `Runtime.create` of node/ and browser/, each with its platform. */
@@ -90,8 +92,7 @@ export class Runtime {
       },
     );
     blobs = new BlobSources(machine.client, log);
-    const view = machine.header === undefined ? undefined : new PublishedView(machine.header);
-    return new Runtime(machine, new FileSystem(machine.client, blobs, view), blobs);
+    return new Runtime(machine, blobs);
   }
 
   /** The RPC client under this API, for requests that it does not wrap. */
@@ -139,7 +140,7 @@ export class Runtime {
   }
 
   diagnostics(): Promise<Diagnostics> {
-    return diagnostics(this.#machine.client, this.#machine.header);
+    return diagnostics(this.#machine.client, this.#machine.header, this.#view ?? { hits: 0, misses: 0 });
   }
 
   /** A source of lazy files' bytes; its id goes into layer entries of kind "lazy". */
@@ -188,7 +189,14 @@ function dispatch(
       break;
     case Opcode.UnsupportedSyscall: {
       const { pid, number, detail } = event;
-      emit({ type: "unsupported-syscall", pid, number, name: syscallName(number), args: [...event.args], detail });
+      emit({
+        type: "unsupported-syscall",
+        pid,
+        number,
+        name: syscallName(number).replace(/^SYS_/, ""),
+        args: [...event.args],
+        detail,
+      });
       break;
     }
     case Opcode.LogLine:

@@ -1,0 +1,441 @@
+/** Whole machines on the real kernel, through shared rings and through messages, in Node and in Chromium. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  type LayerEntry,
+  type LogLevel,
+  MachineStopped,
+  type Process,
+  Runtime,
+  type RuntimeEvent,
+  SystemError,
+} from "./index.ts";
+import { cat, crash, flood, hello, printArguments, spin, unsupported } from "./testing/guests.ts";
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+/** Bytes that look random and are the same each time. */
+function noise(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let x = 0x12345678;
+  for (let i = 0; i < length; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    bytes[i] = x >>> 24;
+  }
+  return bytes;
+}
+
+const CODE = (code: string): unknown => expect.objectContaining({ name: "SystemError", code });
+
+describe.each(["shared", "message"] as const)("a machine by %s", (transport) => {
+  let machine: Runtime;
+  const events: RuntimeEvent[] = [];
+  const lines: [LogLevel, string][] = [];
+  const running: Process[] = [];
+
+  beforeAll(async () => {
+    machine = await Runtime.create({
+      harts: 2,
+      memory: 256,
+      transport,
+      log: (level, line) => lines.push([level, line]),
+      onEvent: (event) => events.push(event),
+    });
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((process) => process.kill("SIGKILL")));
+  });
+  afterAll(async () => {
+    await machine?.stop();
+    expect(lines.filter(([level]) => level === "error").filter(([, line]) => !line.includes("EIO"))).toEqual([]);
+  });
+
+  const spawn = async (...args: Parameters<Runtime["spawn"]>): Promise<Process> => {
+    const process = await machine.spawn(...args);
+    running.push(process);
+    return process;
+  };
+
+  describe("processes", () => {
+    test("say hello", async () => {
+      const process = await spawn(hello());
+      expect(process.pid).toBeGreaterThan(0);
+      const { stdout, stderr, code, signal } = await process.output();
+      expect([text(stdout), text(stderr), code, signal]).toEqual(["hello, world\n", "", 0, null]);
+    });
+
+    test("give their exit code", async () => {
+      expect(await (await spawn(hello("", 42))).exit).toMatchObject({ code: 42, signal: null });
+    });
+
+    test("get arguments and environment", async () => {
+      await machine.fs.writeFile("/print", printArguments(), { mode: 0o755 });
+      const process = await spawn("/print", ["one", "", "ü"], { env: { HOME: "/x", EMPTY: "" } });
+      expect(text((await process.output()).stdout).split("\n")).toEqual([
+        "/print",
+        "one",
+        "",
+        "ü",
+        "HOME=/x",
+        "EMPTY=",
+        "",
+      ]);
+      const named = await spawn("/print", [], { argv0: "other" });
+      expect(text((await named.output()).stdout)).toBe("other\n");
+    });
+
+    test("pass a megabyte through, unchanged", async () => {
+      const input = noise(1_000_003);
+      const process = await spawn(cat(), [], { stdin: input });
+      const { stdout, code } = await process.output();
+      expect(code).toBe(0);
+      expect(stdout).toEqual(input);
+    });
+
+    test("take stdin as a stream, and stop when nobody reads their output", async () => {
+      const process = await spawn(cat());
+      const writer = process.stdin!.getWriter();
+      const chunk = noise(50_000);
+      // A pipe in, a pipe out and the program's buffer: what is beyond waits for a reader.
+      let written = 0;
+      const writing = (async () => {
+        for (let i = 0; i < 20; i++) {
+          await writer.write(chunk);
+          written += chunk.length;
+        }
+        await writer.close();
+      })();
+      await machine.noop();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(written).toBeLessThan(400_000);
+      const { stdout } = await process.output();
+      await writing;
+      expect(stdout.length).toBe(1_000_000);
+      expect(stdout.subarray(950_000)).toEqual(chunk);
+    });
+
+    test("write into streams of the caller", async () => {
+      const parts: Uint8Array[] = [];
+      const sink = new WritableStream<Uint8Array>({
+        write: (part) => {
+          parts.push(part);
+        },
+      });
+      const process = await spawn(hello("forwarded"), [], { stdout: sink, stderr: "null", stdin: "null" });
+      expect([process.stdin, process.stdout, process.stderr]).toEqual([null, null, null]);
+      await process.exit;
+      await process.forwarded;
+      expect(parts.map(text).join("")).toBe("forwarded");
+    });
+
+    test("cannot be spawned from what is no program", async () => {
+      await machine.fs.writeFile("/plain", "hello", { mode: 0o644 });
+      await machine.fs.writeFile("/garbage", "\u0001\u0002 not an ELF", { mode: 0o755 });
+      expect(await failure(machine.spawn("/no/such"))).toEqual(CODE("ENOENT"));
+      expect(await failure(machine.spawn("/plain"))).toEqual(CODE("EACCES"));
+      expect(await failure(machine.spawn("/garbage"))).toEqual(CODE("ENOEXEC"));
+      expect(await failure(machine.spawn("/"))).toEqual(CODE("EACCES"));
+      expect(await failure(machine.spawn("/print", [], { cwd: "/nowhere" }))).toEqual(CODE("ENOENT"));
+      expect(await failure(machine.spawn("/print", ["a\0b"]))).toBeInstanceOf(TypeError);
+    });
+
+    test("are killed", async () => {
+      const process = await spawn(spin());
+      await process.kill("SIGKILL");
+      expect(await process.exit).toMatchObject({ code: null, signal: "SIGKILL", signalNumber: 9 });
+      await process.kill();
+      const second = await spawn(spin());
+      await second.kill();
+      expect(await second.exit).toMatchObject({ signal: "SIGTERM" });
+    });
+
+    test("are killed by an abort signal", async () => {
+      const abort = new AbortController();
+      const process = await spawn(spin(), [], { signal: abort.signal });
+      abort.abort();
+      expect(await process.exit).toMatchObject({ signal: "SIGKILL" });
+      expect(await failure(machine.spawn(spin(), [], { signal: AbortSignal.abort(new Error("no")) }))).toMatchObject({
+        message: "no",
+      });
+    });
+
+    test("crash alone", async () => {
+      expect(await (await spawn(crash())).exit).toMatchObject({ code: null, signal: "SIGSEGV" });
+      expect(text((await (await spawn(hello())).output()).stdout)).toBe("hello, world\n");
+    });
+
+    test("that flood their output leave the host responsive, and end when it is cancelled", async () => {
+      const process = await spawn(flood());
+      const reader = process.stdout!.getReader();
+      let seen = 0;
+      while (seen < 300_000) seen += (await reader.read()).value!.length;
+      await machine.noop({ timeoutMs: 1000 });
+      await reader.cancel();
+      expect(await process.exit).toMatchObject({ signal: "SIGPIPE" });
+    });
+
+    test("that make an unknown system call get ENOSYS, and the host is told", async () => {
+      const process = await spawn(unsupported(1999));
+      expect(await process.exit).toMatchObject({ code: 38 });
+      const event = events.find((each) => each.type === "unsupported-syscall");
+      expect(event).toMatchObject({ pid: process.pid, number: 1999 });
+      expect(event?.type === "unsupported-syscall" && event.args.slice(0, 2)).toEqual([11n, 22n]);
+    });
+
+    test("run side by side", async () => {
+      const all = Array.from({ length: 40 }, (_, i) =>
+        machine.spawn(hello(`number ${i}`, i)).then((process) => process.output()),
+      );
+      const results = await Promise.all(all);
+      expect(results.map(({ stdout, code }) => [text(stdout), code])).toEqual(
+        results.map((_, i) => [`number ${i}`, i]),
+      );
+    });
+
+    test("are listed, each under its owner", async () => {
+      const owner = await machine.createOwner({ budget: 2 });
+      const mine = await owner.spawn(cat());
+      const other = await spawn(cat());
+      const row = (await machine.processes()).find(({ pid }) => pid === mine.pid);
+      expect(row).toMatchObject({ state: "running", threads: 1, fds: 3 });
+      expect((await machine.processes()).map(({ pid }) => pid)).toEqual(expect.arrayContaining([mine.pid, other.pid]));
+      expect((await owner.processes()).map(({ pid }) => pid)).toEqual([mine.pid]);
+      await owner.close();
+      expect(await mine.exit).toMatchObject({ signal: "SIGKILL" });
+      await other.kill();
+    });
+
+    test("are traced when asked for", async () => {
+      await machine.setTrace(true);
+      await (await spawn(hello("traced"))).exit;
+      await machine.setTrace(false);
+      const traced = events.flatMap((event) => (event.type === "trace" ? [event.text] : []));
+      expect(traced.some((line) => line.includes("write("))).toBe(true);
+    });
+
+    test("leave nothing behind", async () => {
+      const before = await machine.diagnostics();
+      for (let i = 0; i < 10; i++) await (await spawn(hello())).output();
+      const after = await machine.diagnostics();
+      expect(after.counters.execs - before.counters.execs).toBe(10);
+      expect(after.counters.instret).toBeGreaterThan(before.counters.instret);
+      for (const slots of after.live?.slots ?? []) {
+        const earlier = before.live?.slots.find(({ kind }) => kind === slots.kind);
+        expect([slots.kind, slots.inUse]).toEqual([slots.kind, earlier?.inUse]);
+      }
+    });
+  });
+
+  describe("files", () => {
+    test.each([0, 1, 4095, 4096, 4097, 16_384, 16_385, 300_000, 5_000_000])(
+      "of %i bytes come back as they were written",
+      async (size) => {
+        const bytes = noise(size);
+        await machine.fs.writeFile("/file", bytes);
+        expect((await machine.fs.stat("/file")).size).toBe(size);
+        expect(await machine.fs.readFile("/file")).toEqual(bytes);
+        expect(await machine.readFile("/file")).toEqual(bytes);
+        expect(await machine.fs.readFileRange("/file", Math.max(0, size - 3), 10)).toEqual(
+          bytes.slice(Math.max(0, size - 3)),
+        );
+      },
+    );
+
+    test("are seen anew after each change", async () => {
+      for (let i = 0; i < 200; i++) {
+        const content = `${"x".repeat(i * 37)} ${i}`;
+        await machine.fs.writeFile("/changing", content);
+        expect(await machine.readFile("/changing", { encoding: "utf8" })).toBe(content);
+      }
+      await machine.fs.unlink("/changing");
+      expect(await failure(machine.readFile("/changing"))).toEqual(CODE("ENOENT"));
+    });
+
+    test("are read without a request where the memory is shared", async () => {
+      await machine.fs.writeFile("/view", "seen");
+      const before = (await machine.diagnostics()).publishedReads;
+      for (let i = 0; i < 10; i++) await machine.readFile("/view");
+      const after = (await machine.diagnostics()).publishedReads;
+      expect(after.hits - before.hits).toBe(transport === "shared" ? 10 : 0);
+    });
+
+    test("append, exclusive, modes", async () => {
+      await machine.fs.writeFile("/log", "one\n", { mode: 0o600 });
+      await machine.fs.writeFile("/log", "two\n", { append: true });
+      expect(await machine.fs.readFile("/log", { encoding: "utf8" })).toBe("one\ntwo\n");
+      expect(await failure(machine.fs.writeFile("/log", "", { exclusive: true }))).toEqual(CODE("EEXIST"));
+      expect((await machine.fs.stat("/log")).mode & 0o7777).toBe(0o600);
+      await machine.fs.chmod("/log", 0o4755);
+      expect((await machine.fs.stat("/log")).mode & 0o7777).toBe(0o4755);
+    });
+
+    test("directories, links, renames", async () => {
+      await machine.fs.mkdir("/d/e/f", { recursive: true });
+      await machine.fs.mkdir("/d/e/f", { recursive: true });
+      expect(await failure(machine.fs.mkdir("/d"))).toEqual(CODE("EEXIST"));
+      expect(await failure(machine.fs.mkdir("/no/parent"))).toEqual(CODE("ENOENT"));
+      await machine.fs.writeFile("/d/e/file", "content");
+      await machine.fs.symlink("e/file", "/d/link");
+      expect(await machine.fs.readlink("/d/link")).toBe("e/file");
+      expect(await machine.fs.readFile("/d/link", { encoding: "utf8" })).toBe("content");
+      expect((await machine.fs.lstat("/d/link")).kind).toBe("symlink");
+      expect((await machine.fs.stat("/d/link")).kind).toBe("file");
+      const items = await machine.fs.readdir("/d");
+      expect(items.map(({ name, kind }) => [name, kind]).sort()).toEqual([
+        ["e", "directory"],
+        ["link", "symlink"],
+      ]);
+      await machine.fs.rename("/d/e/file", "/d/moved");
+      expect(await machine.fs.exists("/d/e/file")).toBe(false);
+      expect(await machine.fs.exists("/d/link/x")).toBe(false);
+      expect(await failure(machine.fs.readFile("/d/link"))).toEqual(CODE("ENOENT"));
+      expect(await failure(machine.fs.readFile("/d"))).toEqual(CODE("EISDIR"));
+      expect(await failure(machine.fs.readFile("/d/moved/"))).toEqual(CODE("ENOTDIR"));
+      expect(await failure(machine.fs.rmdir("/d"))).toEqual(CODE("ENOTEMPTY"));
+      expect(await failure(machine.fs.rm("/d"))).toEqual(CODE("ENOTEMPTY"));
+      await machine.fs.rm("/d", { recursive: true });
+      expect(await machine.fs.exists("/d")).toBe(false);
+      await machine.fs.rm("/d", { force: true });
+      expect(await failure(machine.fs.rm("/d"))).toEqual(CODE("ENOENT"));
+    });
+
+    test("a directory of a thousand names", async () => {
+      const entries = Array.from({ length: 1000 }, (_, i): LayerEntry => ({ path: `/many/name-${i}`, data: `${i}` }));
+      await machine.fs.mkdir("/many");
+      expect(await machine.fs.writeFiles(entries)).toBe(1000);
+      const names = (await machine.fs.readdir("/many")).map(({ name }) => name);
+      expect(new Set(names)).toEqual(new Set(entries.map(({ path }) => String(path).slice(6))));
+      expect(await machine.fs.readFile("/many/name-999", { encoding: "utf8" })).toBe("999");
+      await machine.fs.rm("/many", { recursive: true });
+    });
+
+    test("names are told with the error", async () => {
+      const error = await failure(machine.fs.readFile("/not/here"));
+      expect(error).toBeInstanceOf(SystemError);
+      expect(error).toMatchObject({ code: "ENOENT", errno: 2, path: "/not/here", syscall: "open" });
+      expect(await failure(machine.fs.readFile(""))).toEqual(CODE("ENOENT"));
+      expect(await failure(machine.fs.readFile(`/${"n".repeat(300)}`))).toEqual(CODE("ENAMETOOLONG"));
+      expect(await failure(machine.fs.readFile("/a\0b"))).toBeInstanceOf(TypeError);
+    });
+  });
+
+  describe("layers", () => {
+    test("bring files, directories and links of all kinds", async () => {
+      const big = noise(3_000_000);
+      await machine.fs.applyFileLayer(
+        [
+          { kind: "directory", path: "bin", mode: 0o755 },
+          { path: "bin/hello", data: hello("from a layer\n"), mode: 0o755 },
+          { kind: "symlink", path: "sbin", target: "bin" },
+          { kind: "hardlink", path: "bin/again", target: "bin/hello" },
+          { path: "deep/without/directories", data: "text", mode: 0o640, uid: 5, gid: 6, mtimeMs: 1_000_000_000_000 },
+          { path: "big", data: big },
+        ],
+        { prefix: "/layer" },
+      );
+      expect(text((await (await spawn("/layer/sbin/again")).output()).stdout)).toBe("from a layer\n");
+      const stat = await machine.fs.stat("/layer/deep/without/directories");
+      expect(stat).toMatchObject({ uid: 5, gid: 6, mtimeMs: 1_000_000_000_000 });
+      expect(stat.mode & 0o7777).toBe(0o640);
+      expect((await machine.fs.stat("/layer/bin/again")).nlink).toBe(2);
+      expect(await machine.fs.readFile("/layer/big")).toEqual(big);
+    });
+
+    test("are all or nothing", async () => {
+      const bad: LayerEntry[] = [
+        { path: "fine", data: "x" },
+        { path: "fine/below-a-file", data: "y" },
+      ];
+      expect(await failure(machine.fs.applyFileLayer(bad, { prefix: "/whole" }))).toBeInstanceOf(SystemError);
+      expect(await machine.fs.exists("/whole/fine")).toBe(false);
+
+      async function* breaks(): AsyncGenerator<LayerEntry> {
+        for (let i = 0; i < 3000; i++) yield { path: `part-${i}`, data: "x" };
+        throw new Error("the archive ends early");
+      }
+      expect(await failure(machine.fs.applyFileLayer(breaks(), { prefix: "/whole" }))).toMatchObject({
+        message: "the archive ends early",
+      });
+      expect(await machine.fs.exists("/whole/part-0")).toBe(false);
+      await machine.fs.applyFileLayer([{ path: "after", data: "fine" }], { prefix: "/whole" });
+      expect((await machine.fs.readdir("/whole")).map(({ name }) => name)).toEqual(["after"]);
+    });
+
+    test("have lazy files, whose bytes come when they are touched", async () => {
+      const bytes = noise(1_000_000);
+      const asked: [number, number][] = [];
+      const source = machine.addBlobSource({
+        name: "test source",
+        read: async (position, length, into) => {
+          asked.push([position, length]);
+          await Promise.resolve();
+          // Fewer bytes than asked for are no error.
+          const part = bytes.subarray(position, position + Math.min(length, 10_000));
+          into.set(part);
+          return part.length;
+        },
+      });
+      await machine.fs.applyFileLayer([
+        { kind: "lazy", path: "/lazy/file", source, position: 1000, size: 500_000 },
+        { kind: "lazy", path: "/lazy/tail", source, position: 999_990, size: 10 },
+      ]);
+      expect(asked).toEqual([]);
+      expect((await machine.fs.stat("/lazy/file")).size).toBe(500_000);
+      expect(asked).toEqual([]);
+      expect(await machine.fs.readFileRange("/lazy/file", 200_000, 100)).toEqual(bytes.slice(201_000, 201_100));
+      expect(asked.every(([position]) => position >= 1000 + 196_000)).toBe(true);
+      const reader = await spawn(cat(true), ["/lazy/file"]);
+      expect((await reader.output()).stdout).toEqual(bytes.slice(1000, 501_000));
+      expect(await machine.readFile("/lazy/tail")).toEqual(bytes.slice(999_990));
+    });
+
+    test("whose source fails give EIO to guests and host, and one line", async () => {
+      const source = machine.addBlobSource({
+        name: "broken source",
+        read: () => {
+          throw new Error("no such disk");
+        },
+      });
+      const short = machine.addBlobSource({ name: "short source", read: () => 0 });
+      await machine.fs.applyFileLayer([
+        { kind: "lazy", path: "/broken/file", source, size: 10 },
+        { kind: "lazy", path: "/broken/short", source: short, size: 10 },
+      ]);
+      expect(await failure(machine.readFile("/broken/file"))).toEqual(CODE("EIO"));
+      expect(await failure(machine.readFile("/broken/short"))).toEqual(CODE("EIO"));
+      const reader = await spawn(cat(true), ["/broken/file"]);
+      expect(await reader.exit).toMatchObject({ code: 1 });
+      expect(
+        lines.some(
+          ([level, line]) => level === "error" && line.includes("broken source") && line.includes("no such disk"),
+        ),
+      ).toBe(true);
+    });
+  });
+});
+
+describe.each(["shared", "message"] as const)("stopping a machine by %s", (transport) => {
+  test("ends looping guests within a second and rejects what waits", async () => {
+    const machine = await Runtime.create({ harts: 2, memory: 128, transport, log: () => undefined });
+    const processes = await Promise.all([
+      machine.spawn(spin()),
+      machine.spawn(spin()),
+      machine.spawn(flood()),
+      machine.spawn(cat()),
+    ]);
+    const waiting = [
+      ...processes.map((process) => failure(process.exit)),
+      failure(processes[3]!.stdout!.getReader().read()),
+    ];
+    const from = performance.now();
+    await machine.stop();
+    expect(performance.now() - from).toBeLessThan(1000);
+    for (const error of await Promise.all(waiting)) expect(error).toBeInstanceOf(MachineStopped);
+    expect(await failure(machine.spawn(hello()))).toBeInstanceOf(MachineStopped);
+    await machine.stop();
+  });
+});
