@@ -35,26 +35,33 @@ type Strings struct {
 	Argc, Envc uint32
 }
 
-// plan is an exec in progress.
+// plan is an exec in progress; one per hart, in static memory.
 type plan struct {
 	main, interp image
+	strings      Strings
 	as           uint32
+	// linear is where the next string of linear memory begins.
+	linear  uint32
+	auxvLen int
 	// prefix..vecEnd of Vec hold prefixCount strings that replace the first
 	// `skip` arguments: what "#!" lines put in front.
 	prefix, prefixCount, skip uint32
 	execFnLen                 uint32
 }
 
+var plans [abi.LimitHarts + 1]plan
+
 // Exec replaces what thread `thread` of `process` runs. The path is n bytes in
 // c.Path, from directory dir. It returns ENORETURN on success.
 func Exec(c *sched.Ctx, process, thread, dir, n uint32, follow uint32, s *Strings) abi.Errno {
 	kmem.Copy(c.Vec+vecExecFn, c.Path, n)
 	kmem.Store32(c.Vec+vecExecFn+n, 0)
-	p := plan{prefix: vecEnd, execFnLen: n}
-	e := p.build(c, dir, n, follow, s)
+	p := &plans[c.Hart]
+	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
+	e := p.build(c, dir, n, follow)
 	if e == abi.OK {
 		var sp uint64
-		if sp, e = p.pushArgs(c, process, s); e == abi.OK {
+		if sp, e = p.pushArgs(c, process); e == abi.OK {
 			e = p.commit(c, process, thread, sp)
 		}
 	}
@@ -75,7 +82,7 @@ func Exec(c *sched.Ctx, process, thread, dir, n uint32, follow uint32, s *String
 }
 
 // build finds the program behind any "#!" and loads it.
-func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, s *Strings) abi.Errno {
+func (p *plan) build(c *sched.Ctx, dir, n, follow uint32) abi.Errno {
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, n+1)
 	for depth := 0; ; depth++ {
 		d, e := openExec(c, dir, c.Path, n, follow)
@@ -246,8 +253,9 @@ func pointerAt(c *sched.Ctx, as uint32, array uint64, i uint32) (uint64, abi.Err
 // eachString calls CopyString for the strings [from, …) of one array and
 // stores their new addresses at `table` of the new address space. With dstAs 0
 // it only counts. It returns how many there are and their bytes.
-func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count uint32, linear *uint32, dstAs uint32, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
+func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs uint32, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
 	done, bytes := uint32(0), uint32(0)
+	s := &p.strings
 	for i := uint32(0); ; i++ {
 		var src uint64
 		srcAs := s.As
@@ -255,10 +263,10 @@ func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count ui
 			if i == count {
 				break
 			}
-			if *linear >= s.Bytes {
+			if p.linear >= s.Bytes {
 				return 0, 0, abi.EINVAL
 			}
-			src, srcAs = uint64(s.Linear+*linear), 0
+			src, srcAs = uint64(s.Linear+p.linear), 0
 		} else {
 			v, e := pointerAt(c, s.As, array, i)
 			if e != abi.OK {
@@ -271,7 +279,7 @@ func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count ui
 		}
 		room := min(limit-bytes, uint32(abi.LimitArgStringBytes))
 		if s.Linear != 0 {
-			room = min(room, s.Bytes-*linear)
+			room = min(room, s.Bytes-p.linear)
 		}
 		as := dstAs
 		if i < from {
@@ -282,7 +290,7 @@ func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count ui
 			return 0, 0, e
 		}
 		if s.Linear != 0 {
-			*linear += n
+			p.linear += n
 		}
 		if i < from {
 			continue
@@ -301,16 +309,27 @@ func (p *plan) eachString(c *sched.Ctx, s *Strings, array uint64, from, count ui
 
 const auxvWords = 2 * 20
 
+// out and word write to the new address space.
+func (p *plan) out(c *sched.Ctx, va uint64, src, n uint32) abi.Errno {
+	return mm.CopyOutAs(c, p.as, va, src, n)
+}
+
+func (p *plan) word(c *sched.Ctx, va, v uint64) abi.Errno {
+	kmem.Store64(c.Page, v)
+	return p.out(c, va, c.Page, 8)
+}
+
 // pushArgs writes arguments, environment and auxiliary vector to the new
 // stack, as the psABI and Linux lay them out, and returns the stack pointer.
-func (p *plan) pushArgs(c *sched.Ctx, process uint32, s *Strings) (uint64, abi.Errno) {
+func (p *plan) pushArgs(c *sched.Ctx, process uint32) (uint64, abi.Errno) {
 	limit := uint32(abi.LimitArgBytes)
-	linear := uint32(0)
-	argc, argBytes, e := p.eachString(c, s, s.Argv, p.skip, s.Argc, &linear, 0, 0, 0, limit)
+	s := &p.strings
+	p.linear = 0
+	argc, argBytes, e := p.eachString(c, s.Argv, p.skip, s.Argc, 0, 0, 0, limit)
 	if e != abi.OK {
 		return 0, e
 	}
-	envc, envBytes, e := p.eachString(c, s, s.Envp, 0, s.Envc, &linear, 0, 0, 0, limit-argBytes)
+	envc, envBytes, e := p.eachString(c, s.Envp, 0, s.Envc, 0, 0, 0, limit-argBytes)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -330,28 +349,23 @@ func (p *plan) pushArgs(c *sched.Ctx, process uint32, s *Strings) (uint64, abi.E
 	argStart := envStart - uint64(argBytes) - uint64(prefixBytes)
 	random := (argStart - 16) &^ 15
 	sp := (random - uint64(1+argc+1+envc+1+auxvWords)*8) &^ 15
-	out := func(va uint64, src, n uint32) abi.Errno { return mm.CopyOutAs(c, p.as, va, src, n) }
-	word := func(va, v uint64) abi.Errno {
-		kmem.Store64(c.Page, v)
-		return out(va, c.Page, 8)
-	}
 	argv := sp + 8
 	envp := argv + uint64(argc+1)*8
-	if e := word(sp, uint64(argc)); e != abi.OK {
+	if e := p.word(c, sp, uint64(argc)); e != abi.OK {
 		return 0, e
 	}
 	if empty {
-		if e := word(argv, argStart); e != abi.OK {
+		if e := p.word(c, argv, argStart); e != abi.OK {
 			return 0, e
 		}
 	} else {
 		// The prefix strings, then the rest of the caller's.
-		if e := out(argStart, c.Vec+p.prefix, prefixBytes); e != abi.OK {
+		if e := p.out(c, argStart, c.Vec+p.prefix, prefixBytes); e != abi.OK {
 			return 0, e
 		}
 		at := p.prefix
 		for i := range p.prefixCount {
-			if e := word(argv+uint64(i)*8, argStart+uint64(at-p.prefix)); e != abi.OK {
+			if e := p.word(c, argv+uint64(i)*8, argStart+uint64(at-p.prefix)); e != abi.OK {
 				return 0, e
 			}
 			for *(*byte)(kmem.Ptr(c.Vec + at)) != 0 {
@@ -360,29 +374,29 @@ func (p *plan) pushArgs(c *sched.Ctx, process uint32, s *Strings) (uint64, abi.E
 			at++
 		}
 	}
-	linear = 0
-	if _, _, e := p.eachString(c, s, s.Argv, p.skip, s.Argc, &linear, p.as, argStart+uint64(prefixBytes), argv+uint64(p.prefixCount)*8, argBytes); e != abi.OK {
+	p.linear = 0
+	if _, _, e := p.eachString(c, s.Argv, p.skip, s.Argc, p.as, argStart+uint64(prefixBytes), argv+uint64(p.prefixCount)*8, argBytes); e != abi.OK {
 		return 0, tooBig(e)
 	}
-	if e := word(argv+uint64(argc)*8, 0); e != abi.OK {
+	if e := p.word(c, argv+uint64(argc)*8, 0); e != abi.OK {
 		return 0, e
 	}
-	if _, _, e := p.eachString(c, s, s.Envp, 0, s.Envc, &linear, p.as, envStart, envp, envBytes); e != abi.OK {
+	if _, _, e := p.eachString(c, s.Envp, 0, s.Envc, p.as, envStart, envp, envBytes); e != abi.OK {
 		return 0, tooBig(e)
 	}
-	if e := word(envp+uint64(envc)*8, 0); e != abi.OK {
+	if e := p.word(c, envp+uint64(envc)*8, 0); e != abi.OK {
 		return 0, e
 	}
-	if e := out(fn, c.Vec+vecExecFn, p.execFnLen+1); e != abi.OK {
+	if e := p.out(c, fn, c.Vec+vecExecFn, p.execFnLen+1); e != abi.OK {
 		return 0, e
 	}
 	host.Entropy(c.Page, 16)
-	if e := out(random, c.Page, 16); e != abi.OK {
+	if e := p.out(c, random, c.Page, 16); e != abi.OK {
 		return 0, e
 	}
 	p.auxv(c, process, random, fn)
 	as := kmem.AddressSpace(p.as)
-	if e := out(envp+uint64(envc+1)*8, kmem.Addr(ptrOf(&as.State.Auxv)), auxvWords*8); e != abi.OK {
+	if e := p.out(c, envp+uint64(envc+1)*8, kmem.Addr(ptrOf(&as.State.Auxv)), auxvWords*8); e != abi.OK {
 		return 0, e
 	}
 	as.State.StackStart = sp
@@ -408,39 +422,41 @@ func tooBig(e abi.Errno) abi.Errno {
 const hwcap = 1<<0 | 1<<2 | 1<<3 | 1<<5 | 1<<8 | 1<<12
 
 func (p *plan) auxv(c *sched.Ctx, process uint32, random, fn uint64) {
-	as := kmem.AddressSpace(p.as)
-	n := 0
-	put := func(k abi.Auxv, v uint64) {
-		as.State.Auxv[n], as.State.Auxv[n+1] = uint64(k), v
-		n += 2
-	}
+	p.auxvLen = 0
 	s := &kmem.Process(process).State
-	put(abi.AT_HWCAP, hwcap)
-	put(abi.AT_PAGESZ, uint64(kmem.PageSize))
-	put(abi.AT_CLKTCK, 100)
-	put(abi.AT_PHDR, p.main.phdr)
-	put(abi.AT_PHENT, abi.Elf64PhdrSize)
-	put(abi.AT_PHNUM, uint64(p.main.phnum))
+	p.put(abi.AT_HWCAP, hwcap)
+	p.put(abi.AT_PAGESZ, uint64(kmem.PageSize))
+	p.put(abi.AT_CLKTCK, 100)
+	p.put(abi.AT_PHDR, p.main.phdr)
+	p.put(abi.AT_PHENT, abi.Elf64PhdrSize)
+	p.put(abi.AT_PHNUM, uint64(p.main.phnum))
 	base := uint64(0)
 	if p.main.interp {
 		base = p.interp.bias
 	}
-	put(abi.AT_BASE, base)
-	put(abi.AT_FLAGS, 0)
-	put(abi.AT_ENTRY, p.main.entry)
-	put(abi.AT_UID, uint64(s.Uid))
-	put(abi.AT_EUID, uint64(s.Euid))
-	put(abi.AT_GID, uint64(s.Gid))
-	put(abi.AT_EGID, uint64(s.Egid))
-	put(abi.AT_SECURE, 0)
-	put(abi.AT_RANDOM, random)
-	put(abi.AT_EXECFN, fn)
-	put(abi.AT_MINSIGSTKSZ, abi.RtSigframeSize)
-	put(abi.AT_NULL, 0)
-	as.State.AuxvLen = uint32(n)
-	for n < auxvWords {
-		put(abi.AT_NULL, 0)
+	p.put(abi.AT_BASE, base)
+	p.put(abi.AT_FLAGS, 0)
+	p.put(abi.AT_ENTRY, p.main.entry)
+	p.put(abi.AT_UID, uint64(s.Uid))
+	p.put(abi.AT_EUID, uint64(s.Euid))
+	p.put(abi.AT_GID, uint64(s.Gid))
+	p.put(abi.AT_EGID, uint64(s.Egid))
+	p.put(abi.AT_SECURE, 0)
+	p.put(abi.AT_RANDOM, random)
+	p.put(abi.AT_EXECFN, fn)
+	p.put(abi.AT_MINSIGSTKSZ, abi.RtSigframeSize)
+	p.put(abi.AT_NULL, 0)
+	kmem.AddressSpace(p.as).State.AuxvLen = uint32(p.auxvLen)
+	for p.auxvLen < auxvWords {
+		p.put(abi.AT_NULL, 0)
 	}
+}
+
+// put adds a pair to the auxiliary vector.
+func (p *plan) put(k abi.Auxv, v uint64) {
+	a := &kmem.AddressSpace(p.as).State.Auxv
+	a[p.auxvLen], a[p.auxvLen+1] = uint64(k), v
+	p.auxvLen += 2
 }
 
 // commit is the point of no return: the process becomes the new program.

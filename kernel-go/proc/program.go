@@ -39,7 +39,7 @@ func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Err
 	p.State.Flags |= abi.ProcessFlagOwnedByHost
 	defaultLimits(p)
 	p.State.FdTable = file.NewTable()
-	p.State.FsContext = vfs.NewContext(cwd)
+	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, cwd, 0o022)
 	p.State.Sighand = kmem.Alloc(abi.SlotKindSighand)
 	leader := newThread(i, tid)
 	e := abi.EAGAIN

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -195,7 +196,7 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	SignalfdWake(process)
+	file.SignalArrived()
 	nudge(process, thread, s.Signo)
 	return abi.OK
 }
@@ -208,10 +209,6 @@ func blockedSomewhere(p *abi.ProcessSlot, thread, signo uint32) bool {
 	}
 	return kmem.Thread(thread).State.Sigmask&bit(signo) != 0
 }
-
-// SignalfdWake tells signalfds and epolls that a process has a new signal;
-// the eventfd package sets it.
-var SignalfdWake = func(process uint32) {}
 
 // nudge makes a thread that can take the signal look at it.
 func nudge(process, thread, signo uint32) {
@@ -488,14 +485,9 @@ func orphanedGroup(pgid uint32) bool {
 	return true
 }
 
-// timerFired is what expired timers other than thread deadlines do.
+// timerFired is an expired ITIMER_REAL.
 func timerFired(kind, object uint32) {
-	if kind != sched.TimerItimer {
-		if TimerfdFired != nil && kind == sched.TimerTimerfd {
-			TimerfdFired(object)
-		}
-		return
-	}
+	kmem.Assert(kind == sched.TimerItimer, "timers of proc are interval timers")
 	p := kmem.Process(object)
 	c := sched.For(kmem.WorkerIndex)
 	if n := p.State.ItimerIntervalNs; n != 0 {
@@ -512,13 +504,69 @@ func timerFired(kind, object uint32) {
 	_ = SendProcess(c, object, uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
 }
 
-// TimerfdFired is told of expired timerfds; their package sets it.
-var TimerfdFired func(object uint32)
-
 // ActionChanged drops what is pending of a signal that is ignored from now on
 // (sigaction(2), POSIX).
 func ActionChanged(c *sched.Ctx, signo uint32) {
 	if p := c.P(); ignored(p, signo) {
 		flushProcess(p, bit(signo))
 	}
+}
+
+// signalPending and takeForSignalfd are what signalfd(2) asks for.
+func signalPending(process, thread uint32, mask uint64) bool {
+	set := kmem.Process(process).State.Pending
+	if thread != 0 {
+		set |= kmem.Thread(thread).State.Pending
+	}
+	return set&mask != 0
+}
+
+// signalfdSiginfo offsets (uapi linux/signalfd.h): a record of 128 bytes.
+const (
+	ssiErrno  = 4
+	ssiCode   = 8
+	ssiPid    = 12
+	ssiUid    = 16
+	ssiInt    = 44
+	ssiPtr    = 48
+	ssiStatus = 40
+	ssiSize   = 128
+)
+
+func takeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
+	s, ok := TakeSignal(c.T(), c.P(), mask)
+	if !ok {
+		return false
+	}
+	kmem.Zero(dst, ssiSize)
+	kmem.Store32(dst, s.Signo)
+	kmem.Store32(dst+ssiErrno, uint32(s.Errno))
+	kmem.Store32(dst+ssiCode, uint32(s.Code))
+	kmem.Store32(dst+ssiPid, uint32(s.Field0))
+	kmem.Store32(dst+ssiUid, uint32(s.Field0>>32))
+	if s.Signo == uint32(abi.SIGCHLD) {
+		kmem.Store32(dst+ssiStatus, uint32(s.Field1))
+	} else {
+		kmem.Store32(dst+ssiInt, uint32(s.Field1))
+		kmem.Store64(dst+ssiPtr, s.Field1)
+	}
+	return true
+}
+
+// sigPipe is what a write to a pipe without readers sends to its thread.
+func sigPipe(c *sched.Ctx) {
+	if c.Thread == 0 {
+		return
+	}
+	s := Sig{Signo: uint32(abi.SIGPIPE), Code: int32(abi.SI_KERNEL)}
+	_ = SendThread(c, c.Thread, &s)
+}
+
+// fileTooLarge is what a write beyond RLIMIT_FSIZE sends.
+func fileTooLarge(c *sched.Ctx) {
+	if c.Thread == 0 {
+		return
+	}
+	s := Sig{Signo: uint32(abi.SIGXFSZ), Code: int32(abi.SI_KERNEL)}
+	_ = SendThread(c, c.Thread, &s)
 }

@@ -7,8 +7,11 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
 )
 
 const (
@@ -28,6 +31,8 @@ var (
 func Init() {
 	lastTid, listTail = firstPid-1, 0
 	sched.Fired = timerFired
+	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
+	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
 }
 
 func tidBucket(tid uint32) uint32 {

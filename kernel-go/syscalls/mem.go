@@ -9,7 +9,10 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-const topAddress = uint64(1) << 32
+const (
+	topAddress = uint64(1) << 32
+	devZero    = 1<<8 | 5
+)
 
 // pagesOf is the page range of [addr, addr+len): EINVAL when addr is not page
 // aligned, ENOMEM when the range leaves the address space.
@@ -61,7 +64,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		m.Flags |= abi.VmaFlagGrowsDown
 	}
 	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
-		if e := fileMapping(c, &m, int32(c.Arg(4)), prot, shared, pos); e != abi.OK {
+		if e := fileMapping(c, &m, c.Arg(4), prot, shared, pos); e != abi.OK {
 			return 0, e
 		}
 	} else if shared {
@@ -101,8 +104,8 @@ func populate(c *sched.Ctx, from, to, prot uint32) {
 	}
 }
 
-func fileMapping(c *sched.Ctx, m *mm.Mapping, fd int32, prot uint32, shared bool, pos uint64) abi.Errno {
-	i, e := file.Get(c, fd)
+func fileMapping(c *sched.Ctx, m *mm.Mapping, fd uint64, prot uint32, shared bool, pos uint64) abi.Errno {
+	i, e := file.Get(c, int32(fd))
 	if e != abi.OK {
 		return e
 	}
@@ -112,7 +115,7 @@ func fileMapping(c *sched.Ctx, m *mm.Mapping, fd int32, prot uint32, shared bool
 		return abi.EACCES
 	}
 	if o.State.Kind != abi.OfdKindFile {
-		if o.State.Kind == abi.OfdKindDevice && file.IsZeroDevice(i) {
+		if o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == devZero {
 			// A private mapping of /dev/zero is anonymous memory.
 			return abi.OK
 		}

@@ -12,9 +12,11 @@ import (
 
 const noID = ^uint32(0)
 
+// isOneOf says whether v leaves an id alone or is one that the process has.
+func isOneOf(v, r, e, s uint32) bool { return v == noID || v == r || v == e || v == s }
+
 func setIDs(privileged bool, r, e, s, f *uint32, nr, ne, ns uint32) abi.Errno {
-	may := func(v uint32) bool { return v == noID || privileged || v == *r || v == *e || v == *s }
-	if !may(nr) || !may(ne) || !may(ns) {
+	if !privileged && !(isOneOf(nr, *r, *e, *s) && isOneOf(ne, *r, *e, *s) && isOneOf(ns, *r, *e, *s)) {
 		return abi.EPERM
 	}
 	if nr != noID {

@@ -73,7 +73,7 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 	if e != abi.OK {
 		return 0, e
 	}
-	dir, e := dirOf(c, dirfd, n)
+	dir, e := dirOf(c, dirfd, c.Path, n)
 	if e != abi.OK {
 		return 0, e
 	}

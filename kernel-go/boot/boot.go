@@ -1,0 +1,50 @@
+// Package boot puts a machine together: memory first, then each package in
+// the order of their layers.
+package boot
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/hart"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/rpc"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/syscalls"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Boot makes a machine; when it returns OK the machine is ready.
+func Boot(c kmem.Config) abi.Errno {
+	if e := kmem.Boot(c); e != abi.OK {
+		return e
+	}
+	kmem.Lock(kmem.WorkerIndex)
+	defer kmem.Unlock()
+	sched.Reset()
+	sched.ResetTimers()
+	sched.ResetQueues()
+	pagecache.Init()
+	if e := mm.Init(); e != abi.OK {
+		return e
+	}
+	a := &kmem.Areas
+	if e := vfs.Init(a.DentryBuckets, a.DentryBucketCount); e != abi.OK {
+		return e
+	}
+	file.Init()
+	proc.Init()
+	if e := proc.InitOwner(); e != abi.OK {
+		return e
+	}
+	if e := tree(sched.For(kmem.WorkerIndex)); e != abi.OK {
+		return e
+	}
+	hart.Init()
+	pagecache.RequestBlob = rpc.BlobRequest
+	syscalls.Unsupported = rpc.Unsupported
+	kmem.Header().BootState.Store(uint32(abi.BootStateReady))
+	return abi.OK
+}

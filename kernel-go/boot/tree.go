@@ -1,0 +1,87 @@
+package boot
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// The directories and device nodes that programs take for granted. Layers and
+// writes of the host come on top.
+
+type node struct {
+	path         string
+	mode         uint32
+	major, minor uint64
+	target       string
+}
+
+const (
+	dir = uint32(abi.S_IFDIR)
+	chr = uint32(abi.S_IFCHR)
+	lnk = uint32(abi.S_IFLNK)
+)
+
+// Device numbers are Linux's (Documentation/admin-guide/devices.txt).
+var nodes = [...]node{
+	{path: "/dev", mode: dir | 0o755},
+	{path: "/proc", mode: dir | 0o555},
+	{path: "/sys", mode: dir | 0o555},
+	{path: "/tmp", mode: dir | 0o1777},
+	{path: "/run", mode: dir | 0o755},
+	{path: "/root", mode: dir | 0o700},
+	{path: "/dev/null", mode: chr | 0o666, major: 1, minor: 3},
+	{path: "/dev/zero", mode: chr | 0o666, major: 1, minor: 5},
+	{path: "/dev/full", mode: chr | 0o666, major: 1, minor: 7},
+	{path: "/dev/random", mode: chr | 0o666, major: 1, minor: 8},
+	{path: "/dev/urandom", mode: chr | 0o666, major: 1, minor: 9},
+	{path: "/dev/tty", mode: chr | 0o666, major: 5, minor: 0},
+	{path: "/dev/fd", mode: lnk, target: "/proc/self/fd"},
+	{path: "/dev/stdin", mode: lnk, target: "/proc/self/fd/0"},
+	{path: "/dev/stdout", mode: lnk, target: "/proc/self/fd/1"},
+	{path: "/dev/stderr", mode: lnk, target: "/proc/self/fd/2"},
+	{path: "/dev/shm", mode: dir | 0o1777},
+	{path: "/dev/pts", mode: dir | 0o755},
+}
+
+// put writes a constant string with a NUL to a linear address.
+func put(dst uint32, s string) uint32 {
+	for i := range len(s) {
+		*(*byte)(kmem.Ptr(dst + uint32(i))) = s[i]
+	}
+	*(*byte)(kmem.Ptr(dst + uint32(len(s)))) = 0
+	return uint32(len(s))
+}
+
+func tree(c *sched.Ctx) abi.Errno {
+	root := kmem.Header().RootDentry
+	for i := range nodes {
+		n := &nodes[i]
+		length := put(c.Path, n.path)
+		var e abi.Errno
+		switch n.mode & uint32(abi.S_IFMT) {
+		case dir:
+			var d uint32
+			if d, e = vfs.Mkdir(c, root, c.Path, length, n.mode&0o7777); e == abi.OK {
+				vfs.Put(d)
+			}
+		case lnk:
+			target := put(c.Path2, n.target)
+			e = vfs.Symlink(c, c.Path2, target, root, c.Path, length)
+		default:
+			e = vfs.Mknod(c, root, c.Path, length, n.mode, n.major<<8|n.minor)
+		}
+		if e != abi.OK {
+			return e
+		}
+	}
+	d, e := vfs.Resolve(c, root, c.Path, put(c.Path, "/proc"), vfs.Directory)
+	if e != abi.OK {
+		return e
+	}
+	e = procfs.Init(d)
+	vfs.Put(d)
+	return e
+}

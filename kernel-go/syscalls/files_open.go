@@ -1,0 +1,291 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+const (
+	pathMax   = uint32(abi.FixedPathMax)
+	atFdcwd   = int32(abi.AT_FDCWD)
+	atEmpty   = uint32(abi.AT_EMPTY_PATH)
+	atNofoll  = uint32(abi.AT_SYMLINK_NOFOLLOW)
+	oCloexec  = uint32(abi.O_CLOEXEC)
+	oNonblock = uint32(abi.O_NONBLOCK)
+	// openFlags is what open(2) knows; it ignores the rest.
+	openFlags = uint32(abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
+		abi.O_DSYNC | abi.O_ASYNC | abi.O_DIRECT | abi.O_LARGEFILE | abi.O_DIRECTORY | abi.O_NOFOLLOW | abi.O_NOATIME |
+		abi.O_CLOEXEC | abi.O_SYNC | abi.O_PATH | abi.O_TMPFILE)
+)
+
+// fdArg is argument i as a descriptor: an int, whatever the upper half holds.
+func fdArg(c *sched.Ctx, i int) int32 { return int32(uint32(c.Arg(i))) }
+
+func arg32(c *sched.Ctx, i int) uint32 { return uint32(c.Arg(i)) }
+
+// pathIn copies the path of argument i into a buffer: ENAMETOOLONG, EFAULT.
+func pathIn(c *sched.Ctx, buf uint32, i int) (uint32, abi.Errno) {
+	return mm.CopyInString(c, buf, pathMax, c.Arg(i))
+}
+
+// dirOf is the directory that a relative path of n bytes in buf starts from,
+// not held. An absolute path does not look at the descriptor.
+func dirOf(c *sched.Ctx, fd int32, buf, n uint32) (uint32, abi.Errno) {
+	if fd == atFdcwd || (n != 0 && kmem.Bytes(buf, 1)[0] == '/') {
+		return vfs.CwdOf(c), abi.OK
+	}
+	ofd, e := file.GetAny(c, fd)
+	if e != abi.OK {
+		return 0, e
+	}
+	d := kmem.Ofd(ofd).State.Dentry
+	if d == 0 || vfs.TypeOf(vfs.InodeOf(d)) != uint32(abi.S_IFDIR) {
+		return 0, abi.ENOTDIR
+	}
+	return d, abi.OK
+}
+
+// placeIn reads a path argument into a buffer and finds where it starts.
+func placeIn(c *sched.Ctx, fd int32, buf uint32, i int) (dir, n uint32, e abi.Errno) {
+	if n, e = pathIn(c, buf, i); e != abi.OK {
+		return 0, 0, e
+	}
+	dir, e = dirOf(c, fd, buf, n)
+	return dir, n, e
+}
+
+// place is an inode that a call is about: the dentry is held when there is
+// one; without one the inode is an open file's, or 0 for an anonymous object.
+type place struct {
+	dentry, inode uint32
+}
+
+func (p place) release() {
+	if p.dentry != 0 {
+		vfs.Put(p.dentry)
+	}
+}
+
+// find is what path argument i names, from descriptor fd. With AT_EMPTY_PATH
+// among flags an empty path (or none) is the descriptor's own file.
+func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) {
+	n := uint32(0)
+	if flags&atEmpty == 0 || c.Arg(i) != 0 {
+		var e abi.Errno
+		if n, e = pathIn(c, c.Path, i); e != abi.OK {
+			return place{}, e
+		}
+	}
+	if n == 0 {
+		if flags&atEmpty == 0 {
+			return place{}, abi.ENOENT
+		}
+		return own(c, fd)
+	}
+	if flags&atNofoll == 0 {
+		walk |= vfs.Follow
+	}
+	dir, e := dirOf(c, fd, c.Path, n)
+	if e != abi.OK {
+		return place{}, e
+	}
+	d, e := vfs.Resolve(c, dir, c.Path, n, walk)
+	if e != abi.OK {
+		return place{}, e
+	}
+	return place{d, vfs.InodeOf(d)}, abi.OK
+}
+
+// own is the file of a descriptor, or the working directory for AT_FDCWD.
+func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
+	d := uint32(0)
+	inode := uint32(0)
+	if fd == atFdcwd {
+		d = vfs.CwdOf(c)
+		inode = vfs.InodeOf(d)
+	} else {
+		ofd, e := file.GetAny(c, fd)
+		if e != abi.OK {
+			return place{}, e
+		}
+		d, inode = kmem.Ofd(ofd).State.Dentry, kmem.Ofd(ofd).State.Inode
+	}
+	if d != 0 {
+		vfs.Hold(d)
+	}
+	return place{d, inode}, abi.OK
+}
+
+// openAt opens the path of n bytes in c.Path.
+func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (uint64, abi.Errno) {
+	// The descriptor first: a table without room changes nothing.
+	at, e := file.FreeFd(c, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	var dir uint32
+	root := vfs.RootOf(c)
+	if inRoot && n != 0 {
+		// Even an absolute path starts at the descriptor.
+		if dir, e = dirOf(c, fd, c.Path, 0); e == abi.OK {
+			root = dir
+		}
+	} else {
+		dir, e = dirOf(c, fd, c.Path, n)
+	}
+	if e != abi.OK {
+		return 0, e
+	}
+	ofd, e := file.Open(c, root, dir, c.Path, n, flags, mode, walk)
+	if e != abi.OK {
+		return 0, e
+	}
+	file.Install(c, at, ofd, flags&oCloexec != 0)
+	return uint64(at), abi.OK
+}
+
+func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
+	n, e := pathIn(c, c.Path, 1)
+	if e != abi.OK {
+		return 0, e
+	}
+	flags := arg32(c, 2)&openFlags | uint32(abi.O_LARGEFILE)
+	return openAt(c, fdArg(c, 0), n, flags, arg32(c, 3), 0, false)
+}
+
+func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
+	size := c.Arg(3)
+	if size < abi.OpenHowSize {
+		return 0, abi.EINVAL
+	}
+	if size > uint64(kmem.PageSize) {
+		return 0, abi.E2BIG
+	}
+	if e := mm.CopyIn(c, c.Page, c.Arg(2), uint32(size)); e != abi.OK {
+		return 0, e
+	}
+	// A caller of a later kernel may pass more, as long as it is 0.
+	for _, b := range kmem.Bytes(c.Page+abi.OpenHowSize, uint32(size)-abi.OpenHowSize) {
+		if b != 0 {
+			return 0, abi.E2BIG
+		}
+	}
+	how := *(*abi.OpenHow)(kmem.Ptr(c.Page))
+	flags := uint32(how.Flags)
+	creates := flags&uint32(abi.O_CREAT) != 0 || flags&uint32(abi.O_TMPFILE) == uint32(abi.O_TMPFILE)
+	if how.Flags&^uint64(openFlags) != 0 || how.Mode&^0o7777 != 0 || (!creates && how.Mode != 0) {
+		return 0, abi.EINVAL
+	}
+	walk, inRoot, e := resolveFlags(how.Resolve)
+	if e != abi.OK {
+		return 0, e
+	}
+	n, e := pathIn(c, c.Path, 1)
+	if e != abi.OK {
+		return 0, e
+	}
+	return openAt(c, fdArg(c, 0), n, flags|uint32(abi.O_LARGEFILE), uint32(how.Mode), walk, inRoot)
+}
+
+// resolveFlags turns openat2(2)'s resolve into walk flags.
+func resolveFlags(resolve uint64) (walk uint32, inRoot bool, e abi.Errno) {
+	r := abi.ResolveFlag(resolve)
+	const known = abi.RESOLVE_NO_XDEV | abi.RESOLVE_NO_MAGICLINKS | abi.RESOLVE_NO_SYMLINKS | abi.RESOLVE_BENEATH | abi.RESOLVE_IN_ROOT | abi.RESOLVE_CACHED
+	if resolve&^uint64(known) != 0 || r&(abi.RESOLVE_BENEATH|abi.RESOLVE_IN_ROOT) == abi.RESOLVE_BENEATH|abi.RESOLVE_IN_ROOT {
+		return 0, false, abi.EINVAL
+	}
+	if r&abi.RESOLVE_NO_XDEV != 0 {
+		walk |= vfs.NoXdev
+	}
+	if r&(abi.RESOLVE_NO_MAGICLINKS|abi.RESOLVE_BENEATH|abi.RESOLVE_IN_ROOT) != 0 {
+		walk |= vfs.NoMagic
+	}
+	if r&abi.RESOLVE_NO_SYMLINKS != 0 {
+		walk |= vfs.NoSymlinks
+	}
+	if r&abi.RESOLVE_BENEATH != 0 {
+		walk |= vfs.Beneath
+	}
+	return walk, r&abi.RESOLVE_IN_ROOT != 0, abi.OK
+}
+
+func sysClose(c *sched.Ctx) (uint64, abi.Errno) { return 0, file.Close(c, fdArg(c, 0)) }
+
+func sysCloseRange(c *sched.Ctx) (uint64, abi.Errno) {
+	first, last, flags := arg32(c, 0), arg32(c, 1), arg32(c, 2)
+	const known = uint32(abi.CLOSE_RANGE_UNSHARE | abi.CLOSE_RANGE_CLOEXEC)
+	if flags&^known != 0 || first > last {
+		return 0, abi.EINVAL
+	}
+	if flags&uint32(abi.CLOSE_RANGE_UNSHARE) != 0 {
+		if e := unshareFds(c); e != abi.OK {
+			return 0, e
+		}
+	}
+	file.CloseRange(c, first, last, flags&uint32(abi.CLOSE_RANGE_CLOEXEC) != 0)
+	return 0, abi.OK
+}
+
+// unshareFds gives the process a descriptor table of its own.
+func unshareFds(c *sched.Ctx) abi.Errno {
+	old := c.P().State.FdTable
+	if kmem.FdTable(old).Header.Refs == 1 {
+		return abi.OK
+	}
+	t := file.CloneTable(old)
+	if t == 0 {
+		return abi.ENOMEM
+	}
+	c.P().State.FdTable = t
+	file.DropTable(c, old)
+	return abi.OK
+}
+
+func sysDup(c *sched.Ctx) (uint64, abi.Errno) {
+	fd, e := file.Dup(c, fdArg(c, 0), 0, false)
+	return uint64(fd), e
+}
+
+func sysDup3(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 2)
+	if flags&^oCloexec != 0 {
+		return 0, abi.EINVAL
+	}
+	fd, e := file.Dup3(c, fdArg(c, 0), fdArg(c, 1), flags != 0)
+	return uint64(fd), e
+}
+
+func sysPipe2(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 1)
+	if flags&^(oCloexec|oNonblock|uint32(abi.O_DIRECT)) != 0 {
+		return 0, abi.EINVAL
+	}
+	if flags&uint32(abi.O_DIRECT) != 0 {
+		return 0, abi.EINVAL // packet mode is not there; Linux before 3.4 said so too
+	}
+	r, w, e := file.NewPipe(c, flags)
+	if e != abi.OK {
+		return 0, e
+	}
+	cloexec := flags&oCloexec != 0
+	a, e := file.NewFd(c, r, cloexec)
+	if e != abi.OK {
+		file.Put(c, w)
+		return 0, e
+	}
+	b, e := file.NewFd(c, w, cloexec)
+	if e == abi.OK {
+		kmem.Store32(c.Page, a)
+		kmem.Store32(c.Page+4, b)
+		if e = mm.CopyOut(c, c.Arg(0), c.Page, 8); e == abi.OK {
+			return 0, abi.OK
+		}
+		_ = file.Close(c, int32(b))
+	}
+	_ = file.Close(c, int32(a))
+	return 0, e
+}

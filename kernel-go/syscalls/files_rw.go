@@ -1,0 +1,178 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// io is the buffer of the transfer in progress.
+var io mm.Buf
+
+// bufOf makes the user buffer of arguments i (address) and i+1 (length) the one
+// of the transfer; lengths are cut to MAX_RW_COUNT.
+func bufOf(c *sched.Ctx, i int) *mm.Buf {
+	io.As, io.Addr = c.As, c.Arg(i)
+	io.Len = uint32(min(c.Arg(i+1), uint64(abi.MAX_RW_COUNT)))
+	return &io
+}
+
+func sysRead(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	n, e := file.Read(c, ofd, bufOf(c, 1), file.PosCurrent)
+	return uint64(n), e
+}
+
+func sysWrite(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	n, e := file.Write(c, ofd, bufOf(c, 1), file.PosCurrent, false)
+	return uint64(n), e
+}
+
+// positioned is the OFD of a transfer at a position of its own: EINVAL for a
+// negative one, ESPIPE where there are none.
+func positioned(c *sched.Ctx, pos uint64) (uint32, abi.Errno) {
+	if int64(pos) < 0 {
+		return 0, abi.EINVAL
+	}
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e == abi.OK && !file.Seekable(ofd) {
+		return 0, abi.ESPIPE
+	}
+	return ofd, e
+}
+
+func sysPread64(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := positioned(c, c.Arg(3))
+	if e != abi.OK {
+		return 0, e
+	}
+	n, e := file.Read(c, ofd, bufOf(c, 1), c.Arg(3))
+	return uint64(n), e
+}
+
+func sysPwrite64(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := positioned(c, c.Arg(3))
+	if e != abi.OK {
+		return 0, e
+	}
+	n, e := file.Write(c, ofd, bufOf(c, 1), c.Arg(3), false)
+	return uint64(n), e
+}
+
+// vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them: EINVAL
+// for more than IOV_MAX or a negative length; the total is cut to MAX_RW_COUNT.
+func vecIn(c *sched.Ctx) (uint32, abi.Errno) {
+	count := c.Arg(2)
+	if count > uint64(abi.IOV_MAX) {
+		return 0, abi.EINVAL
+	}
+	n := uint32(count)
+	if e := mm.CopyIn(c, c.Vec, c.Arg(1), n*abi.IovecSize); e != abi.OK {
+		return 0, e
+	}
+	left := uint64(abi.MAX_RW_COUNT)
+	for k := range n {
+		v := (*abi.Iovec)(kmem.Ptr(c.Vec + k*abi.IovecSize))
+		if int64(v.Len) < 0 {
+			return 0, abi.EINVAL
+		}
+		v.Len = min(v.Len, left)
+		left -= v.Len
+	}
+	return n, abi.OK
+}
+
+// vectored is a read or write of iovecs at a position; RWF_* flags as
+// preadv2(2) has them.
+func vectored(c *sched.Ctx, pos uint64, flags uint32, write bool) (uint64, abi.Errno) {
+	known := uint32(abi.RWF_HIPRI | abi.RWF_DSYNC | abi.RWF_SYNC)
+	if write {
+		known |= uint32(abi.RWF_APPEND)
+	}
+	if flags&^known != 0 {
+		return 0, abi.EOPNOTSUPP
+	}
+	var ofd uint32
+	var e abi.Errno
+	if pos == file.PosCurrent {
+		ofd, e = file.Get(c, fdArg(c, 0))
+	} else {
+		ofd, e = positioned(c, pos)
+	}
+	if e != abi.OK {
+		return 0, e
+	}
+	count, e := vecIn(c)
+	if e != abi.OK {
+		return 0, e
+	}
+	var n uint32
+	if write {
+		n, e = file.WriteVec(c, ofd, c.Vec, count, pos, flags&uint32(abi.RWF_APPEND) != 0)
+	} else {
+		n, e = file.ReadVec(c, ofd, c.Vec, count, pos)
+	}
+	return uint64(n), e
+}
+
+func sysReadv(c *sched.Ctx) (uint64, abi.Errno) { return vectored(c, file.PosCurrent, 0, false) }
+
+func sysWritev(c *sched.Ctx) (uint64, abi.Errno) { return vectored(c, file.PosCurrent, 0, true) }
+
+func sysPreadv(c *sched.Ctx) (uint64, abi.Errno) {
+	if int64(c.Arg(3)) < 0 {
+		return 0, abi.EINVAL
+	}
+	return vectored(c, c.Arg(3), 0, false)
+}
+
+func sysPwritev(c *sched.Ctx) (uint64, abi.Errno) {
+	if int64(c.Arg(3)) < 0 {
+		return 0, abi.EINVAL
+	}
+	return vectored(c, c.Arg(3), 0, true)
+}
+
+func sysPreadv2(c *sched.Ctx) (uint64, abi.Errno) {
+	return vectored(c, c.Arg(3), arg32(c, 5), false)
+}
+
+func sysPwritev2(c *sched.Ctx) (uint64, abi.Errno) {
+	return vectored(c, c.Arg(3), arg32(c, 5), true)
+}
+
+func sysLseek(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	return file.Seek(c, ofd, int64(c.Arg(1)), abi.SeekWhence(arg32(c, 2)))
+}
+
+func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	// Through the scratch area: what is there goes out, the rest comes next
+	// time.
+	max := min(arg32(c, 2), 32<<10)
+	n, e := file.Readdir(c, ofd, c.Vec, max)
+	if e != abi.OK || n == 0 {
+		return 0, e
+	}
+	if e := mm.CopyOut(c, c.Arg(1), c.Vec, n); e != abi.OK {
+		return 0, e
+	}
+	file.ReaddirDone(ofd)
+	return uint64(n), abi.OK
+}

@@ -1,0 +1,148 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// statOut copies the struct stat of a place out.
+func statOut(c *sched.Ctx, p place, va uint64) abi.Errno {
+	vfs.Stat(p.inode, c.Page)
+	return mm.CopyOut(c, va, c.Page, abi.StatSize)
+}
+
+func sysNewfstatat(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 3)
+	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)) != 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	e = statOut(c, p, c.Arg(2))
+	p.release()
+	return 0, e
+}
+
+func sysFstat(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.GetAny(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, statOut(c, place{inode: kmem.Ofd(ofd).State.Inode}, c.Arg(1))
+}
+
+func sysStatx(c *sched.Ctx) (uint64, abi.Errno) {
+	flags, mask := arg32(c, 2), arg32(c, 3)
+	sync := uint32(abi.AT_STATX_SYNC_TYPE)
+	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)|sync) != 0 || flags&sync == sync || mask&uint32(abi.STATX__RESERVED) != 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	vfs.Statx(p.dentry, p.inode, c.Page)
+	e = mm.CopyOut(c, c.Arg(4), c.Page, abi.StatxSize)
+	p.release()
+	return 0, e
+}
+
+func sysStatfs(c *sched.Ctx) (uint64, abi.Errno) {
+	p, e := find(c, atFdcwd, 0, 0, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	vfs.Statfs(p.inode, c.Page)
+	p.release()
+	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.StatfsSize)
+}
+
+func sysFstatfs(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.GetAny(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	vfs.Statfs(kmem.Ofd(ofd).State.Inode, c.Page)
+	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.StatfsSize)
+}
+
+func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
+	want := arg32(c, 2)
+	if want&^uint32(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if p.inode != 0 {
+		e = vfs.Access(c, p.inode, want, flags&uint32(abi.AT_EACCESS) != 0)
+	}
+	p.release()
+	return 0, e
+}
+
+func sysFaccessat(c *sched.Ctx) (uint64, abi.Errno) { return access(c, 0) }
+
+func sysFaccessat2(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 3)
+	if flags&^(atNofoll|atEmpty|uint32(abi.AT_EACCESS)) != 0 {
+		return 0, abi.EINVAL
+	}
+	return access(c, flags)
+}
+
+func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
+	size := int32(arg32(c, 3))
+	if size <= 0 {
+		return 0, abi.EINVAL
+	}
+	// An empty path is the link that an O_PATH descriptor has.
+	p, e := find(c, fdArg(c, 0), 1, atNofoll|atEmpty, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	n := uint32(0)
+	switch {
+	case p.inode == 0 || vfs.TypeOf(p.inode) != uint32(abi.S_IFLNK):
+		e = abi.EINVAL
+	default:
+		n, e = vfs.ReadLink(c, p.inode, c.Path2, pathMax)
+	}
+	p.release()
+	if e != abi.OK {
+		return 0, e
+	}
+	n = min(n, uint32(size))
+	return uint64(n), mm.CopyOut(c, c.Arg(2), c.Path2, n)
+}
+
+func sysGetcwd(c *sched.Ctx) (uint64, abi.Errno) {
+	size := uint32(min(c.Arg(1), uint64(pathMax)))
+	cwd := vfs.CwdOf(c)
+	if !vfs.Linked(cwd) {
+		return 0, abi.ENOENT
+	}
+	addr, n, reachable, e := vfs.Path(c, cwd, c.Page, pathMax-1)
+	if e != abi.OK {
+		return 0, abi.ENAMETOOLONG
+	}
+	const outside = "(unreachable)"
+	if !reachable {
+		n += uint32(len(outside))
+		kmem.Copy(c.Path+uint32(len(outside)), addr, n-uint32(len(outside)))
+		copy(kmem.Bytes(c.Path, uint32(len(outside))), outside)
+		addr = c.Path
+	}
+	if n+1 > size {
+		return 0, abi.ERANGE
+	}
+	kmem.Bytes(addr+n, 1)[0] = 0
+	return uint64(n) + 1, mm.CopyOut(c, c.Arg(0), addr, n+1)
+}
