@@ -1,0 +1,3 @@
+module foreshore.dev/guests
+
+go 1.26
