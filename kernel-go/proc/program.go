@@ -111,7 +111,10 @@ func KillOwned(c *sched.Ctx, owner uint32) {
 					Reap(i)
 				}
 			default:
-				p.State.Flags &^= abi.ProcessFlagOwnedByHost
+				// A request that waits for the end of the process reaps it.
+				if p.Live.ChildWait == 0 {
+					p.State.Flags &^= abi.ProcessFlagOwnedByHost
+				}
 				_ = SendProcess(c, i, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
 			}
 		}

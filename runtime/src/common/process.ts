@@ -183,7 +183,13 @@ async function start(
   exit.catch(() => undefined);
   killOnAbort(client, registered, exit, options.signal);
 
-  const stdin = stdinOfd.index === 0 ? null : writableStream(client, stdinOfd);
+  const input = stdinOfd.index === 0 ? undefined : writableStream(client, stdinOfd);
+  const stdin = input?.stream ?? null;
+  // As a pipe of Linux whose last reader is gone: nothing written from now on is ever read.
+  exit.then(
+    () => input?.end(),
+    () => undefined,
+  );
   const stdout = stdoutOfd.index === 0 ? null : readableStream(client, stdoutOfd);
   const stderr = stderrOfd.index === 0 ? null : readableStream(client, stderrOfd);
   feed(stdin, options.stdin);

@@ -1,6 +1,6 @@
 /** A process's standard streams as web streams; back-pressure reaches the guest's pipe. */
-import { Opcode, type SlotHandleData } from "@foreshore/abi";
-import { RpcProtocolError } from "./errors.ts";
+import { Errno, Opcode, type SlotHandleData } from "@foreshore/abi";
+import { RpcProtocolError, SystemError } from "./errors.ts";
 import type { RpcClient } from "./rpc-client.ts";
 
 /** Bytes asked for at once: what a pipe holds (Limit.PipeBytes). */
@@ -17,10 +17,18 @@ export function closeStream(client: RpcClient, ofd: SlotHandleData): Promise<voi
   });
 }
 
+/** Ends of streams whose reader was forgotten without reading to the end: they go back to the kernel. */
+const forgotten = new FinalizationRegistry<() => void>((giveBack) => giveBack());
+
 /** What the guest writes. Nothing is read before somebody reads the stream. */
 export function readableStream(client: RpcClient, ofd: SlotHandleData): ReadableStream<Uint8Array<ArrayBuffer>> {
   const cancelled = new AbortController();
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+  const token = {};
+  const close = (): Promise<void> => {
+    forgotten.unregister(token);
+    return closeStream(client, ofd);
+  };
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         const bytes = await client.call(
@@ -47,19 +55,32 @@ export function readableStream(client: RpcClient, ofd: SlotHandleData): Readable
           return;
         }
         controller.close();
-        await closeStream(client, ofd);
+        await close();
       },
       async cancel(reason) {
         cancelled.abort(reason);
-        await closeStream(client, ofd);
+        await close();
       },
     },
     { highWaterMark: 0 },
   );
+  forgotten.register(stream, () => void closeStream(client, ofd).catch(() => undefined), token);
+  return stream;
+}
+
+export interface StdinPipe {
+  readonly stream: WritableStream<Uint8Array>;
+  /** The reader is gone: gives the end back; later writes fail with EPIPE. */
+  end(): void;
 }
 
 /** What the guest reads. A guest that has closed its end makes writes fail with EPIPE. */
-export function writableStream(client: RpcClient, ofd: SlotHandleData): WritableStream<Uint8Array> {
+export function writableStream(client: RpcClient, ofd: SlotHandleData): StdinPipe {
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closed ??= closeStream(client, ofd);
+    return closed;
+  };
   const write = (part: Uint8Array, signal: AbortSignal): Promise<void> =>
     client.call(
       {
@@ -73,16 +94,18 @@ export function writableStream(client: RpcClient, ofd: SlotHandleData): Writable
       },
       { signal },
     );
-  return new WritableStream<Uint8Array>({
+  const stream = new WritableStream<Uint8Array>({
     async write(chunk, controller) {
       if (!(chunk instanceof Uint8Array)) throw new TypeError("stdin takes Uint8Array chunks");
+      if (closed !== undefined) throw new SystemError(Errno.EPIPE, "write");
       for (let at = 0; at < chunk.length; at += WRITE_BYTES) {
         await write(chunk.subarray(at, at + WRITE_BYTES), controller.signal);
       }
     },
-    close: () => closeStream(client, ofd),
-    abort: () => closeStream(client, ofd),
+    close,
+    abort: close,
   });
+  return { stream, end: () => void close().catch(() => undefined) };
 }
 
 /** All bytes of a stream. */
