@@ -38,6 +38,7 @@ func dropInode(inode uint32) {
 		return
 	}
 	kmem.Assert(in.Live.ChildHead == 0 && in.Live.VmaHead == 0 && in.Live.Opens == 0, "inode that goes away is unused")
+	sched.WakeAll(&in.Live.PageWait)
 	if in.Live.Pages != 0 || in.Live.FillsInFlight != 0 {
 		pagecache.FreeAll(inode)
 	}

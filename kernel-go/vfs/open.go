@@ -219,3 +219,21 @@ func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (uint32, abi.Err
 	}
 	return d, abi.OK
 }
+
+// Nameless gives an inode without a place in the tree (a pipe's; 0 makes one
+// for an object that has none) a held dentry with a name to show.
+func Nameless(inode, name, n uint32) (uint32, abi.Errno) {
+	if inode == 0 {
+		if inode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); inode == 0 {
+			return 0, abi.ENFILE
+		}
+	} else {
+		holdInode(inode)
+	}
+	d := newDentry(kmem.Header().RootDentry, inode, name, n)
+	dropInode(inode)
+	if d == 0 {
+		return 0, abi.ENFILE
+	}
+	return d, abi.OK
+}

@@ -116,3 +116,6 @@ func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	}
 	return abi.OK
 }
+
+// Owns says whether the context owns a file, or is root.
+func Owns(c *sched.Ctx, inode uint32) bool { return ownerOrRoot(c, inode) }

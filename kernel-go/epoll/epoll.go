@@ -1,0 +1,359 @@
+// Package epoll owns epoll instances: their items, and the lists of items that
+// may be ready (epoll(7)).
+//
+// An item stands in the wait queues of what it watches. A wake of such a queue
+// puts the item on its epoll's ready list, and when the wake is done the
+// epoll's own waiters are woken. Whether an item really is ready is asked when
+// the list is read. Everything here wants the machine lock.
+package epoll
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	always   = uint32(abi.POLLERR | abi.POLLHUP)
+	pollIn   = uint32(abi.POLLIN | abi.POLLRDNORM)
+	edge     = uint32(abi.EPOLLET)
+	oneshot  = uint32(abi.EPOLLONESHOT)
+	private  = uint32(abi.EPOLLET) | uint32(abi.EPOLLONESHOT) | uint32(abi.EPOLLWAKEUP) | uint32(abi.EPOLLEXCLUSIVE)
+	maxNests = 5
+)
+
+// What epoll asks of open file descriptions; file sets both.
+var (
+	// PollOfd is the poll state of an open file description.
+	PollOfd func(ofd uint32) uint32
+	// QueueOf is wait queue k (0, 1) of an open file description, nil when
+	// there are no more. ok is false for what epoll cannot watch.
+	QueueOf func(ofd uint32, k int) (queue *uint32, ok bool)
+)
+
+var notifiedHead, notifiedTail uint32
+
+// Init wires the package into sched.
+func Init() {
+	notifiedHead, notifiedTail = 0, 0
+	sched.Notify, sched.Drain = notify, drain
+}
+
+// New makes an epoll instance; 0 when the table is full.
+func New() uint32 { return kmem.Alloc(abi.SlotKindEpoll) }
+
+// Free removes all items and the instance; who still waits tries again.
+func Free(e uint32) {
+	s := kmem.Epoll(e)
+	sched.WakeAll(&s.Wait)
+	for s.ItemHead != 0 {
+		remove(s.ItemHead)
+	}
+	if s.Notified != 0 {
+		unnotify(e)
+	}
+	kmem.Free(abi.SlotKindEpoll, e)
+}
+
+// OfdGone removes the items that watch an open file description.
+func OfdGone(ofd uint32) {
+	l := &kmem.Ofd(ofd).Live
+	for l.EpollHead != 0 {
+		remove(l.EpollHead)
+	}
+}
+
+func find(e, ofd, fd uint32) uint32 {
+	for i := kmem.Ofd(ofd).Live.EpollHead; i != 0; i = kmem.EpollItem(i).NextInOfd {
+		if it := kmem.EpollItem(i); it.Epoll == e && it.Fd == fd {
+			return i
+		}
+	}
+	return 0
+}
+
+// Control is epoll_ctl(2) on open file descriptions; the fd tells apart items
+// of one description.
+func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.Errno {
+	i := find(e, ofd, fd)
+	switch op {
+	case abi.EPOLL_CTL_ADD:
+		if i != 0 {
+			return abi.EEXIST
+		}
+		return add(e, fd, ofd, events, data)
+	case abi.EPOLL_CTL_DEL:
+		if i == 0 {
+			return abi.ENOENT
+		}
+		remove(i)
+		return abi.OK
+	case abi.EPOLL_CTL_MOD:
+		if i == 0 {
+			return abi.ENOENT
+		}
+		it := kmem.EpollItem(i)
+		if (it.Events|events)&uint32(abi.EPOLLEXCLUSIVE) != 0 {
+			return abi.EINVAL
+		}
+		it.Events, it.Data = events, data
+		arm(i)
+		return abi.OK
+	}
+	return abi.EINVAL
+}
+
+func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
+	if _, ok := QueueOf(ofd, 0); !ok {
+		return abi.EPERM
+	}
+	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
+		if events&uint32(abi.EPOLLEXCLUSIVE) != 0 {
+			return abi.EINVAL
+		}
+		if o.State.Object == e || !mayNest(o.State.Object, e) {
+			return abi.ELOOP
+		}
+	}
+	i := kmem.Alloc(abi.SlotKindEpollItem)
+	if i == 0 {
+		return abi.ENOSPC
+	}
+	it := kmem.EpollItem(i)
+	it.Epoll, it.Ofd, it.Fd, it.Events, it.Data = e, ofd, fd, events, data
+	for k := 0; k < 2; k++ {
+		queue, _ := QueueOf(ofd, k)
+		if queue == nil {
+			break
+		}
+		if err := sched.Watch(i, &it.WaitEntries, queue); err != abi.OK {
+			sched.Unwatch(&it.WaitEntries)
+			kmem.Free(abi.SlotKindEpollItem, i)
+			return err
+		}
+	}
+	s := kmem.Epoll(e)
+	it.NextInEpoll = s.ItemHead
+	if s.ItemHead != 0 {
+		kmem.EpollItem(s.ItemHead).PrevInEpoll = i
+	}
+	s.ItemHead = i
+	s.ItemCount++
+	l := &kmem.Ofd(ofd).Live
+	it.NextInOfd = l.EpollHead
+	if l.EpollHead != 0 {
+		kmem.EpollItem(l.EpollHead).PrevInOfd = i
+	}
+	l.EpollHead = i
+	arm(i)
+	return abi.OK
+}
+
+func remove(i uint32) {
+	it := kmem.EpollItem(i)
+	s := kmem.Epoll(it.Epoll)
+	sched.Unwatch(&it.WaitEntries)
+	if it.Queued != 0 {
+		unqueue(i)
+	}
+	if it.PrevInEpoll != 0 {
+		kmem.EpollItem(it.PrevInEpoll).NextInEpoll = it.NextInEpoll
+	} else {
+		s.ItemHead = it.NextInEpoll
+	}
+	if it.NextInEpoll != 0 {
+		kmem.EpollItem(it.NextInEpoll).PrevInEpoll = it.PrevInEpoll
+	}
+	s.ItemCount--
+	l := &kmem.Ofd(it.Ofd).Live
+	if it.PrevInOfd != 0 {
+		kmem.EpollItem(it.PrevInOfd).NextInOfd = it.NextInOfd
+	} else {
+		l.EpollHead = it.NextInOfd
+	}
+	if it.NextInOfd != 0 {
+		kmem.EpollItem(it.NextInOfd).PrevInOfd = it.PrevInOfd
+	}
+	kmem.Free(abi.SlotKindEpollItem, i)
+}
+
+// mayNest says whether epoll `inner` may be put into `outer`: not when outer
+// is among what inner watches, and not more than maxNests deep. It goes
+// through the items in depth without recursion.
+func mayNest(inner, outer uint32) bool {
+	var path [maxNests]uint32 // items that are being looked through
+	depth := 0
+	path[0] = kmem.Epoll(inner).ItemHead
+	for depth >= 0 {
+		i := path[depth]
+		if i == 0 {
+			depth--
+			continue
+		}
+		it := kmem.EpollItem(i)
+		path[depth] = it.NextInEpoll
+		o := kmem.Ofd(it.Ofd)
+		if o.State.Kind != abi.OfdKindEpoll {
+			continue
+		}
+		if o.State.Object == outer || depth == maxNests-2 {
+			return false
+		}
+		depth++
+		path[depth] = kmem.Epoll(o.State.Object).ItemHead
+	}
+	return true
+}
+
+// stateOf is which of the item's events there are now.
+func stateOf(it *abi.EpollItemSlot) uint32 {
+	if it.Events&^private == 0 {
+		return 0 // one-shot, and shot
+	}
+	return PollOfd(it.Ofd) & (it.Events&^private | always)
+}
+
+// arm looks at an item anew after it was added or changed.
+func arm(i uint32) {
+	it := kmem.EpollItem(i)
+	if stateOf(it) != 0 {
+		enqueue(i)
+		sched.Wake(&kmem.Epoll(it.Epoll).Wait, pollIn)
+	}
+}
+
+func enqueue(i uint32) {
+	it := kmem.EpollItem(i)
+	if it.Queued != 0 {
+		return
+	}
+	s := kmem.Epoll(it.Epoll)
+	it.Queued, it.NextReady = 1, 0
+	if s.ReadyTail == 0 {
+		s.ReadyHead = i
+	} else {
+		kmem.EpollItem(s.ReadyTail).NextReady = i
+	}
+	s.ReadyTail = i
+}
+
+func unqueue(i uint32) {
+	it := kmem.EpollItem(i)
+	s := kmem.Epoll(it.Epoll)
+	prev := uint32(0)
+	for at := s.ReadyHead; at != i; at = kmem.EpollItem(at).NextReady {
+		prev = at
+	}
+	if prev == 0 {
+		s.ReadyHead = it.NextReady
+	} else {
+		kmem.EpollItem(prev).NextReady = it.NextReady
+	}
+	if s.ReadyTail == i {
+		s.ReadyTail = prev
+	}
+	it.Queued, it.NextReady = 0, 0
+}
+
+// notify is told by sched that what an item watches has events.
+func notify(i, events uint32) {
+	it := kmem.EpollItem(i)
+	if it.Events&^private == 0 || events&(it.Events&^private|always) == 0 {
+		return
+	}
+	enqueue(i)
+	s := kmem.Epoll(it.Epoll)
+	if s.Notified == 0 && s.Wait != 0 {
+		s.Notified, s.NextNotified = 1, 0
+		if notifiedTail == 0 {
+			notifiedHead = it.Epoll
+		} else {
+			kmem.Epoll(notifiedTail).NextNotified = it.Epoll
+		}
+		notifiedTail = it.Epoll
+	}
+}
+
+// drain wakes the waiters of the epolls that were notified. Waking one may
+// notify others, which come to the end of the list.
+func drain() {
+	for notifiedHead != 0 {
+		e := notifiedHead
+		unnotify(e)
+		sched.Wake(&kmem.Epoll(e).Wait, pollIn)
+	}
+}
+
+func unnotify(e uint32) {
+	prev := uint32(0)
+	for at := notifiedHead; at != e; at = kmem.Epoll(at).NextNotified {
+		prev = at
+	}
+	s := kmem.Epoll(e)
+	if prev == 0 {
+		notifiedHead = s.NextNotified
+	} else {
+		kmem.Epoll(prev).NextNotified = s.NextNotified
+	}
+	if notifiedTail == e {
+		notifiedTail = prev
+	}
+	s.Notified, s.NextNotified = 0, 0
+}
+
+// Poll is an epoll's own state: readable when an item is ready. Items that
+// turn out not to be are taken off the list. An item that is an epoll itself
+// counts as ready while its list is not empty.
+func Poll(e uint32) uint32 {
+	s := kmem.Epoll(e)
+	for i := s.ReadyHead; i != 0; {
+		it := kmem.EpollItem(i)
+		next := it.NextReady
+		if o := kmem.Ofd(it.Ofd); o.State.Kind == abi.OfdKindEpoll {
+			if kmem.Epoll(o.State.Object).ReadyHead != 0 {
+				return pollIn
+			}
+		} else if stateOf(it) != 0 {
+			return pollIn
+		}
+		unqueue(i)
+		i = next
+	}
+	return 0
+}
+
+// Collect writes up to `max` struct epoll_events of ready items to dst and
+// returns how many. Level-triggered items stay on the list, behind the others.
+func Collect(e, dst, max uint32) uint32 {
+	s := kmem.Epoll(e)
+	n := uint32(0)
+	last := s.ReadyTail
+	for i := s.ReadyHead; i != 0 && n < max; {
+		it := kmem.EpollItem(i)
+		next := it.NextReady
+		isLast := i == last
+		state := stateOf(it)
+		unqueue(i)
+		if state != 0 {
+			ev := (*abi.EpollEvent)(kmem.Ptr(dst + n*abi.EpollEventSize))
+			ev.Events, ev.Pad, ev.Data = state, 0, it.Data
+			n++
+			if it.Events&oneshot != 0 {
+				it.Events &= private
+			} else if it.Events&edge == 0 {
+				enqueue(i)
+			}
+		}
+		if isLast {
+			break
+		}
+		i = next
+	}
+	return n
+}
+
+// WaitQueue is where those wait who want an item to be ready.
+func WaitQueue(e uint32) *uint32 { return &kmem.Epoll(e).Wait }
+
+// Items is how many items an epoll has: no more events can be collected.
+func Items(e uint32) uint32 { return kmem.Epoll(e).ItemCount }

@@ -1,0 +1,58 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// SetStatusFlags is F_SETFL: what may not change is ignored. EPERM for
+// O_NOATIME on a file that the caller does not own.
+func SetStatusFlags(c *sched.Ctx, i, flags uint32) abi.Errno {
+	o := kmem.Ofd(i)
+	if flags&oNoatime != 0 && o.State.Flags&oNoatime == 0 && o.State.Inode != 0 && !vfs.Owns(c, o.State.Inode) {
+		return abi.EPERM
+	}
+	kmem.WriteBegin(&o.Header)
+	o.State.Flags = o.State.Flags&^setFlags | flags&setFlags
+	kmem.WriteEnd(&o.Header)
+	return abi.OK
+}
+
+// Readable is FIONREAD: how many bytes a read would find.
+func Readable(i uint32) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	switch o.State.Kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		return pipe.Bytes(o.State.Object), abi.OK
+	case abi.OfdKindFile:
+		size := kmem.Inode(o.State.Inode).State.Size
+		return uint32(min(size-min(size, o.State.Pos), 1<<31-1)), abi.OK
+	}
+	return 0, abi.ENOTTY
+}
+
+// AddSeals is F_ADD_SEALS of a memfd: EPERM when it is sealed against that or
+// not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
+func AddSeals(i, seals uint32) abi.Errno {
+	o := kmem.Ofd(i)
+	const known = uint32(abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
+	if o.State.Kind != abi.OfdKindFile || seals&^known != 0 {
+		return abi.EINVAL
+	}
+	in := kmem.Inode(o.State.Inode)
+	if !writable(o) || in.Live.Seals&uint32(abi.F_SEAL_SEAL) != 0 || in.State.Nlink != 0 {
+		return abi.EPERM
+	}
+	if seals&uint32(abi.F_SEAL_WRITE) != 0 {
+		for v := in.Live.VmaHead; v != 0; v = kmem.Vma(v).InodeNext {
+			if f := kmem.Vma(v).Flags; f&abi.VmaFlagShared != 0 && f&abi.VmaFlagMaybeWrite != 0 {
+				return abi.EBUSY
+			}
+		}
+	}
+	in.Live.Seals |= seals
+	return abi.OK
+}

@@ -1,0 +1,48 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Seekable says whether an OFD has positions.
+func Seekable(i uint32) bool { return seekable(kmem.Ofd(i)) }
+
+// IsZeroDevice says whether an OFD is /dev/zero, whose private mappings are
+// anonymous memory.
+func IsZeroDevice(i uint32) bool {
+	o := kmem.Ofd(i)
+	return o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_ZERO)
+}
+
+// nextPos and nextHint are where the last Readdir ended.
+var nextPos, nextHint uint64
+
+// Readdir writes directory entries from the OFD's position on to dst. The
+// position moves in ReaddirDone, when the entries have reached the caller.
+func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	if o.State.Kind != abi.OfdKindDirectory {
+		return 0, abi.ENOTDIR
+	}
+	d := o.State.Dentry
+	if !vfs.Linked(d) {
+		return 0, abi.ENOENT
+	}
+	nextPos, nextHint = o.State.Pos, o.State.Cursor
+	n, e := vfs.Readdir(c, d, &nextPos, &nextHint, dst, max)
+	if e == abi.OK && o.State.Flags&oNoatime == 0 {
+		vfs.Accessed(o.State.Inode)
+	}
+	return n, e
+}
+
+// ReaddirDone moves the OFD behind what Readdir gave.
+func ReaddirDone(i uint32) {
+	o := kmem.Ofd(i)
+	kmem.WriteBegin(&o.Header)
+	o.State.Pos, o.State.Cursor = nextPos, nextHint
+	kmem.WriteEnd(&o.Header)
+}

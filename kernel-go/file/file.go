@@ -1,0 +1,285 @@
+// Package file owns open file descriptions (OFDs) and descriptor tables, and
+// sends reads, writes, polls and controls to what an OFD is.
+//
+// It does not own the tree of files (vfs), pipes, counters or epoll instances.
+// Everything here wants the machine lock.
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/epoll"
+	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/fs/dev"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+const (
+	oAccmode  = uint32(abi.O_ACCMODE)
+	oWronly   = uint32(abi.O_WRONLY)
+	oRdwr     = uint32(abi.O_RDWR)
+	oAppend   = uint32(abi.O_APPEND)
+	oNonblock = uint32(abi.O_NONBLOCK)
+	oNoatime  = uint32(abi.O_NOATIME)
+	oPath     = uint32(abi.O_PATH)
+	oCloexec  = uint32(abi.O_CLOEXEC)
+	// statusFlags is what an OFD keeps of open(2)'s flags.
+	statusFlags = ^(uint32(abi.O_CREAT) | uint32(abi.O_EXCL) | uint32(abi.O_NOCTTY) | uint32(abi.O_TRUNC) | oCloexec)
+	// setFlags is what F_SETFL may change.
+	setFlags = oAppend | oNonblock | oNoatime | uint32(abi.O_ASYNC) | uint32(abi.O_DIRECT)
+
+	ifmt  = uint32(abi.S_IFMT)
+	ifreg = uint32(abi.S_IFREG)
+	ifdir = uint32(abi.S_IFDIR)
+	ififo = uint32(abi.S_IFIFO)
+	ifchr = uint32(abi.S_IFCHR)
+)
+
+// Init wires the packages that open file descriptions join.
+func Init() {
+	pipe.Init()
+	epoll.Init()
+	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
+	sched.FiredTimerfd = fired
+	signalWait = 0
+}
+
+// NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
+func NewOfd(kind abi.OfdKind, flags uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindOfd)
+	if i == 0 {
+		return 0
+	}
+	o := kmem.Ofd(i)
+	o.State.Kind, o.State.Flags = kind, flags&statusFlags
+	return i
+}
+
+// attach gives an OFD its inode and dentry (0 for none), holding both.
+func attach(i, inode, dentry uint32) {
+	o := kmem.Ofd(i)
+	kmem.WriteBegin(&o.Header)
+	o.State.Inode, o.State.Dentry = inode, dentry
+	kmem.WriteEnd(&o.Header)
+	if inode != 0 {
+		vfs.HoldOpen(inode)
+	}
+	if dentry != 0 {
+		vfs.Hold(dentry)
+	}
+}
+
+// Hold adds a reference to an OFD.
+func Hold(i uint32) { kmem.Ofd(i).Header.Refs++ }
+
+func readable(o *abi.OfdSlot) bool {
+	return o.State.Flags&oAccmode == 0 || o.State.Flags&oAccmode == oRdwr
+}
+
+func writable(o *abi.OfdSlot) bool {
+	return o.State.Flags&oAccmode == oWronly || o.State.Flags&oAccmode == oRdwr
+}
+
+// Put gives a reference back; the last one closes what is open.
+func Put(c *sched.Ctx, i uint32) {
+	o := kmem.Ofd(i)
+	kmem.Assert(o.Header.Refs != 0, "open file description has the reference that is put")
+	o.Header.Refs--
+	if o.Header.Refs != 0 {
+		return
+	}
+	epoll.OfdGone(i)
+	if o.State.Inode != 0 {
+		unlockOfd(i)
+	}
+	switch o.State.Kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		pipe.Detach(o.State.Object, readable(o), writable(o))
+	case abi.OfdKindEpoll:
+		epoll.Free(o.State.Object)
+	case abi.OfdKindTimerfd:
+		sched.TimerCancel(&o.Live.Timer)
+		eventfd.Free(o.State.Object)
+	case abi.OfdKindEventfd:
+		eventfd.Free(o.State.Object)
+	case abi.OfdKindProc:
+		procfs.FreeContent(o.Live.Content)
+	}
+	if o.State.Inode != 0 {
+		vfs.DropOpen(o.State.Inode)
+	}
+	if o.State.Dentry != 0 {
+		vfs.Put(o.State.Dentry)
+	}
+	kmem.Free(abi.SlotKindOfd, i)
+}
+
+// CloseOfd is Put for those who hold an OFD without a descriptor (hosts).
+func CloseOfd(c *sched.Ctx, i uint32) { Put(c, i) }
+
+// Open opens a path of n bytes in its buffer, from directory `dir`, as open(2)
+// does. walk holds further walk flags; root bounds the walk.
+func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+	i := NewOfd(abi.OfdKindNone, flags)
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	d, e := vfs.Open(c, root, dir, path, n, flags, mode, walk)
+	if e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	e = openDentry(c, i, d, flags)
+	vfs.Put(d)
+	if e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	return i, abi.OK
+}
+
+// OpenDentry opens a file that is already found, checking permissions: exec
+// uses it.
+func OpenDentry(c *sched.Ctx, d, flags uint32) (uint32, abi.Errno) {
+	if e := vfs.MayOpen(c, d, flags); e != abi.OK {
+		return 0, e
+	}
+	i := NewOfd(abi.OfdKindNone, flags)
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	if e := openDentry(c, i, d, flags); e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	return i, abi.OK
+}
+
+// openDentry makes OFD i one of the dentry's file. On an error it has changed
+// nothing that a second attempt would repeat.
+func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
+	o := kmem.Ofd(i)
+	inode := vfs.InodeOf(d)
+	in := kmem.Inode(inode)
+	kind := abi.OfdKindFile
+	switch in.State.Mode & ifmt {
+	case ifdir:
+		kind = abi.OfdKindDirectory
+	case ififo:
+		if flags&oPath == 0 {
+			object, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
+			if e != abi.OK {
+				return e
+			}
+			o.State.Object = object
+			o.State.Cursor = uint64(kmem.Pipe(object).State.WriterOpens)
+			if writable(o) || !readable(o) {
+				o.State.Cursor--
+			}
+		}
+		kind = abi.OfdKindFifo
+	case ifchr:
+		if flags&oPath == 0 {
+			if e := dev.Open(in.State.Rdev); e != abi.OK {
+				return e
+			}
+		}
+		kind = abi.OfdKindDevice
+	case ifreg:
+		if in.State.FsType == abi.FsTypeProcfs {
+			kind = abi.OfdKindProc
+		}
+	default:
+		if flags&oPath == 0 {
+			return abi.ENXIO
+		}
+	}
+	if flags&oPath != 0 {
+		kind = abi.OfdKindPath
+		o.State.Flags = flags & (oPath | uint32(abi.O_DIRECTORY) | uint32(abi.O_NOFOLLOW))
+	}
+	kmem.WriteBegin(&o.Header)
+	o.State.Kind = kind
+	kmem.WriteEnd(&o.Header)
+	attach(i, inode, d)
+	return abi.OK
+}
+
+// NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.
+func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
+	p, e := pipe.New(c)
+	if e != abi.OK {
+		return 0, 0, e
+	}
+	inode := kmem.Pipe(p).Live.Inode
+	r = NewOfd(abi.OfdKindPipeRead, flags&oNonblock)
+	if r != 0 {
+		w = NewOfd(abi.OfdKindPipeWrite, flags&oNonblock|oWronly)
+	}
+	if w == 0 {
+		if r != 0 {
+			kmem.Free(abi.SlotKindOfd, r)
+		}
+		vfs.DropInode(inode)
+		return 0, 0, abi.ENFILE
+	}
+	kmem.Ofd(r).State.Object, kmem.Ofd(w).State.Object = p, p
+	attach(r, inode, 0)
+	attach(w, inode, 0)
+	vfs.DropInode(inode)
+	pipe.Attach(p, true, false)
+	pipe.Attach(p, false, true)
+	return r, w, abi.OK
+}
+
+// NewEventfd makes an eventfd(2) OFD.
+func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
+	object := eventfd.New(count, flags&uint32(abi.EFD_SEMAPHORE))
+	if object == 0 {
+		return 0, abi.ENFILE
+	}
+	i := NewOfd(abi.OfdKindEventfd, flags&oNonblock|oRdwr)
+	if i == 0 {
+		eventfd.Free(object)
+		return 0, abi.ENFILE
+	}
+	kmem.Ofd(i).State.Object = object
+	return i, abi.OK
+}
+
+// NewEpoll makes an epoll_create1(2) OFD.
+func NewEpoll() (uint32, abi.Errno) {
+	object := epoll.New()
+	if object == 0 {
+		return 0, abi.ENFILE
+	}
+	i := NewOfd(abi.OfdKindEpoll, oRdwr)
+	if i == 0 {
+		epoll.Free(object)
+		return 0, abi.ENFILE
+	}
+	kmem.Ofd(i).State.Object = object
+	return i, abi.OK
+}
+
+// NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
+func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
+	i := NewOfd(abi.OfdKindFile, oRdwr|uint32(abi.O_LARGEFILE))
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, ifreg|0o777, name, n)
+	if e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	if !sealing {
+		kmem.Inode(vfs.InodeOf(d)).Live.Seals = uint32(abi.F_SEAL_SEAL)
+	}
+	attach(i, vfs.InodeOf(d), d)
+	vfs.Put(d)
+	return i, abi.OK
+}

@@ -1,0 +1,215 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Advisory locks: records of fcntl(2), owned by a process or (F_OFD_*) by an
+// OFD, and flock(2)'s, owned by an OFD and apart from the others. An inode
+// lists its locks; those of one owner neither overlap nor, of one type, touch.
+
+// LockRange is one lock to set, test or clear; End is the last byte.
+type LockRange struct {
+	Type       abi.FlockType
+	Flock      bool
+	Start, End uint64
+	// Process or Ofd is the owner.
+	Process, Ofd uint32
+}
+
+func sameOwner(l *abi.FileLockSlot, r *LockRange) bool {
+	return l.IsFlock != 0 == r.Flock && l.Process == r.Process && l.Ofd == r.Ofd
+}
+
+// conflict is the first lock that stands against r, 0 when there is none.
+func conflict(inode uint32, r *LockRange) uint32 {
+	for i := kmem.Inode(inode).Live.LockHead; i != 0; i = kmem.FileLock(i).Next {
+		l := kmem.FileLock(i)
+		if l.IsFlock != 0 != r.Flock || sameOwner(l, r) || l.Start > r.End || l.End < r.Start {
+			continue
+		}
+		if r.Type == abi.F_WRLCK || abi.FlockType(l.Type) == abi.F_WRLCK {
+			return i
+		}
+	}
+	return 0
+}
+
+// SetLock sets or (F_UNLCK) clears a lock: EAGAIN when another's stands against
+// it, or with `wait` EBLOCKED, EDEADLK when waiting would never end, ENOLCK when
+// there are no lock slots left.
+func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
+	if r.Type != abi.F_UNLCK {
+		if i := conflict(inode, r); i != 0 {
+			if !wait {
+				return abi.EAGAIN
+			}
+			if deadlock(c, kmem.FileLock(i).Process) {
+				return abi.EDEADLK
+			}
+			b := &c.T().State.Blocked
+			b.Reason, b.Key0 = abi.WaitReasonLock, uint64(kmem.FileLock(i).Process)
+			return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
+		}
+	}
+	return replace(inode, r)
+}
+
+// deadlock says whether the process that holds the lock waits itself, perhaps
+// through others, for a lock of the caller's process (fcntl(2), EDEADLK).
+func deadlock(c *sched.Ctx, holder uint32) bool {
+	for range 64 {
+		if holder == 0 {
+			return false
+		}
+		if holder == c.Process {
+			return true
+		}
+		next := uint32(0)
+		for t := kmem.Process(holder).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+			b := &kmem.Thread(t).State.Blocked
+			if kmem.Thread(t).State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) && b.Reason == abi.WaitReasonLock {
+				next = uint32(b.Key0)
+			} else {
+				return false // another thread may let go
+			}
+		}
+		holder = next
+	}
+	return false
+}
+
+// replace cuts r out of its owner's locks and puts it in, joined with its
+// neighbours of the same type.
+func replace(inode uint32, r *LockRange) abi.Errno {
+	in := kmem.Inode(inode)
+	// At most two new locks are needed: r itself, and the tail of one that is
+	// cut in two. Take them first, so that nothing is left half done.
+	spare := [2]uint32{kmem.Alloc(abi.SlotKindFileLock), kmem.Alloc(abi.SlotKindFileLock)}
+	if spare[1] == 0 {
+		if spare[0] != 0 {
+			kmem.Free(abi.SlotKindFileLock, spare[0])
+		}
+		return abi.ENOLCK
+	}
+	used := 0
+	start, end := r.Start, r.End
+	for w := &in.Live.LockHead; *w != 0; {
+		i := *w
+		l := kmem.FileLock(i)
+		if !sameOwner(l, r) {
+			w = &l.Next
+			continue
+		}
+		if r.Type != abi.F_UNLCK && abi.FlockType(l.Type) == r.Type && l.Start <= grow(end) && grow(l.End) >= start {
+			start, end = min(start, l.Start), max(end, l.End)
+			*w = l.Next
+			kmem.Free(abi.SlotKindFileLock, i)
+			continue
+		}
+		if l.Start > r.End || l.End < r.Start {
+			w = &l.Next
+			continue
+		}
+		switch {
+		case l.Start < r.Start && l.End > r.End:
+			tail := kmem.FileLock(spare[used])
+			tail.Inode, tail.Process, tail.Ofd, tail.Type, tail.IsFlock = inode, l.Process, l.Ofd, l.Type, l.IsFlock
+			tail.Start, tail.End, tail.Next = r.End+1, l.End, l.Next
+			l.End, l.Next = r.Start-1, spare[used]
+			used++
+			w = &tail.Next
+		case l.Start < r.Start:
+			l.End = r.Start - 1
+			w = &l.Next
+		case l.End > r.End:
+			l.Start = r.End + 1
+			w = &l.Next
+		default:
+			*w = l.Next
+			kmem.Free(abi.SlotKindFileLock, i)
+		}
+	}
+	if r.Type != abi.F_UNLCK {
+		l := kmem.FileLock(spare[used])
+		l.Inode, l.Process, l.Ofd, l.Type = inode, r.Process, r.Ofd, uint32(r.Type)
+		if r.Flock {
+			l.IsFlock = 1
+		}
+		l.Start, l.End = start, end
+		w := &in.Live.LockHead
+		for *w != 0 && kmem.FileLock(*w).Start <= start {
+			w = &kmem.FileLock(*w).Next
+		}
+		l.Next = *w
+		*w = spare[used]
+		used++
+	}
+	for ; used < 2; used++ {
+		kmem.Free(abi.SlotKindFileLock, spare[used])
+	}
+	sched.WakeAll(&in.Live.PageWait)
+	return abi.OK
+}
+
+// grow is the byte behind an end, without wrapping at the last.
+func grow(end uint64) uint64 {
+	if end == ^uint64(0) {
+		return end
+	}
+	return end + 1
+}
+
+// TestLock looks for a lock that stands against r, for F_GETLK: it describes
+// that in r, or sets the type to F_UNLCK. It returns the holder's pid, -1 for
+// a lock of an OFD.
+func TestLock(inode uint32, r *LockRange) int32 {
+	i := conflict(inode, r)
+	if i == 0 {
+		r.Type = abi.F_UNLCK
+		return 0
+	}
+	l := kmem.FileLock(i)
+	r.Type, r.Start, r.End = abi.FlockType(l.Type), l.Start, l.End
+	if l.Process == 0 {
+		return -1
+	}
+	return int32(kmem.Process(l.Process).State.Pid)
+}
+
+// drop removes the locks of an inode that belong to a process, or to an OFD.
+func drop(inode, process, ofd uint32) {
+	in := kmem.Inode(inode)
+	found := false
+	for w := &in.Live.LockHead; *w != 0; {
+		i := *w
+		l := kmem.FileLock(i)
+		if l.Process == process && l.Ofd == ofd {
+			*w = l.Next
+			kmem.Free(abi.SlotKindFileLock, i)
+			found = true
+		} else {
+			w = &l.Next
+		}
+	}
+	if found {
+		sched.WakeAll(&in.Live.PageWait)
+	}
+}
+
+// unlockProcess drops a process's locks of a file when it closes any of its
+// descriptors (fcntl(2), "advisory record locking").
+func unlockProcess(process, inode uint32) {
+	if inode != 0 && kmem.Inode(inode).Live.LockHead != 0 {
+		drop(inode, process, 0)
+	}
+}
+
+func unlockOfd(i uint32) {
+	inode := kmem.Ofd(i).State.Inode
+	if kmem.Inode(inode).Live.LockHead != 0 {
+		drop(inode, 0, i)
+	}
+}

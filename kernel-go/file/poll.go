@@ -1,0 +1,97 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/epoll"
+	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+)
+
+const (
+	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
+	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
+	// PollAlways is reported whether it was asked for or not.
+	PollAlways = uint32(abi.POLLERR | abi.POLLHUP | abi.POLLNVAL)
+)
+
+// Poll is the poll state of an OFD: POLL* bits. Files that cannot block are
+// always ready.
+func Poll(i uint32) uint32 {
+	o := kmem.Ofd(i)
+	switch o.State.Kind {
+	case abi.OfdKindPipeRead:
+		return pipe.Poll(o.State.Object, true, false, 0)
+	case abi.OfdKindPipeWrite:
+		return pipe.Poll(o.State.Object, false, true, 0)
+	case abi.OfdKindFifo:
+		return pipe.Poll(o.State.Object, readable(o), writable(o), uint32(o.State.Cursor))
+	case abi.OfdKindEventfd:
+		return eventfd.Poll(o.State.Object)
+	case abi.OfdKindTimerfd:
+		return eventfd.Poll(o.State.Object) & pollIn
+	case abi.OfdKindSignalfd:
+		return pollSignals(o)
+	case abi.OfdKindEpoll:
+		return epoll.Poll(o.State.Object)
+	case abi.OfdKindPath:
+		return uint32(abi.POLLNVAL)
+	}
+	return pollIn | pollOut
+}
+
+// queueOf is wait queue k of an OFD, nil when it has no more; ok is false for
+// what is always ready, which epoll refuses.
+func queueOf(i uint32, k int) (*uint32, bool) {
+	o := kmem.Ofd(i)
+	switch o.State.Kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		p := kmem.Pipe(o.State.Object)
+		read, write := readable(o), writable(o)
+		switch {
+		case k == 0 && read:
+			return &p.Live.ReadWait, true
+		case k == 0, k == 1 && read && write:
+			return &p.Live.WriteWait, true
+		}
+		return nil, true
+	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
+		if k == 0 {
+			return &kmem.Eventfd(o.State.Object).Wait, true
+		}
+		return nil, true
+	case abi.OfdKindSignalfd:
+		if k == 0 {
+			return &signalWait, true
+		}
+		return nil, true
+	case abi.OfdKindEpoll:
+		if k == 0 {
+			return epoll.WaitQueue(o.State.Object), true
+		}
+		return nil, true
+	case abi.OfdKindDevice:
+		// random(4) can be polled, and so is accepted; it never blocks.
+		if d := kmem.Inode(o.State.Inode).State.Rdev; d == uint64(abi.DEV_RANDOM) || d == uint64(abi.DEV_URANDOM) {
+			return nil, true
+		}
+	}
+	return nil, false
+}
+
+// WaitFor registers the caller on the queues of an OFD for POLL* events. It
+// returns EBLOCKED or ENOMEM, and OK for an OFD without queues.
+func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
+	result := abi.OK
+	for k := range 2 {
+		q, _ := queueOf(i, k)
+		if q == nil {
+			break
+		}
+		if result = sched.WaitOn(c, q, events|PollAlways); result != abi.EBLOCKED {
+			return result
+		}
+	}
+	return result
+}

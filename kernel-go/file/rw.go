@@ -1,0 +1,335 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/fs/dev"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Transfers. readSome and writeSome return how much they did together with the
+// error that ended them. A whole call remembers what is done when it blocks
+// (Resume, Block), and goes on behind it when it is made again.
+
+// progressOf is where the caller's earlier attempts at this call are counted.
+func progressOf(c *sched.Ctx) uint64 {
+	if c.Request != 0 {
+		return uint64(kmem.Pending(c.Request).Progress)
+	}
+	if c.Thread != 0 {
+		if b := &c.T().State.Blocked; b.Attempt != 0 {
+			return b.Progress
+		}
+	}
+	return 0
+}
+
+func setProgress(c *sched.Ctx, done uint64) {
+	if c.Request != 0 {
+		kmem.Pending(c.Request).Progress = uint32(done)
+	} else if c.Thread != 0 {
+		c.T().State.Blocked.Progress = done
+	}
+}
+
+// Resume moves a buffer behind what earlier attempts have transferred, and
+// returns that amount.
+func Resume(c *sched.Ctx, b *mm.Buf) uint32 {
+	done := uint32(min(progressOf(c), uint64(b.Len)))
+	b.Addr += uint64(done)
+	b.Len -= done
+	return done
+}
+
+// Finish ends a call that has done `done` bytes in all: EBLOCKED is passed on
+// with the amount remembered, other errors count only when nothing was done.
+func Finish(c *sched.Ctx, done uint32, e abi.Errno) (uint32, abi.Errno) {
+	if e == abi.EBLOCKED {
+		setProgress(c, uint64(done))
+		return 0, e
+	}
+	if done != 0 {
+		setProgress(c, 0)
+		return done, abi.OK
+	}
+	return 0, e
+}
+
+// PosCurrent as a position means the OFD's own, which then moves.
+const PosCurrent = ^uint64(0)
+
+// seekable says whether an OFD has positions: ESPIPE for others.
+func seekable(o *abi.OfdSlot) bool {
+	switch o.State.Kind {
+	case abi.OfdKindFile, abi.OfdKindProc, abi.OfdKindDirectory, abi.OfdKindDevice:
+		return true
+	}
+	return false
+}
+
+// readSome reads into a buffer from a position (PosCurrent: not seekable).
+func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	switch o.State.Kind {
+	case abi.OfdKindFile:
+		if o.State.Flags&oNoatime == 0 && b.Len != 0 {
+			vfs.Accessed(o.State.Inode)
+		}
+		return vfs.ReadAt(c, o.State.Inode, pos, b)
+	case abi.OfdKindDirectory:
+		return 0, abi.EISDIR
+	case abi.OfdKindPipeRead, abi.OfdKindFifo:
+		return pipe.Read(c, o.State.Object, b, nonblock)
+	case abi.OfdKindDevice:
+		return dev.Read(c, kmem.Inode(o.State.Inode).State.Rdev, b)
+	case abi.OfdKindProc:
+		return readContent(c, o, pos, b)
+	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
+		return eventfd.Read(c, o.State.Object, b, nonblock)
+	case abi.OfdKindSignalfd:
+		return readSignals(c, o, b, nonblock)
+	}
+	return 0, abi.EINVAL
+}
+
+func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	switch o.State.Kind {
+	case abi.OfdKindFile:
+		return vfs.WriteAt(c, o.State.Inode, pos, b)
+	case abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		return pipe.Write(c, o.State.Object, b, nonblock)
+	case abi.OfdKindDevice:
+		return dev.Write(c, kmem.Inode(o.State.Inode).State.Rdev, b)
+	case abi.OfdKindProc:
+		return procfs.Write(c, o.State.Inode, b)
+	case abi.OfdKindEventfd:
+		return eventfd.Write(c, o.State.Object, b, nonblock)
+	}
+	return 0, abi.EINVAL
+}
+
+// readContent reads generated content, which is made when a read is at its
+// begin.
+func readContent(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+	if pos == 0 || o.Live.Content == 0 {
+		content, bytes, e := procfs.Generate(c, o.State.Inode)
+		if e != abi.OK {
+			return 0, e
+		}
+		procfs.FreeContent(o.Live.Content)
+		o.Live.Content, o.Live.ContentBytes = content, bytes
+	}
+	return procfs.ReadContent(c, o.Live.Content, o.Live.ContentBytes, pos, b)
+}
+
+// Direction checks of a transfer: EBADF when the OFD was not opened for it.
+func checkRead(c *sched.Ctx, i uint32) abi.Errno {
+	if !readable(kmem.Ofd(i)) {
+		return abi.EBADF
+	}
+	return abi.OK
+}
+
+func checkWrite(c *sched.Ctx, i uint32) abi.Errno {
+	if !writable(kmem.Ofd(i)) {
+		return abi.EBADF
+	}
+	return abi.OK
+}
+
+// baseOf is where a call's transfer begins.
+func baseOf(o *abi.OfdSlot, pos uint64) uint64 {
+	if pos == PosCurrent {
+		return o.State.Pos
+	}
+	return pos
+}
+
+// Read reads into a buffer at a position, or at the OFD's own (PosCurrent).
+func Read(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64) (uint32, abi.Errno) {
+	if e := checkRead(c, i); e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(i)
+	base := baseOf(o, pos)
+	done := Resume(c, b)
+	n, e := readSome(c, i, b, base+uint64(done), o.State.Flags&oNonblock != 0)
+	done, e = Finish(c, done+n, e)
+	if e == abi.OK && pos == PosCurrent && seekable(o) {
+		setPos(o, base+uint64(done))
+	}
+	return done, e
+}
+
+// Write writes a buffer at a position, or at the OFD's own; appended says that
+// it goes to the end of the file whatever the position.
+func Write(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, appended bool) (uint32, abi.Errno) {
+	if e := checkWrite(c, i); e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(i)
+	base := baseOf(o, pos)
+	appended = (appended || o.State.Flags&oAppend != 0) && o.State.Kind == abi.OfdKindFile
+	done := Resume(c, b)
+	at := base + uint64(done)
+	if appended {
+		// What earlier attempts have appended lies before the end already.
+		at = kmem.Inode(o.State.Inode).State.Size
+	}
+	n, e := writeSome(c, i, b, at, o.State.Flags&oNonblock != 0)
+	done, e = Finish(c, done+n, e)
+	if e == abi.OK && pos == PosCurrent && seekable(o) {
+		setPos(o, at+uint64(n))
+	}
+	return done, e
+}
+
+// ReadVec reads into `count` struct iovecs (checked, in linear memory at vec).
+func ReadVec(c *sched.Ctx, i, vec, count uint32, pos uint64) (uint32, abi.Errno) {
+	if e := checkRead(c, i); e != abi.OK {
+		return 0, e
+	}
+	return moveVec(c, i, vec, count, pos, false, false)
+}
+
+// WriteVec writes from `count` struct iovecs.
+func WriteVec(c *sched.Ctx, i, vec, count uint32, pos uint64, appended bool) (uint32, abi.Errno) {
+	if e := checkWrite(c, i); e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(i)
+	total := uint64(0)
+	for k := range count {
+		total += iovec(vec, k).Len
+	}
+	if o.State.Kind != abi.OfdKindFile && total <= uint64(kmem.PageSize) {
+		// Small writes are one write: pipes must not tear them, and what
+		// takes records (eventfd, /proc) gets them whole.
+		at := c.Path2
+		for k := range count {
+			v := iovec(vec, k)
+			if e := mm.CopyIn(c, at, v.Base, uint32(v.Len)); e != abi.OK {
+				return 0, e
+			}
+			at += uint32(v.Len)
+		}
+		whole.As, whole.Addr, whole.Len = 0, uint64(c.Path2), uint32(total)
+		return Write(c, i, &whole, pos, appended)
+	}
+	return moveVec(c, i, vec, count, pos, true, appended || o.State.Flags&oAppend != 0)
+}
+
+// whole and part are buffers of the call in progress.
+var whole, part mm.Buf
+
+func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize)) }
+
+func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended bool) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	base := baseOf(o, pos)
+	done := uint32(progressOf(c)) // of all attempts
+	skip := done
+	nonblock := o.State.Flags&oNonblock != 0
+	end := base + uint64(done)
+	e := abi.OK
+	for k := uint32(0); k < count && e == abi.OK; k++ {
+		v := iovec(vec, k)
+		length := uint32(v.Len)
+		if length <= skip {
+			skip -= length
+			continue
+		}
+		part.As, part.Addr, part.Len = c.As, v.Base+uint64(skip), length-skip
+		skip = 0
+		n := uint32(0)
+		if write {
+			at := base + uint64(done)
+			if appended && o.State.Kind == abi.OfdKindFile {
+				at = kmem.Inode(o.State.Inode).State.Size
+			}
+			n, e = writeSome(c, i, &part, at, nonblock)
+			end = at + uint64(n)
+		} else {
+			// Having read something, a call does not wait for more.
+			n, e = readSome(c, i, &part, base+uint64(done), nonblock || (done != 0 && !seekable(o)))
+			end = base + uint64(done) + uint64(n)
+		}
+		done += n
+		if part.Len != 0 {
+			break
+		}
+	}
+	done, e = Finish(c, done, e)
+	if e == abi.OK && pos == PosCurrent && seekable(o) {
+		setPos(o, end)
+	}
+	return done, e
+}
+
+func setPos(o *abi.OfdSlot, pos uint64) {
+	kmem.WriteBegin(&o.Header)
+	o.State.Pos = pos
+	kmem.WriteEnd(&o.Header)
+}
+
+// StreamRead reads from an OFD for a host: at least one byte, or 0 at the end.
+func StreamRead(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
+	return Read(c, i, b, PosCurrent)
+}
+
+// StreamWrite writes all of a host's buffer.
+func StreamWrite(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
+	return Write(c, i, b, PosCurrent, false)
+}
+
+// Seek is lseek(2).
+func Seek(c *sched.Ctx, i uint32, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+	o := kmem.Ofd(i)
+	if !seekable(o) {
+		return 0, abi.ESPIPE
+	}
+	base := int64(0)
+	switch whence {
+	case abi.SEEK_SET:
+	case abi.SEEK_CUR:
+		base = int64(o.State.Pos)
+	case abi.SEEK_END:
+		if o.State.Kind == abi.OfdKindProc || o.State.Kind == abi.OfdKindDirectory {
+			return 0, abi.EINVAL
+		}
+		base = int64(kmem.Inode(o.State.Inode).State.Size)
+	case abi.SEEK_DATA, abi.SEEK_HOLE:
+		if o.State.Kind != abi.OfdKindFile {
+			return 0, abi.EINVAL
+		}
+		if offset < 0 {
+			return 0, abi.ENXIO
+		}
+		pos, e := vfs.Seek(o.State.Inode, uint64(offset), whence == abi.SEEK_HOLE)
+		if e == abi.OK {
+			setPos(o, pos)
+		}
+		return pos, e
+	default:
+		return 0, abi.EINVAL
+	}
+	if o.State.Kind == abi.OfdKindDevice {
+		return 0, abi.OK // memory devices have no position (drivers/char/mem.c)
+	}
+	pos := base + offset
+	if (offset > 0 && pos < base) || (o.State.Kind == abi.OfdKindFile && pos > int64(pagecache.MaxBytes)) {
+		return 0, abi.EINVAL
+	}
+	if pos < 0 {
+		return 0, abi.EINVAL
+	}
+	setPos(o, uint64(pos))
+	return uint64(pos), abi.OK
+}

@@ -1,0 +1,167 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// mayTrace is ptrace(2)'s check for looking into a process: root, or the same
+// user, and the process has not given up being looked into.
+func mayTrace(c *sched.Ctx, p uint32) bool {
+	if c.Process == 0 || c.Process == p {
+		return true
+	}
+	s, self := &kmem.Process(p).State, &c.P().State
+	if self.Fsuid == 0 {
+		return true
+	}
+	return self.Fsuid == s.Uid && self.Fsuid == s.Euid && self.Fsuid == s.Suid && s.Flags&abi.ProcessFlagDumpable != 0
+}
+
+// target is the dentry and OFD that a magic link leads to, not held; both 0
+// for links that are text.
+func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
+	s := &kmem.Inode(inode).State
+	n := node(s.Node)
+	if n == nodeSelf || n == nodeThreadSelf || n == nodeMountsLink {
+		return 0, 0, abi.OK
+	}
+	p := findProcess(s.NodeArg)
+	if p == 0 {
+		return 0, 0, abi.ENOENT
+	}
+	if !mayTrace(c, p) {
+		return 0, 0, abi.EACCES
+	}
+	ps := &kmem.Process(p).State
+	switch n {
+	case nodeExe:
+		dentry = ps.ExeDentry
+	case nodeCwd:
+		if ps.FsContext != 0 {
+			dentry = kmem.FsContext(ps.FsContext).Cwd
+		}
+	case nodeRootLink:
+		if ps.FsContext != 0 {
+			dentry = kmem.FsContext(ps.FsContext).Root
+		}
+	case nodeFd:
+		if ofd = ofdAt(p, s.NodeArg2); ofd != 0 {
+			return kmem.Ofd(ofd).State.Dentry, ofd, abi.OK
+		}
+	}
+	if dentry == 0 {
+		return 0, 0, abi.ENOENT
+	}
+	return dentry, 0, abi.OK
+}
+
+func follow(c *sched.Ctx, inode uint32) (uint32, abi.Errno) {
+	d, ofd, e := target(c, inode)
+	if e != abi.OK || d == 0 && ofd == 0 {
+		return 0, e
+	}
+	if d != 0 {
+		vfs.Hold(d)
+		return d, abi.OK
+	}
+	// What has no place in the tree gets a name for as long as it is held.
+	at := begunText(c)
+	at = describe(at, ofd)
+	return vfs.Nameless(kmem.Ofd(ofd).State.Inode, c.Page, at-c.Page)
+}
+
+func begunText(c *sched.Ctx) uint32 { return c.Page }
+
+func putText(at uint32, s string) uint32 {
+	copy(kmem.Bytes(at, uint32(len(s))), s)
+	return at + uint32(len(s))
+}
+
+// describe writes what Linux shows for an OFD that has no path.
+func describe(at, ofd uint32) uint32 {
+	o := kmem.Ofd(ofd)
+	switch o.State.Kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		at = putText(at, "pipe:[")
+		at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
+		return putText(at, "]")
+	case abi.OfdKindEpoll:
+		return putText(at, "anon_inode:[eventpoll]")
+	case abi.OfdKindEventfd:
+		return putText(at, "anon_inode:[eventfd]")
+	case abi.OfdKindTimerfd:
+		return putText(at, "anon_inode:[timerfd]")
+	case abi.OfdKindSignalfd:
+		return putText(at, "anon_inode:[signalfd]")
+	case abi.OfdKindPidfd:
+		return putText(at, "anon_inode:[pidfd]")
+	case abi.OfdKindInotify:
+		return putText(at, "anon_inode:inotify")
+	case abi.OfdKindSocket:
+		at = putText(at, "socket:[")
+		if o.State.Inode != 0 {
+			at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
+		}
+		return putText(at, "]")
+	}
+	return putText(at, "anon_inode:[unknown]")
+}
+
+func readlink(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno) {
+	d, ofd, e := target(c, inode)
+	if e != abi.OK {
+		return 0, e
+	}
+	if d != 0 {
+		// The path is made at the end of a page of its own, then moved: dst
+		// may be any buffer of the caller.
+		addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize-uint32(len(deleted)))
+		if e != abi.OK {
+			return 0, abi.ENAMETOOLONG
+		}
+		if !vfs.Linked(d) {
+			n = putText(addr+n, deleted) - addr
+		}
+		return copyText(dst, max, addr, n)
+	}
+	at := begunText(c)
+	if ofd != 0 {
+		at = describe(at, ofd)
+	} else {
+		at = selfText(c, at, nodeOf(inode))
+		if at == c.Page {
+			return 0, abi.ENOENT
+		}
+	}
+	return copyText(dst, max, c.Page, at-c.Page)
+}
+
+const deleted = " (deleted)"
+
+func copyText(dst, max, addr, n uint32) (uint32, abi.Errno) {
+	if n > max {
+		return 0, abi.ENAMETOOLONG
+	}
+	kmem.Copy(dst, addr, n)
+	return n, abi.OK
+}
+
+// selfText writes the target of self, thread-self and mounts; nothing for a
+// caller that is no process.
+func selfText(c *sched.Ctx, at uint32, n node) uint32 {
+	if n == nodeMountsLink {
+		return putText(at, "self/mounts")
+	}
+	if c.Process == 0 {
+		return at
+	}
+	at += vfs.PutNumber(at, uint64(c.P().State.Pid))
+	if n == nodeThreadSelf {
+		at = putText(at, "/task/")
+		at += vfs.PutNumber(at, uint64(c.T().State.Tid))
+	}
+	return at
+}

@@ -1,0 +1,567 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// ofProcess writes the content of a file of a process or thread.
+func ofProcess(c *sched.Ctx, s *abi.InodeState) abi.Errno {
+	p := findProcess(s.NodeArg)
+	if p == 0 {
+		return abi.ESRCH
+	}
+	n := node(s.Node)
+	t := kmem.Process(p).State.Leader
+	if s.NodeArg2 != 0 && n != nodeFdinfo {
+		if t = findThread(s.NodeArg2); t == 0 {
+			return abi.ESRCH
+		}
+	}
+	ps := &kmem.Process(p).State
+	as := ps.AddressSpace
+	switch n {
+	case nodePidStat:
+		pidStat(c, p, t)
+	case nodePidStatus:
+		pidStatus(p, t)
+	case nodePidStatm:
+		statm(as)
+	case nodePidComm:
+		threadName(p, t)
+		putByte('\n')
+	case nodePidCmdline:
+		if as != 0 {
+			return user(c, as, ps.ArgStart, uint32(ps.ArgEnd-ps.ArgStart))
+		}
+	case nodePidEnviron:
+		if !mayTrace(c, p) {
+			return abi.EACCES
+		}
+		if as != 0 {
+			return user(c, as, ps.EnvStart, uint32(ps.EnvEnd-ps.EnvStart))
+		}
+	case nodePidMaps:
+		if !mayTrace(c, p) {
+			return abi.EACCES
+		}
+		if as != 0 {
+			maps(c, as)
+		}
+	case nodePidMounts:
+		mounts(c, false)
+	case nodePidMountinfo:
+		mounts(c, true)
+	case nodePidLimits:
+		limits(ps)
+	case nodePidAuxv:
+		if !mayTrace(c, p) {
+			return abi.EACCES
+		}
+		if as != 0 {
+			a := kmem.AddressSpace(as)
+			for _, v := range a.State.Auxv[:min(a.State.AuxvLen, uint32(len(a.State.Auxv)))] {
+				for range 8 {
+					putByte(byte(v))
+					v >>= 8
+				}
+			}
+		}
+	case nodePidOomScoreAdj, nodePidOomScore:
+		str("0\n")
+	case nodePidCgroup:
+		str("0::/\n")
+	case nodePidPersonality:
+		hex(uint64(ps.Personality), 8)
+		putByte('\n')
+	case nodeUIDMap:
+		str("         0          0 4294967295\n")
+	case nodeFdinfo:
+		fdinfo(ofdAt(p, s.NodeArg2))
+	}
+	return abi.OK
+}
+
+// stateOf is the letter of ps(1) for a thread.
+func stateOf(p, t uint32) byte {
+	ps := &kmem.Process(p).State
+	switch abi.ProcessRunState(ps.RunState.Load()) {
+	case abi.ProcessRunStateZombie:
+		return 'Z'
+	case abi.ProcessRunStateStopped:
+		return 'T'
+	}
+	if t == 0 {
+		return 'S'
+	}
+	switch ts := &kmem.Thread(t).State; abi.ThreadRunState(ts.RunState.Load()) {
+	case abi.ThreadRunStateReady, abi.ThreadRunStateRunning:
+		return 'R'
+	case abi.ThreadRunStateStopped:
+		return 'T'
+	case abi.ThreadRunStateExited, abi.ThreadRunStateFailed:
+		return 'Z'
+	case abi.ThreadRunStateBlocked:
+		if ts.Blocked.Reason == abi.WaitReasonPageIn {
+			return 'D'
+		}
+	}
+	return 'S'
+}
+
+func threadName(p, t uint32) {
+	if t != 0 {
+		if s := &kmem.Thread(t).State; s.Name[0] != 0 {
+			name(&s.Name)
+			return
+		}
+	}
+	name(&kmem.Process(p).State.Comm)
+}
+
+func ppid(p uint32) uint32 {
+	parent := kmem.Process(p).State.Parent
+	if parent == 0 {
+		return 1 // the host plays init
+	}
+	return kmem.Process(parent).State.Pid
+}
+
+// userNs is the CPU time of a process, its live threads' included.
+func userNs(p uint32) uint64 {
+	n := kmem.Process(p).State.UserNs
+	for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+		n += kmem.Thread(t).State.UserNs
+	}
+	return n
+}
+
+// handlers are the masks of ignored and of caught signals.
+func handlers(p uint32) (ignored, caught uint64) {
+	i := kmem.Process(p).State.Sighand
+	if i == 0 {
+		return 0, 0
+	}
+	for k := range kmem.Sighand(i).Actions {
+		switch kmem.Sighand(i).Actions[k].Handler {
+		case uint64(abi.SIG_DFL):
+		case uint64(abi.SIG_IGN):
+			ignored |= 1 << k
+		default:
+			caught |= 1 << k
+		}
+	}
+	return ignored, caught
+}
+
+func field(v uint64) { num(v); putByte(' ') }
+
+func pidStat(c *sched.Ctx, p, t uint32) {
+	ps := &kmem.Process(p).State
+	id := ps.Pid
+	var pending, blocked uint64
+	var as *abi.AddressSpaceState
+	user, start := userNs(p), ps.StartNs
+	if t != 0 {
+		ts := &kmem.Thread(t).State
+		if id != ts.Tid {
+			user, start = ts.UserNs, ts.StartNs
+		}
+		id, pending, blocked = ts.Tid, ts.Pending, ts.Sigmask
+	}
+	ignored, caught := handlers(p)
+	var vsize, rss, stack uint64
+	if ps.AddressSpace != 0 {
+		as = &kmem.AddressSpace(ps.AddressSpace).State
+		vsize, rss, stack = as.MappedPages<<kmem.PageShift, as.ResidentPages, as.StackStart
+	}
+	field(uint64(id))
+	putByte('(')
+	threadName(p, t)
+	str(") ")
+	putByte(stateOf(p, t))
+	putByte(' ')
+	field(uint64(ppid(p)))
+	field(uint64(ps.Pgid))
+	field(uint64(ps.Sid))
+	str("0 -1 4194304 ") // no terminal; flags: PF_RANDOMIZE as most programs have it
+	field(ps.MinorFaults)
+	str("0 ")
+	field(ps.MajorFaults)
+	str("0 ")
+	field(ticks(user))
+	field(ticks(ps.SystemNs))
+	field(ticks(ps.ChildUserNs))
+	field(ticks(ps.ChildSystemNs))
+	str("20 0 ")
+	field(uint64(kmem.Process(p).Live.LiveThreads))
+	str("0 ")
+	field(ticks(start))
+	field(vsize)
+	field(rss)
+	field(ps.Rlimits[abi.RLIMIT_RSS].Cur)
+	if mayTrace(c, p) && as != nil {
+		str("1 1 ")
+		field(stack)
+	} else {
+		str("1 1 0 ")
+	}
+	str("0 0 ")
+	field(pending & 0x7fffffff)
+	field(blocked & 0x7fffffff)
+	field(ignored & 0x7fffffff)
+	field(caught & 0x7fffffff)
+	str("0 0 0 17 0 0 0 0 0 0 0 0 ")
+	if as != nil && mayTrace(c, p) {
+		field(as.BrkStart)
+		field(ps.ArgStart)
+		field(ps.ArgEnd)
+		field(ps.EnvStart)
+		field(ps.EnvEnd)
+	} else {
+		str("0 0 0 0 0 ")
+	}
+	line(uint64(ps.ExitStatus))
+}
+
+func label(s string, v uint64) {
+	str(s)
+	line(v)
+}
+
+func mask(s string, v uint64) {
+	str(s)
+	hex(v, 16)
+	putByte('\n')
+}
+
+func four(s string, a, b, c, d uint32) {
+	str(s)
+	num(uint64(a))
+	putByte('\t')
+	num(uint64(b))
+	putByte('\t')
+	num(uint64(c))
+	putByte('\t')
+	line(uint64(d))
+}
+
+func stateName(b byte) string {
+	switch b {
+	case 'R':
+		return "R (running)\n"
+	case 'D':
+		return "D (disk sleep)\n"
+	case 'T':
+		return "T (stopped)\n"
+	case 'Z':
+		return "Z (zombie)\n"
+	}
+	return "S (sleeping)\n"
+}
+
+// allCaps is what root has: every capability up to lastCap.
+const allCaps = uint64(1)<<(lastCap+1) - 1
+
+func pidStatus(p, t uint32) {
+	ps, pl := &kmem.Process(p).State, &kmem.Process(p).Live
+	id := ps.Pid
+	var pending, blocked uint64
+	if t != 0 {
+		ts := &kmem.Thread(t).State
+		id, pending, blocked = ts.Tid, ts.Pending, ts.Sigmask
+	}
+	ignored, caught := handlers(p)
+	str("Name:\t")
+	threadName(p, t)
+	str("\n")
+	if ps.FsContext != 0 {
+		str("Umask:\t0")
+		u := kmem.FsContext(ps.FsContext).Umask
+		for shift := 6; shift >= 0; shift -= 3 {
+			putByte(byte('0' + u>>shift&7))
+		}
+		putByte('\n')
+	}
+	str("State:\t")
+	str(stateName(stateOf(p, t)))
+	label("Tgid:\t", uint64(ps.Pid))
+	label("Ngid:\t", 0)
+	label("Pid:\t", uint64(id))
+	label("PPid:\t", uint64(ppid(p)))
+	label("TracerPid:\t", 0)
+	four("Uid:\t", ps.Uid, ps.Euid, ps.Suid, ps.Fsuid)
+	four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
+	fdSize := uint64(0)
+	if ps.FdTable != 0 {
+		fdSize = uint64(abi.LimitFds)
+	}
+	label("FDSize:\t", fdSize)
+	str("Groups:\t")
+	for i := range ps.GroupCount {
+		field(uint64(ps.Groups[i]))
+	}
+	putByte('\n')
+	if ps.AddressSpace != 0 {
+		as := &kmem.AddressSpace(ps.AddressSpace).State
+		kib("VmPeak:\t", as.MappedPages)
+		kib("VmSize:\t", as.MappedPages)
+		kib("VmHWM:\t", as.ResidentPages)
+		kib("VmRSS:\t", as.ResidentPages)
+		kib("VmData:\t", (as.Brk-as.BrkStart)>>kmem.PageShift)
+		kib("VmSwap:\t", 0)
+	}
+	label("Threads:\t", uint64(pl.LiveThreads))
+	str("SigQ:\t")
+	num(uint64(pl.Queued))
+	putByte('/')
+	line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
+	mask("SigPnd:\t", pending)
+	mask("ShdPnd:\t", ps.Pending)
+	mask("SigBlk:\t", blocked)
+	mask("SigIgn:\t", ignored)
+	mask("SigCgt:\t", caught)
+	caps := uint64(0)
+	if ps.Euid == 0 {
+		caps = allCaps
+	}
+	mask("CapInh:\t", 0)
+	mask("CapPrm:\t", caps)
+	mask("CapEff:\t", caps)
+	mask("CapBnd:\t", allCaps)
+	mask("CapAmb:\t", 0)
+	nnp := uint64(0)
+	if ps.Flags&abi.ProcessFlagNoNewPrivs != 0 {
+		nnp = 1
+	}
+	label("NoNewPrivs:\t", nnp)
+	label("Seccomp:\t", 0)
+	harts := kmem.Header().HartCount
+	str("Cpus_allowed:\t")
+	hex(uint64(1)<<harts-1, 1)
+	str("\nCpus_allowed_list:\t0")
+	if harts > 1 {
+		putByte('-')
+		num(uint64(harts - 1))
+	}
+	str("\nMems_allowed:\t1\nMems_allowed_list:\t0\n")
+	label("voluntary_ctxt_switches:\t", 0)
+	label("nonvoluntary_ctxt_switches:\t", 0)
+}
+
+func statm(as uint32) {
+	if as == 0 {
+		str("0 0 0 0 0 0 0\n")
+		return
+	}
+	s := &kmem.AddressSpace(as).State
+	field(s.MappedPages)
+	field(s.ResidentPages)
+	str("0 0 0 ")
+	field(s.MappedPages)
+	str("0\n")
+}
+
+// dev writes a device number as maps and mountinfo have it.
+func dev(v uint64, width int, sep byte) {
+	if width != 0 {
+		hex(v>>8&0xfff, width)
+		putByte(sep)
+		hex(v&0xff, width)
+		return
+	}
+	num(v >> 8 & 0xfff)
+	putByte(sep)
+	num(v & 0xff)
+}
+
+// maps is /proc/PID/maps (proc_pid_maps(5)).
+func maps(c *sched.Ctx, as uint32) {
+	for i := kmem.AddressSpace(as).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+		v := kmem.Vma(i)
+		start := out.bytes
+		hex(uint64(v.StartPage)<<kmem.PageShift, 8)
+		putByte('-')
+		hex(uint64(v.EndPage)<<kmem.PageShift, 8)
+		putByte(' ')
+		flag := func(bit abi.VmaFlag, b byte) {
+			if v.Flags&bit == 0 {
+				b = '-'
+			}
+			putByte(b)
+		}
+		flag(abi.VmaFlagRead, 'r')
+		flag(abi.VmaFlagWrite, 'w')
+		flag(abi.VmaFlagExec, 'x')
+		if v.Flags&abi.VmaFlagShared != 0 {
+			putByte('s')
+		} else {
+			putByte('p')
+		}
+		putByte(' ')
+		if v.Inode == 0 {
+			str("00000000 00:00 0 ")
+		} else {
+			hex(uint64(v.FilePage)<<kmem.PageShift, 8)
+			putByte(' ')
+			dev(vfs.DevOf(v.Inode), 2, ':')
+			putByte(' ')
+			field(kmem.Inode(v.Inode).State.Ino)
+		}
+		// Linux aligns what follows at column 73.
+		column := func() {
+			for out.bytes-start < 73 && !out.full {
+				putByte(' ')
+			}
+		}
+		switch {
+		case v.Dentry != 0:
+			column()
+			path(c, v.Dentry)
+		case v.Inode != 0:
+			column()
+			str("/dev/zero (deleted)")
+		case v.Flags&abi.VmaFlagBrk != 0:
+			column()
+			str("[heap]")
+		case v.Flags&abi.VmaFlagStack != 0:
+			column()
+			str("[stack]")
+		}
+		putByte('\n')
+	}
+}
+
+// path writes a dentry's path, with what is special for mounts and maps
+// escaped in octal.
+func path(c *sched.Ctx, d uint32) {
+	addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize)
+	if e != abi.OK {
+		return
+	}
+	for i := range n {
+		b := kmem.Bytes(addr+i, 1)[0]
+		if b == '\n' || b == '\\' {
+			putByte('\\')
+			pad(uint64(b>>6&7*100+b>>3&7*10+b&7), 3, '0')
+			continue
+		}
+		putByte(b)
+	}
+	if !vfs.Linked(d) {
+		str(deleted)
+	}
+}
+
+func fsName(fs abi.FsType) string {
+	switch fs {
+	case abi.FsTypeProcfs:
+		return "proc"
+	case abi.FsTypeSysfs:
+		return "sysfs"
+	case abi.FsTypeDevfs:
+		return "devtmpfs"
+	case abi.FsTypeDevpts:
+		return "devpts"
+	}
+	return "tmpfs"
+}
+
+// mounts is /proc/PID/mounts, or mountinfo (proc_pid_mountinfo(5)).
+func mounts(c *sched.Ctx, info bool) {
+	for i := range uint32(vfs.MaxMounts) {
+		root, fs, ok := vfs.MountAt(i)
+		if !ok {
+			continue
+		}
+		inode := vfs.InodeOf(root)
+		if info {
+			id := vfs.DevOf(inode)
+			field(id)
+			parent := id
+			if over := kmem.Dentry(root).Covers; over != 0 {
+				parent = vfs.DevOf(vfs.InodeOf(over))
+			}
+			field(parent)
+			dev(id, 0, ':')
+			str(" / ")
+			path(c, root)
+			str(" rw,relatime - ")
+			str(fsName(fs))
+			putByte(' ')
+			str(fsName(fs))
+			str(" rw\n")
+			continue
+		}
+		str(fsName(fs))
+		putByte(' ')
+		path(c, root)
+		putByte(' ')
+		str(fsName(fs))
+		str(" rw,relatime 0 0\n")
+	}
+}
+
+var limitNames = [...]struct{ name, unit string }{
+	{"Max cpu time", "seconds"}, {"Max file size", "bytes"}, {"Max data size", "bytes"}, {"Max stack size", "bytes"},
+	{"Max core file size", "bytes"}, {"Max resident set", "bytes"}, {"Max processes", "processes"}, {"Max open files", "files"},
+	{"Max locked memory", "bytes"}, {"Max address space", "bytes"}, {"Max file locks", "locks"}, {"Max pending signals", "signals"},
+	{"Max msgqueue size", "bytes"}, {"Max nice priority", ""}, {"Max realtime priority", ""}, {"Max realtime timeout", "us"},
+}
+
+func limits(ps *abi.ProcessState) {
+	str("Limit                     Soft Limit           Hard Limit           Units     \n")
+	for i := range limitNames {
+		x := &limitNames[i]
+		column(x.name, 26)
+		limit(ps.Rlimits[i].Cur)
+		limit(ps.Rlimits[i].Max)
+		column(x.unit, 10)
+		putByte('\n')
+	}
+}
+
+func column(s string, width int) {
+	str(s)
+	for n := len(s); n < width; n++ {
+		putByte(' ')
+	}
+}
+
+func limit(v uint64) {
+	if v == ^uint64(0) {
+		column("unlimited", 21)
+		return
+	}
+	start := out.bytes
+	num(v)
+	for out.bytes-start < 21 && !out.full {
+		putByte(' ')
+	}
+}
+
+func fdinfo(ofd uint32) {
+	if ofd == 0 {
+		return
+	}
+	o := kmem.Ofd(ofd)
+	label("pos:\t", o.State.Pos)
+	str("flags:\t")
+	octal(uint64(o.State.Flags))
+	str("\nmnt_id:\t")
+	id := uint64(0)
+	if o.State.Inode != 0 {
+		id = vfs.DevOf(o.State.Inode)
+	}
+	line(id)
+	switch o.State.Kind {
+	case abi.OfdKindEventfd:
+		str("eventfd-count: ")
+		pad(kmem.Eventfd(o.State.Object).Count, 16, ' ')
+		putByte('\n')
+	case abi.OfdKindSignalfd:
+		mask("sigmask:\t", o.State.Cursor)
+	}
+}

@@ -1,0 +1,425 @@
+// Package procfs owns the contents of /proc: which names there are, and the
+// texts that are made when they are read (proc(5)). The tables of processes and
+// threads are read in place.
+//
+// It does not own open file descriptions (file) nor path walks (vfs), which
+// calls it through vfs.Proc. Everything here wants the machine lock.
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// What uname(2) and /proc/sys/kernel say of the system.
+const (
+	OsType   = "Linux"
+	Hostname = "foreshore"
+	Release  = "6.12.0-foreshore"
+	Version  = "#1 SMP"
+)
+
+// A node's number, in InodeState.Node. NodeArg is the pid, NodeArg2 the tid of
+// what is below task, or the descriptor of what is in fd and fdinfo.
+type node uint32
+
+const (
+	nodeNone node = iota
+	nodeRoot
+	nodePid
+	nodeTask
+	nodeTid
+	nodeFdDir
+	nodeFdinfoDir
+	nodeFd
+	nodeFdinfo
+	nodeSys
+	nodeSysKernel
+	nodeSysKernelRandom
+	nodeSysVM
+	nodeSysFs
+	nodeSelf
+	nodeThreadSelf
+	nodeMountsLink
+	nodeExe
+	nodeCwd
+	nodeRootLink
+	nodeCpuinfo
+	nodeMeminfo
+	nodeUptime
+	nodeLoadavg
+	nodeStat
+	nodeVersion
+	nodeFilesystems
+	nodeCmdline
+	nodeOsrelease
+	nodeOstype
+	nodeOsversion
+	nodeHostname
+	nodePidMax
+	nodeThreadsMax
+	nodeBootID
+	nodeUUID
+	nodeEntropyAvail
+	nodeNgroupsMax
+	nodeCapLastCap
+	nodeOvercommit
+	nodeMaxMapCount
+	nodeFileMax
+	nodePipeMaxSize
+	nodeNrOpen
+	nodePidStat
+	nodePidStatus
+	nodePidStatm
+	nodePidCmdline
+	nodePidComm
+	nodePidEnviron
+	nodePidMaps
+	nodePidMounts
+	nodePidMountinfo
+	nodePidLimits
+	nodePidAuxv
+	nodePidOomScoreAdj
+	nodePidOomScore
+	nodePidCgroup
+	nodePidPersonality
+	nodeUIDMap
+)
+
+const (
+	dir  = uint32(abi.S_IFDIR)
+	file = uint32(abi.S_IFREG)
+	link = uint32(abi.S_IFLNK)
+)
+
+// entries are the names that are always there, by the directory they are in.
+// Those of nodePid are in every process's directory; nodeTask is left out for
+// threads.
+var entries = [...]struct {
+	in   node
+	name string
+	node node
+	mode uint32
+}{
+	{nodeRoot, "self", nodeSelf, link | 0o777},
+	{nodeRoot, "thread-self", nodeThreadSelf, link | 0o777},
+	{nodeRoot, "mounts", nodeMountsLink, link | 0o777},
+	{nodeRoot, "sys", nodeSys, dir | 0o555},
+	{nodeRoot, "cpuinfo", nodeCpuinfo, file | 0o444},
+	{nodeRoot, "meminfo", nodeMeminfo, file | 0o444},
+	{nodeRoot, "uptime", nodeUptime, file | 0o444},
+	{nodeRoot, "loadavg", nodeLoadavg, file | 0o444},
+	{nodeRoot, "stat", nodeStat, file | 0o444},
+	{nodeRoot, "version", nodeVersion, file | 0o444},
+	{nodeRoot, "filesystems", nodeFilesystems, file | 0o444},
+	{nodeRoot, "cmdline", nodeCmdline, file | 0o444},
+	{nodeSys, "kernel", nodeSysKernel, dir | 0o555},
+	{nodeSys, "vm", nodeSysVM, dir | 0o555},
+	{nodeSys, "fs", nodeSysFs, dir | 0o555},
+	{nodeSysKernel, "osrelease", nodeOsrelease, file | 0o444},
+	{nodeSysKernel, "ostype", nodeOstype, file | 0o444},
+	{nodeSysKernel, "version", nodeOsversion, file | 0o444},
+	{nodeSysKernel, "hostname", nodeHostname, file | 0o444},
+	{nodeSysKernel, "pid_max", nodePidMax, file | 0o444},
+	{nodeSysKernel, "threads-max", nodeThreadsMax, file | 0o444},
+	{nodeSysKernel, "ngroups_max", nodeNgroupsMax, file | 0o444},
+	{nodeSysKernel, "cap_last_cap", nodeCapLastCap, file | 0o444},
+	{nodeSysKernel, "random", nodeSysKernelRandom, dir | 0o555},
+	{nodeSysKernelRandom, "boot_id", nodeBootID, file | 0o444},
+	{nodeSysKernelRandom, "uuid", nodeUUID, file | 0o444},
+	{nodeSysKernelRandom, "entropy_avail", nodeEntropyAvail, file | 0o444},
+	{nodeSysVM, "overcommit_memory", nodeOvercommit, file | 0o444},
+	{nodeSysVM, "max_map_count", nodeMaxMapCount, file | 0o444},
+	{nodeSysFs, "file-max", nodeFileMax, file | 0o444},
+	{nodeSysFs, "nr_open", nodeNrOpen, file | 0o444},
+	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, file | 0o444},
+	{nodePid, "task", nodeTask, dir | 0o555},
+	{nodePid, "fd", nodeFdDir, dir | 0o500},
+	{nodePid, "fdinfo", nodeFdinfoDir, dir | 0o555},
+	{nodePid, "exe", nodeExe, link | 0o777},
+	{nodePid, "cwd", nodeCwd, link | 0o777},
+	{nodePid, "root", nodeRootLink, link | 0o777},
+	{nodePid, "stat", nodePidStat, file | 0o444},
+	{nodePid, "status", nodePidStatus, file | 0o444},
+	{nodePid, "statm", nodePidStatm, file | 0o444},
+	{nodePid, "cmdline", nodePidCmdline, file | 0o444},
+	{nodePid, "comm", nodePidComm, file | 0o644},
+	{nodePid, "environ", nodePidEnviron, file | 0o400},
+	{nodePid, "maps", nodePidMaps, file | 0o444},
+	{nodePid, "mounts", nodePidMounts, file | 0o444},
+	{nodePid, "mountinfo", nodePidMountinfo, file | 0o444},
+	{nodePid, "limits", nodePidLimits, file | 0o444},
+	{nodePid, "auxv", nodePidAuxv, file | 0o400},
+	{nodePid, "oom_score_adj", nodePidOomScoreAdj, file | 0o644},
+	{nodePid, "oom_score", nodePidOomScore, file | 0o444},
+	{nodePid, "cgroup", nodePidCgroup, file | 0o444},
+	{nodePid, "personality", nodePidPersonality, file | 0o400},
+	{nodePid, "uid_map", nodeUIDMap, file | 0o644},
+	{nodePid, "gid_map", nodeUIDMap, file | 0o644},
+}
+
+// bootID is /proc/sys/kernel/random/boot_id, made at boot.
+var bootID [16]byte
+
+// Init mounts /proc on a directory, which must exist.
+func Init(over uint32) abi.Errno {
+	vfs.Proc = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
+	root, e := vfs.Mount(abi.FsTypeProcfs, over, 0o555)
+	if e != abi.OK {
+		return e
+	}
+	s := &kmem.Inode(vfs.InodeOf(root)).State
+	s.Ino, s.Node = 1, uint32(nodeRoot)
+	makeBootID()
+	return abi.OK
+}
+
+// findThread is the thread with a tid, by the hash that proc keeps.
+func findThread(tid uint32) uint32 {
+	b := kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
+	for i := kmem.Load32(b); i != 0; i = kmem.Thread(i).Live.TidNext {
+		if kmem.Thread(i).State.Tid == tid {
+			return i
+		}
+	}
+	return 0
+}
+
+// findProcess is the process with a pid, zombies included.
+func findProcess(pid uint32) uint32 {
+	t := findThread(pid)
+	if t == 0 {
+		return 0
+	}
+	p := kmem.Thread(t).State.Process
+	if kmem.Process(p).State.Pid != pid {
+		return 0
+	}
+	return p
+}
+
+// ofdAt is the OFD of a process's descriptor.
+func ofdAt(p, fd uint32) uint32 {
+	t := kmem.Process(p).State.FdTable
+	if t == 0 {
+		return 0
+	}
+	if s := kmem.FdTable(t); fd < s.Count {
+		return s.Entries[fd].Ofd
+	}
+	return 0
+}
+
+func sameName(addr, n uint32, s string) bool {
+	if int(n) != len(s) {
+		return false
+	}
+	for i, b := range kmem.Bytes(addr, n) {
+		if s[i] != b {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads a name as a decimal number without leading zeros.
+func number(addr, n uint32) (uint32, bool) {
+	if n == 0 || n > 9 {
+		return 0, false
+	}
+	v := uint32(0)
+	for i, b := range kmem.Bytes(addr, n) {
+		if b < '0' || b > '9' || (b == '0' && i == 0 && n > 1) {
+			return 0, false
+		}
+		v = v*10 + uint32(b-'0')
+	}
+	return v, true
+}
+
+func nodeOf(inode uint32) node { return node(kmem.Inode(inode).State.Node) }
+
+// inoOf numbers a node: the same each time that it is looked up.
+func inoOf(n node, pid, arg uint32) uint64 {
+	return uint64(pid)<<32 | uint64(arg&0xFFFFFF)<<8 | uint64(n)
+}
+
+func makeInode(n node, mode, pid, arg uint32) (uint32, abi.Errno) {
+	uid, gid := uint32(0), uint32(0)
+	if pid != 0 {
+		p := kmem.Process(findProcess(pid))
+		uid, gid = p.State.Euid, p.State.Egid
+	}
+	i := vfs.NewInode(abi.FsTypeProcfs, mode, uid, gid)
+	if i == 0 {
+		return 0, abi.ENOMEM
+	}
+	s := &kmem.Inode(i).State
+	s.Node, s.NodeArg, s.NodeArg2, s.Ino = uint32(n), pid, arg, inoOf(n, pid, arg)
+	if mode&dir == dir {
+		s.Nlink = 2
+	}
+	return i, abi.OK
+}
+
+// tableOf is the directory whose entries a directory has, and the pid and
+// argument that they get.
+func tableOf(inode uint32) node {
+	n := nodeOf(inode)
+	if n == nodeTid {
+		return nodePid
+	}
+	return n
+}
+
+func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
+	s := &kmem.Inode(in).State
+	pid := s.NodeArg
+	if pid != 0 && findProcess(pid) == 0 {
+		return 0, abi.ENOENT
+	}
+	table := tableOf(in)
+	for i := range entries {
+		x := &entries[i]
+		if x.in != table || !sameName(name, n, x.name) || (x.node == nodeTask && s.Node == uint32(nodeTid)) {
+			continue
+		}
+		return makeInode(x.node, x.mode, pid, s.NodeArg2)
+	}
+	v, ok := number(name, n)
+	if !ok {
+		return 0, abi.ENOENT
+	}
+	switch node(s.Node) {
+	case nodeRoot:
+		// A thread's id may be looked up here too, but is not listed.
+		t := findThread(v)
+		if t == 0 {
+			return 0, abi.ENOENT
+		}
+		if p := kmem.Thread(t).State.Process; kmem.Process(p).State.Pid != v {
+			return makeInode(nodeTid, dir|0o555, kmem.Process(p).State.Pid, v)
+		}
+		return makeInode(nodePid, dir|0o555, v, 0)
+	case nodeTask:
+		if t := findThread(v); t != 0 && kmem.Process(kmem.Thread(t).State.Process).State.Pid == pid {
+			return makeInode(nodeTid, dir|0o555, pid, v)
+		}
+	case nodeFdDir, nodeFdinfoDir:
+		ofd := ofdAt(findProcess(pid), v)
+		if ofd == 0 {
+			return 0, abi.ENOENT
+		}
+		if node(s.Node) == nodeFdinfoDir {
+			return makeInode(nodeFdinfo, file|0o444, pid, v)
+		}
+		mode := link | 0o100
+		switch kmem.Ofd(ofd).State.Flags & uint32(abi.O_ACCMODE) {
+		case 0:
+			mode |= 0o400
+		case uint32(abi.O_WRONLY):
+			mode |= 0o200
+		default:
+			mode |= 0o600
+		}
+		return makeInode(nodeFd, mode, pid, v)
+	}
+	return 0, abi.ENOENT
+}
+
+func valid(inode uint32) bool {
+	s := &kmem.Inode(inode).State
+	if s.NodeArg == 0 {
+		return true
+	}
+	p := findProcess(s.NodeArg)
+	if p == 0 {
+		return false
+	}
+	switch node(s.Node) {
+	case nodeFd, nodeFdinfo:
+		return ofdAt(p, s.NodeArg2) != 0
+	}
+	return true
+}
+
+// Positions in directories: the fixed names from fixedPos on, then numbers from
+// numberPos on, by their value. So a listing is stable while processes come
+// and go.
+const (
+	fixedPos  = 2
+	numberPos = 256
+)
+
+func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64) {
+	s := &kmem.Inode(in).State
+	if s.NodeArg != 0 && findProcess(s.NodeArg) == 0 {
+		return 0, 0, 0, 0
+	}
+	if pos < numberPos {
+		table := tableOf(in)
+		for i := int(pos) - fixedPos; i < len(entries); i++ {
+			x := &entries[i]
+			if x.in != table || (x.node == nodeTask && s.Node == uint32(nodeTid)) {
+				continue
+			}
+			copy(kmem.Bytes(dst, uint32(len(x.name))), x.name)
+			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.NodeArg, s.NodeArg2)
+		}
+		pos = numberPos
+	}
+	v, kind, ok := nextNumber(s, uint32(pos-numberPos))
+	if !ok {
+		return 0, 0, 0, 0
+	}
+	n = vfs.PutNumber(dst, uint64(v))
+	switch kind {
+	case nodePid:
+		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, v, 0)
+	case nodeTid:
+		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, s.NodeArg, v)
+	case nodeFd:
+		return numberPos + uint64(v) + 1, n, uint32(abi.DT_LNK), inoOf(kind, s.NodeArg, v)
+	}
+	return numberPos + uint64(v) + 1, n, uint32(abi.DT_REG), inoOf(kind, s.NodeArg, v)
+}
+
+// nextNumber is the lowest numeric name of a directory that is not below `from`.
+func nextNumber(s *abi.InodeState, from uint32) (uint32, node, bool) {
+	best := ^uint32(0)
+	switch node(s.Node) {
+	case nodeRoot:
+		for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
+			if pid := kmem.Process(p).State.Pid; pid >= from && pid != 0 {
+				best = min(best, pid)
+			}
+		}
+		return best, nodePid, best != ^uint32(0)
+	case nodeTask:
+		p := kmem.Process(findProcess(s.NodeArg))
+		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+			if tid := kmem.Thread(t).State.Tid; tid >= from {
+				best = min(best, tid)
+			}
+		}
+		return best, nodeTid, best != ^uint32(0)
+	case nodeFdDir, nodeFdinfoDir:
+		kind := nodeFd
+		if node(s.Node) == nodeFdinfoDir {
+			kind = nodeFdinfo
+		}
+		t := kmem.Process(findProcess(s.NodeArg)).State.FdTable
+		if t == 0 {
+			return 0, kind, false
+		}
+		table := kmem.FdTable(t)
+		for fd := from; fd < table.Count; fd++ {
+			if table.Entries[fd].Ofd != 0 {
+				return fd, kind, true
+			}
+		}
+	}
+	return 0, nodeNone, false
+}

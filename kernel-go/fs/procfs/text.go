@@ -1,0 +1,265 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Content is text in frames: an index frame holds the addresses of up to 1,024
+// frames, so it has at most 4 MiB.
+
+var out struct {
+	index, bytes, frame uint32
+	full                bool
+}
+
+const maxContent = 1024 * kmem.PageSize
+
+func begin() {
+	out.index, out.bytes, out.frame, out.full = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0, false
+	out.full = out.index == 0
+}
+
+func putByte(b byte) {
+	if out.full {
+		return
+	}
+	offset := out.bytes & kmem.PageMask
+	if offset == 0 {
+		out.frame = 0
+		if out.bytes < maxContent {
+			out.frame = kmem.AllocUserFrame(abi.FrameTypeKernel, false)
+		}
+		if out.frame == 0 {
+			out.full = true
+			return
+		}
+		kmem.Store32(out.index+out.bytes>>kmem.PageShift*4, out.frame)
+	}
+	kmem.Bytes(out.frame+offset, 1)[0] = b
+	out.bytes++
+}
+
+func str(s string) {
+	for i := range len(s) {
+		putByte(s[i])
+	}
+}
+
+func raw(addr, n uint32) {
+	for i := range n {
+		putByte(kmem.Bytes(addr+i, 1)[0])
+	}
+}
+
+// num writes a number in decimal.
+func num(v uint64) {
+	div := uint64(1)
+	for v/div >= 10 {
+		div *= 10
+	}
+	for ; div != 0; div /= 10 {
+		putByte(byte('0' + v/div%10))
+	}
+}
+
+// pad writes a number in at least `width` characters, right-aligned.
+func pad(v uint64, width int, fill byte) {
+	digits := 1
+	for t := v; t >= 10; t /= 10 {
+		digits++
+	}
+	for ; digits < width; digits++ {
+		putByte(fill)
+	}
+	num(v)
+}
+
+// signed writes a number that may be negative.
+func signed(v int64) {
+	if v < 0 {
+		putByte('-')
+		v = -v
+	}
+	num(uint64(v))
+}
+
+// hex writes a number in at least `width` hexadecimal digits.
+func hex(v uint64, width int) {
+	digits := 1
+	for t := v >> 4; t != 0; t >>= 4 {
+		digits++
+	}
+	for i := max(digits, width) - 1; i >= 0; i-- {
+		putByte("0123456789abcdef"[v>>(4*i)&15])
+	}
+}
+
+// octal writes a number in octal, with a leading 0.
+func octal(v uint64) {
+	putByte('0')
+	shift := 0
+	for v>>(shift+3) != 0 {
+		shift += 3
+	}
+	for ; shift >= 0; shift -= 3 {
+		putByte(byte('0' + v>>shift&7))
+	}
+}
+
+// name writes a NUL-terminated name of a fixed field.
+func name(s *[16]uint8) {
+	for _, b := range s {
+		if b == 0 {
+			return
+		}
+		putByte(b)
+	}
+}
+
+// user writes n bytes of another address space; they end where it has none.
+func user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
+	for n != 0 {
+		part := min(n, kmem.PageSize)
+		got, e := mm.CopyInAs(c, as, c.Page, va, part)
+		if e == abi.EBLOCKED {
+			return e
+		}
+		raw(c.Page, got)
+		if got < part {
+			return abi.OK
+		}
+		va += uint64(part)
+		n -= part
+	}
+	return abi.OK
+}
+
+// FreeContent frees what Generate made; 0 is nothing.
+func FreeContent(index uint32) {
+	if index == 0 {
+		return
+	}
+	for i := range uint32(1024) {
+		f := kmem.Load32(index + i*4)
+		if f == 0 {
+			break
+		}
+		kmem.UnrefFrame(f)
+	}
+	kmem.UnrefFrame(index)
+}
+
+// ReadContent reads from generated content.
+func ReadContent(c *sched.Ctx, index, bytes uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+	done := uint32(0)
+	for b.Len != 0 && pos < uint64(bytes) {
+		offset := uint32(pos) & kmem.PageMask
+		n := min(b.Len, kmem.PageSize-offset, bytes-uint32(pos))
+		before := b.Len
+		e := mm.BufOut(c, b, kmem.Load32(index+uint32(pos)>>kmem.PageShift*4)+offset, n)
+		moved := before - b.Len
+		done += moved
+		pos += uint64(moved)
+		if e != abi.OK {
+			return done, e
+		}
+	}
+	return done, abi.OK
+}
+
+// Generate makes the content of a file's inode: EBLOCKED when something of it
+// must come in first, ESRCH when its process is gone.
+func Generate(c *sched.Ctx, inode uint32) (index, bytes uint32, e abi.Errno) {
+	begin()
+	s := &kmem.Inode(inode).State
+	if s.NodeArg != 0 {
+		e = ofProcess(c, s)
+	} else {
+		ofSystem(node(s.Node))
+	}
+	if e == abi.OK && out.full {
+		e = abi.ENOMEM
+	}
+	if e != abi.OK {
+		FreeContent(out.index)
+		return 0, 0, e
+	}
+	return out.index, out.bytes, abi.OK
+}
+
+// Write writes to the few files that take it.
+func Write(c *sched.Ctx, inode uint32, b *mm.Buf) (uint32, abi.Errno) {
+	s := &kmem.Inode(inode).State
+	p := findProcess(s.NodeArg)
+	if s.NodeArg == 0 || p == 0 {
+		return 0, abi.EINVAL
+	}
+	n := b.Len
+	switch node(s.Node) {
+	case nodePidComm:
+		part := min(n, 15)
+		if e := mm.BufIn(c, b, c.Page, part); e != abi.OK {
+			return 0, e
+		}
+		setComm(p, s.NodeArg2, c.Page, part)
+		return n, abi.OK
+	case nodePidOomScoreAdj:
+		// There is no killer for lack of memory that would look at it: the
+		// value is checked, and 0 stays what is read.
+		if n > 16 {
+			return 0, abi.EINVAL
+		}
+		if e := mm.BufIn(c, b, c.Page, n); e != abi.OK {
+			return 0, e
+		}
+		if !isScore(kmem.Bytes(c.Page, n)) {
+			return 0, abi.EINVAL
+		}
+		return n, abi.OK
+	}
+	return 0, abi.EACCES
+}
+
+// isScore says whether a text is a number from -1000 to 1000.
+func isScore(text []byte) bool {
+	v, digits := 0, 0
+	for i, b := range text {
+		switch {
+		case b == '-' && i == 0:
+		case b >= '0' && b <= '9':
+			v, digits = v*10+int(b-'0'), digits+1
+		case b == '\n' && i == len(text)-1:
+		default:
+			return false
+		}
+	}
+	return digits != 0 && v <= 1000
+}
+
+func setComm(p, tid, addr, n uint32) {
+	for i, b := range kmem.Bytes(addr, n) {
+		if b == '\n' {
+			n = uint32(i)
+			break
+		}
+	}
+	ps := kmem.Process(p)
+	t := ps.State.Leader
+	if tid != 0 {
+		t = findThread(tid)
+	}
+	if t != 0 {
+		putName(&kmem.Thread(t).State.Name, addr, n)
+	}
+	if tid == 0 || tid == ps.State.Pid {
+		putName(&ps.State.Comm, addr, n)
+	}
+}
+
+func putName(dst *[16]uint8, addr, n uint32) {
+	*dst = [16]uint8{}
+	copy(dst[:15], kmem.Bytes(addr, n))
+}

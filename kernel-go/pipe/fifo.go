@@ -1,0 +1,141 @@
+package pipe
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Attach counts one more open end of a pipe.
+func Attach(i uint32, read, write bool) {
+	p := kmem.Pipe(i)
+	kmem.WriteBegin(&p.Header)
+	if read {
+		p.State.Readers++
+		p.State.ReaderOpens++
+		p.State.Flags &^= flagReaderComing
+	}
+	if write {
+		p.State.Writers++
+		p.State.WriterOpens++
+	}
+	kmem.WriteEnd(&p.Header)
+}
+
+// Detach counts one less. The other side is told at the last one; nobody left
+// frees the pipe. The caller holds the inode.
+func Detach(i uint32, read, write bool) {
+	p := kmem.Pipe(i)
+	kmem.WriteBegin(&p.Header)
+	if read {
+		p.State.Readers--
+	}
+	if write {
+		p.State.Writers--
+	}
+	kmem.WriteEnd(&p.Header)
+	if write && p.State.Writers == 0 {
+		sched.Wake(&p.Live.ReadWait, pollIn|pollHup)
+	}
+	if read && p.State.Readers == 0 {
+		sched.Wake(&p.Live.WriteWait, pollOut|pollErr)
+	}
+	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&flagReaderComing == 0 {
+		release(i)
+	}
+}
+
+// waitingFor says whether somebody waits in open(2) of the FIFO for events:
+// readers wait for POLLIN, writers for POLLOUT.
+func waitingFor(p *abi.PipeSlot, events uint32) bool {
+	head := p.Live.OpenWait
+	for i := head; i != 0; {
+		e := kmem.WaitEntry(i)
+		if e.Events&events != 0 {
+			return true
+		}
+		if i = e.Next; i == head {
+			break
+		}
+	}
+	return false
+}
+
+// Open opens a FIFO (fifo(7)): for reading it waits for a writer and the other
+// way round; O_NONBLOCK does not, but without a reader a writer gets ENXIO.
+// `attach` says which ends are wanted. Whoever waits here counts as present for
+// the other side, and has been met once the other side has opened, even if
+// that closed again meanwhile.
+func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (uint32, abi.Errno) {
+	i := kmem.Inode(inode).Live.Pipe
+	if i == 0 {
+		if i = newPipe(inode); i == 0 {
+			return 0, abi.ENFILE
+		}
+		kmem.Pipe(i).State.Flags |= flagFifo
+	}
+	p := kmem.Pipe(i)
+	switch {
+	case read && write:
+	case read:
+		if p.State.Writers == 0 && !nonblock && !met(c, p.State.WriterOpens) && !waitingFor(p, pollOut) {
+			return 0, waitOpen(c, p, pollIn, p.State.WriterOpens)
+		}
+	default:
+		if p.State.Readers != 0 || met(c, p.State.ReaderOpens) {
+			break
+		}
+		if waitingFor(p, pollIn) {
+			p.State.Flags |= flagReaderComing
+			break
+		}
+		if nonblock {
+			drop(i)
+			return 0, abi.ENXIO
+		}
+		return 0, waitOpen(c, p, pollOut, p.State.ReaderOpens)
+	}
+	Attach(i, read, write)
+	if read {
+		sched.Wake(&p.Live.OpenWait, pollOut)
+		// A writer that found no reader before may go on.
+		sched.Wake(&p.Live.WriteWait, pollOut)
+	}
+	if write {
+		sched.Wake(&p.Live.OpenWait, pollIn)
+	}
+	return i, abi.OK
+}
+
+// drop frees a FIFO's pipe again if nobody uses it.
+func drop(i uint32) {
+	p := kmem.Pipe(i)
+	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&flagReaderComing == 0 {
+		release(i)
+	}
+}
+
+// metMark distinguishes a remembered count from an untouched record.
+const metMark = 1 << 32
+
+// met says whether the caller waited in an earlier attempt, and the other side
+// has opened since.
+func met(c *sched.Ctx, opens uint32) bool {
+	if c.Thread == 0 {
+		return false
+	}
+	b := &c.T().State.Blocked
+	return b.Attempt != 0 && b.Reason == abi.WaitReasonPipe && b.Key0&metMark != 0 && uint32(b.Key0) != opens
+}
+
+func waitOpen(c *sched.Ctx, p *abi.PipeSlot, events, opens uint32) abi.Errno {
+	if c.Thread == 0 {
+		return abi.EAGAIN // a request of a host does not wait for a peer
+	}
+	b := &c.T().State.Blocked
+	if b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
+		b.Key0 = metMark | uint64(opens)
+	}
+	b.Reason = abi.WaitReasonPipe
+	return sched.WaitOn(c, &p.Live.OpenWait, events)
+}

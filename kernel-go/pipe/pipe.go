@@ -1,0 +1,283 @@
+// Package pipe owns pipes and FIFOs: a ring of frames between two free-running
+// byte counters, who has it open, and who waits (pipe(7), fifo(7)).
+//
+// It does not own open file descriptions (file). Everything here wants the
+// machine lock.
+package pipe
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+const (
+	pageSize = kmem.PageSize
+	// AtomicBytes is PIPE_BUF: a write of no more is not torn (pipe(7)).
+	AtomicBytes = uint32(abi.FixedPageSize)
+	maxBytes    = uint32(abi.LimitPipeBytes)
+	frames      = uint32(abi.LimitPipeFrames)
+
+	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
+	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
+	pollHup = uint32(abi.POLLHUP)
+	pollErr = uint32(abi.POLLERR)
+)
+
+// Pipe flags.
+const (
+	// flagFifo: the pipe belongs to an inode with a name.
+	flagFifo = 1 << iota
+	// flagReaderComing: a writer has opened because a reader was waiting in
+	// open(2); until that reader is there, the writer's bytes stay even when it
+	// closes again.
+	flagReaderComing
+)
+
+// SigPipe sends SIGPIPE to the caller; proc sets it.
+var SigPipe func(c *sched.Ctx)
+
+// Init wires the package into vfs.
+func Init() { vfs.PipeGone = release }
+
+// New makes an anonymous pipe; nobody has it open yet. The reference of its
+// inode passes to the caller (vfs.DropInode). ENFILE when a table is full.
+func New(c *sched.Ctx) (pipe uint32, e abi.Errno) {
+	uid, gid := uint32(0), uint32(0)
+	if c.Process != 0 {
+		uid, gid = c.P().State.Fsuid, c.P().State.Fsgid
+	}
+	inode := vfs.NewInode(abi.FsTypePipefs, uint32(abi.S_IFIFO)|0o600, uid, gid)
+	if inode == 0 {
+		return 0, abi.ENFILE
+	}
+	i := newPipe(inode)
+	if i == 0 {
+		vfs.DropInode(inode)
+		return 0, abi.ENFILE
+	}
+	return i, abi.OK
+}
+
+// newPipe gives an inode a pipe. The inode is held by those who open it.
+func newPipe(inode uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindPipe)
+	if i == 0 {
+		return 0
+	}
+	p := kmem.Pipe(i)
+	p.State.Capacity = maxBytes
+	p.Live.Inode = inode
+	kmem.Inode(inode).Live.Pipe = i
+	return i
+}
+
+// release frees a pipe that nobody has open.
+func release(i uint32) {
+	p := kmem.Pipe(i)
+	// A thread may wait with a descriptor that another thread has closed.
+	sched.WakeAll(&p.Live.ReadWait)
+	sched.WakeAll(&p.Live.WriteWait)
+	sched.WakeAll(&p.Live.OpenWait)
+	for k := range p.Live.Frames {
+		if f := p.Live.Frames[k]; f != 0 {
+			kmem.UnrefFrame(f)
+		}
+	}
+	kmem.Inode(p.Live.Inode).Live.Pipe = 0
+	kmem.Free(abi.SlotKindPipe, i)
+}
+
+// Bytes is how many bytes are inside (FIONREAD).
+func Bytes(i uint32) uint32 { s := &kmem.Pipe(i).State; return s.Tail - s.Head }
+
+// Read takes bytes out. It blocks (EBLOCKED) while the pipe is empty and has
+// writers, EAGAIN with nonblock; 0 bytes mean the end.
+func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+	p := kmem.Pipe(i)
+	if b.Len == 0 {
+		return 0, abi.OK
+	}
+	if p.State.Head == p.State.Tail {
+		switch {
+		case p.State.Writers == 0:
+			return 0, abi.OK
+		case nonblock:
+			return 0, abi.EAGAIN
+		}
+		return 0, wait(c, &p.Live.ReadWait, pollIn|pollHup)
+	}
+	done, e := uint32(0), abi.OK
+	room := p.State.Capacity - (p.State.Tail - p.State.Head)
+	for b.Len != 0 && p.State.Head != p.State.Tail && e == abi.OK {
+		head := p.State.Head
+		offset := head & kmem.PageMask
+		part := min(b.Len, pageSize-offset, p.State.Tail-head)
+		before := b.Len
+		e = mm.BufOut(c, b, p.Live.Frames[head>>kmem.PageShift%frames]+offset, part)
+		moved := before - b.Len
+		done += moved
+		consume(p, moved)
+	}
+	// Those who wait for room were told so when there was less than PIPE_BUF.
+	if free := p.State.Capacity - (p.State.Tail - p.State.Head); room < AtomicBytes && free >= AtomicBytes {
+		sched.Wake(&p.Live.WriteWait, pollOut)
+	}
+	if done != 0 {
+		// What could not be copied stays inside: a short read is a read.
+		return done, abi.OK
+	}
+	return 0, e
+}
+
+// consume moves the head on and frees the frame that it leaves.
+func consume(p *abi.PipeSlot, n uint32) {
+	kmem.WriteBegin(&p.Header)
+	head := p.State.Head + n
+	p.State.Head = head
+	kmem.WriteEnd(&p.Header)
+	// A full ring whose head was in the middle of a frame has its newest bytes
+	// in that same frame.
+	if n != 0 && head&kmem.PageMask == 0 && p.State.Tail-head <= (frames-1)*pageSize {
+		w := &p.Live.Frames[(head>>kmem.PageShift-1)%frames]
+		if *w != 0 {
+			kmem.UnrefFrame(*w)
+			*w = 0
+		}
+	}
+}
+
+// Write puts bytes in. Up to AtomicBytes go in together or not at all. It
+// returns what went in together with EBLOCKED (then the caller goes on there)
+// or EAGAIN when no room is left; EPIPE, after SIGPIPE, without readers.
+func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+	p := kmem.Pipe(i)
+	if b.Len == 0 {
+		return 0, abi.OK
+	}
+	if p.State.Readers == 0 && p.State.Flags&flagReaderComing == 0 {
+		if SigPipe != nil {
+			SigPipe(c)
+		}
+		return 0, abi.EPIPE
+	}
+	atomic := b.Len <= AtomicBytes
+	room := p.State.Capacity - (p.State.Tail - p.State.Head)
+	done, e := uint32(0), abi.OK
+	if room != 0 && (!atomic || room >= b.Len) {
+		done, e = fill(c, p, b, min(room, b.Len))
+	}
+	if done != 0 {
+		kmem.WriteBegin(&p.Header)
+		p.State.Tail += done
+		kmem.WriteEnd(&p.Header)
+		sched.Wake(&p.Live.ReadWait, pollIn)
+	}
+	switch {
+	case e != abi.OK:
+		return done, e
+	case b.Len == 0:
+		return done, abi.OK
+	case nonblock:
+		return done, abi.EAGAIN
+	}
+	return done, wait(c, &p.Live.WriteWait, pollOut|pollErr)
+}
+
+// fill copies n bytes behind the tail, which it does not move. An atomic write
+// that meets an error half-way has put nothing in.
+func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno) {
+	atomic := b.Len <= AtomicBytes
+	start := *b
+	done := uint32(0)
+	for done < n {
+		at := p.State.Tail + done
+		offset := at & kmem.PageMask
+		w := &p.Live.Frames[at>>kmem.PageShift%frames]
+		if *w == 0 {
+			*w = kmem.AllocUserFrame(abi.FrameTypePipe, false)
+			if *w == 0 {
+				return undo(b, &start, atomic, done), abi.ENOMEM
+			}
+		}
+		before := b.Len
+		e := mm.BufIn(c, b, *w+offset, min(n-done, pageSize-offset))
+		done += before - b.Len
+		if e != abi.OK {
+			return undo(b, &start, atomic, done), e
+		}
+	}
+	return done, abi.OK
+}
+
+func undo(b, start *mm.Buf, atomic bool, done uint32) uint32 {
+	if !atomic {
+		return done
+	}
+	*b = *start
+	return 0
+}
+
+func wait(c *sched.Ctx, queue *uint32, events uint32) abi.Errno {
+	if c.Thread != 0 {
+		c.T().State.Blocked.Reason = abi.WaitReasonPipe
+	}
+	return sched.WaitOn(c, queue, events)
+}
+
+// Poll is the state of an end that may read, write, or both (a FIFO opened
+// O_RDWR). `seen` is how many opens for writing there had been when a FIFO was
+// opened for reading: before the first one there is no hang-up.
+func Poll(i uint32, read, write bool, seen uint32) uint32 {
+	s := &kmem.Pipe(i).State
+	events := uint32(0)
+	if read {
+		if s.Head != s.Tail {
+			events |= pollIn
+		}
+		if s.Writers == 0 && s.WriterOpens != seen {
+			events |= pollHup
+		}
+	}
+	if write {
+		if s.Capacity-(s.Tail-s.Head) >= AtomicBytes {
+			events |= pollOut
+		}
+		if s.Readers == 0 {
+			events |= pollErr
+		}
+	}
+	return events
+}
+
+// SetCapacity is F_SETPIPE_SZ: it rounds up to a power of two of pages. EBUSY
+// when more is inside, EPERM above the limit.
+func SetCapacity(i uint32, bytes uint64) (uint32, abi.Errno) {
+	if bytes > uint64(maxBytes) {
+		if bytes > 1<<31 {
+			return 0, abi.EINVAL
+		}
+		return 0, abi.EPERM
+	}
+	size := pageSize
+	for size < uint32(bytes) {
+		size <<= 1
+	}
+	p := kmem.Pipe(i)
+	if Bytes(i) > size {
+		return 0, abi.EBUSY
+	}
+	old := p.State.Capacity
+	kmem.WriteBegin(&p.Header)
+	p.State.Capacity = size
+	kmem.WriteEnd(&p.Header)
+	if size > old {
+		sched.Wake(&p.Live.WriteWait, pollOut)
+	}
+	return size, abi.OK
+}
+
+// Capacity is F_GETPIPE_SZ.
+func Capacity(i uint32) uint32 { return kmem.Pipe(i).State.Capacity }

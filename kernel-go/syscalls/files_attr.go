@@ -1,0 +1,359 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// ofFd is the inode of a descriptor that attributes are set of: O_PATH ones
+// are refused, and what has no inode gives EINVAL.
+func ofFd(c *sched.Ctx) (uint32, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	inode := kmem.Ofd(ofd).State.Inode
+	if inode == 0 {
+		return 0, abi.EINVAL
+	}
+	return inode, abi.OK
+}
+
+func chmodAt(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
+	if flags&^(atNofoll|atEmpty) != 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if p.inode == 0 {
+		e = abi.EINVAL
+	} else {
+		e = vfs.Chmod(c, p.inode, arg32(c, 2))
+	}
+	p.release()
+	return 0, e
+}
+
+func sysFchmodat(c *sched.Ctx) (uint64, abi.Errno) { return chmodAt(c, 0) }
+
+func sysFchmodat2(c *sched.Ctx) (uint64, abi.Errno) { return chmodAt(c, arg32(c, 3)) }
+
+func sysFchmod(c *sched.Ctx) (uint64, abi.Errno) {
+	inode, e := ofFd(c)
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, vfs.Chmod(c, inode, arg32(c, 1))
+}
+
+func sysFchownat(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 4)
+	if flags&^(atNofoll|atEmpty) != 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if p.inode == 0 {
+		e = abi.EINVAL
+	} else {
+		e = vfs.Chown(c, p.inode, arg32(c, 2), arg32(c, 3))
+	}
+	p.release()
+	return 0, e
+}
+
+func sysFchown(c *sched.Ctx) (uint64, abi.Errno) {
+	inode, e := ofFd(c)
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, vfs.Chown(c, inode, arg32(c, 1), arg32(c, 2))
+}
+
+// utimeOf turns one struct timespec of utimensat(2) into what vfs wants.
+func utimeOf(t *abi.Timespec) (uint64, abi.Errno) {
+	switch uint64(t.Nsec) {
+	case uint64(abi.UTIME_NOW):
+		return vfs.TimeNow, abi.OK
+	case uint64(abi.UTIME_OMIT):
+		return vfs.TimeOmit, abi.OK
+	}
+	if uint64(t.Nsec) >= nsPerSec {
+		return 0, abi.EINVAL
+	}
+	// Times that nanoseconds of 64 bits cannot hold are cut to their range,
+	// as Linux does for file systems with a range.
+	const most = int64(1<<63-1)/int64(nsPerSec) - 1
+	sec := min(max(t.Sec, -most), most)
+	return uint64(sec*int64(nsPerSec) + t.Nsec), abi.OK
+}
+
+func sysUtimensat(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 3)
+	if flags&^(atNofoll|atEmpty) != 0 {
+		return 0, abi.EINVAL
+	}
+	atime, mtime := vfs.TimeNow, vfs.TimeNow
+	if va := c.Arg(2); va != 0 {
+		if e := mm.CopyIn(c, c.Page, va, 2*abi.TimespecSize); e != abi.OK {
+			return 0, e
+		}
+		var e abi.Errno
+		if atime, e = utimeOf((*abi.Timespec)(kmem.Ptr(c.Page))); e != abi.OK {
+			return 0, e
+		}
+		if mtime, e = utimeOf((*abi.Timespec)(kmem.Ptr(c.Page + abi.TimespecSize))); e != abi.OK {
+			return 0, e
+		}
+		if atime == vfs.TimeOmit && mtime == vfs.TimeOmit {
+			return 0, abi.OK
+		}
+	}
+	var p place
+	var e abi.Errno
+	if c.Arg(1) == 0 {
+		// Without a path: the descriptor's own file (futimens).
+		if fdArg(c, 0) == atFdcwd {
+			return 0, abi.EFAULT
+		}
+		if flags != 0 {
+			return 0, abi.EINVAL
+		}
+		if _, e = file.Get(c, fdArg(c, 0)); e == abi.OK {
+			p, e = own(c, fdArg(c, 0))
+		}
+	} else {
+		p, e = find(c, fdArg(c, 0), 1, flags, 0)
+	}
+	if e != abi.OK {
+		return 0, e
+	}
+	if p.inode != 0 {
+		e = vfs.SetTimes(c, p.inode, atime, mtime)
+	}
+	p.release()
+	return 0, e
+}
+
+func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
+	if int64(c.Arg(1)) < 0 {
+		return 0, abi.EINVAL
+	}
+	p, e := find(c, atFdcwd, 0, 0, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	switch vfs.TypeOf(p.inode) {
+	case uint32(abi.S_IFDIR):
+		e = abi.EISDIR
+	case uint32(abi.S_IFREG):
+		if e = vfs.Permission(c, p.inode, vfs.MayWrite); e == abi.OK {
+			if kmem.Inode(p.inode).Live.Execs != 0 {
+				e = abi.ETXTBSY
+			} else {
+				e = vfs.Truncate(c, p.inode, c.Arg(1))
+			}
+		}
+	default:
+		e = abi.EINVAL
+	}
+	p.release()
+	return 0, e
+}
+
+// writableFile is the inode of a regular file that a descriptor may write.
+func writableFile(c *sched.Ctx, fd int32, other abi.Errno) (uint32, abi.Errno) {
+	ofd, e := file.Get(c, fd)
+	if e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(ofd)
+	if o.State.Kind != abi.OfdKindFile || o.State.Flags&uint32(abi.O_ACCMODE) == 0 {
+		return 0, other
+	}
+	return o.State.Inode, abi.OK
+}
+
+func sysFtruncate(c *sched.Ctx) (uint64, abi.Errno) {
+	if int64(c.Arg(1)) < 0 {
+		return 0, abi.EINVAL
+	}
+	inode, e := writableFile(c, fdArg(c, 0), abi.EINVAL)
+	if e != abi.OK {
+		return 0, e
+	}
+	return 0, vfs.Truncate(c, inode, c.Arg(1))
+}
+
+func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
+	offset, length := int64(c.Arg(2)), int64(c.Arg(3))
+	if offset < 0 || length <= 0 {
+		return 0, abi.EINVAL
+	}
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(ofd)
+	switch {
+	case o.State.Flags&uint32(abi.O_ACCMODE) == 0:
+		return 0, abi.EBADF
+	case o.State.Kind == abi.OfdKindFifo, o.State.Kind == abi.OfdKindPipeWrite:
+		return 0, abi.ESPIPE
+	case o.State.Kind != abi.OfdKindFile:
+		return 0, abi.ENODEV
+	}
+	return 0, vfs.Allocate(c, o.State.Inode, arg32(c, 1), uint64(offset), uint64(length))
+}
+
+// synced is what fsync(2) and its like say: all files are in memory, so there
+// is nothing to wait for.
+func synced(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	switch kmem.Ofd(ofd).State.Kind {
+	case abi.OfdKindFile, abi.OfdKindDirectory:
+		return 0, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+func sysFsync(c *sched.Ctx) (uint64, abi.Errno) { return synced(c) }
+
+func sysFdatasync(c *sched.Ctx) (uint64, abi.Errno) { return synced(c) }
+
+func sysSync(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.OK }
+
+func sysSyncfs(c *sched.Ctx) (uint64, abi.Errno) {
+	_, e := file.Get(c, fdArg(c, 0))
+	return 0, e
+}
+
+func sysSyncFileRange(c *sched.Ctx) (uint64, abi.Errno) {
+	known := uint32(abi.SYNC_FILE_RANGE_WAIT_BEFORE | abi.SYNC_FILE_RANGE_WRITE | abi.SYNC_FILE_RANGE_WAIT_AFTER)
+	if arg32(c, 3)&^known != 0 || int64(c.Arg(1)) < 0 || int64(c.Arg(2)) < 0 || int64(c.Arg(1)+c.Arg(2)) < 0 {
+		return 0, abi.EINVAL
+	}
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e == abi.OK && !file.Seekable(ofd) {
+		e = abi.ESPIPE
+	}
+	return 0, e
+}
+
+func sysFadvise64(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	switch {
+	case !file.Seekable(ofd):
+		return 0, abi.ESPIPE
+	case arg32(c, 3) > uint32(abi.POSIX_FADV_NOREUSE), int64(c.Arg(2)) < 0:
+		return 0, abi.EINVAL
+	}
+	return 0, abi.OK // advice; pages come in when they are touched
+}
+
+func sysReadahead(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(ofd)
+	switch {
+	case o.State.Flags&uint32(abi.O_ACCMODE) == uint32(abi.O_WRONLY):
+		return 0, abi.EBADF
+	case o.State.Kind != abi.OfdKindFile:
+		return 0, abi.EINVAL
+	}
+	return 0, abi.OK
+}
+
+// Extended attributes: no file has any. What is asked for exists or not by its
+// name space (xattr(7)).
+
+// xattrName reads the name of argument i: ERANGE for a bad length, EOPNOTSUPP
+// for a name space that these file systems do not have.
+func xattrName(c *sched.Ctx, i int) abi.Errno {
+	const longest = 255
+	n, e := mm.CopyInString(c, c.Page, longest+1, c.Arg(i))
+	if e == abi.ENAMETOOLONG || (e == abi.OK && n == 0) {
+		return abi.ERANGE
+	}
+	if e != abi.OK {
+		return e
+	}
+	if hasPrefix(c.Page, n, "security.") || hasPrefix(c.Page, n, "trusted.") {
+		return abi.OK
+	}
+	return abi.EOPNOTSUPP
+}
+
+func hasPrefix(addr, n uint32, s string) bool {
+	return int(n) > len(s) && sameText(addr, uint32(len(s)), s)
+}
+
+// xattrTarget checks that argument 0 names a file: a path, perhaps not
+// followed, or a descriptor.
+func xattrTarget(c *sched.Ctx, flags uint32, fd bool) abi.Errno {
+	if fd {
+		_, e := file.Get(c, fdArg(c, 0))
+		return e
+	}
+	p, e := find(c, atFdcwd, 0, flags, 0)
+	if e == abi.OK {
+		p.release()
+	}
+	return e
+}
+
+func getxattr(c *sched.Ctx, flags uint32, fd bool) (uint64, abi.Errno) {
+	if e := xattrTarget(c, flags, fd); e != abi.OK {
+		return 0, e
+	}
+	if e := xattrName(c, 1); e != abi.OK {
+		return 0, e
+	}
+	return 0, abi.ENODATA
+}
+
+func sysGetxattr(c *sched.Ctx) (uint64, abi.Errno)  { return getxattr(c, 0, false) }
+func sysLgetxattr(c *sched.Ctx) (uint64, abi.Errno) { return getxattr(c, atNofoll, false) }
+func sysFgetxattr(c *sched.Ctx) (uint64, abi.Errno) { return getxattr(c, 0, true) }
+
+func setxattr(c *sched.Ctx, flags uint32, fd bool) (uint64, abi.Errno) {
+	if arg32(c, 4)&^uint32(abi.XATTR_CREATE|abi.XATTR_REPLACE) != 0 {
+		return 0, abi.EINVAL
+	}
+	if e := xattrTarget(c, flags, fd); e != abi.OK {
+		return 0, e
+	}
+	if e := xattrName(c, 1); e != abi.OK {
+		return 0, e
+	}
+	return 0, abi.EOPNOTSUPP
+}
+
+func sysSetxattr(c *sched.Ctx) (uint64, abi.Errno)  { return setxattr(c, 0, false) }
+func sysLsetxattr(c *sched.Ctx) (uint64, abi.Errno) { return setxattr(c, atNofoll, false) }
+func sysFsetxattr(c *sched.Ctx) (uint64, abi.Errno) { return setxattr(c, 0, true) }
+
+// A list of no names has no bytes.
+func sysListxattr(c *sched.Ctx) (uint64, abi.Errno)  { return 0, xattrTarget(c, 0, false) }
+func sysLlistxattr(c *sched.Ctx) (uint64, abi.Errno) { return 0, xattrTarget(c, atNofoll, false) }
+func sysFlistxattr(c *sched.Ctx) (uint64, abi.Errno) { return 0, xattrTarget(c, 0, true) }
+
+func sysRemovexattr(c *sched.Ctx) (uint64, abi.Errno)  { return getxattr(c, 0, false) }
+func sysLremovexattr(c *sched.Ctx) (uint64, abi.Errno) { return getxattr(c, atNofoll, false) }
+func sysFremovexattr(c *sched.Ctx) (uint64, abi.Errno) { return getxattr(c, 0, true) }

@@ -1,0 +1,223 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+)
+
+func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
+	fd := fdArg(c, 0)
+	ofd, e := file.GetAny(c, fd)
+	if e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(ofd)
+	cmd := abi.FcntlCmd(arg32(c, 1))
+	switch cmd {
+	case abi.F_DUPFD, abi.F_DUPFD_CLOEXEC:
+		if c.Arg(2) >= c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur || c.Arg(2) >= uint64(abi.LimitFds) {
+			return 0, abi.EINVAL
+		}
+		to, e := file.Dup(c, fd, arg32(c, 2), cmd == abi.F_DUPFD_CLOEXEC)
+		return uint64(to), e
+	case abi.F_GETFD:
+		return uint64(file.FlagsOf(c, fd)), abi.OK
+	case abi.F_SETFD:
+		file.SetFlagsOf(c, fd, arg32(c, 2))
+		return 0, abi.OK
+	case abi.F_GETFL:
+		return uint64(o.State.Flags), abi.OK
+	}
+	if o.State.Kind == abi.OfdKindPath {
+		return 0, abi.EBADF
+	}
+	switch cmd {
+	case abi.F_SETFL:
+		return 0, file.SetStatusFlags(c, ofd, arg32(c, 2))
+	case abi.F_GETLK, abi.F_SETLK, abi.F_SETLKW:
+		return fcntlLock(c, ofd, cmd, false)
+	case abi.F_SETOWN:
+		o.State.OwnerPid = int32(arg32(c, 2))
+		return 0, abi.OK
+	case abi.F_GETOWN:
+		return uint64(int64(o.State.OwnerPid)), abi.OK
+	case abi.F_SETPIPE_SZ, abi.F_GETPIPE_SZ:
+		switch o.State.Kind {
+		case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		default:
+			return 0, abi.EBADF
+		}
+		if cmd == abi.F_GETPIPE_SZ {
+			return uint64(pipe.Capacity(o.State.Object)), abi.OK
+		}
+		n, e := pipe.SetCapacity(o.State.Object, uint64(arg32(c, 2)))
+		return uint64(n), e
+	case abi.F_ADD_SEALS:
+		return 0, file.AddSeals(ofd, arg32(c, 2))
+	case abi.F_GET_SEALS:
+		if o.State.Kind != abi.OfdKindFile {
+			return 0, abi.EINVAL
+		}
+		return uint64(kmem.Inode(o.State.Inode).Live.Seals), abi.OK
+	}
+	switch abi.FcntlFileCmd(cmd) {
+	case abi.F_OFD_GETLK:
+		return fcntlLock(c, ofd, abi.F_GETLK, true)
+	case abi.F_OFD_SETLK:
+		return fcntlLock(c, ofd, abi.F_SETLK, true)
+	case abi.F_OFD_SETLKW:
+		return fcntlLock(c, ofd, abi.F_SETLKW, true)
+	}
+	return 0, abi.EINVAL
+}
+
+// lockRange is the bytes that a struct flock means: EINVAL for what begins
+// before the file, EOVERFLOW for what ends too far.
+func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
+	base := int64(0)
+	switch abi.SeekWhence(uint16(l.Whence)) {
+	case abi.SEEK_SET:
+	case abi.SEEK_CUR:
+		base = int64(o.State.Pos)
+	case abi.SEEK_END:
+		base = int64(kmem.Inode(o.State.Inode).State.Size)
+	default:
+		return abi.EINVAL
+	}
+	start := base + l.Start
+	if l.Start > 0 && start < base {
+		return abi.EOVERFLOW
+	}
+	end := int64(1<<63 - 1)
+	switch {
+	case l.Len > 0:
+		end = start + l.Len - 1
+		if end < start {
+			return abi.EOVERFLOW
+		}
+	case l.Len < 0:
+		start, end = start+l.Len, start-1
+	}
+	if start < 0 {
+		return abi.EINVAL
+	}
+	r.Start, r.End = uint64(start), uint64(end)
+	return abi.OK
+}
+
+func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
+	o := kmem.Ofd(ofd)
+	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FlockSize); e != abi.OK {
+		return 0, e
+	}
+	l := *(*abi.Flock)(kmem.Ptr(c.Page))
+	if o.State.Inode == 0 {
+		return 0, abi.EINVAL
+	}
+	r := file.LockRange{Type: abi.FlockType(l.Type), Process: c.Process}
+	if byOfd {
+		if l.Pid != 0 {
+			return 0, abi.EINVAL
+		}
+		r.Process, r.Ofd = 0, ofd
+	}
+	if e := lockRange(o, &l, &r); e != abi.OK {
+		return 0, e
+	}
+	mode := o.State.Flags & uint32(abi.O_ACCMODE)
+	switch r.Type {
+	case abi.F_RDLCK:
+		if cmd != abi.F_GETLK && mode == uint32(abi.O_WRONLY) {
+			return 0, abi.EBADF
+		}
+	case abi.F_WRLCK:
+		if cmd != abi.F_GETLK && mode == uint32(abi.O_RDONLY) {
+			return 0, abi.EBADF
+		}
+	case abi.F_UNLCK:
+		if cmd == abi.F_GETLK {
+			return 0, abi.EINVAL
+		}
+	default:
+		return 0, abi.EINVAL
+	}
+	if cmd != abi.F_GETLK {
+		return 0, file.SetLock(c, o.State.Inode, &r, cmd == abi.F_SETLKW)
+	}
+	l.Pid = file.TestLock(o.State.Inode, &r)
+	l.Type = int16(r.Type)
+	if r.Type == abi.F_UNLCK {
+		l.Pid = (*abi.Flock)(kmem.Ptr(c.Page)).Pid
+	} else {
+		l.Whence, l.Start, l.Len = int16(abi.SEEK_SET), int64(r.Start), int64(r.End-r.Start)+1
+		if r.End == 1<<63-1 {
+			l.Len = 0
+		}
+	}
+	*(*abi.Flock)(kmem.Ptr(c.Page)) = l
+	return 0, mm.CopyOut(c, c.Arg(2), c.Page, abi.FlockSize)
+}
+
+func sysFlock(c *sched.Ctx) (uint64, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	op := abi.FlockOp(arg32(c, 1))
+	r := file.LockRange{Flock: true, End: 1<<63 - 1, Ofd: ofd}
+	switch op &^ abi.LOCK_NB {
+	case abi.LOCK_SH:
+		r.Type = abi.F_RDLCK
+	case abi.LOCK_EX:
+		r.Type = abi.F_WRLCK
+	case abi.LOCK_UN:
+		r.Type = abi.F_UNLCK
+	default:
+		return 0, abi.EINVAL
+	}
+	inode := kmem.Ofd(ofd).State.Inode
+	if inode == 0 {
+		return 0, abi.EBADF
+	}
+	return 0, file.SetLock(c, inode, &r, op&abi.LOCK_NB == 0)
+}
+
+func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
+	fd := fdArg(c, 0)
+	ofd, e := file.Get(c, fd)
+	if e != abi.OK {
+		return 0, e
+	}
+	switch abi.Ioctl(arg32(c, 1)) {
+	case abi.FIOCLEX:
+		file.SetFlagsOf(c, fd, uint32(abi.FD_CLOEXEC))
+		return 0, abi.OK
+	case abi.FIONCLEX:
+		file.SetFlagsOf(c, fd, 0)
+		return 0, abi.OK
+	case abi.FIONBIO:
+		on, e := mm.Load32(c, c.Arg(2))
+		if e != abi.OK {
+			return 0, e
+		}
+		flags := kmem.Ofd(ofd).State.Flags &^ oNonblock
+		if on != 0 {
+			flags |= oNonblock
+		}
+		return 0, file.SetStatusFlags(c, ofd, flags)
+	case abi.FIONREAD:
+		n, e := file.Readable(ofd)
+		if e != abi.OK {
+			return 0, e
+		}
+		return 0, mm.Store32(c, c.Arg(2), n)
+	}
+	if abi.IoctlFile(arg32(c, 1)) == abi.FIGETBSZ && kmem.Ofd(ofd).State.Kind == abi.OfdKindFile {
+		return 0, mm.Store32(c, c.Arg(2), kmem.PageSize)
+	}
+	return 0, abi.ENOTTY
+}

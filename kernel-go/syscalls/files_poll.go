@@ -1,0 +1,315 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/epoll"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+)
+
+// Waiting for several files. The deadline is set at the first attempt and kept
+// in the thread's record; a wait that ends is made again from the beginning.
+
+// maskIn swaps the signal mask for the call's duration, if the user gives one.
+func maskIn(c *sched.Ctx, va, size uint64) abi.Errno {
+	if va == 0 {
+		return abi.OK
+	}
+	if size != sigsetSize {
+		return abi.EINVAL
+	}
+	if e := mm.CopyIn(c, c.Page, va, sigsetSize); e != abi.OK {
+		return e
+	}
+	proc.SwapMask(c, kmem.Load64(c.Page))
+	return abi.OK
+}
+
+// timeoutIn fixes the deadline at the first attempt: `va` is a struct timespec,
+// 0 waits for ever.
+func timeoutIn(c *sched.Ctx, va uint64) abi.Errno {
+	b := &c.T().State.Blocked
+	if b.Attempt != 0 || va == 0 {
+		return abi.OK
+	}
+	ns, e := timespecIn(c, va)
+	if e == abi.OK {
+		b.DeadlineNs = addNs(sched.NowNs(), ns)
+	}
+	return e
+}
+
+// timeoutOut writes what is left of the time, as Linux's ppoll and pselect6 do.
+// A page that cannot be written does not fail the call.
+func timeoutOut(c *sched.Ctx, va uint64) {
+	if va == 0 {
+		return
+	}
+	left := uint64(0)
+	if now, d := sched.NowNs(), c.T().State.Blocked.DeadlineNs; d > now {
+		left = d - now
+	}
+	if timespecOut(c, va, left) == abi.EBLOCKED {
+		sched.CancelWaits(c)
+	}
+}
+
+// expired says whether the call's time is over.
+func expired(c *sched.Ctx) bool {
+	b := &c.T().State.Blocked
+	return b.TimedOut != 0 || b.DeadlineNs <= sched.NowNs()
+}
+
+// sleepOn blocks the caller on the queues that it is registered on; e is what
+// registering gave.
+func sleepOn(c *sched.Ctx, reason abi.WaitReason, e abi.Errno) abi.Errno {
+	if e != abi.OK && e != abi.EBLOCKED {
+		sched.CancelWaits(c)
+		return e
+	}
+	b := &c.T().State.Blocked
+	b.Reason = reason
+	sched.SetDeadline(c, b.DeadlineNs)
+	return abi.EBLOCKED
+}
+
+func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
+	count := arg32(c, 1)
+	if uint64(count) > c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur || count > uint32(abi.LimitFds) {
+		return 0, abi.EINVAL
+	}
+	if e := timeoutIn(c, c.Arg(2)); e != abi.OK {
+		return 0, e
+	}
+	if e := maskIn(c, c.Arg(3), c.Arg(4)); e != abi.OK {
+		return 0, e
+	}
+	bytes := count * abi.PollfdSize
+	if e := mm.CopyIn(c, c.Vec, c.Arg(0), bytes); e != abi.OK {
+		return 0, e
+	}
+	ready := uint64(0)
+	for k := range count {
+		p := (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
+		p.Revents = 0
+		if p.Fd < 0 {
+			continue
+		}
+		state := uint32(abi.POLLNVAL)
+		if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
+			state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
+		}
+		if state != 0 {
+			p.Revents = int16(state)
+			ready++
+		}
+	}
+	if ready == 0 && !expired(c) {
+		e := abi.OK
+		for k := uint32(0); k < count && (e == abi.OK || e == abi.EBLOCKED); k++ {
+			p := (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
+			if p.Fd >= 0 {
+				ofd, _ := file.GetAny(c, p.Fd)
+				e = file.WaitFor(c, ofd, uint32(uint16(p.Events)))
+			}
+		}
+		return 0, sleepOn(c, abi.WaitReasonPoll, e)
+	}
+	if e := mm.CopyOut(c, c.Arg(0), c.Vec, bytes); e != abi.OK {
+		return 0, e
+	}
+	timeoutOut(c, c.Arg(2))
+	return ready, abi.OK
+}
+
+// What select(2) means by its three sets.
+const (
+	selectIn  = uint32(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR)
+	selectOut = uint32(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR)
+	selectPri = uint32(abi.POLLPRI)
+	setBytes  = uint32(abi.LimitFds) / 8
+)
+
+// selected is which of select's events a bit in each of the three sets asks for.
+func selected(sets, fd uint32) uint32 {
+	events := uint32(0)
+	for k, mask := range [3]uint32{selectIn, selectOut, selectPri} {
+		if kmem.Bytes(sets+uint32(k)*setBytes+fd/8, 1)[0]>>(fd%8)&1 != 0 {
+			events |= mask
+		}
+	}
+	return events
+}
+
+func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
+	if fdArg(c, 0) < 0 {
+		return 0, abi.EINVAL
+	}
+	n := min(arg32(c, 0), uint32(abi.LimitFds))
+	if e := timeoutIn(c, c.Arg(4)); e != abi.OK {
+		return 0, e
+	}
+	if va := c.Arg(5); va != 0 {
+		// The sixth argument points to the mask's address and size.
+		if e := mm.CopyIn(c, c.Page, va, 16); e != abi.OK {
+			return 0, e
+		}
+		if e := maskIn(c, kmem.Load64(c.Page), kmem.Load64(c.Page+8)); e != abi.OK {
+			return 0, e
+		}
+	}
+	in, out := c.Vec, c.Vec+3*setBytes
+	kmem.Zero(in, 6*setBytes)
+	bytes := (n + 63) / 64 * 8
+	for k := range uint32(3) {
+		if va := c.Arg(int(k) + 1); va != 0 {
+			if e := mm.CopyIn(c, in+k*setBytes, va, bytes); e != abi.OK {
+				return 0, e
+			}
+		}
+	}
+	ready := uint64(0)
+	for fd := range n {
+		want := selected(in, fd)
+		if want == 0 {
+			continue
+		}
+		ofd, e := file.Get(c, int32(fd))
+		if e != abi.OK {
+			return 0, e
+		}
+		state := file.Poll(ofd)
+		for k, mask := range [3]uint32{selectIn, selectOut, selectPri} {
+			at := uint32(k)*setBytes + fd/8
+			if state&mask != 0 && kmem.Bytes(in+at, 1)[0]>>(fd%8)&1 != 0 {
+				kmem.Bytes(out+at, 1)[0] |= 1 << (fd % 8)
+				ready++
+			}
+		}
+	}
+	if ready == 0 && !expired(c) {
+		e := abi.OK
+		for fd := uint32(0); fd < n && (e == abi.OK || e == abi.EBLOCKED); fd++ {
+			if want := selected(in, fd); want != 0 {
+				ofd, _ := file.Get(c, int32(fd))
+				e = file.WaitFor(c, ofd, want)
+			}
+		}
+		return 0, sleepOn(c, abi.WaitReasonPoll, e)
+	}
+	for k := range uint32(3) {
+		if va := c.Arg(int(k) + 1); va != 0 {
+			if e := mm.CopyOut(c, va, out+k*setBytes, bytes); e != abi.OK {
+				return 0, e
+			}
+		}
+	}
+	timeoutOut(c, c.Arg(4))
+	return ready, abi.OK
+}
+
+func sysEpollCreate1(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 0)
+	if flags&^uint32(abi.EPOLL_CLOEXEC) != 0 {
+		return 0, abi.EINVAL
+	}
+	ofd, e := file.NewEpoll()
+	if e != abi.OK {
+		return 0, e
+	}
+	fd, e := file.NewFd(c, ofd, flags != 0)
+	return uint64(fd), e
+}
+
+// epollOf is the epoll instance of a descriptor: EINVAL for other files.
+func epollOf(c *sched.Ctx, i int) (uint32, abi.Errno) {
+	ofd, e := file.Get(c, fdArg(c, i))
+	if e != abi.OK {
+		return 0, e
+	}
+	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
+		return o.State.Object, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
+	op := abi.EpollOp(arg32(c, 1))
+	var ev abi.EpollEvent
+	if op != abi.EPOLL_CTL_DEL {
+		if e := mm.CopyIn(c, c.Page, c.Arg(3), abi.EpollEventSize); e != abi.OK {
+			return 0, e
+		}
+		ev = *(*abi.EpollEvent)(kmem.Ptr(c.Page))
+	}
+	if _, e := file.Get(c, fdArg(c, 0)); e != abi.OK {
+		return 0, e
+	}
+	ofd, e := file.Get(c, fdArg(c, 2))
+	if e != abi.OK {
+		return 0, e
+	}
+	ep, e := epollOf(c, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && o.State.Object == ep {
+		return 0, abi.EINVAL
+	}
+	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)
+}
+
+// epollWait is the wait of both calls; the deadline is set.
+func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
+	most := int32(arg32(c, 2))
+	if most <= 0 {
+		return 0, abi.EINVAL
+	}
+	ep, e := epollOf(c, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if e := maskIn(c, mask, maskSize); e != abi.OK {
+		return 0, e
+	}
+	// As many as the scratch area holds; the others come next time.
+	n := min(uint32(most), 32<<10/abi.EpollEventSize)
+	if epoll.Poll(ep) != 0 {
+		// An event that was taken cannot be put back: see first that there is
+		// somewhere to write.
+		end := c.Arg(1) + uint64(min(n, epoll.Items(ep)))*abi.EpollEventSize
+		for va := c.Arg(1); va < end; va = (va | uint64(kmem.PageMask)) + 1 {
+			if _, e := mm.Linear(c, c.As, va, mm.Write); e != abi.OK {
+				if e != abi.EBLOCKED && e != abi.ENOMEM {
+					e = abi.EFAULT
+				}
+				return 0, e
+			}
+		}
+		if got := epoll.Collect(ep, c.Vec, n); got != 0 {
+			return uint64(got), mm.CopyOut(c, c.Arg(1), c.Vec, got*abi.EpollEventSize)
+		}
+	}
+	if expired(c) {
+		return 0, abi.OK
+	}
+	return 0, sleepOn(c, abi.WaitReasonEpoll, sched.WaitOn(c, epoll.WaitQueue(ep), uint32(abi.POLLIN)))
+}
+
+func sysEpollPwait(c *sched.Ctx) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	if ms := int32(arg32(c, 3)); b.Attempt == 0 && ms >= 0 {
+		b.DeadlineNs = addNs(sched.NowNs(), uint64(ms)*1_000_000)
+	}
+	return epollWait(c, c.Arg(4), c.Arg(5))
+}
+
+func sysEpollPwait2(c *sched.Ctx) (uint64, abi.Errno) {
+	if e := timeoutIn(c, c.Arg(3)); e != abi.OK {
+		return 0, e
+	}
+	return epollWait(c, c.Arg(4), c.Arg(5))
+}

@@ -1,0 +1,68 @@
+package vfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+// Working directory, root and umask of processes (CLONE_FS).
+
+// NewContext makes a context at directories, which it holds; 0 when there are
+// no more.
+func NewContext(root, cwd, umask uint32) uint32 {
+	i := kmem.Alloc(abi.SlotKindFsContext)
+	if i == 0 {
+		return 0
+	}
+	s := kmem.FsContext(i)
+	s.Root, s.Cwd, s.Umask = root, cwd, umask
+	Hold(root)
+	Hold(cwd)
+	return i
+}
+
+// CloneContext copies a context (fork).
+func CloneContext(i uint32) uint32 {
+	s := kmem.FsContext(i)
+	return NewContext(s.Root, s.Cwd, s.Umask)
+}
+
+// DropContext gives a reference back.
+func DropContext(i uint32) {
+	s := kmem.FsContext(i)
+	s.Header.Refs--
+	if s.Header.Refs != 0 {
+		return
+	}
+	Put(s.Root)
+	Put(s.Cwd)
+	kmem.Free(abi.SlotKindFsContext, i)
+}
+
+// SetCwd changes the working directory; the reference passes to the context.
+func SetCwd(i, d uint32) {
+	s := kmem.FsContext(i)
+	old := s.Cwd
+	kmem.WriteBegin(&s.Header)
+	s.Cwd = d
+	kmem.WriteEnd(&s.Header)
+	Put(old)
+}
+
+// SetRoot changes the root directory; the reference passes to the context.
+func SetRoot(i, d uint32) {
+	s := kmem.FsContext(i)
+	old := s.Root
+	kmem.WriteBegin(&s.Header)
+	s.Root = d
+	kmem.WriteEnd(&s.Header)
+	Put(old)
+}
+
+// SetUmask is umask(2).
+func SetUmask(i, mask uint32) uint32 {
+	s := kmem.FsContext(i)
+	old := s.Umask
+	s.Umask = mask & 0o777
+	return old
+}
