@@ -28,7 +28,7 @@ beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), "foreshore-cli-"));
   guest = path.join(folder, "guest");
   const source = path.join(import.meta.dirname, "testdata/guest.c");
-  execFileSync("riscv64-linux-gnu-gcc", ["-O1", "-static", "-o", guest, source]);
+  execFileSync("riscv64-linux-gnu-gcc", ["-w", "-O1", "-static", "-o", guest, source]);
 });
 
 afterAll(() => {

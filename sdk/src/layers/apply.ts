@@ -10,6 +10,9 @@ export interface ApplyLayerOptions {
   prefix?: string | undefined;
 }
 
+/** What a machine says when its tables or its memory are full. */
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "ENFILE", "ENOMEM"]);
+
 /**
  * Applies a layer: all of it, or nothing when this throws. The source is closed
  * with the machine.
@@ -25,7 +28,13 @@ export async function applyLayer(
   const blobs = new LayerBlobs(source);
   // Added in any case: it also closes the source.
   const id = runtime.addBlobSource(blobs);
-  await runtime.fs.applyFileLayer(runtimeEntries(tree.walk(), blobs, id), { prefix: options.prefix ?? "/" });
+  try {
+    await runtime.fs.applyFileLayer(runtimeEntries(tree.walk(), blobs, id), { prefix: options.prefix ?? "/" });
+  } catch (error) {
+    if (!(error instanceof SystemError) || !FULL.has(error.code)) throw error;
+    const message = `${source.name}: its ${tree.size} files do not fit into the machine`;
+    throw new LayerError(message, { code: error.code, cause: error });
+  }
   return tree;
 }
 

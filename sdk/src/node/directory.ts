@@ -11,8 +11,6 @@ export interface DirectoryLayerOptions {
   owner?: { uid: number; gid: number };
   /** Host files that stay open between reads; default 64. */
   openFiles?: number;
-  /** Told, once per file, of host files that can no longer be read as they were indexed. */
-  log?: (message: string) => void;
 }
 
 /** The walk lets other work run after so many milliseconds. */
@@ -25,7 +23,7 @@ const SLICE_MS = 10;
  * are crossed. Sockets, FIFOs, devices, folders that cannot be listed and
  * names that are not UTF-8 are left out and counted in `notes()`.
  *
- * A file whose size is no longer the indexed one gives EIO and a log line: the
+ * A file whose size is no longer the indexed one gives EIO, and the Runtime logs why: the
  * pages that a guest has already seen would not fit the others.
  * @throws LayerError when `folder` is no folder
  */
@@ -45,8 +43,6 @@ class DirectoryLayer implements LayerSource {
   readonly #root: string;
   readonly #owner: { uid: number; gid: number } | undefined;
   readonly #handles: HandleCache;
-  readonly #log: (message: string) => void;
-  readonly #told = new Set<string>();
   /** Sizes as indexed, by path relative to the root. */
   readonly #sizes = new Map<string, number>();
   #special = 0;
@@ -58,7 +54,6 @@ class DirectoryLayer implements LayerSource {
     this.#root = path.resolve(folder);
     this.#owner = options.owner;
     this.#handles = new HandleCache(options.openFiles);
-    this.#log = options.log ?? ((message) => console.warn(message));
   }
 
   async *entries(): AsyncGenerator<LayerEntry> {
@@ -145,10 +140,6 @@ class DirectoryLayer implements LayerSource {
       });
     } catch (error) {
       const message = `${path.join(this.name, blob)}: ${error instanceof LayerError ? error.message : reason(error)}`;
-      if (!this.#told.has(blob)) {
-        this.#told.add(blob);
-        this.#log(message);
-      }
       throw new LayerError(message, { code: "EIO", cause: error });
     }
   }
