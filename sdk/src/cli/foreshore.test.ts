@@ -45,7 +45,7 @@ interface Result {
 
 interface Running {
   child: ChildProcess;
-  /** Resolves once standard output holds `text`. */
+  /** Resolves once standard output holds `text`; rejects when the command ends without it. */
   saw(text: string): Promise<void>;
   result: Promise<Result>;
 }
@@ -55,29 +55,32 @@ function start(args: readonly string[], options: { cwd?: string } = {}): Running
   const child = spawn(COMMAND, args, { cwd: options.cwd ?? folder, stdio: "pipe" });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  const waiting: { text: string; done: () => void }[] = [];
+  const waiting = new Set<() => void>();
   child.stdout.on("data", (chunk: Buffer) => {
     out.push(chunk);
-    const all = Buffer.concat(out).toString("latin1");
-    for (const wait of waiting) if (all.includes(wait.text)) wait.done();
+    for (const look of waiting) look();
   });
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
   child.stdin.on("error", () => {});
-  return {
-    child,
-    saw: (text) =>
-      new Promise((done) => {
-        if (Buffer.concat(out).toString("latin1").includes(text)) done();
-        else waiting.push({ text, done });
-      }),
-    result: once(child, "close").then(([code, signal]) => ({
-      code,
-      signal,
-      stdout: Buffer.concat(out),
-      stderr: Buffer.concat(err).toString(),
-      ms: performance.now() - began,
-    })),
-  };
+  const result = once(child, "close").then(([code, signal]) => ({
+    code,
+    signal,
+    stdout: Buffer.concat(out),
+    stderr: Buffer.concat(err).toString(),
+    ms: performance.now() - began,
+  }));
+  const saw = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (!Buffer.concat(out).toString("latin1").includes(text)) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+      result.then(({ code, stderr }) => reject(new Error(`ended with ${code} before it wrote ${text}: ${stderr}`)));
+    });
+  return { child, saw, result };
 }
 
 /** Runs the command with nothing, or `stdin`, on its standard input. */

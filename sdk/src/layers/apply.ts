@@ -2,7 +2,7 @@
 
 import type { Runtime, LayerEntry as RuntimeEntry } from "@foreshore/runtime";
 import { LayerBlobs } from "./blobs.ts";
-import type { LayerSource } from "./entry.ts";
+import { LayerError, type LayerSource } from "./entry.ts";
 import { LayerTree, type TreeEntry } from "./tree.ts";
 
 export interface ApplyLayerOptions {
