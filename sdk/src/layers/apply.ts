@@ -1,6 +1,6 @@
 /** A LayerSource into a machine: settled as a tree, then handed to the Runtime at once. */
 
-import type { Runtime, LayerEntry as RuntimeEntry } from "@foreshore/runtime";
+import { type Runtime, type LayerEntry as RuntimeEntry, SystemError } from "@foreshore/runtime";
 import { LayerBlobs } from "./blobs.ts";
 import { LayerError, type LayerSource } from "./entry.ts";
 import { LayerTree, type TreeEntry } from "./tree.ts";
