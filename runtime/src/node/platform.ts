@@ -30,13 +30,16 @@ export function defaultWorkerUrl(): URL {
   return isFresh(bundle) ? bundle : new URL("../worker/main.ts", import.meta.url);
 }
 
+/** Sources of the workers' script, beside its own folder; `platform.test.ts` compares this with the imports. */
+export const WORKER_SOURCES = ["../worker/", "../common/clock.ts", "../../../abi/ts/", "../../../abi/src/"] as const;
+
 function isFresh(bundle: URL): boolean {
   if (!existsSync(bundle)) return false;
   const made = statSync(bundle).mtimeMs;
-  const folders = ["../worker/", "../common/", "../../../abi/ts/", "../../../abi/src/"];
-  return folders.every((folder) => {
-    const url = new URL(folder, import.meta.url);
-    return readdirSync(url).every((name) => statSync(new URL(name, url)).mtimeMs <= made);
+  const old = (url: URL): boolean => statSync(url).mtimeMs <= made;
+  return WORKER_SOURCES.every((place) => {
+    const url = new URL(place, import.meta.url);
+    return place.endsWith("/") ? readdirSync(url).every((name) => old(new URL(name, url))) : old(url);
   });
 }
 
