@@ -42,12 +42,15 @@ func publish(client uint32, src unsafe.Pointer) {
 	kmem.Copy(at, kmem.Addr(src), entrySize)
 	// The entry is complete before the new tail can be seen (seq-cst store).
 	s.CompletionTail.Store(tail + 1)
-	switch s.ClientSleeping.Load() {
-	case 0:
-	case wantsKick:
-		s.ClientSleeping.Store(0)
+	// One wake per sleep: the client registers before it says that it sleeps, so
+	// whoever clears the word finds it registered.
+	sleeping := s.ClientSleeping.Load()
+	if sleeping == 0 || !s.ClientSleeping.CompareAndSwap(sleeping, 0) {
+		return
+	}
+	if sleeping == wantsKick {
 		host.Kick(client)
-	default:
+	} else {
 		kmem.NotifyWord(&s.CompletionTail, 1)
 	}
 }

@@ -113,11 +113,17 @@ export class SharedTransport implements Transport {
       if (this.#slot.completionTail !== this.#head) queueMicrotask(this.#wake);
       return;
     }
-    this.#slot.clientSleeping = SLEEPS_ON_WORD;
-    // waitAsync compares the tail with what we have seen: the look after publishing that we sleep.
+    // waitAsync compares the tail with what we have seen.
     const wait = Atomics.waitAsync(this.mem.i32, this.#completionTail, this.#head | 0);
-    if (wait.async) void wait.value.then(this.#wake);
-    else queueMicrotask(this.#wake);
+    if (!wait.async) {
+      queueMicrotask(this.#wake);
+      return;
+    }
+    void wait.value.then(this.#wake);
+    // Published when registered: the kernel clears the word and then wakes who is registered. The look after it
+    // finds what was completed by a kernel that did not yet see us sleep.
+    this.#slot.clientSleeping = SLEEPS_ON_WORD;
+    if (this.#slot.completionTail !== this.#head) Atomics.notify(this.mem.i32, this.#completionTail);
   }
 
   /** The kernel called host.kick for this client. */

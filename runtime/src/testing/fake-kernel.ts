@@ -90,7 +90,7 @@ export class FakeKernel {
   }
 
   wake(): void {
-    if (this.slot.clientSleeping === 0) return;
+    if (Atomics.exchange(this.mem.u32, this.slot.clientSleepingIndex(), 0) === 0) return;
     this.wakes++;
     Atomics.notify(this.mem.i32, this.slot.completionTailIndex());
   }
