@@ -128,7 +128,13 @@ async function main(): Promise<number> {
     return node.problems.length === 0 ? 0 : 1;
   }
   title("The same in Chromium");
-  const page = await performInChromium(executable, prepared.plan, prepared.files, SCREENSHOT);
+  let page: DemoResult;
+  try {
+    page = await performInChromium(executable, prepared.plan, prepared.files, SCREENSHOT);
+  } catch (error) {
+    say(paint("31", `it failed there: ${(error as Error).message}`));
+    return 1;
+  }
   report(page);
   say(`screenshot: ${relative(process.cwd(), SCREENSHOT)}`);
   return node.problems.length + page.problems.length === 0 ? 0 : 1;

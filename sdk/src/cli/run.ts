@@ -45,10 +45,11 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
   const say = (text: string) => void io.stderr.write(`foreshore: ${text}\n`);
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {});
-  const timer =
-    command.timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => ended.reject(new Ended(ExitCode.TimedOut)), Math.max(1, command.timeoutMs - io.elapsedMs()));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const started = () => {
+    if (command.timeoutMs === undefined) return;
+    timer = setTimeout(() => ended.reject(new Ended(ExitCode.TimedOut)), command.timeoutMs);
+  };
   const signals = forwardSignals((exitCode) => ended.reject(new Ended(exitCode)));
   let machine: Machine | undefined;
   try {
@@ -62,7 +63,10 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         note: say,
         onEvent: (event) => showEvent(event, io.stderr, say),
       });
-      return await runIn(machine, command, files.program, io, signals.to);
+      return await runIn(machine, command, files.program, io, (send) => {
+        started();
+        signals.to(send);
+      });
     };
     return await Promise.race([work(), ended.promise]);
   } catch (error) {
@@ -100,7 +104,7 @@ async function runIn(
   command: RunCommand,
   hostPath: string | undefined,
   io: RunIo,
-  signalsTo: (send: (signal: keyof typeof Signal) => void) => void,
+  started: (send: (signal: keyof typeof Signal) => void) => void,
 ): Promise<number> {
   const env = { ...DEFAULT_ENV, ...Object.fromEntries(command.env) };
   await checkCwd(machine, command.cwd);
@@ -108,7 +112,7 @@ async function runIn(
   if (command.strace) await machine.runtime.setTrace(true);
   const startMs = io.elapsedMs();
   const process = await start(machine, program, command, env);
-  signalsTo((signal) => {
+  started((signal) => {
     // The program's group, as a terminal would; one that is gone needs no signal.
     machine.kill(-process.pid, Signal[signal]).catch(() => {});
   });

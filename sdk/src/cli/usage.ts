@@ -19,7 +19,7 @@ options of run:
   --memory MiB        memory of the machine, at most 4096
   --env NAME=VALUE    adds to the environment (repeatable)
   --cwd DIR           working directory (default /)
-  --timeout SECONDS   ends the machine after so long
+  --timeout SECONDS   ends a program that has run for so long
   --strace            shows each system call on standard error: name, raw arguments, result
   --stats[=json]      shows at the end what the run took on standard error
   --help              shows this
