@@ -47,6 +47,14 @@ type cut struct {
 	key uint64
 }
 
+// retryOp is the private copy of one op, with the jump to what follows it.
+type retryOp struct {
+	ops [4 * 8]byte
+	pc  uint64
+	ctx uint32 // context that it belongs to, 0 when there is none
+	as  uint32
+}
+
 // HartCpu is the interpreter's private state of one hart. It lies in the shared
 // memory (every instance of the kernel has the same globals), is used by its hart
 // alone, except for busy, and holds nothing that outlives a call of Run other than
@@ -77,6 +85,9 @@ type HartCpu struct {
 	// busy is not 0 while the hart may hold addresses of decoded code (arena.go).
 	busy uint32
 	link uint32 // next hart in the arena's list
+
+	// retry is the op of the store or AMO that the last call of Run left with (run.go).
+	retry retryOp
 
 	code  [tlbEntries]tlbEntry
 	pages [pageSlots]pageEntry

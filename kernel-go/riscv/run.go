@@ -81,7 +81,10 @@ func Run(c *abi.CpuContext, h *HartCpu) Exit {
 			return ExitBudget
 		}
 		h.enter(c)
-		ip, exit := h.find(c, c.Pc)
+		ip, exit := h.again(c)
+		if ip == 0 {
+			ip, exit = h.find(c, c.Pc)
+		}
 		if exit == exitNone && ip == 0 {
 			continue // decoded code was dropped meanwhile
 		}
@@ -93,10 +96,59 @@ func Run(c *abi.CpuContext, h *HartCpu) Exit {
 			exit = h.slice(c, ip)
 		}
 		atomic.StoreUint32(&h.busy, 0)
+		if exit == ExitStoreFault {
+			h.keep(c)
+		}
 		if exit != exitNone {
 			return exit
 		}
 	}
+}
+
+// A page that holds decoded code is not writable, and a page that was made writable
+// holds none: a store into the page that it is executed from would fault, be decoded
+// again and fault again. So the op of a store that faulted is kept, and the next call
+// of Run, when it is at the same instruction, executes that copy.
+
+// keep readies the copy that slice made; the instruction's length is what it lacks.
+func (h *HartCpu) keep(c *abi.CpuContext) {
+	h.retry.ctx = 0
+	code, _ := h.codePage(c, c.Pc)
+	if code == 0 || mapAt(code).valid == 0 {
+		return // what faulted is no longer what is there
+	}
+	off := uint32(c.Pc) & (pageSize - 1)
+	_, length := fetch(mapAt(code).frame, off)
+	if length == 0 {
+		length = 4 // it straddles
+	}
+	ip := addrOf(ptrTo(&h.retry.ops[0]))
+	op := half(ip)
+	if op.code >= codeFused {
+		op.code = fuseRules[op.code-codeFused].code[0]
+	}
+	op.off = uint16(off>>1 | 1<<11)
+	next := ip + uint32(opBytes[op.code])
+	if op.code == codeSlow {
+		next = ip + opMaxBytes
+	}
+	*half(next) = opHalf{code: codeFar, c: 1}
+	*tailAt(next) = opTail{0, int32(off + length)}
+	h.retry.pc, h.retry.ctx, h.retry.as = c.Pc, h.ctx, c.As
+}
+
+// again returns the kept op when the context is still at it. It serves once.
+func (h *HartCpu) again(c *abi.CpuContext) (uint32, Exit) {
+	r := &h.retry
+	if r.ctx == 0 {
+		return 0, exitNone
+	}
+	kept := r.ctx == h.ctx && r.pc == c.Pc && r.as == c.As
+	r.ctx = 0
+	if !kept {
+		return 0, exitNone
+	}
+	return addrOf(ptrTo(&r.ops[0])), exitNone
 }
 
 // slice runs from ip for up to sliceInsns instructions. The hart is busy.
@@ -127,6 +179,9 @@ func (h *HartCpu) slice(c *abi.CpuContext, ip uint32) Exit {
 			if exit, on = h.execute(c, limit); on {
 				continue
 			}
+		}
+		if exit == ExitStoreFault {
+			*half(addrOf(ptrTo(&h.retry.ops[0]))), *tailAt(addrOf(ptrTo(&h.retry.ops[0]))) = *half(h.ip), *tailAt(h.ip)
 		}
 		retired := limit - h.left
 		c.Left -= retired
