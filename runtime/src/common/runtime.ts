@@ -2,7 +2,7 @@
 import { type KernelWorkerOutbound, Limit, Opcode, syscallName } from "@foreshore/abi";
 import { type BlobSource, BlobSources } from "./blobs.ts";
 import { type Diagnostics, diagnostics, type ProcessInfo, processTable } from "./diagnostics.ts";
-import { MachineFailed, MachineStopped } from "./errors.ts";
+import { MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
 import { type OwnerOptions, ProcessOwner } from "./owner.ts";
@@ -64,6 +64,11 @@ export class Runtime {
   /** `Runtime.create` of node/ and browser/, each with its platform. */
   static async start(platform: Platform, options: RuntimeOptions = {}): Promise<Runtime> {
     const transport = options.transport ?? (platform.canShareMemory ? "shared" : "message");
+    if (transport === "shared" && !platform.canShareMemory) {
+      throw new MachineStartError(
+        "memory cannot be shared here: serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or leave `transport` out",
+      );
+    }
     const harts =
       transport === "message"
         ? 1
