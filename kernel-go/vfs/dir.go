@@ -79,12 +79,12 @@ func Mkdir(c *sched.Ctx, dir, path, n, mode uint32) (uint32, abi.Errno) {
 }
 
 // implied makes a directory that a path takes for granted. Held.
-func implied(c *sched.Ctx, parent, name, n uint32) (uint32, abi.Errno) {
+func implied(c *sched.Ctx, parent, name, n uint32, mark bool) (uint32, abi.Errno) {
 	if e := mayCreate(c, parent); e != abi.OK {
 		return 0, e
 	}
 	d, e := create(c, parent, name, n, ifdir|0o755, 0)
-	if e == abi.OK {
+	if e == abi.OK && mark {
 		kmem.Dentry(d).Flags |= dImplied
 	}
 	return d, e

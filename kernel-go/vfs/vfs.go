@@ -77,7 +77,8 @@ var (
 // two) zeroed words of boot memory.
 func Init(bucketBase, bucketCount uint32) abi.Errno {
 	buckets, bucketMask = bucketBase, bucketCount-1
-	nextIno, nextSuper = 1, 1
+	nextIno, nextSuper, treeDepth = 1, 1, 0
+	staged = [len(staged)]uint32{}
 	mounts = [maxMounts]mount{}
 	mm.InodeHold, mm.InodeDrop = HoldOpen, DropOpen
 	mm.DentryHold, mm.DentryDrop = Hold, Put
@@ -138,7 +139,23 @@ func umaskOf(c *sched.Ctx) uint32 {
 	return 0
 }
 
-// treeChange brackets what moves or removes names: readers outside the kernel
-// that saw an odd or a changed sequence look again.
-func treeBegin() { kmem.Header().TreeSeq.Add(1); kmem.Fence() }
-func treeEnd()   { kmem.Fence(); kmem.Header().TreeSeq.Add(1) }
+// treeDepth counts nested changes of the tree.
+var treeDepth uint32
+
+// treeBegin and treeEnd bracket what moves or removes names: readers outside
+// the kernel that saw an odd or a changed sequence look again.
+func treeBegin() {
+	if treeDepth == 0 {
+		kmem.Header().TreeSeq.Add(1)
+		kmem.Fence()
+	}
+	treeDepth++
+}
+
+func treeEnd() {
+	treeDepth--
+	if treeDepth == 0 {
+		kmem.Fence()
+		kmem.Header().TreeSeq.Add(1)
+	}
+}

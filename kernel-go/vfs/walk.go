@@ -28,6 +28,8 @@ const (
 	Beneath
 	// makeParents makes missing directories on the way.
 	makeParents
+	// markImplied flags those as dImplied.
+	markImplied
 )
 
 // Last says what the last component is.
@@ -192,7 +194,7 @@ func Walk(c *sched.Ctx, root, dir, path, n, flags uint32) (Found, abi.Errno) {
 		default:
 			next, e = lookup(c, cur, name, length)
 			if e == abi.OK && next == 0 && flags&makeParents != 0 && !last {
-				next, e = implied(c, cur, name, length)
+				next, e = implied(c, cur, name, length, flags&markImplied != 0)
 			}
 			if e == abi.OK && next == 0 && !last {
 				e = abi.ENOENT
