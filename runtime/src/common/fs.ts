@@ -1,8 +1,8 @@
 /** The machine's files, as `runtime.fs`. Paths are absolute, seen from the machine's root. */
 import { AtFlag, Opcode, OpenFlag, Stat } from "@foreshore/abi";
-import { type BlobSources, bytesSource } from "./blobs.ts";
+import type { BlobSources } from "./blobs.ts";
 import { RpcProtocolError, SystemError } from "./errors.ts";
-import { type LayerEntry, type PackedEntry, packEntry, writeRecords } from "./file-records.ts";
+import { type LayerEntries, type LayerOptions, LayerWriter } from "./layers.ts";
 import type { CallOptions, RpcClient } from "./rpc-client.ts";
 import { type DirectoryItem, directoryItems, type FileStat, fileStat } from "./stat.ts";
 import { align8, dataBytes, decodeText, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
@@ -29,11 +29,6 @@ export interface RmOptions extends CallOptions {
   readonly force?: boolean | undefined;
 }
 
-export interface LayerOptions extends CallOptions {
-  /** Directory that the entries' relative paths start from. Default `/`. */
-  readonly prefix?: PathLike | undefined;
-}
-
 /** Reads file contents without a request where it can: see published-view.ts. */
 export interface FileReader {
   /** The contents, or undefined when only the kernel can tell. */
@@ -45,21 +40,15 @@ const NO_READER: FileReader = { read: () => undefined };
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 const READDIR_BYTES = 32 * 1024;
-/** ApplyFileLayer's `more`. */
-const MORE = { done: 0, follow: 1, forget: 2 } as const;
-/** Entries of one batch. */
-const BATCH_ENTRIES = 1024;
 
 export class FileSystem {
   readonly #client: RpcClient;
-  readonly #blobs: BlobSources;
+  readonly #layers: LayerWriter;
   readonly #reader: FileReader;
-  /** Layers of one client are applied one after the other. */
-  #layer: Promise<unknown> = Promise.resolve();
 
   constructor(client: RpcClient, blobs: BlobSources, reader: FileReader = NO_READER) {
     this.#client = client;
-    this.#blobs = blobs;
+    this.#layers = new LayerWriter(client, blobs);
     this.#reader = reader;
   }
 
@@ -467,117 +456,13 @@ export class FileSystem {
    * Writes many files in few requests. All or nothing is not promised.
    * @returns how many entries were written
    */
-  async writeFiles(
-    entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>,
-    options: CallOptions = {},
-  ): Promise<number> {
-    let count = 0;
-    for await (const batch of this.#batches(entries)) count += await this.#sendBatch(batch.entries, options);
-    return count;
+  writeFiles(entries: LayerEntries, options: CallOptions = {}): Promise<number> {
+    return this.#layers.writeFiles(entries, options);
   }
 
   /** Applies a layer: all of it, or, when an error is thrown, nothing. */
-  async applyFileLayer(
-    entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>,
-    options: LayerOptions = {},
-  ): Promise<void> {
-    const before = this.#layer;
-    const turn = (async () => {
-      await before.catch(() => undefined);
-      const prefix = pathBytes(options.prefix ?? "/");
-      let staged = false;
-      try {
-        for await (const batch of this.#batches(entries)) {
-          await this.#sendLayer(batch.entries, prefix, batch.last ? MORE.done : MORE.follow, options);
-          staged = true;
-        }
-      } catch (error) {
-        // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
-        if (staged) await this.#sendLayer([], prefix, MORE.forget, {}).catch(() => undefined);
-        throw error;
-      }
-    })();
-    this.#layer = turn;
-    await turn;
-  }
-
-  /** Groups entries so that each group fits the arena; the last group says so and may be empty. */
-  async *#batches(
-    entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>,
-  ): AsyncGenerator<{ entries: PackedEntry[]; last: boolean }> {
-    const limit = this.#client.chunkBytes;
-    let batch: PackedEntry[] = [];
-    let bytes = 0;
-    for await (const entry of entries) {
-      const packed = this.#fitting(entry, limit);
-      if (batch.length > 0 && (bytes + packed.bytes > limit || batch.length === BATCH_ENTRIES)) {
-        yield { entries: batch, last: false };
-        batch = [];
-        bytes = 0;
-      }
-      batch.push(packed);
-      bytes += packed.bytes;
-    }
-    yield { entries: batch, last: true };
-  }
-
-  /** Contents too large for the arena stay here and are fetched when they are touched. */
-  #fitting(entry: LayerEntry, limit: number): PackedEntry {
-    const packed = packEntry(entry);
-    if (packed.bytes <= limit || (entry.kind !== undefined && entry.kind !== "file")) return packed;
-    // A copy: the caller may change its array after the call.
-    const source = this.#blobs.add(bytesSource(packed.data.slice(), pathText(entry.path)));
-    return packEntry({ ...entry, kind: "lazy", source, size: packed.data.length });
-  }
-
-  #sendBatch(entries: readonly PackedEntry[], options: CallOptions): Promise<number> {
-    const client = this.#client;
-    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return client.call(
-      {
-        syscall: "write-files",
-        bytes: Math.max(1, length),
-        encode: (at) => {
-          writeRecords(client.transport.mem, client.address(at), entries);
-          return {
-            opcode: Opcode.WriteFiles,
-            flags: 0,
-            requestId: 0,
-            records: { offset: at, length },
-            count: entries.length,
-          };
-        },
-        decode: (result) => result,
-      },
-      options,
-    );
-  }
-
-  #sendLayer(entries: readonly PackedEntry[], prefix: Uint8Array, more: number, options: CallOptions): Promise<void> {
-    const client = this.#client;
-    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return client.call(
-      {
-        syscall: "apply-file-layer",
-        path: pathText(prefix),
-        bytes: length + prefix.length,
-        encode: (at) => {
-          writeRecords(client.transport.mem, client.address(at), entries);
-          client.bytes(at + length, prefix.length).set(prefix);
-          return {
-            opcode: Opcode.ApplyFileLayer,
-            flags: 0,
-            requestId: 0,
-            records: { offset: at, length },
-            prefix: { offset: at + length, length: prefix.length },
-            count: entries.length,
-            more,
-          };
-        },
-        decode: () => undefined,
-      },
-      options,
-    );
+  applyFileLayer(entries: LayerEntries, options: LayerOptions = {}): Promise<void> {
+    return this.#layers.apply(entries, options);
   }
 }
 

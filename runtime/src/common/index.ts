@@ -21,7 +21,8 @@ export type {
   SymlinkEntry,
   WhiteoutEntry,
 } from "./file-records.ts";
-export type { FileSystem, LayerOptions, MkdirOptions, RmOptions, WriteFileOptions } from "./fs.ts";
+export type { FileSystem, MkdirOptions, RmOptions, WriteFileOptions } from "./fs.ts";
+export type { LayerEntries, LayerOptions } from "./layers.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption } from "./process.ts";

@@ -1,0 +1,140 @@
+/** Many files at once: entries grouped into requests that fit the arena. */
+import { Opcode } from "@foreshore/abi";
+import { type BlobSources, bytesSource } from "./blobs.ts";
+import { type LayerEntry, type PackedEntry, packEntry, writeRecords } from "./file-records.ts";
+import type { CallOptions, RpcClient } from "./rpc-client.ts";
+import { type PathLike, pathBytes, pathText } from "./text.ts";
+
+export type LayerEntries = Iterable<LayerEntry> | AsyncIterable<LayerEntry>;
+
+export interface LayerOptions extends CallOptions {
+  /** Directory that the entries' paths start from. Default `/`. */
+  readonly prefix?: PathLike | undefined;
+}
+
+/** ApplyFileLayer's `more`. */
+const MORE = { done: 0, follow: 1, forget: 2 } as const;
+/** Entries of one request. */
+const BATCH_ENTRIES = 1024;
+
+export class LayerWriter {
+  readonly #client: RpcClient;
+  readonly #blobs: BlobSources;
+  /** Layers of one client are applied one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(client: RpcClient, blobs: BlobSources) {
+    this.#client = client;
+    this.#blobs = blobs;
+  }
+
+  async writeFiles(entries: LayerEntries, options: CallOptions): Promise<number> {
+    let count = 0;
+    for await (const batch of this.#batches(entries)) {
+      if (batch.entries.length > 0) count += await this.#sendBatch(batch.entries, options);
+    }
+    return count;
+  }
+
+  async apply(entries: LayerEntries, options: LayerOptions): Promise<void> {
+    const before = this.#last;
+    const turn = (async () => {
+      await before.catch(() => undefined);
+      await this.#applyNow(entries, options);
+    })();
+    this.#last = turn;
+    await turn;
+  }
+
+  async #applyNow(entries: LayerEntries, options: LayerOptions): Promise<void> {
+    const prefix = pathBytes(options.prefix ?? "/");
+    let staged = false;
+    try {
+      for await (const batch of this.#batches(entries)) {
+        await this.#sendLayer(batch.entries, prefix, batch.last ? MORE.done : MORE.follow, options);
+        staged = true;
+      }
+    } catch (error) {
+      // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
+      if (staged) await this.#sendLayer([], prefix, MORE.forget, {}).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Groups entries so that each group fits the arena; the last group says so and may be empty. */
+  async *#batches(entries: LayerEntries): AsyncGenerator<{ entries: PackedEntry[]; last: boolean }> {
+    const limit = this.#client.chunkBytes;
+    let batch: PackedEntry[] = [];
+    let bytes = 0;
+    for await (const entry of entries) {
+      const packed = this.#fitting(entry, limit);
+      if (batch.length > 0 && (bytes + packed.bytes > limit || batch.length === BATCH_ENTRIES)) {
+        yield { entries: batch, last: false };
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(packed);
+      bytes += packed.bytes;
+    }
+    yield { entries: batch, last: true };
+  }
+
+  /** Contents too large for the arena stay here and are fetched when they are touched. */
+  #fitting(entry: LayerEntry, limit: number): PackedEntry {
+    const packed = packEntry(entry);
+    if (packed.bytes <= limit || (entry.kind !== undefined && entry.kind !== "file")) return packed;
+    // A copy: the caller may change its array after the call.
+    const source = this.#blobs.add(bytesSource(packed.data.slice(), pathText(entry.path)));
+    return packEntry({ ...entry, kind: "lazy", source, size: packed.data.length });
+  }
+
+  #sendBatch(entries: readonly PackedEntry[], options: CallOptions): Promise<number> {
+    const client = this.#client;
+    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    return client.call(
+      {
+        syscall: "write-files",
+        bytes: Math.max(1, length),
+        encode: (at) => {
+          writeRecords(client.transport.mem, client.address(at), entries);
+          return {
+            opcode: Opcode.WriteFiles,
+            flags: 0,
+            requestId: 0,
+            records: { offset: at, length },
+            count: entries.length,
+          };
+        },
+        decode: (result) => result,
+      },
+      options,
+    );
+  }
+
+  #sendLayer(entries: readonly PackedEntry[], prefix: Uint8Array, more: number, options: CallOptions): Promise<void> {
+    const client = this.#client;
+    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    return client.call(
+      {
+        syscall: "apply-file-layer",
+        path: pathText(prefix),
+        bytes: length + prefix.length,
+        encode: (at) => {
+          writeRecords(client.transport.mem, client.address(at), entries);
+          client.bytes(at + length, prefix.length).set(prefix);
+          return {
+            opcode: Opcode.ApplyFileLayer,
+            flags: 0,
+            requestId: 0,
+            records: { offset: at, length },
+            prefix: { offset: at + length, length: prefix.length },
+            count: entries.length,
+            more,
+          };
+        },
+        decode: () => undefined,
+      },
+      options,
+    );
+  }
+}
