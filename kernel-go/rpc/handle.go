@@ -11,6 +11,7 @@ import (
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
 )
 
 // span turns a place in the client's arena into a linear address.
@@ -209,6 +210,7 @@ func detachClient(i uint32) abi.Errno {
 		}
 	}
 	s.InFlight = 0
+	vfs.DropLayer(i)
 	s.Header.Generation.Add(1)
 	return abi.OK
 }

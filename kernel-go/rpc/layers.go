@@ -35,7 +35,21 @@ func writeFiles(c *sched.Ctx, client uint32, records abi.ArenaSpan, count uint32
 	return e
 }
 
+// What ApplyFileLayer's `more` says of the batches that follow.
+const (
+	moreNone = iota
+	moreFollow
+	moreForget
+)
+
 func applyFileLayer(c *sched.Ctx, client uint32, r *abi.ApplyFileLayerRequest, a *answer) abi.Errno {
+	if r.More == moreForget {
+		vfs.DropLayer(client)
+		return abi.OK
+	}
+	if r.More > moreForget {
+		return abi.EINVAL
+	}
 	at, e := span(client, r.Records)
 	if e != abi.OK {
 		return e
@@ -46,7 +60,7 @@ func applyFileLayer(c *sched.Ctx, client uint32, r *abi.ApplyFileLayerRequest, a
 			return e
 		}
 	}
-	e = vfs.ApplyLayer(c, client, c.Path, n, at, r.Records.Length, r.Count, r.More != 0)
+	e = vfs.ApplyLayer(c, client, c.Path, n, at, r.Records.Length, r.Count, r.More == moreFollow)
 	a.result = int64(r.Count)
 	return e
 }

@@ -145,8 +145,7 @@ func applyNew(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 	case abi.FileRecordKindFifo:
 		d, e = create(c, f.Parent, f.Name, f.Len, ififo|r.Mode&permBits, 0)
 	case abi.FileRecordKindCharDevice:
-		// The device number is in Size.
-		d, e = create(c, f.Parent, f.Name, f.Len, ifchr|r.Mode&permBits, r.Size)
+		d, e = create(c, f.Parent, f.Name, f.Len, ifchr|r.Mode&permBits, uint64(r.Rdev))
 	case abi.FileRecordKindHardLink:
 		return applyHardLink(c, f, root, base)
 	case abi.FileRecordKindWhiteout:

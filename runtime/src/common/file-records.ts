@@ -52,6 +52,12 @@ export interface FifoEntry extends EntryAttributes {
   readonly kind: "fifo";
 }
 
+export interface CharacterDeviceEntry extends EntryAttributes {
+  readonly kind: "character-device";
+  /** Device number as mknod(2) takes it. */
+  readonly rdev: number;
+}
+
 /** Removes what lower layers have under this path. */
 export interface WhiteoutEntry extends EntryAttributes {
   readonly kind: "whiteout";
@@ -64,6 +70,7 @@ export type LayerEntry =
   | SymlinkEntry
   | HardLinkEntry
   | FifoEntry
+  | CharacterDeviceEntry
   | WhiteoutEntry;
 
 const NOTHING = new Uint8Array(0);
@@ -126,6 +133,10 @@ export function packEntry(entry: LayerEntry): PackedEntry {
       break;
     case "fifo":
       record.kind = FileRecordKind.Fifo;
+      break;
+    case "character-device":
+      record.kind = FileRecordKind.CharDevice;
+      record.rdev = entry.rdev;
       break;
     case "whiteout":
       record.kind = FileRecordKind.Whiteout;

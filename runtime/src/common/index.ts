@@ -11,6 +11,7 @@ export {
   SystemError,
 } from "./errors.ts";
 export type {
+  CharacterDeviceEntry,
   DirectoryEntry,
   EntryAttributes,
   FifoEntry,
