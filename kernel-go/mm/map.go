@@ -37,6 +37,15 @@ func ProtFlags(prot uint32) abi.VmaFlag {
 	return f
 }
 
+// overLimit says whether more pages would pass the caller's RLIMIT_AS. A
+// program that is being loaded into a space of its own is not held to it yet.
+func overLimit(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32) bool {
+	if c.Process == 0 || kmem.AddressSpace(c.As) != as {
+		return false
+	}
+	return as.State.MappedPages+uint64(pages) > c.P().State.Rlimits[abi.RLIMIT_AS].Cur>>kmem.PageShift
+}
+
 // Mapping says what Map is to make.
 type Mapping struct {
 	// Page is the wished first page, Pages the length.
@@ -76,7 +85,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 			}
 		}
 	}
-	if as.State.VmaCount >= uint32(abi.LimitMapCount) {
+	if as.State.VmaCount >= uint32(abi.LimitMapCount) || overLimit(c, as, m.Pages) {
 		return 0, abi.ENOMEM
 	}
 	i := kmem.Alloc(abi.SlotKindVma)
@@ -155,17 +164,24 @@ func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 // Protect changes the protection of pages [from, to): mprotect(2).
 func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
-	// All of the range must be mapped, before anything changes.
+	// What lies before a hole, or before a mapping that may not be written,
+	// changes all the same, as on Linux.
+	outcome := abi.OK
 	for p := from; p < to; {
 		i := find(as, p)
 		if i == 0 {
-			return abi.ENOMEM
+			outcome, to = abi.ENOMEM, p
+			break
 		}
 		v := kmem.Vma(i)
 		if prot&uint32(abi.PROT_WRITE) != 0 && v.Flags&vmShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
-			return abi.EACCES
+			outcome, to = abi.EACCES, p
+			break
 		}
 		p = v.EndPage
+	}
+	if from >= to {
+		return outcome
 	}
 	if e := cut(as, from, to); e != abi.OK {
 		return e
@@ -192,7 +208,7 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
 		i = kmem.Vma(mergeAround(as, i)).Next
 	}
-	return abi.OK
+	return outcome
 }
 
 // Discard is MADV_DONTNEED: private pages read as zero (or the file) again.

@@ -70,10 +70,18 @@ func makeWord(inode, page uint32) (*uint32, abi.Errno) {
 			node(root)[0] = l.RadixRoot
 			kmem.Frame(root).Index = 1
 		}
+		height := l.RadixHeight + 1
+		if l.RadixRoot == 0 {
+			// A first root is as high as it must be: growing an empty one
+			// would leave nodes that hold nothing.
+			for !covers(height, page) {
+				height++
+			}
+		}
 		// Readers outside the kernel need root and height together.
 		kmem.WriteBegin(&in.Header)
 		l.RadixRoot = root
-		l.RadixHeight++
+		l.RadixHeight = height
 		kmem.WriteEnd(&in.Header)
 	}
 	at := l.RadixRoot

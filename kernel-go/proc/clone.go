@@ -163,9 +163,7 @@ func inherit(p, parent *abi.ProcessSlot) {
 	s.Gid, s.Egid, s.Sgid, s.Fsgid = o.Gid, o.Egid, o.Sgid, o.Fsgid
 	s.GroupCount, s.Groups = o.GroupCount, o.Groups
 	s.ExeDentry = o.ExeDentry
-	if s.ExeDentry != 0 {
-		mm.DentryHold(s.ExeDentry)
-	}
+	holdExe(p)
 	s.Comm, s.Rlimits = o.Comm, o.Rlimits
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = o.ArgStart, o.ArgEnd, o.EnvStart, o.EnvEnd
 	s.Tty, s.Personality = o.Tty, o.Personality
@@ -227,10 +225,8 @@ func releaseParts(c *sched.Ctx, i uint32) {
 	if s.AddressSpace != 0 {
 		mm.Drop(s.AddressSpace)
 	}
-	if s.ExeDentry != 0 {
-		mm.DentryDrop(s.ExeDentry)
-	}
-	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace, s.ExeDentry = 0, 0, 0, 0, 0
+	dropExe(kmem.Process(i))
+	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace = 0, 0, 0, 0
 }
 
 func dropSighand(i uint32) {

@@ -122,7 +122,9 @@ func checkSegments(c *sched.Ctx, im *image, phoff uint64) abi.Errno {
 			if p.Memsz == 0 {
 				continue
 			}
-			if p.Filesz > p.Memsz || p.Offset > size || p.Filesz > size-p.Offset || (p.Vaddr^p.Offset)&uint64(kmem.PageMask) != 0 {
+			// A segment may reach beyond the file, as on Linux: its pages there
+			// are SIGBUS.
+			if p.Filesz > p.Memsz || p.Offset+p.Filesz < p.Offset || p.Offset>>44 != 0 || (p.Vaddr^p.Offset)&uint64(kmem.PageMask) != 0 {
 				return abi.ENOEXEC
 			}
 			if p.Vaddr+p.Memsz < p.Vaddr || p.Memsz > uint64(userEnd) || p.Vaddr > uint64(userEnd)-p.Memsz {

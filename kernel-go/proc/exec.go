@@ -149,9 +149,7 @@ func (p *plan) unwrapScript(c *sched.Ctx, n uint32) (uint32, abi.Errno) {
 	for end < 255 && b[end] != '\n' && b[end] != 0 {
 		end++
 	}
-	if b[end] != '\n' && b[end] != 0 {
-		end = 255
-	}
+	cutOff := b[end] != '\n' && b[end] != 0
 	from := 2
 	for from < end && (b[from] == ' ' || b[from] == '\t') {
 		from++
@@ -163,8 +161,8 @@ func (p *plan) unwrapScript(c *sched.Ctx, n uint32) (uint32, abi.Errno) {
 	for nameEnd < end && b[nameEnd] != ' ' && b[nameEnd] != '\t' {
 		nameEnd++
 	}
-	if nameEnd == from {
-		return 0, abi.ENOEXEC
+	if nameEnd == from || cutOff && nameEnd == end {
+		return 0, abi.ENOEXEC // no name, or one that does not end within the line's first 255 bytes
 	}
 	arg := nameEnd
 	for arg < end && (b[arg] == ' ' || b[arg] == '\t') {
@@ -474,9 +472,8 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		mm.Drop(pr.State.AddressSpace)
 		releaseVfork(pr)
 	}
-	if pr.State.ExeDentry != 0 {
-		vfs.Put(pr.State.ExeDentry)
-	}
+	dropExe(pr)
+	kmem.Inode(p.main.inode).Live.Execs++
 	kmem.WriteBegin(&pr.Header)
 	s := &pr.State
 	s.ExeDentry, s.AddressSpace = p.main.dentry, p.as
@@ -580,3 +577,20 @@ func setComm(c *sched.Ctx, p *abi.ProcessSlot, n uint32) {
 }
 
 func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
+
+// holdExe and dropExe count a process as one that executes its file: nobody
+// may open it for writing meanwhile (ETXTBSY).
+func holdExe(p *abi.ProcessSlot) {
+	if d := p.State.ExeDentry; d != 0 {
+		vfs.Hold(d)
+		kmem.Inode(vfs.InodeOf(d)).Live.Execs++
+	}
+}
+
+func dropExe(p *abi.ProcessSlot) {
+	if d := p.State.ExeDentry; d != 0 {
+		p.State.ExeDentry = 0
+		kmem.Inode(vfs.InodeOf(d)).Live.Execs--
+		vfs.Put(d)
+	}
+}

@@ -113,7 +113,9 @@ func Run(c *abi.CpuContext, h *HartCpu) Exit {
 // keep readies the copy that slice made; the instruction's length is what it lacks.
 func (h *HartCpu) keep(c *abi.CpuContext) {
 	h.retry.ctx = 0
+	fault := c.FaultAddr
 	code, _ := h.codePage(c, c.Pc)
+	c.FaultAddr = fault // a miss would have put the page of the pc there
 	if code == 0 || mapAt(code).valid == 0 {
 		return // what faulted is no longer what is there
 	}

@@ -118,6 +118,9 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK || got.Process == 0 {
 		return 0, e
 	}
+	// As on Linux, the child is gone even when its status has nowhere to go.
+	usage := usageOf(kmem.Process(got.Process))
+	reapIfDead(got)
 	if a := c.Arg(1); a != 0 {
 		kmem.Store32(c.Page, got.Status)
 		if e := mm.CopyOut(c, a, c.Page, 4); e != abi.OK {
@@ -125,11 +128,10 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	if a := c.Arg(3); a != 0 {
-		if e := childUsage(c, got.Process, a); e != abi.OK {
+		if e := usageOut(c, a, usage); e != abi.OK {
 			return 0, e
 		}
 	}
-	reapIfDead(got)
 	return uint64(got.Pid), abi.OK
 }
 
@@ -167,6 +169,13 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
+	var usage usage
+	if got.Process != 0 {
+		usage = usageOf(kmem.Process(got.Process))
+		if options&uint32(abi.WNOWAIT) == 0 {
+			reapIfDead(got)
+		}
+	}
 	if a := c.Arg(2); a != 0 {
 		s := proc.Sig{}
 		if got.Process != 0 {
@@ -176,16 +185,8 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 	}
-	if got.Process == 0 {
-		return 0, abi.OK
-	}
-	if a := c.Arg(4); a != 0 {
-		if e := childUsage(c, got.Process, a); e != abi.OK {
-			return 0, e
-		}
-	}
-	if options&uint32(abi.WNOWAIT) == 0 {
-		reapIfDead(got)
+	if a := c.Arg(4); a != 0 && got.Process != 0 {
+		return 0, usageOut(c, a, usage)
 	}
 	return 0, abi.OK
 }

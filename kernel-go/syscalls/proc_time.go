@@ -244,9 +244,12 @@ func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 	return sched.NowNs() / tick, abi.OK
 }
 
-func usageOut(c *sched.Ctx, va, user, system uint64, minflt, majflt, maxPages uint64) abi.Errno {
+// usage is what getrusage(2) and the wait calls report.
+type usage struct{ user, system, minflt, majflt, maxPages uint64 }
+
+func usageOut(c *sched.Ctx, va uint64, u usage) abi.Errno {
 	r := (*abi.Rusage)(kmem.Ptr(c.Page))
-	*r = abi.Rusage{Utime: timevalOf(user), Stime: timevalOf(system), Minflt: int64(minflt), Majflt: int64(majflt), Maxrss: int64(maxPages * 4)}
+	*r = abi.Rusage{Utime: timevalOf(u.user), Stime: timevalOf(u.system), Minflt: int64(u.minflt), Majflt: int64(u.majflt), Maxrss: int64(u.maxPages * 4)}
 	return mm.CopyOut(c, va, c.Page, abi.RusageSize)
 }
 
@@ -254,17 +257,18 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	switch abi.RusageWho(int32(c.Arg(0))) {
 	case abi.RUSAGE_SELF:
-		return 0, usageOut(c, c.Arg(1), userNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages)
+		return 0, usageOut(c, c.Arg(1), usage{userNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
 	case abi.RUSAGE_CHILDREN:
-		return 0, usageOut(c, c.Arg(1), s.ChildUserNs, s.ChildSystemNs, 0, 0, 0)
+		return 0, usageOut(c, c.Arg(1), usage{user: s.ChildUserNs, system: s.ChildSystemNs})
 	case abi.RUSAGE_THREAD:
-		return 0, usageOut(c, c.Arg(1), c.T().State.UserNs, 0, 0, 0, 0)
+		return 0, usageOut(c, c.Arg(1), usage{user: c.T().State.UserNs})
 	}
 	return 0, abi.EINVAL
 }
 
-func childUsage(c *sched.Ctx, process uint32, va uint64) abi.Errno {
-	p := kmem.Process(process)
+// usageOf is what a wait call says of a child, its own waited-for children
+// included.
+func usageOf(p *abi.ProcessSlot) usage {
 	s := &p.State
-	return usageOut(c, va, userNs(p)+s.ChildUserNs, s.SystemNs+s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0)
+	return usage{userNs(p) + s.ChildUserNs, s.SystemNs + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
 }
