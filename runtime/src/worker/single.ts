@@ -5,7 +5,7 @@
  */
 import { BootState, ClientSlot, Fixed, HartExit, MachineHeader, Opcode, ReplyEvent, RpcHeader } from "@foreshore/abi";
 import { openClock } from "../common/clock.ts";
-import type { ReplySpan, RpcEntries, SpanBytes, StartKernel, ToWorker } from "../common/worker-protocol.ts";
+import type { BlobBytes, ReplySpan, RpcEntries, SpanBytes, StartKernel, ToWorker } from "../common/worker-protocol.ts";
 import { hartSlot, untilWakeMs } from "./hart.ts";
 import { bootMachine, clientAddress, type Machine } from "./kernel.ts";
 import type { WorkerPort } from "./port.ts";
@@ -116,12 +116,19 @@ export class SingleWorker {
 
   message(message: ToWorker): void {
     if (message.type === "rpc") this.#endpoint?.submit(message);
-    else if (message.type === "blob") this.#machine?.mem.u8.set(message.bytes, message.address);
+    else if (message.type === "blob") this.#fill(message);
     else if (message.type === "stop") {
       this.#stopping = true;
       if (this.#machine !== undefined) this.#machine.header.bootState = BootState.Stopping;
     }
     this.#schedule();
+  }
+
+  #fill(message: BlobBytes): void {
+    const mem = this.#machine?.mem;
+    // The frames may lie in what the memory has grown by.
+    mem?.check(message.address, message.bytes.length, 1);
+    mem?.u8.set(message.bytes, message.address);
   }
 
   /** A round as soon as the messages that have arrived are handled. */
