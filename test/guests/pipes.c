@@ -226,7 +226,7 @@ static void fifos(void) {
 
 static void splicing(void) {
   int a[2], b[2];
-  pipe(a), pipe(b);
+  pipe2(a, O_NONBLOCK), pipe2(b, O_NONBLOCK);
   write(a[1], "0123456789", 10);
   EQ("tee", tee(a[0], b[1], 4, 0), 4);
   char buf[16] = {0};

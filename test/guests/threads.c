@@ -278,6 +278,7 @@ static void directed_signals(void) {
   pthread_join(t, NULL);
   pthread_sigmask(SIG_UNBLOCK, &s, NULL);
   FAILS("tgkill-other-group", syscall(SYS_tgkill, getpid() + 1000000, tid, 0), ESRCH);
+  while (syscall(SYS_tgkill, getpid(), tid, 0) == 0) sched_yield();  // join may return while the thread is still leaving
   FAILS("tgkill-gone", syscall(SYS_tgkill, getpid(), tid, 0), ESRCH);
   FAILS("tgkill-zero", syscall(SYS_tgkill, getpid(), 0, 0), EINVAL);
   sigemptyset(&s);

@@ -1,0 +1,61 @@
+/** Each C guest in Foreshore, with one hart and with four, byte by byte as under qemu. */
+import { describe, expect, test } from "vitest";
+import { guest, guestList, missingTool } from "./guests/build.ts";
+import { expected, qemuArguments } from "./oracle/compare.ts";
+import { runForeshore } from "./oracle/foreshore.ts";
+import { runQemu } from "./oracle/qemu.ts";
+import type { RunResult } from "./oracle/sandbox.ts";
+
+const missing = missingTool();
+
+/** Guests that are no table of checks, or have tests of their own. */
+const OTHERS = new Set(["hello", "wild", "pie"]);
+const names = guestList()
+  .filter((entry) => /^test\/guests\/\w+\.c$/.test(entry.source) && !OTHERS.has(entry.name))
+  .map((entry) => entry.name);
+
+/** What a machine of one's own may be asked for, that a shared host may not. */
+const env: Record<string, Record<string, string>> = {
+  stress_fork: { PATH: "/bin", FILL_TABLE: "1" },
+  stress_hog: { PATH: "/bin", HOG_MIB: "64" },
+};
+/** Memory of the machine in MiB where the guest fills it. */
+const memory: Record<string, number> = { stress_hog: 256 };
+
+const runs = new Map<string, Promise<RunResult>>();
+function qemu(name: string, file: string): Promise<RunResult> {
+  let run = runs.get(name);
+  if (!run) runs.set(name, (run = runQemu(file, qemuArguments(name))));
+  return run;
+}
+
+describe.skipIf(missing)("C guests", () => {
+  for (const name of names) {
+    for (const harts of [1, 4]) {
+      test(`${name}, ${harts} hart${harts > 1 ? "s" : ""}`, { timeout: 120_000 }, async () => {
+        const file = await guest(name);
+        const oracle = expected(name, await qemu(name, file));
+        const machine = memory[name] ? { harts, memory: memory[name] } : { harts };
+        const run = await runForeshore(machine, file, [], env[name] ? { env: env[name] } : {});
+        const lines = run.stdout.toString("utf8").split("\n");
+        expect(lines.filter((line) => line.startsWith("FAIL "))).toEqual([]);
+        expect(lines.filter((line) => !oracle.left(line)).join("\n")).toBe(oracle.stdout);
+        expect(run.stderr.toString("utf8")).toBe("");
+        expect({ code: run.code, signal: run.signal }).toEqual({ code: 0, signal: null });
+      });
+    }
+  }
+
+  test.for([1, 4])("hello and pie, %i harts", async (harts) => {
+    for (const [name, args] of [
+      ["hello", ["7", "two words"]],
+      ["pie", []],
+    ] as const) {
+      const file = await guest(name);
+      const run = await runForeshore({ harts }, file, args);
+      const oracle = await runQemu(file, args);
+      expect(run.stdout.toString()).toBe(oracle.stdout.toString());
+      expect({ code: run.code, signal: run.signal }).toEqual({ code: oracle.code, signal: oracle.signal });
+    }
+  });
+});
