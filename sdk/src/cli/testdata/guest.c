@@ -102,15 +102,10 @@ int main(int argc, char **argv) {
     return 4;
   }
   if (!strcmp(what, "hog")) {
-    size_t got = 0;
     for (;;) {
       char *p = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (p == MAP_FAILED) break;
-      memset(p, 1, 1 << 20);
-      got++;
+      if (p != MAP_FAILED) memset(p, 1, 1 << 20);
     }
-    printf("refused with %s after some: %s\n", errno == ENOMEM ? "ENOMEM" : "another error", got > 8 ? "yes" : "no");
-    return 0;
   }
   if (!strcmp(what, "bomb")) {
     for (;;)
