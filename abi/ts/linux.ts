@@ -640,6 +640,35 @@ export function clockName(value: number): string {
 }
 
 
+/** sigevent(3type) (uapi asm-generic/siginfo.h). */
+export const SigevNotify = {
+  SIGEV_SIGNAL: 0,
+  SIGEV_NONE: 1,
+  SIGEV_THREAD: 2,
+  SIGEV_THREAD_ID: 4,
+} as const;
+export type SigevNotify = (typeof SigevNotify)[keyof typeof SigevNotify];
+
+/** Names a number of SigevNotify. */
+export function sigevNotifyName(value: number): string {
+  return enumName("SigevNotify", SigevNotify, value);
+}
+
+
+/** getpriority(2) (uapi linux/resource.h). */
+export const PrioWhich = {
+  PRIO_PROCESS: 0,
+  PRIO_PGRP: 1,
+  PRIO_USER: 2,
+} as const;
+export type PrioWhich = (typeof PrioWhich)[keyof typeof PrioWhich];
+
+/** Names a number of PrioWhich. */
+export function prioWhichName(value: number): string {
+  return enumName("PrioWhich", PrioWhich, value);
+}
+
+
 /** setitimer(2). */
 export const ItimerWhich = {
   ITIMER_REAL: 0,

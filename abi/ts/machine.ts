@@ -45,7 +45,8 @@ export const SlotKind = {
   Frame: 21,
   RadixNode: 22,
   FileLock: 23,
-  Count: 24,
+  PosixTimer: 24,
+  Count: 25,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];
 
@@ -828,13 +829,13 @@ export interface MachineHeaderData {
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class MachineHeader {
   /** Bytes. */
-  static readonly SIZE = 1216;
+  static readonly SIZE = 1472;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
   static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, codeEpoch: 80, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, lock: 192, entropy: 256, counters: 320, tables: 448 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { entropy: 4, tables: 24 } as const;
+  static readonly LENGTH = { entropy: 4, tables: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1187,7 +1188,7 @@ export class MachineHeader {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 1216, 8);
+    this.$mem.check(addr, 1472, 8);
     this.$base = addr;
     return this;
   }
@@ -1280,7 +1281,7 @@ export class MachineHeader {
   /** One view serves all elements: the next call moves it. */
   tables(index: number): SlotTable {
     const view = (this.#tables ??= new SlotTable(this.$mem));
-    view.$base = this.$base + 448 + element(index, 24) * 32;
+    view.$base = this.$base + 448 + element(index, 32) * 32;
     return view;
   }
 
@@ -1318,7 +1319,7 @@ export class MachineHeader {
       lock: this.lock,
       entropy: Array.from({ length: 4 }, (_, i) => this.entropy(i)),
       counters: this.counters.toData(),
-      tables: Array.from({ length: 24 }, (_, i) => this.tables(i).toData()),
+      tables: Array.from({ length: 32 }, (_, i) => this.tables(i).toData()),
     };
   }
 
@@ -1355,7 +1356,7 @@ export class MachineHeader {
     this.lock = data.lock;
     for (let i = 0; i < 4; i++) this.setEntropy(i, fixedElement(data.entropy, i, 4));
     this.counters.setData(data.counters);
-    for (let i = 0; i < 24; i++) this.tables(i).setData(fixedElement(data.tables, i, 24));
+    for (let i = 0; i < 32; i++) this.tables(i).setData(fixedElement(data.tables, i, 32));
     this.$mem.u8.fill(0, this.$base + 108, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
     this.$mem.u8.fill(0, this.$base + 196, this.$base + 256);

@@ -1805,16 +1805,29 @@ export interface ProcessStateData {
   majorFaults: bigint;
   stopSignal: number;
   personality: number;
+  /**
+   * CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
+   * Unit: ns.
+   */
+  itimerVirtualNs: bigint;
+  /** Unit: ns. */
+  itimerVirtualIntervalNs: bigint;
+  /** Unit: ns. */
+  itimerProfNs: bigint;
+  /** Unit: ns. */
+  itimerProfIntervalNs: bigint;
+  /** -20 to 19. */
+  nice: number;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class ProcessState {
   /** Bytes. */
-  static readonly SIZE = 568;
+  static readonly SIZE = 608;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, groups: 68, addressSpace: 132, fdTable: 136, fsContext: 140, sighand: 144, exeDentry: 148, owner: 152, leader: 156, pending: 160, comm: 168, rlimits: 184, startNs: 440, userNs: 448, systemNs: 456, childUserNs: 464, childSystemNs: 472, instret: 480, syscalls: 488, itimerIntervalNs: 496, argStart: 504, argEnd: 512, envStart: 520, envEnd: 528, pdeathsig: 536, tty: 540, minorFaults: 544, majorFaults: 552, stopSignal: 560, personality: 564 } as const;
+  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, groups: 68, addressSpace: 132, fdTable: 136, fsContext: 140, sighand: 144, exeDentry: 148, owner: 152, leader: 156, pending: 160, comm: 168, rlimits: 184, startNs: 440, userNs: 448, systemNs: 456, childUserNs: 464, childSystemNs: 472, instret: 480, syscalls: 488, itimerIntervalNs: 496, argStart: 504, argEnd: 512, envStart: 520, envEnd: 528, pdeathsig: 536, tty: 540, minorFaults: 544, majorFaults: 552, stopSignal: 560, personality: 564, itimerVirtualNs: 568, itimerVirtualIntervalNs: 576, itimerProfNs: 584, itimerProfIntervalNs: 592, nice: 600 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { groups: 16, comm: 16, rlimits: 16 } as const;
   readonly $mem: Mem;
@@ -2473,11 +2486,131 @@ export class ProcessState {
   }
 
   /**
+   * CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
+   * Unit: ns.
+   */
+  get itimerVirtualNs(): bigint {
+    return this.$mem.u64[(this.$base + 568) >>> 3]!;
+  }
+
+  set itimerVirtualNs(value: bigint) {
+    this.$mem.u64[(this.$base + 568) >>> 3] = value;
+  }
+
+  /** Low 32 bits of itimerVirtualNs. */
+  get itimerVirtualNsLo(): number {
+    return this.$mem.u32[(this.$base + 568) >>> 2]!;
+  }
+
+  set itimerVirtualNsLo(value: number) {
+    this.$mem.u32[(this.$base + 568) >>> 2] = value;
+  }
+
+  /** High 32 bits of itimerVirtualNs. */
+  get itimerVirtualNsHi(): number {
+    return this.$mem.u32[(this.$base + 568 + 4) >>> 2]!;
+  }
+
+  set itimerVirtualNsHi(value: number) {
+    this.$mem.u32[(this.$base + 568 + 4) >>> 2] = value;
+  }
+
+  /** Unit: ns. */
+  get itimerVirtualIntervalNs(): bigint {
+    return this.$mem.u64[(this.$base + 576) >>> 3]!;
+  }
+
+  set itimerVirtualIntervalNs(value: bigint) {
+    this.$mem.u64[(this.$base + 576) >>> 3] = value;
+  }
+
+  /** Low 32 bits of itimerVirtualIntervalNs. */
+  get itimerVirtualIntervalNsLo(): number {
+    return this.$mem.u32[(this.$base + 576) >>> 2]!;
+  }
+
+  set itimerVirtualIntervalNsLo(value: number) {
+    this.$mem.u32[(this.$base + 576) >>> 2] = value;
+  }
+
+  /** High 32 bits of itimerVirtualIntervalNs. */
+  get itimerVirtualIntervalNsHi(): number {
+    return this.$mem.u32[(this.$base + 576 + 4) >>> 2]!;
+  }
+
+  set itimerVirtualIntervalNsHi(value: number) {
+    this.$mem.u32[(this.$base + 576 + 4) >>> 2] = value;
+  }
+
+  /** Unit: ns. */
+  get itimerProfNs(): bigint {
+    return this.$mem.u64[(this.$base + 584) >>> 3]!;
+  }
+
+  set itimerProfNs(value: bigint) {
+    this.$mem.u64[(this.$base + 584) >>> 3] = value;
+  }
+
+  /** Low 32 bits of itimerProfNs. */
+  get itimerProfNsLo(): number {
+    return this.$mem.u32[(this.$base + 584) >>> 2]!;
+  }
+
+  set itimerProfNsLo(value: number) {
+    this.$mem.u32[(this.$base + 584) >>> 2] = value;
+  }
+
+  /** High 32 bits of itimerProfNs. */
+  get itimerProfNsHi(): number {
+    return this.$mem.u32[(this.$base + 584 + 4) >>> 2]!;
+  }
+
+  set itimerProfNsHi(value: number) {
+    this.$mem.u32[(this.$base + 584 + 4) >>> 2] = value;
+  }
+
+  /** Unit: ns. */
+  get itimerProfIntervalNs(): bigint {
+    return this.$mem.u64[(this.$base + 592) >>> 3]!;
+  }
+
+  set itimerProfIntervalNs(value: bigint) {
+    this.$mem.u64[(this.$base + 592) >>> 3] = value;
+  }
+
+  /** Low 32 bits of itimerProfIntervalNs. */
+  get itimerProfIntervalNsLo(): number {
+    return this.$mem.u32[(this.$base + 592) >>> 2]!;
+  }
+
+  set itimerProfIntervalNsLo(value: number) {
+    this.$mem.u32[(this.$base + 592) >>> 2] = value;
+  }
+
+  /** High 32 bits of itimerProfIntervalNs. */
+  get itimerProfIntervalNsHi(): number {
+    return this.$mem.u32[(this.$base + 592 + 4) >>> 2]!;
+  }
+
+  set itimerProfIntervalNsHi(value: number) {
+    this.$mem.u32[(this.$base + 592 + 4) >>> 2] = value;
+  }
+
+  /** -20 to 19. */
+  get nice(): number {
+    return this.$mem.i32[(this.$base + 600) >>> 2]!;
+  }
+
+  set nice(value: number) {
+    this.$mem.i32[(this.$base + 600) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 568, 8);
+    this.$mem.check(addr, 608, 8);
     this.$base = addr;
     return this;
   }
@@ -2568,6 +2701,11 @@ export class ProcessState {
       majorFaults: this.majorFaults,
       stopSignal: this.stopSignal,
       personality: this.personality,
+      itimerVirtualNs: this.itimerVirtualNs,
+      itimerVirtualIntervalNs: this.itimerVirtualIntervalNs,
+      itimerProfNs: this.itimerProfNs,
+      itimerProfIntervalNs: this.itimerProfIntervalNs,
+      nice: this.nice,
     };
   }
 
@@ -2619,6 +2757,12 @@ export class ProcessState {
     this.majorFaults = data.majorFaults;
     this.stopSignal = data.stopSignal;
     this.personality = data.personality;
+    this.itimerVirtualNs = data.itimerVirtualNs;
+    this.itimerVirtualIntervalNs = data.itimerVirtualIntervalNs;
+    this.itimerProfNs = data.itimerProfNs;
+    this.itimerProfIntervalNs = data.itimerProfIntervalNs;
+    this.nice = data.nice;
+    this.$mem.u8.fill(0, this.$base + 604, this.$base + 608);
   }
 }
 
@@ -2648,16 +2792,22 @@ export interface ProcessLiveData {
   /** pid hash chain. */
   pidNext: number;
   execThread: number;
+  /** timer_create(2)'s timers, PosixTimer slots, and the id of the next one. */
+  timers: number;
+  timerCount: number;
+  nextTimerId: number;
+  /** Timers of CPU clocks that are armed. */
+  cpuTimers: number;
 }
 
 /** A view: `at` positions it, every property reads or writes the memory in place. */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 88;
+  static readonly SIZE = 104;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, exitRequest: 52, itimer: 56, pidNext: 80, execThread: 84 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, exitRequest: 52, itimer: 56, pidNext: 80, execThread: 84, timers: 88, timerCount: 92, nextTimerId: 96, cpuTimers: 100 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2809,12 +2959,46 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
+  /** timer_create(2)'s timers, PosixTimer slots, and the id of the next one. */
+  get timers(): number {
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+  }
+
+  set timers(value: number) {
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+  }
+
+  get timerCount(): number {
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+  }
+
+  set timerCount(value: number) {
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+  }
+
+  get nextTimerId(): number {
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
+  }
+
+  set nextTimerId(value: number) {
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+  }
+
+  /** Timers of CPU clocks that are armed. */
+  get cpuTimers(): number {
+    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+  }
+
+  set cpuTimers(value: number) {
+    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 88, 8);
+    this.$mem.check(addr, 104, 8);
     this.$base = addr;
     return this;
   }
@@ -2839,6 +3023,10 @@ export class ProcessLive {
       itimer: this.itimer.toData(),
       pidNext: this.pidNext,
       execThread: this.execThread,
+      timers: this.timers,
+      timerCount: this.timerCount,
+      nextTimerId: this.nextTimerId,
+      cpuTimers: this.cpuTimers,
     };
   }
 
@@ -2861,6 +3049,10 @@ export class ProcessLive {
     this.itimer.setData(data.itimer);
     this.pidNext = data.pidNext;
     this.execThread = data.execThread;
+    this.timers = data.timers;
+    this.timerCount = data.timerCount;
+    this.nextTimerId = data.nextTimerId;
+    this.cpuTimers = data.cpuTimers;
   }
 }
 
@@ -2881,7 +3073,7 @@ export class ProcessSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, state: 16, live: 584 } as const;
+  static readonly OFFSET = { header: 0, state: 16, live: 624 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2908,7 +3100,7 @@ export class ProcessSlot {
 
   get live(): ProcessLive {
     const view = (this.#live ??= new ProcessLive(this.$mem));
-    view.$base = this.$base + 584;
+    view.$base = this.$base + 624;
     return view;
   }
 
@@ -2936,7 +3128,7 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 672, this.$base + 768);
+    this.$mem.u8.fill(0, this.$base + 728, this.$base + 768);
   }
 }
 
@@ -3020,6 +3212,8 @@ export interface SigInfoSlotData {
   field0: bigint;
   field1: bigint;
   field2: bigint;
+  /** PosixTimer slot whose own this record is, 0 for others: it is not freed when taken. */
+  timer: number;
 }
 
 /**
@@ -3029,11 +3223,11 @@ export interface SigInfoSlotData {
  */
 export class SigInfoSlot {
   /** Bytes. */
-  static readonly SIZE = 56;
+  static readonly SIZE = 64;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, next: 16, signo: 20, code: 24, errno: 28, field0: 32, field1: 40, field2: 48 } as const;
+  static readonly OFFSET = { header: 0, next: 16, signo: 20, code: 24, errno: 28, field0: 32, field1: 40, field2: 48, timer: 56 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3161,12 +3355,21 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** PosixTimer slot whose own this record is, 0 for others: it is not freed when taken. */
+  get timer(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set timer(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 56, 8);
+    this.$mem.check(addr, 64, 8);
     this.$base = addr;
     return this;
   }
@@ -3182,6 +3385,7 @@ export class SigInfoSlot {
       field0: this.field0,
       field1: this.field1,
       field2: this.field2,
+      timer: this.timer,
     };
   }
 
@@ -3195,6 +3399,303 @@ export class SigInfoSlot {
     this.field0 = data.field0;
     this.field1 = data.field1;
     this.field2 = data.field2;
+    this.timer = data.timer;
+    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
+  }
+}
+
+/** The values of a PosixTimerSlot, outside the memory. */
+export interface PosixTimerSlotData {
+  header: SlotHeaderData;
+  process: number;
+  /** Next timer of the process. */
+  next: number;
+  id: number;
+  /** Clock id; those of CPU clocks of other threads and processes are negative ints. */
+  clock: number;
+  /** SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID. */
+  notify: number;
+  signo: number;
+  tid: number;
+  /** SigInfo slot of its signal, and whether that is pending. */
+  info: number;
+  queued: number;
+  /** Expirations that the pending signal stands for, less one; what the last delivered one had. */
+  overrun: number;
+  lastOverrun: number;
+  value: bigint;
+  /** Unit: ns. */
+  intervalNs: bigint;
+  /**
+   * Next expiration, monotonic or in CPU time; ~0 when disarmed.
+   * Unit: ns.
+   */
+  deadlineNs: bigint;
+  live: TimerLiveData;
+}
+
+/**
+ * One timer of timer_create(2).
+ * Element of the slot table of kind PosixTimer.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class PosixTimerSlot {
+  /** Bytes. */
+  static readonly SIZE = 112;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, process: 16, next: 20, id: 24, clock: 28, notify: 32, signo: 36, tid: 40, info: 44, queued: 48, overrun: 52, lastOverrun: 56, value: 64, intervalNs: 72, deadlineNs: 80, live: 88 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: SlotHeader | undefined;
+  #live: TimerLive | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  get header(): SlotHeader {
+    const view = (this.#header ??= new SlotHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  get process(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set process(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** Next timer of the process. */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  get id(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set id(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** Clock id; those of CPU clocks of other threads and processes are negative ints. */
+  get clock(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set clock(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /** SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID. */
+  get notify(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set notify(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  get signo(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set signo(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
+  get tid(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set tid(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** SigInfo slot of its signal, and whether that is pending. */
+  get info(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set info(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  get queued(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set queued(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /** Expirations that the pending signal stands for, less one; what the last delivered one had. */
+  get overrun(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set overrun(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  get lastOverrun(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set lastOverrun(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  get value(): bigint {
+    return this.$mem.u64[(this.$base + 64) >>> 3]!;
+  }
+
+  set value(value: bigint) {
+    this.$mem.u64[(this.$base + 64) >>> 3] = value;
+  }
+
+  /** Low 32 bits of value. */
+  get valueLo(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set valueLo(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /** High 32 bits of value. */
+  get valueHi(): number {
+    return this.$mem.u32[(this.$base + 64 + 4) >>> 2]!;
+  }
+
+  set valueHi(value: number) {
+    this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
+  }
+
+  /** Unit: ns. */
+  get intervalNs(): bigint {
+    return this.$mem.u64[(this.$base + 72) >>> 3]!;
+  }
+
+  set intervalNs(value: bigint) {
+    this.$mem.u64[(this.$base + 72) >>> 3] = value;
+  }
+
+  /** Low 32 bits of intervalNs. */
+  get intervalNsLo(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set intervalNsLo(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /** High 32 bits of intervalNs. */
+  get intervalNsHi(): number {
+    return this.$mem.u32[(this.$base + 72 + 4) >>> 2]!;
+  }
+
+  set intervalNsHi(value: number) {
+    this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Next expiration, monotonic or in CPU time; ~0 when disarmed.
+   * Unit: ns.
+   */
+  get deadlineNs(): bigint {
+    return this.$mem.u64[(this.$base + 80) >>> 3]!;
+  }
+
+  set deadlineNs(value: bigint) {
+    this.$mem.u64[(this.$base + 80) >>> 3] = value;
+  }
+
+  /** Low 32 bits of deadlineNs. */
+  get deadlineNsLo(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set deadlineNsLo(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /** High 32 bits of deadlineNs. */
+  get deadlineNsHi(): number {
+    return this.$mem.u32[(this.$base + 80 + 4) >>> 2]!;
+  }
+
+  set deadlineNsHi(value: number) {
+    this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
+  }
+
+  get live(): TimerLive {
+    const view = (this.#live ??= new TimerLive(this.$mem));
+    view.$base = this.$base + 88;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 112, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): PosixTimerSlotData {
+    return {
+      header: this.header.toData(),
+      process: this.process,
+      next: this.next,
+      id: this.id,
+      clock: this.clock,
+      notify: this.notify,
+      signo: this.signo,
+      tid: this.tid,
+      info: this.info,
+      queued: this.queued,
+      overrun: this.overrun,
+      lastOverrun: this.lastOverrun,
+      value: this.value,
+      intervalNs: this.intervalNs,
+      deadlineNs: this.deadlineNs,
+      live: this.live.toData(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: PosixTimerSlotData): void {
+    this.header.setData(data.header);
+    this.process = data.process;
+    this.next = data.next;
+    this.id = data.id;
+    this.clock = data.clock;
+    this.notify = data.notify;
+    this.signo = data.signo;
+    this.tid = data.tid;
+    this.info = data.info;
+    this.queued = data.queued;
+    this.overrun = data.overrun;
+    this.lastOverrun = data.lastOverrun;
+    this.value = data.value;
+    this.intervalNs = data.intervalNs;
+    this.deadlineNs = data.deadlineNs;
+    this.live.setData(data.live);
+    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
   }
 }
 

@@ -268,6 +268,115 @@ export class Itimerval {
   }
 }
 
+/** The values of a Sigevent, outside the memory. */
+export interface SigeventData {
+  value: bigint;
+  signo: number;
+  notify: number;
+  tid: number;
+}
+
+/**
+ * struct sigevent (asm-generic/siginfo.h): 64 bytes.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class Sigevent {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { value: 0, signo: 8, notify: 12, tid: 16 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  get value(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set value(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of value. */
+  get valueLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set valueLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of value. */
+  get valueHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set valueHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  get signo(): number {
+    return this.$mem.i32[(this.$base + 8) >>> 2]!;
+  }
+
+  set signo(value: number) {
+    this.$mem.i32[(this.$base + 8) >>> 2] = value;
+  }
+
+  get notify(): number {
+    return this.$mem.i32[(this.$base + 12) >>> 2]!;
+  }
+
+  set notify(value: number) {
+    this.$mem.i32[(this.$base + 12) >>> 2] = value;
+  }
+
+  get tid(): number {
+    return this.$mem.i32[(this.$base + 16) >>> 2]!;
+  }
+
+  set tid(value: number) {
+    this.$mem.i32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): SigeventData {
+    return {
+      value: this.value,
+      signo: this.signo,
+      notify: this.notify,
+      tid: this.tid,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: SigeventData): void {
+    this.value = data.value;
+    this.signo = data.signo;
+    this.notify = data.notify;
+    this.tid = data.tid;
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 24);
+    this.$mem.u8.fill(0, this.$base + 24, this.$base + 64);
+  }
+}
+
 /** The values of a Itimerspec, outside the memory. */
 export interface ItimerspecData {
   interval: TimespecData;

@@ -64,6 +64,7 @@ export const Limit = {
   SigInfosPerGiB: 16384,
   WaitEntriesPerGiB: 32768,
   FileLocksPerGiB: 4096,
+  PosixTimersPerGiB: 8192,
   /** Mappings of one address space (vm.max_map_count). */
   MapCount: 65530,
   /** Symbolic links followed in one lookup. */

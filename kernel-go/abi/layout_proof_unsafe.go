@@ -475,8 +475,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(MachineHeader{}) - 1216
-	_ uintptr = 1216 - unsafe.Sizeof(MachineHeader{})
+	_ uintptr = unsafe.Sizeof(MachineHeader{}) - 1472
+	_ uintptr = 1472 - unsafe.Sizeof(MachineHeader{})
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Magic) - 0
 	_ uintptr = 0 - unsafe.Offsetof(MachineHeader{}.Magic)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.AbiMajor) - 4
@@ -932,8 +932,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessState{}) - 568
-	_ uintptr = 568 - unsafe.Sizeof(ProcessState{})
+	_ uintptr = unsafe.Sizeof(ProcessState{}) - 608
+	_ uintptr = 608 - unsafe.Sizeof(ProcessState{})
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Pid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessState{}.Pid)
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Parent) - 4
@@ -1026,11 +1026,23 @@ const (
 	_ uintptr = 560 - unsafe.Offsetof(ProcessState{}.StopSignal)
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Personality) - 564
 	_ uintptr = 564 - unsafe.Offsetof(ProcessState{}.Personality)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ItimerVirtualNs) - 568
+	_ uintptr = 568 - unsafe.Offsetof(ProcessState{}.ItimerVirtualNs)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ItimerVirtualIntervalNs) - 576
+	_ uintptr = 576 - unsafe.Offsetof(ProcessState{}.ItimerVirtualIntervalNs)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ItimerProfNs) - 584
+	_ uintptr = 584 - unsafe.Offsetof(ProcessState{}.ItimerProfNs)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ItimerProfIntervalNs) - 592
+	_ uintptr = 592 - unsafe.Offsetof(ProcessState{}.ItimerProfIntervalNs)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.Nice) - 600
+	_ uintptr = 600 - unsafe.Offsetof(ProcessState{}.Nice)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.Reserved0) - 604
+	_ uintptr = 604 - unsafe.Offsetof(ProcessState{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 88
-	_ uintptr = 88 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 104
+	_ uintptr = 104 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1065,6 +1077,14 @@ const (
 	_ uintptr = 80 - unsafe.Offsetof(ProcessLive{}.PidNext)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ExecThread) - 84
 	_ uintptr = 84 - unsafe.Offsetof(ProcessLive{}.ExecThread)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Timers) - 88
+	_ uintptr = 88 - unsafe.Offsetof(ProcessLive{}.Timers)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.TimerCount) - 92
+	_ uintptr = 92 - unsafe.Offsetof(ProcessLive{}.TimerCount)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextTimerId) - 96
+	_ uintptr = 96 - unsafe.Offsetof(ProcessLive{}.NextTimerId)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuTimers) - 100
+	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.CpuTimers)
 )
 
 const (
@@ -1074,10 +1094,10 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(ProcessSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.State) - 16
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 584
-	_ uintptr = 584 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 672
-	_ uintptr = 672 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 624
+	_ uintptr = 624 - unsafe.Offsetof(ProcessSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 728
+	_ uintptr = 728 - unsafe.Offsetof(ProcessSlot{}.Pad0)
 )
 
 const (
@@ -1090,8 +1110,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(SigInfoSlot{}) - 56
-	_ uintptr = 56 - unsafe.Sizeof(SigInfoSlot{})
+	_ uintptr = unsafe.Sizeof(SigInfoSlot{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(SigInfoSlot{})
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(SigInfoSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Next) - 16
@@ -1108,6 +1128,49 @@ const (
 	_ uintptr = 40 - unsafe.Offsetof(SigInfoSlot{}.Field1)
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Field2) - 48
 	_ uintptr = 48 - unsafe.Offsetof(SigInfoSlot{}.Field2)
+	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Timer) - 56
+	_ uintptr = 56 - unsafe.Offsetof(SigInfoSlot{}.Timer)
+	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Reserved0) - 60
+	_ uintptr = 60 - unsafe.Offsetof(SigInfoSlot{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PosixTimerSlot{}) - 112
+	_ uintptr = 112 - unsafe.Sizeof(PosixTimerSlot{})
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PosixTimerSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Process) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PosixTimerSlot{}.Process)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Next) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PosixTimerSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Id) - 24
+	_ uintptr = 24 - unsafe.Offsetof(PosixTimerSlot{}.Id)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Clock) - 28
+	_ uintptr = 28 - unsafe.Offsetof(PosixTimerSlot{}.Clock)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Notify) - 32
+	_ uintptr = 32 - unsafe.Offsetof(PosixTimerSlot{}.Notify)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Signo) - 36
+	_ uintptr = 36 - unsafe.Offsetof(PosixTimerSlot{}.Signo)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Tid) - 40
+	_ uintptr = 40 - unsafe.Offsetof(PosixTimerSlot{}.Tid)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Info) - 44
+	_ uintptr = 44 - unsafe.Offsetof(PosixTimerSlot{}.Info)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Queued) - 48
+	_ uintptr = 48 - unsafe.Offsetof(PosixTimerSlot{}.Queued)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Overrun) - 52
+	_ uintptr = 52 - unsafe.Offsetof(PosixTimerSlot{}.Overrun)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.LastOverrun) - 56
+	_ uintptr = 56 - unsafe.Offsetof(PosixTimerSlot{}.LastOverrun)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Reserved0) - 60
+	_ uintptr = 60 - unsafe.Offsetof(PosixTimerSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Value) - 64
+	_ uintptr = 64 - unsafe.Offsetof(PosixTimerSlot{}.Value)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.IntervalNs) - 72
+	_ uintptr = 72 - unsafe.Offsetof(PosixTimerSlot{}.IntervalNs)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.DeadlineNs) - 80
+	_ uintptr = 80 - unsafe.Offsetof(PosixTimerSlot{}.DeadlineNs)
+	_ uintptr = unsafe.Offsetof(PosixTimerSlot{}.Live) - 88
+	_ uintptr = 88 - unsafe.Offsetof(PosixTimerSlot{}.Live)
 )
 
 const (
@@ -1799,6 +1862,23 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(Itimerval{}.Interval)
 	_ uintptr = unsafe.Offsetof(Itimerval{}.Value) - 16
 	_ uintptr = 16 - unsafe.Offsetof(Itimerval{}.Value)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Sigevent{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(Sigevent{})
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Value) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Sigevent{}.Value)
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Signo) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Sigevent{}.Signo)
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Notify) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Sigevent{}.Notify)
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Tid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(Sigevent{}.Tid)
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Pad) - 20
+	_ uintptr = 20 - unsafe.Offsetof(Sigevent{}.Pad)
+	_ uintptr = unsafe.Offsetof(Sigevent{}.Rest) - 24
+	_ uintptr = 24 - unsafe.Offsetof(Sigevent{}.Rest)
 )
 
 const (

@@ -1283,6 +1283,55 @@ func (v Clock) String() string {
 	return "Clock(?)"
 }
 
+// SigevNotify: sigevent(3type) (uapi asm-generic/siginfo.h).
+type SigevNotify uint32
+
+// Numbers of SigevNotify.
+const (
+	SIGEV_SIGNAL    SigevNotify = 0
+	SIGEV_NONE      SigevNotify = 1
+	SIGEV_THREAD    SigevNotify = 2
+	SIGEV_THREAD_ID SigevNotify = 4
+)
+
+// String names the number; "SigevNotify(?)" stands for an unknown one.
+func (v SigevNotify) String() string {
+	switch v {
+	case SIGEV_SIGNAL:
+		return "SIGEV_SIGNAL"
+	case SIGEV_NONE:
+		return "SIGEV_NONE"
+	case SIGEV_THREAD:
+		return "SIGEV_THREAD"
+	case SIGEV_THREAD_ID:
+		return "SIGEV_THREAD_ID"
+	}
+	return "SigevNotify(?)"
+}
+
+// PrioWhich: getpriority(2) (uapi linux/resource.h).
+type PrioWhich uint32
+
+// Numbers of PrioWhich.
+const (
+	PRIO_PROCESS PrioWhich = 0
+	PRIO_PGRP    PrioWhich = 1
+	PRIO_USER    PrioWhich = 2
+)
+
+// String names the number; "PrioWhich(?)" stands for an unknown one.
+func (v PrioWhich) String() string {
+	switch v {
+	case PRIO_PROCESS:
+		return "PRIO_PROCESS"
+	case PRIO_PGRP:
+		return "PRIO_PGRP"
+	case PRIO_USER:
+		return "PRIO_USER"
+	}
+	return "PrioWhich(?)"
+}
+
 // ItimerWhich: setitimer(2).
 type ItimerWhich uint32
 

@@ -66,7 +66,8 @@ const (
 	SlotKindFrame          SlotKind = 21
 	SlotKindRadixNode      SlotKind = 22
 	SlotKindFileLock       SlotKind = 23
-	SlotKindCount          SlotKind = 24
+	SlotKindPosixTimer     SlotKind = 24
+	SlotKindCount          SlotKind = 25
 )
 
 // String names the number; "SlotKind(?)" stands for an unknown one.
@@ -120,6 +121,8 @@ func (v SlotKind) String() string {
 		return "RadixNode"
 	case SlotKindFileLock:
 		return "FileLock"
+	case SlotKindPosixTimer:
+		return "PosixTimer"
 	case SlotKindCount:
 		return "Count"
 	}
@@ -363,9 +366,9 @@ type MachineCounters struct {
 }
 
 // MachineHeaderSize is the size of MachineHeader in bytes.
-const MachineHeaderSize = 1216
+const MachineHeaderSize = 1472
 
-// MachineHeader: 1216 bytes.
+// MachineHeader: 1472 bytes.
 // Starts on a cache line of 64 bytes.
 type MachineHeader struct {
 	_ structs.HostLayout
@@ -447,7 +450,7 @@ type MachineHeader struct {
 	Entropy   [4]uint64
 	Reserved3 [8]uint32
 	Counters  MachineCounters
-	Tables    [24]SlotTable
+	Tables    [32]SlotTable
 }
 
 // LoadBootState reads BootState as a BootState.

@@ -398,9 +398,9 @@ type ThreadSlot struct {
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
-const ProcessStateSize = 568
+const ProcessStateSize = 608
 
-// ProcessState: 568 bytes.
+// ProcessState: 608 bytes.
 type ProcessState struct {
 	_ structs.HostLayout
 	// Written by: kernel.
@@ -479,6 +479,18 @@ type ProcessState struct {
 	MajorFaults uint64
 	StopSignal  uint32
 	Personality uint32
+	// CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
+	// Unit: ns.
+	ItimerVirtualNs uint64
+	// Unit: ns.
+	ItimerVirtualIntervalNs uint64
+	// Unit: ns.
+	ItimerProfNs uint64
+	// Unit: ns.
+	ItimerProfIntervalNs uint64
+	// -20 to 19.
+	Nice      int32
+	Reserved0 uint32
 }
 
 // LoadRunState reads RunState as a ProcessRunState.
@@ -493,9 +505,9 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 88
+const ProcessLiveSize = 104
 
-// ProcessLive: 88 bytes.
+// ProcessLive: 104 bytes.
 type ProcessLive struct {
 	_ structs.HostLayout
 	// Children: head, and this process's links in its parent's list.
@@ -522,6 +534,12 @@ type ProcessLive struct {
 	// pid hash chain.
 	PidNext    uint32
 	ExecThread uint32
+	// timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
+	Timers      uint32
+	TimerCount  uint32
+	NextTimerId uint32
+	// Timers of CPU clocks that are armed.
+	CpuTimers uint32
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
@@ -535,7 +553,7 @@ type ProcessSlot struct {
 	Header SlotHeader
 	State  ProcessState
 	Live   ProcessLive
-	Pad0   [24]uint32
+	Pad0   [10]uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.
@@ -550,7 +568,7 @@ type SighandSlot struct {
 }
 
 // SigInfoSlotSize is the size of SigInfoSlot in bytes.
-const SigInfoSlotSize = 56
+const SigInfoSlotSize = 64
 
 // SigInfoSlot: One queued signal.
 // Element of the slot table of kind SigInfo.
@@ -565,6 +583,43 @@ type SigInfoSlot struct {
 	Field0 uint64
 	Field1 uint64
 	Field2 uint64
+	// PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
+	Timer     uint32
+	Reserved0 uint32
+}
+
+// PosixTimerSlotSize is the size of PosixTimerSlot in bytes.
+const PosixTimerSlotSize = 112
+
+// PosixTimerSlot: One timer of timer_create(2).
+// Element of the slot table of kind PosixTimer.
+type PosixTimerSlot struct {
+	_       structs.HostLayout
+	Header  SlotHeader
+	Process uint32
+	// Next timer of the process.
+	Next uint32
+	Id   uint32
+	// Clock id; those of CPU clocks of other threads and processes are negative ints.
+	Clock uint32
+	// SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID.
+	Notify uint32
+	Signo  uint32
+	Tid    uint32
+	// SigInfo slot of its signal, and whether that is pending.
+	Info   uint32
+	Queued uint32
+	// Expirations that the pending signal stands for, less one; what the last delivered one had.
+	Overrun     uint32
+	LastOverrun uint32
+	Reserved0   uint32
+	Value       uint64
+	// Unit: ns.
+	IntervalNs uint64
+	// Next expiration, monotonic or in CPU time; ~0 when disarmed.
+	// Unit: ns.
+	DeadlineNs uint64
+	Live       TimerLive
 }
 
 // FsContextSlotSize is the size of FsContextSlot in bytes.

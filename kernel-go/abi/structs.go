@@ -35,6 +35,20 @@ type Itimerval struct {
 	Value    Timeval
 }
 
+// SigeventSize is the size of Sigevent in bytes.
+const SigeventSize = 64
+
+// Sigevent: struct sigevent (asm-generic/siginfo.h): 64 bytes.
+type Sigevent struct {
+	_      structs.HostLayout
+	Value  uint64
+	Signo  int32
+	Notify int32
+	Tid    int32
+	Pad    int32
+	Rest   [5]uint64
+}
+
 // ItimerspecSize is the size of Itimerspec in bytes.
 const ItimerspecSize = 32
 

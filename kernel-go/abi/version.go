@@ -52,6 +52,7 @@ const (
 	LimitSigInfosPerGiB    = 16384
 	LimitWaitEntriesPerGiB = 32768
 	LimitFileLocksPerGiB   = 4096
+	LimitPosixTimersPerGiB = 8192
 	LimitMapCount          = 65530   // Mappings of one address space (vm.max_map_count).
 	LimitSymlinks          = 40      // Symbolic links followed in one lookup.
 	LimitScriptDepth       = 5       // Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION).

@@ -131,6 +131,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindEventfd, abi.EventfdSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
 	table(abi.SlotKindFsContext, abi.FsContextSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
 	table(abi.SlotKindFileLock, abi.FileLockSlotSize, perGiB(abi.LimitFileLocksPerGiB, 1024))
+	table(abi.SlotKindPosixTimer, abi.PosixTimerSlotSize, perGiB(abi.LimitPosixTimersPerGiB, 1024))
 	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, uint32(abi.FixedRingEntries)*c.Clients+1)
 	return ok
 }
@@ -231,7 +232,8 @@ func reserveAreas() bool {
 	a.FutexBuckets = area(a.FutexBucketCount)
 	a.PidBucketCount = pow2Below(Table(abi.SlotKindThread).Capacity)
 	a.PidBuckets = area(a.PidBucketCount)
-	a.TimerHeapCapacity = Table(abi.SlotKindThread).Capacity + Table(abi.SlotKindProcess).Capacity + Table(abi.SlotKindOfd).Capacity + Table(abi.SlotKindPendingRequest).Capacity
+	a.TimerHeapCapacity = Table(abi.SlotKindThread).Capacity + Table(abi.SlotKindProcess).Capacity + Table(abi.SlotKindOfd).Capacity +
+		Table(abi.SlotKindPosixTimer).Capacity + Table(abi.SlotKindPendingRequest).Capacity
 	a.TimerHeap = area(a.TimerHeapCapacity)
 	frames := h.MemoryMaxPages * abiWasmFrames
 	frameBase = area(frames * (abi.FrameStateSize / 4))

@@ -114,3 +114,6 @@ func Pending(i uint32) *abi.PendingRequestSlot {
 func FileLock(i uint32) *abi.FileLockSlot {
 	return (*abi.FileLockSlot)(Ptr(slotAddr(abi.SlotKindFileLock, i)))
 }
+func PosixTimer(i uint32) *abi.PosixTimerSlot {
+	return (*abi.PosixTimerSlot)(Ptr(slotAddr(abi.SlotKindPosixTimer, i)))
+}

@@ -15,6 +15,7 @@ const (
 	TimerThread  = 1 // a thread's deadline
 	TimerItimer  = 2 // a process's ITIMER_REAL
 	TimerTimerfd = 3
+	TimerPosix   = 4 // a PosixTimer slot
 )
 
 // Fired is called for timers of proc's kinds, FiredTimerfd with the OFD of a
