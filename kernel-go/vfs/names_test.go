@@ -12,7 +12,7 @@ import (
 // base is a small tree that the tables below start from.
 func base(t *testing.T) *sched.Ctx {
 	t.Helper()
-	c := machine(t, 32)
+	c := machine(t, 64)
 	as(t, c, 0, 0)
 	for _, d := range []string{"/d", "/d/sub", "/d/empty", "/e"} {
 		if e := mkdir(c, d, 0o755); e != abi.OK {
@@ -98,12 +98,12 @@ func TestResolve(t *testing.T) {
 
 // A chain of 40 links is followed, one of 41 is not (path_resolution(7)).
 func TestSymlinkLimit(t *testing.T) {
-	c := machine(t, 32)
+	c := machine(t, 64)
 	write(t, c, "/l0", "end")
 	name := func(i int) string { return "/l" + string(rune('0'+i/10)) + string(rune('0'+i%10)) }
 	_ = symlink(c, "l0", name(1))
 	for i := 2; i <= 41; i++ {
-		if e := symlink(c, name(i-1)[1:], name(i)); e != abi.OK {
+		if e := symlink(c, name(i - 1)[1:], name(i)); e != abi.OK {
 			t.Fatal(e)
 		}
 	}
@@ -260,7 +260,7 @@ func TestRenameMovesDirectories(t *testing.T) {
 
 // What is open or held outlives its name.
 func TestUnlinkedStays(t *testing.T) {
-	c := machine(t, 32)
+	c := machine(t, 64)
 	before := inUse()
 	write(t, c, "/f", "still here")
 	d, _ := resolve(c, "/f", 0)
@@ -307,7 +307,7 @@ func TestUnlinkedStays(t *testing.T) {
 }
 
 func TestTmpfileGetsAName(t *testing.T) {
-	c := machine(t, 32)
+	c := machine(t, 64)
 	d, e := open(c, "/", abi.O_TMPFILE|abi.O_RDWR, 0o600)
 	if e != abi.OK {
 		t.Fatal(e)
@@ -332,7 +332,7 @@ func TestTmpfileGetsAName(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	c := machine(t, 32)
+	c := machine(t, 64)
 	as(t, c, 0, 0)
 	chmod := func(path string, mode uint32) {
 		d, e := resolve(c, path, 0)
@@ -440,7 +440,7 @@ func TestPermissions(t *testing.T) {
 
 // Times: what changes which of them (inode(7)).
 func TestTimes(t *testing.T) {
-	c := machine(t, 32)
+	c := machine(t, 64)
 	_ = mkdir(c, "/d", 0o755)
 	write(t, c, "/d/f", "x")
 	dir, _ := resolve(c, "/d", 0)

@@ -1,0 +1,139 @@
+package file
+
+import (
+	"testing"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/kmem/kmemtest"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// machine boots a machine with /proc and a process that has one thread.
+func machine(t testing.TB) *sched.Ctx {
+	t.Helper()
+	kmemtest.New(t, 64)
+	sched.Reset()
+	sched.ResetTimers()
+	sched.ResetQueues()
+	pagecache.Init()
+	if e := mm.Init(); e != abi.OK {
+		t.Fatal(e)
+	}
+	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+		t.Fatal(e)
+	}
+	Init()
+	c := sched.For(0)
+	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, put(c.Path, "/proc"), 0o555)
+	if e == abi.OK {
+		e = procfs.Init(d)
+		vfs.Put(d)
+	}
+	if e != abi.OK {
+		t.Fatal(e)
+	}
+	kmem.Alloc(abi.SlotKindOwner)
+	become(c, newThread(t, newProcess(t, 100), 100))
+	return c
+}
+
+func put(addr uint32, s string) uint32 {
+	copy(kmem.Bytes(addr, uint32(len(s))), s)
+	return uint32(len(s))
+}
+
+func newProcess(t testing.TB, pid uint32) uint32 {
+	t.Helper()
+	p := kmem.Alloc(abi.SlotKindProcess)
+	s := kmem.Process(p)
+	s.State.Pid, s.State.Owner = pid, 1
+	root := kmem.Header().RootDentry
+	s.State.FsContext, s.State.FdTable = vfs.NewContext(root, root, 0o022), NewTable()
+	for i := range s.State.Rlimits {
+		s.State.Rlimits[i] = abi.Rlimit64{Cur: ^uint64(0), Max: ^uint64(0)}
+	}
+	s.Live.NextProcess, kmem.Header().InitProcess = kmem.Header().InitProcess, p
+	return p
+}
+
+func newThread(t testing.TB, p, tid uint32) uint32 {
+	t.Helper()
+	i := kmem.Alloc(abi.SlotKindThread)
+	s, ps := kmem.Thread(i), kmem.Process(p)
+	s.State.Tid, s.State.Process = tid, p
+	s.Live.NextInProcess, ps.Live.ThreadHead = ps.Live.ThreadHead, i
+	if ps.State.Leader == 0 {
+		ps.State.Leader = i
+	}
+	b := kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
+	s.Live.TidNext = kmem.Load32(b)
+	kmem.Store32(b, i)
+	s.State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	return i
+}
+
+// become makes the context act for a thread, at the begin of a call.
+func become(c *sched.Ctx, thread uint32) {
+	c.Thread, c.Process = thread, kmem.Thread(thread).State.Process
+	c.T().State.Blocked = abi.BlockedSyscall{DeadlineNs: ^uint64(0)}
+}
+
+// blocked marks the current thread as waiting, as the dispatcher does.
+func blocked(t testing.TB, c *sched.Ctx, e abi.Errno) {
+	t.Helper()
+	if e != abi.EBLOCKED {
+		t.Fatalf("%v, want to block", e)
+	}
+	c.T().State.Blocked.Attempt++
+	c.T().State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+}
+
+// again makes the context act for a thread that was woken.
+func again(t testing.TB, c *sched.Ctx, thread uint32) {
+	t.Helper()
+	if s := abi.ThreadRunState(kmem.Thread(thread).State.RunState.Load()); s != abi.ThreadRunStateReady {
+		t.Fatalf("thread is %v, not woken", s)
+	}
+	sched.Unready(thread)
+	kmem.Thread(thread).State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	c.Thread, c.Process = thread, kmem.Thread(thread).State.Process
+}
+
+func asleep(thread uint32) bool {
+	return kmem.Thread(thread).State.RunState.Load() == uint32(abi.ThreadRunStateBlocked)
+}
+
+func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) uint32 {
+	t.Helper()
+	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), uint32(flags), 0o644, 0)
+	if e != abi.OK {
+		t.Fatalf("open %s: %v", path, e)
+	}
+	return i
+}
+
+// kernelBuf is a buffer in linear memory with contents.
+func kernelBuf(c *sched.Ctx, s string) *mm.Buf {
+	return &mm.Buf{Addr: uint64(c.Vec), Len: put(c.Vec, s)}
+}
+
+func write(t testing.TB, c *sched.Ctx, ofd uint32, s string) {
+	t.Helper()
+	if n, e := Write(c, ofd, kernelBuf(c, s), PosCurrent, false); e != abi.OK || int(n) != len(s) {
+		t.Fatalf("write %q: %d, %v", s, n, e)
+	}
+}
+
+func read(t testing.TB, c *sched.Ctx, ofd uint32, max uint32) string {
+	t.Helper()
+	n, e := Read(c, ofd, &mm.Buf{Addr: uint64(c.Vec), Len: max}, PosCurrent)
+	if e != abi.OK {
+		t.Fatalf("read: %v", e)
+	}
+	return string(kmem.Bytes(c.Vec, n))
+}

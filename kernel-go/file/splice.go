@@ -1,0 +1,135 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+)
+
+// splice(2) and tee(2): transfers with a pipe on at least one side.
+
+// IsPipe says whether an OFD is an end of a pipe or FIFO.
+func IsPipe(i uint32) bool {
+	switch kmem.Ofd(i).State.Kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		return true
+	}
+	return false
+}
+
+// ready waits until a pipe has bytes and, when `to` is a pipe too, that has
+// room. It returns OK also at the end of the bytes.
+func ready(c *sched.Ctx, from, to uint32, nonblock bool) abi.Errno {
+	if e := pipe.AwaitBytes(c, kmem.Ofd(from).State.Object, nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
+		return e
+	}
+	if IsPipe(to) {
+		return pipe.AwaitRoom(c, kmem.Ofd(to).State.Object, nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
+	}
+	return abi.OK
+}
+
+// SpliceOut moves up to count bytes from pipe `from` to `to`, there at outPos or
+// at its own position.
+func SpliceOut(c *sched.Ctx, from, to uint32, outPos, count uint64, nonblock bool) (uint64, abi.Errno) {
+	if e := ready(c, from, to, nonblock); e != abi.OK {
+		return 0, e
+	}
+	p, o := kmem.Ofd(from).State.Object, kmem.Ofd(to)
+	base := baseOf(o, outPos)
+	done, e := uint64(0), abi.OK
+	for done < count && e == abi.OK {
+		addr, n := pipe.Peek(p, 0)
+		n = uint32(min(uint64(n), count-done))
+		if IsPipe(to) {
+			n = min(n, pipe.Room(o.State.Object))
+		}
+		if n == 0 {
+			break
+		}
+		at := base + done
+		if o.State.Flags&oAppend != 0 && o.State.Kind == abi.OfdKindFile {
+			at = kmem.Inode(o.State.Inode).State.Size
+		}
+		copied.As, copied.Addr, copied.Len = 0, uint64(addr), n
+		var moved uint32
+		moved, e = writeSome(c, to, &copied, at, true)
+		pipe.Consume(p, moved)
+		done += uint64(moved)
+	}
+	return ended(c, o, outPos, base, done, e)
+}
+
+// ended is the result of a transfer that may report part of what was asked.
+func ended(c *sched.Ctx, o *abi.OfdSlot, pos, base, done uint64, e abi.Errno) (uint64, abi.Errno) {
+	if done == 0 {
+		return 0, e
+	}
+	if e == abi.EBLOCKED {
+		sched.CancelWaits(c)
+	}
+	if pos == PosCurrent && seekable(o) {
+		setPos(o, base+done)
+	}
+	return done, abi.OK
+}
+
+// SpliceIn moves up to count bytes from `from`, there at inPos or at its own
+// position, into pipe `to`.
+func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
+	o, out := kmem.Ofd(from), kmem.Ofd(to)
+	if e := pipe.AwaitRoom(c, out.State.Object, nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
+		return 0, e
+	}
+	base := baseOf(o, inPos)
+	done, e := uint64(0), abi.OK
+	for done < count && e == abi.OK {
+		n := uint32(min(uint64(min(pipe.Room(out.State.Object), kmem.PageSize)), count-done))
+		if n == 0 {
+			break
+		}
+		// Through a page of the kernel: what is read fits into the pipe.
+		copied.As, copied.Addr, copied.Len = 0, uint64(c.Path2), n
+		var got uint32
+		got, e = readSome(c, from, &copied, base+done, true)
+		if got == 0 {
+			break
+		}
+		copied.Addr, copied.Len = uint64(c.Path2), got
+		var moved uint32
+		moved, we := writeSome(c, to, &copied, 0, true)
+		done += uint64(moved)
+		if we != abi.OK {
+			e = we
+		}
+		if got < n {
+			break
+		}
+	}
+	return ended(c, o, inPos, base, done, e)
+}
+
+// Tee copies up to count bytes from one pipe to another and leaves them there.
+func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, abi.Errno) {
+	if e := ready(c, from, to, nonblock); e != abi.OK {
+		return 0, e
+	}
+	in, out := kmem.Ofd(from).State.Object, kmem.Ofd(to).State.Object
+	done, e := uint32(0), abi.OK
+	for uint64(done) < count && e == abi.OK {
+		addr, n := pipe.Peek(in, done)
+		n = min(uint32(min(uint64(n), count-uint64(done))), pipe.Room(out))
+		if n == 0 {
+			break
+		}
+		copied.As, copied.Addr, copied.Len = 0, uint64(addr), n
+		var moved uint32
+		moved, e = pipe.Write(c, out, &copied, true)
+		done += moved
+	}
+	if done != 0 {
+		return uint64(done), abi.OK
+	}
+	return 0, e
+}

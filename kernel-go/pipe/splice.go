@@ -1,0 +1,68 @@
+package pipe
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// What splice(2) and tee(2) want of a pipe: to look at its bytes in place.
+
+// Peek is where the bytes behind the first `skip` lie, and how many of them
+// follow one another; 0 at the end.
+func Peek(i, skip uint32) (addr, n uint32) {
+	p := kmem.Pipe(i)
+	at := p.State.Head + skip
+	if skip >= p.State.Tail-p.State.Head {
+		return 0, 0
+	}
+	offset := at & kmem.PageMask
+	return p.Live.Frames[at>>kmem.PageShift%frames] + offset, min(pageSize-offset, p.State.Tail-at)
+}
+
+// Consume takes n bytes, which are inside, out.
+func Consume(i, n uint32) {
+	p := kmem.Pipe(i)
+	room := Room(i)
+	for n != 0 {
+		part := min(n, pageSize-p.State.Head&kmem.PageMask)
+		consume(p, part)
+		n -= part
+	}
+	if room < AtomicBytes && Room(i) >= AtomicBytes {
+		sched.Wake(&p.Live.WriteWait, pollOut)
+	}
+}
+
+// Room is how many bytes could be put in.
+func Room(i uint32) uint32 { s := &kmem.Pipe(i).State; return s.Capacity - (s.Tail - s.Head) }
+
+// AwaitBytes is what a reader without a buffer gets while the pipe is empty:
+// OK when there are bytes, or no writers (the end); EAGAIN or EBLOCKED.
+func AwaitBytes(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
+	p := kmem.Pipe(i)
+	switch {
+	case p.State.Head != p.State.Tail, p.State.Writers == 0:
+		return abi.OK
+	case nonblock:
+		return abi.EAGAIN
+	}
+	return wait(c, &p.Live.ReadWait, pollIn|pollHup)
+}
+
+// AwaitRoom is the same for writers: EPIPE, after SIGPIPE, without readers.
+func AwaitRoom(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
+	p := kmem.Pipe(i)
+	switch {
+	case p.State.Readers == 0 && p.State.Flags&flagReaderComing == 0:
+		if SigPipe != nil {
+			SigPipe(c)
+		}
+		return abi.EPIPE
+	case Room(i) != 0:
+		return abi.OK
+	case nonblock:
+		return abi.EAGAIN
+	}
+	return wait(c, &p.Live.WriteWait, pollOut|pollErr)
+}

@@ -1,0 +1,120 @@
+package syscalls
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+const spliceFlags = uint32(abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLICE_F_MORE | abi.SPLICE_F_GIFT)
+
+// ends are the OFDs of a splice's descriptors a and b, open for reading and
+// for writing.
+func ends(c *sched.Ctx, a, b int) (from, to uint32, e abi.Errno) {
+	if from, e = file.Get(c, fdArg(c, a)); e != abi.OK {
+		return 0, 0, e
+	}
+	if to, e = file.Get(c, fdArg(c, b)); e != abi.OK {
+		return 0, 0, e
+	}
+	const mode = uint32(abi.O_ACCMODE)
+	if kmem.Ofd(from).State.Flags&mode == uint32(abi.O_WRONLY) || kmem.Ofd(to).State.Flags&mode == uint32(abi.O_RDONLY) {
+		return 0, 0, abi.EBADF
+	}
+	return from, to, abi.OK
+}
+
+func samePipe(a, b uint32) bool {
+	return file.IsPipe(a) && file.IsPipe(b) && kmem.Ofd(a).State.Object == kmem.Ofd(b).State.Object
+}
+
+// spliceOffset is the position on the side of argument i that is no pipe, or
+// file.PosCurrent.
+func spliceOffset(c *sched.Ctx, i int, ofd uint32) (uint64, abi.Errno) {
+	if c.Arg(i) == 0 {
+		return file.PosCurrent, abi.OK
+	}
+	if !file.Seekable(ofd) {
+		return 0, abi.EINVAL
+	}
+	return offsetIn(c, i, ofd)
+}
+
+func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 5)
+	if flags&^spliceFlags != 0 {
+		return 0, abi.EINVAL
+	}
+	count := min(c.Arg(4), uint64(abi.MAX_RW_COUNT))
+	if count == 0 {
+		return 0, abi.OK
+	}
+	from, to, e := ends(c, 0, 2)
+	if e != abi.OK {
+		return 0, e
+	}
+	inPipe, outPipe := file.IsPipe(from), file.IsPipe(to)
+	switch {
+	case !inPipe && !outPipe, samePipe(from, to):
+		return 0, abi.EINVAL
+	case inPipe && c.Arg(1) != 0, outPipe && c.Arg(3) != 0:
+		return 0, abi.ESPIPE
+	}
+	nonblock := flags&uint32(abi.SPLICE_F_NONBLOCK) != 0
+	var n uint64
+	if inPipe {
+		if kmem.Ofd(to).State.Flags&uint32(abi.O_APPEND) != 0 {
+			return 0, abi.EINVAL
+		}
+		pos, e := spliceOffset(c, 3, to)
+		if e != abi.OK {
+			return 0, e
+		}
+		if n, e = file.SpliceOut(c, from, to, pos, count, nonblock); e != abi.OK || c.Arg(3) == 0 {
+			return n, e
+		}
+		return n, offsetOut(c, 3, pos+n)
+	}
+	pos, e := spliceOffset(c, 1, from)
+	if e != abi.OK {
+		return 0, e
+	}
+	if n, e = file.SpliceIn(c, from, to, pos, count, nonblock); e != abi.OK || c.Arg(1) == 0 {
+		return n, e
+	}
+	return n, offsetOut(c, 1, pos+n)
+}
+
+func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := arg32(c, 3)
+	if flags&^spliceFlags != 0 {
+		return 0, abi.EINVAL
+	}
+	if c.Arg(2) == 0 {
+		return 0, abi.OK
+	}
+	from, to, e := ends(c, 0, 1)
+	if e != abi.OK {
+		return 0, e
+	}
+	if !file.IsPipe(from) || !file.IsPipe(to) || samePipe(from, to) {
+		return 0, abi.EINVAL
+	}
+	return file.Tee(c, from, to, min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
+}
+
+// vmsplice(2) copies: pages are not given away.
+func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
+	if arg32(c, 3)&^spliceFlags != 0 {
+		return 0, abi.EINVAL
+	}
+	ofd, e := file.Get(c, fdArg(c, 0))
+	if e != abi.OK {
+		return 0, e
+	}
+	if !file.IsPipe(ofd) {
+		return 0, abi.EBADF
+	}
+	return vectored(c, file.PosCurrent, 0, kmem.Ofd(ofd).State.Flags&uint32(abi.O_ACCMODE) != 0)
+}
