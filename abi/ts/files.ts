@@ -1636,6 +1636,10 @@ export interface PipeLiveData {
   openWait: number;
   /** Inode slot of the pipe. */
   inode: number;
+  /**
+   * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
+   * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
+   */
   frames: number[];
 }
 
@@ -1701,6 +1705,10 @@ export class PipeLive {
     return this;
   }
 
+  /**
+   * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
+   * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
+   */
   frames(index: number): number {
     return this.$mem.u32[(this.$base + 16 + element(index, 16) * 4) >>> 2]!;
   }
@@ -2286,8 +2294,11 @@ export interface FileLockSlotData {
   inode: number;
   /** Next lock of the inode. */
   next: number;
-  /** Owner: a process slot, or an Ofd slot. */
-  process: number;
+  /**
+   * Owner: an FdTable slot (as in Linux, where processes that share their
+   * descriptors share their locks), or an Ofd slot.
+   */
+  table: number;
   ofd: number;
   /** F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. */
   type: number;
@@ -2309,7 +2320,7 @@ export class FileLockSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, inode: 16, next: 20, process: 24, ofd: 28, type: 32, isFlock: 36, start: 40, end: 48 } as const;
+  static readonly OFFSET = { header: 0, inode: 16, next: 20, table: 24, ofd: 28, type: 32, isFlock: 36, start: 40, end: 48 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2343,12 +2354,15 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Owner: a process slot, or an Ofd slot. */
-  get process(): number {
+  /**
+   * Owner: an FdTable slot (as in Linux, where processes that share their
+   * descriptors share their locks), or an Ofd slot.
+   */
+  get table(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
 
-  set process(value: number) {
+  set table(value: number) {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
@@ -2446,7 +2460,7 @@ export class FileLockSlot {
       header: this.header.toData(),
       inode: this.inode,
       next: this.next,
-      process: this.process,
+      table: this.table,
       ofd: this.ofd,
       type: this.type,
       isFlock: this.isFlock,
@@ -2460,7 +2474,7 @@ export class FileLockSlot {
     this.header.setData(data.header);
     this.inode = data.inode;
     this.next = data.next;
-    this.process = data.process;
+    this.table = data.table;
     this.ofd = data.ofd;
     this.type = data.type;
     this.isFlock = data.isFlock;

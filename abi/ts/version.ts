@@ -77,5 +77,7 @@ export const Limit = {
   ArgStringBytes: 131072,
   PipeBytes: 65536,
   PipeFrames: 16,
+  /** What F_SETPIPE_SZ may ask for (/proc/sys/fs/pipe-max-size). */
+  PipeMaxBytes: 1048576,
   Supplementary: 16,
 } as const;

@@ -340,7 +340,9 @@ type PipeLive struct {
 	WriteWait uint32
 	OpenWait  uint32
 	// Inode slot of the pipe.
-	Inode  uint32
+	Inode uint32
+	// Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
+	// Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
 	Frames [16]uint32
 }
 
@@ -427,9 +429,10 @@ type FileLockSlot struct {
 	Inode  uint32
 	// Next lock of the inode.
 	Next uint32
-	// Owner: a process slot, or an Ofd slot.
-	Process uint32
-	Ofd     uint32
+	// Owner: an FdTable slot (as in Linux, where processes that share their
+	// descriptors share their locks), or an Ofd slot.
+	Table uint32
+	Ofd   uint32
 	// F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
 	Type    uint32
 	IsFlock uint32

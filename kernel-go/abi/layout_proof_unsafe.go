@@ -331,8 +331,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(FileLockSlot{}.Inode)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Next) - 20
 	_ uintptr = 20 - unsafe.Offsetof(FileLockSlot{}.Next)
-	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Process) - 24
-	_ uintptr = 24 - unsafe.Offsetof(FileLockSlot{}.Process)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Table) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FileLockSlot{}.Table)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Ofd) - 28
 	_ uintptr = 28 - unsafe.Offsetof(FileLockSlot{}.Ofd)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Type) - 32

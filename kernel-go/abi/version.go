@@ -60,5 +60,6 @@ const (
 	LimitArgStringBytes    = 131072  // One argument or environment string, bytes (MAX_ARG_STRLEN).
 	LimitPipeBytes         = 65536
 	LimitPipeFrames        = 16
+	LimitPipeMaxBytes      = 1048576 // What F_SETPIPE_SZ may ask for (/proc/sys/fs/pipe-max-size).
 	LimitSupplementary     = 16
 )

@@ -44,7 +44,7 @@ func DropTable(c *sched.Ctx, t uint32) {
 	}
 	for fd := range s.Count {
 		if s.Entries[fd].Ofd != 0 {
-			closeIn(c, s, fd)
+			closeIn(c, t, fd)
 		}
 	}
 	kmem.Free(abi.SlotKindFdTable, t)
@@ -55,13 +55,14 @@ func CloseOnExec(c *sched.Ctx, t uint32) {
 	s := kmem.FdTable(t)
 	for fd := range s.Count {
 		if e := &s.Entries[fd]; e.Ofd != 0 && e.Flags&uint32(abi.FD_CLOEXEC) != 0 {
-			closeIn(c, s, fd)
+			closeIn(c, t, fd)
 		}
 	}
 }
 
-// closeIn frees descriptor fd, which is in use, and drops its OFD.
-func closeIn(c *sched.Ctx, s *abi.FdTableSlot, fd uint32) {
+// closeIn frees descriptor fd of a table, which is in use, and drops its OFD.
+func closeIn(c *sched.Ctx, t, fd uint32) {
+	s := kmem.FdTable(t)
 	ofd := s.Entries[fd].Ofd
 	kmem.WriteBegin(&s.Header)
 	s.Entries[fd] = abi.FdEntryState{}
@@ -72,9 +73,7 @@ func closeIn(c *sched.Ctx, s *abi.FdTableSlot, fd uint32) {
 		s.Count--
 	}
 	kmem.WriteEnd(&s.Header)
-	if c.Process != 0 {
-		unlockProcess(c.Process, kmem.Ofd(ofd).State.Inode)
-	}
+	unlockTable(t, kmem.Ofd(ofd).State.Inode)
 	Put(c, ofd)
 }
 
@@ -176,7 +175,7 @@ func Close(c *sched.Ctx, fd int32) abi.Errno {
 	if _, e := GetAny(c, fd); e != abi.OK {
 		return e
 	}
-	closeIn(c, tableOf(c), uint32(fd))
+	closeIn(c, c.P().State.FdTable, uint32(fd))
 	return abi.OK
 }
 
@@ -210,7 +209,7 @@ func Dup3(c *sched.Ctx, fd, to int32, cloexec bool) (uint32, abi.Errno) {
 	Hold(ofd)
 	t := tableOf(c)
 	if t.Entries[uint32(to)].Ofd != 0 {
-		closeIn(c, t, uint32(to))
+		closeIn(c, c.P().State.FdTable, uint32(to))
 	}
 	Install(c, uint32(to), ofd, cloexec)
 	return uint32(to), abi.OK
@@ -227,7 +226,7 @@ func CloseRange(c *sched.Ctx, first, last uint32, mark bool) {
 		case mark:
 			e.Flags |= uint32(abi.FD_CLOEXEC)
 		default:
-			closeIn(c, t, fd)
+			closeIn(c, c.P().State.FdTable, fd)
 		}
 	}
 }

@@ -15,12 +15,12 @@ type LockRange struct {
 	Type       abi.FlockType
 	Flock      bool
 	Start, End uint64
-	// Process or Ofd is the owner.
-	Process, Ofd uint32
+	// Table (an FdTable slot) or Ofd is the owner.
+	Table, Ofd uint32
 }
 
 func sameOwner(l *abi.FileLockSlot, r *LockRange) bool {
-	return l.IsFlock != 0 == r.Flock && l.Process == r.Process && l.Ofd == r.Ofd
+	return l.IsFlock != 0 == r.Flock && l.Table == r.Table && l.Ofd == r.Ofd
 }
 
 // conflict is the first lock that stands against r, 0 when there is none.
@@ -46,37 +46,44 @@ func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
 			if !wait {
 				return abi.EAGAIN
 			}
-			if deadlock(c, kmem.FileLock(i).Process) {
+			if r.Table != 0 && deadlock(kmem.FileLock(i).Table, r.Table) {
 				return abi.EDEADLK
 			}
 			b := &c.T().State.Blocked
-			b.Reason, b.Key0 = abi.WaitReasonLock, uint64(kmem.FileLock(i).Process)
+			b.Reason, b.Key0 = abi.WaitReasonLock, uint64(kmem.FileLock(i).Table)
 			return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
 		}
 	}
 	return replace(inode, r)
 }
 
-// deadlock says whether the process that holds the lock waits itself, perhaps
-// through others, for a lock of the caller's process (fcntl(2), EDEADLK).
-func deadlock(c *sched.Ctx, holder uint32) bool {
-	for range 64 {
-		if holder == 0 {
-			return false
+// waitsFor is the owner that every thread with a descriptor table waits for in
+// SetLock, 0 when one of them may go on and let go of locks.
+func waitsFor(table uint32) uint32 {
+	owner := uint32(0)
+	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
+		if kmem.Process(p).State.FdTable != table {
+			continue
 		}
-		if holder == c.Process {
-			return true
-		}
-		next := uint32(0)
-		for t := kmem.Process(holder).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
-			b := &kmem.Thread(t).State.Blocked
-			if kmem.Thread(t).State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) && b.Reason == abi.WaitReasonLock {
-				next = uint32(b.Key0)
-			} else {
-				return false // another thread may let go
+		for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+			s := &kmem.Thread(t).State
+			if s.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || s.Blocked.Reason != abi.WaitReasonLock {
+				return 0
 			}
+			owner = uint32(s.Blocked.Key0)
 		}
-		holder = next
+	}
+	return owner
+}
+
+// deadlock says whether the holder of a lock waits itself, perhaps through
+// others, for a lock of `self` (fcntl(2), EDEADLK).
+func deadlock(holder, self uint32) bool {
+	for range 64 {
+		if holder == 0 || holder == self {
+			return holder == self
+		}
+		holder = waitsFor(holder)
 	}
 	return false
 }
@@ -116,7 +123,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 		switch {
 		case l.Start < r.Start && l.End > r.End:
 			tail := kmem.FileLock(spare[used])
-			tail.Inode, tail.Process, tail.Ofd, tail.Type, tail.IsFlock = inode, l.Process, l.Ofd, l.Type, l.IsFlock
+			tail.Inode, tail.Table, tail.Ofd, tail.Type, tail.IsFlock = inode, l.Table, l.Ofd, l.Type, l.IsFlock
 			tail.Start, tail.End, tail.Next = r.End+1, l.End, l.Next
 			l.End, l.Next = r.Start-1, spare[used]
 			used++
@@ -134,7 +141,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 	}
 	if r.Type != abi.F_UNLCK {
 		l := kmem.FileLock(spare[used])
-		l.Inode, l.Process, l.Ofd, l.Type = inode, r.Process, r.Ofd, uint32(r.Type)
+		l.Inode, l.Table, l.Ofd, l.Type = inode, r.Table, r.Ofd, uint32(r.Type)
 		if r.Flock {
 			l.IsFlock = 1
 		}
@@ -173,20 +180,22 @@ func TestLock(inode uint32, r *LockRange) int32 {
 	}
 	l := kmem.FileLock(i)
 	r.Type, r.Start, r.End = abi.FlockType(l.Type), l.Start, l.End
-	if l.Process == 0 {
-		return -1
+	for p := kmem.Header().InitProcess; p != 0 && l.Table != 0; p = kmem.Process(p).Live.NextProcess {
+		if kmem.Process(p).State.FdTable == l.Table {
+			return int32(kmem.Process(p).State.Pid)
+		}
 	}
-	return int32(kmem.Process(l.Process).State.Pid)
+	return -1
 }
 
-// drop removes the locks of an inode that belong to a process, or to an OFD.
-func drop(inode, process, ofd uint32) {
+// drop removes the locks of an inode that belong to a table, or to an OFD.
+func drop(inode, table, ofd uint32) {
 	in := kmem.Inode(inode)
 	found := false
 	for w := &in.Live.LockHead; *w != 0; {
 		i := *w
 		l := kmem.FileLock(i)
-		if l.Process == process && l.Ofd == ofd {
+		if l.Table == table && l.Ofd == ofd {
 			*w = l.Next
 			kmem.Free(abi.SlotKindFileLock, i)
 			found = true
@@ -199,11 +208,12 @@ func drop(inode, process, ofd uint32) {
 	}
 }
 
-// unlockProcess drops a process's locks of a file when it closes any of its
-// descriptors (fcntl(2), "advisory record locking").
-func unlockProcess(process, inode uint32) {
+// unlockTable drops the locks of a file that belong to a descriptor table: any
+// of its descriptors of that file is closed (fcntl(2), "advisory record
+// locking").
+func unlockTable(table, inode uint32) {
 	if inode != 0 && kmem.Inode(inode).Live.LockHead != 0 {
-		drop(inode, process, 0)
+		drop(inode, table, 0)
 	}
 }
 

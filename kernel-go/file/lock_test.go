@@ -13,12 +13,12 @@ func TestLockWaits(t *testing.T) {
 	one := c.Thread
 	two := newThread(t, newProcess(t, 200), 200)
 	inode := kmem.Ofd(open(t, c, "/lock", abi.O_CREAT|abi.O_RDWR)).State.Inode
-	mine := LockRange{Type: abi.F_WRLCK, Start: 10, End: 19, Process: c.Process}
+	mine := LockRange{Type: abi.F_WRLCK, Start: 10, End: 19, Table: c.P().State.FdTable}
 	if e := SetLock(c, inode, &mine, false); e != abi.OK {
 		t.Fatal(e)
 	}
 	become(c, two)
-	theirs := LockRange{Type: abi.F_WRLCK, Start: 0, End: 14, Process: c.Process}
+	theirs := LockRange{Type: abi.F_WRLCK, Start: 0, End: 14, Table: c.P().State.FdTable}
 	if e := SetLock(c, inode, &theirs, false); e != abi.EAGAIN {
 		t.Fatal(e)
 	}
@@ -26,10 +26,10 @@ func TestLockWaits(t *testing.T) {
 	become(c, one)
 	// The holder must not wait for who waits for it.
 	second := kmem.Ofd(open(t, c, "/lock2", abi.O_CREAT|abi.O_RDWR)).State.Inode
-	if e := replace(second, &LockRange{Type: abi.F_WRLCK, End: 9, Process: kmem.Thread(two).State.Process}); e != abi.OK {
+	if e := replace(second, &LockRange{Type: abi.F_WRLCK, End: 9, Table: kmem.Process(kmem.Thread(two).State.Process).State.FdTable}); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := SetLock(c, second, &LockRange{Type: abi.F_RDLCK, End: 0, Process: c.Process}, true); e != abi.EDEADLK {
+	if e := SetLock(c, second, &LockRange{Type: abi.F_RDLCK, End: 0, Table: c.P().State.FdTable}, true); e != abi.EDEADLK {
 		t.Fatalf("deadlock: %v", e)
 	}
 	mine.Type = abi.F_UNLCK
@@ -41,7 +41,7 @@ func TestLockWaits(t *testing.T) {
 		t.Fatal(e)
 	}
 	for _, x := range []uint32{inode, second} {
-		unlockProcess(c.Process, x)
+		unlockTable(c.P().State.FdTable, x)
 	}
 	if n := kmem.Table(abi.SlotKindFileLock).InUse.Load(); n != 0 {
 		t.Errorf("%d locks left", n)

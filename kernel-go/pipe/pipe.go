@@ -17,8 +17,9 @@ const (
 	pageSize = kmem.PageSize
 	// AtomicBytes is PIPE_BUF: a write of no more is not torn (pipe(7)).
 	AtomicBytes = uint32(abi.FixedPageSize)
-	maxBytes    = uint32(abi.LimitPipeBytes)
-	frames      = uint32(abi.LimitPipeFrames)
+	// usualBytes is the capacity that a pipe begins with, maxBytes the largest.
+	usualBytes = uint32(abi.LimitPipeBytes)
+	maxBytes   = uint32(abi.LimitPipeMaxBytes)
 
 	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
 	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
@@ -34,6 +35,8 @@ const (
 	// open(2); until that reader is there, the writer's bytes stay even when it
 	// closes again.
 	flagReaderComing
+	// flagLarge: the ring's addresses lie in a frame of their own.
+	flagLarge
 )
 
 // SigPipe sends SIGPIPE to the caller; proc sets it.
@@ -68,7 +71,7 @@ func newPipe(inode uint32) uint32 {
 		return 0
 	}
 	p := kmem.Pipe(i)
-	p.State.Capacity = maxBytes
+	p.State.Capacity = usualBytes
 	p.Live.Inode = inode
 	kmem.Inode(inode).Live.Pipe = i
 	return i
@@ -81,10 +84,13 @@ func release(i uint32) {
 	sched.WakeAll(&p.Live.ReadWait)
 	sched.WakeAll(&p.Live.WriteWait)
 	sched.WakeAll(&p.Live.OpenWait)
-	for k := range p.Live.Frames {
-		if f := p.Live.Frames[k]; f != 0 {
-			kmem.UnrefFrame(f)
+	for k := range ringFrames(p) {
+		if w := frameOf(p, k); *w != 0 {
+			kmem.UnrefFrame(*w)
 		}
+	}
+	if p.State.Flags&flagLarge != 0 {
+		kmem.UnrefFrame(p.Live.Frames[0])
 	}
 	kmem.Inode(p.Live.Inode).Live.Pipe = 0
 	kmem.Free(abi.SlotKindPipe, i)
@@ -116,7 +122,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) 
 		offset := head & kmem.PageMask
 		part := min(b.Len, pageSize-offset, p.State.Tail-head)
 		before := b.Len
-		e = mm.BufOut(c, b, p.Live.Frames[head>>kmem.PageShift%frames]+offset, part)
+		e = mm.BufOut(c, b, *frameOf(p, head>>kmem.PageShift)+offset, part)
 		moved := before - b.Len
 		done += moved
 		consume(p, moved)
@@ -140,8 +146,8 @@ func consume(p *abi.PipeSlot, n uint32) {
 	kmem.WriteEnd(&p.Header)
 	// A full ring whose head was in the middle of a frame has its newest bytes
 	// in that same frame.
-	if n != 0 && head&kmem.PageMask == 0 && p.State.Tail-head <= (frames-1)*pageSize {
-		w := &p.Live.Frames[(head>>kmem.PageShift-1)%frames]
+	if n != 0 && head&kmem.PageMask == 0 && p.State.Tail-head <= (ringFrames(p)-1)*pageSize {
+		w := frameOf(p, head>>kmem.PageShift-1)
 		if *w != 0 {
 			kmem.UnrefFrame(*w)
 			*w = 0
@@ -195,7 +201,7 @@ func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno
 	for done < n {
 		at := p.State.Tail + done
 		offset := at & kmem.PageMask
-		w := &p.Live.Frames[at>>kmem.PageShift%frames]
+		w := frameOf(p, at>>kmem.PageShift)
 		if *w == 0 {
 			*w = kmem.AllocUserFrame(abi.FrameTypePipe, false)
 			if *w == 0 {
@@ -251,33 +257,3 @@ func Poll(i uint32, read, write bool, seen uint32) uint32 {
 	}
 	return events
 }
-
-// SetCapacity is F_SETPIPE_SZ: it rounds up to a power of two of pages. EBUSY
-// when more is inside, EPERM above the limit.
-func SetCapacity(i uint32, bytes uint64) (uint32, abi.Errno) {
-	if bytes > uint64(maxBytes) {
-		if bytes > 1<<31 {
-			return 0, abi.EINVAL
-		}
-		return 0, abi.EPERM
-	}
-	size := pageSize
-	for size < uint32(bytes) {
-		size <<= 1
-	}
-	p := kmem.Pipe(i)
-	if Bytes(i) > size {
-		return 0, abi.EBUSY
-	}
-	old := p.State.Capacity
-	kmem.WriteBegin(&p.Header)
-	p.State.Capacity = size
-	kmem.WriteEnd(&p.Header)
-	if size > old {
-		sched.Wake(&p.Live.WriteWait, pollOut)
-	}
-	return size, abi.OK
-}
-
-// Capacity is F_GETPIPE_SZ.
-func Capacity(i uint32) uint32 { return kmem.Pipe(i).State.Capacity }

@@ -17,7 +17,7 @@ func Peek(i, skip uint32) (addr, n uint32) {
 		return 0, 0
 	}
 	offset := at & kmem.PageMask
-	return p.Live.Frames[at>>kmem.PageShift%frames] + offset, min(pageSize-offset, p.State.Tail-at)
+	return *frameOf(p, at>>kmem.PageShift) + offset, min(pageSize-offset, p.State.Tail-at)
 }
 
 // Consume takes n bytes, which are inside, out.

@@ -118,12 +118,12 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 	if o.State.Inode == 0 {
 		return 0, abi.EINVAL
 	}
-	r := file.LockRange{Type: abi.FlockType(l.Type), Process: c.Process}
+	r := file.LockRange{Type: abi.FlockType(l.Type), Table: c.P().State.FdTable}
 	if byOfd {
 		if l.Pid != 0 {
 			return 0, abi.EINVAL
 		}
-		r.Process, r.Ofd = 0, ofd
+		r.Table, r.Ofd = 0, ofd
 	}
 	if e := lockRange(o, &l, &r); e != abi.OK {
 		return 0, e

@@ -82,7 +82,7 @@ func ofSystem(n node) {
 	case nodeNrOpen:
 		line(uint64(abi.LimitFds))
 	case nodePipeMaxSize:
-		line(uint64(abi.LimitPipeBytes))
+		line(uint64(abi.LimitPipeMaxBytes))
 	}
 }
 
