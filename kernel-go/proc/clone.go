@@ -166,7 +166,7 @@ func inherit(p, parent *abi.ProcessSlot) {
 	holdExe(p)
 	s.Comm, s.Rlimits = o.Comm, o.Rlimits
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = o.ArgStart, o.ArgEnd, o.EnvStart, o.EnvEnd
-	s.Tty, s.Personality = o.Tty, o.Personality
+	s.Tty, s.Personality, s.Nice = o.Tty, o.Personality, o.Nice
 	s.Flags |= abi.ProcessFlagForkNoExec | o.Flags&abi.ProcessFlagNoNewPrivs
 }
 
@@ -213,6 +213,9 @@ func undoProcess(c *sched.Ctx, i uint32) {
 // releaseParts drops what a process holds; what it never got is 0.
 func releaseParts(c *sched.Ctx, i uint32) {
 	s := &kmem.Process(i).State
+	// Closing releases the process's record locks: act as it.
+	actor := c.Process
+	c.Process = i
 	if s.FdTable != 0 {
 		file.DropTable(c, s.FdTable)
 	}
@@ -226,6 +229,7 @@ func releaseParts(c *sched.Ctx, i uint32) {
 		mm.Drop(s.AddressSpace)
 	}
 	dropExe(kmem.Process(i))
+	c.Process = actor
 	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace = 0, 0, 0, 0
 }
 

@@ -62,17 +62,23 @@ func openExec(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
+	if e := mayExec(c, d); e != abi.OK {
+		return 0, e
+	}
+	return d, abi.OK
+}
+
+// mayExec checks that a held file may be executed; it is given back when not.
+func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 	inode := vfs.InodeOf(d)
-	if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
-		e = abi.EACCES
-	} else {
+	e := abi.EACCES
+	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
 		e = vfs.Permission(c, inode, vfs.MayExec)
 	}
 	if e != abi.OK {
 		vfs.Put(d)
-		return 0, e
 	}
-	return d, abi.OK
+	return e
 }
 
 // readHeaders checks the ELF header and reads the program headers into c.Page.

@@ -53,12 +53,22 @@ var plans [abi.LimitHarts + 1]plan
 
 // Exec replaces what thread `thread` of `process` runs. The path is n bytes in
 // c.Path, from directory dir. It returns ENORETURN on success.
-func Exec(c *sched.Ctx, process, thread, dir, n uint32, follow uint32, s *Strings) abi.Errno {
+func Exec(c *sched.Ctx, process, thread, dir, n, follow uint32, s *Strings) abi.Errno {
+	return run(c, process, thread, dir, n, follow, false, s)
+}
+
+// ExecFile is Exec of a file that is already found (execveat(2) with
+// AT_EMPTY_PATH); the n bytes in c.Path only name it.
+func ExecFile(c *sched.Ctx, process, thread, dentry, n uint32, s *Strings) abi.Errno {
+	return run(c, process, thread, dentry, n, 0, true, s)
+}
+
+func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *Strings) abi.Errno {
 	kmem.Copy(c.Vec+vecExecFn, c.Path, n)
 	kmem.Store32(c.Vec+vecExecFn+n, 0)
 	p := &plans[c.Hart]
 	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
-	e := p.build(c, dir, n, follow)
+	e := p.build(c, dir, n, follow, found)
 	if e == abi.OK {
 		var sp uint64
 		if sp, e = p.pushArgs(c, process); e == abi.OK {
@@ -82,10 +92,16 @@ func Exec(c *sched.Ctx, process, thread, dir, n uint32, follow uint32, s *String
 }
 
 // build finds the program behind any "#!" and loads it.
-func (p *plan) build(c *sched.Ctx, dir, n, follow uint32) abi.Errno {
+func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno {
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, n+1)
 	for depth := 0; ; depth++ {
-		d, e := openExec(c, dir, c.Path, n, follow)
+		d, e := dir, abi.OK
+		if found {
+			vfs.Hold(d)
+			e, found, dir = mayExec(c, d), false, vfs.CwdOf(c)
+		} else {
+			d, e = openExec(c, dir, c.Path, n, follow)
+		}
 		if e != abi.OK {
 			return e
 		}
@@ -276,6 +292,9 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 			src = v
 		}
 		room := min(limit-bytes, uint32(abi.LimitArgStringBytes))
+		if i < from {
+			room = uint32(abi.LimitArgStringBytes) // it is only passed over
+		}
 		if s.Linear != 0 {
 			room = min(room, s.Bytes-p.linear)
 		}
@@ -465,6 +484,7 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		if e := unshareForExec(c, pr); e != abi.OK {
 			return e
 		}
+		deleteTimers(process) // they may name threads by their tids
 		killOthers(c)
 		becomeLeader(process, thread)
 		leaveMemory(c, thread, pr.State.AddressSpace)

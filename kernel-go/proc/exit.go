@@ -111,6 +111,7 @@ func killOthers(c *sched.Ctx) {
 func finish(c *sched.Ctx, process, status uint32) {
 	p := kmem.Process(process)
 	sched.TimerCancel(&p.Live.Itimer)
+	deleteTimers(process)
 	releaseParts(c, process)
 	releaseVfork(p)
 	hangupSession(c, process)

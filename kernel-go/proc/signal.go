@@ -38,20 +38,34 @@ type Sig struct {
 	Code                   int32
 	Errno                  int32
 	Field0, Field1, Field2 uint64
+	// Timer is the PosixTimer whose signal this is, 0 for others.
+	Timer uint32
 }
 
 func dropQueue(head, tail, queued *uint32) {
 	for *head != 0 {
 		i := *head
 		*head = kmem.SigInfo(i).Next
+		if t := kmem.SigInfo(i).Timer; t != 0 {
+			kmem.PosixTimer(t).Queued = 0
+			continue
+		}
 		kmem.Free(abi.SlotKindSigInfo, i)
 	}
 	*tail, *queued = 0, 0
 }
 
 // enqueue adds a signal to a pending set. Standard signals that are pending
-// already are merged; real-time ones queue until the limit.
+// already are merged; real-time ones queue until the limit. A timer's signal
+// has its record already.
 func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
+	if s.Timer != 0 {
+		t := kmem.PosixTimer(s.Timer)
+		t.Queued = 1
+		record(t.Info, head, tail, queued, s)
+		*pending |= bit(s.Signo)
+		return abi.OK
+	}
 	realtime := s.Signo >= uint32(abi.SIGRTMIN)
 	if *pending&bit(s.Signo) != 0 && !realtime {
 		return abi.OK
@@ -60,20 +74,26 @@ func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
 		return abi.EAGAIN
 	}
 	if i := kmem.Alloc(abi.SlotKindSigInfo); i != 0 {
-		q := kmem.SigInfo(i)
-		q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2
-		if *tail == 0 {
-			*head = i
-		} else {
-			kmem.SigInfo(*tail).Next = i
-		}
-		*tail = i
-		*queued++
+		record(i, head, tail, queued, s)
 	} else if realtime {
 		return abi.EAGAIN
 	}
 	*pending |= bit(s.Signo)
 	return abi.OK
+}
+
+// record fills signal record i and puts it at the end of a queue.
+func record(i uint32, head, tail, queued *uint32, s *Sig) {
+	q := kmem.SigInfo(i)
+	q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2
+	q.Next = 0
+	if *tail == 0 {
+		*head = i
+	} else {
+		kmem.SigInfo(*tail).Next = i
+	}
+	*tail = i
+	*queued++
 }
 
 // dequeue takes signal signo out of a pending set.
@@ -89,7 +109,7 @@ func dequeue(pending *uint64, head, tail, queued *uint32, signo uint32) Sig {
 				break
 			}
 			found = true
-			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2}
+			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Timer}
 			if prev == 0 {
 				*head = next
 			} else {
@@ -99,7 +119,11 @@ func dequeue(pending *uint64, head, tail, queued *uint32, signo uint32) Sig {
 				*tail = prev
 			}
 			*queued--
-			kmem.Free(abi.SlotKindSigInfo, i)
+			if q.Timer != 0 {
+				out.Field0 |= uint64(timerTaken(q.Timer)) << 32 // si_overrun
+			} else {
+				kmem.Free(abi.SlotKindSigInfo, i)
+			}
 		} else {
 			prev = i
 		}
@@ -485,25 +509,6 @@ func orphanedGroup(pgid uint32) bool {
 	return true
 }
 
-// timerFired is an expired ITIMER_REAL.
-func timerFired(kind, object uint32) {
-	kmem.Assert(kind == sched.TimerItimer, "timers of proc are interval timers")
-	p := kmem.Process(object)
-	c := sched.For(kmem.WorkerIndex)
-	if n := p.State.ItimerIntervalNs; n != 0 {
-		// Missed periods are not made up for.
-		next := p.Live.Itimer.DeadlineNs + n
-		if now := sched.NowNs(); next <= now {
-			next += (now - next) / n * n
-			if next <= now {
-				next += n
-			}
-		}
-		sched.TimerSet(&p.Live.Itimer, next, sched.TimerItimer, object)
-	}
-	_ = SendProcess(c, object, uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
-}
-
 // ActionChanged drops what is pending of a signal that is ignored from now on
 // (sigaction(2), POSIX).
 func ActionChanged(c *sched.Ctx, signo uint32) {
@@ -527,6 +532,8 @@ const (
 	ssiCode   = 8
 	ssiPid    = 12
 	ssiUid    = 16
+	ssiTid    = 24
+	ssiOver   = 32
 	ssiInt    = 44
 	ssiPtr    = 48
 	ssiStatus = 40
@@ -542,8 +549,13 @@ func takeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
 	kmem.Store32(dst, s.Signo)
 	kmem.Store32(dst+ssiErrno, uint32(s.Errno))
 	kmem.Store32(dst+ssiCode, uint32(s.Code))
-	kmem.Store32(dst+ssiPid, uint32(s.Field0))
-	kmem.Store32(dst+ssiUid, uint32(s.Field0>>32))
+	if s.Code == int32(abi.SI_TIMER) {
+		kmem.Store32(dst+ssiTid, uint32(s.Field0))
+		kmem.Store32(dst+ssiOver, uint32(s.Field0>>32))
+	} else {
+		kmem.Store32(dst+ssiPid, uint32(s.Field0))
+		kmem.Store32(dst+ssiUid, uint32(s.Field0>>32))
+	}
 	if s.Signo == uint32(abi.SIGCHLD) {
 		kmem.Store32(dst+ssiStatus, uint32(s.Field1))
 	} else {

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/proc"
@@ -73,6 +74,18 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 	if e != abi.OK {
 		return 0, e
 	}
+	s := proc.Strings{As: c.As, Argv: argv, Envp: envp}
+	if n == 0 && flags&uint32(abi.AT_EMPTY_PATH) != 0 {
+		i, e := file.GetAny(c, dirfd)
+		if e != abi.OK {
+			return 0, e
+		}
+		d := kmem.Ofd(i).State.Dentry
+		if d == 0 {
+			return 0, abi.EACCES
+		}
+		return 0, proc.ExecFile(c, c.Process, c.Thread, d, putFdName(c.Path, uint32(dirfd)), &s)
+	}
 	dir, e := dirOf(c, dirfd, c.Path, n)
 	if e != abi.OK {
 		return 0, e
@@ -81,8 +94,20 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
 		follow = 0
 	}
-	s := proc.Strings{As: c.As, Argv: argv, Envp: envp}
 	return 0, proc.Exec(c, c.Process, c.Thread, dir, n, follow, &s)
+}
+
+// putFdName writes the name that Linux gives a program that has none:
+// /dev/fd/N. It returns its length.
+func putFdName(dst, fd uint32) uint32 {
+	const prefix = "/dev/fd/"
+	for i := range len(prefix) {
+		*(*byte)(kmem.Ptr(dst + uint32(i))) = prefix[i]
+	}
+	n := uint32(len(prefix))
+	n += vfs.PutNumber(dst+n, fd)
+	*(*byte)(kmem.Ptr(dst + n)) = 0
+	return n
 }
 
 func sysExecve(c *sched.Ctx) (uint64, abi.Errno) {
@@ -91,7 +116,7 @@ func sysExecve(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
 	flags := uint32(c.Arg(4))
-	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
+	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return 0, abi.EINVAL
 	}
 	return exec(c, int32(c.Arg(0)), c.Arg(1), c.Arg(2), c.Arg(3), flags)

@@ -127,7 +127,7 @@ var table = [...]entry{
 	abi.SYS_clone:                  {sysClone, 5, partial, 0, "no namespaces, no CLONE_PIDFD"},
 	abi.SYS_clone3:                 {sysClone3, 2, partial, 0, "as clone"},
 	abi.SYS_execve:                 {sysExecve, 3, full, 0, ""},
-	abi.SYS_execveat:               {sysExecveat, 5, partial, 0, "no AT_EMPTY_PATH"},
+	abi.SYS_execveat:               {sysExecveat, 5, full, 0, ""},
 	abi.SYS_wait4:                  {sysWait4, 4, full, 0, ""},
 	abi.SYS_waitid:                 {sysWaitid, 5, partial, 0, "no P_PIDFD"},
 	abi.SYS_set_tid_address:        {sysSetTidAddress, 1, full, 0, ""},
