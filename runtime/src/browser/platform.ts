@@ -49,7 +49,7 @@ export const browserPlatform: Platform = {
   startWorker,
   compileKernel,
   // A page lives as long as it is open.
-  keepAlive: () => ({ ref: () => undefined, unref: () => undefined }),
+  keepAlive: () => ({ ref: () => undefined, unref: () => undefined, close: () => undefined }),
   log: (level, text) => {
     if (level === "error") console.error(`foreshore: ${text}`);
     else if (level === "warn") console.warn(`foreshore: ${text}`);

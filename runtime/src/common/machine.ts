@@ -1,14 +1,6 @@
 /** One running machine: its workers, its memory and the client that talks to its kernel. */
-import {
-  BootState,
-  Fixed,
-  HartSlot,
-  type KernelWorkerOutbound,
-  Limit,
-  MachineHeader,
-  Mem,
-  SlotKind,
-} from "@foreshore/abi";
+import { BootState, HartSlot, type KernelWorkerOutbound, Limit, type MachineHeader, SlotKind } from "@foreshore/abi";
+import { type BootOptions, bootMachine, clientAddress, type FailureKind, StartFailure } from "./boot.ts";
 import { absoluteMs } from "./clock.ts";
 import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { checkKernelModule } from "./kernel-module.ts";
@@ -17,7 +9,7 @@ import type { HostWorker, KernelSource, LogLevel, Platform } from "./platform.ts
 import { RpcClient } from "./rpc-client.ts";
 import { SharedTransport } from "./shared-transport.ts";
 import type { Transport } from "./transport.ts";
-import type { Booted, FromWorker, WorkerFailed } from "./worker-protocol.ts";
+import type { FromWorker, WorkerFailed, WorkerReady } from "./worker-protocol.ts";
 
 export interface MachineOptions {
   readonly harts: number;
@@ -64,7 +56,7 @@ export class Machine {
   #error: Error | undefined;
   #stopped: Promise<void> | undefined;
   #rejectStart: (error: Error) => void = () => undefined;
-  #resolveBoot: (booted: Booted) => void = () => undefined;
+  #resolveReady: (ready: WorkerReady) => void = () => undefined;
   /** Called when a worker ends, while `stop` waits for all of them. */
   #onEnded: () => void = () => undefined;
 
@@ -80,10 +72,10 @@ export class Machine {
       await machine.#start(options);
       return machine;
     } catch (error) {
-      machine.#error ??= error as Error;
-      machine.#state = "failed";
+      const failure = error instanceof StartFailure ? startError(error.kind, error.message, error.stack) : error;
+      machine.#fail(failure as Error);
       await machine.#terminateAll();
-      throw error;
+      throw failure;
     }
   }
 
@@ -114,64 +106,75 @@ export class Machine {
 
   async #start(options: MachineOptions): Promise<void> {
     const single = options.transport === "message";
-    const baseMs = absoluteMs();
-    const realtimeNs = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-    // Workers start while the kernel is fetched and compiled: both take tens of milliseconds.
-    // The first output needs the kernel worker and one hart, so the others come later.
+    // Workers take tens of milliseconds to start: the kernel is compiled and booted meanwhile. The first
+    // output needs the kernel worker and one hart, so the other harts come later.
     const kernelWorker = this.#startWorker(options.workerUrl, "kernel");
-    const first = single ? undefined : this.#startWorker(options.workerUrl, "hart 0");
-    const booted = new Promise<Booted>((resolve, reject) => {
-      this.#resolveBoot = resolve;
+    const firstHart = single ? undefined : this.#startWorker(options.workerUrl, "hart 0");
+    const ready = new Promise<WorkerReady>((resolve, reject) => {
+      this.#resolveReady = resolve;
       this.#rejectStart = reject;
     });
-    booted.catch(() => undefined);
+    ready.catch(() => undefined);
     const module = await this.#platform.compileKernel(options.kernel);
     checkKernelModule(module);
-    kernelWorker.post({
-      type: "kernel",
+    const boot: BootOptions = {
       module,
       maxPages: options.memoryMiB * PAGES_PER_MIB,
       minPages: Math.min(options.memoryMiB, MIN_MEMORY_MIB) * PAGES_PER_MIB,
       harts: single ? 1 : options.harts,
       clients: single ? 1 : Limit.Clients,
-      baseMs,
-      realtimeNs,
-      single,
-      budgetInsns: options.budgetInsns,
-    });
-    const { memory, maxPages, arenaBytes } = await booted;
-    this.#maxPages = maxPages;
-    if (this.memoryMiB < options.memoryMiB) {
-      this.#events.log(
-        "warn",
-        `the host grants ${this.memoryMiB} MiB of shared memory instead of ${options.memoryMiB}`,
-      );
+      baseMs: absoluteMs(),
+      realtimeNs: BigInt(Date.now()) * 1_000_000n,
+    };
+    if (firstHart === undefined) {
+      kernelWorker.post({ type: "single", ...boot, budgetInsns: options.budgetInsns });
+      this.#useSingle((await ready).single, kernelWorker);
+    } else {
+      await this.#bootShared(boot);
+      const { baseMs } = boot;
+      const memory = this.#memory!;
+      const { budgetInsns, workerUrl } = options;
+      kernelWorker.post({ type: "kernel", module, memory, baseMs });
+      firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
+      await ready;
+      for (let hart = 1; hart < options.harts; hart++) {
+        this.#startWorker(workerUrl, `hart ${hart}`).post({ type: "hart", module, memory, hart, baseMs, budgetInsns });
+      }
     }
-    this.#transport = this.#openTransport(kernelWorker, memory, arenaBytes);
-    this.#client = new RpcClient(this.#transport, {
+    if (this.memoryMiB < options.memoryMiB) {
+      const granted = `the host grants ${this.memoryMiB} MiB of shared memory instead of ${options.memoryMiB}`;
+      this.#events.log("warn", granted);
+    }
+    this.#state = "running";
+    for (const worker of this.#workers) worker.host.unref();
+  }
+
+  /** Boots the machine on this thread, which calls into the kernel only this once. */
+  async #bootShared(boot: BootOptions): Promise<void> {
+    const booted = await bootMachine(boot, {
+      log: (level, text) => this.#events.log(LEVELS[level] ?? "info", text),
+      trace: (text) => this.#events.trace(text),
+      kick: () => undefined,
+    });
+    this.#memory = booted.memory;
+    this.#header = booted.header;
+    this.#maxPages = booted.maxPages;
+    this.#openClient(new SharedTransport(booted.mem, clientAddress(booted.header, 0)));
+  }
+
+  #useSingle(single: WorkerReady["single"], worker: HostWorker): void {
+    if (single === undefined) throw new MachineStartError("the single worker names no arena");
+    this.#maxPages = single.maxPages;
+    this.#openClient(new MessageTransport(single.arenaBytes, (message, transfer) => worker.post(message, transfer)));
+  }
+
+  #openClient(transport: Transport): void {
+    this.#transport = transport;
+    this.#client = new RpcClient(transport, {
       keepAlive: this.#platform.keepAlive(),
       onEvent: (event) => this.#events.event(event),
       onFailure: (error) => this.#fail(error),
     });
-    this.#state = "running";
-    if (memory !== undefined) {
-      const startHart = (worker: HostWorker, hart: number): void =>
-        worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns: options.budgetInsns });
-      if (first !== undefined) startHart(first, 0);
-      for (let hart = 1; hart < options.harts; hart++)
-        startHart(this.#startWorker(options.workerUrl, `hart ${hart}`), hart);
-    }
-    for (const worker of this.#workers) worker.host.unref();
-  }
-
-  #openTransport(worker: HostWorker, memory: WebAssembly.Memory | undefined, arenaBytes: number): Transport {
-    if (memory === undefined)
-      return new MessageTransport(arenaBytes, (message, transfer) => worker.post(message, transfer));
-    this.#memory = memory;
-    const mem = new Mem(memory);
-    this.#header = new MachineHeader(mem, Fixed.HeaderAddress);
-    const clients = this.#header.tables(SlotKind.Client);
-    return new SharedTransport(mem, clients.base);
   }
 
   #startWorker(url: string | URL | undefined, name: string): HostWorker {
@@ -190,8 +193,8 @@ export class Machine {
 
   #message(name: string, message: FromWorker): void {
     switch (message.type) {
-      case "booted":
-        this.#resolveBoot(message);
+      case "ready":
+        this.#resolveReady(message);
         break;
       case "failed":
         this.#workerFailed(name, message);
@@ -214,10 +217,9 @@ export class Machine {
   }
 
   #workerFailed(name: string, failed: WorkerFailed): void {
-    const cause = failed.stack === undefined ? undefined : { cause: failed.stack };
-    if (failed.kind === "abi") this.#fail(new AbiMismatch(failed.message, cause));
-    else if (this.#state === "starting") this.#fail(new MachineStartError(failed.message, cause));
-    else this.#fail(new MachineFailed(`the ${name} worker failed: ${failed.message}`, cause));
+    const what = failed.kind === "machine" ? `the ${name} worker failed: ${failed.message}` : failed.message;
+    if (this.#state === "starting") this.#fail(startError(failed.kind, what, failed.stack));
+    else this.#fail(new MachineFailed(what, { cause: failed.stack }));
   }
 
   #workerEnded(name: string, error: Error | undefined): void {
@@ -296,4 +298,8 @@ export class Machine {
   async #terminateAll(): Promise<void> {
     await Promise.all(this.#workers.filter((worker) => !worker.ended).map((worker) => worker.host.terminate()));
   }
+}
+
+function startError(kind: FailureKind, message: string, stack: string | undefined): Error {
+  return kind === "abi" ? new AbiMismatch(message, { cause: stack }) : new MachineStartError(message, { cause: stack });
 }

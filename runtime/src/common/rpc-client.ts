@@ -57,6 +57,8 @@ export interface CallSpec<T> {
 export interface KeepAlive {
   ref(): void;
   unref(): void;
+  /** It is not needed any more. */
+  close(): void;
 }
 
 export interface RpcClientOptions {
@@ -202,7 +204,7 @@ export class RpcClient {
     this.#queue = [];
     this.#queueHead = 0;
     this.#inFlight = 0;
-    this.#options.keepAlive?.unref();
+    this.#options.keepAlive?.close();
     for (const call of calls) if (call !== undefined) this.#settle(call, error);
   }
 
@@ -348,6 +350,6 @@ export class RpcClient {
   }
 
   #becameIdle(): void {
-    if (this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.unref();
+    if (this.#error === undefined && this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.unref();
   }
 }

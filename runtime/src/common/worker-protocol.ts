@@ -1,20 +1,17 @@
 /** Messages between the Runtime's thread and its workers; rings carry everything else. */
+import type { BootOptions, FailureKind } from "./boot.ts";
 
-/** Where a worker finds what it must touch before it may trust the header. */
+/** Serves the rings of a booted machine. */
 export interface StartKernel {
   readonly type: "kernel";
   readonly module: WebAssembly.Module;
-  /** Maximum of the memory in 64 KiB pages; halved until the host grants it. */
-  readonly maxPages: number;
-  readonly minPages: number;
-  readonly harts: number;
-  readonly clients: number;
-  /** The machine's base on the clock of `absoluteMs`. */
+  readonly memory: WebAssembly.Memory;
   readonly baseMs: number;
-  /** CLOCK_REALTIME at the base, in ns since the epoch. */
-  readonly realtimeNs: bigint;
-  /** This worker is also the only hart, and the client's entries come as messages. */
-  readonly single: boolean;
+}
+
+/** Boots a machine of its own, is its kernel worker and only hart, and takes entries as messages. */
+export interface StartSingle extends BootOptions {
+  readonly type: "single";
   readonly budgetInsns: number;
 }
 
@@ -62,18 +59,14 @@ export interface Stop {
   readonly type: "stop";
 }
 
-export type ToWorker = StartKernel | StartHart | RpcToWorker | Stop;
+export type ToWorker = StartKernel | StartSingle | StartHart | RpcToWorker | Stop;
 
-export interface Booted {
-  readonly type: "booted";
-  readonly memory: WebAssembly.Memory | undefined;
-  /** The maximum that was granted, in 64 KiB pages. */
-  readonly maxPages: number;
-  /** Size of client 0's arena. */
-  readonly arenaBytes: number;
+/** The kernel worker serves requests from now on. */
+export interface WorkerReady {
+  readonly type: "ready";
+  /** Of a machine of one worker: the maximum that was granted, in 64 KiB pages, and the size of client 0's arena. */
+  readonly single: { readonly maxPages: number; readonly arenaBytes: number } | undefined;
 }
-
-export type FailureKind = "abi" | "memory" | "boot" | "machine";
 
 export interface WorkerFailed {
   readonly type: "failed";
@@ -110,4 +103,11 @@ export interface RpcFromWorker {
   readonly spans: readonly SpanBytes[];
 }
 
-export type FromWorker = Booted | WorkerFailed | WorkerLog | WorkerTrace | WorkerKick | WorkerStopped | RpcFromWorker;
+export type FromWorker =
+  | WorkerReady
+  | WorkerFailed
+  | WorkerLog
+  | WorkerTrace
+  | WorkerKick
+  | WorkerStopped
+  | RpcFromWorker;

@@ -97,16 +97,25 @@ describe("a machine that breaks", () => {
     return { error, events, lines };
   }
 
+  /** What only harts beyond the first do: they start when the machine runs. */
+  const notFirst = (what: string): string => `(if (local.get 0) (then ${what})) (return (i32.const ${HartExit.Idle}))`;
+
+  test("a trap at once is told by start or by the first call, with the worker's name", async () => {
+    const trap = { service: "(unreachable)", hartRun: "(unreachable)" };
+    const error = await failure(start(trap).then((machine) => machine.noop()));
+    expect(String(error)).toMatch(/the (kernel|hart 0) worker failed: unreachable/);
+  });
+
   test("a trap in a hart reaches every call as MachineFailed", async () => {
-    const { error, events, lines } = await broken({ hartRun: "(unreachable)" });
+    const { error, events, lines } = await broken({ hartRun: notFirst("(unreachable)") });
     expect(error).toBeInstanceOf(MachineFailed);
-    expect(String(error)).toMatch(/hart \d worker failed.*unreachable/);
+    expect(String(error)).toMatch(/hart 1 worker failed.*unreachable/);
     expect(events).toMatchObject([{ type: "failed" }]);
     expect(lines).toHaveLength(1);
   });
 
   test("a hart that reports a broken invariant does, too", async () => {
-    const { error } = await broken({ hartRun: `(i32.const ${HartExit.Failed})` });
+    const { error } = await broken({ hartRun: notFirst(`(return (i32.const ${HartExit.Failed}))`) });
     expect(String(error)).toContain("invariant");
   });
 

@@ -31,7 +31,14 @@ export function defaultWorkerUrl(): URL {
 }
 
 /** Sources of the workers' script, beside its own folder; `platform.test.ts` compares this with the imports. */
-export const WORKER_SOURCES = ["../worker/", "../common/clock.ts", "../../../abi/ts/", "../../../abi/src/"] as const;
+export const WORKER_SOURCES = [
+  "../worker/",
+  "../common/boot.ts",
+  "../common/clock.ts",
+  "../common/kernel-instance.ts",
+  "../../../abi/ts/",
+  "../../../abi/src/",
+] as const;
 
 function isFresh(bundle: URL): boolean {
   if (!existsSync(bundle)) return false;
@@ -82,7 +89,7 @@ function toUrl(place: string | URL): URL {
 function keepAlive(): KeepAlive {
   const timer = setInterval(() => undefined, LONG_MS);
   timer.unref();
-  return { ref: () => timer.ref(), unref: () => timer.unref() };
+  return { ref: () => timer.ref(), unref: () => timer.unref(), close: () => clearInterval(timer) };
 }
 
 export const nodePlatform: Platform = {

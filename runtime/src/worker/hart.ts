@@ -1,9 +1,9 @@
 /** A thread worker: the host's loop around hart_run. */
 import { Fixed, HartExit, HartSlot, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
 import { openClock } from "../common/clock.ts";
+import { instantiate } from "../common/kernel-instance.ts";
 import type { StartHart } from "../common/worker-protocol.ts";
-import { instantiate } from "./instance.ts";
-import type { WorkerPort } from "./port.ts";
+import { sinkOf, type WorkerPort } from "./port.ts";
 
 export function hartSlot(mem: Mem, hart: number): HartSlot {
   const table = new MachineHeader(mem, Fixed.HeaderAddress).tables(SlotKind.Hart);
@@ -22,7 +22,7 @@ export function untilWakeMs(slot: HartSlot, nowNs: number): number {
 }
 
 export async function runHart(start: StartHart, port: WorkerPort): Promise<void> {
-  const kernel = await instantiate(start.module, start.memory, start.baseMs, port);
+  const kernel = await instantiate(start.module, start.memory, start.baseMs, sinkOf(port));
   const mem = new Mem(start.memory);
   const slot = hartSlot(mem, start.hart);
   kernel.__stack_pointer.value = slot.stackTop;

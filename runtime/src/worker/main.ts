@@ -1,7 +1,8 @@
 /** Entry of every worker of a machine: the first message says what it is. */
+import { messageOf, StartFailure } from "../common/boot.ts";
 import type { ToWorker } from "../common/worker-protocol.ts";
 import { runHart } from "./hart.ts";
-import { messageOf, runKernel, StartFailure } from "./kernel.ts";
+import { runKernel } from "./kernel.ts";
 import { openPort } from "./port.ts";
 import { SingleWorker } from "./single.ts";
 
@@ -30,8 +31,8 @@ async function run(work: Promise<void>): Promise<void> {
 
 port.onMessage((message: ToWorker) => {
   if (message.type === "hart") void run(runHart(message, port));
-  else if (message.type === "kernel" && !message.single) void run(runKernel(message, port));
-  else if (message.type === "kernel") {
+  else if (message.type === "kernel") void run(runKernel(message, port));
+  else if (message.type === "single") {
     single = new SingleWorker(port, fail);
     single.start(message).catch(fail);
   } else single?.message(message);

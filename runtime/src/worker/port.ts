@@ -1,4 +1,5 @@
 /** The one difference between a Node worker thread and a browser's Worker. */
+import type { KernelSink } from "../common/kernel-instance.ts";
 import type { FromWorker, ToWorker } from "../common/worker-protocol.ts";
 
 export interface WorkerPort {
@@ -42,5 +43,14 @@ export function openPort(): WorkerPort {
       scope.onmessage = (event) => handler(event.data);
     },
     close: () => scope.close(),
+  };
+}
+
+/** The kernel's log, trace and kicks as messages. */
+export function sinkOf(port: WorkerPort): KernelSink {
+  return {
+    log: (level, text) => port.post({ type: "log", level, text }),
+    trace: (text) => port.post({ type: "trace", text }),
+    kick: (client) => port.post({ type: "kick", client }),
   };
 }

@@ -4,11 +4,11 @@
  * event loop after each round instead of sleeping on words.
  */
 import { BootState, ClientSlot, Fixed, HartExit, MachineHeader, Opcode, ReplyEvent, RpcHeader } from "@foreshore/abi";
+import { type BootedMachine, bootMachine, clientAddress } from "../common/boot.ts";
 import { openClock } from "../common/clock.ts";
-import type { BlobBytes, ReplySpan, RpcEntries, SpanBytes, StartKernel, ToWorker } from "../common/worker-protocol.ts";
+import type { BlobBytes, ReplySpan, RpcEntries, SpanBytes, StartSingle, ToWorker } from "../common/worker-protocol.ts";
 import { hartSlot, untilWakeMs } from "./hart.ts";
-import { bootMachine, clientAddress, type Machine } from "./kernel.ts";
-import type { WorkerPort } from "./port.ts";
+import { sinkOf, type WorkerPort } from "./port.ts";
 
 const ENTRY = Fixed.RingEntryBytes;
 const MASK = Fixed.RingEntries - 1;
@@ -17,14 +17,14 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Client 0's rings as the client itself would use them, driven by messages. */
 export class RingEndpoint {
-  readonly #machine: Pick<Machine, "mem" | "header">;
+  readonly #machine: Pick<BootedMachine, "mem" | "header">;
   readonly #slot: ClientSlot;
   readonly #header: RpcHeader;
   readonly #reply: ReplyEvent;
   readonly #replies = new Map<number, ReplySpan>();
   readonly #post: WorkerPort["post"];
 
-  constructor(machine: Pick<Machine, "mem" | "header">, post: WorkerPort["post"]) {
+  constructor(machine: Pick<BootedMachine, "mem" | "header">, post: WorkerPort["post"]) {
     this.#machine = machine;
     this.#slot = new ClientSlot(machine.mem, clientAddress(machine.header, 0));
     this.#header = new RpcHeader(machine.mem);
@@ -82,7 +82,7 @@ export class RingEndpoint {
 export class SingleWorker {
   readonly #port: WorkerPort;
   readonly #channel = new MessageChannel();
-  #machine: Machine | undefined;
+  #machine: BootedMachine | undefined;
   #endpoint: RingEndpoint | undefined;
   #now: () => number = () => 0;
   #budgetInsns = 0;
@@ -98,19 +98,14 @@ export class SingleWorker {
     this.#channel.port1.onmessage = () => this.#guardedRound();
   }
 
-  async start(start: StartKernel): Promise<void> {
-    const machine = await bootMachine(start, this.#port);
+  async start(start: StartSingle): Promise<void> {
+    const machine = await bootMachine(start, sinkOf(this.#port));
     this.#machine = machine;
     this.#now = openClock(start.baseMs);
     this.#budgetInsns = start.budgetInsns;
     this.#initialStack = machine.kernel.__stack_pointer.value;
     this.#endpoint = new RingEndpoint(machine, (message, transfer) => this.#port.post(message, transfer));
-    this.#port.post({
-      type: "booted",
-      memory: undefined,
-      maxPages: machine.maxPages,
-      arenaBytes: this.#endpoint.arenaBytes,
-    });
+    this.#port.post({ type: "ready", single: { maxPages: machine.maxPages, arenaBytes: this.#endpoint.arenaBytes } });
     this.#schedule();
   }
 
@@ -176,7 +171,7 @@ export class SingleWorker {
   }
 
   /** Arms the timer for the next thing that is due; false when that is now. */
-  #sleep(machine: Machine): boolean {
+  #sleep(machine: BootedMachine): boolean {
     const slot = hartSlot(machine.mem, 0);
     if (slot.doorbell !== slot.doorbellSeen) return false;
     const serviceMs = machine.kernel.kernel_prepare_sleep();

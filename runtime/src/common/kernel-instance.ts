@@ -1,6 +1,5 @@
 /** One instance of kernel.wasm: its imports, and its exports with types. */
-import { openClock } from "../common/clock.ts";
-import type { WorkerPort } from "./port.ts";
+import { openClock } from "./clock.ts";
 
 /** What the kernel module exports; `checkKernelModule` has seen that they are there. */
 export interface KernelExports {
@@ -10,6 +9,15 @@ export interface KernelExports {
   kernel_prepare_sleep(): number;
   hart_run(hart: number, budgetInsns: number): number;
   readonly __stack_pointer: WebAssembly.Global<"i32">;
+}
+
+/** Where the kernel's imports deliver what they were told. */
+export interface KernelSink {
+  log(level: number, text: string): void;
+  /** A line of system call trace. */
+  trace(text: string): void;
+  /** The client has completions and cannot sleep on shared memory. */
+  kick(client: number): void;
 }
 
 /** getRandomValues gives at most this many bytes at once (Web Cryptography, 10.1.1). */
@@ -28,7 +36,7 @@ export async function instantiate(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   baseMs: number,
-  port: WorkerPort,
+  sink: KernelSink,
 ): Promise<KernelExports> {
   const host = {
     now: openClock(baseMs),
@@ -40,13 +48,13 @@ export async function instantiate(
       }
     },
     log(level: number, addr: number, length: number): void {
-      port.post({ type: "log", level, text: textAt(memory, addr, length) });
+      sink.log(level, textAt(memory, addr, length));
     },
     trace(addr: number, length: number): void {
-      port.post({ type: "trace", text: textAt(memory, addr, length) });
+      sink.trace(textAt(memory, addr, length));
     },
     kick(client: number): void {
-      port.post({ type: "kick", client });
+      sink.kick(client);
     },
   };
   const instance = await WebAssembly.instantiate(module, { env: { memory }, host });
