@@ -105,7 +105,7 @@ func putFdName(dst, fd uint32) uint32 {
 		*(*byte)(kmem.Ptr(dst + uint32(i))) = prefix[i]
 	}
 	n := uint32(len(prefix))
-	n += vfs.PutNumber(dst+n, fd)
+	n += vfs.PutNumber(dst+n, uint64(fd))
 	*(*byte)(kmem.Ptr(dst + n)) = 0
 	return n
 }
