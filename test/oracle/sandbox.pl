@@ -44,6 +44,7 @@ for my $device (qw(null zero full random urandom tty)) {
     mount('--bind', "/dev/$device", "$root/dev/$device");
 }
 symlink('/proc/self/fd', "$root/dev/fd");
+symlink("/proc/self/fd/$_->[1]", "$root/dev/$_->[0]") for ['stdin', 0], ['stdout', 1], ['stderr', 2];
 for (@files) {
     my ($name, $from) = split /=/, $_, 2;
     (my $folder = "$root$name") =~ s{/[^/]*$}{};
