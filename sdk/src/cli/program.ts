@@ -46,7 +46,7 @@ export async function hostProgram(program: string): Promise<{ at: string; layer:
       missing ? ExitCode.NotFound : ExitCode.NotExecutable,
     );
   }
-  const file = await accessFile(at);
+  const file = accessFile(at);
   try {
     const head = await file.read(0, PROGRAM_HEAD);
     const interpreter = requireProgram(program, head, file.size);
@@ -59,7 +59,7 @@ export async function hostProgram(program: string): Promise<{ at: string; layer:
   } finally {
     await file.close?.();
   }
-  return { at, layer: await fileLayer(at, at) };
+  return { at, layer: fileLayer(at, at) };
 }
 
 /**

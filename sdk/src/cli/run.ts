@@ -94,7 +94,7 @@ async function machineFiles(command: RunCommand): Promise<{ layers: LayerSource[
     } catch (error) {
       throw new UsageError(`--root ${root}: ${reason(error)}`);
     }
-    layers.push(isDirectory ? directoryLayer(root) : await tarFile(root));
+    layers.push(isDirectory ? directoryLayer(root) : tarFile(root));
   }
   return { layers, program: undefined };
 }

@@ -3,7 +3,7 @@
 import { type Dirent, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
 import path from "node:path";
 import { type LayerEntry, LayerError, type LayerSource } from "../layers/entry.ts";
-import { HandleCache, readFully } from "./handles.ts";
+import { HandleCache } from "./handles.ts";
 import { errorCode, reason } from "./host-file.ts";
 
 export interface DirectoryLayerOptions {
@@ -130,13 +130,10 @@ class DirectoryLayer implements LayerSource {
 
   async read(blob: string, position: number, length: number): Promise<Uint8Array> {
     try {
-      return await this.#handles.with(path.join(this.#root, blob), async (handle) => {
-        const info = await handle.stat();
+      return this.#handles.read(path.join(this.#root, blob), position, length, (info) => {
         const indexed = this.#sizes.get(blob);
-        if (!info.isFile() || info.size !== indexed) {
-          throw new LayerError(`it had ${indexed} bytes when it was indexed and has ${info.size} now`, { code: "EIO" });
-        }
-        return await readFully(handle, position, length);
+        if (info.isFile() && info.size === indexed) return;
+        throw new LayerError(`it had ${indexed} bytes when it was indexed and has ${info.size} now`, { code: "EIO" });
       });
     } catch (error) {
       const message = `${path.join(this.name, blob)}: ${error instanceof LayerError ? error.message : reason(error)}`;
@@ -155,7 +152,7 @@ class DirectoryLayer implements LayerSource {
     return notes;
   }
 
-  close(): Promise<void> {
-    return this.#handles.close();
+  close(): void {
+    this.#handles.close();
   }
 }

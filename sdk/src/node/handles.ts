@@ -1,98 +1,77 @@
-/** Host files read at any place through a bounded number of open handles. */
+/**
+ * Host files read at any place through a bounded number of open descriptors.
+ *
+ * Reads are synchronous: what a guest waits for is a page or a few, mostly in the host's
+ * page cache, and a turn through Node's thread pool takes many times as long
+ * as such a read (milliseconds on a busy machine).
+ */
 
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-
-interface Open {
-  readonly handle: Promise<FileHandle>;
-  users: number;
-  /** Taken out of the cache while it was in use: the last user closes it. */
-  retired: boolean;
-}
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 
 /** Never through a symbolic link, and never waiting for the other end of a FIFO. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/**
- * Keeps the handles used last open. All methods may be under way several times
- * at once; a handle in use is never closed.
- */
+/** Keeps the descriptors used last open. */
 export class HandleCache {
   readonly #capacity: number;
-  /** In order of last use. */
-  readonly #open = new Map<string, Open>();
+  /** Descriptors by path, in order of last use. */
+  readonly #open = new Map<string, number>();
 
-  /** @param capacity handles that stay open while nobody reads from them */
+  /** @param capacity descriptors that stay open */
   constructor(capacity = 64) {
-    this.#capacity = capacity;
+    this.#capacity = Math.max(1, capacity);
   }
 
-  /** How many handles are cached now. */
+  /** How many descriptors are open now. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** Calls `use` with a handle of the regular file at `path`. @throws what open(2) says */
-  async with<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    let entry = this.#open.get(path);
-    if (entry === undefined) {
-      entry = { handle: open(path, FLAGS), users: 0, retired: false };
-    } else {
-      this.#open.delete(path);
-    }
-    this.#open.set(path, entry);
-    entry.users++;
-    this.#trim();
+  /**
+   * `length` bytes at `position` of the file at `path`, fewer at its end.
+   * @param check sees what the file is before it is read; what it throws is thrown
+   * @throws what open(2) or read(2) says
+   */
+  read(path: string, position: number, length: number, check: (info: Stats) => void): Uint8Array {
+    const fd = this.#descriptor(path);
     try {
-      return await use(await entry.handle);
+      check(fstatSync(fd));
+      return readFully(fd, position, length);
     } catch (error) {
-      // A handle that failed is not used again: the next access opens anew.
-      if (this.#open.get(path) === entry) this.#open.delete(path);
-      entry.retired = true;
-      throw error;
-    } finally {
-      entry.users--;
-      if (entry.retired && entry.users === 0) await closeQuietly(entry);
-    }
-  }
-
-  /** Closes every handle; those in use once they are not. */
-  async close(): Promise<void> {
-    const entries = [...this.#open.values()];
-    this.#open.clear();
-    for (const entry of entries) {
-      entry.retired = true;
-      if (entry.users === 0) await closeQuietly(entry);
-    }
-  }
-
-  #trim(): void {
-    if (this.#open.size <= this.#capacity) return;
-    for (const [path, entry] of this.#open) {
-      if (this.#open.size <= this.#capacity) return;
+      // The next access opens anew: the path may name another file by then.
       this.#open.delete(path);
-      entry.retired = true;
-      if (entry.users === 0) void closeQuietly(entry);
+      closeSync(fd);
+      throw error;
     }
   }
-}
 
-async function closeQuietly(entry: Open): Promise<void> {
-  try {
-    await (await entry.handle).close();
-  } catch {
-    // It could not be opened, which its user was told.
+  #descriptor(path: string): number {
+    const known = this.#open.get(path);
+    this.#open.delete(path);
+    const fd = known ?? openSync(path, FLAGS);
+    this.#open.set(path, fd);
+    for (const [oldest, oldestFd] of this.#open) {
+      if (this.#open.size <= this.#capacity) break;
+      this.#open.delete(oldest);
+      closeSync(oldestFd);
+    }
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#open.values()) closeSync(fd);
+    this.#open.clear();
   }
 }
 
 /** `length` bytes at `position`; fewer at the end of the file. */
-export async function readFully(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+export function readFully(fd: number, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) return bytes.subarray(0, done);
-    done += bytesRead;
+    const count = readSync(fd, bytes, done, length - done, position + done);
+    if (count === 0) return bytes.subarray(0, done);
+    done += count;
   }
   return bytes;
 }

@@ -1,7 +1,6 @@
 /** Single files of the host, read lazily. */
 
-import { constants } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import path from "node:path";
 import { type LayerEntry, LayerError, type LayerSource } from "../layers/entry.ts";
 import type { RandomAccess } from "../tar/access.ts";
@@ -12,39 +11,39 @@ import { readFully } from "./handles.ts";
  * A host file as bytes that can be read at any place.
  * @throws LayerError when it is no regular file that can be read
  */
-export async function accessFile(file: string): Promise<RandomAccess> {
-  let handle: Awaited<ReturnType<typeof open>>;
+export function accessFile(file: string): RandomAccess {
+  let fd: number;
   try {
     // A FIFO would otherwise wait for its writer.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new LayerError(`${file}: ${reason(error)}`, { code: errorCode(error), cause: error });
   }
-  const info = await handle.stat();
+  const info = fstatSync(fd);
   if (!info.isFile()) {
-    await handle.close();
+    closeSync(fd);
     throw new LayerError(`${file}: not a regular file`);
   }
   return {
     name: path.basename(file),
     size: info.size,
-    read: (position, length) => readFully(handle, position, length),
-    close: () => handle.close(),
+    read: async (position, length) => readFully(fd, position, length),
+    close: () => closeSync(fd),
   };
 }
 
 /** A tar archive on the host as a layer, see `tarLayer`. */
-export async function tarFile(file: string): Promise<LayerSource> {
-  return tarLayer(await accessFile(file), { name: file });
+export function tarFile(file: string): LayerSource {
+  return tarLayer(accessFile(file), { name: file });
 }
 
 /**
  * One host file as the only entry of a layer, executable if it is so on the host.
  * @param at its path in the machine
  */
-export async function fileLayer(file: string, at: string): Promise<LayerSource> {
-  const access = await accessFile(file);
-  const info = await stat(file);
+export function fileLayer(file: string, at: string): LayerSource {
+  const access = accessFile(file);
+  const info = statSync(file);
   return {
     name: file,
     entries: (): LayerEntry[] => [
