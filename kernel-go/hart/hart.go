@@ -202,6 +202,9 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	spent := sched.NowNs() - begin
 	c.T().State.UserNs += spent
 	h.BusyNs += spent
+	if c.P().Live.CpuTimers != 0 {
+		proc.CheckCpuTimers(c)
+	}
 	serve(c, h, exit)
 	return left
 }

@@ -271,10 +271,6 @@ func sysSchedGetPriorityMin(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, abi.EINVAL
 }
 
-// getpriority(2) answers 20 - nice; nice values are accepted and have no effect.
-func sysGetpriority(*sched.Ctx) (uint64, abi.Errno) { return 20, abi.OK }
-func sysSetpriority(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.OK }
-
 func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {
 	for i := range 2 {
 		if va := c.Arg(i); va != 0 {
@@ -289,16 +285,6 @@ func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	return 0, abi.OK
-}
-
-// There is no network: what needs one is refused at once, so that nothing
-// waits for a time-out. Other families are not there at all.
-func sysSocket(c *sched.Ctx) (uint64, abi.Errno) {
-	const afInet, afInet6 = 2, 10
-	if f := c.Arg(0); f == afInet || f == afInet6 {
-		return 0, abi.ENETUNREACH
-	}
-	return 0, abi.EAFNOSUPPORT
 }
 
 func sysSethostname(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.EPERM }

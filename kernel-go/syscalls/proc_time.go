@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -45,15 +46,6 @@ func timevalOf(ns uint64) abi.Timeval {
 	return abi.Timeval{Sec: int64(ns / nsPerSec), Usec: int64(ns % nsPerSec / 1000)}
 }
 
-// userNs is the CPU time of a process so far, its live threads included.
-func userNs(p *abi.ProcessSlot) uint64 {
-	n := p.State.UserNs
-	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
-		n += kmem.Thread(i).State.UserNs
-	}
-	return n
-}
-
 func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
 	switch id {
 	case abi.CLOCK_REALTIME, abi.CLOCK_REALTIME_COARSE:
@@ -61,11 +53,11 @@ func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
 	case abi.CLOCK_MONOTONIC, abi.CLOCK_MONOTONIC_RAW, abi.CLOCK_MONOTONIC_COARSE, abi.CLOCK_BOOTTIME:
 		return sched.NowNs(), abi.OK
 	case abi.CLOCK_PROCESS_CPUTIME_ID:
-		return userNs(c.P()), abi.OK
+		return proc.UserNs(c.P()), abi.OK
 	case abi.CLOCK_THREAD_CPUTIME_ID:
 		return c.T().State.UserNs, abi.OK
 	}
-	return 0, abi.EINVAL
+	return proc.CpuNs(c.Process, id)
 }
 
 func sysClockGettime(c *sched.Ctx) (uint64, abi.Errno) {
@@ -150,6 +142,9 @@ func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 		if e != abi.OK {
 			return 0, e
 		}
+		if id == abi.CLOCK_PROCESS_CPUTIME_ID || int32(id) < 0 {
+			return 0, abi.EOPNOTSUPP // nobody watches CPU time for sleepers
+		}
 		ns, e := timespecIn(c, c.Arg(2))
 		if e != abi.OK {
 			return 0, e
@@ -168,74 +163,11 @@ func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 	return sleep(c, c.Arg(3))
 }
 
-func itimerOut(c *sched.Ctx, va uint64) abi.Errno {
-	p := c.P()
-	var v abi.Itimerval
-	if p.Live.Itimer.HeapIndex != 0 {
-		left := uint64(1000)
-		if now := sched.NowNs(); p.Live.Itimer.DeadlineNs > now+left {
-			left = p.Live.Itimer.DeadlineNs - now
-		}
-		v.Value = timevalOf(left)
-		v.Interval = timevalOf(p.State.ItimerIntervalNs)
-	}
-	*(*abi.Itimerval)(kmem.Ptr(c.Page)) = v
-	return mm.CopyOut(c, va, c.Page, abi.ItimervalSize)
-}
-
-func sysGetitimer(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.Arg(0) > uint64(abi.ITIMER_PROF) {
-		return 0, abi.EINVAL
-	}
-	if abi.ItimerWhich(c.Arg(0)) != abi.ITIMER_REAL {
-		kmem.Zero(c.Page, abi.ItimervalSize)
-		return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.ItimervalSize)
-	}
-	return 0, itimerOut(c, c.Arg(1))
-}
-
-func sysSetitimer(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.Arg(0) > uint64(abi.ITIMER_PROF) {
-		return 0, abi.EINVAL
-	}
-	if abi.ItimerWhich(c.Arg(0)) != abi.ITIMER_REAL {
-		// CPU-time timers need a clock tick in guest code.
-		if Unsupported != nil {
-			Unsupported(c, uint32(abi.SYS_setitimer))
-		}
-		return 0, abi.ENOSYS
-	}
-	var v abi.Itimerval
-	if va := c.Arg(1); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, abi.ItimervalSize); e != abi.OK {
-			return 0, e
-		}
-		v = *(*abi.Itimerval)(kmem.Ptr(c.Page))
-	}
-	if uint64(v.Value.Usec) >= 1_000_000 || uint64(v.Interval.Usec) >= 1_000_000 || v.Value.Sec < 0 || v.Interval.Sec < 0 {
-		return 0, abi.EINVAL
-	}
-	if va := c.Arg(2); va != 0 {
-		if e := itimerOut(c, va); e != abi.OK {
-			return 0, e
-		}
-	}
-	p := c.P()
-	ns := func(t abi.Timeval) uint64 { return uint64(min(t.Sec, 1<<33))*nsPerSec + uint64(t.Usec)*1000 }
-	p.State.ItimerIntervalNs = ns(v.Interval)
-	if d := ns(v.Value); d != 0 {
-		sched.TimerSet(&p.Live.Itimer, sched.NowNs()+d, sched.TimerItimer, c.Process)
-	} else {
-		sched.TimerCancel(&p.Live.Itimer)
-	}
-	return 0, abi.OK
-}
-
 func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 	const tick = 10_000_000
 	s := &c.P().State
 	if va := c.Arg(0); va != 0 {
-		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(userNs(c.P()) / tick), Stime: int64(s.SystemNs / tick),
+		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(proc.UserNs(c.P()) / tick), Stime: int64(s.SystemNs / tick),
 			Cutime: int64(s.ChildUserNs / tick), Cstime: int64(s.ChildSystemNs / tick)}
 		if e := mm.CopyOut(c, va, c.Page, abi.TmsSize); e != abi.OK {
 			return 0, e
@@ -257,7 +189,7 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	switch abi.RusageWho(int32(c.Arg(0))) {
 	case abi.RUSAGE_SELF:
-		return 0, usageOut(c, c.Arg(1), usage{userNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
+		return 0, usageOut(c, c.Arg(1), usage{proc.UserNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
 	case abi.RUSAGE_CHILDREN:
 		return 0, usageOut(c, c.Arg(1), usage{user: s.ChildUserNs, system: s.ChildSystemNs})
 	case abi.RUSAGE_THREAD:
@@ -270,5 +202,5 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 // included.
 func usageOf(p *abi.ProcessSlot) usage {
 	s := &p.State
-	return usage{userNs(p) + s.ChildUserNs, s.SystemNs + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
+	return usage{proc.UserNs(p) + s.ChildUserNs, s.SystemNs + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
 }

@@ -1,0 +1,135 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// CPU clocks and the timers that run on them. CPU time moves when a hart comes
+// out of guest code; only there, and only for processes that have such a timer,
+// are they looked at.
+
+// Parts of a CPU clock's id (linux/posix-timers.h): ^pid in bits 3.., whose
+// time, and of which kind. They are what clock_getcpuclockid(3) and
+// pthread_getcpuclockid(3) make.
+const (
+	cpuClockThread = 4
+	cpuClockKinds  = 3
+	cpuClockVirt   = 1 // user time alone
+	cpuClockSched  = 2
+	cpuClockFd     = 3 // not a CPU clock, but a device's
+)
+
+func processClock(pid uint32) abi.Clock { return abi.Clock(^pid<<3 | cpuClockSched) }
+func threadClock(tid uint32) abi.Clock  { return abi.Clock(^tid<<3 | cpuClockThread | cpuClockSched) }
+
+// UserNs is the user time of a process so far, its live threads included. What
+// another hart's guest code has used since it was entered is not in it yet.
+func UserNs(p *abi.ProcessSlot) uint64 {
+	n := p.State.UserNs
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		n += kmem.Thread(i).State.UserNs
+	}
+	return n
+}
+
+// cpuClockPid is the pid or tid in a CPU clock's id.
+func cpuClockPid(clock abi.Clock) uint32 { return uint32(^(int32(clock) >> 3)) }
+
+// cpuClockThreadOf is the thread of a thread's clock: one of the process.
+func cpuClockThreadOf(process uint32, clock abi.Clock) uint32 {
+	i := FindThread(cpuClockPid(clock))
+	if i == 0 || kmem.Thread(i).State.Process != process {
+		return 0
+	}
+	return i
+}
+
+// cpuClockProcess is the process whose CPU time a clock counts, or of whose
+// thread; pid 0 is the asking process itself.
+func cpuClockProcess(process uint32, clock abi.Clock) uint32 {
+	if clock&cpuClockThread != 0 || cpuClockPid(clock) == 0 {
+		return process
+	}
+	return FindProcess(cpuClockPid(clock))
+}
+
+// CpuNs is the CPU time that a clock with a negative id shows to a process:
+// EINVAL when it is none, or its process or thread does not exist.
+func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
+	kind := clock & cpuClockKinds
+	if int32(clock) >= 0 || kind == cpuClockFd {
+		return 0, abi.EINVAL
+	}
+	if clock&cpuClockThread != 0 && cpuClockPid(clock) != 0 {
+		i := cpuClockThreadOf(process, clock)
+		if i == 0 {
+			return 0, abi.EINVAL
+		}
+		return kmem.Thread(i).State.UserNs, abi.OK // system time is not counted by thread
+	}
+	i := cpuClockProcess(process, clock)
+	if i == 0 {
+		return 0, abi.EINVAL
+	}
+	p := kmem.Process(i)
+	if kind == cpuClockVirt {
+		return UserNs(p), abi.OK
+	}
+	return UserNs(p) + p.State.SystemNs, abi.OK
+}
+
+// countCpuTimers says in the process's slot how many timers CPU time may make
+// due: those whose signal is pending wait for that first.
+func countCpuTimers(process uint32) {
+	p := kmem.Process(process)
+	n := uint32(0)
+	if p.State.ItimerVirtualNs != 0 {
+		n++
+	}
+	if p.State.ItimerProfNs != 0 {
+		n++
+	}
+	for i := p.Live.Timers; i != 0; i = kmem.PosixTimer(i).Next {
+		if t := kmem.PosixTimer(i); cpuTimerArmed(t) {
+			n++
+		}
+	}
+	p.Live.CpuTimers = n
+}
+
+func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
+	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != uint32(abi.SIGEV_NONE)
+}
+
+// CheckCpuTimers acts on the CPU-time timers of the caller's process that are
+// due. A hart calls it when it has counted guest time and CpuTimers is not 0.
+func CheckCpuTimers(c *sched.Ctx) {
+	p := c.P()
+	user := UserNs(p)
+	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, uint32(abi.SIGVTALRM))
+	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, user+p.State.SystemNs, uint32(abi.SIGPROF))
+	for i := p.Live.Timers; i != 0; i = kmem.PosixTimer(i).Next {
+		t := kmem.PosixTimer(i)
+		if !cpuTimerArmed(t) {
+			continue
+		}
+		if now, e := CpuNs(c.Process, abi.Clock(t.Clock)); e == abi.OK && t.DeadlineNs <= now {
+			expireTimer(i, now)
+		}
+	}
+	countCpuTimers(c.Process)
+}
+
+func checkItimer(c *sched.Ctx, deadlineNs *uint64, intervalNs, now uint64, signo uint32) {
+	if *deadlineNs == 0 || *deadlineNs > now {
+		return
+	}
+	if intervalNs == 0 {
+		*deadlineNs = 0
+	} else {
+		*deadlineNs, _ = following(*deadlineNs, intervalNs, now)
+	}
+	_ = SendProcess(c, c.Process, signo, int32(abi.SI_KERNEL), 0, 0)
+}
