@@ -801,7 +801,7 @@ export interface ReadFileRequestData {
 }
 
 /**
- * Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size (of generated files: the position behind what is known so far).
+ * Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size, value2 its change sequence, handle its inode: equal in all parts of a file that was not replaced meanwhile. Of generated files, value is the position behind what is known so far, and handle 0.
  * Member of KernelWorkerRequest for opcode ReadFile.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */

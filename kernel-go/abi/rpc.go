@@ -301,7 +301,7 @@ type SymlinkRequest struct {
 // ReadFileRequestSize is the size of ReadFileRequest in bytes.
 const ReadFileRequestSize = 64
 
-// ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size (of generated files: the position behind what is known so far).
+// ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size, value2 its change sequence, handle its inode: equal in all parts of a file that was not replaced meanwhile. Of generated files, value is the position behind what is known so far, and handle 0.
 // Member of KernelWorkerRequest for opcode ReadFile.
 type ReadFileRequest struct {
 	_      structs.HostLayout

@@ -119,6 +119,7 @@ func readFile(c *sched.Ctx, client uint32, r *abi.ReadFileRequest, a *answer) ab
 	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
 	n, e := vfs.ReadAt(c, inode, r.Position, &b)
 	a.result, a.value, a.value2 = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
+	a.handle = kmem.Handle(abi.SlotKindInode, inode)
 	return e
 }
 

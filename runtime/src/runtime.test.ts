@@ -66,6 +66,14 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
     return process;
   };
 
+  test("no answer is slept through in thousands of calls", async () => {
+    for (let i = 0; i < 4000; i++) {
+      // One at a time and in small groups: the client goes to sleep in between, each time a little differently.
+      await Promise.all(Array.from({ length: 1 + (i % 3) }, () => machine.noop({ timeoutMs: 5000 })));
+    }
+    expect(machine.rpc.inFlight).toBe(0);
+  });
+
   describe("processes", () => {
     test("say hello", async () => {
       const process = await spawn(hello());
@@ -268,6 +276,35 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       for (let i = 0; i < 10; i++) await machine.readFile("/view");
       const after = (await machine.diagnostics()).publishedReads;
       expect(after.hits - before.hits).toBe(transport === "shared" ? 10 : 0);
+    });
+
+    test("are never read torn while they are replaced, renamed and removed", async () => {
+      const size = 60_000;
+      let writing = true;
+      const write = async (): Promise<void> => {
+        for (let i = 1; i <= 60; i++) {
+          await machine.fs.writeFile("/torn", new Uint8Array(size).fill(i));
+          await machine.fs.rename("/torn", "/other");
+          await machine.fs.writeFile("/torn", new Uint8Array(size / 2).fill(i + 100));
+          await machine.fs.unlink("/other");
+        }
+        writing = false;
+      };
+      const seen = new Set<number>();
+      const read = async (): Promise<void> => {
+        while (writing) {
+          const bytes = await machine.readFile("/torn").catch((error: unknown) => {
+            expect(error).toEqual(CODE("ENOENT"));
+            return new Uint8Array(0);
+          });
+          // One writer's bytes, perhaps not all of them yet.
+          expect(bytes.every((byte) => byte === bytes[0])).toBe(true);
+          seen.add(bytes[0] ?? 0);
+          await machine.noop();
+        }
+      };
+      await Promise.all([write(), read()]);
+      expect(seen.size).toBeGreaterThan(5);
     });
 
     test("append, exclusive, modes", async () => {

@@ -39,6 +39,8 @@ const NO_READER: FileReader = { read: () => undefined };
 /** Bytes asked for at first: most files are smaller. */
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
+/** Attempts at a file that changes between the requests for its parts; the last one counts. */
+const READ_TRIES = 4;
 const READDIR_BYTES = 32 * 1024;
 
 export class FileSystem {
@@ -125,25 +127,31 @@ export class FileSystem {
     return options.encoding === "utf8" ? decodeText(bytes) : bytes;
   }
 
+  /** A file that is replaced while its parts are read is read anew, a few times. */
   async #readAll(path: Uint8Array, options: CallOptions): Promise<Uint8Array<ArrayBuffer>> {
-    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for (let tries = READ_TRIES; ; tries--) {
+      const parts = await this.#readParts(path, options);
+      if (tries > 1 && parts.some((part) => part.version !== parts[0]?.version)) continue;
+      if (parts.length === 1) return parts[0]!.bytes;
+      const all = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, 0));
+      let at = 0;
+      for (const { bytes } of parts) {
+        all.set(bytes, at);
+        at += bytes.length;
+      }
+      return all;
+    }
+  }
+
+  async #readParts(path: Uint8Array, options: CallOptions): Promise<ReplyBytes[]> {
+    const parts: ReplyBytes[] = [];
     let total = 0;
-    let want = FIRST_READ_BYTES;
-    for (;;) {
+    for (let want = FIRST_READ_BYTES; ; want = Math.min(READ_BYTES, this.#client.chunkBytes)) {
       const part = await this.#readPart(path, total, want, options);
-      parts.push(part.bytes);
+      parts.push(part);
       total += part.bytes.length;
-      if (part.bytes.length === 0 || total >= part.size) break;
-      want = Math.min(READ_BYTES, this.#client.chunkBytes);
+      if (part.bytes.length === 0 || total >= part.size) return parts;
     }
-    if (parts.length === 1) return parts[0]!;
-    const all = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
   }
 
   /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
@@ -212,6 +220,7 @@ export class FileSystem {
           return {
             bytes: new Uint8Array(client.bytes(at + replyAt, result)),
             size: answer.valueHi * 2 ** 32 + answer.valueLo,
+            version: `${answer.handle.index}.${answer.handle.generation}.${answer.value2Lo}`,
           };
         },
       },
@@ -468,8 +477,9 @@ export class FileSystem {
 
 interface ReplyBytes {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The reply's `value`: of ReadFile, the size of the file. */
+  /** Of ReadFile: the size of the file, and what changes when other contents take its place. */
   readonly size: number;
+  readonly version: string;
 }
 
 interface Span {
