@@ -5,18 +5,18 @@
  */
 
 import { execFile } from "node:child_process";
-import { existsSync, globSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { promisify } from "node:util";
+import { guest } from "../guests/build.ts";
 import { chromiumPath, performInChromium } from "./chromium.ts";
 import { type DemoResult, figures, type Plan, perform, type ReadFile } from "./perform.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SCREENSHOT = join(ROOT, "build/demo.png");
-const COMPILER = "riscv64-linux-gnu-gcc";
-/** Families of system calls that a first look should show; all of them would be make test. */
-const GUESTS = ["files_io", "paths", "pipes", "fork_wait", "signals", "poll", "mmap", "threads"];
+/** A first look at each family of system calls; all of it is `make test`. */
+const GUESTS = ["hello", "files_io", "paths", "pipes", "fork_wait", "signals", "poll", "threads", "go-goroutines"];
 
 const run = promisify(execFile);
 const colour = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
@@ -47,21 +47,17 @@ async function prepareSession(): Promise<Prepared | undefined> {
 }
 
 async function prepareGuests(): Promise<Prepared | undefined> {
-  const folder = join(ROOT, "build/demo-guests");
-  mkdirSync(folder, { recursive: true });
-  const sources = globSync("test/guests/*.c", { cwd: ROOT }).filter((path) => GUESTS.includes(basename(path, ".c")));
   const files = new Map<string, string>();
-  try {
-    for (const source of sources.sort()) {
-      const name = basename(source, ".c");
-      const file = join(folder, name);
-      await run(COMPILER, ["-O2", "-static", "-pthread", "-o", file, join(ROOT, source)]);
-      files.set(name, file);
+  const problems = new Set<string>();
+  for (const name of GUESTS) {
+    try {
+      files.set(name, await guest(name));
+    } catch (error) {
+      problems.add((error as Error).message.split("\n")[0] ?? "");
     }
-  } catch (error) {
-    say(`the repository's own programs cannot be compiled: ${(error as Error).message.split("\n")[0]}`);
-    return undefined;
   }
+  for (const problem of problems) say(`some of them cannot be built: ${problem}`);
+  if (files.size === 0) return undefined;
   const guests = [...files].map(([name, file]) => ({ name, size: statSync(file).size }));
   return { plan: { kind: "guests", guests }, files };
 }
@@ -115,7 +111,7 @@ async function main(): Promise<number> {
     prepared = await prepareGuests();
   }
   if (prepared === undefined) {
-    say(`There is nothing to run: connect to a Debian archive, or install ${COMPILER} (make setup).`);
+    say("There is nothing to run: connect to a Debian archive, or run `make setup` for the compilers.");
     return 0;
   }
   title(`In Node ${process.version}`);
