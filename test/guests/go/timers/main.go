@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -17,20 +18,21 @@ func main() {
 	time.Sleep(20 * time.Millisecond)
 	fmt.Println("slept", time.Since(start) >= 20*time.Millisecond)
 
-	var order []int
-	var lock sync.Mutex
+	var early atomic.Int32
 	var all sync.WaitGroup
-	for i := 5; i >= 1; i-- {
+	for i := 20; i >= 1; i-- {
 		all.Add(1)
-		time.AfterFunc(time.Duration(i)*60*time.Millisecond, func() {
-			lock.Lock()
-			order = append(order, i)
-			lock.Unlock()
+		delay := time.Duration(i) * 5 * time.Millisecond
+		set := time.Now()
+		time.AfterFunc(delay, func() {
+			if time.Since(set) < delay {
+				early.Add(1)
+			}
 			all.Done()
 		})
 	}
 	all.Wait()
-	fmt.Println("order", order)
+	fmt.Println("early", early.Load())
 
 	ticker := time.NewTicker(5 * time.Millisecond)
 	for range 4 {

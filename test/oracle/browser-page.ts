@@ -1,0 +1,75 @@
+/** The page of oracle/chromium.ts: runs one program after another, as the driver asks, each in a machine of its own. */
+import { Runtime } from "@foreshore/runtime";
+
+export interface PageRun {
+  harts: number;
+  /** "message": one worker with a memory of its own, for pages that are not cross-origin isolated. */
+  transport: "shared" | "message";
+  program: string;
+  args: string[];
+  stdin: string;
+  env: Record<string, string>;
+  cwd: string;
+  /** Guest path → path on the page's server. */
+  files: Record<string, string>;
+  symlinks: Record<string, string>;
+  /** Scripts that are run one after the other in the same machine instead of `args`: `program sh -c SCRIPT`. */
+  scripts?: { script: string; stdin: string; cwd: string }[];
+}
+
+export interface PageResult {
+  /** Output as latin-1 text: a byte a character. */
+  stdout: string;
+  stderr: string;
+  code: number | null;
+  signal: string | null;
+}
+
+declare global {
+  interface Window {
+    foreshoreRun?: (run: PageRun) => Promise<PageResult[]>;
+    foreshoreIsolated?: boolean;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return text;
+}
+
+window.foreshoreIsolated = crossOriginIsolated;
+window.foreshoreRun = async (run) => {
+  const log: string[] = [];
+  const runtime = await Runtime.create({
+    harts: run.harts,
+    memory: 512,
+    transport: run.transport,
+    kernel: "/kernel.wasm",
+    workerUrl: "/worker.js",
+    log: (level, text) => log.push(`${level}: ${text}`),
+  });
+  try {
+    for (const [path, url] of Object.entries(run.files)) {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(`${url}: the server answers ${response.status}`);
+      await runtime.fs.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
+      await runtime.fs.writeFile(path, new Uint8Array(await response.arrayBuffer()), { mode: 0o755 });
+    }
+    for (const [path, target] of Object.entries(run.symlinks)) await runtime.fs.symlink(target, path);
+    const results: PageResult[] = [];
+    const one = { stdin: run.stdin, cwd: run.cwd, args: run.args };
+    const runs = run.scripts?.map((s) => ({ stdin: s.stdin, cwd: s.cwd, args: ["sh", "-c", s.script] })) ?? [one];
+    for (const { args, stdin, cwd } of runs) {
+      await runtime.fs.mkdir(cwd, { recursive: true });
+      const process = await runtime.spawn(run.program, args, { stdin, env: run.env, cwd });
+      const { stdout, stderr, code, signal } = await process.output();
+      results.push({ stdout: latin1(stdout), stderr: latin1(stderr), code, signal });
+    }
+    return results;
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? (error.stack ?? error.message) : error}\n${log.join("\n")}`);
+  } finally {
+    await runtime.stop();
+  }
+};
