@@ -54,7 +54,11 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		sched.CancelWaits(c)
 		proc.FutexForget(c.Thread)
-		e = syscalls.Interrupted(b.Number)
+		if v, e = syscalls.Interrupted(c, b.Number); e == abi.EBLOCKED {
+			b.Attempt++
+			block(c, h)
+			return
+		}
 	}
 	if e == abi.ENORETURN {
 		if tracing {
@@ -106,7 +110,8 @@ func killed(c *sched.Ctx) bool {
 }
 
 func interrupted(c *sched.Ctx, b *abi.BlockedSyscall) bool {
-	if b.Reason == abi.WaitReasonVfork {
+	switch b.Reason {
+	case abi.WaitReasonVfork, abi.WaitReasonPageIn: // Linux: TASK_KILLABLE
 		return killed(c)
 	}
 	return proc.HasSignal(c)

@@ -27,12 +27,28 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	return 0, abi.ENOSYS
 }
 
-// Interrupted is the restart errno of a call whose wait a signal ended.
-func Interrupted(number uint32) abi.Errno {
-	if number < uint32(len(table)) && table[number].flags&noHand != 0 {
-		return abi.ERESTARTNOHAND
+// Interrupted ends a call whose wait a signal ended: with what it has done, or
+// a restart errno. EBLOCKED when a page of the caller must come in for that.
+func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
+	b := &c.T().State.Blocked
+	switch abi.Syscall(number) {
+	case abi.SYS_nanosleep:
+		return sleepInterrupted(c, c.Arg(1))
+	case abi.SYS_clock_nanosleep:
+		if c.Arg(1)&uint64(abi.TIMER_ABSTIME) == 0 {
+			return sleepInterrupted(c, c.Arg(3))
+		}
 	}
-	return abi.ERESTARTSYS
+	if number >= uint32(len(table)) {
+		return 0, abi.ERESTARTSYS
+	}
+	switch flags := table[number].flags; {
+	case flags&moves != 0 && b.Progress != 0:
+		return b.Progress, abi.OK
+	case flags&noHand != 0:
+		return 0, abi.ERESTARTNOHAND
+	}
+	return 0, abi.ERESTARTSYS
 }
 
 // Describe is the name of a call and how many arguments it has, for traces.

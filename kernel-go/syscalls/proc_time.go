@@ -100,41 +100,48 @@ func sysGettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, abi.OK
 }
 
-// sleep waits until a monotonic deadline; what remains goes to `remain` when a
-// signal ends it.
-func sleep(c *sched.Ctx, remain uint64) (uint64, abi.Errno) {
+// sleep waits until the call's deadline, which its first attempt has set.
+func sleep(c *sched.Ctx) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	now := sched.NowNs()
-	if b.TimedOut != 0 || b.DeadlineNs <= now {
+	if b.TimedOut != 0 || b.DeadlineNs <= sched.NowNs() {
 		return 0, abi.OK
-	}
-	if remain != 0 {
-		// Written before each wait: it is right when a signal ends this one.
-		if e := timespecOut(c, remain, b.DeadlineNs-now); e != abi.OK {
-			return 0, e
-		}
 	}
 	b.Reason = abi.WaitReasonSleep
 	sched.SetDeadline(c, b.DeadlineNs)
 	return 0, abi.EBLOCKED
 }
 
+// sleepInterrupted is the end of a sleep by a signal: what remains goes to
+// `remain`. Without a handler the sleep goes on to the same deadline.
+func sleepInterrupted(c *sched.Ctx, remain uint64) (uint64, abi.Errno) {
+	deadline, now := c.T().State.Blocked.DeadlineNs, sched.NowNs()
+	if deadline <= now {
+		return 0, abi.OK
+	}
+	if remain != 0 {
+		if e := timespecOut(c, remain, deadline-now); e != abi.OK {
+			return 0, e
+		}
+	}
+	return 0, abi.ERESTARTNOHAND
+}
+
 func sysNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	if b.Reason != abi.WaitReasonSleep {
+	if b.DeadlineNs == forever {
 		ns, e := timespecIn(c, c.Arg(0))
 		if e != abi.OK {
 			return 0, e
 		}
 		b.DeadlineNs = addNs(sched.NowNs(), ns)
 	}
-	return sleep(c, c.Arg(1))
+	return sleep(c)
 }
 
 func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	id, absolute := abi.Clock(c.Arg(0)), c.Arg(1)&uint64(abi.TIMER_ABSTIME) != 0
-	if b.Reason != abi.WaitReasonSleep {
+	if b.DeadlineNs == forever {
 		if c.Arg(1)&^uint64(abi.TIMER_ABSTIME) != 0 || id == abi.CLOCK_THREAD_CPUTIME_ID {
 			return 0, abi.EINVAL
 		}
@@ -157,10 +164,7 @@ func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 			}
 		}
 	}
-	if absolute {
-		return sleep(c, 0)
-	}
-	return sleep(c, c.Arg(3))
+	return sleep(c)
 }
 
 func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {

@@ -21,6 +21,9 @@ const (
 	// noHand: a handler that ends the wait makes it EINTR, SA_RESTART or not
 	// (signal(7)).
 	noHand = 1 << iota
+	// moves: Blocked.Progress counts bytes that are transferred; they are the
+	// result when a signal ends the wait for more.
+	moves
 )
 
 type entry struct {
@@ -75,18 +78,18 @@ var table = [...]entry{
 	abi.SYS_pipe2:                  {sysPipe2, 2, partial, 0, "no packet mode"},
 	abi.SYS_getdents64:             {sysGetdents64, 3, full, 0, ""},
 	abi.SYS_lseek:                  {sysLseek, 3, full, 0, ""},
-	abi.SYS_read:                   {sysRead, 3, full, 0, ""},
-	abi.SYS_write:                  {sysWrite, 3, full, 0, ""},
-	abi.SYS_readv:                  {sysReadv, 3, full, 0, ""},
-	abi.SYS_writev:                 {sysWritev, 3, full, 0, ""},
+	abi.SYS_read:                   {sysRead, 3, full, moves, ""},
+	abi.SYS_write:                  {sysWrite, 3, full, moves, ""},
+	abi.SYS_readv:                  {sysReadv, 3, full, moves, ""},
+	abi.SYS_writev:                 {sysWritev, 3, full, moves, ""},
 	abi.SYS_pread64:                {sysPread64, 4, full, 0, ""},
 	abi.SYS_pwrite64:               {sysPwrite64, 4, full, 0, ""},
 	abi.SYS_preadv:                 {sysPreadv, 5, full, 0, ""},
 	abi.SYS_pwritev:                {sysPwritev, 5, full, 0, ""},
-	abi.SYS_preadv2:                {sysPreadv2, 6, partial, 0, "RWF flags: ENOTSUP but for RWF_NOWAIT's kind"},
-	abi.SYS_pwritev2:               {sysPwritev2, 6, partial, 0, "as preadv2"},
+	abi.SYS_preadv2:                {sysPreadv2, 6, partial, moves, "RWF flags: ENOTSUP but for RWF_NOWAIT's kind"},
+	abi.SYS_pwritev2:               {sysPwritev2, 6, partial, moves, "as preadv2"},
 	abi.SYS_sendfile:               {sysSendfile, 4, partial, 0, "from regular files"},
-	abi.SYS_vmsplice:               {sysVmsplice, 4, full, 0, "copies"},
+	abi.SYS_vmsplice:               {sysVmsplice, 4, full, moves, "copies"},
 	abi.SYS_splice:                 {sysSplice, 6, full, 0, "copies"},
 	abi.SYS_tee:                    {sysTee, 4, full, 0, ""},
 	abi.SYS_copy_file_range:        {sysCopyFileRange, 6, full, 0, ""},
