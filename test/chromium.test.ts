@@ -17,7 +17,16 @@ const GUESTS = [
   ...["files_io", "dirs", "pipes", "epoll", "mmap", "mmap_file", "fork_wait", "exec", "signals", "signals_wait"],
   ...["threads", "futex", "time", "cpu", "procfs", "stress_memory"],
 ];
-const SCRIPTS = new Set(["pipelines", "here-documents", "background", "trap", "tar-gz", "awk-program", "sort-large", "find"]);
+const SCRIPTS = new Set([
+  "pipelines",
+  "here-documents",
+  "background",
+  "trap",
+  "tar-gz",
+  "awk-program",
+  "sort-large",
+  "find",
+]);
 const GO = ["go-goroutines", "go-timers"];
 
 const pages = new Map<boolean, Promise<ChromiumPage>>();

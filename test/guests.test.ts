@@ -25,7 +25,10 @@ const memory: Record<string, number> = { stress_hog: 256 };
 const runs = new Map<string, Promise<RunResult>>();
 function qemu(name: string, file: string): Promise<RunResult> {
   let run = runs.get(name);
-  if (!run) runs.set(name, (run = runQemu(file, qemuArguments(name))));
+  if (!run) {
+    run = runQemu(file, qemuArguments(name));
+    runs.set(name, run);
+  }
   return run;
 }
 

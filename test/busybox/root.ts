@@ -1,6 +1,15 @@
 /** The root folder that busybox is run in: the binary of Debian's riscv64 package and a name for each applet. */
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { QEMU } from "../oracle/sandbox.ts";
@@ -33,7 +42,10 @@ export async function busyboxRoot(): Promise<{ root: string } | { missing: strin
   copyFileSync(binary, join(fresh, "bin/busybox"));
   const applets = execFileSync(QEMU, [binary, "--list"], { encoding: "utf8" }).trim().split("\n");
   for (const applet of applets) if (applet !== "busybox") symlinkSync("busybox", join(fresh, "bin", applet));
-  writeFileSync(join(fresh, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/home/guest:/bin/sh\n");
+  writeFileSync(
+    join(fresh, "etc/passwd"),
+    "root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/home/guest:/bin/sh\n",
+  );
   writeFileSync(join(fresh, "etc/group"), "root:x:0:\nguest:x:1000:\n");
   try {
     renameSync(fresh, root);
