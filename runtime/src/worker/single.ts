@@ -3,7 +3,7 @@
  * memory is its own; entries come and go by messages, so it returns to its
  * event loop after each round instead of sleeping on words.
  */
-import { BootState, ClientSlot, Fixed, HartExit, MachineHeader, Opcode, ReplyEvent, RpcHeader } from "@foreshore/abi";
+import { BootState, ClientSlot, Fixed, HartExit, type HartSlot, Opcode, ReplyEvent, RpcHeader } from "@foreshore/abi";
 import { type BootedMachine, bootMachine, clientAddress } from "../common/boot.ts";
 import { openClock } from "../common/clock.ts";
 import type { BlobBytes, ReplySpan, RpcEntries, SpanBytes, StartSingle, ToWorker } from "../common/worker-protocol.ts";
@@ -84,6 +84,9 @@ export class SingleWorker {
   readonly #channel = new MessageChannel();
   #machine: BootedMachine | undefined;
   #endpoint: RingEndpoint | undefined;
+  #hart: HartSlot | undefined;
+  /** The hart had nothing to run when it was last asked. */
+  #idle = false;
   #now: () => number = () => 0;
   #budgetInsns = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -95,12 +98,16 @@ export class SingleWorker {
   constructor(port: WorkerPort, fail: (error: unknown) => void) {
     this.#port = port;
     this.#fail = fail;
-    this.#channel.port1.onmessage = () => this.#guardedRound();
+    this.#channel.port1.onmessage = () => {
+      this.#scheduled = false;
+      this.#guarded(() => this.#round());
+    };
   }
 
   async start(start: StartSingle): Promise<void> {
     const machine = await bootMachine(start, sinkOf(this.#port));
     this.#machine = machine;
+    this.#hart = hartSlot(machine.mem, 0);
     this.#now = openClock(start.baseMs);
     this.#budgetInsns = start.budgetInsns;
     this.#initialStack = machine.kernel.__stack_pointer.value;
@@ -110,11 +117,17 @@ export class SingleWorker {
   }
 
   message(message: ToWorker): void {
-    if (message.type === "rpc") this.#endpoint?.submit(message);
-    else if (message.type === "blob") this.#fill(message);
-    else if (message.type === "stop") {
+    if (message.type === "stop") {
       this.#stopping = true;
       if (this.#machine !== undefined) this.#machine.header.bootState = BootState.Stopping;
+    } else if (message.type === "blob") {
+      // BlobFilled follows in a message of its own.
+      this.#fill(message);
+      return;
+    } else if (message.type === "rpc") {
+      this.#endpoint?.submit(message);
+      // Answered here and now: a round of its own would cost each request another turn of the event loop.
+      if (this.#guarded(() => this.#serve()) && this.#idle && this.#sleep()) return;
     }
     this.#schedule();
   }
@@ -130,55 +143,68 @@ export class SingleWorker {
   #schedule(): void {
     if (this.#scheduled || this.#machine === undefined) return;
     this.#scheduled = true;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#channel.port2.postMessage(0);
   }
 
-  #guardedRound(): void {
-    this.#scheduled = false;
+  /** False when the machine has failed. */
+  #guarded(work: () => void): boolean {
     try {
-      this.#round();
+      work();
+      return true;
     } catch (error) {
+      this.#machine = undefined;
       this.#fail(error);
+      return false;
     }
   }
 
-  /** Requests, one slice of guest code, requests that it completed; then sleep until there is a reason. */
-  #round(): void {
+  /** Requests of the client, and the answers. The two roles share one instance: each has its own kernel stack. */
+  #serve(): void {
     const machine = this.#machine;
     if (machine === undefined) return;
+    machine.kernel.__stack_pointer.value = this.#initialStack;
+    if (machine.kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
+    this.#endpoint?.flush();
+  }
+
+  /** One slice of guest code and the requests that it completed; then sleep until there is a reason. */
+  #round(): void {
+    const machine = this.#machine;
+    const hart = this.#hart;
+    if (machine === undefined || hart === undefined) return;
     if (this.#stopping) {
       this.#channel.port1.close();
       this.#port.post({ type: "stopped" });
       this.#port.close();
       return;
     }
-    const { kernel } = machine;
-    // The two roles share one instance: each has its own kernel stack.
-    kernel.__stack_pointer.value = this.#initialStack;
-    if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
-    kernel.__stack_pointer.value = hartSlot(machine.mem, 0).stackTop;
-    const exit = kernel.hart_run(0, this.#budgetInsns);
-    kernel.__stack_pointer.value = this.#initialStack;
+    machine.kernel.__stack_pointer.value = hart.stackTop;
+    const exit = machine.kernel.hart_run(0, this.#budgetInsns);
     if (exit === HartExit.Stop) this.#stopping = true;
-    else if (exit !== HartExit.Budget && exit !== HartExit.Idle)
+    else if (exit !== HartExit.Budget && exit !== HartExit.Idle) {
       throw new Error(`hart 0 stopped with exit ${exit}: an invariant of the kernel is broken`);
-    if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
-    this.#endpoint?.flush();
-    if (exit === HartExit.Idle && this.#sleep(machine)) return;
+    }
+    this.#idle = exit === HartExit.Idle;
+    this.#serve();
+    if (this.#idle && this.#sleep()) return;
     this.#schedule();
   }
 
   /** Arms the timer for the next thing that is due; false when that is now. */
-  #sleep(machine: BootedMachine): boolean {
-    const slot = hartSlot(machine.mem, 0);
-    if (slot.doorbell !== slot.doorbellSeen) return false;
+  #sleep(): boolean {
+    const machine = this.#machine;
+    const hart = this.#hart;
+    if (machine === undefined || hart === undefined || hart.doorbell !== hart.doorbellSeen) return false;
     const serviceMs = machine.kernel.kernel_prepare_sleep();
-    new MachineHeader(machine.mem, Fixed.HeaderAddress).kernelSleeping = 0;
+    machine.header.kernelSleeping = 0;
     if (serviceMs === 0) return false;
-    const ms = Math.min(untilWakeMs(slot, this.#now()), serviceMs < 0 ? Number.POSITIVE_INFINITY : serviceMs);
-    if (ms < 1 && ms > 0) return false;
+    const ms = Math.min(untilWakeMs(hart, this.#now()), serviceMs < 0 ? Number.POSITIVE_INFINITY : serviceMs);
+    // Timers of hosts are no finer than this.
+    if (ms < 1) return false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (ms !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#schedule(), Math.min(ms, MAX_TIMEOUT_MS));
     return true;
   }
