@@ -42,7 +42,9 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	t.State.Restart = 0
 	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) {
 		// A second try of a call whose thread is to die would only wait again.
-		b.Attempt = 0
+		if !proc.DeliverSignals(c) {
+			switchOut(h)
+		}
 		return
 	}
 	v, e := syscalls.Dispatch(c, b.Number)

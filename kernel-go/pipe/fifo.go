@@ -1,6 +1,8 @@
 package pipe
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
@@ -18,6 +20,7 @@ func Attach(i uint32, read, write bool) {
 	if write {
 		p.State.Writers++
 		p.State.WriterOpens++
+		p.State.Flags &^= flagWriterComing
 	}
 	kmem.WriteEnd(&p.Header)
 }
@@ -40,7 +43,7 @@ func Detach(i uint32, read, write bool) {
 	if read && p.State.Readers == 0 {
 		sched.Wake(&p.Live.WriteWait, pollOut|pollErr)
 	}
-	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&flagReaderComing == 0 {
+	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&(flagReaderComing|flagWriterComing) == 0 {
 		release(i)
 	}
 }
@@ -95,6 +98,11 @@ func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (uint32, abi.E
 		}
 		return 0, waitOpen(c, p, pollOut, p.State.ReaderOpens)
 	}
+	if read && waitingFor(p, pollOut) {
+		// It counts as a writer from now on: a read before it has run again
+		// is not at the end of the file.
+		p.State.Flags |= flagWriterComing
+	}
 	Attach(i, read, write)
 	if read {
 		sched.Wake(&p.Live.OpenWait, pollOut)
@@ -110,7 +118,7 @@ func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (uint32, abi.E
 // drop frees a FIFO's pipe again if nobody uses it.
 func drop(i uint32) {
 	p := kmem.Pipe(i)
-	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&flagReaderComing == 0 {
+	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&(flagReaderComing|flagWriterComing) == 0 {
 		release(i)
 	}
 }
@@ -137,5 +145,29 @@ func waitOpen(c *sched.Ctx, p *abi.PipeSlot, events, opens uint32) abi.Errno {
 		b.Key0 = metMark | uint64(opens)
 	}
 	b.Reason = abi.WaitReasonPipe
+	b.Key1 = uint64(indexOf(p))
 	return sched.WaitOn(c, &p.Live.OpenWait, events)
+}
+
+// indexOf is the slot of a pipe.
+func indexOf(p *abi.PipeSlot) uint32 {
+	t := kmem.Table(abi.SlotKindPipe)
+	return (kmem.Addr(unsafe.Pointer(p)) - t.Base) / t.Stride
+}
+
+// OpenerGone is told of a thread that dies while it waits in open(2) of a
+// FIFO, or before it could go on: whoever counts on it looks again.
+func OpenerGone(b *abi.BlockedSyscall) {
+	if b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
+		return
+	}
+	i := uint32(b.Key1)
+	if kmem.Slot(abi.SlotKindPipe, i).Generation.Load()&1 == 0 {
+		return
+	}
+	p := kmem.Pipe(i)
+	p.State.Flags &^= flagReaderComing | flagWriterComing
+	sched.WakeAll(&p.Live.ReadWait)
+	sched.WakeAll(&p.Live.WriteWait)
+	drop(i)
 }

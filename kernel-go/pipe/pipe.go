@@ -35,6 +35,8 @@ const (
 	// open(2); until that reader is there, the writer's bytes stay even when it
 	// closes again.
 	flagReaderComing
+	// flagWriterComing: the same, the other way round.
+	flagWriterComing
 	// flagLarge: the ring's addresses lie in a frame of their own.
 	flagLarge
 )
@@ -108,7 +110,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) 
 	}
 	if p.State.Head == p.State.Tail {
 		switch {
-		case p.State.Writers == 0:
+		case p.State.Writers == 0 && p.State.Flags&flagWriterComing == 0:
 			return 0, abi.OK
 		case nonblock:
 			return 0, abi.EAGAIN

@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -69,6 +70,7 @@ func endThread(c *sched.Ctx, i uint32) {
 			kmem.Process(child).Live.VforkParent = 0
 		}
 	}
+	pipe.OpenerGone(&t.State.Blocked)
 	// Not blocked any more: Unblock then only takes it off queues and timers.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
 	sched.Unblock(i)
