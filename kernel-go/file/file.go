@@ -44,7 +44,7 @@ func Init() {
 	epoll.Init()
 	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
 	sched.FiredTimerfd = fired
-	signalWait = 0
+	signalSlot = eventfd.New(0, 0)
 }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).

@@ -63,7 +63,7 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 		return nil, true
 	case abi.OfdKindSignalfd:
 		if k == 0 {
-			return &signalWait, true
+			return signalWait(), true
 		}
 		return nil, true
 	case abi.OfdKindEpoll:

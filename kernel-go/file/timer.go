@@ -82,9 +82,12 @@ func fired(object uint32) {
 	eventfd.Expired(o.State.Object, n)
 }
 
-// signalWait is where readers of signal descriptors wait; proc wakes it by
-// SignalArrived when a signal becomes pending.
-var signalWait uint32
+// signalSlot is an Eventfd slot in whose queue the readers of signal
+// descriptors wait (heads of queues lie in the machine's memory); proc wakes
+// them by SignalArrived when a signal becomes pending.
+var signalSlot uint32
+
+func signalWait() *uint32 { return &kmem.Eventfd(signalSlot).Wait }
 
 // Signals are what signal descriptors ask of proc, which sets them. Pending
 // says whether a signal of a mask waits for the caller's thread or process;
@@ -95,7 +98,7 @@ var Signals struct {
 }
 
 // SignalArrived wakes the readers of signal descriptors.
-func SignalArrived() { sched.Wake(&signalWait, pollIn) }
+func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
 func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
@@ -111,7 +114,7 @@ func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
 // SetSignals changes the mask of a signalfd.
 func SetSignals(i uint32, mask uint64) {
 	kmem.Ofd(i).State.Cursor = mask
-	sched.Wake(&signalWait, pollIn)
+	sched.Wake(signalWait(), pollIn)
 }
 
 // pollSignals is whether the process that made the descriptor has a signal.
@@ -143,5 +146,5 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, nonblock bool) (uint32
 		return 0, abi.EAGAIN
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonSignal
-	return 0, sched.WaitOn(c, &signalWait, pollIn)
+	return 0, sched.WaitOn(c, signalWait(), pollIn)
 }

@@ -36,10 +36,14 @@ type fill struct {
 }
 
 var (
-	fills    [maxFills]fill
-	tickets  uint32
-	fillWait uint32 // waiters for a free record
+	fills   [maxFills]fill
+	tickets uint32
+	// waitSlot is an Eventfd slot whose queue has the waiters for a free
+	// record: heads of queues lie in the machine's memory.
+	waitSlot uint32
 )
+
+func fillWait() *uint32 { return &kmem.Eventfd(waitSlot).Wait }
 
 // failure remembers a fill that the host could not do, until those who waited
 // for it have been told.
@@ -112,7 +116,7 @@ func bringIn(c *sched.Ctx, inode, page uint32) abi.Errno {
 			return e
 		}
 		if i < 0 {
-			return sched.WaitOn(c, &fillWait, ^uint32(0))
+			return sched.WaitOn(c, fillWait(), ^uint32(0))
 		}
 	}
 	return waitFor(c, inode, fills[i].ticket)
@@ -250,7 +254,7 @@ func FillDone(token, bytes uint32, result abi.Errno) abi.Errno {
 		return abi.EINVAL
 	}
 	f.used = false
-	sched.WakeAll(&fillWait)
+	sched.WakeAll(fillWait())
 	if f.inode == 0 {
 		dropFrames(f, 0)
 		return abi.OK

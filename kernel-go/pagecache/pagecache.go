@@ -30,7 +30,8 @@ func Init() {
 	fills = [len(fills)]fill{}
 	failures = [len(failures)]failure{}
 	requestTickets = [len(requestTickets)]requestTicket{}
-	tickets, fillWait, hand, nextFailure = 0, 0, 0, 0
+	tickets, hand, nextFailure = 0, 0, 0
+	waitSlot = kmem.Alloc(abi.SlotKindEventfd)
 	kmem.Reclaim = Evict
 }
 

@@ -181,11 +181,13 @@ func NextPresent(inode, page uint32) (uint32, bool) {
 			level--
 		}
 		// Look through the rest of the node that the walk ended in.
-		shift := level * fanShift
+		words := node(at)
 		i := indexAt(level, page)
-		for i < fan && node(at)[i] == 0 {
-			i++
-			step := uint64(page>>shift+1) << shift
+		if words[i] == 0 {
+			first := i
+			for i++; i < fan && words[i] == 0; i++ {
+			}
+			step := (uint64(page>>(level*fanShift)) + uint64(i-first)) << (level * fanShift)
 			if step > uint64(^uint32(0)) {
 				return 0, false
 			}
