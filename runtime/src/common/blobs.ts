@@ -61,6 +61,11 @@ export class BlobSources {
     return id;
   }
 
+  /** Forgets a source that no inode names. */
+  remove(id: number): void {
+    this.#sources.delete(id);
+  }
+
   /** Answers one request of the kernel; never rejects. */
   async serve(event: BlobRequestEventData): Promise<void> {
     let bytes = 0;

@@ -30,7 +30,7 @@ export class LayerWriter {
 
   async writeFiles(entries: LayerEntries, options: CallOptions): Promise<number> {
     let count = 0;
-    for await (const batch of this.#batches(entries)) {
+    for await (const batch of this.#batches(entries, [])) {
       if (batch.entries.length > 0) count += await this.#sendBatch(batch.entries, options);
     }
     return count;
@@ -49,25 +49,30 @@ export class LayerWriter {
   async #applyNow(entries: LayerEntries, options: LayerOptions): Promise<void> {
     const prefix = pathBytes(options.prefix ?? "/");
     let staged = false;
+    const kept: number[] = [];
     try {
-      for await (const batch of this.#batches(entries)) {
+      for await (const batch of this.#batches(entries, kept)) {
         await this.#sendLayer(batch.entries, prefix, batch.last ? MORE.done : MORE.follow, options);
         staged = true;
       }
     } catch (error) {
       // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
       if (staged) await this.#sendLayer([], prefix, MORE.forget, {}).catch(() => undefined);
+      for (const id of kept) this.#blobs.remove(id);
       throw error;
     }
   }
 
-  /** Groups entries so that each group fits the arena; the last group says so and may be empty. */
-  async *#batches(entries: LayerEntries): AsyncGenerator<{ entries: PackedEntry[]; last: boolean }> {
+  /**
+   * Groups entries so that each group fits the arena; the last group says so and may be empty.
+   * @param kept gets the ids of sources that were made for large contents
+   */
+  async *#batches(entries: LayerEntries, kept: number[]): AsyncGenerator<{ entries: PackedEntry[]; last: boolean }> {
     const limit = this.#client.chunkBytes;
     let batch: PackedEntry[] = [];
     let bytes = 0;
     for await (const entry of entries) {
-      const packed = this.#fitting(entry, limit);
+      const packed = this.#fitting(entry, limit, kept);
       if (batch.length > 0 && (bytes + packed.bytes > limit || batch.length === BATCH_ENTRIES)) {
         yield { entries: batch, last: false };
         batch = [];
@@ -80,11 +85,12 @@ export class LayerWriter {
   }
 
   /** Contents too large for the arena stay here and are fetched when they are touched. */
-  #fitting(entry: LayerEntry, limit: number): PackedEntry {
+  #fitting(entry: LayerEntry, limit: number, kept: number[]): PackedEntry {
     const packed = packEntry(entry);
     if (packed.bytes <= limit || (entry.kind !== undefined && entry.kind !== "file")) return packed;
     // A copy: the caller may change its array after the call.
     const source = this.#blobs.add(bytesSource(packed.data.slice(), pathText(entry.path)));
+    kept.push(source);
     return packEntry({ ...entry, kind: "lazy", source, size: packed.data.length });
   }
 
