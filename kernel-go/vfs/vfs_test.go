@@ -287,3 +287,5 @@ func inUse() [3]uint32 {
 		kmem.Header().CachedFrames.Load(),
 	}
 }
+
+func forTest() *sched.Ctx { return sched.For(0) }
