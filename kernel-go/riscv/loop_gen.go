@@ -18,1038 +18,26 @@ func run(h *HartCpu) (why uint32) {
 loop:
 	for {
 		switch Op(*(*uint16)(ptr(ip))) {
-		case Op(codeLi):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(codeMv):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			ip += 8
-		case Op(OpAuipc):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(OpAddi):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(OpXori):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(OpOri):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(OpAndi):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			ip += 8
-		case Op(OpSlti):
-			t := uint64(0)
-			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64(uint64(int32((*[32]uint32)(ptr(ip))[1]))) {
-				t = 1
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
-			ip += 8
-		case Op(OpSltiu):
-			t := uint64(0)
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < uint64(int32((*[32]uint32)(ptr(ip))[1])) {
-				t = 1
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
-			ip += 8
-		case Op(OpSlli):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
-			ip += 8
-		case Op(OpSrli):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*[32]uint32)(ptr(ip))[1] & 63)
-			ip += 8
-		case Op(OpSrai):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*[32]uint32)(ptr(ip))[1] & 63))
-			ip += 8
-		case Op(OpAddiw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
-			ip += 8
-		case Op(OpSlliw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
-			ip += 8
-		case Op(OpSrliw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
-			ip += 8
-		case Op(OpSraiw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
-			ip += 8
-		case Op(OpAdd):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpSub):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpXor):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpOr):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpAnd):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpSlt):
-			t := uint64(0)
-			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))) {
-				t = 1
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
-			ip += 8
-		case Op(OpSltu):
-			t := uint64(0)
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) {
-				t = 1
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
-			ip += 8
-		case Op(OpSll):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
-			ip += 8
-		case Op(OpSrl):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
-			ip += 8
-		case Op(OpSra):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63))
-			ip += 8
-		case Op(OpAddw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
-			ip += 8
-		case Op(OpSubw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
-			ip += 8
-		case Op(OpSllw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
-			ip += 8
-		case Op(OpSrlw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
-			ip += 8
-		case Op(OpSraw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
-			ip += 8
-		case Op(OpMul):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) * (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			ip += 8
-		case Op(OpMulw):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))))
-			ip += 8
-		case Op(OpMulhu):
-			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi
-			ip += 8
-		case Op(OpMulh):
-			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
-			ip += 8
-		case Op(OpMulhsu):
-			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			hi, _ := bits.Mul64(m, n)
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n
-			ip += 8
-		case Op(OpDivu):
-			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) / d
-			}
-			ip += 8
-		case Op(OpRemu):
-			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) % d
-			}
-			ip += 8
-		case Op(OpDivuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) / d)))
-			}
-			ip += 8
-		case Op(OpRemuw):
-			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))))
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) % d)))
-			}
-			ip += 8
-		case Op(OpDiv):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
-			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
-			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(-n)
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n / d)
-			}
-			ip += 8
-		case Op(OpRem):
-			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
-			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
-			} else if d == -1 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n % d)
-			}
-			ip += 8
-		case Op(OpDivw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
-			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n / d)))
-			}
-			ip += 8
-		case Op(OpRemw):
-			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
-			if d == 0 {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n % d)))
-			}
-			ip += 8
-		case Op(OpLb):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if va>>32|uint64(e&1) != 0 {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int8)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLbu):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if va>>32|uint64(e&1) != 0 {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLh):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int16)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLhu):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLw):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLwu):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpLd):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-				why = whyMem
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
-			ip += 8
-		case Op(OpFlw):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-				why = whyMem
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (nanBox | uint64(*(*uint32)(ptr(uint32(va) + e))))
-			ip += 8
-		case Op(OpFld):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-				why = whyMem
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
-			ip += 8
-		case Op(OpSb):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if va>>32|uint64(e&1) != 0 {
-				why = whyMem
-				break loop
-			}
-			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			ip += 8
-		case Op(OpSh):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
-				why = whyMem
-				break loop
-			}
-			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			ip += 8
-		case Op(OpSw):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-				why = whyMem
-				break loop
-			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			ip += 8
-		case Op(OpSd):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-				why = whyMem
-				break loop
-			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
-			ip += 8
-		case Op(OpFsw):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-				why = whyMem
-				break loop
-			}
-			*(*uint32)(ptr(uint32(va) + e)) = uint32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32])
-			ip += 8
-		case Op(OpFsd):
-			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-				why = whyMem
-				break loop
-			}
-			*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
-			ip += 8
-		case Op(OpBeq):
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(OpBne):
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(OpBlt):
-			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(OpBge):
-			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(OpBltu):
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(OpBgeu):
-			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[2]
-				continue
-			}
-			ip += 16
-		case Op(codeChain):
-			if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-				why = whyBudget
-				break loop
-			}
-			ip = (*[32]uint32)(ptr(ip))[2]
-		case Op(codeFar):
-			va := page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
-			t := hc + uint32(va)<<3&tlbMask
-			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
-				h.target = va
-				why = whyTarget
-				break loop
-			}
-			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
-		case Op(codeJr):
-			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
-			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
-			t := hc + uint32(va)<<3&tlbMask
-			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
-				h.target = va
-				why = whyTarget
-				break loop
-			}
-			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
-		case Op(OpJalr):
-			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
-			t := hc + uint32(va)<<3&tlbMask
-			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
-				h.target = va
-				why = whyTarget
-				break loop
-			}
-			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
-		case Op(codeResolve):
+		case Op(codeFused + 16): // lw lw
 			{
-				why = whyResolve
-				break loop
-			}
-		case Op(OpFaddD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-			if !(uint32(r>>52)&0x7ff != 0x7ff) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			ip += 16
-		case Op(OpFsubD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-			if !(uint32(r>>52)&0x7ff != 0x7ff) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			ip += 16
-		case Op(OpFmulD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			ip += 16
-		case Op(OpFdivD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			ip += 16
-		case Op(OpFsqrtD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
-			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			ip += 16
-		case Op(OpFmaddD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
-
-			x, y := math.Float64frombits(m), math.Float64frombits(n)
-			p := float64(x * y)
-			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
-				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
-				xl, yl := x-xh, y-yh
-				e := p - float64(xh*yh)
-				e -= float64(xl * yh)
-				e -= float64(xh * yl)
-				e = float64(xl*yl) - e
-				s := p + z
-				z2 := s - p
-				w := (p - (s - z2)) + (z - z2) + e
-				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
-				if high-low != 0 {
-					why = whySlow
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
 					break loop
 				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
-			} else {
-				s := p + z
-				if x != 0 && y != 0 || s-s != 0 {
-					why = whySlow
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
 					break loop
 				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			}
-			ip += 16
-		case Op(OpFmsubD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
-
-			z = -z
-			x, y := math.Float64frombits(m), math.Float64frombits(n)
-			p := float64(x * y)
-			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
-				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
-				xl, yl := x-xh, y-yh
-				e := p - float64(xh*yh)
-				e -= float64(xl * yh)
-				e -= float64(xh * yl)
-				e = float64(xl*yl) - e
-				s := p + z
-				z2 := s - p
-				w := (p - (s - z2)) + (z - z2) + e
-				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
-				if high-low != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
-			} else {
-				s := p + z
-				if x != 0 && y != 0 || s-s != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
-			}
-			ip += 16
-		case Op(OpFnmsubD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
-			m ^= 1 << 63
-
-			x, y := math.Float64frombits(m), math.Float64frombits(n)
-			p := float64(x * y)
-			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
-				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
-				xl, yl := x-xh, y-yh
-				e := p - float64(xh*yh)
-				e -= float64(xl * yh)
-				e -= float64(xh * yl)
-				e = float64(xl*yl) - e
-				s := p + z
-				z2 := s - p
-				w := (p - (s - z2)) + (z - z2) + e
-				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
-				if high-low != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
-			} else {
-				s := p + z
-				if x != 0 && y != 0 || s-s != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
-			}
-			ip += 16
-		case Op(OpFnmaddD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
-			m ^= 1 << 63
-			z = -z
-			x, y := math.Float64frombits(m), math.Float64frombits(n)
-			p := float64(x * y)
-			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
-				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
-				xl, yl := x-xh, y-yh
-				e := p - float64(xh*yh)
-				e -= float64(xl * yh)
-				e -= float64(xh * yl)
-				e = float64(xl*yl) - e
-				s := p + z
-				z2 := s - p
-				w := (p - (s - z2)) + (z - z2) + e
-				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
-				if high-low != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
-			} else {
-				s := p + z
-				if x != 0 && y != 0 || s-s != 0 {
-					why = whySlow
-					break loop
-				}
-				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
-			}
-			ip += 16
-		case Op(OpFmaddS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
-
-			s := p + z
-			r := math.Float32bits(float32(s))
-			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFmsubS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
-
-			z = -z
-			s := p + z
-			r := math.Float32bits(float32(s))
-			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFnmsubS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
-			p = -p
-
-			s := p + z
-			r := math.Float32bits(float32(s))
-			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFnmaddS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
-			p = -p
-			z = -z
-			s := p + z
-			r := math.Float32bits(float32(s))
-			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFaddS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] + (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
-			if !(r>>23&0xff != 0xff) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFsubS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] - (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
-			if !(r>>23&0xff != 0xff) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFmulS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] * (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
-			if !(r>>23&0xff-2 <= 0xfc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFdivS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] / (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
-			if !(r>>23&0xff-2 <= 0xfc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFsqrtS):
-			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits(float32(math.Sqrt(float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]))))
-			if !(r>>23&0xff-2 <= 0xfc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFeqD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFltD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFleD):
-			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFeqS):
-			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m == n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFltS):
-			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m < n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFleS):
-			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
-			if m != m || n != n {
-				why = whySlow
-				break loop
-			}
-			if m <= n {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
-			} else {
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
-			}
-			ip += 16
-		case Op(OpFminD):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if m < n {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
-			} else if n < m {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
-			} else {
-				why = whySlow
-				break loop
-			}
-			ip += 16
-		case Op(OpFmaxD):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if m > n {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
-			} else if n > m {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
-			} else {
-				why = whySlow
-				break loop
-			}
-			ip += 16
-		case Op(OpFminS):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if (v&w)>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
-			if m < n {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
-			} else if n < m {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
-			} else {
-				why = whySlow
-				break loop
-			}
-			ip += 16
-		case Op(OpFmaxS):
-			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if (v&w)>>32 != 0xffffffff {
-				why = whySlow
-				break loop
-			}
-			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
-			if m > n {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
-			} else if n > m {
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
-			} else {
-				why = whySlow
-				break loop
-			}
-			ip += 16
-		case Op(OpFsgnjD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s)&(1<<63)
-			ip += 16
-		case Op(OpFsgnjnD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (^s)&(1<<63)
-			ip += 16
-		case Op(OpFsgnjxD):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s^v)&(1<<63)
-			ip += 16
-		case Op(OpFsgnjS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if v>>32 != 0xffffffff {
-				v = nanBox | 0x7fc00000
-			}
-			if s>>32 != 0xffffffff {
-				s = 0x7fc00000
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s)&(1<<31)
-			ip += 16
-		case Op(OpFsgnjnS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if v>>32 != 0xffffffff {
-				v = nanBox | 0x7fc00000
-			}
-			if s>>32 != 0xffffffff {
-				s = 0x7fc00000
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (^s)&(1<<31)
-			ip += 16
-		case Op(OpFsgnjxS):
-			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
-			if v>>32 != 0xffffffff {
-				v = nanBox | 0x7fc00000
-			}
-			if s>>32 != 0xffffffff {
-				s = 0x7fc00000
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s^v)&(1<<31)
-			ip += 16
-		case Op(OpFmvXD):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
-			ip += 16
-		case Op(OpFmvDX):
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			ip += 16
-		case Op(OpFmvXW):
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])))
-			ip += 16
-		case Op(OpFmvWX):
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
-			ip += 16
-		case Op(OpFcvtDW):
-			if fp == 0 {
-				why = whySlow
-				break loop
-			}
-			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
-			ip += 16
-		case Op(OpFcvtDWu):
-			if fp == 0 {
-				why = whySlow
-				break loop
-			}
-			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
-			ip += 16
-		case Op(OpFcvtDL):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
-			ip += 16
-		case Op(OpFcvtDLu):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))
-			ip += 16
-		case Op(OpFcvtSW):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
-			ip += 16
-		case Op(OpFcvtSL):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
-			ip += 16
-		case Op(OpFcvtDS):
-			v := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
-			m := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]
-			if fp == 0 || v>>32 != 0xffffffff || m != m {
-				why = whySlow
-				break loop
-			}
-			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(m)
-			ip += 16
-		case Op(OpFcvtSD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			r := math.Float32bits(float32((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
-			if !(r>>23&0xff-2 <= 0xfc) {
-				why = whySlow
-				break loop
-			}
-			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
-			ip += 16
-		case Op(OpFcvtWD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
-			if !(m > -2147483648 && m < 2147483648) {
-				why = whySlow
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(m)))
-			ip += 16
-		case Op(OpFcvtLD):
-			if fp < 2 {
-				why = whySlow
-				break loop
-			}
-			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
-			if !(m > -9223372036854775808 && m < 9223372036854775808) {
-				why = whySlow
-				break loop
-			}
-			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(m))
 			ip += 16
 		case Op(codeFused + 0): // ld ld xor add:b bne
 			var v uint64
@@ -1094,6 +82,44 @@ loop:
 				}
 			}
 			ip += 48
+		case Op(OpBne): // bne
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(codeFused + 2): // sb addw add bge
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
 		case Op(codeFused + 1): // addi addi mulw addw:b bne
 			var v uint64
 			{
@@ -1124,7 +150,236 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 2): // add xori and:b and:b beq:a
+		case Op(OpBeq): // beq
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(OpLbu): // lbu
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if va>>32|uint64(e&1) != 0 {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(codeMv): // codeMv
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			ip += 8
+		case Op(codeLi): // codeLi
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(OpAdd): // add
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(codeFused + 32): // fsub.d fadd.d
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			ip += 32
+		case Op(OpLd): // ld
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			ip += 8
+		case Op(codeFused + 5): // addiw fadd.d fmadd.d fmul.d fmul.d
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				if fp < 2 {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[29])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = s
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 56
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[59])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[60])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 56
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[58])))[32] = r
+			}
+			ip += 72
+		case Op(codeFused + 10): // beq fadd.d fle.d bne
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[2]
+					continue
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff != 0x7ff) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32]
+				if m != m || n != n {
+					ip += 32
+					why = whySlow
+					break loop
+				}
+				if m <= n {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = 1
+				} else {
+					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = 0
+				}
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[52])); left < 0 {
+						ip += 48
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[14]
+					continue
+				}
+			}
+			ip += 64
+		case Op(codeFused + 3): // xor andi:b slli:b add:b lw:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 4): // add xori and:b and:b beq:a
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
@@ -1154,132 +409,38 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 3): // sb addw add bge
+		case Op(OpAddi): // addi
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(codeFused + 19): // lbu srliw addi
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if va>>32|uint64(e&1) != 0 {
 					why = whyMem
 					break loop
 				}
-				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-			}
-			{
-				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-						ip += 24
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[8]
-					continue
-				}
-			}
-			ip += 40
-		case Op(codeFused + 4): // ld sd srl:b sll or:b
-			var v uint64
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					why = whyMem
-					break loop
-				}
-				v = *(*uint64)(ptr(uint32(va) + e))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
-			}
-			{
-				v = v >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))) & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))) & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 5): // andi slli:b add:b lw:b xor:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 24
-					why = whyMem
-					break loop
-				}
-				v = uint64(*(*int32)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 6): // codeMv ld addi
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
 			}
 			{
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
 			}
 			ip += 24
-		case Op(codeFused + 7): // fmul.d beq fadd.d fle.d bne
+		case Op(codeFused + 14): // xor addiw:b bne
+			var v uint64
 			{
-				if fp < 2 {
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
 						ip += 16
 						why = whyBudget
@@ -1289,46 +450,30 @@ loop:
 					continue
 				}
 			}
+			ip += 32
+		case Op(codeFused + 127): // codeMv ld:b addi
+			var v uint64
 			{
-				if fp < 2 {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32]
-				if m != m || n != n {
-					ip += 48
-					why = whySlow
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
 					break loop
 				}
-				if m <= n {
-					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 1
-				} else {
-					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 0
-				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[66])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[67])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[68])); left < 0 {
-						ip += 64
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[18]
-					continue
-				}
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
-			ip += 80
-		case Op(codeFused + 8): // addi sraiw addw:b addiw:b fcvt.d.w
+			ip += 24
+		case Op(codeFused + 6): // addi sraiw addw:b addiw:b fcvt.d.w
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
@@ -1355,7 +500,65 @@ loop:
 				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))))
 			}
 			ip += 48
-		case Op(codeFused + 9): // addi sd:b sd:b codeLi codeMv
+		case Op(OpSd): // sd
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				why = whyMem
+				break loop
+			}
+			*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			ip += 8
+		case Op(codeFused + 22): // ld codeMv ld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(OpLw): // lw
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpAndi): // andi
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(codeFused + 13): // addi sd:b sd:b codeLi codeMv
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
@@ -1390,72 +593,60 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
 			}
 			ip += 40
-		case Op(codeFused + 10): // fsub.d fadd.d addiw fadd.d
+		case Op(codeFused + 44): // bgeu addi auipc
 			{
-				if fp < 2 {
-					why = whySlow
-					break loop
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[2]
+					continue
 				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
-			}
-			{
-				if fp < 2 {
-					ip += 40
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					ip += 40
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = r
-			}
-			ip += 56
-		case Op(codeFused + 11): // lbu srliw addi xor
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
 			}
 			{
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
 			}
 			ip += 32
-		case Op(codeFused + 12): // addw xor:b addi addiw bne
+		case Op(codeFused + 9): // ld sd srl:b sll or:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				v = v >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 11): // addw xor:b addi addiw bne
 			var v uint64
 			{
 				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
@@ -1485,7 +676,48 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 13): // lw codeMv addi addi bltu
+		case Op(codeFused + 24): // codeMv codeMv codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			ip += 24
+		case Op(OpAddiw): // addiw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			ip += 8
+		case Op(OpAuipc): // auipc
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(OpSw): // sw
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				why = whyMem
+				break loop
+			}
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			ip += 8
+		case Op(codeFused + 21): // slliw srliw or:b
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 17): // lw codeMv addi addi bltu
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -1516,7 +748,102 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 14): // codeMv ld:b sd codeMv bne
+		case Op(OpBgeu): // bgeu
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(codeFused + 36): // addi bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 42): // sd sd sd sd sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))
+			}
+			ip += 40
+		case Op(codeFused + 56): // auipc ld:b
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 18): // codeMv ld:b sd codeMv bne
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
@@ -1559,28 +886,212 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 15): // lw lw
+		case Op(codeFused + 25): // addiw addiw mulw:b fld
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 32
+		case Op(codeFused + 20): // fdiv.d fmadd.d bne
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[21])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 16
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 16
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = s
+				}
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 26): // addw addw mulw:b fld
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 32
+		case Op(codeFused + 54): // addiw fdiv.d fmadd.d bne:a
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if fp < 2 {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[29])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = s
+				}
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 65): // ld beq:a
+			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 					why = whyMem
 					break loop
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 8
-					why = whyMem
-					break loop
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			}
-			ip += 16
-		case Op(codeFused + 16): // ld codeMv ld addi codeJr
+			ip += 24
+		case Op(codeFused + 12): // ld ld
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -1591,7 +1102,127 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 16
+		case Op(codeFused + 40): // codeMv auipc codeFar
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				va := page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[20]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeJr): // codeJr
+			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+				h.target = va
+				why = whyTarget
+				break loop
+			}
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+		case Op(codeFused + 29): // codeMv addi codeMv auipc
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			ip += 32
+		case Op(codeFused + 74): // addiw bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(OpBltu): // bltu
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(codeFused + 59): // lbu bne:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 52): // ld ld ld ld ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
@@ -1604,11 +1235,86 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = *(*uint64)(ptr(uint32(va) + e))
 			}
 			{
-				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
-				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 40
+		case Op(OpBge): // bge
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(codeFused + 28): // addi sd
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			ip += 16
+		case Op(codeFused + 79): // slliw srliw or:b xor:b
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 27): // ld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[6]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[20]))
 				t := hc + uint32(va)<<3&tlbMask
 				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
 					h.target = va
@@ -1617,7 +1323,1163 @@ loop:
 				}
 				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 			}
-		case Op(codeFused + 17): // fld fld fld
+		case Op(OpBlt): // blt
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[2]
+				continue
+			}
+			ip += 16
+		case Op(codeFused + 60): // andi bne:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 85): // ld ld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[8]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[28]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(OpSub): // sub
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(codeFused + 47): // addi sd:b sd:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			ip += 24
+		case Op(codeFused + 64): // auipc codeFar
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				va := page + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[12]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 50): // fld fld fld fmadd.d fmadd.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				if fp < 2 {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[29])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 24
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = s
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[45])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 40
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 40
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = s
+				}
+			}
+			ip += 56
+		case Op(OpSlli): // slli
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+			ip += 8
+		case Op(OpSb): // sb
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if va>>32|uint64(e&1) != 0 {
+				why = whyMem
+				break loop
+			}
+			*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			ip += 8
+		case Op(OpXori): // xori
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(OpOri): // ori
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			ip += 8
+		case Op(OpSlti): // slti
+			t := uint64(0)
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64(uint64(int32((*[32]uint32)(ptr(ip))[1]))) {
+				t = 1
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
+			ip += 8
+		case Op(OpSltiu): // sltiu
+			t := uint64(0)
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < uint64(int32((*[32]uint32)(ptr(ip))[1])) {
+				t = 1
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
+			ip += 8
+		case Op(OpSrli): // srli
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*[32]uint32)(ptr(ip))[1] & 63)
+			ip += 8
+		case Op(OpSrai): // srai
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*[32]uint32)(ptr(ip))[1] & 63))
+			ip += 8
+		case Op(OpSlliw): // slliw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+			ip += 8
+		case Op(OpSrliw): // srliw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+			ip += 8
+		case Op(OpSraiw): // sraiw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+			ip += 8
+		case Op(OpXor): // xor
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(OpOr): // or
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(OpAnd): // and
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(OpSlt): // slt
+			t := uint64(0)
+			if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))) {
+				t = 1
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
+			ip += 8
+		case Op(OpSltu): // sltu
+			t := uint64(0)
+			if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) {
+				t = 1
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = t
+			ip += 8
+		case Op(OpSll): // sll
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
+			ip += 8
+		case Op(OpSrl): // srl
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
+			ip += 8
+		case Op(OpSra): // sra
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63))
+			ip += 8
+		case Op(OpAddw): // addw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+			ip += 8
+		case Op(OpSubw): // subw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+			ip += 8
+		case Op(OpSllw): // sllw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
+			ip += 8
+		case Op(OpSrlw): // srlw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
+			ip += 8
+		case Op(OpSraw): // sraw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 31))))
+			ip += 8
+		case Op(OpMul): // mul
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) * (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			ip += 8
+		case Op(OpMulw): // mulw
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))))
+			ip += 8
+		case Op(OpMulhu): // mulhu
+			hi, _ := bits.Mul64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi
+			ip += 8
+		case Op(OpMulh): // mulh
+			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			hi, _ := bits.Mul64(m, n)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n - uint64(int64(n)>>63)&m
+			ip += 8
+		case Op(OpMulhsu): // mulhsu
+			m, n := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))), (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			hi, _ := bits.Mul64(m, n)
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = hi - uint64(int64(m)>>63)&n
+			ip += 8
+		case Op(OpDivu): // divu
+			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) / d
+			}
+			ip += 8
+		case Op(OpRemu): // remu
+			if d := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) % d
+			}
+			ip += 8
+		case Op(OpDivuw): // divuw
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) / d)))
+			}
+			ip += 8
+		case Op(OpRemuw): // remuw
+			if d := uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))); d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))))
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) % d)))
+			}
+			ip += 8
+		case Op(OpDiv): // div
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
+			if d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			} else if d == -1 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(-n)
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n / d)
+			}
+			ip += 8
+		case Op(OpRem): // rem
+			n, d := int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))), int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))
+			if d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
+			} else if d == -1 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n % d)
+			}
+			ip += 8
+		case Op(OpDivw): // divw
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
+			if d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = ^uint64(0)
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n / d)))
+			}
+			ip += 8
+		case Op(OpRemw): // remw
+			n, d := int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))), int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))
+			if d == 0 {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(n)
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(n % d)))
+			}
+			ip += 8
+		case Op(OpLb): // lb
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if va>>32|uint64(e&1) != 0 {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int8)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpLh): // lh
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int16)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpLhu): // lhu
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpLwu): // lwu
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				why = whyMem
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint32)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpFlw): // flw
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				why = whyMem
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (nanBox | uint64(*(*uint32)(ptr(uint32(va) + e))))
+			ip += 8
+		case Op(OpFld): // fld
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				why = whyMem
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			ip += 8
+		case Op(OpSh): // sh
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+				why = whyMem
+				break loop
+			}
+			*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			ip += 8
+		case Op(OpFsw): // fsw
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				why = whyMem
+				break loop
+			}
+			*(*uint32)(ptr(uint32(va) + e)) = uint32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32])
+			ip += 8
+		case Op(OpFsd): // fsd
+			va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+			e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+			if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				why = whyMem
+				break loop
+			}
+			*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
+			ip += 8
+		case Op(codeChain): // codeChain
+			if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+				why = whyBudget
+				break loop
+			}
+			ip = (*[32]uint32)(ptr(ip))[2]
+		case Op(codeFar): // codeFar
+			va := page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+				h.target = va
+				why = whyTarget
+				break loop
+			}
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+		case Op(OpJalr): // jalr
+			va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[2]))) &^ 1
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			left -= int32(uint32((*[128]uint8)(ptr(ip))[4]))
+			t := hc + uint32(va)<<3&tlbMask
+			if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+				h.target = va
+				why = whyTarget
+				break loop
+			}
+			ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+		case Op(codeResolve): // codeResolve
+			{
+				why = whyResolve
+				break loop
+			}
+		case Op(OpFaddD): // fadd.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+			if !(uint32(r>>52)&0x7ff != 0x7ff) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFsubD): // fsub.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+			if !(uint32(r>>52)&0x7ff != 0x7ff) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFmulD): // fmul.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFdivD): // fdiv.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFsqrtD): // fsqrt.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
+			if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			ip += 16
+		case Op(OpFmaddD): // fmadd.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFmsubD): // fmsub.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+			z = -z
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFnmsubD): // fnmsub.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+			m ^= 1 << 63
+
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFnmaddD): // fnmadd.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+			m ^= 1 << 63
+			z = -z
+			x, y := math.Float64frombits(m), math.Float64frombits(n)
+			p := float64(x * y)
+			if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+				xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+				xl, yl := x-xh, y-yh
+				e := p - float64(xh*yh)
+				e -= float64(xl * yh)
+				e -= float64(xh * yl)
+				e = float64(xl*yl) - e
+				s := p + z
+				z2 := s - p
+				w := (p - (s - z2)) + (z - z2) + e
+				high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+				if high-low != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+			} else {
+				s := p + z
+				if x != 0 && y != 0 || s-s != 0 {
+					why = whySlow
+					break loop
+				}
+				(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+			}
+			ip += 16
+		case Op(OpFmaddS): // fmadd.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFmsubS): // fmsub.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+
+			z = -z
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFnmsubS): // fnmsub.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+			p = -p
+
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFnmaddS): // fnmadd.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			p, z := float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64])*float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]), float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[64])
+			p = -p
+			z = -z
+			s := p + z
+			r := math.Float32bits(float32(s))
+			if !(r>>23&0xff-2 <= 0xfc) && s != 0 || math.Float64bits(s)&(1<<29-1) == 1<<28 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFaddS): // fadd.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] + (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
+			if !(r>>23&0xff != 0xff) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFsubS): // fsub.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] - (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
+			if !(r>>23&0xff != 0xff) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFmulS): // fmul.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] * (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
+			if !(r>>23&0xff-2 <= 0xfc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFdivS): // fdiv.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64] / (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64])
+			if !(r>>23&0xff-2 <= 0xfc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFsqrtS): // fsqrt.s
+			if fp < 2 || ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits(float32(math.Sqrt(float64((*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]))))
+			if !(r>>23&0xff-2 <= 0xfc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFeqD): // feq.d
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m == n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFltD): // flt.d
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m < n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFleD): // fle.d
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m <= n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFeqS): // feq.s
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m == n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFltS): // flt.s
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m < n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFleS): // fle.s
+			if ((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]&(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
+			if m != m || n != n {
+				why = whySlow
+				break loop
+			}
+			if m <= n {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 1
+			} else {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = 0
+			}
+			ip += 16
+		case Op(OpFminD): // fmin.d
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if m < n {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
+			} else if n < m {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
+			} else {
+				why = whySlow
+				break loop
+			}
+			ip += 16
+		case Op(OpFmaxD): // fmax.d
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if m > n {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
+			} else if n > m {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
+			} else {
+				why = whySlow
+				break loop
+			}
+			ip += 16
+		case Op(OpFminS): // fmin.s
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if (v&w)>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
+			if m < n {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
+			} else if n < m {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
+			} else {
+				why = whySlow
+				break loop
+			}
+			ip += 16
+		case Op(OpFmaxS): // fmax.s
+			v, w := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if (v&w)>>32 != 0xffffffff {
+				why = whySlow
+				break loop
+			}
+			m, n := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64], (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[64]
+			if m > n {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v
+			} else if n > m {
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = w
+			} else {
+				why = whySlow
+				break loop
+			}
+			ip += 16
+		case Op(OpFsgnjD): // fsgnj.d
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s)&(1<<63)
+			ip += 16
+		case Op(OpFsgnjnD): // fsgnjn.d
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (^s)&(1<<63)
+			ip += 16
+		case Op(OpFsgnjxD): // fsgnjx.d
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<63) | (s^v)&(1<<63)
+			ip += 16
+		case Op(OpFsgnjS): // fsgnj.s
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if v>>32 != 0xffffffff {
+				v = nanBox | 0x7fc00000
+			}
+			if s>>32 != 0xffffffff {
+				s = 0x7fc00000
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s)&(1<<31)
+			ip += 16
+		case Op(OpFsgnjnS): // fsgnjn.s
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if v>>32 != 0xffffffff {
+				v = nanBox | 0x7fc00000
+			}
+			if s>>32 != 0xffffffff {
+				s = 0x7fc00000
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (^s)&(1<<31)
+			ip += 16
+		case Op(OpFsgnjxS): // fsgnjx.s
+			v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32]
+			if v>>32 != 0xffffffff {
+				v = nanBox | 0x7fc00000
+			}
+			if s>>32 != 0xffffffff {
+				s = 0x7fc00000
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = v&^(1<<31) | (s^v)&(1<<31)
+			ip += 16
+		case Op(OpFmvXD): // fmv.x.d
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
+			ip += 16
+		case Op(OpFmvDX): // fmv.d.x
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			ip += 16
+		case Op(OpFmvXW): // fmv.x.w
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32])))
+			ip += 16
+		case Op(OpFmvWX): // fmv.w.x
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
+			ip += 16
+		case Op(OpFcvtDW): // fcvt.d.w
+			if fp == 0 {
+				why = whySlow
+				break loop
+			}
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
+			ip += 16
+		case Op(OpFcvtDWu): // fcvt.d.wu
+			if fp == 0 {
+				why = whySlow
+				break loop
+			}
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
+			ip += 16
+		case Op(OpFcvtDL): // fcvt.d.l
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))
+			ip += 16
+		case Op(OpFcvtDLu): // fcvt.d.lu
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))))
+			ip += 16
+		case Op(OpFcvtSW): // fcvt.s.w
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
+			ip += 16
+		case Op(OpFcvtSL): // fcvt.s.l
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(math.Float32bits(float32(int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))))))
+			ip += 16
+		case Op(OpFcvtDS): // fcvt.d.s
+			v := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
+			m := (*[65]float32)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[64]
+			if fp == 0 || v>>32 != 0xffffffff || m != m {
+				why = whySlow
+				break loop
+			}
+			(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = float64(m)
+			ip += 16
+		case Op(OpFcvtSD): // fcvt.s.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			r := math.Float32bits(float32((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
+			if !(r>>23&0xff-2 <= 0xfc) {
+				why = whySlow
+				break loop
+			}
+			(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = nanBox | uint64(r)
+			ip += 16
+		case Op(OpFcvtWD): // fcvt.w.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
+			if !(m > -2147483648 && m < 2147483648) {
+				why = whySlow
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32(m)))
+			ip += 16
+		case Op(OpFcvtLD): // fcvt.l.d
+			if fp < 2 {
+				why = whySlow
+				break loop
+			}
+			m := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]
+			if !(m > -9223372036854775808 && m < 9223372036854775808) {
+				why = whySlow
+				break loop
+			}
+			(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(m))
+			ip += 16
+		case Op(codeFused + 7): // codeMv ld addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			ip += 24
+		case Op(codeFused + 8): // sd sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			ip += 16
+		case Op(codeFused + 15): // slli add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 23): // fld fld fld
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -1648,59 +2510,30 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
 			}
 			ip += 24
-		case Op(codeFused + 18): // addiw addiw mulw:b fld
+		case Op(codeFused + 30): // srliw or:b xor:b
 			var v uint64
 			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
+			ip += 24
+		case Op(codeFused + 31): // fsd fsd fsd
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 24
 					why = whyMem
 					break loop
 				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
-			}
-			ip += 32
-		case Op(codeFused + 19): // addw addw mulw:b fld
-			var v uint64
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = uint64(int64(int32(uint32(v) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 24
-					why = whyMem
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
-			}
-			ip += 32
-		case Op(codeFused + 20): // addi sd addi addi bne
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
@@ -1710,80 +2543,20 @@ loop:
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
-						ip += 32
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[10]
-					continue
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
 				}
-			}
-			ip += 48
-		case Op(codeFused + 21): // codeMv addi codeMv auipc
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-			}
-			ip += 32
-		case Op(codeFused + 22): // addi slli:b add:b slli add:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*[32]uint32)(ptr(ip))[7] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 23): // addiw bne
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
-						ip += 8
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[4]
-					continue
-				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
 			}
 			ip += 24
-		case Op(codeFused + 24): // lw codeMv bge lw bgeu:b
+		case Op(codeFused + 33): // lw codeMv bge lw bgeu:b
 			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
@@ -1833,38 +2606,97 @@ loop:
 				}
 			}
 			ip += 56
-		case Op(codeFused + 25): // fsd fsd fsd
+		case Op(codeFused + 34): // and slli:b add:b lhu:b bgeu:b
+			var v uint64
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					ip += 24
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
+				v = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) >= v {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+			}
+			ip += 48
+		case Op(codeFused + 35): // add add:b lbu:b bne:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
 					ip += 16
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
-			ip += 24
-		case Op(codeFused + 26): // mulw addi addw srliw:b
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 37): // lw slliw addi addw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+			}
+			ip += 32
+		case Op(codeFused + 38): // mulw addi addw srliw:b
 			var v uint64
 			{
 				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) * uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))))))
@@ -1883,29 +2715,69 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
 			}
 			ip += 32
-		case Op(codeFused + 27): // addi addi lbu beq beq:a
-			var v uint64
+		case Op(codeFused + 39): // lbu addi add sb bne
 			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if va>>32|uint64(e&1) != 0 {
-					ip += 16
 					why = whyMem
 					break loop
 				}
-				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
 			}
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 41): // sw sw slli blt addi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) << ((*[32]uint32)(ptr(ip))[5] & 63)
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
 						ip += 24
 						why = whyBudget
@@ -1916,18 +2788,10 @@ loop:
 				}
 			}
 			{
-				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
-						ip += 40
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[12]
-					continue
-				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64(int32((*[32]uint32)(ptr(ip))[11]))
 			}
-			ip += 56
-		case Op(codeFused + 28): // fld fld fsub.d fsub.d fmul.d
+			ip += 48
+		case Op(codeFused + 43): // fld fld fsub.d fsub.d fmul.d
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -1990,40 +2854,7 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = r
 			}
 			ip += 64
-		case Op(codeFused + 29): // srl sll or:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))) & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			ip += 24
-		case Op(codeFused + 30): // bgeu addi auipc
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[2]
-					continue
-				}
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-			}
-			ip += 32
-		case Op(codeFused + 31): // slli addi:b add bltu
+		case Op(codeFused + 45): // slli addi:b add bltu
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
@@ -2049,7 +2880,30 @@ loop:
 				}
 			}
 			ip += 40
-		case Op(codeFused + 32): // fld fld addi addiw fmul.d
+		case Op(codeFused + 46): // xori and and xor:b addw:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 48): // fld fld addi addiw fmul.d
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -2090,89 +2944,171 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
 			}
 			ip += 48
-		case Op(codeFused + 33): // sw sw slli blt
+		case Op(codeFused + 49): // fdiv.d fnmsub.d fnmsub.d fnmsub.d
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					why = whyMem
+				if fp < 2 {
+					why = whySlow
 					break loop
 				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 8
-					why = whyMem
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
 					break loop
 				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) << ((*[32]uint32)(ptr(ip))[5] & 63)
-			}
-			{
-				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-						ip += 24
-						why = whyBudget
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[21])))[32]
+				m ^= 1 << 63
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 16
+						why = whySlow
 						break loop
 					}
-					ip = (*[32]uint32)(ptr(ip))[8]
-					continue
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 16
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = s
 				}
 			}
-			ip += 40
-		case Op(codeFused + 34): // codeMv codeMv codeMv
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
-			}
-			ip += 24
-		case Op(codeFused + 35): // lw slli add:b addi lw
-			var v uint64
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					why = whyMem
+				if fp < 2 {
+					ip += 32
+					why = whySlow
 					break loop
 				}
-				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[37])))[32]
+				m ^= 1 << 63
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 32
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 32
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = s
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 48
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[53])))[32]
+				m ^= 1 << 63
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 48
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 48
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = s
+				}
+			}
+			ip += 64
+		case Op(codeFused + 51): // srliw xor:b addw:b sw:a bne
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
 			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 32
+					ip += 24
 					why = whyMem
 					break loop
 				}
-				v = uint64(*(*int32)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
 			}
-			ip += 40
-		case Op(codeFused + 36): // addi addi sw slli add:b
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 53): // addi addi lbu beq beq:a
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
@@ -2184,42 +3120,105 @@ loop:
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
 					ip += 16
 					why = whyMem
 					break loop
 				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
 			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*[32]uint32)(ptr(ip))[7] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
 			}
 			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
 			}
-			ip += 40
-		case Op(codeFused + 37): // sd sd sd
+			ip += 56
+		case Op(codeFused + 55): // lwu addi addw addw:b
+			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+				v = uint64(*(*uint32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 57): // slli srli:b add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 58): // srl sll or:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 61): // ld addi sd addi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
@@ -2231,27 +3230,44 @@ loop:
 				}
 				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
 			}
-			ip += 24
-		case Op(codeFused + 38): // addiw fdiv.d
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
 			}
+			ip += 32
+		case Op(codeFused + 62): // ld codeMv
 			{
-				if fp < 2 {
-					ip += 8
-					why = whySlow
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
 					break loop
 				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 8
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
 			}
-			ip += 24
-		case Op(codeFused + 39): // fmul.d fmul.d fmul.d
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			ip += 16
+		case Op(codeFused + 63): // codeLi addi:b and:b codeLi
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 66): // fmul.d fmul.d fmul.d
 			{
 				if fp < 2 {
 					why = whySlow
@@ -2293,52 +3309,143 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
 			}
 			ip += 48
-		case Op(codeFused + 40): // addiw addiw addiw addiw addiw
+		case Op(codeFused + 67): // ld ld xor:b codeLi
+			var v uint64
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
-			}
-			ip += 40
-		case Op(codeFused + 41): // xor addw addw addw addiw
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
-			}
-			ip += 40
-		case Op(codeFused + 42): // fsqrt.d fmul.d fld fld fld
-			{
-				if fp < 2 {
-					why = whySlow
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
 					break loop
 				}
-				r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32]))
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					why = whySlow
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
 					break loop
 				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 68): // ld sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			ip += 16
+		case Op(codeFused + 69): // blt sw addi addi sw
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[2]
+					continue
+				}
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64((*[64]int16)(ptr(ip))[22])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 40
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))))
+			}
+			ip += 48
+		case Op(codeFused + 70): // lw slli add:b addi lw
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 71): // bne fsqrt.d fmul.d fld fld
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[4])); left < 0 {
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[2]
+					continue
+				}
 			}
 			{
 				if fp < 2 {
@@ -2346,7 +3453,7 @@ loop:
 					why = whySlow
 					break loop
 				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				r := math.Float64bits(math.Sqrt((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32]))
 				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
 					ip += 16
 					why = whySlow
@@ -2355,24 +3462,18 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				if fp < 2 {
 					ip += 32
-					why = whyMem
+					why = whySlow
 					break loop
 				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64((*[64]int16)(ptr(ip))[22])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 40
-					why = whyMem
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 32
+					why = whySlow
 					break loop
 				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))) + uint64((*[64]int16)(ptr(ip))[26])
@@ -2384,8 +3485,18 @@ loop:
 				}
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
 			}
-			ip += 56
-		case Op(codeFused + 43): // fld fld fld fld fsub.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[59])))) + uint64((*[64]int16)(ptr(ip))[30])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 56
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[58])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			ip += 64
+		case Op(codeFused + 72): // fld fld fld fld fsub.d
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -2440,7 +3551,114 @@ loop:
 				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
 			}
 			ip += 48
-		case Op(codeFused + 44): // addi beq:a lw:b codeMv bltu
+		case Op(codeFused + 73): // fmadd.d fsd fsd fsd bne
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+				}
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32]
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
+						ip += 40
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[12]
+					continue
+				}
+			}
+			ip += 56
+		case Op(codeFused + 75): // lw lw slliw srliw slliw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+			}
+			ip += 40
+		case Op(codeFused + 76): // addi beq:a lw:b codeMv bltu
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
@@ -2484,15 +3702,182 @@ loop:
 				}
 			}
 			ip += 56
-		case Op(codeFused + 45): // ld ld ld
+		case Op(codeFused + 77): // slliw xor:b and:b addiw:b sw:a
+			var v uint64
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
 					why = whyMem
 					break loop
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
+			}
+			ip += 40
+		case Op(codeFused + 78): // add lbu:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 80): // lbu beq
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 81): // auipc addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 82): // codeLi addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 83): // addi add sb:b beq
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 84): // lw and:b bne:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 86): // subw subw sw sw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			ip += 32
+		case Op(codeFused + 87): // or ld sw sd
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
@@ -2506,47 +3891,63 @@ loop:
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 					ip += 16
 					why = whyMem
 					break loop
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
 			}
-			ip += 24
-		case Op(codeFused + 46): // fsd fsd fsd bne addiw
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32]
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			ip += 32
+		case Op(codeFused + 88): // codeLi bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 89): // addw sh:a addi bne:a
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
 					ip += 8
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+				*(*uint16)(ptr(uint32(va) + e)) = uint16(v)
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 16
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
 						ip += 24
 						why = whyBudget
@@ -2556,312 +3957,8 @@ loop:
 					continue
 				}
 			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))) + uint64(int32((*[32]uint32)(ptr(ip))[11])))))
-			}
-			ip += 48
-		case Op(codeFused + 47): // lw slliw slliw srliw
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
-			}
-			ip += 32
-		case Op(codeFused + 48): // sb bne
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					why = whyMem
-					break loop
-				}
-				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
-						ip += 8
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[4]
-					continue
-				}
-			}
-			ip += 24
-		case Op(codeFused + 49): // codeMv ld:b addi
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				v = *(*uint64)(ptr(uint32(va) + e))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			ip += 24
-		case Op(codeFused + 50): // addi bne
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
-						ip += 8
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[4]
-					continue
-				}
-			}
-			ip += 24
-		case Op(codeFused + 51): // addw addw:b and and xor
-			var v uint64
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
 			ip += 40
-		case Op(codeFused + 52): // fmul.d fmul.d codeChain
-			{
-				if fp < 2 {
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
-			}
-			{
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
-					ip += 32
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[10]
-			}
-		case Op(codeFused + 53): // addiw addi addiw addiw addi
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
-			}
-			ip += 40
-		case Op(codeFused + 54): // addw and slliw srliw addw
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
-			}
-			ip += 40
-		case Op(codeFused + 55): // and srliw xor srliw slliw
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
-			}
-			ip += 40
-		case Op(codeFused + 56): // or slliw or or xori
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[9]))
-			}
-			ip += 40
-		case Op(codeFused + 57): // or xor xor xor or
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-			}
-			ip += 40
-		case Op(codeFused + 58): // addi sd:b sd:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 16
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
-			}
-			ip += 24
-		case Op(codeFused + 59): // slli add:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			ip += 16
-		case Op(codeFused + 60): // codeMv beq lw codeMv blt
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
-						ip += 8
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[4]
-					continue
-				}
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 24
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
-			}
-			{
-				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43]))))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[44])); left < 0 {
-						ip += 40
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[12]
-					continue
-				}
-			}
-			ip += 56
-		case Op(codeFused + 61): // addi fsd:b fsd:b fsd:b bne:a
+		case Op(codeFused + 90): // addi fsd:b fsd:b fsd:b bne:a
 			var v uint64
 			{
 				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
@@ -2909,7 +4006,115 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 62): // lhu slli codeMv and sub
+		case Op(codeFused + 91): // addiw addiw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+			}
+			ip += 16
+		case Op(codeFused + 92): // xor xor addw addw addw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+			}
+			ip += 40
+		case Op(codeFused + 93): // addi sd:b sd:b sd:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			ip += 32
+		case Op(codeFused + 94): // or srliw or:b xor:b srliw
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) >> (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 95): // sb bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 96): // lhu codeMv:b bgeu
+			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -2917,104 +4122,102 @@ loop:
 					why = whyMem
 					break loop
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				v = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 97): // codeLi codeLi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 98): // slli add:b slli add:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) << ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 99): // auipc ld:b ld:b sd:a codeLi
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
 			}
 			ip += 40
-		case Op(codeFused + 63): // slliw slliw srliw or:b or
+		case Op(codeFused + 100): // slliw subw:b addi addw
 			var v uint64
 			{
 				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 64): // or or srliw xor xor
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-			}
-			ip += 40
-		case Op(codeFused + 65): // lw slliw addw:b addi addw
-			var v uint64
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					why = whyMem
-					break loop
-				}
-				v = uint64(*(*int32)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 66): // lbu addi addi sb:b bne
-			var v uint64
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					why = whyMem
-					break loop
-				}
-				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				v = uint64(int64(int32(v - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
@@ -3022,28 +4225,169 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
 			{
-				va := v + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					ip += 24
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 101): // add lw:b add:b codeJr:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
 					why = whyMem
 					break loop
 				}
-				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
-						ip += 32
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (v + uint64(int32((*[32]uint32)(ptr(ip))[8]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[28]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 102): // fmul.d fmul.d codeChain
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
+			}
+			{
+				if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+					ip += 32
+					why = whyBudget
+					break loop
+				}
+				ip = (*[32]uint32)(ptr(ip))[10]
+			}
+		case Op(codeFused + 103): // andi beq:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
 						why = whyBudget
 						break loop
 					}
-					ip = (*[32]uint32)(ptr(ip))[10]
+					ip = (*[32]uint32)(ptr(ip))[4]
 					continue
 				}
 			}
-			ip += 48
-		case Op(codeFused + 67): // ld ld ld addi codeJr
+			ip += 24
+		case Op(codeFused + 104): // addi sd:a lbu codeJr
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[8]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[28]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 105): // ld addi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 106): // lw ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 16
+		case Op(codeFused + 107): // ld ld ld addi codeJr
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -3087,15 +4431,319 @@ loop:
 				}
 				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
 			}
-		case Op(codeFused + 68): // codeLi codeMv bgeu addi auipc
+		case Op(codeFused + 108): // codeMv bne
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 109): // sd lb sw sw bge:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 110): // codeMv codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
 			}
 			{
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
 			}
+			ip += 16
+		case Op(codeFused + 111): // lw slliw slliw srliw
 			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			ip += 32
+		case Op(codeFused + 112): // fld fmul.d fmul.d fmul.d
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				if fp < 2 {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 8
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 24
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = r
+			}
+			{
+				if fp < 2 {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32])
+				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
+					ip += 40
+					why = whySlow
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = r
+			}
+			ip += 56
+		case Op(codeFused + 113): // fmadd.d fmadd.d
+			{
+				if fp < 2 {
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[5])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = s
+				}
+			}
+			{
+				if fp < 2 {
+					ip += 16
+					why = whySlow
+					break loop
+				}
+				m, n, z := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[21])))[32]
+
+				x, y := math.Float64frombits(m), math.Float64frombits(n)
+				p := float64(x * y)
+				if uint32(math.Float64bits(p)>>52)&0x7ff-63 < 1981 {
+					xh, yh := math.Float64frombits(m&^(1<<27-1)), math.Float64frombits((n+1<<26)&^(1<<27-1))
+					xl, yl := x-xh, y-yh
+					e := p - float64(xh*yh)
+					e -= float64(xl * yh)
+					e -= float64(xh * yl)
+					e = float64(xl*yl) - e
+					s := p + z
+					z2 := s - p
+					w := (p - (s - z2)) + (z - z2) + e
+					high, low := s+float64(w*(1+0x1p-51)), s+float64(w*(1-0x1p-51))
+					if high-low != 0 {
+						ip += 16
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = high
+				} else {
+					s := p + z
+					if x != 0 && y != 0 || s-s != 0 {
+						ip += 16
+						why = whySlow
+						break loop
+					}
+					(*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = s
+				}
+			}
+			ip += 32
+		case Op(codeFused + 114): // codeMv blt
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 115): // ld codeLi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 116): // lw sd lbu lw codeMv
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+			}
+			ip += 40
+		case Op(codeFused + 117): // lbu addi bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
 						ip += 16
 						why = whyBudget
@@ -3105,17 +4753,52 @@ loop:
 					continue
 				}
 			}
+			ip += 32
+		case Op(codeFused + 118): // codeMv beq
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[11]))
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
 			}
-			ip += 48
-		case Op(codeFused + 69): // auipc addi sd:b sd:b sd:b
+			ip += 24
+		case Op(codeFused + 119): // slli srli:b
 			var v uint64
 			{
-				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			ip += 16
+		case Op(codeFused + 120): // addi addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 121): // lw addi sd:b sd:b slli
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
@@ -3143,7 +4826,1189 @@ loop:
 				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
 			}
 			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) << ((*[32]uint32)(ptr(ip))[9] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 122): // and or
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			ip += 16
+		case Op(codeFused + 123): // ld sw sd:a slli bge:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) << ((*[32]uint32)(ptr(ip))[7] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 124): // srliw andi:b addiw:b codeLi andi
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) & uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 125): // addiw addiw slli:b addiw srli
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) >> ((*[32]uint32)(ptr(ip))[9] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 126): // sd addi sd:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			ip += 24
+		case Op(codeFused + 128): // codeLi slliw srliw srliw addi
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 129): // srliw or:b xor:b slliw
+			var v uint64
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) >> (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) << (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 130): // addw slli:b srli:b add:b and
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 131): // lbu codeLi add lbu:b bne:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 132): // addiw sw:a add lbu:b codeMv
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 133): // codeLi bge:a
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 134): // sd ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 16
+		case Op(codeFused + 135): // lbu lbu beq:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 136): // codeLi sd:a srli andi:b codeLi
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) >> ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 137): // ld addw:b ld sw bge:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))) >= int64(v) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 138): // lw ld addw:b sw:a ld
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 139): // andi slli:b codeLi sll:b xori:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v << ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v ^ uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 140): // lw slliw addw:b addi addw
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 141): // slli add:b ld:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			ip += 24
+		case Op(codeFused + 142): // codeLi beq:a
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 143): // or addw addw:b and and
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 144): // codeLi addi:b slli:b add:b
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v << ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 145): // ld lw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			ip += 16
+		case Op(codeFused + 146): // lw slliw addi addw addw:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = uint64(int64(int32(v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 147): // lhu slli srli:b add:b sh:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[5] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
 				va := v + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint16)(ptr(uint32(va) + e)) = uint16((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))))
+			}
+			ip += 40
+		case Op(codeFused + 148): // addw and slliw srliw addw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) << (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
+			}
+			ip += 40
+		case Op(codeFused + 149): // and srliw xor srliw slliw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+			}
+			ip += 40
+		case Op(codeFused + 150): // or slliw or or xori
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 151): // add sd:a lw lw sw
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))))
+			}
+			ip += 40
+		case Op(codeFused + 152): // sw bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 153): // addi srli:b addi ld:b beq:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 154): // fld addi codeJr
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[6]))) &^ 1
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[20]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 155): // sd addi codeLi codeLi bgeu
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 156): // codeLi slliw or and or:b
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 157): // codeLi and:b bne:a
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 158): // ld bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 159): // codeLi codeMv codeMv codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
+			}
+			ip += 32
+		case Op(codeFused + 160): // codeLi codeMv bgeu addi auipc
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[11]))
+			}
+			ip += 48
+		case Op(codeFused + 161): // addi addiw addiw addiw
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+			}
+			ip += 32
+		case Op(codeFused + 162): // slli add:b ld lhu bgeu:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 163): // ld ld bgeu:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) >= v {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 164): // sd addi ld:b sd beq:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 165): // srli sd xor:b sd:a sd
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) >> ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
 					ip += 32
@@ -3153,7 +6018,84 @@ loop:
 				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))
 			}
 			ip += 40
-		case Op(codeFused + 70): // add bgeu
+		case Op(codeFused + 166): // sb sb sb sb
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
+			}
+			ip += 32
+		case Op(codeFused + 167): // lw xor
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			ip += 16
+		case Op(codeFused + 168): // slli add:b bge
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 169): // add bgeu
 			{
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			}
@@ -3169,7 +6111,125 @@ loop:
 				}
 			}
 			ip += 24
-		case Op(codeFused + 71): // lw codeMv lw:b codeMv bltu
+		case Op(codeFused + 170): // sd sd sd sd
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			ip += 32
+		case Op(codeFused + 171): // lbu addi
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 172): // add xori and and
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			ip += 32
+		case Op(codeFused + 173): // codeLi addi:b and:b beq:a
+			var v uint64
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 174): // lhu slli codeMv and sub
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint16)(ptr(uint32(va) + e)))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) << ((*[32]uint32)(ptr(ip))[3] & 63)
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) & (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+			}
+			ip += 40
+		case Op(codeFused + 175): // lw codeMv lw:b codeMv bltu
 			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
@@ -3212,49 +6272,8 @@ loop:
 				}
 			}
 			ip += 48
-		case Op(codeFused + 72): // fmul.d fmul.d fdiv.d
-			{
-				if fp < 2 {
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
-			}
-			ip += 48
-		case Op(codeFused + 73): // ld addi addi sd addi
+		case Op(codeFused + 176): // ld srli addiw xor sd:a
+			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -3262,29 +6281,101 @@ loop:
 					why = whyMem
 					break loop
 				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) >> ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 24
+					ip += 32
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				*(*uint64)(ptr(uint32(va) + e)) = v
 			}
 			ip += 40
-		case Op(codeFused + 74): // lw srliw srliw
+		case Op(codeFused + 177): // ld srli:b andi:b bne:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[3] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 178): // or sd addw codeLi bgeu:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 179): // lw beq
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -3295,18 +6386,7 @@ loop:
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			}
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) >> (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-			}
-			ip += 24
-		case Op(codeFused + 75): // codeMv blt sw
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
-			}
-			{
-				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
 						ip += 8
 						why = whyBudget
@@ -3316,147 +6396,10 @@ loop:
 					continue
 				}
 			}
+			ip += 24
+		case Op(codeFused + 180): // add sd andi lw addi
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 24
-					why = whyMem
-					break loop
-				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))))
-			}
-			ip += 32
-		case Op(codeFused + 76): // auipc ld:b add:b addi:b codeJr
-			var v uint64
-			{
-				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				v = *(*uint64)(ptr(uint32(va) + e))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = v + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				va := ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[10]))) &^ 1
-				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
-				t := hc + uint32(va)<<3&tlbMask
-				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
-					h.target = va
-					why = whyTarget
-					break loop
-				}
-				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
-			}
-		case Op(codeFused + 77): // ld ld
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = *(*uint64)(ptr(uint32(va) + e))
-			}
-			ip += 16
-		case Op(codeFused + 78): // sw addi addi bne
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					why = whyMem
-					break loop
-				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-						ip += 24
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[8]
-					continue
-				}
-			}
-			ip += 40
-		case Op(codeFused + 79): // add lbu:b codeMv addi sb:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[18])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					ip += 32
-					why = whyMem
-					break loop
-				}
-				*(*uint8)(ptr(uint32(va) + e)) = uint8((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))))
-			}
-			ip += 40
-		case Op(codeFused + 80): // sd sd sd sd sd
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
@@ -3469,457 +6412,36 @@ loop:
 				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 16
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) & uint64(int32((*[32]uint32)(ptr(ip))[5]))
 			}
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
 					ip += 24
 					why = whyMem
 					break loop
 				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
 			}
 			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 32
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64(int32((*[32]uint32)(ptr(ip))[9]))
 			}
 			ip += 40
-		case Op(codeFused + 81): // lbu add addi bne
+		case Op(codeFused + 181): // ld bltu:a
+			var v uint64
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if va>>32|uint64(e&1) != 0 {
-					why = whyMem
-					break loop
-				}
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-						ip += 24
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[8]
-					continue
-				}
-			}
-			ip += 40
-		case Op(codeFused + 82): // addi add:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			ip += 16
-		case Op(codeFused + 83): // slli add:b lw:b
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 16
-					why = whyMem
-					break loop
-				}
-				v = uint64(*(*int32)(ptr(uint32(va) + e)))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			ip += 24
-		case Op(codeFused + 84): // addi addw srliw:b sw:a bne
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = uint64(int64(int32(uint32(v) >> (((*[32]uint32)(ptr(ip))[5] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
-					ip += 24
-					why = whyMem
-					break loop
-				}
-				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
-						ip += 32
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[10]
-					continue
-				}
-			}
-			ip += 48
-		case Op(codeFused + 85): // auipc addi:b codeMv:b codeLi addiw:b
-			var v uint64
-			{
-				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = uint64(int64(int32(v + uint64(int32((*[32]uint32)(ptr(ip))[9])))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 86): // codeLi fmul.d fsgnj.d fsgnj.d fsgnj.d
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			}
-			{
-				if fp < 2 {
-					ip += 8
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 8
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = r
-			}
-			{
-				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32]
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = v&^(1<<63) | (s)&(1<<63)
-			}
-			{
-				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[43])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[44])))[32]
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[42])))[32] = v&^(1<<63) | (s)&(1<<63)
-			}
-			{
-				v, s := (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[59])))[32], (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[60])))[32]
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[58])))[32] = v&^(1<<63) | (s)&(1<<63)
-			}
-			ip += 72
-		case Op(codeFused + 87): // fdiv.d fsub.d fadd.d fle.d bne
-			{
-				if fp < 2 {
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))[32] / (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))[32] - (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					ip += 16
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32] = r
-			}
-			{
-				if fp < 2 {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))[32] + (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))[32])
-				if !(uint32(r>>52)&0x7ff != 0x7ff) {
-					ip += 32
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))[32] = r
-			}
-			{
-				m, n := (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))[32], (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[52])))[32]
-				if m != m || n != n {
-					ip += 48
-					why = whySlow
-					break loop
-				}
-				if m <= n {
-					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 1
-				} else {
-					(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[50])))) = 0
-				}
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[66])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[67])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[68])); left < 0 {
-						ip += 64
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[18]
-					continue
-				}
-			}
-			ip += 80
-		case Op(codeFused + 88): // auipc ld:b
-			var v uint64
-			{
-				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
 				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
 					why = whyMem
 					break loop
 				}
 				v = *(*uint64)(ptr(uint32(va) + e))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			ip += 16
-		case Op(codeFused + 89): // sd codeMv
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
-			}
-			ip += 16
-		case Op(codeFused + 90): // addiw codeMv
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
-			}
-			ip += 16
-		case Op(codeFused + 91): // addiw slliw subw:b addiw addw
-			var v uint64
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
 			}
 			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) << (((*[32]uint32)(ptr(ip))[3] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = uint64(int64(int32(v - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36])))))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 92): // slli addi:b addi blt
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) < int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-						ip += 24
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[8]
-					continue
-				}
-			}
-			ip += 40
-		case Op(codeFused + 93): // slliw or:b or:b slliw or:b
-			var v uint64
-			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))) << (((*[32]uint32)(ptr(ip))[1] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
-			}
-			{
-				v = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) << (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
-			}
-			ip += 40
-		case Op(codeFused + 94): // auipc addi
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			}
-			ip += 16
-		case Op(codeFused + 95): // fld addi addiw fmul.d
-			{
-				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					why = whyMem
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
-			}
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5])))))
-			}
-			{
-				if fp < 2 {
-					ip += 24
-					why = whySlow
-					break loop
-				}
-				r := math.Float64bits((*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))[32] * (*[33]float64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28])))[32])
-				if !(uint32(r>>52)&0x7ff-2 <= 0x7fc) {
-					ip += 24
-					why = whySlow
-					break loop
-				}
-				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))[32] = r
-			}
-			ip += 40
-		case Op(codeFused + 96): // addi sd:b sd:b codeChain
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[6])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 8
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
-			}
-			{
-				va := v + uint64((*[64]int16)(ptr(ip))[10])
-				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
-				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
-					ip += 16
-					why = whyMem
-					break loop
-				}
-				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
-			}
-			{
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
-					ip += 24
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[8]
-			}
-		case Op(codeFused + 97): // or codeChain
-			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-			}
-			{
-				if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
-					ip += 8
-					why = whyBudget
-					break loop
-				}
-				ip = (*[32]uint32)(ptr(ip))[4]
-			}
-		case Op(codeFused + 98): // sub bgeu:b codeMv bltu:b bne:a
-			var v uint64
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) - (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) >= v {
+				if v < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
 					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
 						ip += 8
 						why = whyBudget
@@ -3929,34 +6451,8 @@ loop:
 					continue
 				}
 			}
-			{
-				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
-			}
-			{
-				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) < v {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
-						ip += 32
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[10]
-					continue
-				}
-			}
-			{
-				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[51])))) {
-					if left -= int32(uint32((*[128]uint8)(ptr(ip))[52])); left < 0 {
-						ip += 48
-						why = whyBudget
-						break loop
-					}
-					ip = (*[32]uint32)(ptr(ip))[14]
-					continue
-				}
-			}
-			ip += 64
-		case Op(codeFused + 99): // lbu lbu lbu lbu slliw
+			ip += 24
+		case Op(codeFused + 182): // lbu lbu lbu lbu
 			{
 				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
 				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
@@ -3996,10 +6492,1051 @@ loop:
 				}
 				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(*(*uint8)(ptr(uint32(va) + e)))
 			}
+			ip += 32
+		case Op(codeFused + 183): // codeMv andi ld addi bne
 			{
-				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) << (((*[32]uint32)(ptr(ip))[9] & 63) & 31))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) & uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 184): // slli add:b lhu:b beq:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -1) > 0x7fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint16)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if v == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
 			}
 			ip += 40
+		case Op(codeFused + 185): // sw sw
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			ip += 16
+		case Op(codeFused + 186): // addiw bge:a
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 187): // or xor xor xor
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+			}
+			ip += 32
+		case Op(codeFused + 188): // or or or srliw xor
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32(uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) >> (((*[32]uint32)(ptr(ip))[7] & 63) & 31))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[36]))))
+			}
+			ip += 40
+		case Op(codeFused + 189): // sw add lbu:b lw
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 190): // ld lw:b addi:b sw:a ld
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32(v)
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) + uint64((*[64]int16)(ptr(ip))[18])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 32
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 191): // addi sd:b lw sd
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			ip += 32
+		case Op(codeFused + 192): // codeMv auipc
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			ip += 16
+		case Op(codeFused + 193): // ld codeMv ld ld
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			ip += 32
+		case Op(codeFused + 194): // slli add:b lw:b addi
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			ip += 32
+		case Op(codeFused + 195): // addi sd:a ld bge
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 196): // addi ld:b addi srli:b bgeu:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[7] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if v >= (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 197): // addi add
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			ip += 16
+		case Op(codeFused + 198): // lw sd sd addiw codeMv
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+			}
+			ip += 40
+		case Op(codeFused + 199): // slli bge:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) << ((*[32]uint32)(ptr(ip))[1] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
+		case Op(codeFused + 200): // auipc fld:b codeLi addi codeMv
+			var v uint64
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32] = (*(*uint64)(ptr(uint32(va) + e)))
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 201): // add sw:b addi bne:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 202): // addiw srl andi:b bne:a
+			var v uint64
+			{
+				v = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) >> ((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12])))) & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if v != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 203): // ld ld add lbu:b srli:b
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if va>>32|uint64(e&1) != 0 {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*uint8)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v >> ((*[32]uint32)(ptr(ip))[9] & 63)
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 204): // ld ld xor:b codeLi bne
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = *(*uint64)(ptr(uint32(va) + e))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v ^ (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[20]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 205): // sd fsd fsd sd auipc
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*[33]uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))[32]
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+			}
+			ip += 40
+		case Op(codeFused + 206): // add or:b xori or:b andi:b
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) ^ uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				v = v | (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[28]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				v = v & uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = v
+			}
+			ip += 40
+		case Op(codeFused + 207): // ld lw sd ld codeMv
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(*(*int32)(ptr(uint32(va) + e)))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) + uint64((*[64]int16)(ptr(ip))[14])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 24
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))
+			}
+			ip += 40
+		case Op(codeFused + 208): // addi sd:b sd:b codeMv bge
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10]))))
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[10])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					ip += 16
+					why = whyMem
+					break loop
+				}
+				*(*uint64)(ptr(uint32(va) + e)) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18]))))
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = v
+			}
+			{
+				if int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[34]))))) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[35]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[36])); left < 0 {
+						ip += 32
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[10]
+					continue
+				}
+			}
+			ip += 48
+		case Op(codeFused + 209): // andi auipc addi:b beq
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = v + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) == (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 210): // sw addi addi bne
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 211): // add lw:b auipc codeFar
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[4]))))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := v + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				v = page + uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				va := page + uint64(int32((*[32]uint32)(ptr(ip))[9]))
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[28]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 212): // ld add
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[12]))))
+			}
+			ip += 16
+		case Op(codeFused + 213): // andi sub:c bltu:a
+			var v uint64
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) & uint64(int32((*[32]uint32)(ptr(ip))[1]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				v = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) - v
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = v
+			}
+			{
+				if v < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 214): // addiw codeMv
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11]))))
+			}
+			ip += 16
+		case Op(codeFused + 215): // codeMv addiw codeMv auipc codeFar
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19]))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[26])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+			}
+			{
+				va := page + uint64(int32((*[32]uint32)(ptr(ip))[11]))
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[36]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 216): // lw sw codeLi bge:a
+			var v uint64
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					why = whyMem
+					break loop
+				}
+				v = uint64(*(*int32)(ptr(uint32(va) + e)))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = v
+			}
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64((*[64]int16)(ptr(ip))[6])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(wt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -2) > 0x3fffffff {
+					ip += 8
+					why = whyMem
+					break loop
+				}
+				*(*uint32)(ptr(uint32(va) + e)) = uint32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))))
+			}
+			{
+				v = uint64(int32((*[32]uint32)(ptr(ip))[5]))
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) = v
+			}
+			{
+				if int64(v) >= int64((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[27]))))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[28])); left < 0 {
+						ip += 24
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[8]
+					continue
+				}
+			}
+			ip += 40
+		case Op(codeFused + 217): // addiw addi bne
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int64(int32((*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64(int32((*[32]uint32)(ptr(ip))[1])))))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[18])))) != (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[19])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[20])); left < 0 {
+						ip += 16
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[6]
+					continue
+				}
+			}
+			ip += 32
+		case Op(codeFused + 218): // ld auipc codeFar
+			{
+				va := (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[3])))) + uint64((*[64]int16)(ptr(ip))[2])
+				e := *(*uint32)(ptr(*(*uint32)(ptr(rt + uint32(va)>>22<<2)) + uint32(va)>>10&0xffc))
+				if bits.RotateLeft64(va|uint64(e), -3) > 0x1fffffff {
+					why = whyMem
+					break loop
+				}
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = *(*uint64)(ptr(uint32(va) + e))
+			}
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) = page + uint64(int32((*[32]uint32)(ptr(ip))[3]))
+			}
+			{
+				va := page + uint64(int32((*[32]uint32)(ptr(ip))[7]))
+				left -= int32(uint32((*[128]uint8)(ptr(ip))[20]))
+				t := hc + uint32(va)<<3&tlbMask
+				if *(*uint64)(ptr(t)) != va|gen || va>>32 != 0 || left < 0 {
+					h.target = va
+					why = whyTarget
+					break loop
+				}
+				ip, page = (*[4]uint32)(ptr(t))[2], va&^(pageSize-1)
+			}
+		case Op(codeFused + 219): // codeLi bltu
+			{
+				(*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[2])))) = uint64(int32((*[32]uint32)(ptr(ip))[1]))
+			}
+			{
+				if (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[10])))) < (*(*uint64)(ptr(c + uint32((*[128]uint8)(ptr(ip))[11])))) {
+					if left -= int32(uint32((*[128]uint8)(ptr(ip))[12])); left < 0 {
+						ip += 8
+						why = whyBudget
+						break loop
+					}
+					ip = (*[32]uint32)(ptr(ip))[4]
+					continue
+				}
+			}
+			ip += 24
 		default: // codeSlow
 			why = whySlow
 			break loop
@@ -4010,110 +7547,230 @@ loop:
 }
 
 // numFused is the number of fused sequences.
-const numFused = 100
+const numFused = 220
 
 // fuseRules are the fused sequences; the index is the code less codeFused.
 var fuseRules = [numFused]fuseRule{
 	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpXor), uint16(OpAdd), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
 	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpMulw), uint16(OpAddw), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
-	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpXori), uint16(OpAnd), uint16(OpAnd), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 2, 1}},
 	{4, [MaxFused]uint16{uint16(OpSb), uint16(OpAddw), uint16(OpAdd), uint16(OpBge)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpSd), uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2, 0, 2}},
-	{5, [MaxFused]uint16{uint16(OpAndi), uint16(OpSlli), uint16(OpAdd), uint16(OpLw), uint16(OpXor)}, [MaxFused]uint8{0, 2, 2, 2, 2}},
-	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpFmulD), uint16(OpBeq), uint16(OpFaddD), uint16(OpFleD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpXor), uint16(OpAndi), uint16(OpSlli), uint16(OpAdd), uint16(OpLw)}, [MaxFused]uint8{0, 2, 2, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpXori), uint16(OpAnd), uint16(OpAnd), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpFaddD), uint16(OpFmaddD), uint16(OpFmulD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSraiw), uint16(OpAddw), uint16(OpAddiw), uint16(OpFcvtDW)}, [MaxFused]uint8{0, 0, 2, 2, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeLi), uint16(codeMv)}, [MaxFused]uint8{0, 2, 2, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpFsubD), uint16(OpFaddD), uint16(OpAddiw), uint16(OpFaddD)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpLbu), uint16(OpSrliw), uint16(OpAddi), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpSd), uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2, 0, 2}},
+	{4, [MaxFused]uint16{uint16(OpBeq), uint16(OpFaddD), uint16(OpFleD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpXor), uint16(OpAddi), uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeLi), uint16(codeMv)}, [MaxFused]uint8{0, 2, 2, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpXor), uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2}},
+	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpLw)}, [MaxFused]uint8{0, 0}},
 	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpAddi), uint16(OpAddi), uint16(OpBltu)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpSd), uint16(codeMv), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
-	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpLw)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLbu), uint16(OpSrliw), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpFdivD), uint16(OpFmaddD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpSlliw), uint16(OpSrliw), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2}},
 	{5, [MaxFused]uint16{uint16(OpLd), uint16(codeMv), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{3, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFld)}, [MaxFused]uint8{0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(codeMv), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0}},
 	{4, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw), uint16(OpMulw), uint16(OpFld)}, [MaxFused]uint8{0, 0, 2, 0}},
 	{4, [MaxFused]uint16{uint16(OpAddw), uint16(OpAddw), uint16(OpMulw), uint16(OpFld)}, [MaxFused]uint8{0, 0, 2, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpAddi), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd)}, [MaxFused]uint8{0, 0}},
 	{4, [MaxFused]uint16{uint16(codeMv), uint16(OpAddi), uint16(codeMv), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSlli), uint16(OpAdd), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
-	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpBge), uint16(OpLw), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(OpSrliw), uint16(OpOr), uint16(OpXor)}, [MaxFused]uint8{0, 2, 2}},
 	{3, [MaxFused]uint16{uint16(OpFsd), uint16(OpFsd), uint16(OpFsd)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpFsubD), uint16(OpFaddD)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpBge), uint16(OpLw), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpAnd), uint16(OpSlli), uint16(OpAdd), uint16(OpLhu), uint16(OpBgeu)}, [MaxFused]uint8{0, 2, 2, 2, 2}},
+	{4, [MaxFused]uint16{uint16(OpAdd), uint16(OpAdd), uint16(OpLbu), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpAddi), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 0}},
 	{4, [MaxFused]uint16{uint16(OpMulw), uint16(OpAddi), uint16(OpAddw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0, 2}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpLbu), uint16(OpBeq), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{5, [MaxFused]uint16{uint16(OpLbu), uint16(OpAddi), uint16(OpAdd), uint16(OpSb), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpAuipc), uint16(codeFar)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSw), uint16(OpSw), uint16(OpSlli), uint16(OpBlt), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFsubD), uint16(OpFsubD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{3, [MaxFused]uint16{uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2}},
 	{3, [MaxFused]uint16{uint16(OpBgeu), uint16(OpAddi), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0}},
 	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAddi), uint16(OpAdd), uint16(OpBltu)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpXori), uint16(OpAnd), uint16(OpAnd), uint16(OpXor), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 2, 2}},
+	{3, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 2, 2}},
 	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpAddi), uint16(OpAddiw), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpSw), uint16(OpSw), uint16(OpSlli), uint16(OpBlt)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{3, [MaxFused]uint16{uint16(codeMv), uint16(codeMv), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlli), uint16(OpAdd), uint16(OpAddi), uint16(OpLw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpSw), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
-	{3, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0}},
-	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpFdivD)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpFdivD), uint16(OpFnmsubD), uint16(OpFnmsubD), uint16(OpFnmsubD)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFld), uint16(OpFmaddD), uint16(OpFmaddD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSrliw), uint16(OpXor), uint16(OpAddw), uint16(OpSw), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 1, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd), uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi), uint16(OpLbu), uint16(OpBeq), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{4, [MaxFused]uint16{uint16(OpAddiw), uint16(OpFdivD), uint16(OpFmaddD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 1}},
+	{4, [MaxFused]uint16{uint16(OpLwu), uint16(OpAddi), uint16(OpAddw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 2}},
+	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd)}, [MaxFused]uint8{0, 2}},
+	{3, [MaxFused]uint16{uint16(OpSlli), uint16(OpSrli), uint16(OpAdd)}, [MaxFused]uint8{0, 2, 2}},
+	{3, [MaxFused]uint16{uint16(OpSrl), uint16(OpSll), uint16(OpOr)}, [MaxFused]uint8{0, 0, 2}},
+	{2, [MaxFused]uint16{uint16(OpLbu), uint16(OpBne)}, [MaxFused]uint8{0, 1}},
+	{2, [MaxFused]uint16{uint16(OpAndi), uint16(OpBne)}, [MaxFused]uint8{0, 1}},
+	{4, [MaxFused]uint16{uint16(OpLd), uint16(OpAddi), uint16(OpSd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(codeLi), uint16(OpAddi), uint16(OpAnd), uint16(codeLi)}, [MaxFused]uint8{0, 2, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(codeFar)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpBeq)}, [MaxFused]uint8{0, 1}},
 	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpXor), uint16(OpAddw), uint16(OpAddw), uint16(OpAddw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpFsqrtD), uint16(OpFmulD), uint16(OpFld), uint16(OpFld), uint16(OpFld)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpXor), uint16(codeLi)}, [MaxFused]uint8{0, 0, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpSd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpBlt), uint16(OpSw), uint16(OpAddi), uint16(OpAddi), uint16(OpSw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlli), uint16(OpAdd), uint16(OpAddi), uint16(OpLw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpBne), uint16(OpFsqrtD), uint16(OpFmulD), uint16(OpFld), uint16(OpFld)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpFld), uint16(OpFld), uint16(OpFld), uint16(OpFld), uint16(OpFsubD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpFmaddD), uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpLw), uint16(OpSlliw), uint16(OpSrliw), uint16(OpSlliw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpBeq), uint16(OpLw), uint16(codeMv), uint16(OpBltu)}, [MaxFused]uint8{0, 1, 2, 0, 0}},
-	{3, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpSlliw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSlliw), uint16(OpXor), uint16(OpAnd), uint16(OpAddiw), uint16(OpSw)}, [MaxFused]uint8{0, 2, 2, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpAdd), uint16(OpLbu)}, [MaxFused]uint8{0, 2}},
+	{4, [MaxFused]uint16{uint16(OpSlliw), uint16(OpSrliw), uint16(OpOr), uint16(OpXor)}, [MaxFused]uint8{0, 0, 2, 2}},
+	{2, [MaxFused]uint16{uint16(OpLbu), uint16(OpBeq)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpAdd), uint16(OpSb), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 0}},
+	{3, [MaxFused]uint16{uint16(OpLw), uint16(OpAnd), uint16(OpBne)}, [MaxFused]uint8{0, 2, 1}},
+	{4, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSubw), uint16(OpSubw), uint16(OpSw), uint16(OpSw)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpOr), uint16(OpLd), uint16(OpSw), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddw), uint16(OpSh), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 1, 0, 1}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpXor), uint16(OpXor), uint16(OpAddw), uint16(OpAddw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 2, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpSrliw), uint16(OpOr), uint16(OpXor), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 2, 2, 0}},
 	{2, [MaxFused]uint16{uint16(OpSb), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
-	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 2, 0}},
-	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpAddw), uint16(OpAnd), uint16(OpAnd), uint16(OpXor)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLhu), uint16(codeMv), uint16(OpBgeu)}, [MaxFused]uint8{0, 2, 0}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(codeLi)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd), uint16(OpLd), uint16(OpSd), uint16(codeLi)}, [MaxFused]uint8{0, 2, 2, 1, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlliw), uint16(OpSubw), uint16(OpAddi), uint16(OpAddw)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAdd), uint16(OpLw), uint16(OpAdd), uint16(codeJr)}, [MaxFused]uint8{0, 2, 2, 2}},
 	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(codeChain)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddi), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAndi), uint16(OpBeq)}, [MaxFused]uint8{0, 1}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpLbu), uint16(codeJr)}, [MaxFused]uint8{0, 1, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpLd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(codeMv), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpLb), uint16(OpSw), uint16(OpSw), uint16(OpBge)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{2, [MaxFused]uint16{uint16(codeMv), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpSlliw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpFld), uint16(OpFmulD), uint16(OpFmulD), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpFmaddD), uint16(OpFmaddD)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(codeMv), uint16(OpBlt)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(codeLi)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSd), uint16(OpLbu), uint16(OpLw), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLbu), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(codeMv), uint16(OpBeq)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpSlli), uint16(OpSrli)}, [MaxFused]uint8{0, 2}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(OpSlli)}, [MaxFused]uint8{0, 0, 2, 2, 0}},
+	{2, [MaxFused]uint16{uint16(OpAnd), uint16(OpOr)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpSw), uint16(OpSd), uint16(OpSlli), uint16(OpBge)}, [MaxFused]uint8{0, 0, 1, 0, 1}},
+	{5, [MaxFused]uint16{uint16(OpSrliw), uint16(OpAndi), uint16(OpAddiw), uint16(codeLi), uint16(OpAndi)}, [MaxFused]uint8{0, 2, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddiw), uint16(OpSlli), uint16(OpAddiw), uint16(OpSrli)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpSd), uint16(OpAddi), uint16(OpSd)}, [MaxFused]uint8{0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpLd), uint16(OpAddi)}, [MaxFused]uint8{0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(codeLi), uint16(OpSlliw), uint16(OpSrliw), uint16(OpSrliw), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSrliw), uint16(OpOr), uint16(OpXor), uint16(OpSlliw)}, [MaxFused]uint8{0, 2, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpSlli), uint16(OpSrli), uint16(OpAdd), uint16(OpAnd)}, [MaxFused]uint8{0, 2, 2, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpLbu), uint16(codeLi), uint16(OpAdd), uint16(OpLbu), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpSw), uint16(OpAdd), uint16(OpLbu), uint16(codeMv)}, [MaxFused]uint8{0, 1, 0, 2, 0}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(OpBge)}, [MaxFused]uint8{0, 1}},
+	{2, [MaxFused]uint16{uint16(OpSd), uint16(OpLd)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLbu), uint16(OpLbu), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 1}},
+	{5, [MaxFused]uint16{uint16(codeLi), uint16(OpSd), uint16(OpSrli), uint16(OpAndi), uint16(codeLi)}, [MaxFused]uint8{0, 1, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpAddw), uint16(OpLd), uint16(OpSw), uint16(OpBge)}, [MaxFused]uint8{0, 2, 0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpLd), uint16(OpAddw), uint16(OpSw), uint16(OpLd)}, [MaxFused]uint8{0, 0, 2, 1, 0}},
+	{5, [MaxFused]uint16{uint16(OpAndi), uint16(OpSlli), uint16(codeLi), uint16(OpSll), uint16(OpXori)}, [MaxFused]uint8{0, 2, 0, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpAddw), uint16(OpAddi), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLd)}, [MaxFused]uint8{0, 2, 2}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(OpBeq)}, [MaxFused]uint8{0, 1}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpAddw), uint16(OpAddw), uint16(OpAnd), uint16(OpAnd)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{4, [MaxFused]uint16{uint16(codeLi), uint16(OpAddi), uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2, 2, 2}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpLw)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpAddi), uint16(OpAddw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpLhu), uint16(OpSlli), uint16(OpSrli), uint16(OpAdd), uint16(OpSh)}, [MaxFused]uint8{0, 0, 2, 2, 2}},
 	{5, [MaxFused]uint16{uint16(OpAddw), uint16(OpAnd), uint16(OpSlliw), uint16(OpSrliw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpAnd), uint16(OpSrliw), uint16(OpXor), uint16(OpSrliw), uint16(OpSlliw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpSlliw), uint16(OpOr), uint16(OpOr), uint16(OpXori)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpXor), uint16(OpXor), uint16(OpXor), uint16(OpOr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{3, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 2, 2}},
-	{2, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd)}, [MaxFused]uint8{0, 2}},
-	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpBeq), uint16(OpLw), uint16(codeMv), uint16(OpBlt)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpFsd), uint16(OpFsd), uint16(OpFsd), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 2, 1}},
-	{5, [MaxFused]uint16{uint16(OpLhu), uint16(OpSlli), uint16(codeMv), uint16(OpAnd), uint16(OpSub)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpSlliw), uint16(OpSlliw), uint16(OpSrliw), uint16(OpOr), uint16(OpOr)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
-	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpOr), uint16(OpSrliw), uint16(OpXor), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSlliw), uint16(OpAddw), uint16(OpAddi), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLbu), uint16(OpAddi), uint16(OpAddi), uint16(OpSb), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 2, 0}},
-	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpLd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpSd), uint16(OpLw), uint16(OpLw), uint16(OpSw)}, [MaxFused]uint8{0, 1, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpSw), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSrli), uint16(OpAddi), uint16(OpLd), uint16(OpBeq)}, [MaxFused]uint8{0, 2, 0, 2, 1}},
+	{3, [MaxFused]uint16{uint16(OpFld), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpAddi), uint16(codeLi), uint16(codeLi), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(codeLi), uint16(OpSlliw), uint16(OpOr), uint16(OpAnd), uint16(OpOr)}, [MaxFused]uint8{0, 0, 0, 0, 2}},
+	{3, [MaxFused]uint16{uint16(codeLi), uint16(OpAnd), uint16(OpBne)}, [MaxFused]uint8{0, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpBne)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(codeLi), uint16(codeMv), uint16(codeMv), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(codeLi), uint16(codeMv), uint16(OpBgeu), uint16(OpAddi), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 2, 2, 2}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddiw), uint16(OpAddiw), uint16(OpAddiw)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLd), uint16(OpLhu), uint16(OpBgeu)}, [MaxFused]uint8{0, 2, 0, 0, 1}},
+	{3, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 2}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpAddi), uint16(OpLd), uint16(OpSd), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 0, 1}},
+	{5, [MaxFused]uint16{uint16(OpSrli), uint16(OpSd), uint16(OpXor), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 2, 1, 0}},
+	{4, [MaxFused]uint16{uint16(OpSb), uint16(OpSb), uint16(OpSb), uint16(OpSb)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpXor)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpBge)}, [MaxFused]uint8{0, 2, 0}},
 	{2, [MaxFused]uint16{uint16(OpAdd), uint16(OpBgeu)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLbu), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAdd), uint16(OpXori), uint16(OpAnd), uint16(OpAnd)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(codeLi), uint16(OpAddi), uint16(OpAnd), uint16(OpBeq)}, [MaxFused]uint8{0, 2, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpLhu), uint16(OpSlli), uint16(codeMv), uint16(OpAnd), uint16(OpSub)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
 	{5, [MaxFused]uint16{uint16(OpLw), uint16(codeMv), uint16(OpLw), uint16(codeMv), uint16(OpBltu)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
-	{3, [MaxFused]uint16{uint16(OpFmulD), uint16(OpFmulD), uint16(OpFdivD)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpAddi), uint16(OpAddi), uint16(OpSd), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{3, [MaxFused]uint16{uint16(OpLw), uint16(OpSrliw), uint16(OpSrliw)}, [MaxFused]uint8{0, 0, 0}},
-	{3, [MaxFused]uint16{uint16(codeMv), uint16(OpBlt), uint16(OpSw)}, [MaxFused]uint8{0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd), uint16(OpAdd), uint16(OpAddi), uint16(codeJr)}, [MaxFused]uint8{0, 2, 2, 2, 0}},
-	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpSrli), uint16(OpAddiw), uint16(OpXor), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{4, [MaxFused]uint16{uint16(OpLd), uint16(OpSrli), uint16(OpAndi), uint16(OpBne)}, [MaxFused]uint8{0, 2, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpSd), uint16(OpAddw), uint16(codeLi), uint16(OpBgeu)}, [MaxFused]uint8{0, 0, 0, 0, 1}},
+	{2, [MaxFused]uint16{uint16(OpLw), uint16(OpBeq)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpSd), uint16(OpAndi), uint16(OpLw), uint16(OpAddi)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpBltu)}, [MaxFused]uint8{0, 1}},
+	{4, [MaxFused]uint16{uint16(OpLbu), uint16(OpLbu), uint16(OpLbu), uint16(OpLbu)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpAndi), uint16(OpLd), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLhu), uint16(OpBeq)}, [MaxFused]uint8{0, 2, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpSw), uint16(OpSw)}, [MaxFused]uint8{0, 0}},
+	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(OpBge)}, [MaxFused]uint8{0, 1}},
+	{4, [MaxFused]uint16{uint16(OpOr), uint16(OpXor), uint16(OpXor), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpOr), uint16(OpOr), uint16(OpOr), uint16(OpSrliw), uint16(OpXor)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSw), uint16(OpAdd), uint16(OpLbu), uint16(OpLw)}, [MaxFused]uint8{0, 0, 2, 0}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLw), uint16(OpAddi), uint16(OpSw), uint16(OpLd)}, [MaxFused]uint8{0, 2, 2, 1, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpLw), uint16(OpSd)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{2, [MaxFused]uint16{uint16(codeMv), uint16(OpAuipc)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLd), uint16(codeMv), uint16(OpLd), uint16(OpLd)}, [MaxFused]uint8{0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLw), uint16(OpAddi)}, [MaxFused]uint8{0, 2, 2, 0}},
+	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpLd), uint16(OpBge)}, [MaxFused]uint8{0, 1, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpLd), uint16(OpAddi), uint16(OpSrli), uint16(OpBgeu)}, [MaxFused]uint8{0, 2, 0, 2, 1}},
+	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpAdd)}, [MaxFused]uint8{0, 0}},
+	{5, [MaxFused]uint16{uint16(OpLw), uint16(OpSd), uint16(OpSd), uint16(OpAddiw), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpSlli), uint16(OpBge)}, [MaxFused]uint8{0, 1}},
+	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpFld), uint16(codeLi), uint16(OpAddi), uint16(codeMv)}, [MaxFused]uint8{0, 2, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAdd), uint16(OpSw), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 1}},
+	{4, [MaxFused]uint16{uint16(OpAddiw), uint16(OpSrl), uint16(OpAndi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 2, 1}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpAdd), uint16(OpLbu), uint16(OpSrli)}, [MaxFused]uint8{0, 0, 0, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLd), uint16(OpXor), uint16(codeLi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpFsd), uint16(OpFsd), uint16(OpSd), uint16(OpAuipc)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpOr), uint16(OpXori), uint16(OpOr), uint16(OpAndi)}, [MaxFused]uint8{0, 2, 0, 2, 2}},
+	{5, [MaxFused]uint16{uint16(OpLd), uint16(OpLw), uint16(OpSd), uint16(OpLd), uint16(codeMv)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeMv), uint16(OpBge)}, [MaxFused]uint8{0, 2, 2, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAndi), uint16(OpAuipc), uint16(OpAddi), uint16(OpBeq)}, [MaxFused]uint8{0, 0, 2, 0}},
 	{4, [MaxFused]uint16{uint16(OpSw), uint16(OpAddi), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAdd), uint16(OpLbu), uint16(codeMv), uint16(OpAddi), uint16(OpSb)}, [MaxFused]uint8{0, 2, 0, 0, 2}},
-	{5, [MaxFused]uint16{uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd), uint16(OpSd)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpLbu), uint16(OpAdd), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{2, [MaxFused]uint16{uint16(OpAddi), uint16(OpAdd)}, [MaxFused]uint8{0, 2}},
-	{3, [MaxFused]uint16{uint16(OpSlli), uint16(OpAdd), uint16(OpLw)}, [MaxFused]uint8{0, 2, 2}},
-	{5, [MaxFused]uint16{uint16(OpAddi), uint16(OpAddw), uint16(OpSrliw), uint16(OpSw), uint16(OpBne)}, [MaxFused]uint8{0, 0, 2, 1, 0}},
-	{5, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi), uint16(codeMv), uint16(codeLi), uint16(OpAddiw)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
-	{5, [MaxFused]uint16{uint16(codeLi), uint16(OpFmulD), uint16(OpFsgnjD), uint16(OpFsgnjD), uint16(OpFsgnjD)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpFdivD), uint16(OpFsubD), uint16(OpFaddD), uint16(OpFleD), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
-	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpLd)}, [MaxFused]uint8{0, 2}},
-	{2, [MaxFused]uint16{uint16(OpSd), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
+	{4, [MaxFused]uint16{uint16(OpAdd), uint16(OpLw), uint16(OpAuipc), uint16(codeFar)}, [MaxFused]uint8{0, 2, 0, 0}},
+	{2, [MaxFused]uint16{uint16(OpLd), uint16(OpAdd)}, [MaxFused]uint8{0, 0}},
+	{3, [MaxFused]uint16{uint16(OpAndi), uint16(OpSub), uint16(OpBltu)}, [MaxFused]uint8{0, 3, 1}},
 	{2, [MaxFused]uint16{uint16(OpAddiw), uint16(codeMv)}, [MaxFused]uint8{0, 0}},
-	{5, [MaxFused]uint16{uint16(OpAddiw), uint16(OpSlliw), uint16(OpSubw), uint16(OpAddiw), uint16(OpAddw)}, [MaxFused]uint8{0, 0, 2, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpSlli), uint16(OpAddi), uint16(OpAddi), uint16(OpBlt)}, [MaxFused]uint8{0, 2, 0, 0}},
-	{5, [MaxFused]uint16{uint16(OpSlliw), uint16(OpOr), uint16(OpOr), uint16(OpSlliw), uint16(OpOr)}, [MaxFused]uint8{0, 2, 2, 0, 2}},
-	{2, [MaxFused]uint16{uint16(OpAuipc), uint16(OpAddi)}, [MaxFused]uint8{0, 0}},
-	{4, [MaxFused]uint16{uint16(OpFld), uint16(OpAddi), uint16(OpAddiw), uint16(OpFmulD)}, [MaxFused]uint8{0, 0, 0, 0}},
-	{4, [MaxFused]uint16{uint16(OpAddi), uint16(OpSd), uint16(OpSd), uint16(codeChain)}, [MaxFused]uint8{0, 2, 2, 0}},
-	{2, [MaxFused]uint16{uint16(OpOr), uint16(codeChain)}, [MaxFused]uint8{0, 0}},
-	{5, [MaxFused]uint16{uint16(OpSub), uint16(OpBgeu), uint16(codeMv), uint16(OpBltu), uint16(OpBne)}, [MaxFused]uint8{0, 2, 0, 2, 1}},
-	{5, [MaxFused]uint16{uint16(OpLbu), uint16(OpLbu), uint16(OpLbu), uint16(OpLbu), uint16(OpSlliw)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{5, [MaxFused]uint16{uint16(codeMv), uint16(OpAddiw), uint16(codeMv), uint16(OpAuipc), uint16(codeFar)}, [MaxFused]uint8{0, 0, 0, 0, 0}},
+	{4, [MaxFused]uint16{uint16(OpLw), uint16(OpSw), uint16(codeLi), uint16(OpBge)}, [MaxFused]uint8{0, 0, 0, 1}},
+	{3, [MaxFused]uint16{uint16(OpAddiw), uint16(OpAddi), uint16(OpBne)}, [MaxFused]uint8{0, 0, 0}},
+	{3, [MaxFused]uint16{uint16(OpLd), uint16(OpAuipc), uint16(codeFar)}, [MaxFused]uint8{0, 0, 0}},
+	{2, [MaxFused]uint16{uint16(codeLi), uint16(OpBltu)}, [MaxFused]uint8{0, 0}},
 }
 
 // opBytes is the size of the op of each code, 0 where the loop has no case for it.

@@ -14,6 +14,7 @@ import (
 	"log"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"foreshore.dev/kernel/riscv"
@@ -40,34 +41,58 @@ func generate(profile bool) []byte {
 		b.WriteString("\t\tcountOp(ip)\n")
 	}
 	b.WriteString("\t\tswitch Op(*(*uint16)(ptr(ip))) {\n")
-	for _, s := range snippets {
-		fmt.Fprintf(&b, "\t\tcase Op(%s):\n%s", codeName(s.name), member(s, 0, 0, false))
-		if !s.ends {
-			fmt.Fprintf(&b, "\t\t\tip += %d\n", s.size)
-		}
-	}
 	sequences := fused
 	if profile {
 		sequences = nil
 	}
+	var cases []oneCase
+	for _, s := range snippets {
+		cases = append(cases, oneCase{s.name, codeName(s.name), []fusedMember{{snippet: s}}})
+	}
 	for i, seq := range sequences {
-		fmt.Fprintf(&b, "\t\tcase Op(codeFused + %d): // %s\n", i, seq)
-		if strings.Contains(seq, ":") {
-			b.WriteString("var v uint64\n")
+		cases = append(cases, oneCase{seq, fmt.Sprintf("codeFused+%d", i), members(seq)})
+	}
+	place := func(c oneCase) int {
+		if i := slices.Index(hot, c.text); i >= 0 {
+			return i
 		}
-		at, ends := 0, false
-		for _, m := range members(seq) {
-			fmt.Fprintf(&b, "{\n%s}\n", member(m.snippet, at, m.ref, strings.Contains(seq, ":")))
-			at += m.size
-			ends = m.ends
-		}
-		if !ends {
-			fmt.Fprintf(&b, "\t\t\tip += %d\n", at)
-		}
+		return len(hot)
+	}
+	slices.SortStableFunc(cases, func(a, b oneCase) int { return place(a) - place(b) })
+	for _, c := range cases {
+		c.write(&b)
 	}
 	b.WriteString(epilogue)
 	rules(&b, sequences)
 	return b.Bytes()
+}
+
+// oneCase is a case of the switch: a snippet or a fused sequence.
+type oneCase struct {
+	text    string
+	code    string
+	members []fusedMember
+}
+
+func (c oneCase) write(b *bytes.Buffer) {
+	fmt.Fprintf(b, "case Op(%s): // %s\n", c.code, c.text)
+	keep := strings.Contains(c.text, ":")
+	if keep {
+		b.WriteString("var v uint64\n")
+	}
+	at, ends := 0, false
+	for _, m := range c.members {
+		text := member(m.snippet, at, m.ref, keep)
+		if len(c.members) > 1 {
+			text = "{\n" + text + "}\n"
+		}
+		b.WriteString(text)
+		at += m.size
+		ends = m.ends
+	}
+	if !ends {
+		fmt.Fprintf(b, "ip += %d\n", at)
+	}
 }
 
 // rules writes the tables that decode.go uses to find fused sequences.
