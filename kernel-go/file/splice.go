@@ -133,3 +133,50 @@ func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, ab
 	}
 	return 0, e
 }
+
+// SpliceVec moves bytes between `count` struct iovecs (checked, in linear memory
+// at vec) and a pipe: as many as fit, or as are inside. It waits for the first
+// only.
+func SpliceVec(c *sched.Ctx, i, vec, count uint32, into, nonblock bool) (uint32, abi.Errno) {
+	p := kmem.Ofd(i).State.Object
+	done, left, e := uint32(0), uint64(0), abi.OK
+	for k := range count {
+		left += iovec(vec, k).Len
+	}
+	switch {
+	case left == 0:
+		return 0, abi.OK
+	case into:
+		e = pipe.AwaitRoom(c, p, nonblock)
+	default:
+		e = pipe.AwaitBytes(c, p, nonblock)
+	}
+	for k := uint32(0); k < count && e == abi.OK; k++ {
+		v := iovec(vec, k)
+		limit := pipe.Bytes(p)
+		if into {
+			limit = pipe.Room(p)
+		}
+		part.As, part.Addr, part.Len = c.As, v.Base, uint32(min(v.Len, uint64(limit)))
+		if part.Len == 0 {
+			continue
+		}
+		n := uint32(0)
+		if into {
+			n, e = pipe.Write(c, p, &part, true)
+		} else {
+			n, e = pipe.Read(c, p, &part, true)
+		}
+		done += n
+		if part.Len != 0 {
+			break
+		}
+	}
+	if done == 0 {
+		return 0, e
+	}
+	if e == abi.EBLOCKED {
+		sched.CancelWaits(c)
+	}
+	return done, abi.OK
+}

@@ -1,0 +1,122 @@
+package file
+
+import (
+	"testing"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+)
+
+func TestDescriptors(t *testing.T) {
+	c := machine(t)
+	used := kmem.Table(abi.SlotKindOfd).InUse.Load()
+	fd := func(cloexec bool) uint32 {
+		n, e := NewFd(c, open(t, c, "/f", abi.O_CREAT|abi.O_RDWR), cloexec)
+		if e != abi.OK {
+			t.Fatal(e)
+		}
+		return n
+	}
+	for want := range uint32(4) {
+		if got := fd(want == 2); got != want {
+			t.Errorf("fd %d, want %d", got, want)
+		}
+	}
+	if e := Close(c, 1); e != abi.OK {
+		t.Fatal(e)
+	}
+	if e := Close(c, 1); e != abi.EBADF {
+		t.Errorf("closed twice: %v", e)
+	}
+	if got, _ := Dup(c, 0, 0, false); got != 1 {
+		t.Errorf("the lowest is %d", got)
+	}
+	if got, _ := Dup(c, 0, 10, true); got != 10 || FlagsOf(c, 10) != uint32(abi.FD_CLOEXEC) {
+		t.Errorf("from 10: %d", got)
+	}
+	if _, e := Dup3(c, 0, 0, false); e != abi.EINVAL {
+		t.Errorf("onto itself: %v", e)
+	}
+	if _, e := Dup3(c, 0, 1<<20, false); e != abi.EBADF {
+		t.Errorf("beyond the limit: %v", e)
+	}
+	if _, e := Dup3(c, 5, 6, false); e != abi.EBADF {
+		t.Errorf("from none: %v", e)
+	}
+	// Descriptors of one OFD share its position, those of a fork too.
+	ofd, _ := Get(c, 0)
+	write(t, c, ofd, "abcdef")
+	copyTable := CloneTable(c.P().State.FdTable)
+	if other := kmem.FdTable(copyTable).Entries[1].Ofd; other != ofd {
+		t.Errorf("the copy has OFD %d, want %d", other, ofd)
+	}
+	if kmem.Ofd(ofd).State.Pos != 6 {
+		t.Errorf("position %d", kmem.Ofd(ofd).State.Pos)
+	}
+	CloseOnExec(c, copyTable)
+	if s := kmem.FdTable(copyTable); s.Entries[2].Ofd != 0 || s.Entries[10].Ofd != 0 || s.Entries[3].Ofd == 0 || s.Count != 4 {
+		t.Error("close on exec")
+	}
+	DropTable(c, copyTable)
+	CloseRange(c, 3, ^uint32(0), false)
+	if s := tableOf(c); s.Count != 3 {
+		t.Errorf("count %d after close_range", s.Count)
+	}
+	c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur = 4
+	if got := fd(false); got != 3 {
+		t.Errorf("fd %d below the limit", got)
+	}
+	if _, e := FreeFd(c, 0); e != abi.EMFILE {
+		t.Errorf("at the limit: %v", e)
+	}
+	DropTable(c, c.P().State.FdTable)
+	if now := kmem.Table(abi.SlotKindOfd).InUse.Load(); now != used {
+		t.Errorf("%d OFDs left", now-used)
+	}
+}
+
+func TestPositions(t *testing.T) {
+	c := machine(t)
+	f := open(t, c, "/f", abi.O_CREAT|abi.O_RDWR)
+	write(t, c, f, "0123456789")
+	for _, x := range []struct {
+		offset int64
+		whence abi.SeekWhence
+		want   int64 // negative: an errno
+	}{
+		{2, abi.SEEK_SET, 2}, {3, abi.SEEK_CUR, 5}, {-6, abi.SEEK_CUR, -int64(abi.EINVAL)}, {-1, abi.SEEK_END, 9},
+		{100, abi.SEEK_END, 110}, {-11, abi.SEEK_END, -int64(abi.EINVAL)}, {1 << 62, abi.SEEK_SET, -int64(abi.EINVAL)},
+		{0, 9, -int64(abi.EINVAL)}, {4, abi.SEEK_DATA, 4}, {4, abi.SEEK_HOLE, 10}, {10, abi.SEEK_DATA, -int64(abi.ENXIO)},
+	} {
+		got, e := Seek(c, f, x.offset, x.whence)
+		if e != abi.OK {
+			got = uint64(-int64(e))
+		}
+		if int64(got) != x.want {
+			t.Errorf("seek %d by %d: %d, want %d", x.offset, x.whence, int64(got), x.want)
+		}
+	}
+	_, _ = Seek(c, f, 8, abi.SEEK_SET)
+	if got := read(t, c, f, 100); got != "89" {
+		t.Errorf("read %q", got)
+	}
+	if n, e := Read(c, f, &mm.Buf{Addr: uint64(c.Vec), Len: 3}, 4); n != 3 || e != abi.OK || string(kmem.Bytes(c.Vec, 3)) != "456" {
+		t.Errorf("pread: %d, %v", n, e)
+	}
+	if kmem.Ofd(f).State.Pos != 10 {
+		t.Errorf("pread moved the position to %d", kmem.Ofd(f).State.Pos)
+	}
+	a := open(t, c, "/f", abi.O_WRONLY|abi.O_APPEND)
+	write(t, c, a, "end")
+	if size := kmem.Inode(kmem.Ofd(a).State.Inode).State.Size; size != 13 || kmem.Ofd(a).State.Pos != 13 {
+		t.Errorf("append: size %d, position %d", size, kmem.Ofd(a).State.Pos)
+	}
+	if _, e := Read(c, a, &mm.Buf{Addr: uint64(c.Vec), Len: 3}, PosCurrent); e != abi.EBADF {
+		t.Errorf("read of a writer: %v", e)
+	}
+	r, _ := newPipe(t, c, 0)
+	if _, e := Seek(c, r, 0, abi.SEEK_CUR); e != abi.ESPIPE {
+		t.Errorf("seek of a pipe: %v", e)
+	}
+}
