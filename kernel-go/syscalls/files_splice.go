@@ -41,14 +41,26 @@ func spliceOffset(c *sched.Ctx, i int, ofd uint32) (uint64, abi.Errno) {
 	return offsetIn(c, i, ofd)
 }
 
+// splices says whether an OFD that is no pipe can be a side of a splice: what
+// transfers records cannot.
+func splices(ofd uint32, write bool) bool {
+	switch kmem.Ofd(ofd).State.Kind {
+	case abi.OfdKindDirectory, abi.OfdKindEventfd, abi.OfdKindTimerfd, abi.OfdKindSignalfd, abi.OfdKindEpoll:
+		return false
+	case abi.OfdKindProc:
+		return !write
+	}
+	return true
+}
+
 func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 	flags := arg32(c, 5)
-	if flags&^spliceFlags != 0 {
-		return 0, abi.EINVAL
-	}
 	count := min(c.Arg(4), uint64(abi.MAX_RW_COUNT))
 	if count == 0 {
 		return 0, abi.OK
+	}
+	if flags&^spliceFlags != 0 {
+		return 0, abi.EINVAL
 	}
 	from, to, e := ends(c, 0, 2)
 	if e != abi.OK {
@@ -60,6 +72,8 @@ func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	case inPipe && c.Arg(1) != 0, outPipe && c.Arg(3) != 0:
 		return 0, abi.ESPIPE
+	case !inPipe && !splices(from, false), !outPipe && !splices(to, true):
+		return 0, abi.EINVAL
 	}
 	nonblock := flags&uint32(abi.SPLICE_F_NONBLOCK) != 0
 	var n uint64
@@ -104,9 +118,11 @@ func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
 	return file.Tee(c, from, to, min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
 }
 
-// vmsplice(2) copies: pages are not given away.
+// vmsplice(2) copies: pages are not given away. Its descriptor's O_NONBLOCK does
+// not count, as on Linux.
 func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
-	if arg32(c, 3)&^spliceFlags != 0 {
+	flags := arg32(c, 3)
+	if flags&^spliceFlags != 0 {
 		return 0, abi.EINVAL
 	}
 	ofd, e := file.Get(c, fdArg(c, 0))
@@ -116,5 +132,11 @@ func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
 	if !file.IsPipe(ofd) {
 		return 0, abi.EBADF
 	}
-	return vectored(c, file.PosCurrent, 0, kmem.Ofd(ofd).State.Flags&uint32(abi.O_ACCMODE) != 0)
+	count, e := vecIn(c)
+	if e != abi.OK {
+		return 0, e
+	}
+	into := kmem.Ofd(ofd).State.Flags&uint32(abi.O_ACCMODE) != 0
+	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
+	return uint64(n), e
 }
