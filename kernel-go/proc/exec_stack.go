@@ -234,4 +234,3 @@ func (p *plan) put(k abi.Auxv, v uint64) {
 	a[p.auxvLen], a[p.auxvLen+1] = uint64(k), v
 	p.auxvLen += 2
 }
-
