@@ -3,6 +3,7 @@ package boot
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/fs/sysfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -82,6 +83,14 @@ func tree(c *sched.Ctx) abi.Errno {
 		return e
 	}
 	e = procfs.Init(d)
+	vfs.Put(d)
+	if e != abi.OK {
+		return e
+	}
+	if d, e = vfs.Resolve(c, root, c.Path, put(c.Path, "/sys"), vfs.Directory); e != abi.OK {
+		return e
+	}
+	e = sysfs.Init(c, d)
 	vfs.Put(d)
 	return e
 }

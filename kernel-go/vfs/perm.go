@@ -91,8 +91,14 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 		return abi.ENOENT
 	}
 	inode := InodeOf(dir)
-	if kmem.Inode(inode).State.FsType == abi.FsTypeProcfs {
+	switch kmem.Inode(inode).State.FsType {
+	case abi.FsTypeProcfs:
 		return abi.ENOENT
+	case abi.FsTypeSysfs:
+		// The kernel itself fills it at boot.
+		if c.Process != 0 {
+			return abi.EPERM
+		}
 	}
 	return Permission(c, inode, MayWrite|MayExec)
 }
@@ -102,7 +108,7 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	inode := InodeOf(dir)
 	ds := &kmem.Inode(inode).State
-	if ds.FsType == abi.FsTypeProcfs {
+	if ds.FsType == abi.FsTypeProcfs || ds.FsType == abi.FsTypeSysfs {
 		return abi.EPERM
 	}
 	if e := Permission(c, inode, MayWrite|MayExec); e != abi.OK {
