@@ -108,6 +108,7 @@ func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
 	}
 	o := kmem.Ofd(i)
 	o.State.Cursor, o.State.Object = mask, c.Process
+	o.State.Pos = uint64(kmem.Slot(abi.SlotKindProcess, c.Process).Generation.Load())
 	return i, abi.OK
 }
 
@@ -120,7 +121,10 @@ func SetSignals(i uint32, mask uint64) {
 // pollSignals is whether the process that made the descriptor has a signal.
 func pollSignals(o *abi.OfdSlot) uint32 {
 	p := o.State.Object
-	if Signals.Pending == nil || p == 0 || !Signals.Pending(p, 0, o.State.Cursor) {
+	if Signals.Pending == nil || p == 0 || kmem.Slot(abi.SlotKindProcess, p).Generation.Load() != uint32(o.State.Pos) {
+		return 0 // its process is gone; who inherited it may still read
+	}
+	if !Signals.Pending(p, 0, o.State.Cursor) {
 		return 0
 	}
 	return pollIn

@@ -1,0 +1,57 @@
+package entropy
+
+import (
+	"bytes"
+	"testing"
+
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/kmem/kmemtest"
+)
+
+// The block function's test vector of RFC 8439, section 2.3.2.
+func TestBlock(t *testing.T) {
+	var key [4]uint64
+	for i := range 32 {
+		key[i/8] |= uint64(i) << (i % 8 * 8)
+	}
+	begin(&key)
+	state[12], state[13], state[14], state[15] = 1, 0x09000000, 0x4a000000, 0
+	block()
+	want := [16]uint32{
+		0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3, 0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
+		0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9, 0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2,
+	}
+	if work != want {
+		t.Errorf("block %08x, want %08x", work, want)
+	}
+}
+
+// The same key gives the same bytes; each call replaces the key; what was
+// handed out is not in memory any more.
+func TestFill(t *testing.T) {
+	kmemtest.New(t, 64)
+	at := kmem.Scratch(0)
+	key := &kmem.Header().Entropy
+	*key = [4]uint64{1, 2, 3, 4}
+	Fill(at, 1000)
+	first := bytes.Clone(kmem.Bytes(at, 1000))
+	if *key == [4]uint64{1, 2, 3, 4} || state != [16]uint32{} || work != [16]uint32{} {
+		t.Error("the key or the generator's state stays")
+	}
+	Fill(at, 1000)
+	if bytes.Equal(first, kmem.Bytes(at, 1000)) {
+		t.Error("the same bytes twice")
+	}
+	*key = [4]uint64{1, 2, 3, 4}
+	Fill(at, 1000)
+	if !bytes.Equal(first, kmem.Bytes(at, 1000)) {
+		t.Error("a replay gives other bytes")
+	}
+	*key = [4]uint64{1, 2, 3, 4}
+	copy(kmem.Bytes(at+2000, 5), "stirs")
+	Mix(at+2000, 5)
+	Fill(at, 1000)
+	if bytes.Equal(first, kmem.Bytes(at, 1000)) {
+		t.Error("what was written to /dev/random changes nothing")
+	}
+}
