@@ -1,0 +1,11 @@
+/** All benchmarks, in the order in which they run. */
+import type { Benchmark } from "../benchmark.ts";
+import { cpu } from "./cpu.ts";
+import { files } from "./files.ts";
+import { processes } from "./processes.ts";
+import { rpc } from "./rpc.ts";
+import { scaling } from "./scaling.ts";
+import { size } from "./size.ts";
+import { start } from "./start.ts";
+
+export const suite: readonly Benchmark[] = [...size, ...rpc, ...start, ...processes, ...files, ...scaling, ...cpu];
