@@ -21,7 +21,7 @@ func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (ui
 	o := kmem.Ofd(out)
 	inode := kmem.Ofd(in).State.Inode
 	vfs.Accessed(inode)
-	base := baseOf(o, outPos)
+	base := baseOf(c, o, outPos)
 	done := uint64(0)
 	e := abi.OK
 	for done < count && e == abi.OK {

@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
 )
 
 func TestDescriptors(t *testing.T) {
@@ -120,3 +121,44 @@ func TestPositions(t *testing.T) {
 		t.Errorf("seek of a pipe: %v", e)
 	}
 }
+
+// A read that waits for a page in its middle has moved the position so far, in
+// case a signal ends it there; made again, it goes on and counts all.
+func TestReadWaitsInTheMiddle(t *testing.T) {
+	c := machine(t)
+	pagecache.RequestBlob = func(_ uint32, position uint64, addr, length, token uint32) {
+		for i := range kmem.Bytes(addr, length) {
+			kmem.Bytes(addr, length)[i] = byte((position+uint64(i))>>12) + 1
+		}
+		tokens = append(tokens, [2]uint32{token, length})
+	}
+	f := open(t, c, "/f", abi.O_CREAT|abi.O_RDWR)
+	s := &kmem.Inode(kmem.Ofd(f).State.Inode).State
+	s.Source, s.SourceBytes, s.Size = 1, 3*4096, 3*4096
+	first, e := pagecache.InsertZero(kmem.Ofd(f).State.Inode, 0)
+	if e != abi.OK {
+		t.Fatal(e)
+	}
+	kmem.Bytes(first, 1)[0] = 0xAA
+	tokens = nil
+	_, e = Read(c, f, &mm.Buf{Addr: uint64(c.Vec), Len: 3 * 4096}, PosCurrent)
+	blocked(t, c, e)
+	if p, done := kmem.Ofd(f).State.Pos, c.T().State.Blocked.Progress; p != 4096 || done != 4096 {
+		t.Errorf("position %d, progress %d while it waits", p, done)
+	}
+	for _, x := range tokens {
+		if e := pagecache.FillDone(x[0], x[1], abi.OK); e != abi.OK {
+			t.Fatal(e)
+		}
+	}
+	again(t, c, c.Thread)
+	n, e := Read(c, f, &mm.Buf{Addr: uint64(c.Vec), Len: 3 * 4096}, PosCurrent)
+	if n != 3*4096 || e != abi.OK || kmem.Ofd(f).State.Pos != 3*4096 {
+		t.Errorf("%d, %v, position %d", n, e, kmem.Ofd(f).State.Pos)
+	}
+	if got := kmem.Bytes(c.Vec, n); got[0] != 0xAA || got[4096] != 2 || got[8192] != 3 {
+		t.Errorf("bytes %d %d %d", got[0], got[4096], got[8192])
+	}
+}
+
+var tokens [][2]uint32

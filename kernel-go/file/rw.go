@@ -144,12 +144,31 @@ func checkWrite(c *sched.Ctx, i uint32) abi.Errno {
 	return abi.OK
 }
 
-// baseOf is where a call's transfer begins.
-func baseOf(o *abi.OfdSlot, pos uint64) uint64 {
-	if pos == PosCurrent {
-		return o.State.Pos
+// baseOf is where a call's transfer begins. A call that is made again after it
+// has done something remembers it: the OFD's position has moved with it.
+func baseOf(c *sched.Ctx, o *abi.OfdSlot, pos uint64) uint64 {
+	switch {
+	case pos != PosCurrent:
+		return pos
+	case c.Thread != 0 && seekable(o) && progressOf(c) != 0:
+		return c.T().State.Blocked.Key0
 	}
-	return pos
+	return o.State.Pos
+}
+
+// moveTo puts the OFD's own position, if it is used, behind what the call has
+// done: also when it blocks in the middle, for a signal may end it there.
+func moveTo(c *sched.Ctx, o *abi.OfdSlot, pos, base, end uint64, e abi.Errno) {
+	if pos != PosCurrent || !seekable(o) {
+		return
+	}
+	switch {
+	case e == abi.OK:
+		setPos(o, end)
+	case e == abi.EBLOCKED && c.Thread != 0 && c.T().State.Blocked.Progress != 0:
+		c.T().State.Blocked.Key0 = base
+		setPos(o, end)
+	}
 }
 
 // Read reads into a buffer at a position, or at the OFD's own (PosCurrent).
@@ -158,13 +177,11 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64) (uint32, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	base := baseOf(o, pos)
-	done := Resume(c, b)
-	n, e := readSome(c, i, b, base+uint64(done), o.State.Flags&oNonblock != 0)
-	done, e = Finish(c, done+n, e)
-	if e == abi.OK && pos == PosCurrent && seekable(o) {
-		setPos(o, base+uint64(done))
-	}
+	base := baseOf(c, o, pos)
+	before := Resume(c, b)
+	n, e := readSome(c, i, b, base+uint64(before), o.State.Flags&oNonblock != 0)
+	done, e := Finish(c, before+n, e)
+	moveTo(c, o, pos, base, base+uint64(before+n), e)
 	return done, e
 }
 
@@ -175,7 +192,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, appended bool) (uint32
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	base := baseOf(o, pos)
+	base := baseOf(c, o, pos)
 	appended = (appended || o.State.Flags&oAppend != 0) && o.State.Kind == abi.OfdKindFile
 	done := Resume(c, b)
 	at := base + uint64(done)
@@ -185,9 +202,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, appended bool) (uint32
 	}
 	n, e := writeSome(c, i, b, at, o.State.Flags&oNonblock != 0)
 	done, e = Finish(c, done+n, e)
-	if e == abi.OK && pos == PosCurrent && seekable(o) {
-		setPos(o, at+uint64(n))
-	}
+	moveTo(c, o, pos, base, at+uint64(n), e)
 	return done, e
 }
 
@@ -233,7 +248,7 @@ func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.
 
 func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	base := baseOf(o, pos)
+	base := baseOf(c, o, pos)
 	done := uint32(progressOf(c)) // of all attempts
 	skip := done
 	nonblock := o.State.Flags&oNonblock != 0
@@ -267,9 +282,7 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 		}
 	}
 	done, e = Finish(c, done, e)
-	if e == abi.OK && pos == PosCurrent && seekable(o) {
-		setPos(o, end)
-	}
+	moveTo(c, o, pos, base, end, e)
 	return done, e
 }
 

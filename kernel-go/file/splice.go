@@ -37,7 +37,7 @@ func SpliceOut(c *sched.Ctx, from, to uint32, outPos, count uint64, nonblock boo
 		return 0, e
 	}
 	p, o := kmem.Ofd(from).State.Object, kmem.Ofd(to)
-	base := baseOf(o, outPos)
+	base := baseOf(c, o, outPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
 		addr, n := pipe.Peek(p, 0)
@@ -82,7 +82,7 @@ func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool)
 	if e := pipe.AwaitRoom(c, out.State.Object, nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
 		return 0, e
 	}
-	base := baseOf(o, inPos)
+	base := baseOf(c, o, inPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
 		n := uint32(min(uint64(min(pipe.Room(out.State.Object), kmem.PageSize)), count-done))
