@@ -175,9 +175,12 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 				return e
 			}
 			o.State.Object = object
-			o.State.Cursor = uint64(kmem.Pipe(object).State.WriterOpens)
-			if writable(o) || !readable(o) {
-				o.State.Cursor--
+			// Only a reader that did not wait, and found no writer, hears of
+			// no hang-up before the first one (Linux fs/pipe.c, fifo_open).
+			p := &kmem.Pipe(object).State
+			o.State.Cursor = uint64(p.WriterOpens - 1)
+			if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
+				o.State.Cursor = uint64(p.WriterOpens)
 			}
 		}
 		kind = abi.OfdKindFifo

@@ -241,6 +241,26 @@ func TestFifoOpen(t *testing.T) {
 	}
 	Put(c, w)
 	Put(c, r)
+	// A reader that waited in open is told when the writer that it met goes.
+	become(c, reader)
+	_, e = try(abi.O_RDONLY)
+	blocked(t, c, e)
+	become(c, writer)
+	if w, e = try(abi.O_WRONLY); e != abi.OK {
+		t.Fatal(e)
+	}
+	again(t, c, reader)
+	if r, e = try(abi.O_RDONLY); e != abi.OK {
+		t.Fatal(e)
+	}
+	if Poll(r) != 0 {
+		t.Errorf("poll %#x while the writer is there", Poll(r))
+	}
+	Put(c, w)
+	if Poll(r) != uint32(abi.POLLHUP) {
+		t.Errorf("poll %#x when the writer that was met is gone", Poll(r))
+	}
+	Put(c, r)
 	// Before the first writer there is no hang-up, behind the last there is.
 	if r, e = try(abi.O_RDONLY | abi.O_NONBLOCK); e != abi.OK {
 		t.Fatal(e)
