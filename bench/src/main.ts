@@ -112,10 +112,12 @@ async function main(): Promise<number> {
   if (verdicts.length > 0) console.log(["", ...barLines(verdicts)].join("\n"));
   if (values.quick) console.log("\n--quick: these figures show that it works; they are not to be quoted.");
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (values.record) record(report);
+  const failed = benchmarks.filter((one) => one.error !== undefined);
+  if (values.record && failed.length === 0) record(report);
+  else if (values.record) console.log("\nnot recorded: a benchmark failed");
   const missed = verdicts.filter((bar) => bar.verdict !== "pass");
   if (missed.length > 0) console.log(`\nmissed: ${missed.map((bar) => bar.name).join(", ")}`);
-  return missed.length > 0 || benchmarks.some((one) => one.error !== undefined) ? 1 : 0;
+  return missed.length > 0 || failed.length > 0 ? 1 : 0;
 }
 
 function round(value: number): number {

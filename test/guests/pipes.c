@@ -224,6 +224,79 @@ static void fifos(void) {
   close(rw);
 }
 
+static void fifo_openers(void) {
+  // Whoever opens first sleeps until the other side comes; neither order may leave an end behind that nobody holds.
+  char buf[16] = {0};
+  mkfifo("w", 0644);
+  pid_t pid = fork();
+  if (pid == 0) {
+    int fd = open("w", O_WRONLY);
+    _exit(fd >= 0 && write(fd, "abc", 3) == 3 ? 0 : 1);
+  }
+  until_asleep(pid, pid);  // the writer waits in open
+  int r = GOOD("writer-first", open("w", O_RDONLY));
+  EQ("writer-first-status", status_of(pid), 0);
+  fcntl(r, F_SETFL, O_NONBLOCK);
+  EQ("writer-first-data", read(r, buf, 16), 3);
+  EQ("writer-first-eof", read(r, buf, 16), 0);
+  close(r);
+  FAILS("writer-first-no-reader-left", open("w", O_WRONLY | O_NONBLOCK), ENXIO);
+  pid = fork();
+  if (pid == 0) {
+    int fd = open("w", O_RDONLY);
+    _exit(fd >= 0 ? 0 : 1);
+  }
+  until_asleep(pid, pid);  // the reader waits in open
+  int w = GOOD("reader-first", open("w", O_WRONLY));
+  EQ("reader-first-status", status_of(pid), 0);
+  signal(SIGPIPE, SIG_IGN);
+  FAILS("reader-first-epipe", write(w, "x", 1), EPIPE);
+  signal(SIGPIPE, SIG_DFL);
+  close(w);
+  FAILS("reader-first-no-reader-left", open("w", O_WRONLY | O_NONBLOCK), ENXIO);
+  // An opener that is killed while it waits leaves nothing behind.
+  pid = fork();
+  if (pid == 0) _exit(open("w", O_WRONLY) >= 0);
+  until_asleep(pid, pid);
+  kill(pid, SIGKILL);
+  status_of(pid);
+  r = must(open("w", O_RDONLY | O_NONBLOCK));
+  EQ("killed-writer-eof", read(r, buf, 1), 0);
+  close(r);
+}
+
+static void fifo_hangup(void) {
+  // A reader that waited in open has met its writer: poll tells it when that one goes (Linux fs/pipe.c, fifo_open).
+  mkfifo("h", 0644);
+  int line[2];
+  pipe(line);
+  pid_t pid = fork();
+  if (pid == 0) {
+    int r = open("h", O_RDONLY);
+    write(line[1], "o", 1);
+    struct pollfd f = {r, POLLIN, 0};
+    char c;
+    if (poll(&f, 1, 5000) != 1 || !(f.revents & POLLIN) || read(r, &c, 1) != 1) _exit(1);
+    if (poll(&f, 1, 5000) != 1) _exit(2);
+    _exit(f.revents == POLLHUP ? 0 : 3);
+  }
+  until_asleep(pid, pid);  // the reader waits in open
+  int w = must(open("h", O_WRONLY));
+  char c;
+  read(line[0], &c, 1);
+  write(w, "a", 1);
+  close(w);
+  EQ("reader-waited", status_of(pid), 0);
+  // One that did not wait has met nobody, and hears of no hang-up before the first writer.
+  int r = must(open("h", O_RDONLY | O_NONBLOCK));
+  struct pollfd f = {r, POLLIN, 0};
+  EQ("nobody-yet", poll(&f, 1, 0), 0);
+  close(must(open("h", O_WRONLY)));
+  poll(&f, 1, 5000);
+  EQ("came-and-went", f.revents, POLLHUP);
+  close(r), close(line[0]), close(line[1]);
+}
+
 static void splicing(void) {
   int a[2], b[2];
   pipe2(a, O_NONBLOCK), pipe2(b, O_NONBLOCK);
@@ -244,5 +317,5 @@ static void splicing(void) {
   close(fd), close(a[0]), close(a[1]), close(b[0]), close(b[1]);
 }
 
-CHECK_MAIN(CASE(basics), CASE(nonblocking), CASE(resize), CASE(broken), CASE(blocking), CASE(atomic_writes), CASE(fifos),
+CHECK_MAIN(CASE(basics), CASE(nonblocking), CASE(resize), CASE(broken), CASE(blocking), CASE(atomic_writes), CASE(fifos), CASE(fifo_openers), CASE(fifo_hangup),
            CASE(splicing))

@@ -6,7 +6,8 @@ import { guestPath, type Subject, type SubjectRun } from "./subject.ts";
 export class Foreshore implements Subject {
   readonly name = "foreshore";
   readonly runtime: Runtime;
-  readonly #installed = new Set<string>();
+  /** Of what was or is being put into the machine: programs that start at once may want the same file. */
+  readonly #installed = new Map<string, Promise<void>>();
 
   private constructor(runtime: Runtime) {
     this.runtime = runtime;
@@ -18,11 +19,18 @@ export class Foreshore implements Subject {
 
   async install(files: Readonly<Record<string, string>>): Promise<void> {
     for (const [path, file] of Object.entries(files)) {
-      if (this.#installed.has(path)) continue;
-      await this.runtime.fs.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
-      await this.runtime.fs.writeFile(path, await readFile(file), { mode: 0o755 });
-      this.#installed.add(path);
+      let installed = this.#installed.get(path);
+      if (installed === undefined) {
+        installed = this.#put(path, file);
+        this.#installed.set(path, installed);
+      }
+      await installed;
     }
+  }
+
+  async #put(path: string, file: string): Promise<void> {
+    await this.runtime.fs.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
+    await this.runtime.fs.writeFile(path, await readFile(file), { mode: 0o755 });
   }
 
   async run(file: string, args: readonly string[] = []): Promise<SubjectRun> {
