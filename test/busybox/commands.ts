@@ -233,8 +233,9 @@ export const applets: Command[] = [
   },
   {
     name: "kill-signals",
+    // ash says "Terminated" only of a job that ends while it waits for it: a race that any parallel host can decide either way.
     script:
-      "kill -l 9; kill -l TERM; sleep 100 & kill $!; wait $!; echo $?; sleep 100 & kill -9 $!; wait $! 2> /dev/null; echo $?; kill 999999",
+      "exec 2> /dev/null; kill -l 9; kill -l TERM; sleep 100 & kill $!; wait $!; echo $?; sleep 100 & kill -9 $!; wait $!; echo $?; kill 999999 2>&1",
   },
   { name: "ps", script: "ps | head -n 1; ps -o pid,args | grep -q '[s]h -c' && echo listed" },
   {
@@ -455,7 +456,8 @@ export const shell: Command[] = [
   { name: "sigpipe", script: "yes | head -n 1; (yes; echo $? >&2) 2> s | head -n 1; cat s; seq 100000 | head -n 1" },
   {
     name: "job-control-kill",
+    // As in kill-signals.
     script:
-      "sleep 100 & a=$!; sleep 100 & b=$!; kill $a $b; wait $a; echo $?; wait $b; echo $?; (while :; do :; done) & c=$!; kill -9 $c; wait $c 2> /dev/null; echo $?",
+      "exec 2> /dev/null; sleep 100 & a=$!; sleep 100 & b=$!; kill $a $b; wait $a; echo $?; wait $b; echo $?; (while :; do :; done) & c=$!; kill -9 $c; wait $c; echo $?",
   },
 ];
