@@ -104,10 +104,6 @@ func again(t testing.TB, c *sched.Ctx, thread uint32) {
 	c.Thread, c.Process = thread, kmem.Thread(thread).State.Process
 }
 
-func asleep(thread uint32) bool {
-	return kmem.Thread(thread).State.RunState.Load() == uint32(abi.ThreadRunStateBlocked)
-}
-
 func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) uint32 {
 	t.Helper()
 	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), uint32(flags), 0o644, 0)

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 the host calls these: TinyGo exports them by their comments
+
 // Command main is kernel.wasm: the exports that workers call, and nothing
 // else. Order of calls: the first instance runs _initialize and kernel_boot;
 // after that every hart's worker calls hart_run in a loop, with a stack of its

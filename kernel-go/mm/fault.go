@@ -248,7 +248,6 @@ func ExecFrame(c *sched.Ctx, asIndex uint32, va uint64) (uint32, Fault) {
 		if f := HandleFault(c, asIndex, va, Exec); f.Err != abi.OK {
 			return 0, f
 		}
-		i = find(as, page)
 	}
 	pte := pteOf(as, page)
 	frame := pte &^ pteMask

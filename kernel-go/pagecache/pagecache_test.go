@@ -13,10 +13,10 @@ import (
 
 // request is one RequestBlob that the test's host has seen.
 type request struct {
-	source        uint32
-	position      uint64
-	addr, length  uint32
-	token, answer uint32
+	source       uint32
+	position     uint64
+	addr, length uint32
+	token        uint32
 }
 
 var requests []request

@@ -77,15 +77,6 @@ func pad(v uint64, width int, fill byte) {
 	num(v)
 }
 
-// signed writes a number that may be negative.
-func signed(v int64) {
-	if v < 0 {
-		putByte('-')
-		v = -v
-	}
-	num(uint64(v))
-}
-
 // hex writes a number in at least `width` hexadecimal digits.
 func hex(v uint64, width int) {
 	digits := 1

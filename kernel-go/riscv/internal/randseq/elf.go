@@ -6,7 +6,6 @@ import "encoding/binary"
 // data (scratch, dump, states).
 func (g *generator) elf() []byte {
 	le := binary.LittleEndian
-	const headers = 64 + 2*56
 	textOff := uint64(4096)
 	dataOff := (textOff + uint64(len(g.code)) + 4095) &^ 4095
 	dataLen := uint64(stateBase-dataBase) + uint64(len(g.data))
