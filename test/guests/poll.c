@@ -170,8 +170,8 @@ static void selecting(void) {
   EQ("eof-is-readable", select(p[0] + 1, &r, NULL, NULL, NULL), 1);
   close(p[0]);
   FD_ZERO(&r);
-  FD_SET(99, &r);
-  FAILS("bad-fd", select(100, &r, NULL, NULL, NULL), EBADF);
+  FD_SET(40, &r); // below 64: Linux looks no further than the size of the table of descriptors, which is at least 64
+  FAILS("bad-fd", select(41, &r, NULL, NULL, NULL), EBADF);
   FAILS("negative", select(-1, NULL, NULL, NULL, NULL), EINVAL);
   tv = (struct timeval){-1, 0};
   FAILS("bad-time", select(0, NULL, NULL, NULL, &tv), EINVAL);
