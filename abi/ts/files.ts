@@ -55,42 +55,107 @@ export function ofdKindName(value: number): string {
 
 /** The values of a InodeState, outside the memory. */
 export interface InodeStateData {
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Inode number, as st_ino shows it.
+   * Unit: id. Written by: kernel. Below 2^53.
+   */
   ino: number;
-  /** Unit: bytes. Written by: kernel. Below 2^53. */
+  /**
+   * Size of the contents.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   size: number;
+  /**
+   * Type and permissions (st_mode).
+   * Unit: mode. Written by: kernel.
+   */
   mode: number;
+  /**
+   * Names.
+   * Unit: count. Written by: kernel.
+   */
   nlink: number;
+  /**
+   * Owner.
+   * Unit: id. Written by: kernel.
+   */
   uid: number;
+  /**
+   * Group.
+   * Unit: id. Written by: kernel.
+   */
   gid: number;
+  /**
+   * Device number of a device node.
+   * Unit: number. Written by: kernel.
+   */
   rdev: bigint;
-  /** Unit: ns. */
+  /**
+   * Last access, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   atimeNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Last change of the contents, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   mtimeNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Last change of the attributes, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   ctimeNs: bigint;
-  /** Unit: ns. */
+  /**
+   * When it was made, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   btimeNs: bigint;
-  /** Where absent pages come from: blob source id (0: absent pages are holes) and the byte offset of page 0 there. */
+  /**
+   * Where absent pages come from: blob source id (0: absent pages are holes) and the byte offset of page 0 there.
+   * Unit: id. Written by: kernel.
+   */
   source: number;
+  /**
+   * File system that it belongs to.
+   * Written by: kernel.
+   */
   fsType: number;
-  /** Unit: bytes. Below 2^53. */
+  /**
+   * Where page 0 begins in the blob source.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   sourceOffset: number;
   /**
    * Bytes that the source has; what lies beyond is zero.
-   * Unit: bytes. Below 2^53.
+   * Unit: bytes. Written by: kernel. Below 2^53.
    */
   sourceBytes: number;
-  /** Number of the procfs or devfs node, and its parameter (pid, tid, fd). */
+  /**
+   * Number of the procfs or devfs node, and its parameter (pid, tid, fd).
+   * Unit: number. Written by: kernel.
+   */
   node: number;
+  /**
+   * First parameter of the node.
+   * Unit: number. Written by: kernel.
+   */
   nodeArg: number;
+  /**
+   * Second parameter of the node.
+   * Unit: number. Written by: kernel.
+   */
   nodeArg2: number;
-  /** Change counter for the published view. */
+  /**
+   * Change counter for the published view.
+   * Unit: seq. Written by: kernel.
+   */
   changeSeq: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What a file is: its attributes and where its absent pages come from.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class InodeState {
   /** Bytes. */
   static readonly SIZE = 112;
@@ -107,7 +172,10 @@ export class InodeState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Inode number, as st_ino shows it.
+   * Unit: id. Written by: kernel. Below 2^53.
+   */
   get ino(): number {
     return this.$mem.u53(this.$base);
   }
@@ -116,7 +184,10 @@ export class InodeState {
     this.$mem.setU53(this.$base, value);
   }
 
-  /** Unit: bytes. Written by: kernel. Below 2^53. */
+  /**
+   * Size of the contents.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   get size(): number {
     return this.$mem.u53(this.$base + 8);
   }
@@ -125,6 +196,10 @@ export class InodeState {
     this.$mem.setU53(this.$base + 8, value);
   }
 
+  /**
+   * Type and permissions (st_mode).
+   * Unit: mode. Written by: kernel.
+   */
   get mode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -133,6 +208,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Names.
+   * Unit: count. Written by: kernel.
+   */
   get nlink(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -141,6 +220,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Owner.
+   * Unit: id. Written by: kernel.
+   */
   get uid(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -149,6 +232,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Group.
+   * Unit: id. Written by: kernel.
+   */
   get gid(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -157,6 +244,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Device number of a device node.
+   * Unit: number. Written by: kernel.
+   */
   get rdev(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -183,7 +274,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Last access, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   get atimeNs(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -210,7 +304,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Last change of the contents, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   get mtimeNs(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -237,7 +334,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Last change of the attributes, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   get ctimeNs(): bigint {
     return this.$mem.u64[(this.$base + 56) >>> 3]!;
   }
@@ -264,7 +364,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * When it was made, since 1970.
+   * Unit: ns. Written by: kernel.
+   */
   get btimeNs(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -291,7 +394,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
-  /** Where absent pages come from: blob source id (0: absent pages are holes) and the byte offset of page 0 there. */
+  /**
+   * Where absent pages come from: blob source id (0: absent pages are holes) and the byte offset of page 0 there.
+   * Unit: id. Written by: kernel.
+   */
   get source(): number {
     return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
@@ -300,6 +406,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
+  /**
+   * File system that it belongs to.
+   * Written by: kernel.
+   */
   get fsType(): number {
     return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
@@ -308,7 +418,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 76) >>> 2] = value;
   }
 
-  /** Unit: bytes. Below 2^53. */
+  /**
+   * Where page 0 begins in the blob source.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   get sourceOffset(): number {
     return this.$mem.u53(this.$base + 80);
   }
@@ -319,7 +432,7 @@ export class InodeState {
 
   /**
    * Bytes that the source has; what lies beyond is zero.
-   * Unit: bytes. Below 2^53.
+   * Unit: bytes. Written by: kernel. Below 2^53.
    */
   get sourceBytes(): number {
     return this.$mem.u53(this.$base + 88);
@@ -329,7 +442,10 @@ export class InodeState {
     this.$mem.setU53(this.$base + 88, value);
   }
 
-  /** Number of the procfs or devfs node, and its parameter (pid, tid, fd). */
+  /**
+   * Number of the procfs or devfs node, and its parameter (pid, tid, fd).
+   * Unit: number. Written by: kernel.
+   */
   get node(): number {
     return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
@@ -338,6 +454,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
+  /**
+   * First parameter of the node.
+   * Unit: number. Written by: kernel.
+   */
   get nodeArg(): number {
     return this.$mem.u32[(this.$base + 100) >>> 2]!;
   }
@@ -346,6 +466,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 100) >>> 2] = value;
   }
 
+  /**
+   * Second parameter of the node.
+   * Unit: number. Written by: kernel.
+   */
   get nodeArg2(): number {
     return this.$mem.u32[(this.$base + 104) >>> 2]!;
   }
@@ -354,7 +478,10 @@ export class InodeState {
     this.$mem.u32[(this.$base + 104) >>> 2] = value;
   }
 
-  /** Change counter for the published view. */
+  /**
+   * Change counter for the published view.
+   * Unit: seq. Written by: kernel.
+   */
   get changeSeq(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 108) >>> 2);
   }
@@ -429,37 +556,97 @@ export class InodeState {
 
 /** The values of a InodeLive, outside the memory. */
 export interface InodeLiveData {
-  /** The first pages' frames (frame address, 0 absent), then a radix tree. */
+  /**
+   * The first pages' frames (frame address, 0 absent), then a radix tree.
+   * Unit: address. Written by: kernel.
+   */
   direct: number[];
+  /**
+   * Root of the radix tree of frames, 0 none.
+   * Unit: address. Written by: kernel.
+   */
   radixRoot: number;
+  /**
+   * Levels of the radix tree.
+   * Unit: count. Written by: kernel.
+   */
   radixHeight: number;
-  /** Mappings. */
+  /**
+   * Mappings.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   vmaHead: number;
-  /** Directories: children in order of creation; next readdir cookie. */
+  /**
+   * Directories: children in order of creation; next readdir cookie.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   childHead: number;
+  /**
+   * Youngest child of a directory.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   childTail: number;
+  /**
+   * Children of a directory.
+   * Unit: count. Written by: kernel.
+   */
   childCount: number;
+  /**
+   * Readdir position that the next child gets.
+   * Unit: number. Written by: kernel.
+   */
   nextCookie: number;
-  /** Dentry of a directory (its only one); of other files the last looked up. */
+  /**
+   * Dentry of a directory (its only one); of other files the last looked up.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   dentry: number;
-  /** Waiters for pages that are being filled, and for locks. */
+  /**
+   * Waiters for pages that are being filled, and for locks.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   pageWait: number;
-  /** Pipe slot of a FIFO. */
+  /**
+   * Pipe slot of a FIFO.
+   * Unit: slot:Pipe. Written by: kernel.
+   */
   pipe: number;
-  /** Open file descriptions and mappings that keep the inode. */
+  /**
+   * Open file descriptions and mappings that keep the inode.
+   * Unit: count. Written by: kernel.
+   */
   opens: number;
-  /** Unit: pages. */
+  /**
+   * Pages that are in memory.
+   * Unit: pages. Written by: kernel.
+   */
   pages: number;
+  /**
+   * Pages that the Runtime is asked for.
+   * Unit: count. Written by: kernel.
+   */
   fillsInFlight: number;
-  /** Deny-write count while executed. */
+  /**
+   * Deny-write count while executed.
+   * Unit: count. Written by: kernel.
+   */
   execs: number;
-  /** Advisory locks, FileLock slots in order of their start. */
+  /**
+   * Advisory locks, FileLock slots in order of their start.
+   * Unit: slot:FileLock. Written by: kernel.
+   */
   lockHead: number;
-  /** F_SEAL_* bits of a memfd. */
+  /**
+   * F_SEAL_* bits of a memfd.
+   * Unit: bits. Written by: kernel.
+   */
   seals: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What a file's memory and users are.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class InodeLive {
   /** Bytes. */
   static readonly SIZE = 80;
@@ -478,6 +665,10 @@ export class InodeLive {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * Root of the radix tree of frames, 0 none.
+   * Unit: address. Written by: kernel.
+   */
   get radixRoot(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -486,6 +677,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Levels of the radix tree.
+   * Unit: count. Written by: kernel.
+   */
   get radixHeight(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -494,7 +689,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Mappings. */
+  /**
+   * Mappings.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get vmaHead(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -503,7 +701,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Directories: children in order of creation; next readdir cookie. */
+  /**
+   * Directories: children in order of creation; next readdir cookie.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get childHead(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -512,6 +713,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Youngest child of a directory.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get childTail(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -520,6 +725,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Children of a directory.
+   * Unit: count. Written by: kernel.
+   */
   get childCount(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -528,6 +737,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /**
+   * Readdir position that the next child gets.
+   * Unit: number. Written by: kernel.
+   */
   get nextCookie(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -536,7 +749,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
-  /** Dentry of a directory (its only one); of other files the last looked up. */
+  /**
+   * Dentry of a directory (its only one); of other files the last looked up.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get dentry(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -545,7 +761,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
-  /** Waiters for pages that are being filled, and for locks. */
+  /**
+   * Waiters for pages that are being filled, and for locks.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get pageWait(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -554,7 +773,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
-  /** Pipe slot of a FIFO. */
+  /**
+   * Pipe slot of a FIFO.
+   * Unit: slot:Pipe. Written by: kernel.
+   */
   get pipe(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -563,7 +785,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
-  /** Open file descriptions and mappings that keep the inode. */
+  /**
+   * Open file descriptions and mappings that keep the inode.
+   * Unit: count. Written by: kernel.
+   */
   get opens(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -572,7 +797,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
-  /** Unit: pages. */
+  /**
+   * Pages that are in memory.
+   * Unit: pages. Written by: kernel.
+   */
   get pages(): number {
     return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
@@ -581,6 +809,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
+  /**
+   * Pages that the Runtime is asked for.
+   * Unit: count. Written by: kernel.
+   */
   get fillsInFlight(): number {
     return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
@@ -589,7 +821,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
-  /** Deny-write count while executed. */
+  /**
+   * Deny-write count while executed.
+   * Unit: count. Written by: kernel.
+   */
   get execs(): number {
     return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
@@ -598,7 +833,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 68) >>> 2] = value;
   }
 
-  /** Advisory locks, FileLock slots in order of their start. */
+  /**
+   * Advisory locks, FileLock slots in order of their start.
+   * Unit: slot:FileLock. Written by: kernel.
+   */
   get lockHead(): number {
     return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
@@ -607,7 +845,10 @@ export class InodeLive {
     this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
-  /** F_SEAL_* bits of a memfd. */
+  /**
+   * F_SEAL_* bits of a memfd.
+   * Unit: bits. Written by: kernel.
+   */
   get seals(): number {
     return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
@@ -626,7 +867,10 @@ export class InodeLive {
     return this;
   }
 
-  /** The first pages' frames (frame address, 0 absent), then a radix tree. */
+  /**
+   * The first pages' frames (frame address, 0 absent), then a radix tree.
+   * Unit: address. Written by: kernel.
+   */
   direct(index: number): number {
     return this.$mem.u32[(this.$base + element(index, 4) * 4) >>> 2]!;
   }
@@ -682,12 +926,16 @@ export class InodeLive {
 
 /** The values of a InodeSlot, outside the memory. */
 export interface InodeSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** The portable part. */
   state: InodeStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: InodeLiveData;
 }
 
 /**
+ * One file, directory, link, device or pipe.
  * Element of the slot table of kind Inode.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -710,18 +958,21 @@ export class InodeSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The portable part. */
   get state(): InodeState {
     const view = (this.#state ??= new InodeState(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): InodeLive {
     const view = (this.#live ??= new InodeLive(this.$mem));
     view.$base = this.$base + 128;
@@ -757,28 +1008,72 @@ export class InodeSlot {
 
 /** The values of a DentrySlot, outside the memory. */
 export interface DentrySlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Dentry slot of the parent directory (own index at the root). */
+  /**
+   * Dentry slot of the parent directory (own index at the root).
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   parent: number;
-  /** Inode slot. */
+  /**
+   * Inode slot.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   inode: number;
+  /**
+   * Hash of parent and name.
+   * Unit: hash. Written by: kernel.
+   */
   hash: number;
+  /**
+   * Length of the name.
+   * Unit: bytes. Written by: kernel.
+   */
   nameLength: number;
+  /**
+   * State of the name: see vfs.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
-  /** Links in the parent's children. */
+  /**
+   * Links in the parent's children.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   nextChild: number;
+  /**
+   * Elder sibling.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   prevChild: number;
-  /** Hash chain. */
+  /**
+   * Hash chain.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   hashNext: number;
-  /** Readdir position of this entry. */
+  /**
+   * Readdir position of this entry.
+   * Unit: number. Written by: kernel.
+   */
   cookie: number;
-  /** Root dentry of what is mounted here, and for such a root the dentry that it covers. */
+  /**
+   * Root dentry of what is mounted here, and for such a root the dentry that it covers.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   mounted: number;
+  /**
+   * For the root of a mount: the dentry that it covers.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   covers: number;
+  /**
+   * The name, without a NUL.
+   * Unit: text. Written by: kernel.
+   */
   name: Uint8Array;
 }
 
 /**
+ * One name in one directory.
  * Element of the slot table of kind Dentry.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -801,13 +1096,17 @@ export class DentrySlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Dentry slot of the parent directory (own index at the root). */
+  /**
+   * Dentry slot of the parent directory (own index at the root).
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get parent(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -816,7 +1115,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Inode slot. */
+  /**
+   * Inode slot.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -825,6 +1127,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Hash of parent and name.
+   * Unit: hash. Written by: kernel.
+   */
   get hash(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -833,6 +1139,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Length of the name.
+   * Unit: bytes. Written by: kernel.
+   */
   get nameLength(): number {
     return this.$mem.u16[(this.$base + 28) >>> 1]!;
   }
@@ -841,6 +1151,10 @@ export class DentrySlot {
     this.$mem.u16[(this.$base + 28) >>> 1] = value;
   }
 
+  /**
+   * State of the name: see vfs.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u16[(this.$base + 30) >>> 1]!;
   }
@@ -849,7 +1163,10 @@ export class DentrySlot {
     this.$mem.u16[(this.$base + 30) >>> 1] = value;
   }
 
-  /** Links in the parent's children. */
+  /**
+   * Links in the parent's children.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get nextChild(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -858,6 +1175,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Elder sibling.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get prevChild(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -866,7 +1187,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Hash chain. */
+  /**
+   * Hash chain.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get hashNext(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -875,7 +1199,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
-  /** Readdir position of this entry. */
+  /**
+   * Readdir position of this entry.
+   * Unit: number. Written by: kernel.
+   */
   get cookie(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -884,7 +1211,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
-  /** Root dentry of what is mounted here, and for such a root the dentry that it covers. */
+  /**
+   * Root dentry of what is mounted here, and for such a root the dentry that it covers.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get mounted(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -893,6 +1223,10 @@ export class DentrySlot {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
+  /**
+   * For the root of a mount: the dentry that it covers.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get covers(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -911,6 +1245,10 @@ export class DentrySlot {
     return this;
   }
 
+  /**
+   * The name, without a NUL.
+   * Unit: text. Written by: kernel.
+   */
   name(index: number): number {
     return this.$mem.u8[this.$base + 56 + element(index, 256)]!;
   }
@@ -963,13 +1301,22 @@ export class DentrySlot {
 
 /** The values of a FdEntryState, outside the memory. */
 export interface FdEntryStateData {
-  /** Ofd slot, 0 free. */
+  /**
+   * Ofd slot, 0 free.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   ofd: number;
-  /** FD_CLOEXEC. */
+  /**
+   * FD_CLOEXEC.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * One file descriptor.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class FdEntryState {
   /** Bytes. */
   static readonly SIZE = 8;
@@ -986,7 +1333,10 @@ export class FdEntryState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Ofd slot, 0 free. */
+  /**
+   * Ofd slot, 0 free.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get ofd(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -995,7 +1345,10 @@ export class FdEntryState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** FD_CLOEXEC. */
+  /**
+   * FD_CLOEXEC.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1031,15 +1384,24 @@ export class FdEntryState {
 
 /** The values of a FdTableSlot, outside the memory. */
 export interface FdTableSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** One more than the highest descriptor in use. */
+  /**
+   * One more than the highest descriptor in use.
+   * Unit: count. Written by: kernel.
+   */
   count: number;
-  /** Lowest descriptor that may be free. */
+  /**
+   * Lowest descriptor that may be free.
+   * Unit: index. Written by: kernel.
+   */
   firstFree: number;
+  /** By descriptor. */
   entries: FdEntryStateData[];
 }
 
 /**
+ * The file descriptors of a process (of several with CLONE_FILES).
  * Element of the slot table of kind FdTable.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1063,13 +1425,17 @@ export class FdTableSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** One more than the highest descriptor in use. */
+  /**
+   * One more than the highest descriptor in use.
+   * Unit: count. Written by: kernel.
+   */
   get count(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1078,7 +1444,10 @@ export class FdTableSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Lowest descriptor that may be free. */
+  /**
+   * Lowest descriptor that may be free.
+   * Unit: index. Written by: kernel.
+   */
   get firstFree(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1097,7 +1466,10 @@ export class FdTableSlot {
     return this;
   }
 
-  /** One view serves all elements: the next call moves it. */
+  /**
+   * By descriptor.
+   * One view serves all elements: the next call moves it.
+   */
   entries(index: number): FdEntryState {
     const view = (this.#entries ??= new FdEntryState(this.$mem));
     view.$base = this.$base + 32 + element(index, 1024) * 8;
@@ -1126,23 +1498,52 @@ export class FdTableSlot {
 
 /** The values of a OfdState, outside the memory. */
 export interface OfdStateData {
+  /**
+   * What is open.
+   * Written by: kernel.
+   */
   kind: number;
-  /** O_* status flags and access mode. */
+  /**
+   * O_* status flags and access mode.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
-  /** Below 2^53. */
+  /**
+   * File position.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   pos: number;
-  /** Inode slot. */
+  /**
+   * Inode slot.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   inode: number;
-  /** Dentry slot. */
+  /**
+   * Dentry slot.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   dentry: number;
-  /** Pipe, epoll, eventfd… slot, by kind. */
+  /**
+   * Pipe, epoll, eventfd… slot, by kind.
+   * Unit: index. Written by: kernel.
+   */
   object: number;
+  /**
+   * Who gets SIGIO (F_SETOWN); negative: a group.
+   * Unit: id. Written by: kernel.
+   */
   ownerPid: number;
-  /** Snapshot or cursor of a procfs file: generation of its content. */
+  /**
+   * Snapshot or cursor of a procfs file: generation of its content.
+   * Unit: number. Written by: kernel.
+   */
   cursor: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * An open file description: what dup and fork share.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class OfdState {
   /** Bytes. */
   static readonly SIZE = 40;
@@ -1159,6 +1560,10 @@ export class OfdState {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * What is open.
+   * Written by: kernel.
+   */
   get kind(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1167,7 +1572,10 @@ export class OfdState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** O_* status flags and access mode. */
+  /**
+   * O_* status flags and access mode.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1176,7 +1584,10 @@ export class OfdState {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Below 2^53. */
+  /**
+   * File position.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   get pos(): number {
     return this.$mem.u53(this.$base + 8);
   }
@@ -1185,7 +1596,10 @@ export class OfdState {
     this.$mem.setU53(this.$base + 8, value);
   }
 
-  /** Inode slot. */
+  /**
+   * Inode slot.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1194,7 +1608,10 @@ export class OfdState {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Dentry slot. */
+  /**
+   * Dentry slot.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get dentry(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1203,7 +1620,10 @@ export class OfdState {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Pipe, epoll, eventfd… slot, by kind. */
+  /**
+   * Pipe, epoll, eventfd… slot, by kind.
+   * Unit: index. Written by: kernel.
+   */
   get object(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1212,6 +1632,10 @@ export class OfdState {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Who gets SIGIO (F_SETOWN); negative: a group.
+   * Unit: id. Written by: kernel.
+   */
   get ownerPid(): number {
     return this.$mem.i32[(this.$base + 28) >>> 2]!;
   }
@@ -1220,7 +1644,10 @@ export class OfdState {
     this.$mem.i32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Snapshot or cursor of a procfs file: generation of its content. */
+  /**
+   * Snapshot or cursor of a procfs file: generation of its content.
+   * Unit: number. Written by: kernel.
+   */
   get cursor(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -1286,19 +1713,39 @@ export class OfdState {
 
 /** The values of a OfdLive, outside the memory. */
 export interface OfdLiveData {
-  /** Epoll items that watch it. */
+  /**
+   * Epoll items that watch it.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   epollHead: number;
-  /** Frames of generated content (procfs). */
+  /**
+   * Frames of generated content (procfs).
+   * Unit: address. Written by: kernel.
+   */
   content: number;
+  /**
+   * Length of the generated content.
+   * Unit: bytes. Written by: kernel.
+   */
   contentBytes: number;
-  /** Timerfd: its clock, and timer. */
+  /**
+   * Timerfd: its clock, and timer.
+   * Unit: id. Written by: kernel.
+   */
   clock: number;
+  /** Timerfd: its timer. */
   timer: TimerLiveData;
-  /** Unit: ns. */
+  /**
+   * Timerfd: its period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
   intervalNs: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Who watches an open file description, and what it generated.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class OfdLive {
   /** Bytes. */
   static readonly SIZE = 48;
@@ -1316,7 +1763,10 @@ export class OfdLive {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Epoll items that watch it. */
+  /**
+   * Epoll items that watch it.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get epollHead(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1325,7 +1775,10 @@ export class OfdLive {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Frames of generated content (procfs). */
+  /**
+   * Frames of generated content (procfs).
+   * Unit: address. Written by: kernel.
+   */
   get content(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1334,6 +1787,10 @@ export class OfdLive {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /**
+   * Length of the generated content.
+   * Unit: bytes. Written by: kernel.
+   */
   get contentBytes(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1342,7 +1799,10 @@ export class OfdLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Timerfd: its clock, and timer. */
+  /**
+   * Timerfd: its clock, and timer.
+   * Unit: id. Written by: kernel.
+   */
   get clock(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1351,13 +1811,17 @@ export class OfdLive {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** Timerfd: its timer. */
   get timer(): TimerLive {
     const view = (this.#timer ??= new TimerLive(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
-  /** Unit: ns. */
+  /**
+   * Timerfd: its period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
   get intervalNs(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -1419,12 +1883,16 @@ export class OfdLive {
 
 /** The values of a OfdSlot, outside the memory. */
 export interface OfdSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** The portable part. */
   state: OfdStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: OfdLiveData;
 }
 
 /**
+ * One open file description.
  * Element of the slot table of kind Ofd.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1447,18 +1915,21 @@ export class OfdSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The portable part. */
   get state(): OfdState {
     const view = (this.#state ??= new OfdState(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): OfdLive {
     const view = (this.#live ??= new OfdLive(this.$mem));
     view.$base = this.$base + 56;
@@ -1495,20 +1966,52 @@ export class OfdSlot {
 
 /** The values of a PipeState, outside the memory. */
 export interface PipeStateData {
-  /** Free-running byte counters; tail - head = bytes inside. */
+  /**
+   * Free-running byte counters; tail - head = bytes inside.
+   * Unit: bytes. Written by: kernel.
+   */
   head: number;
+  /**
+   * Bytes ever written, free-running.
+   * Unit: bytes. Written by: kernel.
+   */
   tail: number;
+  /**
+   * Open read ends.
+   * Unit: count. Written by: kernel.
+   */
   readers: number;
+  /**
+   * Open write ends.
+   * Unit: count. Written by: kernel.
+   */
   writers: number;
-  /** Unit: bytes. */
+  /**
+   * How much it holds (F_SETPIPE_SZ).
+   * Unit: bytes. Written by: kernel.
+   */
   capacity: number;
-  /** Counts of opens ever, for FIFO open rules. */
+  /**
+   * Counts of opens ever, for FIFO open rules.
+   * Unit: count. Written by: kernel.
+   */
   readerOpens: number;
+  /**
+   * Opens for writing ever.
+   * Unit: count. Written by: kernel.
+   */
   writerOpens: number;
+  /**
+   * State of the pipe: see package pipe.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * How full a pipe or FIFO is, and who has it open.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class PipeState {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -1525,7 +2028,10 @@ export class PipeState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Free-running byte counters; tail - head = bytes inside. */
+  /**
+   * Free-running byte counters; tail - head = bytes inside.
+   * Unit: bytes. Written by: kernel.
+   */
   get head(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1534,6 +2040,10 @@ export class PipeState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Bytes ever written, free-running.
+   * Unit: bytes. Written by: kernel.
+   */
   get tail(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1542,6 +2052,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /**
+   * Open read ends.
+   * Unit: count. Written by: kernel.
+   */
   get readers(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1550,6 +2064,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Open write ends.
+   * Unit: count. Written by: kernel.
+   */
   get writers(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1558,7 +2076,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Unit: bytes. */
+  /**
+   * How much it holds (F_SETPIPE_SZ).
+   * Unit: bytes. Written by: kernel.
+   */
   get capacity(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1567,7 +2088,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Counts of opens ever, for FIFO open rules. */
+  /**
+   * Counts of opens ever, for FIFO open rules.
+   * Unit: count. Written by: kernel.
+   */
   get readerOpens(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1576,6 +2100,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Opens for writing ever.
+   * Unit: count. Written by: kernel.
+   */
   get writerOpens(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1584,6 +2112,10 @@ export class PipeState {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * State of the pipe: see package pipe.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1631,19 +2163,38 @@ export class PipeState {
 
 /** The values of a PipeLive, outside the memory. */
 export interface PipeLiveData {
+  /**
+   * Who waits for bytes.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   readWait: number;
+  /**
+   * Who waits for room.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   writeWait: number;
+  /**
+   * Who waits in open(2) of a FIFO.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   openWait: number;
-  /** Inode slot of the pipe. */
+  /**
+   * Inode slot of the pipe.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   inode: number;
   /**
    * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
    * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
+   * Unit: address. Written by: kernel.
    */
   frames: number[];
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Who waits at a pipe, and where its bytes lie.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class PipeLive {
   /** Bytes. */
   static readonly SIZE = 80;
@@ -1662,6 +2213,10 @@ export class PipeLive {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * Who waits for bytes.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get readWait(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1670,6 +2225,10 @@ export class PipeLive {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Who waits for room.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get writeWait(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1678,6 +2237,10 @@ export class PipeLive {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /**
+   * Who waits in open(2) of a FIFO.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get openWait(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1686,7 +2249,10 @@ export class PipeLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Inode slot of the pipe. */
+  /**
+   * Inode slot of the pipe.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1708,6 +2274,7 @@ export class PipeLive {
   /**
    * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
    * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
+   * Unit: address. Written by: kernel.
    */
   frames(index: number): number {
     return this.$mem.u32[(this.$base + 16 + element(index, 16) * 4) >>> 2]!;
@@ -1740,12 +2307,16 @@ export class PipeLive {
 
 /** The values of a PipeSlot, outside the memory. */
 export interface PipeSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** The portable part. */
   state: PipeStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: PipeLiveData;
 }
 
 /**
+ * One pipe or FIFO.
  * Element of the slot table of kind Pipe.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1768,18 +2339,21 @@ export class PipeSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The portable part. */
   get state(): PipeState {
     const view = (this.#state ??= new PipeState(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): PipeLive {
     const view = (this.#live ??= new PipeLive(this.$mem));
     view.$base = this.$base + 48;
@@ -1815,21 +2389,52 @@ export class PipeSlot {
 
 /** The values of a EpollSlot, outside the memory. */
 export interface EpollSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Items; items that may be ready. */
+  /**
+   * Items; items that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   itemHead: number;
+  /**
+   * First item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   readyHead: number;
+  /**
+   * Last item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   readyTail: number;
+  /**
+   * Who waits in epoll_wait(2).
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   wait: number;
-  /** Items of other epolls that watch this one. */
+  /**
+   * Items of other epolls that watch this one.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   watchHead: number;
+  /**
+   * Items.
+   * Unit: count. Written by: kernel.
+   */
   itemCount: number;
-  /** Next epoll whose waiters are to be woken when the wake in progress is done. */
+  /**
+   * Next epoll whose waiters are to be woken when the wake in progress is done.
+   * Unit: slot:Epoll. Written by: kernel.
+   */
   nextNotified: number;
+  /**
+   * Not 0: it stands in that list.
+   * Unit: flag. Written by: kernel.
+   */
   notified: number;
 }
 
 /**
+ * One epoll instance.
  * Element of the slot table of kind Epoll.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1850,13 +2455,17 @@ export class EpollSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Items; items that may be ready. */
+  /**
+   * Items; items that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get itemHead(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1865,6 +2474,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * First item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get readyHead(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1873,6 +2486,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Last item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get readyTail(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1881,6 +2498,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Who waits in epoll_wait(2).
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get wait(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1889,7 +2510,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Items of other epolls that watch this one. */
+  /**
+   * Items of other epolls that watch this one.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get watchHead(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -1898,6 +2522,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Items.
+   * Unit: count. Written by: kernel.
+   */
   get itemCount(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -1906,7 +2534,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Next epoll whose waiters are to be woken when the wake in progress is done. */
+  /**
+   * Next epoll whose waiters are to be woken when the wake in progress is done.
+   * Unit: slot:Epoll. Written by: kernel.
+   */
   get nextNotified(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -1915,6 +2546,10 @@ export class EpollSlot {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
+  /**
+   * Not 0: it stands in that list.
+   * Unit: flag. Written by: kernel.
+   */
   get notified(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -1964,25 +2599,77 @@ export class EpollSlot {
 
 /** The values of a EpollItemSlot, outside the memory. */
 export interface EpollItemSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * The epoll instance.
+   * Unit: slot:Epoll. Written by: kernel.
+   */
   epoll: number;
+  /**
+   * What is watched.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   ofd: number;
+  /**
+   * Descriptor by which it was added.
+   * Unit: number. Written by: kernel.
+   */
   fd: number;
+  /**
+   * EPOLL* asked for.
+   * Unit: bits. Written by: kernel.
+   */
   events: number;
+  /**
+   * The guest's epoll_data.
+   * Unit: value. Written by: kernel.
+   */
   data: bigint;
+  /**
+   * Next item of the instance.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   nextInEpoll: number;
+  /**
+   * Previous item of the instance.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   prevInEpoll: number;
+  /**
+   * Next item that watches the same.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   nextInOfd: number;
+  /**
+   * Previous item that watches the same.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   prevInOfd: number;
+  /**
+   * Next item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   nextReady: number;
+  /**
+   * Not 0: it stands in the list of those that may be ready.
+   * Unit: flag. Written by: kernel.
+   */
   queued: number;
-  /** Edge trigger: events that were already reported. */
+  /**
+   * Edge trigger: events that were already reported.
+   * Unit: bits. Written by: kernel.
+   */
   reported: number;
-  /** Its entries in the queues of what it watches. */
+  /**
+   * Its entries in the queues of what it watches.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   waitEntries: number;
 }
 
 /**
+ * One file that an epoll instance watches.
  * Element of the slot table of kind EpollItem.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2003,12 +2690,17 @@ export class EpollItemSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * The epoll instance.
+   * Unit: slot:Epoll. Written by: kernel.
+   */
   get epoll(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2017,6 +2709,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * What is watched.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get ofd(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -2025,6 +2721,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Descriptor by which it was added.
+   * Unit: number. Written by: kernel.
+   */
   get fd(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -2033,6 +2733,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * EPOLL* asked for.
+   * Unit: bits. Written by: kernel.
+   */
   get events(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2041,6 +2745,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * The guest's epoll_data.
+   * Unit: value. Written by: kernel.
+   */
   get data(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -2067,6 +2775,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /**
+   * Next item of the instance.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get nextInEpoll(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -2075,6 +2787,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
+  /**
+   * Previous item of the instance.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get prevInEpoll(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -2083,6 +2799,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
+  /**
+   * Next item that watches the same.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get nextInOfd(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -2091,6 +2811,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
+  /**
+   * Previous item that watches the same.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get prevInOfd(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -2099,6 +2823,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
+  /**
+   * Next item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
   get nextReady(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -2107,6 +2835,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
+  /**
+   * Not 0: it stands in the list of those that may be ready.
+   * Unit: flag. Written by: kernel.
+   */
   get queued(): number {
     return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
@@ -2115,7 +2847,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
-  /** Edge trigger: events that were already reported. */
+  /**
+   * Edge trigger: events that were already reported.
+   * Unit: bits. Written by: kernel.
+   */
   get reported(): number {
     return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
@@ -2124,7 +2859,10 @@ export class EpollItemSlot {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
-  /** Its entries in the queues of what it watches. */
+  /**
+   * Its entries in the queues of what it watches.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get waitEntries(): number {
     return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
@@ -2184,13 +2922,27 @@ export class EpollItemSlot {
 
 /** The values of a EventfdSlot, outside the memory. */
 export interface EventfdSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * The counter.
+   * Unit: count. Written by: kernel.
+   */
   count: bigint;
+  /**
+   * EFD_* as eventfd2(2) took them.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
+  /**
+   * Who waits to read or write.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   wait: number;
 }
 
 /**
+ * One eventfd.
  * Element of the slot table of kind Eventfd.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2211,12 +2963,17 @@ export class EventfdSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * The counter.
+   * Unit: count. Written by: kernel.
+   */
   get count(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -2243,6 +3000,10 @@ export class EventfdSlot {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /**
+   * EFD_* as eventfd2(2) took them.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -2251,6 +3012,10 @@ export class EventfdSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Who waits to read or write.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get wait(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2290,21 +3055,48 @@ export class EventfdSlot {
 
 /** The values of a FileLockSlot, outside the memory. */
 export interface FileLockSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * The locked file.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   inode: number;
-  /** Next lock of the inode. */
+  /**
+   * Next lock of the inode.
+   * Unit: slot:FileLock. Written by: kernel.
+   */
   next: number;
   /**
    * Owner: an FdTable slot (as in Linux, where processes that share their
    * descriptors share their locks), or an Ofd slot.
+   * Unit: slot:FdTable. Written by: kernel.
    */
   table: number;
+  /**
+   * Owner of a lock of an open file description.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   ofd: number;
-  /** F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. */
+  /**
+   * F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+   * Unit: number. Written by: kernel.
+   */
   type: number;
+  /**
+   * Not 0: a lock of flock(2).
+   * Unit: flag. Written by: kernel.
+   */
   isFlock: number;
-  /** First byte, last byte. */
+  /**
+   * First byte, last byte.
+   * Unit: bytes. Written by: kernel.
+   */
   start: bigint;
+  /**
+   * Last byte.
+   * Unit: bytes. Written by: kernel.
+   */
   end: bigint;
 }
 
@@ -2331,12 +3123,17 @@ export class FileLockSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * The locked file.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2345,7 +3142,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Next lock of the inode. */
+  /**
+   * Next lock of the inode.
+   * Unit: slot:FileLock. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -2357,6 +3157,7 @@ export class FileLockSlot {
   /**
    * Owner: an FdTable slot (as in Linux, where processes that share their
    * descriptors share their locks), or an Ofd slot.
+   * Unit: slot:FdTable. Written by: kernel.
    */
   get table(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
@@ -2366,6 +3167,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Owner of a lock of an open file description.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get ofd(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2374,7 +3179,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. */
+  /**
+   * F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+   * Unit: number. Written by: kernel.
+   */
   get type(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -2383,6 +3191,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Not 0: a lock of flock(2).
+   * Unit: flag. Written by: kernel.
+   */
   get isFlock(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -2391,7 +3203,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** First byte, last byte. */
+  /**
+   * First byte, last byte.
+   * Unit: bytes. Written by: kernel.
+   */
   get start(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -2418,6 +3233,10 @@ export class FileLockSlot {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /**
+   * Last byte.
+   * Unit: bytes. Written by: kernel.
+   */
   get end(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }

@@ -145,6 +145,7 @@ export function statxExtraName(value: number): string {
 }
 
 
+/** statx(2) stx_attributes (uapi linux/stat.h). */
 export const StatxAttribute = {
   STATX_ATTR_MOUNT_ROOT: 8192,
 } as const;
@@ -335,6 +336,7 @@ export function mountFlagName(value: number): string {
 }
 
 
+/** umount2(2) (linux/fs.h). */
 export const UmountFlag = {
   MNT_FORCE: 1,
   MNT_DETACH: 2,
@@ -396,25 +398,45 @@ export function deviceNumberName(value: number): string {
 
 /** The values of a SignalfdSiginfo, outside the memory. */
 export interface SignalfdSiginfoData {
+  /** Written by: kernel, guest. */
   signo: number;
+  /** Written by: kernel, guest. */
   errno: number;
+  /** Written by: kernel, guest. */
   code: number;
+  /** Written by: kernel, guest. */
   pid: number;
+  /** Written by: kernel, guest. */
   uid: number;
+  /** Written by: kernel, guest. */
   fd: number;
+  /** Written by: kernel, guest. */
   tid: number;
+  /** Written by: kernel, guest. */
   band: number;
+  /** Written by: kernel, guest. */
   overrun: number;
+  /** Written by: kernel, guest. */
   trapno: number;
+  /** Written by: kernel, guest. */
   status: number;
+  /** Written by: kernel, guest. */
   intValue: number;
+  /** Written by: kernel, guest. */
   ptr: bigint;
+  /** Written by: kernel, guest. */
   utime: bigint;
+  /** Written by: kernel, guest. */
   stime: bigint;
+  /** Written by: kernel, guest. */
   addr: bigint;
+  /** Written by: kernel, guest. */
   addrLsb: number;
+  /** Written by: kernel, guest. */
   syscall: number;
+  /** Written by: kernel, guest. */
   callAddr: bigint;
+  /** Written by: kernel, guest. */
   arch: number;
 }
 
@@ -438,6 +460,7 @@ export class SignalfdSiginfo {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get signo(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -446,6 +469,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get errno(): number {
     return this.$mem.i32[(this.$base + 4) >>> 2]!;
   }
@@ -454,6 +478,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get code(): number {
     return this.$mem.i32[(this.$base + 8) >>> 2]!;
   }
@@ -462,6 +487,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get pid(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -470,6 +496,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get uid(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -478,6 +505,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get fd(): number {
     return this.$mem.i32[(this.$base + 20) >>> 2]!;
   }
@@ -486,6 +514,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 20) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get tid(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -494,6 +523,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get band(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -502,6 +532,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get overrun(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -510,6 +541,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get trapno(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -518,6 +550,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get status(): number {
     return this.$mem.i32[(this.$base + 40) >>> 2]!;
   }
@@ -526,6 +559,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 40) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get intValue(): number {
     return this.$mem.i32[(this.$base + 44) >>> 2]!;
   }
@@ -534,6 +568,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 44) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ptr(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -560,6 +595,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get utime(): bigint {
     return this.$mem.u64[(this.$base + 56) >>> 3]!;
   }
@@ -586,6 +622,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get stime(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -612,6 +649,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get addr(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -638,6 +676,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get addrLsb(): number {
     return this.$mem.u16[(this.$base + 80) >>> 1]!;
   }
@@ -646,6 +685,7 @@ export class SignalfdSiginfo {
     this.$mem.u16[(this.$base + 80) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get syscall(): number {
     return this.$mem.i32[(this.$base + 84) >>> 2]!;
   }
@@ -654,6 +694,7 @@ export class SignalfdSiginfo {
     this.$mem.i32[(this.$base + 84) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get callAddr(): bigint {
     return this.$mem.u64[(this.$base + 88) >>> 3]!;
   }
@@ -680,6 +721,7 @@ export class SignalfdSiginfo {
     this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get arch(): number {
     return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }

@@ -4,6 +4,7 @@
 import { type Mem, element, fixedElement } from "../src/mem.ts";
 import { enumName, flagNames } from "../src/names.ts";
 
+/** How far a machine is. */
 export const BootState = {
   None: 0,
   Booting: 1,
@@ -56,6 +57,7 @@ export function slotKindName(value: number): string {
 }
 
 
+/** What a frame is used for. */
 export const FrameType = {
   Free: 0,
   Reserved: 1,
@@ -74,6 +76,7 @@ export function frameTypeName(value: number): string {
 }
 
 
+/** What is true of a frame. */
 export const FrameFlag = {
   Dirty: 1,
   Referenced: 2,
@@ -123,6 +126,7 @@ export function hartExitName(value: number): string {
 }
 
 
+/** Whether a client slot has a user. */
 export const ClientState = {
   Free: 0,
   Attached: 1,
@@ -137,16 +141,25 @@ export function clientStateName(value: number): string {
 
 /** The values of a SlotHeader, outside the memory. */
 export interface SlotHeaderData {
-  /** Written by: kernel. */
+  /**
+   * Seqlock: odd while the slot changes.
+   * Unit: seq. Written by: kernel.
+   */
   seq: number;
-  /** Written by: kernel. */
+  /**
+   * Uses of the slot; odd while it is in use.
+   * Unit: seq. Written by: kernel.
+   */
   generation: number;
   /**
    * Index of the next free slot, 0 at the end.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   nextFree: number;
-  /** Written by: kernel. */
+  /**
+   * Who holds the slot.
+   * Unit: count. Written by: kernel.
+   */
   refs: number;
 }
 
@@ -171,7 +184,10 @@ export class SlotHeader {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Seqlock: odd while the slot changes.
+   * Unit: seq. Written by: kernel.
+   */
   get seq(): number {
     return Atomics.load(this.$mem.u32, (this.$base) >>> 2);
   }
@@ -180,7 +196,10 @@ export class SlotHeader {
     Atomics.store(this.$mem.u32, (this.$base) >>> 2, value);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Uses of the slot; odd while it is in use.
+   * Unit: seq. Written by: kernel.
+   */
   get generation(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 4) >>> 2);
   }
@@ -191,7 +210,7 @@ export class SlotHeader {
 
   /**
    * Index of the next free slot, 0 at the end.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   get nextFree(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
@@ -201,7 +220,10 @@ export class SlotHeader {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Who holds the slot.
+   * Unit: count. Written by: kernel.
+   */
   get refs(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -251,7 +273,15 @@ export class SlotHeader {
 
 /** The values of a SlotHandle, outside the memory. */
 export interface SlotHandleData {
+  /**
+   * Slot number.
+   * Unit: index. Written by: any.
+   */
   index: number;
+  /**
+   * Generation that the slot had: another one means that the slot was freed.
+   * Unit: seq. Written by: any.
+   */
   generation: number;
 }
 
@@ -276,6 +306,10 @@ export class SlotHandle {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * Slot number.
+   * Unit: index. Written by: any.
+   */
   get index(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -284,6 +318,10 @@ export class SlotHandle {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Generation that the slot had: another one means that the slot was freed.
+   * Unit: seq. Written by: any.
+   */
   get generation(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -321,29 +359,45 @@ export class SlotHandle {
 export interface SlotTableData {
   /**
    * Linear address of slot 0.
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   base: number;
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * From one slot to the next: may grow, so never taken from the code.
+   * Unit: bytes. Written by: boot.
+   */
   stride: number;
-  /** Unit: slots. Written by: boot. */
+  /**
+   * Slots, the unused slot 0 too.
+   * Unit: slots. Written by: boot.
+   */
   capacity: number;
   /**
    * One more than the highest index that was ever used.
    * Unit: slots. Written by: kernel.
    */
   highWater: number;
-  /** Unit: slots. Written by: kernel. */
+  /**
+   * Slots in use.
+   * Unit: slots. Written by: kernel.
+   */
   inUse: number;
   /**
    * Index of the first free slot below highWater.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   freeHead: number;
+  /**
+   * Which table it is.
+   * Written by: kernel.
+   */
   kind: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Where the slots of one kind lie; whoever reads slots takes base and stride from here.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class SlotTable {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -362,7 +416,7 @@ export class SlotTable {
 
   /**
    * Linear address of slot 0.
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   get base(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
@@ -372,7 +426,10 @@ export class SlotTable {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * From one slot to the next: may grow, so never taken from the code.
+   * Unit: bytes. Written by: boot.
+   */
   get stride(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -381,7 +438,10 @@ export class SlotTable {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Unit: slots. Written by: boot. */
+  /**
+   * Slots, the unused slot 0 too.
+   * Unit: slots. Written by: boot.
+   */
   get capacity(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -402,7 +462,10 @@ export class SlotTable {
     Atomics.store(this.$mem.u32, (this.$base + 12) >>> 2, value);
   }
 
-  /** Unit: slots. Written by: kernel. */
+  /**
+   * Slots in use.
+   * Unit: slots. Written by: kernel.
+   */
   get inUse(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
   }
@@ -413,7 +476,7 @@ export class SlotTable {
 
   /**
    * Index of the first free slot below highWater.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   get freeHead(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
@@ -423,6 +486,10 @@ export class SlotTable {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Which table it is.
+   * Written by: kernel.
+   */
   get kind(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -479,33 +546,75 @@ export class SlotTable {
 
 /** The values of a MachineCounters, outside the memory. */
 export interface MachineCountersData {
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * System calls made.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   syscalls: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Calls, flags and options that this kernel does not do.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   unsupported: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Page faults of guests and of kernel copies.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   faults: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Pages copied for a write.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   cowCopies: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Pages asked of blob sources.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   pageIns: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that harts were made to leave for a changed translation.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   shootdowns: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that a hart took up another thread.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   contextSwitches: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Processes made by guests.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   forks: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Programs started.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   execs: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Processes ended.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   exits: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Signals delivered.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   signals: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Requests taken from rings.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   rpcRequests: number;
-  /** Unit: bytes. Written by: kernel. Below 2^53. */
+  /**
+   * Bytes moved between two places of the memory by the kernel's copy routine.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   copiedBytes: number;
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that decoded code was dropped.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   decodeFlushes: number;
   /**
    * Instructions retired by threads that are gone; those of live threads are in their slots.
@@ -534,7 +643,10 @@ export class MachineCounters {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * System calls made.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get syscalls(): number {
     return this.$mem.u53(this.$base);
   }
@@ -543,7 +655,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Calls, flags and options that this kernel does not do.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get unsupported(): number {
     return this.$mem.u53(this.$base + 8);
   }
@@ -552,7 +667,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 8, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Page faults of guests and of kernel copies.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get faults(): number {
     return this.$mem.u53(this.$base + 16);
   }
@@ -561,7 +679,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 16, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Pages copied for a write.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get cowCopies(): number {
     return this.$mem.u53(this.$base + 24);
   }
@@ -570,7 +691,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 24, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Pages asked of blob sources.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get pageIns(): number {
     return this.$mem.u53(this.$base + 32);
   }
@@ -579,7 +703,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 32, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that harts were made to leave for a changed translation.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get shootdowns(): number {
     return this.$mem.u53(this.$base + 40);
   }
@@ -588,7 +715,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 40, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that a hart took up another thread.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get contextSwitches(): number {
     return this.$mem.u53(this.$base + 48);
   }
@@ -597,7 +727,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 48, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Processes made by guests.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get forks(): number {
     return this.$mem.u53(this.$base + 56);
   }
@@ -606,7 +739,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 56, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Programs started.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get execs(): number {
     return this.$mem.u53(this.$base + 64);
   }
@@ -615,7 +751,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 64, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Processes ended.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get exits(): number {
     return this.$mem.u53(this.$base + 72);
   }
@@ -624,7 +763,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 72, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Signals delivered.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get signals(): number {
     return this.$mem.u53(this.$base + 80);
   }
@@ -633,7 +775,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 80, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Requests taken from rings.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get rpcRequests(): number {
     return this.$mem.u53(this.$base + 88);
   }
@@ -642,7 +787,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 88, value);
   }
 
-  /** Unit: bytes. Written by: kernel. Below 2^53. */
+  /**
+   * Bytes moved between two places of the memory by the kernel's copy routine.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   get copiedBytes(): number {
     return this.$mem.u53(this.$base + 96);
   }
@@ -651,7 +799,10 @@ export class MachineCounters {
     this.$mem.setU53(this.$base + 96, value);
   }
 
-  /** Written by: kernel. Below 2^53. */
+  /**
+   * Times that decoded code was dropped.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get decodeFlushes(): number {
     return this.$mem.u53(this.$base + 104);
   }
@@ -726,46 +877,85 @@ export class MachineCounters {
 
 /** The values of a MachineHeader, outside the memory. */
 export interface MachineHeaderData {
-  /** Written by: boot. */
+  /**
+   * Fixed.Magic once the machine has booted.
+   * Unit: number. Written by: boot.
+   */
   magic: number;
-  /** Written by: boot. */
+  /**
+   * AbiVersion.Major of the kernel.
+   * Unit: number. Written by: boot.
+   */
   abiMajor: number;
-  /** Written by: boot. */
+  /**
+   * AbiVersion.Minor of the kernel.
+   * Unit: number. Written by: boot.
+   */
   abiMinor: number;
-  /** Written by: boot. */
+  /**
+   * Low half of the kernel's layout hash.
+   * Unit: hash. Written by: boot.
+   */
   layoutHashLo: number;
-  /** Written by: boot. */
+  /**
+   * High half of it.
+   * Unit: hash. Written by: boot.
+   */
   layoutHashHi: number;
-  /** Written by: boot. */
+  /**
+   * What this kernel has beyond its version; unknown bits are to be ignored.
+   * Unit: bits. Written by: boot.
+   */
   featureBits: number;
-  /** Written by: kernel. */
+  /**
+   * How far the machine is.
+   * Written by: kernel.
+   */
   bootState: number;
-  /** Written by: boot. */
+  /**
+   * Harts.
+   * Unit: count. Written by: boot.
+   */
   hartCount: number;
-  /** Written by: boot. */
+  /**
+   * Client slots.
+   * Unit: count. Written by: boot.
+   */
   clientCount: number;
   /**
    * Size and maximum of the memory in 64 KiB pages.
-   * Written by: kernel.
+   * Unit: wasm-pages. Written by: kernel.
    */
   memoryPages: number;
-  /** Written by: boot. */
+  /**
+   * What it may grow to.
+   * Unit: wasm-pages. Written by: boot.
+   */
   memoryMaxPages: number;
   /**
    * First and one past the last frame number of the pool so far.
-   * Written by: boot.
+   * Unit: frame-number. Written by: boot.
    */
   poolFirstFrame: number;
-  /** Written by: kernel. */
+  /**
+   * One past the last frame of the pool so far.
+   * Unit: frame-number. Written by: kernel.
+   */
   poolEndFrame: number;
-  /** Unit: frames. Written by: kernel. */
+  /**
+   * Frames in no use.
+   * Unit: frames. Written by: kernel.
+   */
   freeFrames: number;
   /**
    * Frames that hold file pages, and those of them that are dirty.
    * Unit: frames. Written by: kernel.
    */
   cachedFrames: number;
-  /** Unit: frames. Written by: kernel. */
+  /**
+   * Frames of file pages that were written to.
+   * Unit: frames. Written by: kernel.
+   */
   dirtyFrames: number;
   /**
    * What a frame's ordinary use may not take: kept for page tables and the kernel itself.
@@ -784,49 +974,69 @@ export interface MachineHeaderData {
   nextTimerNs: bigint;
   /**
    * Bumped when decoded code of any frame is dropped.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   codeEpoch: number;
   /**
    * Raised around renames of directories and layer switches: see the published view.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   treeSeq: number;
-  /** Written by: boot. */
+  /**
+   * Root of the tree of files.
+   * Unit: slot:Dentry. Written by: boot.
+   */
   rootDentry: number;
-  /** Written by: boot. */
+  /**
+   * Where decoded code lies.
+   * Unit: address. Written by: boot.
+   */
   decodeArenaBase: number;
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * Its size.
+   * Unit: bytes. Written by: boot.
+   */
   decodeArenaBytes: number;
-  /** Written by: boot. */
+  /**
+   * Kernel stacks: the kernel worker's and each hart's.
+   * Unit: address. Written by: boot.
+   */
   stacksBase: number;
-  /** Written by: kernel. */
+  /**
+   * First process, 0 none yet.
+   * Unit: slot:Process. Written by: kernel.
+   */
   initProcess: number;
   /**
    * Raised by whoever wants the kernel worker to look at its rings and timers.
-   * Written by: any.
+   * Unit: seq. Written by: any.
    */
   kernelDoorbell: number;
   /**
    * Not 0 while the kernel worker sleeps: only then is a notify needed.
-   * Written by: kernel.
+   * Unit: flag. Written by: kernel.
    */
   kernelSleeping: number;
   /**
    * The machine lock: 0 free, else 1 + the holder's index, plus Contended.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   lock: number;
   /**
    * Seed of every choice that a replay must repeat; state of the kernel's generator.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   entropy: bigint[];
+  /** Totals since boot. */
   counters: MachineCountersData;
+  /** Slot tables, by SlotKind. */
   tables: SlotTableData[];
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What whoever attaches reads first: versions, sizes, tables; it lies at Fixed.HeaderAddress.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class MachineHeader {
   /** Bytes. */
   static readonly SIZE = 1472;
@@ -847,7 +1057,10 @@ export class MachineHeader {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: boot. */
+  /**
+   * Fixed.Magic once the machine has booted.
+   * Unit: number. Written by: boot.
+   */
   get magic(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -856,7 +1069,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * AbiVersion.Major of the kernel.
+   * Unit: number. Written by: boot.
+   */
   get abiMajor(): number {
     return this.$mem.u16[(this.$base + 4) >>> 1]!;
   }
@@ -865,7 +1081,10 @@ export class MachineHeader {
     this.$mem.u16[(this.$base + 4) >>> 1] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * AbiVersion.Minor of the kernel.
+   * Unit: number. Written by: boot.
+   */
   get abiMinor(): number {
     return this.$mem.u16[(this.$base + 6) >>> 1]!;
   }
@@ -874,7 +1093,10 @@ export class MachineHeader {
     this.$mem.u16[(this.$base + 6) >>> 1] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * Low half of the kernel's layout hash.
+   * Unit: hash. Written by: boot.
+   */
   get layoutHashLo(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -883,7 +1105,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * High half of it.
+   * Unit: hash. Written by: boot.
+   */
   get layoutHashHi(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -892,7 +1117,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * What this kernel has beyond its version; unknown bits are to be ignored.
+   * Unit: bits. Written by: boot.
+   */
   get featureBits(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -901,7 +1129,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * How far the machine is.
+   * Written by: kernel.
+   */
   get bootState(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 20) >>> 2);
   }
@@ -910,7 +1141,10 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 20) >>> 2, value);
   }
 
-  /** Written by: boot. */
+  /**
+   * Harts.
+   * Unit: count. Written by: boot.
+   */
   get hartCount(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -919,7 +1153,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * Client slots.
+   * Unit: count. Written by: boot.
+   */
   get clientCount(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -930,7 +1167,7 @@ export class MachineHeader {
 
   /**
    * Size and maximum of the memory in 64 KiB pages.
-   * Written by: kernel.
+   * Unit: wasm-pages. Written by: kernel.
    */
   get memoryPages(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 32) >>> 2);
@@ -940,7 +1177,10 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 32) >>> 2, value);
   }
 
-  /** Written by: boot. */
+  /**
+   * What it may grow to.
+   * Unit: wasm-pages. Written by: boot.
+   */
   get memoryMaxPages(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -951,7 +1191,7 @@ export class MachineHeader {
 
   /**
    * First and one past the last frame number of the pool so far.
-   * Written by: boot.
+   * Unit: frame-number. Written by: boot.
    */
   get poolFirstFrame(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
@@ -961,7 +1201,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * One past the last frame of the pool so far.
+   * Unit: frame-number. Written by: kernel.
+   */
   get poolEndFrame(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 44) >>> 2);
   }
@@ -970,7 +1213,10 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 44) >>> 2, value);
   }
 
-  /** Unit: frames. Written by: kernel. */
+  /**
+   * Frames in no use.
+   * Unit: frames. Written by: kernel.
+   */
   get freeFrames(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 48) >>> 2);
   }
@@ -991,7 +1237,10 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 52) >>> 2, value);
   }
 
-  /** Unit: frames. Written by: kernel. */
+  /**
+   * Frames of file pages that were written to.
+   * Unit: frames. Written by: kernel.
+   */
   get dirtyFrames(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 56) >>> 2);
   }
@@ -1074,7 +1323,7 @@ export class MachineHeader {
 
   /**
    * Bumped when decoded code of any frame is dropped.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   get codeEpoch(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 80) >>> 2);
@@ -1086,7 +1335,7 @@ export class MachineHeader {
 
   /**
    * Raised around renames of directories and layer switches: see the published view.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   get treeSeq(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 84) >>> 2);
@@ -1096,7 +1345,10 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 84) >>> 2, value);
   }
 
-  /** Written by: boot. */
+  /**
+   * Root of the tree of files.
+   * Unit: slot:Dentry. Written by: boot.
+   */
   get rootDentry(): number {
     return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
@@ -1105,7 +1357,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * Where decoded code lies.
+   * Unit: address. Written by: boot.
+   */
   get decodeArenaBase(): number {
     return this.$mem.u32[(this.$base + 92) >>> 2]!;
   }
@@ -1114,7 +1369,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 92) >>> 2] = value;
   }
 
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * Its size.
+   * Unit: bytes. Written by: boot.
+   */
   get decodeArenaBytes(): number {
     return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
@@ -1123,7 +1381,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * Kernel stacks: the kernel worker's and each hart's.
+   * Unit: address. Written by: boot.
+   */
   get stacksBase(): number {
     return this.$mem.u32[(this.$base + 100) >>> 2]!;
   }
@@ -1132,7 +1393,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 100) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * First process, 0 none yet.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get initProcess(): number {
     return this.$mem.u32[(this.$base + 104) >>> 2]!;
   }
@@ -1143,7 +1407,7 @@ export class MachineHeader {
 
   /**
    * Raised by whoever wants the kernel worker to look at its rings and timers.
-   * Written by: any.
+   * Unit: seq. Written by: any.
    */
   get kernelDoorbell(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 128) >>> 2);
@@ -1155,7 +1419,7 @@ export class MachineHeader {
 
   /**
    * Not 0 while the kernel worker sleeps: only then is a notify needed.
-   * Written by: kernel.
+   * Unit: flag. Written by: kernel.
    */
   get kernelSleeping(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 132) >>> 2);
@@ -1167,7 +1431,7 @@ export class MachineHeader {
 
   /**
    * The machine lock: 0 free, else 1 + the holder's index, plus Contended.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get lock(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 192) >>> 2);
@@ -1177,6 +1441,7 @@ export class MachineHeader {
     Atomics.store(this.$mem.u32, (this.$base + 192) >>> 2, value);
   }
 
+  /** Totals since boot. */
   get counters(): MachineCounters {
     const view = (this.#counters ??= new MachineCounters(this.$mem));
     view.$base = this.$base + 320;
@@ -1250,7 +1515,7 @@ export class MachineHeader {
 
   /**
    * Seed of every choice that a replay must repeat; state of the kernel's generator.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   entropy(index: number): bigint {
     return this.$mem.u64[(this.$base + 256 + element(index, 4) * 8) >>> 3]!;
@@ -1278,7 +1543,10 @@ export class MachineHeader {
     this.$mem.u32[(this.$base + 256 + element(index, 4) * 8 + 4) >>> 2] = value;
   }
 
-  /** One view serves all elements: the next call moves it. */
+  /**
+   * Slot tables, by SlotKind.
+   * One view serves all elements: the next call moves it.
+   */
   tables(index: number): SlotTable {
     const view = (this.#tables ??= new SlotTable(this.$mem));
     view.$base = this.$base + 448 + element(index, 32) * 32;
@@ -1366,19 +1634,55 @@ export class MachineHeader {
 
 /** The values of a FrameState, outside the memory. */
 export interface FrameStateData {
-  /** Written by: kernel. */
+  /**
+   * Who holds the frame; 0 free.
+   * Unit: count. Written by: kernel.
+   */
   refs: number;
+  /**
+   * What it is used for.
+   * Written by: kernel.
+   */
   type: number;
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
   flags: number;
+  /**
+   * Not 0: it may not be evicted.
+   * Unit: count. Written by: kernel.
+   */
   pinned: number;
-  /** File frames: inode slot and page index. Free frames: next free frame number. */
+  /**
+   * File frames: inode slot and page index. Free frames: next free frame number.
+   * Unit: index. Written by: kernel.
+   */
   inode: number;
+  /**
+   * File frames: page of the file.
+   * Unit: pages. Written by: kernel.
+   */
   index: number;
-  /** Address of the frame's map of decoded code, 0 when there is none. */
+  /**
+   * Address of the frame's map of decoded code, 0 when there is none.
+   * Unit: address. Written by: kernel.
+   */
   code: number;
-  /** Anonymous frames: one address space and page that maps it (a hint for reverse mapping). */
+  /**
+   * Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   ownerAs: number;
+  /**
+   * Page at which owner_as maps it.
+   * Unit: page-number. Written by: kernel.
+   */
   ownerPage: number;
+  /**
+   * Of the time when it was last written to.
+   * Unit: seq. Written by: kernel.
+   */
   dirtyGeneration: number;
 }
 
@@ -1403,7 +1707,10 @@ export class FrameState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Who holds the frame; 0 free.
+   * Unit: count. Written by: kernel.
+   */
   get refs(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1412,6 +1719,10 @@ export class FrameState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * What it is used for.
+   * Written by: kernel.
+   */
   get type(): number {
     return this.$mem.u8[this.$base + 4]!;
   }
@@ -1420,6 +1731,10 @@ export class FrameState {
     this.$mem.u8[this.$base + 4] = value;
   }
 
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u8[this.$base + 5]!;
   }
@@ -1428,6 +1743,10 @@ export class FrameState {
     this.$mem.u8[this.$base + 5] = value;
   }
 
+  /**
+   * Not 0: it may not be evicted.
+   * Unit: count. Written by: kernel.
+   */
   get pinned(): number {
     return this.$mem.u16[(this.$base + 6) >>> 1]!;
   }
@@ -1436,7 +1755,10 @@ export class FrameState {
     this.$mem.u16[(this.$base + 6) >>> 1] = value;
   }
 
-  /** File frames: inode slot and page index. Free frames: next free frame number. */
+  /**
+   * File frames: inode slot and page index. Free frames: next free frame number.
+   * Unit: index. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1445,6 +1767,10 @@ export class FrameState {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * File frames: page of the file.
+   * Unit: pages. Written by: kernel.
+   */
   get index(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1453,7 +1779,10 @@ export class FrameState {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Address of the frame's map of decoded code, 0 when there is none. */
+  /**
+   * Address of the frame's map of decoded code, 0 when there is none.
+   * Unit: address. Written by: kernel.
+   */
   get code(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
   }
@@ -1462,7 +1791,10 @@ export class FrameState {
     Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
   }
 
-  /** Anonymous frames: one address space and page that maps it (a hint for reverse mapping). */
+  /**
+   * Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   get ownerAs(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1471,6 +1803,10 @@ export class FrameState {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Page at which owner_as maps it.
+   * Unit: page-number. Written by: kernel.
+   */
   get ownerPage(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1479,6 +1815,10 @@ export class FrameState {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Of the time when it was last written to.
+   * Unit: seq. Written by: kernel.
+   */
   get dirtyGeneration(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1535,49 +1875,67 @@ export class FrameState {
 
 /** The values of a HartSlot, outside the memory. */
 export interface HartSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * Number of the hart, as hart_run takes it.
+   * Unit: index. Written by: hart.
+   */
   index: number;
   /**
    * Thread slot that runs here; 0 none.
-   * Written by: hart.
+   * Unit: slot:Thread. Written by: hart.
    */
   thread: number;
   /**
    * Value of doorbell that the hart had seen when it decided to idle.
-   * Written by: hart.
+   * Unit: seq. Written by: hart.
    */
   doorbellSeen: number;
-  /** Written by: boot. */
+  /**
+   * What __stack_pointer is set to before the first hart_run.
+   * Unit: address. Written by: boot.
+   */
   stackTop: number;
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Monotonic time of the next timer when it idles, ~0 none.
+   * Unit: ns. Written by: hart.
+   */
   wakeAtNs: bigint;
   /**
    * Address of the code TLB of this hart.
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   codeTlb: number;
   /**
    * Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   scratch: number;
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Time spent in guest code.
+   * Unit: ns. Written by: hart.
+   */
   busyNs: bigint;
   /**
    * HartState in bits 0..7, address space slot + 1 above.
-   * Written by: hart.
+   * Unit: value. Written by: hart.
    */
   state: number;
   /**
    * Raised by others: leave guest code at the next safepoint.
-   * Written by: any.
+   * Unit: flag. Written by: any.
    */
   poll: number;
-  /** Written by: any. */
+  /**
+   * Raised to wake the hart.
+   * Unit: seq. Written by: any.
+   */
   doorbell: number;
 }
 
 /**
+ * One thread worker.
  * Element of the slot table of kind Hart.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1598,12 +1956,17 @@ export class HartSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Number of the hart, as hart_run takes it.
+   * Unit: index. Written by: hart.
+   */
   get index(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1614,7 +1977,7 @@ export class HartSlot {
 
   /**
    * Thread slot that runs here; 0 none.
-   * Written by: hart.
+   * Unit: slot:Thread. Written by: hart.
    */
   get thread(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 20) >>> 2);
@@ -1626,7 +1989,7 @@ export class HartSlot {
 
   /**
    * Value of doorbell that the hart had seen when it decided to idle.
-   * Written by: hart.
+   * Unit: seq. Written by: hart.
    */
   get doorbellSeen(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
@@ -1636,7 +1999,10 @@ export class HartSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * What __stack_pointer is set to before the first hart_run.
+   * Unit: address. Written by: boot.
+   */
   get stackTop(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1645,7 +2011,10 @@ export class HartSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Monotonic time of the next timer when it idles, ~0 none.
+   * Unit: ns. Written by: hart.
+   */
   get wakeAtNs(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -1674,7 +2043,7 @@ export class HartSlot {
 
   /**
    * Address of the code TLB of this hart.
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   get codeTlb(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
@@ -1686,7 +2055,7 @@ export class HartSlot {
 
   /**
    * Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-   * Written by: boot.
+   * Unit: address. Written by: boot.
    */
   get scratch(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
@@ -1696,7 +2065,10 @@ export class HartSlot {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Time spent in guest code.
+   * Unit: ns. Written by: hart.
+   */
   get busyNs(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -1725,7 +2097,7 @@ export class HartSlot {
 
   /**
    * HartState in bits 0..7, address space slot + 1 above.
-   * Written by: hart.
+   * Unit: value. Written by: hart.
    */
   get state(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 64) >>> 2);
@@ -1737,7 +2109,7 @@ export class HartSlot {
 
   /**
    * Raised by others: leave guest code at the next safepoint.
-   * Written by: any.
+   * Unit: flag. Written by: any.
    */
   get poll(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 68) >>> 2);
@@ -1747,7 +2119,10 @@ export class HartSlot {
     Atomics.store(this.$mem.u32, (this.$base + 68) >>> 2, value);
   }
 
-  /** Written by: any. */
+  /**
+   * Raised to wake the hart.
+   * Unit: seq. Written by: any.
+   */
   get doorbell(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 72) >>> 2);
   }
@@ -1825,28 +2200,41 @@ export class HartSlot {
 
 /** The values of a OwnerSlot, outside the memory. */
 export interface OwnerSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Written by: kernel. */
+  /**
+   * Client slot that made it.
+   * Unit: index. Written by: kernel.
+   */
   client: number;
   /**
    * Share of hart time relative to other owners, 0 = default.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   budget: number;
-  /** Written by: kernel. */
+  /**
+   * Its processes that have not been reaped.
+   * Unit: count. Written by: kernel.
+   */
   processes: number;
   /**
    * Ready threads.
-   * Written by: kernel.
+   * Unit: slot:Thread. Written by: kernel.
    */
   readyHead: number;
-  /** Written by: kernel. */
+  /**
+   * Last ready thread.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   readyTail: number;
-  /** Written by: kernel. */
+  /**
+   * Ready threads.
+   * Unit: count. Written by: kernel.
+   */
   readyCount: number;
   /**
    * Who waits for its last process to end.
-   * Written by: kernel.
+   * Unit: slot:WaitEntry. Written by: kernel.
    */
   exitWait: number;
 }
@@ -1873,13 +2261,17 @@ export class OwnerSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Client slot that made it.
+   * Unit: index. Written by: kernel.
+   */
   get client(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1890,7 +2282,7 @@ export class OwnerSlot {
 
   /**
    * Share of hart time relative to other owners, 0 = default.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get budget(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
@@ -1900,7 +2292,10 @@ export class OwnerSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its processes that have not been reaped.
+   * Unit: count. Written by: kernel.
+   */
   get processes(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 24) >>> 2);
   }
@@ -1911,7 +2306,7 @@ export class OwnerSlot {
 
   /**
    * Ready threads.
-   * Written by: kernel.
+   * Unit: slot:Thread. Written by: kernel.
    */
   get readyHead(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
@@ -1921,7 +2316,10 @@ export class OwnerSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Last ready thread.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get readyTail(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -1930,7 +2328,10 @@ export class OwnerSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Ready threads.
+   * Unit: count. Written by: kernel.
+   */
   get readyCount(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 36) >>> 2);
   }
@@ -1941,7 +2342,7 @@ export class OwnerSlot {
 
   /**
    * Who waits for its last process to end.
-   * Written by: kernel.
+   * Unit: slot:WaitEntry. Written by: kernel.
    */
   get exitWait(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
@@ -2001,37 +2402,62 @@ export class OwnerSlot {
 
 /** The values of a ClientSlot, outside the memory. */
 export interface ClientSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Written by: kernel. */
+  /**
+   * Whether somebody uses it.
+   * Written by: kernel.
+   */
   state: number;
-  /** Written by: boot. */
+  /**
+   * Submission ring: Fixed.RingEntries entries.
+   * Unit: address. Written by: boot.
+   */
   submissionBase: number;
-  /** Written by: boot. */
+  /**
+   * Completion ring.
+   * Unit: address. Written by: boot.
+   */
   completionBase: number;
-  /** Written by: boot. */
+  /**
+   * The client's arena.
+   * Unit: address. Written by: boot.
+   */
   arenaBase: number;
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * Size of the arena.
+   * Unit: bytes. Written by: boot.
+   */
   arenaBytes: number;
   /**
    * Written by the client.
-   * Written by: client.
+   * Unit: seq. Written by: client.
    */
   submissionTail: number;
-  /** Written by: client. */
+  /**
+   * Completions ever taken.
+   * Unit: seq. Written by: client.
+   */
   completionHead: number;
   /**
    * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-   * Written by: client.
+   * Unit: value. Written by: client.
    */
   clientSleeping: number;
   /**
    * Written by the kernel.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   submissionHead: number;
-  /** Written by: kernel. */
+  /**
+   * Completions ever written.
+   * Unit: seq. Written by: kernel.
+   */
   completionTail: number;
-  /** Written by: kernel. */
+  /**
+   * Requests that wait in the kernel.
+   * Unit: count. Written by: kernel.
+   */
   inFlight: number;
 }
 
@@ -2057,13 +2483,17 @@ export class ClientSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Whether somebody uses it.
+   * Written by: kernel.
+   */
   get state(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
   }
@@ -2072,7 +2502,10 @@ export class ClientSlot {
     Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
   }
 
-  /** Written by: boot. */
+  /**
+   * Submission ring: Fixed.RingEntries entries.
+   * Unit: address. Written by: boot.
+   */
   get submissionBase(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -2081,7 +2514,10 @@ export class ClientSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * Completion ring.
+   * Unit: address. Written by: boot.
+   */
   get completionBase(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -2090,7 +2526,10 @@ export class ClientSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Written by: boot. */
+  /**
+   * The client's arena.
+   * Unit: address. Written by: boot.
+   */
   get arenaBase(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2099,7 +2538,10 @@ export class ClientSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Unit: bytes. Written by: boot. */
+  /**
+   * Size of the arena.
+   * Unit: bytes. Written by: boot.
+   */
   get arenaBytes(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -2110,7 +2552,7 @@ export class ClientSlot {
 
   /**
    * Written by the client.
-   * Written by: client.
+   * Unit: seq. Written by: client.
    */
   get submissionTail(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 64) >>> 2);
@@ -2120,7 +2562,10 @@ export class ClientSlot {
     Atomics.store(this.$mem.u32, (this.$base + 64) >>> 2, value);
   }
 
-  /** Written by: client. */
+  /**
+   * Completions ever taken.
+   * Unit: seq. Written by: client.
+   */
   get completionHead(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 68) >>> 2);
   }
@@ -2131,7 +2576,7 @@ export class ClientSlot {
 
   /**
    * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-   * Written by: client.
+   * Unit: value. Written by: client.
    */
   get clientSleeping(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 72) >>> 2);
@@ -2143,7 +2588,7 @@ export class ClientSlot {
 
   /**
    * Written by the kernel.
-   * Written by: kernel.
+   * Unit: seq. Written by: kernel.
    */
   get submissionHead(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 128) >>> 2);
@@ -2153,7 +2598,10 @@ export class ClientSlot {
     Atomics.store(this.$mem.u32, (this.$base + 128) >>> 2, value);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Completions ever written.
+   * Unit: seq. Written by: kernel.
+   */
   get completionTail(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 132) >>> 2);
   }
@@ -2162,7 +2610,10 @@ export class ClientSlot {
     Atomics.store(this.$mem.u32, (this.$base + 132) >>> 2, value);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Requests that wait in the kernel.
+   * Unit: count. Written by: kernel.
+   */
   get inFlight(): number {
     return this.$mem.u32[(this.$base + 136) >>> 2]!;
   }

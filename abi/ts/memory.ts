@@ -23,6 +23,7 @@ export function pteFlagName(value: number): string {
 }
 
 
+/** What a mapping allows, and what it is. */
 export const VmaFlag = {
   Read: 1,
   Write: 2,
@@ -47,36 +48,60 @@ export function vmaFlagName(value: number): string {
 export interface AddressSpaceStateData {
   /**
    * First VMA by address.
-   * Written by: kernel.
+   * Unit: slot:Vma. Written by: kernel.
    */
   vmaHead: number;
-  /** Written by: kernel. */
+  /**
+   * Mappings.
+   * Unit: count. Written by: kernel.
+   */
   vmaCount: number;
-  /** Written by: kernel. */
+  /**
+   * Where the heap begins.
+   * Unit: guest-address. Written by: kernel.
+   */
   brkStart: bigint;
-  /** Written by: kernel. */
+  /**
+   * Where it ends (brk(2)).
+   * Unit: guest-address. Written by: kernel.
+   */
   brk: bigint;
-  /** Written by: kernel. */
+  /**
+   * Mappings without a place are put below this.
+   * Unit: guest-address. Written by: kernel.
+   */
   mmapTop: bigint;
-  /** Written by: kernel. */
+  /**
+   * First stack pointer.
+   * Unit: guest-address. Written by: kernel.
+   */
   stackStart: bigint;
   /**
    * Mapped and resident totals.
    * Unit: pages. Written by: kernel.
    */
   mappedPages: bigint;
-  /** Unit: pages. Written by: kernel. */
+  /**
+   * Pages that have a frame.
+   * Unit: pages. Written by: kernel.
+   */
   residentPages: bigint;
-  /** Written by: kernel. */
+  /**
+   * Length of the auxiliary vector.
+   * Unit: bytes. Written by: kernel.
+   */
   auxvLen: number;
   /**
    * Copy of the auxiliary vector, for /proc/PID/auxv.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   auxv: bigint[];
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What an address space holds, as /proc/PID tells it.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class AddressSpaceState {
   /** Bytes. */
   static readonly SIZE = 448;
@@ -97,7 +122,7 @@ export class AddressSpaceState {
 
   /**
    * First VMA by address.
-   * Written by: kernel.
+   * Unit: slot:Vma. Written by: kernel.
    */
   get vmaHead(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
@@ -107,7 +132,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Mappings.
+   * Unit: count. Written by: kernel.
+   */
   get vmaCount(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -116,7 +144,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Where the heap begins.
+   * Unit: guest-address. Written by: kernel.
+   */
   get brkStart(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -143,7 +174,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Where it ends (brk(2)).
+   * Unit: guest-address. Written by: kernel.
+   */
   get brk(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -170,7 +204,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Mappings without a place are put below this.
+   * Unit: guest-address. Written by: kernel.
+   */
   get mmapTop(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -197,7 +234,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * First stack pointer.
+   * Unit: guest-address. Written by: kernel.
+   */
   get stackStart(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -254,7 +294,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
-  /** Unit: pages. Written by: kernel. */
+  /**
+   * Pages that have a frame.
+   * Unit: pages. Written by: kernel.
+   */
   get residentPages(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -281,7 +324,10 @@ export class AddressSpaceState {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Length of the auxiliary vector.
+   * Unit: bytes. Written by: kernel.
+   */
   get auxvLen(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -302,7 +348,7 @@ export class AddressSpaceState {
 
   /**
    * Copy of the auxiliary vector, for /proc/PID/auxv.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   auxv(index: number): bigint {
     return this.$mem.u64[(this.$base + 64 + element(index, 48) * 8) >>> 3]!;
@@ -366,35 +412,50 @@ export class AddressSpaceState {
 export interface AddressSpaceLiveData {
   /**
    * Linear addresses of the three directories (1,024 words each).
-   * Written by: kernel.
+   * Unit: address. Written by: kernel.
    */
   rtDir: number;
-  /** Written by: kernel. */
+  /**
+   * Directory of the write translations.
+   * Unit: address. Written by: kernel.
+   */
   wtDir: number;
-  /** Written by: kernel. */
+  /**
+   * Directory of the page table (PteFlag words).
+   * Unit: address. Written by: kernel.
+   */
   ptDir: number;
   /**
    * Code TLB tag; a new one after every loss of an executable translation.
-   * Written by: kernel.
+   * Unit: id. Written by: kernel.
    */
   codeEpoch: number;
   /**
    * Harts that have this address space as current.
-   * Written by: hart.
+   * Unit: count. Written by: hart.
    */
   activeHarts: number;
-  /** Written by: kernel. */
+  /**
+   * Mapping found last: looked at first.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   lastVma: number;
   /**
    * Directory pages in use of the page table, for exit and fork.
-   * Written by: kernel.
+   * Unit: pages. Written by: kernel.
    */
   ptLeaves: number;
-  /** Written by: kernel. */
+  /**
+   * Processes that have it.
+   * Unit: count. Written by: kernel.
+   */
   users: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Translation tables of an address space.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class AddressSpaceLive {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -413,7 +474,7 @@ export class AddressSpaceLive {
 
   /**
    * Linear addresses of the three directories (1,024 words each).
-   * Written by: kernel.
+   * Unit: address. Written by: kernel.
    */
   get rtDir(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
@@ -423,7 +484,10 @@ export class AddressSpaceLive {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Directory of the write translations.
+   * Unit: address. Written by: kernel.
+   */
   get wtDir(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -432,7 +496,10 @@ export class AddressSpaceLive {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Directory of the page table (PteFlag words).
+   * Unit: address. Written by: kernel.
+   */
   get ptDir(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -443,7 +510,7 @@ export class AddressSpaceLive {
 
   /**
    * Code TLB tag; a new one after every loss of an executable translation.
-   * Written by: kernel.
+   * Unit: id. Written by: kernel.
    */
   get codeEpoch(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
@@ -455,7 +522,7 @@ export class AddressSpaceLive {
 
   /**
    * Harts that have this address space as current.
-   * Written by: hart.
+   * Unit: count. Written by: hart.
    */
   get activeHarts(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
@@ -465,7 +532,10 @@ export class AddressSpaceLive {
     Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Mapping found last: looked at first.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get lastVma(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -476,7 +546,7 @@ export class AddressSpaceLive {
 
   /**
    * Directory pages in use of the page table, for exit and fork.
-   * Written by: kernel.
+   * Unit: pages. Written by: kernel.
    */
   get ptLeaves(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
@@ -486,7 +556,10 @@ export class AddressSpaceLive {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Processes that have it.
+   * Unit: count. Written by: kernel.
+   */
   get users(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -539,12 +612,16 @@ export class AddressSpaceLive {
 
 /** The values of a AddressSpaceSlot, outside the memory. */
 export interface AddressSpaceSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** The portable part. */
   state: AddressSpaceStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: AddressSpaceLiveData;
 }
 
 /**
+ * One address space.
  * Element of the slot table of kind AddressSpace.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -567,18 +644,21 @@ export class AddressSpaceSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The portable part. */
   get state(): AddressSpaceState {
     const view = (this.#state ??= new AddressSpaceState(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): AddressSpaceLive {
     const view = (this.#live ??= new AddressSpaceLive(this.$mem));
     view.$base = this.$base + 464;
@@ -614,24 +694,62 @@ export class AddressSpaceSlot {
 
 /** The values of a VmaSlot, outside the memory. */
 export interface VmaSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Unit: pages. */
+  /**
+   * First page.
+   * Unit: page-number. Written by: kernel.
+   */
   startPage: number;
-  /** Unit: pages. */
+  /**
+   * One past its last page.
+   * Unit: page-number. Written by: kernel.
+   */
   endPage: number;
+  /**
+   * What it allows and is.
+   * Written by: kernel.
+   */
   flags: number;
-  /** Inode slot of a file mapping, and the file page at startPage. */
+  /**
+   * Inode slot of a file mapping, and the file page at startPage.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   inode: number;
-  /** Unit: pages. */
+  /**
+   * Page of the file at start_page.
+   * Unit: pages. Written by: kernel.
+   */
   filePage: number;
+  /**
+   * Where it belongs.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   as: number;
-  /** Address order. */
+  /**
+   * Address order.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   next: number;
+  /**
+   * Previous by address.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   prev: number;
-  /** The inode's list of mappings. */
+  /**
+   * The inode's list of mappings.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   inodeNext: number;
+  /**
+   * Previous mapping of the same file.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   inodePrev: number;
-  /** Dentry of a file mapping, for /proc/PID/maps. */
+  /**
+   * Dentry of a file mapping, for /proc/PID/maps.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   dentry: number;
 }
 
@@ -657,13 +775,17 @@ export class VmaSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Unit: pages. */
+  /**
+   * First page.
+   * Unit: page-number. Written by: kernel.
+   */
   get startPage(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -672,7 +794,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Unit: pages. */
+  /**
+   * One past its last page.
+   * Unit: page-number. Written by: kernel.
+   */
   get endPage(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -681,6 +806,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * What it allows and is.
+   * Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -689,7 +818,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Inode slot of a file mapping, and the file page at startPage. */
+  /**
+   * Inode slot of a file mapping, and the file page at startPage.
+   * Unit: slot:Inode. Written by: kernel.
+   */
   get inode(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -698,7 +830,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Unit: pages. */
+  /**
+   * Page of the file at start_page.
+   * Unit: pages. Written by: kernel.
+   */
   get filePage(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -707,6 +842,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Where it belongs.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   get as(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -715,7 +854,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Address order. */
+  /**
+   * Address order.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -724,6 +866,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
+  /**
+   * Previous by address.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get prev(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -732,7 +878,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
-  /** The inode's list of mappings. */
+  /**
+   * The inode's list of mappings.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get inodeNext(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -741,6 +890,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
+  /**
+   * Previous mapping of the same file.
+   * Unit: slot:Vma. Written by: kernel.
+   */
   get inodePrev(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -749,7 +902,10 @@ export class VmaSlot {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
-  /** Dentry of a file mapping, for /proc/PID/maps. */
+  /**
+   * Dentry of a file mapping, for /proc/PID/maps.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get dentry(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }

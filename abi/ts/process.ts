@@ -6,6 +6,7 @@ import { enumName, flagNames } from "../src/names.ts";
 import { SlotHeader, type SlotHeaderData } from "./machine.ts";
 import { Rlimit64, type Rlimit64Data, Sigaction, type SigactionData, Sigaltstack, type SigaltstackData } from "./structs.ts";
 
+/** Where a thread is between its making and its end. */
 export const ThreadRunState = {
   Prepared: 0,
   Ready: 1,
@@ -47,6 +48,7 @@ export function waitReasonName(value: number): string {
 }
 
 
+/** What is true of a thread. */
 export const ThreadFlag = {
   HasSavedSigmask: 1,
   Killed: 2,
@@ -61,6 +63,7 @@ export function threadFlagName(value: number): string {
 }
 
 
+/** Where a process is between its making and its end. */
 export const ProcessRunState = {
   Prepared: 0,
   Running: 1,
@@ -75,6 +78,7 @@ export function processRunStateName(value: number): string {
 }
 
 
+/** What is true of a process. */
 export const ProcessFlag = {
   Exiting: 1,
   ForkNoExec: 2,
@@ -95,29 +99,44 @@ export function processFlagName(value: number): string {
 
 /** The values of a CpuContext, outside the memory. */
 export interface CpuContextData {
-  /** Written by: hart. */
+  /**
+   * Integer registers; x[0] is 0.
+   * Unit: value. Written by: hart.
+   */
   x: bigint[];
-  /** Written by: hart. */
+  /**
+   * Floating-point registers, as bits.
+   * Unit: value. Written by: hart.
+   */
   f: bigint[];
-  /** Written by: hart. */
+  /**
+   * Next instruction.
+   * Unit: guest-address. Written by: hart.
+   */
   pc: bigint;
   /**
    * fflags in bits 0..4, frm in bits 5..7.
-   * Written by: hart.
+   * Unit: bits. Written by: hart.
    */
   fcsr: number;
   /**
    * Linear addresses of the read and write directories of the address space.
-   * Written by: kernel.
+   * Unit: address. Written by: kernel.
    */
   rtDir: number;
-  /** Written by: kernel. */
+  /**
+   * Write translations.
+   * Unit: address. Written by: kernel.
+   */
   wtDir: number;
-  /** Written by: kernel. */
+  /**
+   * Current address space.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   as: number;
   /**
    * Tag of this address space in code TLBs.
-   * Written by: kernel.
+   * Unit: id. Written by: kernel.
    */
   codeEpoch: number;
   /**
@@ -125,15 +144,30 @@ export interface CpuContextData {
    * Unit: insns. Written by: hart.
    */
   left: number;
-  /** Written by: hart. */
+  /**
+   * Address of the last load-reserved.
+   * Unit: guest-address. Written by: hart.
+   */
   lrAddr: bigint;
-  /** Written by: hart. */
+  /**
+   * What it read.
+   * Unit: value. Written by: hart.
+   */
   lrValue: bigint;
-  /** Written by: hart. */
+  /**
+   * Not 0 while the reservation holds.
+   * Unit: flag. Written by: hart.
+   */
   lrValid: number;
-  /** Written by: hart. */
+  /**
+   * Instruction that could not be run.
+   * Unit: value. Written by: hart.
+   */
   faultInsn: number;
-  /** Written by: hart. */
+  /**
+   * Address that it touched.
+   * Unit: guest-address. Written by: hart.
+   */
   faultAddr: bigint;
   /**
    * Instructions retired by this thread.
@@ -142,7 +176,7 @@ export interface CpuContextData {
   instret: bigint;
   /**
    * Scratch words of the interpreter: see riscv.
-   * Written by: hart.
+   * Unit: value. Written by: hart.
    */
   scratch: number[];
 }
@@ -170,7 +204,10 @@ export class CpuContext {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: hart. */
+  /**
+   * Next instruction.
+   * Unit: guest-address. Written by: hart.
+   */
   get pc(): bigint {
     return this.$mem.u64[(this.$base + 512) >>> 3]!;
   }
@@ -199,7 +236,7 @@ export class CpuContext {
 
   /**
    * fflags in bits 0..4, frm in bits 5..7.
-   * Written by: hart.
+   * Unit: bits. Written by: hart.
    */
   get fcsr(): number {
     return this.$mem.u32[(this.$base + 520) >>> 2]!;
@@ -211,7 +248,7 @@ export class CpuContext {
 
   /**
    * Linear addresses of the read and write directories of the address space.
-   * Written by: kernel.
+   * Unit: address. Written by: kernel.
    */
   get rtDir(): number {
     return this.$mem.u32[(this.$base + 524) >>> 2]!;
@@ -221,7 +258,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 524) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Write translations.
+   * Unit: address. Written by: kernel.
+   */
   get wtDir(): number {
     return this.$mem.u32[(this.$base + 528) >>> 2]!;
   }
@@ -230,7 +270,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 528) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Current address space.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   get as(): number {
     return this.$mem.u32[(this.$base + 532) >>> 2]!;
   }
@@ -241,7 +284,7 @@ export class CpuContext {
 
   /**
    * Tag of this address space in code TLBs.
-   * Written by: kernel.
+   * Unit: id. Written by: kernel.
    */
   get codeEpoch(): number {
     return this.$mem.u32[(this.$base + 536) >>> 2]!;
@@ -263,7 +306,10 @@ export class CpuContext {
     this.$mem.i32[(this.$base + 540) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * Address of the last load-reserved.
+   * Unit: guest-address. Written by: hart.
+   */
   get lrAddr(): bigint {
     return this.$mem.u64[(this.$base + 544) >>> 3]!;
   }
@@ -290,7 +336,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 544 + 4) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * What it read.
+   * Unit: value. Written by: hart.
+   */
   get lrValue(): bigint {
     return this.$mem.u64[(this.$base + 552) >>> 3]!;
   }
@@ -317,7 +366,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 552 + 4) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * Not 0 while the reservation holds.
+   * Unit: flag. Written by: hart.
+   */
   get lrValid(): number {
     return this.$mem.u32[(this.$base + 560) >>> 2]!;
   }
@@ -326,7 +378,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 560) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * Instruction that could not be run.
+   * Unit: value. Written by: hart.
+   */
   get faultInsn(): number {
     return this.$mem.u32[(this.$base + 564) >>> 2]!;
   }
@@ -335,7 +390,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 564) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * Address that it touched.
+   * Unit: guest-address. Written by: hart.
+   */
   get faultAddr(): bigint {
     return this.$mem.u64[(this.$base + 568) >>> 3]!;
   }
@@ -402,7 +460,10 @@ export class CpuContext {
     return this;
   }
 
-  /** Written by: hart. */
+  /**
+   * Integer registers; x[0] is 0.
+   * Unit: value. Written by: hart.
+   */
   x(index: number): bigint {
     return this.$mem.u64[(this.$base + element(index, 32) * 8) >>> 3]!;
   }
@@ -429,7 +490,10 @@ export class CpuContext {
     this.$mem.u32[(this.$base + element(index, 32) * 8 + 4) >>> 2] = value;
   }
 
-  /** Written by: hart. */
+  /**
+   * Floating-point registers, as bits.
+   * Unit: value. Written by: hart.
+   */
   f(index: number): bigint {
     return this.$mem.u64[(this.$base + 256 + element(index, 32) * 8) >>> 3]!;
   }
@@ -458,7 +522,7 @@ export class CpuContext {
 
   /**
    * Scratch words of the interpreter: see riscv.
-   * Written by: hart.
+   * Unit: value. Written by: hart.
    */
   scratch(index: number): number {
     return this.$mem.u32[(this.$base + 584 + element(index, 8) * 4) >>> 2]!;
@@ -513,11 +577,20 @@ export class CpuContext {
 
 /** The values of a BlockedSyscall, outside the memory. */
 export interface BlockedSyscallData {
-  /** Written by: kernel. */
+  /**
+   * System call number.
+   * Unit: number. Written by: kernel.
+   */
   number: number;
-  /** Written by: kernel. */
+  /**
+   * What it waits for.
+   * Written by: kernel.
+   */
   reason: number;
-  /** Written by: kernel. */
+  /**
+   * Its arguments.
+   * Unit: value. Written by: kernel.
+   */
   args: bigint[];
   /**
    * Absolute monotonic deadline, ~0 for none.
@@ -526,29 +599,38 @@ export interface BlockedSyscallData {
   deadlineNs: bigint;
   /**
    * Bytes or items that are already done.
-   * Written by: kernel.
+   * Unit: count. Written by: kernel.
    */
   progress: bigint;
   /**
    * Set by a waker that hands over a result (futex).
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   result: number;
   /**
    * Not 0 when this is a second or later attempt at the same call.
-   * Written by: kernel.
+   * Unit: count. Written by: kernel.
    */
   attempt: number;
   /**
    * Futex key, or what the reason needs.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   key0: bigint;
-  /** Written by: kernel. */
+  /**
+   * Second part of the key.
+   * Unit: value. Written by: kernel.
+   */
   key1: bigint;
-  /** Written by: kernel. */
+  /**
+   * FUTEX_WAIT_BITSET's mask.
+   * Unit: bits. Written by: kernel.
+   */
   bitset: number;
-  /** Written by: kernel. */
+  /**
+   * Not 0: the deadline has passed.
+   * Unit: flag. Written by: kernel.
+   */
   timedOut: number;
 }
 
@@ -575,7 +657,10 @@ export class BlockedSyscall {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. */
+  /**
+   * System call number.
+   * Unit: number. Written by: kernel.
+   */
   get number(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -584,7 +669,10 @@ export class BlockedSyscall {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * What it waits for.
+   * Written by: kernel.
+   */
   get reason(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -625,7 +713,7 @@ export class BlockedSyscall {
 
   /**
    * Bytes or items that are already done.
-   * Written by: kernel.
+   * Unit: count. Written by: kernel.
    */
   get progress(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
@@ -655,7 +743,7 @@ export class BlockedSyscall {
 
   /**
    * Set by a waker that hands over a result (futex).
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get result(): number {
     return this.$mem.i32[(this.$base + 72) >>> 2]!;
@@ -667,7 +755,7 @@ export class BlockedSyscall {
 
   /**
    * Not 0 when this is a second or later attempt at the same call.
-   * Written by: kernel.
+   * Unit: count. Written by: kernel.
    */
   get attempt(): number {
     return this.$mem.u32[(this.$base + 76) >>> 2]!;
@@ -679,7 +767,7 @@ export class BlockedSyscall {
 
   /**
    * Futex key, or what the reason needs.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get key0(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
@@ -707,7 +795,10 @@ export class BlockedSyscall {
     this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Second part of the key.
+   * Unit: value. Written by: kernel.
+   */
   get key1(): bigint {
     return this.$mem.u64[(this.$base + 88) >>> 3]!;
   }
@@ -734,7 +825,10 @@ export class BlockedSyscall {
     this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * FUTEX_WAIT_BITSET's mask.
+   * Unit: bits. Written by: kernel.
+   */
   get bitset(): number {
     return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
@@ -743,7 +837,10 @@ export class BlockedSyscall {
     this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Not 0: the deadline has passed.
+   * Unit: flag. Written by: kernel.
+   */
   get timedOut(): number {
     return this.$mem.u32[(this.$base + 100) >>> 2]!;
   }
@@ -762,7 +859,10 @@ export class BlockedSyscall {
     return this;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its arguments.
+   * Unit: value. Written by: kernel.
+   */
   args(index: number): bigint {
     return this.$mem.u64[(this.$base + 8 + element(index, 6) * 8) >>> 3]!;
   }
@@ -824,18 +924,24 @@ export class BlockedSyscall {
 
 /** The values of a TimerLive, outside the memory. */
 export interface TimerLiveData {
-  /** Unit: ns. Written by: kernel. */
+  /**
+   * Monotonic time at which it expires.
+   * Unit: ns. Written by: kernel.
+   */
   deadlineNs: bigint;
   /**
    * Index + 1 in the heap, 0 when not armed.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   heapIndex: number;
-  /** Written by: kernel. */
+  /**
+   * What it does when it expires: see sched.
+   * Unit: number. Written by: kernel.
+   */
   kind: number;
   /**
    * Slot that the timer belongs to.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   object: number;
 }
@@ -860,7 +966,10 @@ export class TimerLive {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Unit: ns. Written by: kernel. */
+  /**
+   * Monotonic time at which it expires.
+   * Unit: ns. Written by: kernel.
+   */
   get deadlineNs(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -889,7 +998,7 @@ export class TimerLive {
 
   /**
    * Index + 1 in the heap, 0 when not armed.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   get heapIndex(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
@@ -899,7 +1008,10 @@ export class TimerLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * What it does when it expires: see sched.
+   * Unit: number. Written by: kernel.
+   */
   get kind(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -910,7 +1022,7 @@ export class TimerLive {
 
   /**
    * Slot that the timer belongs to.
-   * Written by: kernel.
+   * Unit: index. Written by: kernel.
    */
   get object(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
@@ -952,57 +1064,106 @@ export class TimerLive {
 
 /** The values of a ThreadState, outside the memory. */
 export interface ThreadStateData {
-  /** Written by: kernel. */
+  /**
+   * Thread id.
+   * Unit: id. Written by: kernel.
+   */
   tid: number;
-  /** Written by: kernel. */
+  /**
+   * Its process.
+   * Unit: slot:Process. Written by: kernel.
+   */
   process: number;
-  /** Written by: kernel. */
+  /**
+   * Where it is between its making and its end.
+   * Written by: kernel.
+   */
   runState: number;
-  /** Written by: hart. */
+  /**
+   * Hart that runs it, or ran it last.
+   * Unit: index. Written by: hart.
+   */
   hart: number;
-  /** Written by: kernel. */
+  /**
+   * Blocked signals, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
   sigmask: bigint;
   /**
    * Mask to restore after a call that swapped it (ppoll, sigsuspend).
-   * Written by: kernel.
+   * Unit: bits. Written by: kernel.
    */
   savedSigmask: bigint;
-  /** Written by: kernel. */
+  /**
+   * Signals that wait for this thread.
+   * Unit: bits. Written by: kernel.
+   */
   pending: bigint;
-  /** Written by: kernel. */
+  /** sigaltstack(2). */
   altStack: SigaltstackData;
-  /** Written by: kernel. */
+  /**
+   * Word that is cleared and woken when it ends (CLONE_CHILD_CLEARTID).
+   * Unit: guest-address. Written by: kernel.
+   */
   clearChildTid: bigint;
-  /** Written by: kernel. */
+  /**
+   * set_robust_list(2).
+   * Unit: guest-address. Written by: kernel.
+   */
   robustList: bigint;
-  /** Written by: kernel. */
+  /**
+   * Word that gets its tid when it starts.
+   * Unit: guest-address. Written by: kernel.
+   */
   setChildTid: bigint;
-  /** Written by: kernel. */
+  /**
+   * ThreadFlag.
+   * Unit: bits. Written by: kernel.
+   */
   flags: number;
-  /** Written by: kernel. */
+  /**
+   * What it ended with.
+   * Unit: value. Written by: kernel.
+   */
   exitCode: number;
-  /** Written by: kernel. */
+  /**
+   * comm, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   name: Uint8Array;
+  /** The system call that it waits in. */
   blocked: BlockedSyscallData;
-  /** Unit: ns. Written by: kernel. */
+  /**
+   * When it was made, monotonic.
+   * Unit: ns. Written by: kernel.
+   */
   startNs: bigint;
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Time in guest code.
+   * Unit: ns. Written by: hart.
+   */
   userNs: bigint;
-  /** Written by: kernel. */
+  /**
+   * rseq(2) area, 0 none.
+   * Unit: guest-address. Written by: kernel.
+   */
   rseqAddr: bigint;
   /**
    * System calls made so far.
-   * Written by: hart. Below 2^53.
+   * Unit: count. Written by: hart. Below 2^53.
    */
   syscalls: number;
   /**
    * A restart errno that waits for what signal delivery decides, 0 none.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   restart: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What a thread is beside its registers.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class ThreadState {
   /** Bytes. */
   static readonly SIZE = 256;
@@ -1023,7 +1184,10 @@ export class ThreadState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Thread id.
+   * Unit: id. Written by: kernel.
+   */
   get tid(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1032,7 +1196,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its process.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get process(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1041,7 +1208,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Where it is between its making and its end.
+   * Written by: kernel.
+   */
   get runState(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 8) >>> 2);
   }
@@ -1050,7 +1220,10 @@ export class ThreadState {
     Atomics.store(this.$mem.u32, (this.$base + 8) >>> 2, value);
   }
 
-  /** Written by: hart. */
+  /**
+   * Hart that runs it, or ran it last.
+   * Unit: index. Written by: hart.
+   */
   get hart(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1059,7 +1232,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Blocked signals, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
   get sigmask(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -1088,7 +1264,7 @@ export class ThreadState {
 
   /**
    * Mask to restore after a call that swapped it (ppoll, sigsuspend).
-   * Written by: kernel.
+   * Unit: bits. Written by: kernel.
    */
   get savedSigmask(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
@@ -1116,7 +1292,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Signals that wait for this thread.
+   * Unit: bits. Written by: kernel.
+   */
   get pending(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -1143,14 +1322,17 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /** sigaltstack(2). */
   get altStack(): Sigaltstack {
     const view = (this.#altStack ??= new Sigaltstack(this.$mem));
     view.$base = this.$base + 40;
     return view;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Word that is cleared and woken when it ends (CLONE_CHILD_CLEARTID).
+   * Unit: guest-address. Written by: kernel.
+   */
   get clearChildTid(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -1177,7 +1359,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * set_robust_list(2).
+   * Unit: guest-address. Written by: kernel.
+   */
   get robustList(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -1204,7 +1389,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Word that gets its tid when it starts.
+   * Unit: guest-address. Written by: kernel.
+   */
   get setChildTid(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
   }
@@ -1231,7 +1419,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * ThreadFlag.
+   * Unit: bits. Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
@@ -1240,7 +1431,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * What it ended with.
+   * Unit: value. Written by: kernel.
+   */
   get exitCode(): number {
     return this.$mem.i32[(this.$base + 92) >>> 2]!;
   }
@@ -1249,13 +1443,17 @@ export class ThreadState {
     this.$mem.i32[(this.$base + 92) >>> 2] = value;
   }
 
+  /** The system call that it waits in. */
   get blocked(): BlockedSyscall {
     const view = (this.#blocked ??= new BlockedSyscall(this.$mem));
     view.$base = this.$base + 112;
     return view;
   }
 
-  /** Unit: ns. Written by: kernel. */
+  /**
+   * When it was made, monotonic.
+   * Unit: ns. Written by: kernel.
+   */
   get startNs(): bigint {
     return this.$mem.u64[(this.$base + 216) >>> 3]!;
   }
@@ -1282,7 +1480,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 216 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. Written by: hart. */
+  /**
+   * Time in guest code.
+   * Unit: ns. Written by: hart.
+   */
   get userNs(): bigint {
     return this.$mem.u64[(this.$base + 224) >>> 3]!;
   }
@@ -1309,7 +1510,10 @@ export class ThreadState {
     this.$mem.u32[(this.$base + 224 + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * rseq(2) area, 0 none.
+   * Unit: guest-address. Written by: kernel.
+   */
   get rseqAddr(): bigint {
     return this.$mem.u64[(this.$base + 232) >>> 3]!;
   }
@@ -1338,7 +1542,7 @@ export class ThreadState {
 
   /**
    * System calls made so far.
-   * Written by: hart. Below 2^53.
+   * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
     return this.$mem.u53(this.$base + 240);
@@ -1350,7 +1554,7 @@ export class ThreadState {
 
   /**
    * A restart errno that waits for what signal delivery decides, 0 none.
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get restart(): number {
     return this.$mem.u32[(this.$base + 248) >>> 2]!;
@@ -1375,7 +1579,10 @@ export class ThreadState {
     return (this.$base + 8) >>> 2;
   }
 
-  /** Written by: kernel. */
+  /**
+   * comm, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   name(index: number): number {
     return this.$mem.u8[this.$base + 96 + element(index, 16)]!;
   }
@@ -1443,28 +1650,74 @@ export class ThreadState {
 
 /** The values of a ThreadLive, outside the memory. */
 export interface ThreadLiveData {
-  /** Threads of the process. */
+  /**
+   * Threads of the process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   nextInProcess: number;
+  /**
+   * Previous thread of the process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   prevInProcess: number;
-  /** Ready queue. */
+  /**
+   * Ready queue.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   nextReady: number;
+  /**
+   * Previous in the ready queue.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   prevReady: number;
-  /** Wait entries of this thread. */
+  /**
+   * Wait entries of this thread.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   waitEntries: number;
-  /** Queued signal details, SigInfo slots. */
+  /**
+   * Queued signal details, SigInfo slots.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   sigQueueHead: number;
+  /**
+   * Last queued signal.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   sigQueueTail: number;
+  /**
+   * Not 0: it stands in a ready queue.
+   * Unit: flag. Written by: kernel.
+   */
   queued: number;
+  /** Deadline of the call that it waits in. */
   timer: TimerLiveData;
-  /** Next thread in the futex bucket, and the bucket (its number + 1). */
+  /**
+   * Next thread in the futex bucket, and the bucket (its number + 1).
+   * Unit: slot:Thread. Written by: kernel.
+   */
   futexNext: number;
+  /**
+   * Previous thread in the futex bucket.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   futexPrev: number;
+  /**
+   * Number of the bucket + 1, 0 none.
+   * Unit: index. Written by: kernel.
+   */
   futexBucket: number;
-  /** Tid hash chain. */
+  /**
+   * Tid hash chain.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   tidNext: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Queues that a thread stands in.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class ThreadLive {
   /** Bytes. */
   static readonly SIZE = 72;
@@ -1482,7 +1735,10 @@ export class ThreadLive {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Threads of the process. */
+  /**
+   * Threads of the process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get nextInProcess(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1491,6 +1747,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Previous thread of the process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get prevInProcess(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1499,7 +1759,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Ready queue. */
+  /**
+   * Ready queue.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get nextReady(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1508,6 +1771,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Previous in the ready queue.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get prevReady(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1516,7 +1783,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Wait entries of this thread. */
+  /**
+   * Wait entries of this thread.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get waitEntries(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1525,7 +1795,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Queued signal details, SigInfo slots. */
+  /**
+   * Queued signal details, SigInfo slots.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   get sigQueueHead(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1534,6 +1807,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Last queued signal.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   get sigQueueTail(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1542,6 +1819,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Not 0: it stands in a ready queue.
+   * Unit: flag. Written by: kernel.
+   */
   get queued(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1550,13 +1831,17 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /** Deadline of the call that it waits in. */
   get timer(): TimerLive {
     const view = (this.#timer ??= new TimerLive(this.$mem));
     view.$base = this.$base + 32;
     return view;
   }
 
-  /** Next thread in the futex bucket, and the bucket (its number + 1). */
+  /**
+   * Next thread in the futex bucket, and the bucket (its number + 1).
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get futexNext(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -1565,6 +1850,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
+  /**
+   * Previous thread in the futex bucket.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get futexPrev(): number {
     return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
@@ -1573,6 +1862,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
+  /**
+   * Number of the bucket + 1, 0 none.
+   * Unit: index. Written by: kernel.
+   */
   get futexBucket(): number {
     return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
@@ -1581,7 +1874,10 @@ export class ThreadLive {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
-  /** Tid hash chain. */
+  /**
+   * Tid hash chain.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get tidNext(): number {
     return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
@@ -1639,13 +1935,18 @@ export class ThreadLive {
 
 /** The values of a ThreadSlot, outside the memory. */
 export interface ThreadSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** Registers. */
   cpu: CpuContextData;
+  /** The portable part. */
   state: ThreadStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: ThreadLiveData;
 }
 
 /**
+ * One guest thread.
  * Element of the slot table of kind Thread.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1669,24 +1970,28 @@ export class ThreadSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Registers. */
   get cpu(): CpuContext {
     const view = (this.#cpu ??= new CpuContext(this.$mem));
     view.$base = this.$base + 64;
     return view;
   }
 
+  /** The portable part. */
   get state(): ThreadState {
     const view = (this.#state ??= new ThreadState(this.$mem));
     view.$base = this.$base + 680;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
     view.$base = this.$base + 936;
@@ -1726,101 +2031,264 @@ export class ThreadSlot {
 
 /** The values of a ProcessState, outside the memory. */
 export interface ProcessStateData {
-  /** Written by: kernel. */
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
   pid: number;
   /**
    * Parent's process slot; 0 for the first and for those whose parent is the host.
-   * Written by: kernel.
+   * Unit: slot:Process. Written by: kernel.
    */
   parent: number;
-  /** Written by: kernel. */
+  /**
+   * Process group.
+   * Unit: id. Written by: kernel.
+   */
   pgid: number;
-  /** Written by: kernel. */
+  /**
+   * Session.
+   * Unit: id. Written by: kernel.
+   */
   sid: number;
-  /** Written by: kernel. */
+  /**
+   * Where it is between its making and its end.
+   * Written by: kernel.
+   */
   runState: number;
-  /** Written by: kernel. */
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
   flags: number;
   /**
    * Linux wait status (exit code << 8, or signal).
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   exitStatus: number;
-  /** Written by: kernel. */
+  /**
+   * Signal that its end sends to its parent.
+   * Unit: number. Written by: kernel.
+   */
   exitSignal: number;
+  /**
+   * Real user.
+   * Unit: id. Written by: kernel.
+   */
   uid: number;
+  /**
+   * Effective user.
+   * Unit: id. Written by: kernel.
+   */
   euid: number;
+  /**
+   * Saved user.
+   * Unit: id. Written by: kernel.
+   */
   suid: number;
+  /**
+   * User for files.
+   * Unit: id. Written by: kernel.
+   */
   fsuid: number;
+  /**
+   * Real group.
+   * Unit: id. Written by: kernel.
+   */
   gid: number;
+  /**
+   * Effective group.
+   * Unit: id. Written by: kernel.
+   */
   egid: number;
+  /**
+   * Saved group.
+   * Unit: id. Written by: kernel.
+   */
   sgid: number;
+  /**
+   * Group for files.
+   * Unit: id. Written by: kernel.
+   */
   fsgid: number;
+  /**
+   * Supplementary groups.
+   * Unit: count. Written by: kernel.
+   */
   groupCount: number;
+  /**
+   * Supplementary groups, the first group_count.
+   * Unit: id. Written by: kernel.
+   */
   groups: number[];
-  /** Written by: kernel. */
+  /**
+   * Its memory.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   addressSpace: number;
-  /** Written by: kernel. */
+  /**
+   * Its descriptors.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
   fdTable: number;
-  /** Written by: kernel. */
+  /**
+   * Its directories.
+   * Unit: slot:FsContext. Written by: kernel.
+   */
   fsContext: number;
-  /** Written by: kernel. */
+  /**
+   * Its signal actions.
+   * Unit: slot:Sighand. Written by: kernel.
+   */
   sighand: number;
-  /** Written by: kernel. */
+  /**
+   * The program that it runs.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   exeDentry: number;
-  /** Written by: kernel. */
+  /**
+   * Whose it is.
+   * Unit: slot:Owner. Written by: kernel.
+   */
   owner: number;
-  /** Written by: kernel. */
+  /**
+   * Its first thread.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   leader: number;
-  /** Written by: kernel. */
+  /**
+   * Signals that wait for any of its threads.
+   * Unit: bits. Written by: kernel.
+   */
   pending: bigint;
-  /** Written by: kernel. */
+  /**
+   * Name of the program, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   comm: Uint8Array;
-  /** Written by: kernel. */
+  /** By RLIMIT_*. */
   rlimits: Rlimit64Data[];
-  /** Unit: ns. */
+  /**
+   * When it was made, monotonic.
+   * Unit: ns. Written by: kernel.
+   */
   startNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Time in guest code of threads that ended.
+   * Unit: ns. Written by: kernel.
+   */
   userNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Time in the kernel of threads that ended.
+   * Unit: ns. Written by: kernel.
+   */
   systemNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Time in guest code of children that were waited for.
+   * Unit: ns. Written by: kernel.
+   */
   childUserNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Time in the kernel of children that were waited for.
+   * Unit: ns. Written by: kernel.
+   */
   childSystemNs: bigint;
-  /** Unit: insns. */
+  /**
+   * Instructions retired by threads that ended.
+   * Unit: insns. Written by: kernel.
+   */
   instret: bigint;
+  /**
+   * System calls of threads that ended.
+   * Unit: count. Written by: kernel.
+   */
   syscalls: bigint;
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_REAL.
+   * Unit: ns. Written by: kernel.
+   */
   itimerIntervalNs: bigint;
-  /** Where the argument and environment strings lie in the address space. */
+  /**
+   * Where the argument and environment strings lie in the address space.
+   * Unit: guest-address. Written by: kernel.
+   */
   argStart: bigint;
+  /**
+   * Their end.
+   * Unit: guest-address. Written by: kernel.
+   */
   argEnd: bigint;
+  /**
+   * Environment strings.
+   * Unit: guest-address. Written by: kernel.
+   */
   envStart: bigint;
+  /**
+   * Their end.
+   * Unit: guest-address. Written by: kernel.
+   */
   envEnd: bigint;
+  /**
+   * Signal that it gets when its parent ends (PR_SET_PDEATHSIG).
+   * Unit: number. Written by: kernel.
+   */
   pdeathsig: number;
-  /** Controlling terminal. */
+  /**
+   * Controlling terminal.
+   * Unit: index. Written by: kernel.
+   */
   tty: number;
+  /**
+   * Faults served from memory.
+   * Unit: count. Written by: kernel.
+   */
   minorFaults: bigint;
+  /**
+   * Faults that waited for a blob source.
+   * Unit: count. Written by: kernel.
+   */
   majorFaults: bigint;
+  /**
+   * Signal that stopped it.
+   * Unit: number. Written by: kernel.
+   */
   stopSignal: number;
+  /**
+   * personality(2).
+   * Unit: bits. Written by: kernel.
+   */
   personality: number;
   /**
    * CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
-   * Unit: ns.
+   * Unit: ns. Written by: kernel.
    */
   itimerVirtualNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_VIRTUAL.
+   * Unit: ns. Written by: kernel.
+   */
   itimerVirtualIntervalNs: bigint;
-  /** Unit: ns. */
+  /**
+   * CPU time at which ITIMER_PROF expires, 0 when not armed.
+   * Unit: ns. Written by: kernel.
+   */
   itimerProfNs: bigint;
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_PROF.
+   * Unit: ns. Written by: kernel.
+   */
   itimerProfIntervalNs: bigint;
-  /** -20 to 19. */
+  /**
+   * -20 to 19.
+   * Unit: value. Written by: kernel.
+   */
   nice: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What a process is: identity, credentials, limits, times.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class ProcessState {
   /** Bytes. */
   static readonly SIZE = 608;
@@ -1840,7 +2308,10 @@ export class ProcessState {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Written by: kernel. */
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
   get pid(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1851,7 +2322,7 @@ export class ProcessState {
 
   /**
    * Parent's process slot; 0 for the first and for those whose parent is the host.
-   * Written by: kernel.
+   * Unit: slot:Process. Written by: kernel.
    */
   get parent(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
@@ -1861,7 +2332,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Process group.
+   * Unit: id. Written by: kernel.
+   */
   get pgid(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1870,7 +2344,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Session.
+   * Unit: id. Written by: kernel.
+   */
   get sid(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1879,7 +2356,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Where it is between its making and its end.
+   * Written by: kernel.
+   */
   get runState(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
   }
@@ -1888,7 +2368,10 @@ export class ProcessState {
     Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
   }
 
-  /** Written by: kernel. */
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
   get flags(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1899,7 +2382,7 @@ export class ProcessState {
 
   /**
    * Linux wait status (exit code << 8, or signal).
-   * Written by: kernel.
+   * Unit: value. Written by: kernel.
    */
   get exitStatus(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
@@ -1909,7 +2392,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Signal that its end sends to its parent.
+   * Unit: number. Written by: kernel.
+   */
   get exitSignal(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1918,6 +2404,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Real user.
+   * Unit: id. Written by: kernel.
+   */
   get uid(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -1926,6 +2416,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Effective user.
+   * Unit: id. Written by: kernel.
+   */
   get euid(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -1934,6 +2428,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /**
+   * Saved user.
+   * Unit: id. Written by: kernel.
+   */
   get suid(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -1942,6 +2440,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
+  /**
+   * User for files.
+   * Unit: id. Written by: kernel.
+   */
   get fsuid(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -1950,6 +2452,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
+  /**
+   * Real group.
+   * Unit: id. Written by: kernel.
+   */
   get gid(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -1958,6 +2464,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
+  /**
+   * Effective group.
+   * Unit: id. Written by: kernel.
+   */
   get egid(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -1966,6 +2476,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
+  /**
+   * Saved group.
+   * Unit: id. Written by: kernel.
+   */
   get sgid(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -1974,6 +2488,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
+  /**
+   * Group for files.
+   * Unit: id. Written by: kernel.
+   */
   get fsgid(): number {
     return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
@@ -1982,6 +2500,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
+  /**
+   * Supplementary groups.
+   * Unit: count. Written by: kernel.
+   */
   get groupCount(): number {
     return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
@@ -1990,7 +2512,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its memory.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
   get addressSpace(): number {
     return this.$mem.u32[(this.$base + 132) >>> 2]!;
   }
@@ -1999,7 +2524,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 132) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its descriptors.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
   get fdTable(): number {
     return this.$mem.u32[(this.$base + 136) >>> 2]!;
   }
@@ -2008,7 +2536,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 136) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its directories.
+   * Unit: slot:FsContext. Written by: kernel.
+   */
   get fsContext(): number {
     return this.$mem.u32[(this.$base + 140) >>> 2]!;
   }
@@ -2017,7 +2548,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 140) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its signal actions.
+   * Unit: slot:Sighand. Written by: kernel.
+   */
   get sighand(): number {
     return this.$mem.u32[(this.$base + 144) >>> 2]!;
   }
@@ -2026,7 +2560,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 144) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * The program that it runs.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get exeDentry(): number {
     return this.$mem.u32[(this.$base + 148) >>> 2]!;
   }
@@ -2035,7 +2572,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 148) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Whose it is.
+   * Unit: slot:Owner. Written by: kernel.
+   */
   get owner(): number {
     return this.$mem.u32[(this.$base + 152) >>> 2]!;
   }
@@ -2044,7 +2584,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 152) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Its first thread.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get leader(): number {
     return this.$mem.u32[(this.$base + 156) >>> 2]!;
   }
@@ -2053,7 +2596,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 156) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Signals that wait for any of its threads.
+   * Unit: bits. Written by: kernel.
+   */
   get pending(): bigint {
     return this.$mem.u64[(this.$base + 160) >>> 3]!;
   }
@@ -2080,7 +2626,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 160 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * When it was made, monotonic.
+   * Unit: ns. Written by: kernel.
+   */
   get startNs(): bigint {
     return this.$mem.u64[(this.$base + 440) >>> 3]!;
   }
@@ -2107,7 +2656,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 440 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Time in guest code of threads that ended.
+   * Unit: ns. Written by: kernel.
+   */
   get userNs(): bigint {
     return this.$mem.u64[(this.$base + 448) >>> 3]!;
   }
@@ -2134,7 +2686,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 448 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Time in the kernel of threads that ended.
+   * Unit: ns. Written by: kernel.
+   */
   get systemNs(): bigint {
     return this.$mem.u64[(this.$base + 456) >>> 3]!;
   }
@@ -2161,7 +2716,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 456 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Time in guest code of children that were waited for.
+   * Unit: ns. Written by: kernel.
+   */
   get childUserNs(): bigint {
     return this.$mem.u64[(this.$base + 464) >>> 3]!;
   }
@@ -2188,7 +2746,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 464 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Time in the kernel of children that were waited for.
+   * Unit: ns. Written by: kernel.
+   */
   get childSystemNs(): bigint {
     return this.$mem.u64[(this.$base + 472) >>> 3]!;
   }
@@ -2215,7 +2776,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 472 + 4) >>> 2] = value;
   }
 
-  /** Unit: insns. */
+  /**
+   * Instructions retired by threads that ended.
+   * Unit: insns. Written by: kernel.
+   */
   get instret(): bigint {
     return this.$mem.u64[(this.$base + 480) >>> 3]!;
   }
@@ -2242,6 +2806,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 480 + 4) >>> 2] = value;
   }
 
+  /**
+   * System calls of threads that ended.
+   * Unit: count. Written by: kernel.
+   */
   get syscalls(): bigint {
     return this.$mem.u64[(this.$base + 488) >>> 3]!;
   }
@@ -2268,7 +2836,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 488 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_REAL.
+   * Unit: ns. Written by: kernel.
+   */
   get itimerIntervalNs(): bigint {
     return this.$mem.u64[(this.$base + 496) >>> 3]!;
   }
@@ -2295,7 +2866,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 496 + 4) >>> 2] = value;
   }
 
-  /** Where the argument and environment strings lie in the address space. */
+  /**
+   * Where the argument and environment strings lie in the address space.
+   * Unit: guest-address. Written by: kernel.
+   */
   get argStart(): bigint {
     return this.$mem.u64[(this.$base + 504) >>> 3]!;
   }
@@ -2322,6 +2896,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 504 + 4) >>> 2] = value;
   }
 
+  /**
+   * Their end.
+   * Unit: guest-address. Written by: kernel.
+   */
   get argEnd(): bigint {
     return this.$mem.u64[(this.$base + 512) >>> 3]!;
   }
@@ -2348,6 +2926,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 512 + 4) >>> 2] = value;
   }
 
+  /**
+   * Environment strings.
+   * Unit: guest-address. Written by: kernel.
+   */
   get envStart(): bigint {
     return this.$mem.u64[(this.$base + 520) >>> 3]!;
   }
@@ -2374,6 +2956,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 520 + 4) >>> 2] = value;
   }
 
+  /**
+   * Their end.
+   * Unit: guest-address. Written by: kernel.
+   */
   get envEnd(): bigint {
     return this.$mem.u64[(this.$base + 528) >>> 3]!;
   }
@@ -2400,6 +2986,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 528 + 4) >>> 2] = value;
   }
 
+  /**
+   * Signal that it gets when its parent ends (PR_SET_PDEATHSIG).
+   * Unit: number. Written by: kernel.
+   */
   get pdeathsig(): number {
     return this.$mem.u32[(this.$base + 536) >>> 2]!;
   }
@@ -2408,7 +2998,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 536) >>> 2] = value;
   }
 
-  /** Controlling terminal. */
+  /**
+   * Controlling terminal.
+   * Unit: index. Written by: kernel.
+   */
   get tty(): number {
     return this.$mem.u32[(this.$base + 540) >>> 2]!;
   }
@@ -2417,6 +3010,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 540) >>> 2] = value;
   }
 
+  /**
+   * Faults served from memory.
+   * Unit: count. Written by: kernel.
+   */
   get minorFaults(): bigint {
     return this.$mem.u64[(this.$base + 544) >>> 3]!;
   }
@@ -2443,6 +3040,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 544 + 4) >>> 2] = value;
   }
 
+  /**
+   * Faults that waited for a blob source.
+   * Unit: count. Written by: kernel.
+   */
   get majorFaults(): bigint {
     return this.$mem.u64[(this.$base + 552) >>> 3]!;
   }
@@ -2469,6 +3070,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 552 + 4) >>> 2] = value;
   }
 
+  /**
+   * Signal that stopped it.
+   * Unit: number. Written by: kernel.
+   */
   get stopSignal(): number {
     return this.$mem.u32[(this.$base + 560) >>> 2]!;
   }
@@ -2477,6 +3082,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 560) >>> 2] = value;
   }
 
+  /**
+   * personality(2).
+   * Unit: bits. Written by: kernel.
+   */
   get personality(): number {
     return this.$mem.u32[(this.$base + 564) >>> 2]!;
   }
@@ -2487,7 +3096,7 @@ export class ProcessState {
 
   /**
    * CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
-   * Unit: ns.
+   * Unit: ns. Written by: kernel.
    */
   get itimerVirtualNs(): bigint {
     return this.$mem.u64[(this.$base + 568) >>> 3]!;
@@ -2515,7 +3124,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 568 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_VIRTUAL.
+   * Unit: ns. Written by: kernel.
+   */
   get itimerVirtualIntervalNs(): bigint {
     return this.$mem.u64[(this.$base + 576) >>> 3]!;
   }
@@ -2542,7 +3154,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 576 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * CPU time at which ITIMER_PROF expires, 0 when not armed.
+   * Unit: ns. Written by: kernel.
+   */
   get itimerProfNs(): bigint {
     return this.$mem.u64[(this.$base + 584) >>> 3]!;
   }
@@ -2569,7 +3184,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 584 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Period of ITIMER_PROF.
+   * Unit: ns. Written by: kernel.
+   */
   get itimerProfIntervalNs(): bigint {
     return this.$mem.u64[(this.$base + 592) >>> 3]!;
   }
@@ -2596,7 +3214,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 592 + 4) >>> 2] = value;
   }
 
-  /** -20 to 19. */
+  /**
+   * -20 to 19.
+   * Unit: value. Written by: kernel.
+   */
   get nice(): number {
     return this.$mem.i32[(this.$base + 600) >>> 2]!;
   }
@@ -2620,6 +3241,10 @@ export class ProcessState {
     return (this.$base + 16) >>> 2;
   }
 
+  /**
+   * Supplementary groups, the first group_count.
+   * Unit: id. Written by: kernel.
+   */
   groups(index: number): number {
     return this.$mem.u32[(this.$base + 68 + element(index, 16) * 4) >>> 2]!;
   }
@@ -2628,7 +3253,10 @@ export class ProcessState {
     this.$mem.u32[(this.$base + 68 + element(index, 16) * 4) >>> 2] = value;
   }
 
-  /** Written by: kernel. */
+  /**
+   * Name of the program, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   comm(index: number): number {
     return this.$mem.u8[this.$base + 168 + element(index, 16)]!;
   }
@@ -2643,7 +3271,7 @@ export class ProcessState {
   }
 
   /**
-   * Written by: kernel.
+   * By RLIMIT_*.
    * One view serves all elements: the next call moves it.
    */
   rlimits(index: number): Rlimit64 {
@@ -2768,39 +3396,114 @@ export class ProcessState {
 
 /** The values of a ProcessLive, outside the memory. */
 export interface ProcessLiveData {
-  /** Children: head, and this process's links in its parent's list. */
+  /**
+   * Children: head, and this process's links in its parent's list.
+   * Unit: slot:Process. Written by: kernel.
+   */
   childHead: number;
+  /**
+   * Next child of the same parent.
+   * Unit: slot:Process. Written by: kernel.
+   */
   nextSibling: number;
+  /**
+   * Previous child of the same parent.
+   * Unit: slot:Process. Written by: kernel.
+   */
   prevSibling: number;
-  /** Threads. */
+  /**
+   * Threads.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   threadHead: number;
+  /**
+   * Threads, ended ones that were not reaped too.
+   * Unit: count. Written by: kernel.
+   */
   threadCount: number;
+  /**
+   * Threads that have not ended.
+   * Unit: count. Written by: kernel.
+   */
   liveThreads: number;
+  /**
+   * First queued signal of the process.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   sigQueueHead: number;
+  /**
+   * Last queued signal of the process.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   sigQueueTail: number;
+  /**
+   * Signals queued.
+   * Unit: count. Written by: kernel.
+   */
   queued: number;
-  /** Wait queue of those who wait for a child or for a stop of this process. */
+  /**
+   * Wait queue of those who wait for a child or for a stop of this process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   childWait: number;
-  /** Thread that waits in vfork for this process. */
+  /**
+   * Thread that waits in vfork for this process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   vforkParent: number;
-  /** Links of the list of all processes. */
+  /**
+   * Links of the list of all processes.
+   * Unit: slot:Process. Written by: kernel.
+   */
   nextProcess: number;
+  /**
+   * Previous of all processes.
+   * Unit: slot:Process. Written by: kernel.
+   */
   prevProcess: number;
-  /** PendingRequest that waits for the exit. */
+  /**
+   * PendingRequest that waits for the exit.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   exitRequest: number;
+  /** ITIMER_REAL. */
   itimer: TimerLiveData;
-  /** pid hash chain. */
+  /**
+   * pid hash chain.
+   * Unit: slot:Process. Written by: kernel.
+   */
   pidNext: number;
+  /**
+   * Thread whose exec waits for the others to end.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   execThread: number;
-  /** timer_create(2)'s timers, PosixTimer slots, and the id of the next one. */
+  /**
+   * timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   timers: number;
+  /**
+   * Timers of timer_create(2).
+   * Unit: count. Written by: kernel.
+   */
   timerCount: number;
+  /**
+   * Id that the next one gets.
+   * Unit: id. Written by: kernel.
+   */
   nextTimerId: number;
-  /** Timers of CPU clocks that are armed. */
+  /**
+   * Timers of CPU clocks that are armed.
+   * Unit: count. Written by: kernel.
+   */
   cpuTimers: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * Relatives, threads and queues of a process.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class ProcessLive {
   /** Bytes. */
   static readonly SIZE = 104;
@@ -2818,7 +3521,10 @@ export class ProcessLive {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Children: head, and this process's links in its parent's list. */
+  /**
+   * Children: head, and this process's links in its parent's list.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get childHead(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -2827,6 +3533,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Next child of the same parent.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get nextSibling(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -2835,6 +3545,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /**
+   * Previous child of the same parent.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get prevSibling(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -2843,7 +3557,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
-  /** Threads. */
+  /**
+   * Threads.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get threadHead(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -2852,6 +3569,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * Threads, ended ones that were not reaped too.
+   * Unit: count. Written by: kernel.
+   */
   get threadCount(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2860,6 +3581,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Threads that have not ended.
+   * Unit: count. Written by: kernel.
+   */
   get liveThreads(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -2868,6 +3593,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * First queued signal of the process.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   get sigQueueHead(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -2876,6 +3605,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Last queued signal of the process.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   get sigQueueTail(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2884,6 +3617,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Signals queued.
+   * Unit: count. Written by: kernel.
+   */
   get queued(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -2892,7 +3629,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
-  /** Wait queue of those who wait for a child or for a stop of this process. */
+  /**
+   * Wait queue of those who wait for a child or for a stop of this process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get childWait(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -2901,7 +3641,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Thread that waits in vfork for this process. */
+  /**
+   * Thread that waits in vfork for this process.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get vforkParent(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -2910,7 +3653,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
-  /** Links of the list of all processes. */
+  /**
+   * Links of the list of all processes.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get nextProcess(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -2919,6 +3665,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
+  /**
+   * Previous of all processes.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get prevProcess(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -2927,7 +3677,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
-  /** PendingRequest that waits for the exit. */
+  /**
+   * PendingRequest that waits for the exit.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   get exitRequest(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -2936,13 +3689,17 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
+  /** ITIMER_REAL. */
   get itimer(): TimerLive {
     const view = (this.#itimer ??= new TimerLive(this.$mem));
     view.$base = this.$base + 56;
     return view;
   }
 
-  /** pid hash chain. */
+  /**
+   * pid hash chain.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get pidNext(): number {
     return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
@@ -2951,6 +3708,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
+  /**
+   * Thread whose exec waits for the others to end.
+   * Unit: slot:Thread. Written by: kernel.
+   */
   get execThread(): number {
     return this.$mem.u32[(this.$base + 84) >>> 2]!;
   }
@@ -2959,7 +3720,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
-  /** timer_create(2)'s timers, PosixTimer slots, and the id of the next one. */
+  /**
+   * timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   get timers(): number {
     return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
@@ -2968,6 +3732,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
+  /**
+   * Timers of timer_create(2).
+   * Unit: count. Written by: kernel.
+   */
   get timerCount(): number {
     return this.$mem.u32[(this.$base + 92) >>> 2]!;
   }
@@ -2976,6 +3744,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 92) >>> 2] = value;
   }
 
+  /**
+   * Id that the next one gets.
+   * Unit: id. Written by: kernel.
+   */
   get nextTimerId(): number {
     return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
@@ -2984,7 +3756,10 @@ export class ProcessLive {
     this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
-  /** Timers of CPU clocks that are armed. */
+  /**
+   * Timers of CPU clocks that are armed.
+   * Unit: count. Written by: kernel.
+   */
   get cpuTimers(): number {
     return this.$mem.u32[(this.$base + 100) >>> 2]!;
   }
@@ -3058,12 +3833,16 @@ export class ProcessLive {
 
 /** The values of a ProcessSlot, outside the memory. */
 export interface ProcessSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** The portable part. */
   state: ProcessStateData;
+  /** Links and queues, which mean something in this memory only. */
   live: ProcessLiveData;
 }
 
 /**
+ * One process.
  * Element of the slot table of kind Process.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3086,18 +3865,21 @@ export class ProcessSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The portable part. */
   get state(): ProcessState {
     const view = (this.#state ??= new ProcessState(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): ProcessLive {
     const view = (this.#live ??= new ProcessLive(this.$mem));
     view.$base = this.$base + 624;
@@ -3134,7 +3916,9 @@ export class ProcessSlot {
 
 /** The values of a SighandSlot, outside the memory. */
 export interface SighandSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** By signal - 1. */
   actions: SigactionData[];
 }
 
@@ -3163,6 +3947,7 @@ export class SighandSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
@@ -3179,7 +3964,10 @@ export class SighandSlot {
     return this;
   }
 
-  /** One view serves all elements: the next call moves it. */
+  /**
+   * By signal - 1.
+   * One view serves all elements: the next call moves it.
+   */
   actions(index: number): Sigaction {
     const view = (this.#actions ??= new Sigaction(this.$mem));
     view.$base = this.$base + 16 + element(index, 64) * 24;
@@ -3203,16 +3991,47 @@ export class SighandSlot {
 
 /** The values of a SigInfoSlot, outside the memory. */
 export interface SigInfoSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Index + 1. */
+  /**
+   * Index + 1.
+   * Unit: index. Written by: kernel.
+   */
   next: number;
+  /**
+   * Signal.
+   * Unit: number. Written by: kernel.
+   */
   signo: number;
+  /**
+   * si_code.
+   * Unit: number. Written by: kernel.
+   */
   code: number;
+  /**
+   * si_errno.
+   * Unit: number. Written by: kernel.
+   */
   errno: number;
+  /**
+   * Siginfo.field0.
+   * Unit: value. Written by: kernel.
+   */
   field0: bigint;
+  /**
+   * Siginfo.field1.
+   * Unit: value. Written by: kernel.
+   */
   field1: bigint;
+  /**
+   * Siginfo.field2.
+   * Unit: value. Written by: kernel.
+   */
   field2: bigint;
-  /** PosixTimer slot whose own this record is, 0 for others: it is not freed when taken. */
+  /**
+   * PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   timer: number;
 }
 
@@ -3238,13 +4057,17 @@ export class SigInfoSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Index + 1. */
+  /**
+   * Index + 1.
+   * Unit: index. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -3253,6 +4076,10 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Signal.
+   * Unit: number. Written by: kernel.
+   */
   get signo(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -3261,6 +4088,10 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * si_code.
+   * Unit: number. Written by: kernel.
+   */
   get code(): number {
     return this.$mem.i32[(this.$base + 24) >>> 2]!;
   }
@@ -3269,6 +4100,10 @@ export class SigInfoSlot {
     this.$mem.i32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * si_errno.
+   * Unit: number. Written by: kernel.
+   */
   get errno(): number {
     return this.$mem.i32[(this.$base + 28) >>> 2]!;
   }
@@ -3277,6 +4112,10 @@ export class SigInfoSlot {
     this.$mem.i32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Siginfo.field0.
+   * Unit: value. Written by: kernel.
+   */
   get field0(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -3303,6 +4142,10 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /**
+   * Siginfo.field1.
+   * Unit: value. Written by: kernel.
+   */
   get field1(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -3329,6 +4172,10 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /**
+   * Siginfo.field2.
+   * Unit: value. Written by: kernel.
+   */
   get field2(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -3355,7 +4202,10 @@ export class SigInfoSlot {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
-  /** PosixTimer slot whose own this record is, 0 for others: it is not freed when taken. */
+  /**
+   * PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   get timer(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -3406,31 +4256,79 @@ export class SigInfoSlot {
 
 /** The values of a PosixTimerSlot, outside the memory. */
 export interface PosixTimerSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * Whose it is.
+   * Unit: slot:Process. Written by: kernel.
+   */
   process: number;
-  /** Next timer of the process. */
+  /**
+   * Next timer of the process.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   next: number;
+  /**
+   * timer_t.
+   * Unit: id. Written by: kernel.
+   */
   id: number;
-  /** Clock id; those of CPU clocks of other threads and processes are negative ints. */
+  /**
+   * Clock id; those of CPU clocks of other threads and processes are negative ints.
+   * Unit: id. Written by: kernel.
+   */
   clock: number;
-  /** SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID. */
+  /**
+   * SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID.
+   * Unit: number. Written by: kernel.
+   */
   notify: number;
+  /**
+   * Signal that it sends.
+   * Unit: number. Written by: kernel.
+   */
   signo: number;
+  /**
+   * Thread that gets it (SIGEV_THREAD_ID).
+   * Unit: id. Written by: kernel.
+   */
   tid: number;
-  /** SigInfo slot of its signal, and whether that is pending. */
+  /**
+   * SigInfo slot of its signal, and whether that is pending.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   info: number;
+  /**
+   * Not 0 while that is pending.
+   * Unit: flag. Written by: kernel.
+   */
   queued: number;
-  /** Expirations that the pending signal stands for, less one; what the last delivered one had. */
+  /**
+   * Expirations that the pending signal stands for, less one; what the last delivered one had.
+   * Unit: count. Written by: kernel.
+   */
   overrun: number;
+  /**
+   * What the last delivered one had (timer_getoverrun).
+   * Unit: count. Written by: kernel.
+   */
   lastOverrun: number;
+  /**
+   * sigev_value.
+   * Unit: value. Written by: kernel.
+   */
   value: bigint;
-  /** Unit: ns. */
+  /**
+   * Period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
   intervalNs: bigint;
   /**
    * Next expiration, monotonic or in CPU time; ~0 when disarmed.
-   * Unit: ns.
+   * Unit: ns. Written by: kernel.
    */
   deadlineNs: bigint;
+  /** Links and queues, which mean something in this memory only. */
   live: TimerLiveData;
 }
 
@@ -3457,12 +4355,17 @@ export class PosixTimerSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Whose it is.
+   * Unit: slot:Process. Written by: kernel.
+   */
   get process(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -3471,7 +4374,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
-  /** Next timer of the process. */
+  /**
+   * Next timer of the process.
+   * Unit: slot:PosixTimer. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -3480,6 +4386,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * timer_t.
+   * Unit: id. Written by: kernel.
+   */
   get id(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -3488,7 +4398,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Clock id; those of CPU clocks of other threads and processes are negative ints. */
+  /**
+   * Clock id; those of CPU clocks of other threads and processes are negative ints.
+   * Unit: id. Written by: kernel.
+   */
   get clock(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -3497,7 +4410,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID. */
+  /**
+   * SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID.
+   * Unit: number. Written by: kernel.
+   */
   get notify(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -3506,6 +4422,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Signal that it sends.
+   * Unit: number. Written by: kernel.
+   */
   get signo(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -3514,6 +4434,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /**
+   * Thread that gets it (SIGEV_THREAD_ID).
+   * Unit: id. Written by: kernel.
+   */
   get tid(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -3522,7 +4446,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
-  /** SigInfo slot of its signal, and whether that is pending. */
+  /**
+   * SigInfo slot of its signal, and whether that is pending.
+   * Unit: slot:SigInfo. Written by: kernel.
+   */
   get info(): number {
     return this.$mem.u32[(this.$base + 44) >>> 2]!;
   }
@@ -3531,6 +4458,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 44) >>> 2] = value;
   }
 
+  /**
+   * Not 0 while that is pending.
+   * Unit: flag. Written by: kernel.
+   */
   get queued(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -3539,7 +4470,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
-  /** Expirations that the pending signal stands for, less one; what the last delivered one had. */
+  /**
+   * Expirations that the pending signal stands for, less one; what the last delivered one had.
+   * Unit: count. Written by: kernel.
+   */
   get overrun(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
@@ -3548,6 +4482,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
+  /**
+   * What the last delivered one had (timer_getoverrun).
+   * Unit: count. Written by: kernel.
+   */
   get lastOverrun(): number {
     return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
@@ -3556,6 +4494,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
+  /**
+   * sigev_value.
+   * Unit: value. Written by: kernel.
+   */
   get value(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -3582,7 +4524,10 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
   get intervalNs(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -3611,7 +4556,7 @@ export class PosixTimerSlot {
 
   /**
    * Next expiration, monotonic or in CPU time; ~0 when disarmed.
-   * Unit: ns.
+   * Unit: ns. Written by: kernel.
    */
   get deadlineNs(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
@@ -3639,6 +4584,7 @@ export class PosixTimerSlot {
     this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
   }
 
+  /** Links and queues, which mean something in this memory only. */
   get live(): TimerLive {
     const view = (this.#live ??= new TimerLive(this.$mem));
     view.$base = this.$base + 88;
@@ -3701,9 +4647,22 @@ export class PosixTimerSlot {
 
 /** The values of a FsContextSlot, outside the memory. */
 export interface FsContextSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * Working directory.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   cwd: number;
+  /**
+   * Root (chroot).
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   root: number;
+  /**
+   * umask(2).
+   * Unit: mode. Written by: kernel.
+   */
   umask: number;
 }
 
@@ -3729,12 +4688,17 @@ export class FsContextSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Working directory.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get cwd(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -3743,6 +4707,10 @@ export class FsContextSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Root (chroot).
+   * Unit: slot:Dentry. Written by: kernel.
+   */
   get root(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -3751,6 +4719,10 @@ export class FsContextSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * umask(2).
+   * Unit: mode. Written by: kernel.
+   */
   get umask(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -3791,17 +4763,42 @@ export class FsContextSlot {
 
 /** The values of a WaitEntrySlot, outside the memory. */
 export interface WaitEntrySlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
-  /** Thread slot index, or PendingRequest index when isRequest. */
+  /**
+   * Thread slot index, or PendingRequest index when isRequest.
+   * Unit: index. Written by: kernel.
+   */
   waiter: number;
+  /**
+   * Not 0: a parked request waits.
+   * Unit: flag. Written by: kernel.
+   */
   isRequest: number;
-  /** Address of the queue's head word. */
+  /**
+   * Address of the queue's head word.
+   * Unit: address. Written by: kernel.
+   */
   queue: number;
-  /** Links in the queue and in the waiter's list. */
+  /**
+   * Links in the queue and in the waiter's list.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   next: number;
+  /**
+   * Previous in the queue.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   prev: number;
+  /**
+   * Next of the same waiter.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   nextOfWaiter: number;
-  /** PollEvent bits that wake it. */
+  /**
+   * PollEvent bits that wake it.
+   * Unit: bits. Written by: kernel.
+   */
   events: number;
 }
 
@@ -3827,13 +4824,17 @@ export class WaitEntrySlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
-  /** Thread slot index, or PendingRequest index when isRequest. */
+  /**
+   * Thread slot index, or PendingRequest index when isRequest.
+   * Unit: index. Written by: kernel.
+   */
   get waiter(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -3842,6 +4843,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Not 0: a parked request waits.
+   * Unit: flag. Written by: kernel.
+   */
   get isRequest(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -3850,7 +4855,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Address of the queue's head word. */
+  /**
+   * Address of the queue's head word.
+   * Unit: address. Written by: kernel.
+   */
   get queue(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -3859,7 +4867,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
-  /** Links in the queue and in the waiter's list. */
+  /**
+   * Links in the queue and in the waiter's list.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -3868,6 +4879,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Previous in the queue.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get prev(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -3876,6 +4891,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Next of the same waiter.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get nextOfWaiter(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -3884,7 +4903,10 @@ export class WaitEntrySlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** PollEvent bits that wake it. */
+  /**
+   * PollEvent bits that wake it.
+   * Unit: bits. Written by: kernel.
+   */
   get events(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }

@@ -5,6 +5,7 @@ import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName } from "../src/names.ts";
 import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
 
+/** What a ring entry asks or tells. Requests are below 64, outbound entries from 64 on. */
 export const Opcode = {
   None: 0,
   Noop: 1,
@@ -52,6 +53,7 @@ export function opcodeName(value: number): string {
 }
 
 
+/** What a new process gets as a standard stream. */
 export const StdioKind = {
   Null: 0,
   Pipe: 1,
@@ -65,6 +67,7 @@ export function stdioKindName(value: number): string {
 }
 
 
+/** What a file record makes. */
 export const FileRecordKind = {
   File: 0,
   Directory: 1,
@@ -84,8 +87,20 @@ export function fileRecordKindName(value: number): string {
 
 /** The values of a RpcHeader, outside the memory. */
 export interface RpcHeaderData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: number;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
 }
 
@@ -109,6 +124,10 @@ export class RpcHeader {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   get opcode(): number {
     return this.$mem.u16[(this.$base) >>> 1]!;
   }
@@ -117,6 +136,10 @@ export class RpcHeader {
     this.$mem.u16[(this.$base) >>> 1] = value;
   }
 
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   get flags(): number {
     return this.$mem.u16[(this.$base + 2) >>> 1]!;
   }
@@ -125,6 +148,10 @@ export class RpcHeader {
     this.$mem.u16[(this.$base + 2) >>> 1] = value;
   }
 
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   get requestId(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -162,9 +189,15 @@ export class RpcHeader {
 
 /** The values of a ArenaSpan, outside the memory. */
 export interface ArenaSpanData {
-  /** Unit: bytes. */
+  /**
+   * From the arena's beginning.
+   * Unit: bytes. Written by: any.
+   */
   offset: number;
-  /** Unit: bytes. */
+  /**
+   * How many.
+   * Unit: bytes. Written by: any.
+   */
   length: number;
 }
 
@@ -188,7 +221,10 @@ export class ArenaSpan {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** Unit: bytes. */
+  /**
+   * From the arena's beginning.
+   * Unit: bytes. Written by: any.
+   */
   get offset(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -197,7 +233,10 @@ export class ArenaSpan {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
-  /** Unit: bytes. */
+  /**
+   * How many.
+   * Unit: bytes. Written by: any.
+   */
   get length(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -233,12 +272,25 @@ export class ArenaSpan {
 
 /** The values of a NoopRequest, outside the memory. */
 export interface NoopRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Noop;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
 }
 
 /**
+ * Does nothing: measures the way there and back.
  * Member of KernelWorkerRequest for opcode Noop.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -259,6 +311,7 @@ export class NoopRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
@@ -295,12 +348,40 @@ export class NoopRequest {
 
 /** The values of a KernelInitRequest, outside the memory. */
 export interface KernelInitRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.KernelInit;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * AbiVersion.Major of the client.
+   * Unit: number. Written by: client.
+   */
   abiMajor: number;
+  /**
+   * AbiVersion.Minor of the client.
+   * Unit: number. Written by: client.
+   */
   abiMinor: number;
+  /**
+   * Low half of the client's layout hash.
+   * Unit: hash. Written by: client.
+   */
   layoutHashLo: number;
+  /**
+   * High half of it.
+   * Unit: hash. Written by: client.
+   */
   layoutHashHi: number;
 }
 
@@ -326,12 +407,17 @@ export class KernelInitRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * AbiVersion.Major of the client.
+   * Unit: number. Written by: client.
+   */
   get abiMajor(): number {
     return this.$mem.u16[(this.$base + 8) >>> 1]!;
   }
@@ -340,6 +426,10 @@ export class KernelInitRequest {
     this.$mem.u16[(this.$base + 8) >>> 1] = value;
   }
 
+  /**
+   * AbiVersion.Minor of the client.
+   * Unit: number. Written by: client.
+   */
   get abiMinor(): number {
     return this.$mem.u16[(this.$base + 10) >>> 1]!;
   }
@@ -348,6 +438,10 @@ export class KernelInitRequest {
     this.$mem.u16[(this.$base + 10) >>> 1] = value;
   }
 
+  /**
+   * Low half of the client's layout hash.
+   * Unit: hash. Written by: client.
+   */
   get layoutHashLo(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -356,6 +450,10 @@ export class KernelInitRequest {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * High half of it.
+   * Unit: hash. Written by: client.
+   */
   get layoutHashHi(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -402,14 +500,39 @@ export class KernelInitRequest {
 
 /** The values of a WriteFileRequest, outside the memory. */
 export interface WriteFileRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.WriteFile;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** The bytes to write. */
   data: ArenaSpanData;
-  /** Below 2^53. */
+  /**
+   * Where they go.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   position: number;
+  /**
+   * O_*.
+   * Unit: bits. Written by: client.
+   */
   openFlags: number;
+  /**
+   * Permissions of a file that is made.
+   * Unit: mode. Written by: client.
+   */
   mode: number;
 }
 
@@ -437,25 +560,31 @@ export class WriteFileRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** The bytes to write. */
   get data(): ArenaSpan {
     const view = (this.#data ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
-  /** Below 2^53. */
+  /**
+   * Where they go.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   get position(): number {
     return this.$mem.u53(this.$base + 24);
   }
@@ -464,6 +593,10 @@ export class WriteFileRequest {
     this.$mem.setU53(this.$base + 24, value);
   }
 
+  /**
+   * O_*.
+   * Unit: bits. Written by: client.
+   */
   get openFlags(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -472,6 +605,10 @@ export class WriteFileRequest {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Permissions of a file that is made.
+   * Unit: mode. Written by: client.
+   */
   get mode(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -520,10 +657,27 @@ export class WriteFileRequest {
 
 /** The values of a WriteFilesRequest, outside the memory. */
 export interface WriteFilesRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.WriteFiles;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** FileRecords with their paths and data. */
   records: ArenaSpanData;
+  /**
+   * Records.
+   * Unit: count. Written by: client.
+   */
   count: number;
 }
 
@@ -550,18 +704,24 @@ export class WriteFilesRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** FileRecords with their paths and data. */
   get records(): ArenaSpan {
     const view = (this.#records ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * Records.
+   * Unit: count. Written by: client.
+   */
   get count(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -604,12 +764,34 @@ export class WriteFilesRequest {
 
 /** The values of a ApplyFileLayerRequest, outside the memory. */
 export interface ApplyFileLayerRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.ApplyFileLayer;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** FileRecords with their paths and data. */
   records: ArenaSpanData;
+  /** Directory that the records' paths start from. */
   prefix: ArenaSpanData;
+  /**
+   * Records.
+   * Unit: count. Written by: client.
+   */
   count: number;
+  /**
+   * 0 the last batch, 1 more follow, 2 forget those so far.
+   * Unit: number. Written by: client.
+   */
   more: number;
 }
 
@@ -637,24 +819,31 @@ export class ApplyFileLayerRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** FileRecords with their paths and data. */
   get records(): ArenaSpan {
     const view = (this.#records ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Directory that the records' paths start from. */
   get prefix(): ArenaSpan {
     const view = (this.#prefix ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /**
+   * Records.
+   * Unit: count. Written by: client.
+   */
   get count(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -663,6 +852,10 @@ export class ApplyFileLayerRequest {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * 0 the last batch, 1 more follow, 2 forget those so far.
+   * Unit: number. Written by: client.
+   */
   get more(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -709,14 +902,29 @@ export class ApplyFileLayerRequest {
 
 /** The values of a SymlinkRequest, outside the memory. */
 export interface SymlinkRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Symlink;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** What the link points to, kept as it is. */
   target: ArenaSpanData;
 }
 
 /**
+ * symlink(2): makes `path` a link to `target`.
  * Member of KernelWorkerRequest for opcode Symlink.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -739,18 +947,21 @@ export class SymlinkRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** What the link points to, kept as it is. */
   get target(): ArenaSpan {
     const view = (this.#target ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
@@ -791,12 +1002,29 @@ export class SymlinkRequest {
 
 /** The values of a ReadFileRequest, outside the memory. */
 export interface ReadFileRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.ReadFile;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
-  /** Below 2^53. */
+  /**
+   * Where to begin.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   position: number;
 }
 
@@ -824,25 +1052,31 @@ export class ReadFileRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
-  /** Below 2^53. */
+  /**
+   * Where to begin.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   get position(): number {
     return this.$mem.u53(this.$base + 24);
   }
@@ -887,14 +1121,29 @@ export class ReadFileRequest {
 
 /** The values of a ReadlinkRequest, outside the memory. */
 export interface ReadlinkRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Readlink;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
 }
 
 /**
+ * readlink(2): reply is the link's target; result is its bytes.
  * Member of KernelWorkerRequest for opcode Readlink.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -917,18 +1166,21 @@ export class ReadlinkRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
@@ -969,11 +1221,32 @@ export class ReadlinkRequest {
 
 /** The values of a MkdirRequest, outside the memory. */
 export interface MkdirRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Mkdir;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /**
+   * Permissions.
+   * Unit: mode. Written by: client.
+   */
   mode: number;
+  /**
+   * Not 0: make missing parents.
+   * Unit: flag. Written by: client.
+   */
   parents: number;
 }
 
@@ -1000,18 +1273,24 @@ export class MkdirRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * Permissions.
+   * Unit: mode. Written by: client.
+   */
   get mode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1020,6 +1299,10 @@ export class MkdirRequest {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Not 0: make missing parents.
+   * Unit: flag. Written by: client.
+   */
   get parents(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1064,11 +1347,29 @@ export class MkdirRequest {
 
 /** The values of a StatRequest, outside the memory. */
 export interface StatRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Stat;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
   follow: number;
 }
 
@@ -1096,24 +1397,31 @@ export class StatRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
   get follow(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1158,11 +1466,29 @@ export class StatRequest {
 
 /** The values of a ReaddirRequest, outside the memory. */
 export interface ReaddirRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Readdir;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
+  /**
+   * Where to go on: 0, or the value of the reply before.
+   * Unit: number. Written by: client.
+   */
   cookie: number;
 }
 
@@ -1190,24 +1516,31 @@ export class ReaddirRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /**
+   * Where to go on: 0, or the value of the reply before.
+   * Unit: number. Written by: client.
+   */
   get cookie(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1252,10 +1585,27 @@ export class ReaddirRequest {
 
 /** The values of a UnlinkRequest, outside the memory. */
 export interface UnlinkRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Unlink;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /**
+   * AT_REMOVEDIR or 0.
+   * Unit: bits. Written by: client.
+   */
   atFlags: number;
 }
 
@@ -1282,18 +1632,24 @@ export class UnlinkRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * AT_REMOVEDIR or 0.
+   * Unit: bits. Written by: client.
+   */
   get atFlags(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1336,15 +1692,34 @@ export class UnlinkRequest {
 
 /** The values of a RenameRequest, outside the memory. */
 export interface RenameRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Rename;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Path that it gets. */
   newPath: ArenaSpanData;
+  /**
+   * RENAME_*.
+   * Unit: bits. Written by: client.
+   */
   renameFlags: number;
 }
 
 /**
+ * renameat2(2): moves `path` to `new_path`.
  * Member of KernelWorkerRequest for opcode Rename.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1367,24 +1742,31 @@ export class RenameRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Path that it gets. */
   get newPath(): ArenaSpan {
     const view = (this.#newPath ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /**
+   * RENAME_*.
+   * Unit: bits. Written by: client.
+   */
   get renameFlags(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1429,14 +1811,32 @@ export class RenameRequest {
 
 /** The values of a ChmodRequest, outside the memory. */
 export interface ChmodRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Chmod;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /**
+   * Permission bits.
+   * Unit: mode. Written by: client.
+   */
   mode: number;
 }
 
 /**
+ * chmod(2): sets the permission bits.
  * Member of KernelWorkerRequest for opcode Chmod.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1458,18 +1858,24 @@ export class ChmodRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * Permission bits.
+   * Unit: mode. Written by: client.
+   */
   get mode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1512,17 +1918,56 @@ export class ChmodRequest {
 
 /** The values of a RegisterProcessRequest, outside the memory. */
 export interface RegisterProcessRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.RegisterProcess;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Path, without a NUL. */
   path: ArenaSpanData;
+  /** Arguments, then environment, each with its NUL. */
   strings: ArenaSpanData;
+  /** Working directory, without a NUL. */
   cwd: ArenaSpanData;
+  /**
+   * Arguments.
+   * Unit: count. Written by: client.
+   */
   argc: number;
+  /**
+   * Environment strings.
+   * Unit: count. Written by: client.
+   */
   envc: number;
+  /**
+   * Whose it becomes; 0 the default owner.
+   * Unit: slot:Owner. Written by: client.
+   */
   owner: number;
+  /**
+   * What descriptor 0 is.
+   * Written by: client.
+   */
   stdin: number;
+  /**
+   * What descriptor 1 is.
+   * Written by: client.
+   */
   stdout: number;
+  /**
+   * What descriptor 2 is.
+   * Written by: client.
+   */
   stderr: number;
   /** Where the kernel writes a RegisterProcessReply. */
   reply: ArenaSpanData;
@@ -1554,30 +1999,38 @@ export class RegisterProcessRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Path, without a NUL. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Arguments, then environment, each with its NUL. */
   get strings(): ArenaSpan {
     const view = (this.#strings ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
     return view;
   }
 
+  /** Working directory, without a NUL. */
   get cwd(): ArenaSpan {
     const view = (this.#cwd ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 24;
     return view;
   }
 
+  /**
+   * Arguments.
+   * Unit: count. Written by: client.
+   */
   get argc(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -1586,6 +2039,10 @@ export class RegisterProcessRequest {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Environment strings.
+   * Unit: count. Written by: client.
+   */
   get envc(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -1594,6 +2051,10 @@ export class RegisterProcessRequest {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /**
+   * Whose it becomes; 0 the default owner.
+   * Unit: slot:Owner. Written by: client.
+   */
   get owner(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -1602,6 +2063,10 @@ export class RegisterProcessRequest {
     this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
+  /**
+   * What descriptor 0 is.
+   * Written by: client.
+   */
   get stdin(): number {
     return this.$mem.u8[this.$base + 44]!;
   }
@@ -1610,6 +2075,10 @@ export class RegisterProcessRequest {
     this.$mem.u8[this.$base + 44] = value;
   }
 
+  /**
+   * What descriptor 1 is.
+   * Written by: client.
+   */
   get stdout(): number {
     return this.$mem.u8[this.$base + 45]!;
   }
@@ -1618,6 +2087,10 @@ export class RegisterProcessRequest {
     this.$mem.u8[this.$base + 45] = value;
   }
 
+  /**
+   * What descriptor 2 is.
+   * Written by: client.
+   */
   get stderr(): number {
     return this.$mem.u8[this.$base + 46]!;
   }
@@ -1684,17 +2157,49 @@ export class RegisterProcessRequest {
 
 /** The values of a RegisterProcessReply, outside the memory. */
 export interface RegisterProcessReplyData {
+  /** The process. */
   process: SlotHandleData;
+  /**
+   * Its process id.
+   * Unit: id. Written by: kernel.
+   */
   pid: number;
+  /**
+   * Write end of its standard input, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   stdin: number;
+  /**
+   * Read end of its standard output, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   stdout: number;
+  /**
+   * Read end of its standard error, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   stderr: number;
+  /**
+   * Generation of stdin's slot.
+   * Unit: seq. Written by: kernel.
+   */
   stdinGeneration: number;
+  /**
+   * Generation of stdout's slot.
+   * Unit: seq. Written by: kernel.
+   */
   stdoutGeneration: number;
+  /**
+   * Generation of stderr's slot.
+   * Unit: seq. Written by: kernel.
+   */
   stderrGeneration: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * What RegisterProcess has made.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class RegisterProcessReply {
   /** Bytes. */
   static readonly SIZE = 40;
@@ -1712,12 +2217,17 @@ export class RegisterProcessReply {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** The process. */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Its process id.
+   * Unit: id. Written by: kernel.
+   */
   get pid(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1726,6 +2236,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Write end of its standard input, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get stdin(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -1734,6 +2248,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * Read end of its standard output, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get stdout(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1742,6 +2260,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Read end of its standard error, 0 none.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
   get stderr(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1750,6 +2272,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Generation of stdin's slot.
+   * Unit: seq. Written by: kernel.
+   */
   get stdinGeneration(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1758,6 +2284,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Generation of stdout's slot.
+   * Unit: seq. Written by: kernel.
+   */
   get stdoutGeneration(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -1766,6 +2296,10 @@ export class RegisterProcessReply {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Generation of stderr's slot.
+   * Unit: seq. Written by: kernel.
+   */
   get stderrGeneration(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -1814,13 +2348,27 @@ export class RegisterProcessReply {
 
 /** The values of a StartProcessRequest, outside the memory. */
 export interface StartProcessRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.StartProcess;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The process. */
   process: SlotHandleData;
 }
 
 /**
+ * Lets a Prepared process run.
  * Member of KernelWorkerRequest for opcode StartProcess.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -1842,12 +2390,14 @@ export class StartProcessRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The process. */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -1886,9 +2436,22 @@ export class StartProcessRequest {
 
 /** The values of a WaitProcessRequest, outside the memory. */
 export interface WaitProcessRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.WaitProcess;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The process. */
   process: SlotHandleData;
 }
 
@@ -1915,12 +2478,14 @@ export class WaitProcessRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The process. */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -1959,11 +2524,32 @@ export class WaitProcessRequest {
 
 /** The values of a KillProcessRequest, outside the memory. */
 export interface KillProcessRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.KillProcess;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Process; negative: its group.
+   * Unit: id. Written by: client.
+   */
   pid: number;
+  /**
+   * Signal, 0 only looks.
+   * Unit: number. Written by: client.
+   */
   signal: number;
+  /** When its index is not 0: this process instead of pid. */
   process: SlotHandleData;
 }
 
@@ -1990,12 +2576,17 @@ export class KillProcessRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Process; negative: its group.
+   * Unit: id. Written by: client.
+   */
   get pid(): number {
     return this.$mem.i32[(this.$base + 8) >>> 2]!;
   }
@@ -2004,6 +2595,10 @@ export class KillProcessRequest {
     this.$mem.i32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Signal, 0 only looks.
+   * Unit: number. Written by: client.
+   */
   get signal(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -2012,6 +2607,7 @@ export class KillProcessRequest {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** When its index is not 0: this process instead of pid. */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 16;
@@ -2054,10 +2650,24 @@ export class KillProcessRequest {
 
 /** The values of a StreamReadRequest, outside the memory. */
 export interface StreamReadRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.StreamRead;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The stream. */
   ofd: SlotHandleData;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
 }
 
@@ -2085,18 +2695,21 @@ export class StreamReadRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The stream. */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
@@ -2137,10 +2750,24 @@ export class StreamReadRequest {
 
 /** The values of a StreamWriteRequest, outside the memory. */
 export interface StreamWriteRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.StreamWrite;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The stream. */
   ofd: SlotHandleData;
+  /** The bytes to write. */
   data: ArenaSpanData;
 }
 
@@ -2168,18 +2795,21 @@ export class StreamWriteRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The stream. */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /** The bytes to write. */
   get data(): ArenaSpan {
     const view = (this.#data ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 16;
@@ -2220,13 +2850,27 @@ export class StreamWriteRequest {
 
 /** The values of a StreamCloseRequest, outside the memory. */
 export interface StreamCloseRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.StreamClose;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The stream. */
   ofd: SlotHandleData;
 }
 
 /**
+ * Closes a stream's open file description.
  * Member of KernelWorkerRequest for opcode StreamClose.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2248,12 +2892,14 @@ export class StreamCloseRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The stream. */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -2292,9 +2938,25 @@ export class StreamCloseRequest {
 
 /** The values of a CancelRequest, outside the memory. */
 export interface CancelRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Cancel;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * request_id of the request to cancel.
+   * Unit: id. Written by: client.
+   */
   target: number;
 }
 
@@ -2320,12 +2982,17 @@ export class CancelRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * request_id of the request to cancel.
+   * Unit: id. Written by: client.
+   */
   get target(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -2366,11 +3033,35 @@ export class CancelRequest {
 
 /** The values of a BlobFilledRequest, outside the memory. */
 export interface BlobFilledRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.BlobFilled;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * BlobRequestEvent.token.
+   * Unit: id. Written by: client.
+   */
   token: number;
+  /**
+   * 0, or a positive errno.
+   * Unit: errno. Written by: client.
+   */
   result: number;
+  /**
+   * How many the source gave.
+   * Unit: bytes. Written by: client.
+   */
   bytes: number;
 }
 
@@ -2396,12 +3087,17 @@ export class BlobFilledRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * BlobRequestEvent.token.
+   * Unit: id. Written by: client.
+   */
   get token(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -2410,6 +3106,10 @@ export class BlobFilledRequest {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * 0, or a positive errno.
+   * Unit: errno. Written by: client.
+   */
   get result(): number {
     return this.$mem.i32[(this.$base + 12) >>> 2]!;
   }
@@ -2418,6 +3118,10 @@ export class BlobFilledRequest {
     this.$mem.i32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * How many the source gave.
+   * Unit: bytes. Written by: client.
+   */
   get bytes(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2462,14 +3166,32 @@ export class BlobFilledRequest {
 
 /** The values of a ResumeBlockedSyscallRequest, outside the memory. */
 export interface ResumeBlockedSyscallRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.ResumeBlockedSyscall;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The thread. */
   thread: SlotHandleData;
+  /**
+   * What the call returns: a negative errno for an error.
+   * Unit: value. Written by: client.
+   */
   result: bigint;
 }
 
 /**
+ * Ends the system call that a blocked thread waits in: it returns `result`.
  * Member of KernelWorkerRequest for opcode ResumeBlockedSyscall.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2491,18 +3213,24 @@ export class ResumeBlockedSyscallRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The thread. */
   get thread(): SlotHandle {
     const view = (this.#thread ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * What the call returns: a negative errno for an error.
+   * Unit: value. Written by: client.
+   */
   get result(): bigint {
     return this.$mem.i64[(this.$base + 16) >>> 3]!;
   }
@@ -2563,10 +3291,27 @@ export class ResumeBlockedSyscallRequest {
 
 /** The values of a ProcessesRequest, outside the memory. */
 export interface ProcessesRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Processes;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
+  /**
+   * Only its processes; 0: all.
+   * Unit: slot:Owner. Written by: client.
+   */
   owner: number;
 }
 
@@ -2593,18 +3338,24 @@ export class ProcessesRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
     return view;
   }
 
+  /**
+   * Only its processes; 0: all.
+   * Unit: slot:Owner. Written by: client.
+   */
   get owner(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2647,23 +3398,69 @@ export class ProcessesRequest {
 
 /** The values of a ProcessRow, outside the memory. */
 export interface ProcessRowData {
+  /** The process. */
   handle: SlotHandleData;
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
   pid: number;
+  /**
+   * Parent's process id.
+   * Unit: id. Written by: kernel.
+   */
   ppid: number;
+  /**
+   * Process group.
+   * Unit: id. Written by: kernel.
+   */
   pgid: number;
+  /**
+   * Session.
+   * Unit: id. Written by: kernel.
+   */
   sid: number;
+  /**
+   * ProcessRunState.
+   * Unit: number. Written by: kernel.
+   */
   state: number;
+  /**
+   * Threads.
+   * Unit: count. Written by: kernel.
+   */
   threads: number;
+  /**
+   * Pages that have a frame.
+   * Unit: pages. Written by: kernel.
+   */
   residentPages: number;
+  /**
+   * Descriptors in use.
+   * Unit: count. Written by: kernel.
+   */
   fds: number;
-  /** Below 2^53. */
+  /**
+   * Instructions retired.
+   * Unit: insns. Written by: kernel. Below 2^53.
+   */
   instret: number;
-  /** Below 2^53. */
+  /**
+   * System calls made.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   syscalls: number;
+  /**
+   * Name of the program, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   comm: Uint8Array;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * One process as diagnostics tell it.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class ProcessRow {
   /** Bytes. */
   static readonly SIZE = 72;
@@ -2683,12 +3480,17 @@ export class ProcessRow {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** The process. */
   get handle(): SlotHandle {
     const view = (this.#handle ??= new SlotHandle(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
   get pid(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -2697,6 +3499,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Parent's process id.
+   * Unit: id. Written by: kernel.
+   */
   get ppid(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -2705,6 +3511,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * Process group.
+   * Unit: id. Written by: kernel.
+   */
   get pgid(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -2713,6 +3523,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Session.
+   * Unit: id. Written by: kernel.
+   */
   get sid(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -2721,6 +3535,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * ProcessRunState.
+   * Unit: number. Written by: kernel.
+   */
   get state(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -2729,6 +3547,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Threads.
+   * Unit: count. Written by: kernel.
+   */
   get threads(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -2737,6 +3559,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /**
+   * Pages that have a frame.
+   * Unit: pages. Written by: kernel.
+   */
   get residentPages(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -2745,6 +3571,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * Descriptors in use.
+   * Unit: count. Written by: kernel.
+   */
   get fds(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -2753,7 +3583,10 @@ export class ProcessRow {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Below 2^53. */
+  /**
+   * Instructions retired.
+   * Unit: insns. Written by: kernel. Below 2^53.
+   */
   get instret(): number {
     return this.$mem.u53(this.$base + 40);
   }
@@ -2762,7 +3595,10 @@ export class ProcessRow {
     this.$mem.setU53(this.$base + 40, value);
   }
 
-  /** Below 2^53. */
+  /**
+   * System calls made.
+   * Unit: count. Written by: kernel. Below 2^53.
+   */
   get syscalls(): number {
     return this.$mem.u53(this.$base + 48);
   }
@@ -2781,6 +3617,10 @@ export class ProcessRow {
     return this;
   }
 
+  /**
+   * Name of the program, NUL-terminated.
+   * Unit: text. Written by: kernel.
+   */
   comm(index: number): number {
     return this.$mem.u8[this.$base + 56 + element(index, 16)]!;
   }
@@ -2831,9 +3671,22 @@ export class ProcessRow {
 
 /** The values of a DiagnosticsRequest, outside the memory. */
 export interface DiagnosticsRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Diagnostics;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
 }
 
@@ -2860,12 +3713,14 @@ export class DiagnosticsRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** Where the kernel writes the reply's bytes. */
   get reply(): ArenaSpan {
     const view = (this.#reply ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
@@ -2904,13 +3759,30 @@ export class DiagnosticsRequest {
 
 /** The values of a CreateOwnerRequest, outside the memory. */
 export interface CreateOwnerRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.CreateOwner;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Share of hart time relative to other owners, 0 = default.
+   * Unit: value. Written by: client.
+   */
   budget: number;
 }
 
 /**
+ * Makes a process owner; handle is its slot.
  * Member of KernelWorkerRequest for opcode CreateOwner.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2931,12 +3803,17 @@ export class CreateOwnerRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Share of hart time relative to other owners, 0 = default.
+   * Unit: value. Written by: client.
+   */
   get budget(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -2977,13 +3854,27 @@ export class CreateOwnerRequest {
 
 /** The values of a CloseOwnerRequest, outside the memory. */
 export interface CloseOwnerRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.CloseOwner;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /** The owner. */
   owner: SlotHandleData;
 }
 
 /**
+ * Kills an owner's processes and frees it; answers when they are gone.
  * Member of KernelWorkerRequest for opcode CloseOwner.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3005,12 +3896,14 @@ export class CloseOwnerRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /** The owner. */
   get owner(): SlotHandle {
     const view = (this.#owner ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -3049,8 +3942,20 @@ export class CloseOwnerRequest {
 
 /** The values of a AttachClientRequest, outside the memory. */
 export interface AttachClientRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.AttachClient;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
 }
 
@@ -3076,6 +3981,7 @@ export class AttachClientRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
@@ -3112,13 +4018,30 @@ export class AttachClientRequest {
 
 /** The values of a DetachClientRequest, outside the memory. */
 export interface DetachClientRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.DetachClient;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Client slot.
+   * Unit: index. Written by: client.
+   */
   client: number;
 }
 
 /**
+ * Gives a client's rings back; its requests in flight are dropped.
  * Member of KernelWorkerRequest for opcode DetachClient.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3139,12 +4062,17 @@ export class DetachClientRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Client slot.
+   * Unit: index. Written by: client.
+   */
   get client(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3185,9 +4113,25 @@ export class DetachClientRequest {
 
 /** The values of a SetTraceRequest, outside the memory. */
 export interface SetTraceRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.SetTrace;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Not 0: on.
+   * Unit: flag. Written by: client.
+   */
   syscalls: number;
 }
 
@@ -3213,12 +4157,17 @@ export class SetTraceRequest {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Not 0: on.
+   * Unit: flag. Written by: client.
+   */
   get syscalls(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3259,12 +4208,37 @@ export class SetTraceRequest {
 
 /** The values of a ReplyEvent, outside the memory. */
 export interface ReplyEventData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.Reply;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * 0 or more (bytes, a count), or a negative errno.
+   * Unit: value. Written by: kernel.
+   */
   result: bigint;
+  /**
+   * Second result, by opcode.
+   * Unit: value. Written by: kernel.
+   */
   value: bigint;
+  /**
+   * Third result, by opcode.
+   * Unit: value. Written by: kernel.
+   */
   value2: bigint;
+  /** Slot that the request made or found, by opcode. */
   handle: SlotHandleData;
 }
 
@@ -3291,12 +4265,17 @@ export class ReplyEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * 0 or more (bytes, a count), or a negative errno.
+   * Unit: value. Written by: kernel.
+   */
   get result(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -3323,6 +4302,10 @@ export class ReplyEvent {
     this.$mem.i32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /**
+   * Second result, by opcode.
+   * Unit: value. Written by: kernel.
+   */
   get value(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -3349,6 +4332,10 @@ export class ReplyEvent {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /**
+   * Third result, by opcode.
+   * Unit: value. Written by: kernel.
+   */
   get value2(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -3375,6 +4362,7 @@ export class ReplyEvent {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Slot that the request made or found, by opcode. */
   get handle(): SlotHandle {
     const view = (this.#handle ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 32;
@@ -3419,14 +4407,45 @@ export class ReplyEvent {
 
 /** The values of a BlobRequestEvent, outside the memory. */
 export interface BlobRequestEventData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.BlobRequest;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Blob source.
+   * Unit: id. Written by: kernel.
+   */
   source: number;
+  /**
+   * What BlobFilled must repeat.
+   * Unit: id. Written by: kernel.
+   */
   token: number;
-  /** Below 2^53. */
+  /**
+   * Where in the source.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   position: number;
+  /**
+   * Where the bytes go.
+   * Unit: address. Written by: kernel.
+   */
   address: number;
+  /**
+   * How many.
+   * Unit: bytes. Written by: kernel.
+   */
   length: number;
 }
 
@@ -3452,12 +4471,17 @@ export class BlobRequestEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Blob source.
+   * Unit: id. Written by: kernel.
+   */
   get source(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3466,6 +4490,10 @@ export class BlobRequestEvent {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * What BlobFilled must repeat.
+   * Unit: id. Written by: kernel.
+   */
   get token(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3474,7 +4502,10 @@ export class BlobRequestEvent {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** Below 2^53. */
+  /**
+   * Where in the source.
+   * Unit: bytes. Written by: kernel. Below 2^53.
+   */
   get position(): number {
     return this.$mem.u53(this.$base + 16);
   }
@@ -3483,6 +4514,10 @@ export class BlobRequestEvent {
     this.$mem.setU53(this.$base + 16, value);
   }
 
+  /**
+   * Where the bytes go.
+   * Unit: address. Written by: kernel.
+   */
   get address(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -3491,6 +4526,10 @@ export class BlobRequestEvent {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * How many.
+   * Unit: bytes. Written by: kernel.
+   */
   get length(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -3539,16 +4578,45 @@ export class BlobRequestEvent {
 
 /** The values of a UnsupportedSyscallEvent, outside the memory. */
 export interface UnsupportedSyscallEventData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.UnsupportedSyscall;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Who asked.
+   * Unit: id. Written by: kernel.
+   */
   pid: number;
+  /**
+   * System call.
+   * Unit: number. Written by: kernel.
+   */
   number: number;
+  /**
+   * Its first arguments.
+   * Unit: value. Written by: kernel.
+   */
   args: bigint[];
+  /**
+   * What of the call it was, where a part of it is done.
+   * Unit: value. Written by: kernel.
+   */
   detail: number;
 }
 
 /**
+ * A guest asked for what this kernel does not do; it got an errno.
  * Member of KernelWorkerOutbound for opcode UnsupportedSyscall.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3571,12 +4639,17 @@ export class UnsupportedSyscallEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Who asked.
+   * Unit: id. Written by: kernel.
+   */
   get pid(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3585,6 +4658,10 @@ export class UnsupportedSyscallEvent {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * System call.
+   * Unit: number. Written by: kernel.
+   */
   get number(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3593,6 +4670,10 @@ export class UnsupportedSyscallEvent {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * What of the call it was, where a part of it is done.
+   * Unit: value. Written by: kernel.
+   */
   get detail(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -3611,6 +4692,10 @@ export class UnsupportedSyscallEvent {
     return this;
   }
 
+  /**
+   * Its first arguments.
+   * Unit: value. Written by: kernel.
+   */
   args(index: number): bigint {
     return this.$mem.u64[(this.$base + 16 + element(index, 4) * 8) >>> 3]!;
   }
@@ -3665,14 +4750,35 @@ export class UnsupportedSyscallEvent {
 
 /** The values of a MachineFailedEvent, outside the memory. */
 export interface MachineFailedEventData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.MachineFailed;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * Hart that noticed.
+   * Unit: index. Written by: kernel.
+   */
   hart: number;
+  /**
+   * What is broken.
+   * Unit: number. Written by: kernel.
+   */
   code: number;
 }
 
 /**
+ * An invariant of the kernel is broken: nothing more comes.
  * Member of KernelWorkerOutbound for opcode MachineFailed.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3693,12 +4799,17 @@ export class MachineFailedEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Hart that noticed.
+   * Unit: index. Written by: kernel.
+   */
   get hart(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3707,6 +4818,10 @@ export class MachineFailedEvent {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * What is broken.
+   * Unit: number. Written by: kernel.
+   */
   get code(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3749,15 +4864,40 @@ export class MachineFailedEvent {
 
 /** The values of a LogLineEvent, outside the memory. */
 export interface LogLineEventData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
   opcode: typeof Opcode.LogLine;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
   flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
   requestId: number;
+  /**
+   * 0 error, 1 warning, 2 information.
+   * Unit: number. Written by: kernel.
+   */
   level: number;
+  /**
+   * Of the whole line, which may be longer than the text here.
+   * Unit: bytes. Written by: kernel.
+   */
   length: number;
+  /**
+   * The line's beginning.
+   * Unit: text. Written by: kernel.
+   */
   text: Uint8Array;
 }
 
 /**
+ * A line of the kernel's log.
  * Member of KernelWorkerOutbound for opcode LogLine.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3780,12 +4920,17 @@ export class LogLineEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Opcode and request id. */
   get header(): RpcHeader {
     const view = (this.#header ??= new RpcHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * 0 error, 1 warning, 2 information.
+   * Unit: number. Written by: kernel.
+   */
   get level(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3794,6 +4939,10 @@ export class LogLineEvent {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Of the whole line, which may be longer than the text here.
+   * Unit: bytes. Written by: kernel.
+   */
   get length(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3812,6 +4961,10 @@ export class LogLineEvent {
     return this;
   }
 
+  /**
+   * The line's beginning.
+   * Unit: text. Written by: kernel.
+   */
   text(index: number): number {
     return this.$mem.u8[this.$base + 16 + element(index, 48)]!;
   }
@@ -3850,21 +5003,60 @@ export class LogLineEvent {
 
 /** The values of a FileRecord, outside the memory. */
 export interface FileRecordData {
+  /**
+   * What it makes.
+   * Written by: client.
+   */
   kind: number;
+  /**
+   * Permission bits.
+   * Unit: mode. Written by: client.
+   */
   mode: number;
+  /**
+   * Owner.
+   * Unit: id. Written by: client.
+   */
   uid: number;
+  /**
+   * Group.
+   * Unit: id. Written by: client.
+   */
   gid: number;
+  /**
+   * Of the path that follows.
+   * Unit: bytes. Written by: client.
+   */
   pathLength: number;
+  /**
+   * Of the data that follows the path.
+   * Unit: bytes. Written by: client.
+   */
   dataLength: number;
-  /** Unit: ns. */
+  /**
+   * Modification time, since 1970.
+   * Unit: ns. Written by: client.
+   */
   mtimeNs: bigint;
-  /** LazyFile: blob source id, its offset and the file's size. */
+  /**
+   * LazyFile: blob source id, its offset and the file's size.
+   * Unit: id. Written by: client.
+   */
   source: number;
-  /** CharDevice: its number, as mknod(2) takes it. */
+  /**
+   * CharDevice: its number, as mknod(2) takes it.
+   * Unit: number. Written by: client.
+   */
   rdev: number;
-  /** Below 2^53. */
+  /**
+   * LazyFile: where it begins in the source.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   sourceOffset: number;
-  /** Below 2^53. */
+  /**
+   * LazyFile: its size.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   size: number;
 }
 
@@ -3889,6 +5081,10 @@ export class FileRecord {
     if (addr !== undefined) this.at(addr);
   }
 
+  /**
+   * What it makes.
+   * Written by: client.
+   */
   get kind(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -3897,6 +5093,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /**
+   * Permission bits.
+   * Unit: mode. Written by: client.
+   */
   get mode(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -3905,6 +5105,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /**
+   * Owner.
+   * Unit: id. Written by: client.
+   */
   get uid(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3913,6 +5117,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /**
+   * Group.
+   * Unit: id. Written by: client.
+   */
   get gid(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3921,6 +5129,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /**
+   * Of the path that follows.
+   * Unit: bytes. Written by: client.
+   */
   get pathLength(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -3929,6 +5141,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Of the data that follows the path.
+   * Unit: bytes. Written by: client.
+   */
   get dataLength(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -3937,7 +5153,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
-  /** Unit: ns. */
+  /**
+   * Modification time, since 1970.
+   * Unit: ns. Written by: client.
+   */
   get mtimeNs(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -3964,7 +5183,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
-  /** LazyFile: blob source id, its offset and the file's size. */
+  /**
+   * LazyFile: blob source id, its offset and the file's size.
+   * Unit: id. Written by: client.
+   */
   get source(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -3973,7 +5195,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
-  /** CharDevice: its number, as mknod(2) takes it. */
+  /**
+   * CharDevice: its number, as mknod(2) takes it.
+   * Unit: number. Written by: client.
+   */
   get rdev(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -3982,7 +5207,10 @@ export class FileRecord {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
-  /** Below 2^53. */
+  /**
+   * LazyFile: where it begins in the source.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   get sourceOffset(): number {
     return this.$mem.u53(this.$base + 40);
   }
@@ -3991,7 +5219,10 @@ export class FileRecord {
     this.$mem.setU53(this.$base + 40, value);
   }
 
-  /** Below 2^53. */
+  /**
+   * LazyFile: its size.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
   get size(): number {
     return this.$mem.u53(this.$base + 48);
   }
@@ -4045,15 +5276,47 @@ export class FileRecord {
 
 /** The values of a PendingRequestSlot, outside the memory. */
 export interface PendingRequestSlotData {
+  /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /**
+   * Who asked.
+   * Unit: index. Written by: kernel.
+   */
   client: number;
+  /**
+   * Next of its list.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   next: number;
+  /**
+   * Previous of its list.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   prev: number;
+  /**
+   * Queues that it stands in.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   waitEntries: number;
-  /** Not 0: look at it again. */
+  /**
+   * Not 0: look at it again.
+   * Unit: flag. Written by: kernel.
+   */
   ready: number;
+  /**
+   * What earlier attempts have done.
+   * Unit: bytes. Written by: kernel.
+   */
   progress: number;
+  /**
+   * Not 0: it was cancelled.
+   * Unit: flag. Written by: kernel.
+   */
   cancelled: number;
+  /**
+   * The request, as it was taken from the ring.
+   * Unit: value. Written by: kernel.
+   */
   entry: bigint[];
 }
 
@@ -4081,12 +5344,17 @@ export class PendingRequestSlot {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Uses and seqlock of the slot. */
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
     return view;
   }
 
+  /**
+   * Who asked.
+   * Unit: index. Written by: kernel.
+   */
   get client(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -4095,6 +5363,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /**
+   * Next of its list.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   get next(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -4103,6 +5375,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /**
+   * Previous of its list.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
   get prev(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -4111,6 +5387,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /**
+   * Queues that it stands in.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
   get waitEntries(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -4119,7 +5399,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
-  /** Not 0: look at it again. */
+  /**
+   * Not 0: look at it again.
+   * Unit: flag. Written by: kernel.
+   */
   get ready(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
@@ -4128,6 +5411,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
+  /**
+   * What earlier attempts have done.
+   * Unit: bytes. Written by: kernel.
+   */
   get progress(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
@@ -4136,6 +5423,10 @@ export class PendingRequestSlot {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
+  /**
+   * Not 0: it was cancelled.
+   * Unit: flag. Written by: kernel.
+   */
   get cancelled(): number {
     return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
@@ -4154,6 +5445,10 @@ export class PendingRequestSlot {
     return this;
   }
 
+  /**
+   * The request, as it was taken from the ring.
+   * Unit: value. Written by: kernel.
+   */
   entry(index: number): bigint {
     return this.$mem.u64[(this.$base + 64 + element(index, 8) * 8) >>> 3]!;
   }

@@ -5,7 +5,9 @@ import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 
 /** The values of a Timespec, outside the memory. */
 export interface TimespecData {
+  /** Written by: kernel, guest. */
   sec: bigint;
+  /** Written by: kernel, guest. */
   nsec: bigint;
 }
 
@@ -29,6 +31,7 @@ export class Timespec {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get sec(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -55,6 +58,7 @@ export class Timespec {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nsec(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -108,11 +112,16 @@ export class Timespec {
 
 /** The values of a Timeval, outside the memory. */
 export interface TimevalData {
+  /** Written by: kernel, guest. */
   sec: bigint;
+  /** Written by: kernel, guest. */
   usec: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct timeval.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Timeval {
   /** Bytes. */
   static readonly SIZE = 16;
@@ -129,6 +138,7 @@ export class Timeval {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get sec(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -155,6 +165,7 @@ export class Timeval {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get usec(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -212,7 +223,10 @@ export interface ItimervalData {
   value: TimevalData;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct itimerval.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Itimerval {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -270,9 +284,13 @@ export class Itimerval {
 
 /** The values of a Sigevent, outside the memory. */
 export interface SigeventData {
+  /** Written by: kernel, guest. */
   value: bigint;
+  /** Written by: kernel, guest. */
   signo: number;
+  /** Written by: kernel, guest. */
   notify: number;
+  /** Written by: kernel, guest. */
   tid: number;
 }
 
@@ -296,6 +314,7 @@ export class Sigevent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get value(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -322,6 +341,7 @@ export class Sigevent {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get signo(): number {
     return this.$mem.i32[(this.$base + 8) >>> 2]!;
   }
@@ -330,6 +350,7 @@ export class Sigevent {
     this.$mem.i32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get notify(): number {
     return this.$mem.i32[(this.$base + 12) >>> 2]!;
   }
@@ -338,6 +359,7 @@ export class Sigevent {
     this.$mem.i32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get tid(): number {
     return this.$mem.i32[(this.$base + 16) >>> 2]!;
   }
@@ -383,7 +405,10 @@ export interface ItimerspecData {
   value: TimespecData;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct itimerspec.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Itimerspec {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -441,11 +466,16 @@ export class Itimerspec {
 
 /** The values of a Iovec, outside the memory. */
 export interface IovecData {
+  /** Written by: kernel, guest. */
   base: bigint;
+  /** Written by: kernel, guest. */
   len: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct iovec.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Iovec {
   /** Bytes. */
   static readonly SIZE = 16;
@@ -462,6 +492,7 @@ export class Iovec {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get base(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -488,6 +519,7 @@ export class Iovec {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get len(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -541,21 +573,37 @@ export class Iovec {
 
 /** The values of a Stat, outside the memory. */
 export interface StatData {
+  /** Written by: kernel, guest. */
   dev: bigint;
+  /** Written by: kernel, guest. */
   ino: bigint;
+  /** Written by: kernel, guest. */
   mode: number;
+  /** Written by: kernel, guest. */
   nlink: number;
+  /** Written by: kernel, guest. */
   uid: number;
+  /** Written by: kernel, guest. */
   gid: number;
+  /** Written by: kernel, guest. */
   rdev: bigint;
+  /** Written by: kernel, guest. */
   size: bigint;
+  /** Written by: kernel, guest. */
   blksize: number;
+  /** Written by: kernel, guest. */
   blocks: bigint;
+  /** Written by: kernel, guest. */
   atime: bigint;
+  /** Written by: kernel, guest. */
   atimeNsec: bigint;
+  /** Written by: kernel, guest. */
   mtime: bigint;
+  /** Written by: kernel, guest. */
   mtimeNsec: bigint;
+  /** Written by: kernel, guest. */
   ctime: bigint;
+  /** Written by: kernel, guest. */
   ctimeNsec: bigint;
 }
 
@@ -579,6 +627,7 @@ export class Stat {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get dev(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -605,6 +654,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ino(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -631,6 +681,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mode(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -639,6 +690,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nlink(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -647,6 +699,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get uid(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -655,6 +708,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get gid(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
@@ -663,6 +717,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get rdev(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -689,6 +744,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get size(): bigint {
     return this.$mem.i64[(this.$base + 48) >>> 3]!;
   }
@@ -715,6 +771,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get blksize(): number {
     return this.$mem.i32[(this.$base + 56) >>> 2]!;
   }
@@ -723,6 +780,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 56) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get blocks(): bigint {
     return this.$mem.i64[(this.$base + 64) >>> 3]!;
   }
@@ -749,6 +807,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get atime(): bigint {
     return this.$mem.i64[(this.$base + 72) >>> 3]!;
   }
@@ -775,6 +834,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get atimeNsec(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
   }
@@ -801,6 +861,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mtime(): bigint {
     return this.$mem.i64[(this.$base + 88) >>> 3]!;
   }
@@ -827,6 +888,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 88 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mtimeNsec(): bigint {
     return this.$mem.u64[(this.$base + 96) >>> 3]!;
   }
@@ -853,6 +915,7 @@ export class Stat {
     this.$mem.u32[(this.$base + 96 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ctime(): bigint {
     return this.$mem.i64[(this.$base + 104) >>> 3]!;
   }
@@ -879,6 +942,7 @@ export class Stat {
     this.$mem.i32[(this.$base + 104 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ctimeNsec(): bigint {
     return this.$mem.u64[(this.$base + 112) >>> 3]!;
   }
@@ -963,11 +1027,16 @@ export class Stat {
 
 /** The values of a StatxTimestamp, outside the memory. */
 export interface StatxTimestampData {
+  /** Written by: kernel, guest. */
   sec: bigint;
+  /** Written by: kernel, guest. */
   nsec: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct statx_timestamp of linux/stat.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class StatxTimestamp {
   /** Bytes. */
   static readonly SIZE = 16;
@@ -984,6 +1053,7 @@ export class StatxTimestamp {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get sec(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -1010,6 +1080,7 @@ export class StatxTimestamp {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nsec(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -1046,27 +1117,45 @@ export class StatxTimestamp {
 
 /** The values of a Statx, outside the memory. */
 export interface StatxData {
+  /** Written by: kernel, guest. */
   mask: number;
+  /** Written by: kernel, guest. */
   blksize: number;
+  /** Written by: kernel, guest. */
   attributes: bigint;
+  /** Written by: kernel, guest. */
   nlink: number;
+  /** Written by: kernel, guest. */
   uid: number;
+  /** Written by: kernel, guest. */
   gid: number;
+  /** Written by: kernel, guest. */
   mode: number;
+  /** Written by: kernel, guest. */
   ino: bigint;
+  /** Written by: kernel, guest. */
   size: bigint;
+  /** Written by: kernel, guest. */
   blocks: bigint;
+  /** Written by: kernel, guest. */
   attributesMask: bigint;
   atime: StatxTimestampData;
   btime: StatxTimestampData;
   ctime: StatxTimestampData;
   mtime: StatxTimestampData;
+  /** Written by: kernel, guest. */
   rdevMajor: number;
+  /** Written by: kernel, guest. */
   rdevMinor: number;
+  /** Written by: kernel, guest. */
   devMajor: number;
+  /** Written by: kernel, guest. */
   devMinor: number;
+  /** Written by: kernel, guest. */
   mntId: bigint;
+  /** Written by: kernel, guest. */
   dioMemAlign: number;
+  /** Written by: kernel, guest. */
   dioOffsetAlign: number;
 }
 
@@ -1094,6 +1183,7 @@ export class Statx {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get mask(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -1102,6 +1192,7 @@ export class Statx {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get blksize(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -1110,6 +1201,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get attributes(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -1136,6 +1228,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nlink(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
@@ -1144,6 +1237,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get uid(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -1152,6 +1246,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get gid(): number {
     return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
@@ -1160,6 +1255,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mode(): number {
     return this.$mem.u16[(this.$base + 28) >>> 1]!;
   }
@@ -1168,6 +1264,7 @@ export class Statx {
     this.$mem.u16[(this.$base + 28) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ino(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -1194,6 +1291,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get size(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -1220,6 +1318,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get blocks(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -1246,6 +1345,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get attributesMask(): bigint {
     return this.$mem.u64[(this.$base + 56) >>> 3]!;
   }
@@ -1296,6 +1396,7 @@ export class Statx {
     return view;
   }
 
+  /** Written by: kernel, guest. */
   get rdevMajor(): number {
     return this.$mem.u32[(this.$base + 128) >>> 2]!;
   }
@@ -1304,6 +1405,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 128) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get rdevMinor(): number {
     return this.$mem.u32[(this.$base + 132) >>> 2]!;
   }
@@ -1312,6 +1414,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 132) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get devMajor(): number {
     return this.$mem.u32[(this.$base + 136) >>> 2]!;
   }
@@ -1320,6 +1423,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 136) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get devMinor(): number {
     return this.$mem.u32[(this.$base + 140) >>> 2]!;
   }
@@ -1328,6 +1432,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 140) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mntId(): bigint {
     return this.$mem.u64[(this.$base + 144) >>> 3]!;
   }
@@ -1354,6 +1459,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 144 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get dioMemAlign(): number {
     return this.$mem.u32[(this.$base + 152) >>> 2]!;
   }
@@ -1362,6 +1468,7 @@ export class Statx {
     this.$mem.u32[(this.$base + 152) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get dioOffsetAlign(): number {
     return this.$mem.u32[(this.$base + 156) >>> 2]!;
   }
@@ -1439,20 +1546,34 @@ export class Statx {
 
 /** The values of a Statfs, outside the memory. */
 export interface StatfsData {
+  /** Written by: kernel, guest. */
   type: bigint;
+  /** Written by: kernel, guest. */
   bsize: bigint;
+  /** Written by: kernel, guest. */
   blocks: bigint;
+  /** Written by: kernel, guest. */
   bfree: bigint;
+  /** Written by: kernel, guest. */
   bavail: bigint;
+  /** Written by: kernel, guest. */
   files: bigint;
+  /** Written by: kernel, guest. */
   ffree: bigint;
+  /** Written by: kernel, guest. */
   fsid: number[];
+  /** Written by: kernel, guest. */
   namelen: bigint;
+  /** Written by: kernel, guest. */
   frsize: bigint;
+  /** Written by: kernel, guest. */
   flags: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct statfs of asm-generic/statfs.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Statfs {
   /** Bytes. */
   static readonly SIZE = 120;
@@ -1471,6 +1592,7 @@ export class Statfs {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get type(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -1497,6 +1619,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get bsize(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -1523,6 +1646,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get blocks(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -1549,6 +1673,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get bfree(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -1575,6 +1700,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get bavail(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -1601,6 +1727,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get files(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -1627,6 +1754,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ffree(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -1653,6 +1781,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get namelen(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -1679,6 +1808,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get frsize(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -1705,6 +1835,7 @@ export class Statfs {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get flags(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
   }
@@ -1741,6 +1872,7 @@ export class Statfs {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   fsid(index: number): number {
     return this.$mem.i32[(this.$base + 56 + element(index, 2) * 4) >>> 2]!;
   }
@@ -1785,10 +1917,15 @@ export class Statfs {
 
 /** The values of a Dirent64, outside the memory. */
 export interface Dirent64Data {
+  /** Written by: kernel, guest. */
   ino: bigint;
+  /** Written by: kernel, guest. */
   off: bigint;
+  /** Written by: kernel, guest. */
   reclen: number;
+  /** Written by: kernel, guest. */
   type: number;
+  /** Written by: kernel, guest. */
   name: Uint8Array;
 }
 
@@ -1814,6 +1951,7 @@ export class Dirent64 {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get ino(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -1840,6 +1978,7 @@ export class Dirent64 {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get off(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -1866,6 +2005,7 @@ export class Dirent64 {
     this.$mem.i32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get reclen(): number {
     return this.$mem.u16[(this.$base + 16) >>> 1]!;
   }
@@ -1874,6 +2014,7 @@ export class Dirent64 {
     this.$mem.u16[(this.$base + 16) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get type(): number {
     return this.$mem.u8[this.$base + 18]!;
   }
@@ -1892,6 +2033,7 @@ export class Dirent64 {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   name(index: number): number {
     return this.$mem.u8[this.$base + 19 + element(index, 5)]!;
   }
@@ -1928,11 +2070,16 @@ export class Dirent64 {
 
 /** The values of a Rlimit64, outside the memory. */
 export interface Rlimit64Data {
+  /** Written by: kernel, guest. */
   cur: bigint;
+  /** Written by: kernel, guest. */
   max: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct rlimit64.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Rlimit64 {
   /** Bytes. */
   static readonly SIZE = 16;
@@ -1949,6 +2096,7 @@ export class Rlimit64 {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get cur(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -1975,6 +2123,7 @@ export class Rlimit64 {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get max(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -2028,11 +2177,17 @@ export class Rlimit64 {
 
 /** The values of a Utsname, outside the memory. */
 export interface UtsnameData {
+  /** Written by: kernel, guest. */
   sysname: Uint8Array;
+  /** Written by: kernel, guest. */
   nodename: Uint8Array;
+  /** Written by: kernel, guest. */
   release: Uint8Array;
+  /** Written by: kernel, guest. */
   version: Uint8Array;
+  /** Written by: kernel, guest. */
   machine: Uint8Array;
+  /** Written by: kernel, guest. */
   domainname: Uint8Array;
 }
 
@@ -2068,6 +2223,7 @@ export class Utsname {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   sysname(index: number): number {
     return this.$mem.u8[this.$base + element(index, 65)]!;
   }
@@ -2081,6 +2237,7 @@ export class Utsname {
     return this.$mem.u8.subarray(this.$base, this.$base + 65);
   }
 
+  /** Written by: kernel, guest. */
   nodename(index: number): number {
     return this.$mem.u8[this.$base + 65 + element(index, 65)]!;
   }
@@ -2094,6 +2251,7 @@ export class Utsname {
     return this.$mem.u8.subarray(this.$base + 65, this.$base + 130);
   }
 
+  /** Written by: kernel, guest. */
   release(index: number): number {
     return this.$mem.u8[this.$base + 130 + element(index, 65)]!;
   }
@@ -2107,6 +2265,7 @@ export class Utsname {
     return this.$mem.u8.subarray(this.$base + 130, this.$base + 195);
   }
 
+  /** Written by: kernel, guest. */
   version(index: number): number {
     return this.$mem.u8[this.$base + 195 + element(index, 65)]!;
   }
@@ -2120,6 +2279,7 @@ export class Utsname {
     return this.$mem.u8.subarray(this.$base + 195, this.$base + 260);
   }
 
+  /** Written by: kernel, guest. */
   machine(index: number): number {
     return this.$mem.u8[this.$base + 260 + element(index, 65)]!;
   }
@@ -2133,6 +2293,7 @@ export class Utsname {
     return this.$mem.u8.subarray(this.$base + 260, this.$base + 325);
   }
 
+  /** Written by: kernel, guest. */
   domainname(index: number): number {
     return this.$mem.u8[this.$base + 325 + element(index, 65)]!;
   }
@@ -2171,21 +2332,36 @@ export class Utsname {
 
 /** The values of a Sysinfo, outside the memory. */
 export interface SysinfoData {
+  /** Written by: kernel, guest. */
   uptime: bigint;
+  /** Written by: kernel, guest. */
   loads: bigint[];
+  /** Written by: kernel, guest. */
   totalram: bigint;
+  /** Written by: kernel, guest. */
   freeram: bigint;
+  /** Written by: kernel, guest. */
   sharedram: bigint;
+  /** Written by: kernel, guest. */
   bufferram: bigint;
+  /** Written by: kernel, guest. */
   totalswap: bigint;
+  /** Written by: kernel, guest. */
   freeswap: bigint;
+  /** Written by: kernel, guest. */
   procs: number;
+  /** Written by: kernel, guest. */
   totalhigh: bigint;
+  /** Written by: kernel, guest. */
   freehigh: bigint;
+  /** Written by: kernel, guest. */
   memUnit: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct sysinfo of linux/sysinfo.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Sysinfo {
   /** Bytes. */
   static readonly SIZE = 112;
@@ -2204,6 +2380,7 @@ export class Sysinfo {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get uptime(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -2230,6 +2407,7 @@ export class Sysinfo {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get totalram(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -2256,6 +2434,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get freeram(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -2282,6 +2461,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get sharedram(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -2308,6 +2488,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get bufferram(): bigint {
     return this.$mem.u64[(this.$base + 56) >>> 3]!;
   }
@@ -2334,6 +2515,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get totalswap(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -2360,6 +2542,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get freeswap(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -2386,6 +2569,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get procs(): number {
     return this.$mem.u16[(this.$base + 80) >>> 1]!;
   }
@@ -2394,6 +2578,7 @@ export class Sysinfo {
     this.$mem.u16[(this.$base + 80) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get totalhigh(): bigint {
     return this.$mem.u64[(this.$base + 88) >>> 3]!;
   }
@@ -2420,6 +2605,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get freehigh(): bigint {
     return this.$mem.u64[(this.$base + 96) >>> 3]!;
   }
@@ -2446,6 +2632,7 @@ export class Sysinfo {
     this.$mem.u32[(this.$base + 96 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get memUnit(): number {
     return this.$mem.u32[(this.$base + 104) >>> 2]!;
   }
@@ -2464,6 +2651,7 @@ export class Sysinfo {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   loads(index: number): bigint {
     return this.$mem.u64[(this.$base + 8 + element(index, 3) * 8) >>> 3]!;
   }
@@ -2532,23 +2720,40 @@ export class Sysinfo {
 export interface RusageData {
   utime: TimevalData;
   stime: TimevalData;
+  /** Written by: kernel, guest. */
   maxrss: bigint;
+  /** Written by: kernel, guest. */
   ixrss: bigint;
+  /** Written by: kernel, guest. */
   idrss: bigint;
+  /** Written by: kernel, guest. */
   isrss: bigint;
+  /** Written by: kernel, guest. */
   minflt: bigint;
+  /** Written by: kernel, guest. */
   majflt: bigint;
+  /** Written by: kernel, guest. */
   nswap: bigint;
+  /** Written by: kernel, guest. */
   inblock: bigint;
+  /** Written by: kernel, guest. */
   oublock: bigint;
+  /** Written by: kernel, guest. */
   msgsnd: bigint;
+  /** Written by: kernel, guest. */
   msgrcv: bigint;
+  /** Written by: kernel, guest. */
   nsignals: bigint;
+  /** Written by: kernel, guest. */
   nvcsw: bigint;
+  /** Written by: kernel, guest. */
   nivcsw: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct rusage.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Rusage {
   /** Bytes. */
   static readonly SIZE = 144;
@@ -2579,6 +2784,7 @@ export class Rusage {
     return view;
   }
 
+  /** Written by: kernel, guest. */
   get maxrss(): bigint {
     return this.$mem.i64[(this.$base + 32) >>> 3]!;
   }
@@ -2605,6 +2811,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ixrss(): bigint {
     return this.$mem.i64[(this.$base + 40) >>> 3]!;
   }
@@ -2631,6 +2838,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get idrss(): bigint {
     return this.$mem.i64[(this.$base + 48) >>> 3]!;
   }
@@ -2657,6 +2865,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get isrss(): bigint {
     return this.$mem.i64[(this.$base + 56) >>> 3]!;
   }
@@ -2683,6 +2892,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 56 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get minflt(): bigint {
     return this.$mem.i64[(this.$base + 64) >>> 3]!;
   }
@@ -2709,6 +2919,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get majflt(): bigint {
     return this.$mem.i64[(this.$base + 72) >>> 3]!;
   }
@@ -2735,6 +2946,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nswap(): bigint {
     return this.$mem.i64[(this.$base + 80) >>> 3]!;
   }
@@ -2761,6 +2973,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 80 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get inblock(): bigint {
     return this.$mem.i64[(this.$base + 88) >>> 3]!;
   }
@@ -2787,6 +3000,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 88 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get oublock(): bigint {
     return this.$mem.i64[(this.$base + 96) >>> 3]!;
   }
@@ -2813,6 +3027,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 96 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get msgsnd(): bigint {
     return this.$mem.i64[(this.$base + 104) >>> 3]!;
   }
@@ -2839,6 +3054,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 104 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get msgrcv(): bigint {
     return this.$mem.i64[(this.$base + 112) >>> 3]!;
   }
@@ -2865,6 +3081,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 112 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nsignals(): bigint {
     return this.$mem.i64[(this.$base + 120) >>> 3]!;
   }
@@ -2891,6 +3108,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 120 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nvcsw(): bigint {
     return this.$mem.i64[(this.$base + 128) >>> 3]!;
   }
@@ -2917,6 +3135,7 @@ export class Rusage {
     this.$mem.i32[(this.$base + 128 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get nivcsw(): bigint {
     return this.$mem.i64[(this.$base + 136) >>> 3]!;
   }
@@ -2998,13 +3217,20 @@ export class Rusage {
 
 /** The values of a Tms, outside the memory. */
 export interface TmsData {
+  /** Written by: kernel, guest. */
   utime: bigint;
+  /** Written by: kernel, guest. */
   stime: bigint;
+  /** Written by: kernel, guest. */
   cutime: bigint;
+  /** Written by: kernel, guest. */
   cstime: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct tms.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Tms {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -3021,6 +3247,7 @@ export class Tms {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get utime(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -3047,6 +3274,7 @@ export class Tms {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get stime(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -3073,6 +3301,7 @@ export class Tms {
     this.$mem.i32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get cutime(): bigint {
     return this.$mem.i64[(this.$base + 16) >>> 3]!;
   }
@@ -3099,6 +3328,7 @@ export class Tms {
     this.$mem.i32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get cstime(): bigint {
     return this.$mem.i64[(this.$base + 24) >>> 3]!;
   }
@@ -3156,12 +3386,18 @@ export class Tms {
 
 /** The values of a Pollfd, outside the memory. */
 export interface PollfdData {
+  /** Written by: kernel, guest. */
   fd: number;
+  /** Written by: kernel, guest. */
   events: number;
+  /** Written by: kernel, guest. */
   revents: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct pollfd.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Pollfd {
   /** Bytes. */
   static readonly SIZE = 8;
@@ -3178,6 +3414,7 @@ export class Pollfd {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get fd(): number {
     return this.$mem.i32[(this.$base) >>> 2]!;
   }
@@ -3186,6 +3423,7 @@ export class Pollfd {
     this.$mem.i32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get events(): number {
     return this.$mem.i16[(this.$base + 4) >>> 1]!;
   }
@@ -3194,6 +3432,7 @@ export class Pollfd {
     this.$mem.i16[(this.$base + 4) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get revents(): number {
     return this.$mem.i16[(this.$base + 6) >>> 1]!;
   }
@@ -3231,7 +3470,9 @@ export class Pollfd {
 
 /** The values of a EpollEvent, outside the memory. */
 export interface EpollEventData {
+  /** Written by: kernel, guest. */
   events: number;
+  /** Written by: kernel, guest. */
   data: bigint;
 }
 
@@ -3255,6 +3496,7 @@ export class EpollEvent {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get events(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -3263,6 +3505,7 @@ export class EpollEvent {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get data(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -3317,13 +3560,20 @@ export class EpollEvent {
 
 /** The values of a Winsize, outside the memory. */
 export interface WinsizeData {
+  /** Written by: kernel, guest. */
   row: number;
+  /** Written by: kernel, guest. */
   col: number;
+  /** Written by: kernel, guest. */
   xpixel: number;
+  /** Written by: kernel, guest. */
   ypixel: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct winsize.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Winsize {
   /** Bytes. */
   static readonly SIZE = 8;
@@ -3340,6 +3590,7 @@ export class Winsize {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get row(): number {
     return this.$mem.u16[(this.$base) >>> 1]!;
   }
@@ -3348,6 +3599,7 @@ export class Winsize {
     this.$mem.u16[(this.$base) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get col(): number {
     return this.$mem.u16[(this.$base + 2) >>> 1]!;
   }
@@ -3356,6 +3608,7 @@ export class Winsize {
     this.$mem.u16[(this.$base + 2) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get xpixel(): number {
     return this.$mem.u16[(this.$base + 4) >>> 1]!;
   }
@@ -3364,6 +3617,7 @@ export class Winsize {
     this.$mem.u16[(this.$base + 4) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ypixel(): number {
     return this.$mem.u16[(this.$base + 6) >>> 1]!;
   }
@@ -3403,11 +3657,17 @@ export class Winsize {
 
 /** The values of a Termios, outside the memory. */
 export interface TermiosData {
+  /** Written by: kernel, guest. */
   iflag: number;
+  /** Written by: kernel, guest. */
   oflag: number;
+  /** Written by: kernel, guest. */
   cflag: number;
+  /** Written by: kernel, guest. */
   lflag: number;
+  /** Written by: kernel, guest. */
   line: number;
+  /** Written by: kernel, guest. */
   cc: Uint8Array;
 }
 
@@ -3433,6 +3693,7 @@ export class Termios {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get iflag(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -3441,6 +3702,7 @@ export class Termios {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get oflag(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -3449,6 +3711,7 @@ export class Termios {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get cflag(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
@@ -3457,6 +3720,7 @@ export class Termios {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get lflag(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
@@ -3465,6 +3729,7 @@ export class Termios {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get line(): number {
     return this.$mem.u8[this.$base + 16]!;
   }
@@ -3483,6 +3748,7 @@ export class Termios {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   cc(index: number): number {
     return this.$mem.u8[this.$base + 17 + element(index, 19)]!;
   }
@@ -3521,8 +3787,11 @@ export class Termios {
 
 /** The values of a Sigaction, outside the memory. */
 export interface SigactionData {
+  /** Written by: kernel, guest. */
   handler: bigint;
+  /** Written by: kernel, guest. */
   flags: bigint;
+  /** Written by: kernel, guest. */
   mask: bigint;
 }
 
@@ -3546,6 +3815,7 @@ export class Sigaction {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get handler(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -3572,6 +3842,7 @@ export class Sigaction {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get flags(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -3598,6 +3869,7 @@ export class Sigaction {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mask(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -3653,12 +3925,18 @@ export class Sigaction {
 
 /** The values of a Sigaltstack, outside the memory. */
 export interface SigaltstackData {
+  /** Written by: kernel, guest. */
   sp: bigint;
+  /** Written by: kernel, guest. */
   flags: number;
+  /** Written by: kernel, guest. */
   size: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * stack_t.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Sigaltstack {
   /** Bytes. */
   static readonly SIZE = 24;
@@ -3675,6 +3953,7 @@ export class Sigaltstack {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get sp(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -3701,6 +3980,7 @@ export class Sigaltstack {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get flags(): number {
     return this.$mem.i32[(this.$base + 8) >>> 2]!;
   }
@@ -3709,6 +3989,7 @@ export class Sigaltstack {
     this.$mem.i32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get size(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -3765,12 +4046,19 @@ export class Sigaltstack {
 
 /** The values of a Siginfo, outside the memory. */
 export interface SiginfoData {
+  /** Written by: kernel, guest. */
   signo: number;
+  /** Written by: kernel, guest. */
   errno: number;
+  /** Written by: kernel, guest. */
   code: number;
+  /** Written by: kernel, guest. */
   field0: bigint;
+  /** Written by: kernel, guest. */
   field1: bigint;
+  /** Written by: kernel, guest. */
   field2: bigint;
+  /** Written by: kernel, guest. */
   rest: bigint[];
 }
 
@@ -3797,6 +4085,7 @@ export class Siginfo {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get signo(): number {
     return this.$mem.i32[(this.$base) >>> 2]!;
   }
@@ -3805,6 +4094,7 @@ export class Siginfo {
     this.$mem.i32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get errno(): number {
     return this.$mem.i32[(this.$base + 4) >>> 2]!;
   }
@@ -3813,6 +4103,7 @@ export class Siginfo {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get code(): number {
     return this.$mem.i32[(this.$base + 8) >>> 2]!;
   }
@@ -3821,6 +4112,7 @@ export class Siginfo {
     this.$mem.i32[(this.$base + 8) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get field0(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -3847,6 +4139,7 @@ export class Siginfo {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get field1(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -3873,6 +4166,7 @@ export class Siginfo {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get field2(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -3909,6 +4203,7 @@ export class Siginfo {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   rest(index: number): bigint {
     return this.$mem.u64[(this.$base + 40 + element(index, 11) * 8) >>> 3]!;
   }
@@ -3963,7 +4258,9 @@ export class Siginfo {
 
 /** The values of a UserRegs, outside the memory. */
 export interface UserRegsData {
+  /** Written by: kernel, guest. */
   pc: bigint;
+  /** Written by: kernel, guest. */
   x: bigint[];
 }
 
@@ -3989,6 +4286,7 @@ export class UserRegs {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get pc(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -4025,6 +4323,7 @@ export class UserRegs {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   x(index: number): bigint {
     return this.$mem.u64[(this.$base + 8 + element(index, 31) * 8) >>> 3]!;
   }
@@ -4068,7 +4367,9 @@ export class UserRegs {
 
 /** The values of a UserFpRegs, outside the memory. */
 export interface UserFpRegsData {
+  /** Written by: kernel, guest. */
   f: bigint[];
+  /** Written by: kernel, guest. */
   fcsr: number;
 }
 
@@ -4094,6 +4395,7 @@ export class UserFpRegs {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get fcsr(): number {
     return this.$mem.u32[(this.$base + 256) >>> 2]!;
   }
@@ -4112,6 +4414,7 @@ export class UserFpRegs {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   f(index: number): bigint {
     return this.$mem.u64[(this.$base + element(index, 32) * 8) >>> 3]!;
   }
@@ -4222,9 +4525,12 @@ export class Sigcontext {
 
 /** The values of a Ucontext, outside the memory. */
 export interface UcontextData {
+  /** Written by: kernel, guest. */
   flags: bigint;
+  /** Written by: kernel, guest. */
   link: bigint;
   stack: SigaltstackData;
+  /** Written by: kernel, guest. */
   sigmask: bigint;
   mcontext: SigcontextData;
 }
@@ -4251,6 +4557,7 @@ export class Ucontext {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get flags(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -4277,6 +4584,7 @@ export class Ucontext {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get link(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -4309,6 +4617,7 @@ export class Ucontext {
     return view;
   }
 
+  /** Written by: kernel, guest. */
   get sigmask(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -4441,10 +4750,14 @@ export class RtSigframe {
 
 /** The values of a Sigset, outside the memory. */
 export interface SigsetData {
+  /** Written by: kernel, guest. */
   bits: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * sigset_t as the kernel has it: 64 signals.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Sigset {
   /** Bytes. */
   static readonly SIZE = 8;
@@ -4461,6 +4774,7 @@ export class Sigset {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get bits(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -4512,12 +4826,18 @@ export class Sigset {
 
 /** The values of a RobustListHead, outside the memory. */
 export interface RobustListHeadData {
+  /** Written by: kernel, guest. */
   next: bigint;
+  /** Written by: kernel, guest. */
   futexOffset: bigint;
+  /** Written by: kernel, guest. */
   pending: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct robust_list_head of linux/futex.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class RobustListHead {
   /** Bytes. */
   static readonly SIZE = 24;
@@ -4534,6 +4854,7 @@ export class RobustListHead {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get next(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -4560,6 +4881,7 @@ export class RobustListHead {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get futexOffset(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -4586,6 +4908,7 @@ export class RobustListHead {
     this.$mem.i32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get pending(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -4641,16 +4964,27 @@ export class RobustListHead {
 
 /** The values of a CloneArgs, outside the memory. */
 export interface CloneArgsData {
+  /** Written by: kernel, guest. */
   flags: bigint;
+  /** Written by: kernel, guest. */
   pidfd: bigint;
+  /** Written by: kernel, guest. */
   childTid: bigint;
+  /** Written by: kernel, guest. */
   parentTid: bigint;
+  /** Written by: kernel, guest. */
   exitSignal: bigint;
+  /** Written by: kernel, guest. */
   stack: bigint;
+  /** Written by: kernel, guest. */
   stackSize: bigint;
+  /** Written by: kernel, guest. */
   tls: bigint;
+  /** Written by: kernel, guest. */
   setTid: bigint;
+  /** Written by: kernel, guest. */
   setTidSize: bigint;
+  /** Written by: kernel, guest. */
   cgroup: bigint;
 }
 
@@ -4674,6 +5008,7 @@ export class CloneArgs {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get flags(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -4700,6 +5035,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get pidfd(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -4726,6 +5062,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get childTid(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -4752,6 +5089,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get parentTid(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -4778,6 +5116,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get exitSignal(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -4804,6 +5143,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get stack(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -4830,6 +5170,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get stackSize(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }
@@ -4856,6 +5197,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get tls(): bigint {
     return this.$mem.u64[(this.$base + 56) >>> 3]!;
   }
@@ -4882,6 +5224,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get setTid(): bigint {
     return this.$mem.u64[(this.$base + 64) >>> 3]!;
   }
@@ -4908,6 +5251,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get setTidSize(): bigint {
     return this.$mem.u64[(this.$base + 72) >>> 3]!;
   }
@@ -4934,6 +5278,7 @@ export class CloneArgs {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get cgroup(): bigint {
     return this.$mem.u64[(this.$base + 80) >>> 3]!;
   }
@@ -5005,7 +5350,9 @@ export class CloneArgs {
 
 /** The values of a RiscvHwprobe, outside the memory. */
 export interface RiscvHwprobeData {
+  /** Written by: kernel, guest. */
   key: bigint;
+  /** Written by: kernel, guest. */
   value: bigint;
 }
 
@@ -5029,6 +5376,7 @@ export class RiscvHwprobe {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get key(): bigint {
     return this.$mem.i64[(this.$base) >>> 3]!;
   }
@@ -5055,6 +5403,7 @@ export class RiscvHwprobe {
     this.$mem.i32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get value(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -5108,12 +5457,18 @@ export class RiscvHwprobe {
 
 /** The values of a OpenHow, outside the memory. */
 export interface OpenHowData {
+  /** Written by: kernel, guest. */
   flags: bigint;
+  /** Written by: kernel, guest. */
   mode: bigint;
+  /** Written by: kernel, guest. */
   resolve: bigint;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct open_how of linux/openat2.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class OpenHow {
   /** Bytes. */
   static readonly SIZE = 24;
@@ -5130,6 +5485,7 @@ export class OpenHow {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get flags(): bigint {
     return this.$mem.u64[(this.$base) >>> 3]!;
   }
@@ -5156,6 +5512,7 @@ export class OpenHow {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get mode(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -5182,6 +5539,7 @@ export class OpenHow {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get resolve(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -5237,14 +5595,22 @@ export class OpenHow {
 
 /** The values of a Flock, outside the memory. */
 export interface FlockData {
+  /** Written by: kernel, guest. */
   type: number;
+  /** Written by: kernel, guest. */
   whence: number;
+  /** Written by: kernel, guest. */
   start: bigint;
+  /** Written by: kernel, guest. */
   len: bigint;
+  /** Written by: kernel, guest. */
   pid: number;
 }
 
-/** A view: `at` positions it, every property reads or writes the memory in place. */
+/**
+ * struct flock.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
 export class Flock {
   /** Bytes. */
   static readonly SIZE = 32;
@@ -5261,6 +5627,7 @@ export class Flock {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get type(): number {
     return this.$mem.i16[(this.$base) >>> 1]!;
   }
@@ -5269,6 +5636,7 @@ export class Flock {
     this.$mem.i16[(this.$base) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get whence(): number {
     return this.$mem.i16[(this.$base + 2) >>> 1]!;
   }
@@ -5277,6 +5645,7 @@ export class Flock {
     this.$mem.i16[(this.$base + 2) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get start(): bigint {
     return this.$mem.i64[(this.$base + 8) >>> 3]!;
   }
@@ -5303,6 +5672,7 @@ export class Flock {
     this.$mem.i32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get len(): bigint {
     return this.$mem.i64[(this.$base + 16) >>> 3]!;
   }
@@ -5329,6 +5699,7 @@ export class Flock {
     this.$mem.i32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get pid(): number {
     return this.$mem.i32[(this.$base + 24) >>> 2]!;
   }
@@ -5372,19 +5743,33 @@ export class Flock {
 
 /** The values of a Elf64Ehdr, outside the memory. */
 export interface Elf64EhdrData {
+  /** Written by: kernel, guest. */
   ident: Uint8Array;
+  /** Written by: kernel, guest. */
   type: number;
+  /** Written by: kernel, guest. */
   machine: number;
+  /** Written by: kernel, guest. */
   version: number;
+  /** Written by: kernel, guest. */
   entry: bigint;
+  /** Written by: kernel, guest. */
   phoff: bigint;
+  /** Written by: kernel, guest. */
   shoff: bigint;
+  /** Written by: kernel, guest. */
   flags: number;
+  /** Written by: kernel, guest. */
   ehsize: number;
+  /** Written by: kernel, guest. */
   phentsize: number;
+  /** Written by: kernel, guest. */
   phnum: number;
+  /** Written by: kernel, guest. */
   shentsize: number;
+  /** Written by: kernel, guest. */
   shnum: number;
+  /** Written by: kernel, guest. */
   shstrndx: number;
 }
 
@@ -5410,6 +5795,7 @@ export class Elf64Ehdr {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get type(): number {
     return this.$mem.u16[(this.$base + 16) >>> 1]!;
   }
@@ -5418,6 +5804,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 16) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get machine(): number {
     return this.$mem.u16[(this.$base + 18) >>> 1]!;
   }
@@ -5426,6 +5813,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 18) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get version(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
@@ -5434,6 +5822,7 @@ export class Elf64Ehdr {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get entry(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -5460,6 +5849,7 @@ export class Elf64Ehdr {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get phoff(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -5486,6 +5876,7 @@ export class Elf64Ehdr {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get shoff(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -5512,6 +5903,7 @@ export class Elf64Ehdr {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get flags(): number {
     return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
@@ -5520,6 +5912,7 @@ export class Elf64Ehdr {
     this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get ehsize(): number {
     return this.$mem.u16[(this.$base + 52) >>> 1]!;
   }
@@ -5528,6 +5921,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 52) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get phentsize(): number {
     return this.$mem.u16[(this.$base + 54) >>> 1]!;
   }
@@ -5536,6 +5930,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 54) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get phnum(): number {
     return this.$mem.u16[(this.$base + 56) >>> 1]!;
   }
@@ -5544,6 +5939,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 56) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get shentsize(): number {
     return this.$mem.u16[(this.$base + 58) >>> 1]!;
   }
@@ -5552,6 +5948,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 58) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get shnum(): number {
     return this.$mem.u16[(this.$base + 60) >>> 1]!;
   }
@@ -5560,6 +5957,7 @@ export class Elf64Ehdr {
     this.$mem.u16[(this.$base + 60) >>> 1] = value;
   }
 
+  /** Written by: kernel, guest. */
   get shstrndx(): number {
     return this.$mem.u16[(this.$base + 62) >>> 1]!;
   }
@@ -5578,6 +5976,7 @@ export class Elf64Ehdr {
     return this;
   }
 
+  /** Written by: kernel, guest. */
   ident(index: number): number {
     return this.$mem.u8[this.$base + element(index, 16)]!;
   }
@@ -5632,13 +6031,21 @@ export class Elf64Ehdr {
 
 /** The values of a Elf64Phdr, outside the memory. */
 export interface Elf64PhdrData {
+  /** Written by: kernel, guest. */
   type: number;
+  /** Written by: kernel, guest. */
   flags: number;
+  /** Written by: kernel, guest. */
   offset: bigint;
+  /** Written by: kernel, guest. */
   vaddr: bigint;
+  /** Written by: kernel, guest. */
   paddr: bigint;
+  /** Written by: kernel, guest. */
   filesz: bigint;
+  /** Written by: kernel, guest. */
   memsz: bigint;
+  /** Written by: kernel, guest. */
   align: bigint;
 }
 
@@ -5662,6 +6069,7 @@ export class Elf64Phdr {
     if (addr !== undefined) this.at(addr);
   }
 
+  /** Written by: kernel, guest. */
   get type(): number {
     return this.$mem.u32[(this.$base) >>> 2]!;
   }
@@ -5670,6 +6078,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get flags(): number {
     return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
@@ -5678,6 +6087,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get offset(): bigint {
     return this.$mem.u64[(this.$base + 8) >>> 3]!;
   }
@@ -5704,6 +6114,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get vaddr(): bigint {
     return this.$mem.u64[(this.$base + 16) >>> 3]!;
   }
@@ -5730,6 +6141,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get paddr(): bigint {
     return this.$mem.u64[(this.$base + 24) >>> 3]!;
   }
@@ -5756,6 +6168,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get filesz(): bigint {
     return this.$mem.u64[(this.$base + 32) >>> 3]!;
   }
@@ -5782,6 +6195,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get memsz(): bigint {
     return this.$mem.u64[(this.$base + 40) >>> 3]!;
   }
@@ -5808,6 +6222,7 @@ export class Elf64Phdr {
     this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
   get align(): bigint {
     return this.$mem.u64[(this.$base + 48) >>> 3]!;
   }

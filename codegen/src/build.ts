@@ -217,6 +217,8 @@ class Builder {
       fields: item.fields.map((field) => this.#field(item, field, enums)),
       cacheLine: cacheLine === undefined ? undefined : Number(cacheLine),
       slot: item.attributes.get("slot"),
+      owner: item.attributes.get("owner"),
+      uapi: item.attributes.has("uapi"),
       union: union === undefined || opcode === undefined ? undefined : { name: union, opcode },
     };
   }
@@ -243,7 +245,7 @@ class Builder {
       bounded: attributes.has("bounded"),
       reserved: attributes.has("reserved"),
       line: attributes.has("line"),
-      owner: attributes.get("owner"),
+      owner: attributes.get("owner") ?? (base === BaseType.Obj ? undefined : owner.attributes.get("owner")),
       unit: attributes.get("unit"),
       doc: field.doc,
       where,

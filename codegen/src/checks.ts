@@ -1,5 +1,14 @@
 /** The layout rules of the ABI. Every refusal is one sentence that says where and what to do. */
-import { type EnumModel, type FieldModel, fieldSize, OWNERS, type StructModel, type UnionModel } from "./model.ts";
+import {
+  type EnumModel,
+  type FieldModel,
+  fieldSize,
+  type Model,
+  OWNERS,
+  type StructModel,
+  UNITS,
+  type UnionModel,
+} from "./model.ts";
 import { camel, goConstant, pascal } from "./names.ts";
 
 /** .bfbs stores offsets in 16 bits. */
@@ -18,6 +27,10 @@ export function checkStruct(item: StructModel, structs: Structs): string[] {
   if (item.size > MAX_STRUCT)
     refuse(`struct ${item.name}: ${item.size} bytes are more than a schema can describe (${MAX_STRUCT}); split it`);
   checkPadding(item, refuse);
+  for (const owner of item.owner?.split("|") ?? []) {
+    if (!OWNERS.some((known) => known === owner))
+      refuse(`struct ${item.name}: unknown owner "${owner}"; use ${OWNERS.join(", ")}, joined by |`);
+  }
   const line = item.cacheLine;
   if (line !== undefined) {
     if (!Number.isInteger(line) || line < 8 || (line & (line - 1)) !== 0) {
@@ -181,6 +194,47 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
       problems.push(
         `${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`,
       );
+    }
+  }
+  return problems;
+}
+
+/** Every declaration says what it is; every field also who writes it and what it counts. */
+export function checkDocumentation(model: Model): string[] {
+  const problems: string[] = [];
+  const refuse = (where: string, sentence: string): void => {
+    problems.push(`${where}: ${sentence}.`);
+  };
+  const described = (item: {
+    readonly name: string;
+    readonly doc: readonly string[];
+    readonly where: string;
+  }): void => {
+    if (item.doc.length === 0)
+      refuse(item.where, `${item.name}: it has no documentation; write what it is in a "///" line above it`);
+  };
+  const kinds = model.enums.get("SlotKind");
+  for (const file of model.files) {
+    for (const item of [...file.enums, ...file.constants, ...file.structs]) described(item);
+    for (const item of file.structs) {
+      for (const field of item.fields) {
+        if (field.reserved) continue;
+        const label = `${item.name}.${field.name}`;
+        if (!item.uapi) described({ ...field, name: label });
+        if (!("scalar" in field.type)) continue;
+        if (field.owner === undefined)
+          refuse(field.where, `${label}: nobody may write it; add (owner: "kernel") to it, or to ${item.name} for all`);
+        if (!item.uapi && field.enum === undefined && field.unit === undefined)
+          refuse(field.where, `${label}: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another`);
+        const slot = /^slot:(.*)$/.exec(field.unit ?? "")?.[1];
+        if (slot !== undefined && kinds?.values.some((value) => value.name === slot) !== true)
+          refuse(field.where, `${label}: SlotKind has no value ${slot}; add it or correct (unit)`);
+        else if (slot === undefined && field.unit !== undefined && !(field.unit in UNITS))
+          refuse(
+            field.where,
+            `${label}: unknown unit "${field.unit}"; use slot:Kind, ${Object.keys(UNITS).join(", ")}`,
+          );
+      }
     }
   }
   return problems;

@@ -10,7 +10,7 @@ import { generate } from "./generate.ts";
 // Some tests run Go's compiler.
 vi.setConfig({ testTimeout: 120_000 });
 
-const options = { accept: false };
+const options = { accept: false, drafts: true };
 
 /** The sample schema, generated into a workspace that can be compiled. */
 function sample(): string {

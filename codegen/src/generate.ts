@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readBfbs } from "./bfbs.ts";
 import { buildModel, SchemaError } from "./build.ts";
+import { checkDocumentation } from "./checks.ts";
 import { goEmitter } from "./emit/go.ts";
 import { tsEmitter } from "./emit/ts.ts";
 import { vectorsEmitter } from "./emit/vectors.ts";
@@ -25,6 +26,8 @@ export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, vectorsEmitte
 export interface GenerateOptions {
   /** Take over what breaks the lock. */
   readonly accept: boolean;
+  /** Declarations without documentation, unit and owner pass: for the small schemas of tests. */
+  readonly drafts?: boolean;
 }
 
 /**
@@ -34,6 +37,8 @@ export interface GenerateOptions {
 export function generate(root: string, options: GenerateOptions): Generated {
   const { bfbs, sources } = compileSchema(join(root, "abi/foreshore.fbs"));
   const model = buildModel(readBfbs(bfbs), sources);
+  const undocumented = options.drafts === true ? [] : checkDocumentation(model);
+  if (undocumented.length > 0) throw new SchemaError(undocumented);
   const old = readLock(join(root, LOCK));
   const lock = makeLock(model, old);
   const changes = old === undefined ? [] : compareLocks(old, lock);

@@ -11,19 +11,24 @@ function run(root: string, ...args: string[]): { status: number | null; stdout: 
   return spawnSync(process.execPath, [MAIN, "--root", root, ...args], { encoding: "utf8" });
 }
 
+/** A struct that lacks nothing. */
+function documented(field: string): string {
+  return `/// One.\nstruct S (owner: "kernel") {\n/// Its field.\n${field}: uint (unit: "count"); }`;
+}
+
 // Each run loads the TypeScript compiler: seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 describe("the command", () => {
   test("generates once, then finds nothing to do", () => {
-    const root = workspace("struct S { a: uint; }");
+    const root = workspace(documented("a"));
     expect(run(root).stdout).toMatch(/^codegen: (\d+) files, \1 written, 0 removed\n$/);
     expect(run(root).stdout).toMatch(/ 0 written, 0 removed\n$/);
     expect(run(root, "--check")).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("--check names what differs and changes nothing", () => {
-    const root = workspace("struct S { a: uint; }");
+    const root = workspace(documented("a"));
     run(root);
     const path = join(root, "abi/ts/foreshore.ts");
     writeFileSync(path, `${readFileSync(path, "utf8")}// edited\n`);
@@ -45,9 +50,9 @@ describe("the command", () => {
   });
 
   test("a change that breaks the lock is refused by name, writes nothing, and goes through with --accept", () => {
-    const root = workspace("struct S { a: uint; }");
+    const root = workspace(documented("a"));
     run(root);
-    setSchema(root, "struct S { b: uint; }");
+    setSchema(root, documented("b"));
     const refused = run(root);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain("S.a: it was removed or renamed; put it back (or accept it with --accept).");

@@ -22,7 +22,38 @@ export const SCALAR_SIZE: Readonly<Record<ScalarKind, number>> = {
 export const VERSION = "AbiVersion";
 
 /** Who may write a field. */
-export const OWNERS = ["kernel", "hart", "client", "host", "boot", "any"] as const;
+export const OWNERS = ["kernel", "hart", "client", "host", "boot", "guest", "any"] as const;
+
+/** What a number may count or name, beside `slot:Kind`: the index of a slot of that table, 0 none. */
+export const UNITS: Readonly<Record<string, string>> = {
+  bytes: "bytes",
+  pages: "pages of 4 KiB",
+  "wasm-pages": "pages of 64 KiB",
+  frames: "frames of 4 KiB",
+  slots: "slots of a table",
+  insns: "guest instructions",
+  ns: "nanoseconds",
+  us: "microseconds",
+  ms: "milliseconds",
+  s: "seconds",
+  ticks: "clock ticks (100 per second)",
+  count: "how many",
+  address: "linear address in the machine's memory",
+  "guest-address": "address in a guest's address space",
+  "page-number": "guest address / 4,096",
+  "frame-number": "linear address / 4,096",
+  index: "place in a table or list",
+  id: "a name that the kernel or Linux gave",
+  number: "a number whose meaning is written beside it",
+  bits: "flag bits",
+  mode: "permission bits, with the type where st_mode has it",
+  seq: "a counter that only grows, modulo 2^32",
+  hash: "a hash",
+  flag: "0 or not 0",
+  value: "a value of the guest or of the field's own",
+  errno: "an error number",
+  text: "bytes of text",
+};
 
 interface Declaration {
   /** Name without the namespace. */
@@ -78,6 +109,10 @@ export interface StructModel extends Declaration {
   readonly cacheLine: number | undefined;
   /** SlotKind whose slot table consists of these structs. */
   readonly slot: string | undefined;
+  /** Who writes the fields that say nothing else. */
+  readonly owner: string | undefined;
+  /** A structure of Linux's headers, which document its fields. */
+  readonly uapi: boolean;
   /** Discriminated union that the struct is a member of, with its discriminant. */
   readonly union: { readonly name: string; readonly opcode: string } | undefined;
 }

@@ -8,7 +8,7 @@ import { generate } from "./generate.ts";
 /** The problems of a schema, without the place that each begins with. */
 function problems(schema: string): string[] {
   try {
-    generate(workspace(schema), { accept: false });
+    generate(workspace(schema), { accept: false, drafts: true });
   } catch (error) {
     if (error instanceof SchemaError) return error.problems.map((line) => line.replace(/^\S+: /, ""));
     throw error;
@@ -99,7 +99,7 @@ describe("layouts", () => {
     [
       "an unknown owner",
       'struct S { a: uint (owner: "kernel|me"); }',
-      'S.a: unknown owner "me"; use kernel, hart, client, host, boot, any, joined by |.',
+      'S.a: unknown owner "me"; use kernel, hart, client, host, boot, guest, any, joined by |.',
     ],
     [
       "a view's own member",
@@ -125,7 +125,7 @@ describe("layouts", () => {
       fields: item.fields.map((field) => (field.name === "c" ? { ...field, offset: 4 } : field)),
     }));
     expect(() => buildModel({ ...raw, objects }, sources)).toThrow(
-      "foreshore.fbs:2: S.c: u64 at offset 4 is not aligned to 8; move it or pad before it.",
+      "foreshore.fbs:4: S.c: u64 at offset 4 is not aligned to 8; move it or pad before it.",
     );
   });
 });
@@ -208,6 +208,66 @@ describe("declarations", () => {
   });
 });
 
+describe("documentation", () => {
+  const whole = '/// One.\nstruct S (owner: "kernel") {\n/// Its field.\na: uint (unit: "count"); }';
+
+  function undocumented(schema: string): string[] {
+    try {
+      generate(workspace(schema), { accept: false });
+    } catch (error) {
+      if (error instanceof SchemaError) return error.problems.map((line) => line.replace(/^\S+: /, ""));
+      throw error;
+    }
+    return [];
+  }
+
+  test("a schema that says everything passes", () => {
+    expect(undocumented(whole)).toEqual([]);
+    expect(undocumented('/// struct s.\nstruct S (uapi, owner: "guest") { a: uint; }')).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    [
+      "a struct",
+      whole.replace("/// One.\n", ""),
+      'S: it has no documentation; write what it is in a "///" line above it.',
+    ],
+    [
+      "a field",
+      whole.replace("/// Its field.\n", ""),
+      'S.a: it has no documentation; write what it is in a "///" line above it.',
+    ],
+    [
+      "an enum",
+      `${whole} enum E : uint { A = 0 }`,
+      'E: it has no documentation; write what it is in a "///" line above it.',
+    ],
+    [
+      "an owner",
+      whole.replace(' (owner: "kernel")', ""),
+      'S.a: nobody may write it; add (owner: "kernel") to it, or to S for all.',
+    ],
+    [
+      "a unit",
+      whole.replace(' (unit: "count")', ""),
+      'S.a: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another.',
+    ],
+    [
+      "a slot kind of a unit",
+      whole.replace("count", "slot:Thing"),
+      "S.a: SlotKind has no value Thing; add it or correct (unit).",
+    ],
+  ])("%s is missing", (_, schema, sentence) => {
+    expect(undocumented(schema)).toEqual([sentence]);
+  });
+
+  test("an unknown unit", () => {
+    expect(undocumented(whole.replace("count", "parsecs"))).toEqual([
+      expect.stringMatching(/^S\.a: unknown unit "parsecs"; use slot:Kind, bytes, pages, /),
+    ]);
+  });
+});
+
 describe("ring entries", () => {
   test.each<[string, string, string]>([
     [
@@ -252,7 +312,7 @@ describe("ring entries", () => {
 
 describe("input that is no schema", () => {
   test("flatc's own message is kept", () => {
-    expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false })).toThrow(
+    expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false, drafts: true })).toThrow(
       /flatc refused the schema:[\s\S]*nothing/,
     );
   });

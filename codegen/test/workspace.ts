@@ -22,7 +22,7 @@ export function workspace(schema: string | "sample"): string {
 
 /** Writes the entry file, with the head that every schema has. */
 export function setSchema(root: string, declarations: string, version: readonly [number, number] = [0, 1]): void {
-  const head = `include "attributes.fbs"; namespace foreshore.abi; table AbiVersion (constants) { Major: ushort = ${version[0]}; Minor: ushort = ${version[1]}; }`;
+  const head = `include "attributes.fbs"; namespace foreshore.abi;\n/// Version.\ntable AbiVersion (constants) { Major: ushort = ${version[0]}; Minor: ushort = ${version[1]}; }`;
   writeFileSync(join(root, "abi/foreshore.fbs"), `${head}\n${declarations}\n`);
 }
 

@@ -117,304 +117,473 @@ func (v OfdKind) String() string {
 // InodeStateSize is the size of InodeState in bytes.
 const InodeStateSize = 112
 
-// InodeState: 112 bytes.
+// InodeState: What a file is: its attributes and where its absent pages come from.
 type InodeState struct {
 	_ structs.HostLayout
-	// Written by: kernel. Below 2^53.
+	// Inode number, as st_ino shows it.
+	// Unit: id. Written by: kernel. Below 2^53.
 	Ino uint64
+	// Size of the contents.
 	// Unit: bytes. Written by: kernel. Below 2^53.
-	Size  uint64
-	Mode  uint32
+	Size uint64
+	// Type and permissions (st_mode).
+	// Unit: mode. Written by: kernel.
+	Mode uint32
+	// Names.
+	// Unit: count. Written by: kernel.
 	Nlink uint32
-	Uid   uint32
-	Gid   uint32
-	Rdev  uint64
-	// Unit: ns.
+	// Owner.
+	// Unit: id. Written by: kernel.
+	Uid uint32
+	// Group.
+	// Unit: id. Written by: kernel.
+	Gid uint32
+	// Device number of a device node.
+	// Unit: number. Written by: kernel.
+	Rdev uint64
+	// Last access, since 1970.
+	// Unit: ns. Written by: kernel.
 	AtimeNs uint64
-	// Unit: ns.
+	// Last change of the contents, since 1970.
+	// Unit: ns. Written by: kernel.
 	MtimeNs uint64
-	// Unit: ns.
+	// Last change of the attributes, since 1970.
+	// Unit: ns. Written by: kernel.
 	CtimeNs uint64
-	// Unit: ns.
+	// When it was made, since 1970.
+	// Unit: ns. Written by: kernel.
 	BtimeNs uint64
 	// Where absent pages come from: blob source id (0: absent pages are holes) and the byte offset of page 0 there.
+	// Unit: id. Written by: kernel.
 	Source uint32
+	// File system that it belongs to.
+	// Written by: kernel.
 	FsType FsType
-	// Unit: bytes. Below 2^53.
+	// Where page 0 begins in the blob source.
+	// Unit: bytes. Written by: kernel. Below 2^53.
 	SourceOffset uint64
 	// Bytes that the source has; what lies beyond is zero.
-	// Unit: bytes. Below 2^53.
+	// Unit: bytes. Written by: kernel. Below 2^53.
 	SourceBytes uint64
 	// Number of the procfs or devfs node, and its parameter (pid, tid, fd).
-	Node     uint32
-	NodeArg  uint32
+	// Unit: number. Written by: kernel.
+	Node uint32
+	// First parameter of the node.
+	// Unit: number. Written by: kernel.
+	NodeArg uint32
+	// Second parameter of the node.
+	// Unit: number. Written by: kernel.
 	NodeArg2 uint32
 	// Change counter for the published view.
+	// Unit: seq. Written by: kernel.
 	ChangeSeq atomic.Uint32
 }
 
 // InodeLiveSize is the size of InodeLive in bytes.
 const InodeLiveSize = 80
 
-// InodeLive: 80 bytes.
+// InodeLive: What a file's memory and users are.
 type InodeLive struct {
 	_ structs.HostLayout
 	// The first pages' frames (frame address, 0 absent), then a radix tree.
-	Direct      [4]uint32
-	RadixRoot   uint32
+	// Unit: address. Written by: kernel.
+	Direct [4]uint32
+	// Root of the radix tree of frames, 0 none.
+	// Unit: address. Written by: kernel.
+	RadixRoot uint32
+	// Levels of the radix tree.
+	// Unit: count. Written by: kernel.
 	RadixHeight uint32
 	// Mappings.
+	// Unit: slot:Vma. Written by: kernel.
 	VmaHead uint32
 	// Directories: children in order of creation; next readdir cookie.
-	ChildHead  uint32
-	ChildTail  uint32
+	// Unit: slot:Dentry. Written by: kernel.
+	ChildHead uint32
+	// Youngest child of a directory.
+	// Unit: slot:Dentry. Written by: kernel.
+	ChildTail uint32
+	// Children of a directory.
+	// Unit: count. Written by: kernel.
 	ChildCount uint32
+	// Readdir position that the next child gets.
+	// Unit: number. Written by: kernel.
 	NextCookie uint32
 	// Dentry of a directory (its only one); of other files the last looked up.
+	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
 	// Waiters for pages that are being filled, and for locks.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	PageWait uint32
 	// Pipe slot of a FIFO.
+	// Unit: slot:Pipe. Written by: kernel.
 	Pipe uint32
 	// Open file descriptions and mappings that keep the inode.
+	// Unit: count. Written by: kernel.
 	Opens uint32
-	// Unit: pages.
-	Pages         uint32
+	// Pages that are in memory.
+	// Unit: pages. Written by: kernel.
+	Pages uint32
+	// Pages that the Runtime is asked for.
+	// Unit: count. Written by: kernel.
 	FillsInFlight uint32
 	// Deny-write count while executed.
+	// Unit: count. Written by: kernel.
 	Execs uint32
 	// Advisory locks, FileLock slots in order of their start.
+	// Unit: slot:FileLock. Written by: kernel.
 	LockHead uint32
 	// F_SEAL_* bits of a memfd.
+	// Unit: bits. Written by: kernel.
 	Seals uint32
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.
 const InodeSlotSize = 208
 
-// InodeSlot: 208 bytes.
+// InodeSlot: One file, directory, link, device or pipe.
 // Element of the slot table of kind Inode.
 type InodeSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	State  InodeState
-	Live   InodeLive
+	// The portable part.
+	State InodeState
+	// Links and queues, which mean something in this memory only.
+	Live InodeLive
 }
 
 // DentrySlotSize is the size of DentrySlot in bytes.
 const DentrySlotSize = 312
 
-// DentrySlot: 312 bytes.
+// DentrySlot: One name in one directory.
 // Element of the slot table of kind Dentry.
 type DentrySlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// Dentry slot of the parent directory (own index at the root).
+	// Unit: slot:Dentry. Written by: kernel.
 	Parent uint32
 	// Inode slot.
-	Inode      uint32
-	Hash       uint32
+	// Unit: slot:Inode. Written by: kernel.
+	Inode uint32
+	// Hash of parent and name.
+	// Unit: hash. Written by: kernel.
+	Hash uint32
+	// Length of the name.
+	// Unit: bytes. Written by: kernel.
 	NameLength uint16
-	Flags      uint16
+	// State of the name: see vfs.
+	// Unit: bits. Written by: kernel.
+	Flags uint16
 	// Links in the parent's children.
+	// Unit: slot:Dentry. Written by: kernel.
 	NextChild uint32
+	// Elder sibling.
+	// Unit: slot:Dentry. Written by: kernel.
 	PrevChild uint32
 	// Hash chain.
+	// Unit: slot:Dentry. Written by: kernel.
 	HashNext uint32
 	// Readdir position of this entry.
+	// Unit: number. Written by: kernel.
 	Cookie uint32
 	// Root dentry of what is mounted here, and for such a root the dentry that it covers.
+	// Unit: slot:Dentry. Written by: kernel.
 	Mounted uint32
-	Covers  uint32
-	Name    [256]uint8
+	// For the root of a mount: the dentry that it covers.
+	// Unit: slot:Dentry. Written by: kernel.
+	Covers uint32
+	// The name, without a NUL.
+	// Unit: text. Written by: kernel.
+	Name [256]uint8
 }
 
 // FdEntryStateSize is the size of FdEntryState in bytes.
 const FdEntryStateSize = 8
 
-// FdEntryState: 8 bytes.
+// FdEntryState: One file descriptor.
 type FdEntryState struct {
 	_ structs.HostLayout
 	// Ofd slot, 0 free.
+	// Unit: slot:Ofd. Written by: kernel.
 	Ofd uint32
 	// FD_CLOEXEC.
+	// Unit: bits. Written by: kernel.
 	Flags uint32
 }
 
 // FdTableSlotSize is the size of FdTableSlot in bytes.
 const FdTableSlotSize = 8224
 
-// FdTableSlot: 8224 bytes.
+// FdTableSlot: The file descriptors of a process (of several with CLONE_FILES).
 // Element of the slot table of kind FdTable.
 type FdTableSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// One more than the highest descriptor in use.
+	// Unit: count. Written by: kernel.
 	Count uint32
 	// Lowest descriptor that may be free.
+	// Unit: index. Written by: kernel.
 	FirstFree uint32
+	// Written by: kernel.
 	Reserved0 [2]uint32
-	Entries   [1024]FdEntryState
+	// By descriptor.
+	Entries [1024]FdEntryState
 }
 
 // OfdStateSize is the size of OfdState in bytes.
 const OfdStateSize = 40
 
-// OfdState: 40 bytes.
+// OfdState: An open file description: what dup and fork share.
 type OfdState struct {
-	_    structs.HostLayout
+	_ structs.HostLayout
+	// What is open.
+	// Written by: kernel.
 	Kind OfdKind
 	// O_* status flags and access mode.
+	// Unit: bits. Written by: kernel.
 	Flags uint32
-	// Below 2^53.
+	// File position.
+	// Unit: bytes. Written by: kernel. Below 2^53.
 	Pos uint64
 	// Inode slot.
+	// Unit: slot:Inode. Written by: kernel.
 	Inode uint32
 	// Dentry slot.
+	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
 	// Pipe, epoll, eventfd… slot, by kind.
-	Object   uint32
+	// Unit: index. Written by: kernel.
+	Object uint32
+	// Who gets SIGIO (F_SETOWN); negative: a group.
+	// Unit: id. Written by: kernel.
 	OwnerPid int32
 	// Snapshot or cursor of a procfs file: generation of its content.
+	// Unit: number. Written by: kernel.
 	Cursor uint64
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
 const OfdLiveSize = 48
 
-// OfdLive: 48 bytes.
+// OfdLive: Who watches an open file description, and what it generated.
 type OfdLive struct {
 	_ structs.HostLayout
 	// Epoll items that watch it.
+	// Unit: slot:EpollItem. Written by: kernel.
 	EpollHead uint32
 	// Frames of generated content (procfs).
-	Content      uint32
+	// Unit: address. Written by: kernel.
+	Content uint32
+	// Length of the generated content.
+	// Unit: bytes. Written by: kernel.
 	ContentBytes uint32
 	// Timerfd: its clock, and timer.
+	// Unit: id. Written by: kernel.
 	Clock uint32
+	// Timerfd: its timer.
 	Timer TimerLive
-	// Unit: ns.
+	// Timerfd: its period, 0 for once.
+	// Unit: ns. Written by: kernel.
 	IntervalNs uint64
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
 const OfdSlotSize = 128
 
-// OfdSlot: 128 bytes.
+// OfdSlot: One open file description.
 // Element of the slot table of kind Ofd.
 // Starts on a cache line of 64 bytes.
 type OfdSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	State  OfdState
-	Live   OfdLive
-	Pad0   [6]uint32
+	// The portable part.
+	State OfdState
+	// Links and queues, which mean something in this memory only.
+	Live OfdLive
+	// Written by: kernel.
+	Pad0 [6]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.
 const PipeStateSize = 32
 
-// PipeState: 32 bytes.
+// PipeState: How full a pipe or FIFO is, and who has it open.
 type PipeState struct {
 	_ structs.HostLayout
 	// Free-running byte counters; tail - head = bytes inside.
-	Head    uint32
-	Tail    uint32
+	// Unit: bytes. Written by: kernel.
+	Head uint32
+	// Bytes ever written, free-running.
+	// Unit: bytes. Written by: kernel.
+	Tail uint32
+	// Open read ends.
+	// Unit: count. Written by: kernel.
 	Readers uint32
+	// Open write ends.
+	// Unit: count. Written by: kernel.
 	Writers uint32
-	// Unit: bytes.
+	// How much it holds (F_SETPIPE_SZ).
+	// Unit: bytes. Written by: kernel.
 	Capacity uint32
 	// Counts of opens ever, for FIFO open rules.
+	// Unit: count. Written by: kernel.
 	ReaderOpens uint32
+	// Opens for writing ever.
+	// Unit: count. Written by: kernel.
 	WriterOpens uint32
-	Flags       uint32
+	// State of the pipe: see package pipe.
+	// Unit: bits. Written by: kernel.
+	Flags uint32
 }
 
 // PipeLiveSize is the size of PipeLive in bytes.
 const PipeLiveSize = 80
 
-// PipeLive: 80 bytes.
+// PipeLive: Who waits at a pipe, and where its bytes lie.
 type PipeLive struct {
-	_         structs.HostLayout
-	ReadWait  uint32
+	_ structs.HostLayout
+	// Who waits for bytes.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	ReadWait uint32
+	// Who waits for room.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	WriteWait uint32
-	OpenWait  uint32
+	// Who waits in open(2) of a FIFO.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	OpenWait uint32
 	// Inode slot of the pipe.
+	// Unit: slot:Inode. Written by: kernel.
 	Inode uint32
 	// Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
 	// Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
+	// Unit: address. Written by: kernel.
 	Frames [16]uint32
 }
 
 // PipeSlotSize is the size of PipeSlot in bytes.
 const PipeSlotSize = 128
 
-// PipeSlot: 128 bytes.
+// PipeSlot: One pipe or FIFO.
 // Element of the slot table of kind Pipe.
 type PipeSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	State  PipeState
-	Live   PipeLive
+	// The portable part.
+	State PipeState
+	// Links and queues, which mean something in this memory only.
+	Live PipeLive
 }
 
 // EpollSlotSize is the size of EpollSlot in bytes.
 const EpollSlotSize = 48
 
-// EpollSlot: 48 bytes.
+// EpollSlot: One epoll instance.
 // Element of the slot table of kind Epoll.
 type EpollSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// Items; items that may be ready.
-	ItemHead  uint32
+	// Unit: slot:EpollItem. Written by: kernel.
+	ItemHead uint32
+	// First item that may be ready.
+	// Unit: slot:EpollItem. Written by: kernel.
 	ReadyHead uint32
+	// Last item that may be ready.
+	// Unit: slot:EpollItem. Written by: kernel.
 	ReadyTail uint32
-	Wait      uint32
+	// Who waits in epoll_wait(2).
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Wait uint32
 	// Items of other epolls that watch this one.
+	// Unit: slot:EpollItem. Written by: kernel.
 	WatchHead uint32
+	// Items.
+	// Unit: count. Written by: kernel.
 	ItemCount uint32
 	// Next epoll whose waiters are to be woken when the wake in progress is done.
+	// Unit: slot:Epoll. Written by: kernel.
 	NextNotified uint32
-	Notified     uint32
+	// Not 0: it stands in that list.
+	// Unit: flag. Written by: kernel.
+	Notified uint32
 }
 
 // EpollItemSlotSize is the size of EpollItemSlot in bytes.
 const EpollItemSlotSize = 72
 
-// EpollItemSlot: 72 bytes.
+// EpollItemSlot: One file that an epoll instance watches.
 // Element of the slot table of kind EpollItem.
 type EpollItemSlot struct {
-	_           structs.HostLayout
-	Header      SlotHeader
-	Epoll       uint32
-	Ofd         uint32
-	Fd          uint32
-	Events      uint32
-	Data        uint64
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// The epoll instance.
+	// Unit: slot:Epoll. Written by: kernel.
+	Epoll uint32
+	// What is watched.
+	// Unit: slot:Ofd. Written by: kernel.
+	Ofd uint32
+	// Descriptor by which it was added.
+	// Unit: number. Written by: kernel.
+	Fd uint32
+	// EPOLL* asked for.
+	// Unit: bits. Written by: kernel.
+	Events uint32
+	// The guest's epoll_data.
+	// Unit: value. Written by: kernel.
+	Data uint64
+	// Next item of the instance.
+	// Unit: slot:EpollItem. Written by: kernel.
 	NextInEpoll uint32
+	// Previous item of the instance.
+	// Unit: slot:EpollItem. Written by: kernel.
 	PrevInEpoll uint32
-	NextInOfd   uint32
-	PrevInOfd   uint32
-	NextReady   uint32
-	Queued      uint32
+	// Next item that watches the same.
+	// Unit: slot:EpollItem. Written by: kernel.
+	NextInOfd uint32
+	// Previous item that watches the same.
+	// Unit: slot:EpollItem. Written by: kernel.
+	PrevInOfd uint32
+	// Next item that may be ready.
+	// Unit: slot:EpollItem. Written by: kernel.
+	NextReady uint32
+	// Not 0: it stands in the list of those that may be ready.
+	// Unit: flag. Written by: kernel.
+	Queued uint32
 	// Edge trigger: events that were already reported.
+	// Unit: bits. Written by: kernel.
 	Reported uint32
 	// Its entries in the queues of what it watches.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
 }
 
 // EventfdSlotSize is the size of EventfdSlot in bytes.
 const EventfdSlotSize = 32
 
-// EventfdSlot: 32 bytes.
+// EventfdSlot: One eventfd.
 // Element of the slot table of kind Eventfd.
 type EventfdSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	Count  uint64
-	Flags  uint32
-	Wait   uint32
+	// The counter.
+	// Unit: count. Written by: kernel.
+	Count uint64
+	// EFD_* as eventfd2(2) took them.
+	// Unit: bits. Written by: kernel.
+	Flags uint32
+	// Who waits to read or write.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Wait uint32
 }
 
 // FileLockSlotSize is the size of FileLockSlot in bytes.
@@ -424,19 +593,32 @@ const FileLockSlotSize = 56
 // (flock, F_OFD_SETLK).
 // Element of the slot table of kind FileLock.
 type FileLockSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	Inode  uint32
+	// The locked file.
+	// Unit: slot:Inode. Written by: kernel.
+	Inode uint32
 	// Next lock of the inode.
+	// Unit: slot:FileLock. Written by: kernel.
 	Next uint32
 	// Owner: an FdTable slot (as in Linux, where processes that share their
 	// descriptors share their locks), or an Ofd slot.
+	// Unit: slot:FdTable. Written by: kernel.
 	Table uint32
-	Ofd   uint32
+	// Owner of a lock of an open file description.
+	// Unit: slot:Ofd. Written by: kernel.
+	Ofd uint32
 	// F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
-	Type    uint32
+	// Unit: number. Written by: kernel.
+	Type uint32
+	// Not 0: a lock of flock(2).
+	// Unit: flag. Written by: kernel.
 	IsFlock uint32
 	// First byte, last byte.
+	// Unit: bytes. Written by: kernel.
 	Start uint64
-	End   uint64
+	// Last byte.
+	// Unit: bytes. Written by: kernel.
+	End uint64
 }

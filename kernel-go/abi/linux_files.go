@@ -257,7 +257,7 @@ func (v StatxExtra) String() string {
 	return "StatxExtra(?)"
 }
 
-// StatxAttribute: numbers.
+// StatxAttribute: statx(2) stx_attributes (uapi linux/stat.h).
 type StatxAttribute uint64
 
 // Numbers of StatxAttribute.
@@ -583,7 +583,7 @@ func (v MountFlag) String() string {
 	return "MountFlag(?)"
 }
 
-// UmountFlag: numbers.
+// UmountFlag: umount2(2) (linux/fs.h).
 type UmountFlag uint32
 
 // Numbers of UmountFlag.
@@ -695,27 +695,49 @@ const SignalfdSiginfoSize = 128
 
 // SignalfdSiginfo: struct signalfd_siginfo (uapi linux/signalfd.h).
 type SignalfdSiginfo struct {
-	_        structs.HostLayout
-	Signo    uint32
-	Errno    int32
-	Code     int32
-	Pid      uint32
-	Uid      uint32
-	Fd       int32
-	Tid      uint32
-	Band     uint32
-	Overrun  uint32
-	Trapno   uint32
-	Status   int32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Signo uint32
+	// Written by: kernel, guest.
+	Errno int32
+	// Written by: kernel, guest.
+	Code int32
+	// Written by: kernel, guest.
+	Pid uint32
+	// Written by: kernel, guest.
+	Uid uint32
+	// Written by: kernel, guest.
+	Fd int32
+	// Written by: kernel, guest.
+	Tid uint32
+	// Written by: kernel, guest.
+	Band uint32
+	// Written by: kernel, guest.
+	Overrun uint32
+	// Written by: kernel, guest.
+	Trapno uint32
+	// Written by: kernel, guest.
+	Status int32
+	// Written by: kernel, guest.
 	IntValue int32
-	Ptr      uint64
-	Utime    uint64
-	Stime    uint64
-	Addr     uint64
-	AddrLsb  uint16
-	Pad2     uint16
-	Syscall  int32
+	// Written by: kernel, guest.
+	Ptr uint64
+	// Written by: kernel, guest.
+	Utime uint64
+	// Written by: kernel, guest.
+	Stime uint64
+	// Written by: kernel, guest.
+	Addr uint64
+	// Written by: kernel, guest.
+	AddrLsb uint16
+	// Written by: kernel, guest.
+	Pad2 uint16
+	// Written by: kernel, guest.
+	Syscall int32
+	// Written by: kernel, guest.
 	CallAddr uint64
-	Arch     uint32
-	Pad      [28]uint8
+	// Written by: kernel, guest.
+	Arch uint32
+	// Written by: kernel, guest.
+	Pad [28]uint8
 }

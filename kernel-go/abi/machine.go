@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// BootState: numbers.
+// BootState: How far a machine is.
 type BootState uint32
 
 // Numbers of BootState.
@@ -129,7 +129,7 @@ func (v SlotKind) String() string {
 	return "SlotKind(?)"
 }
 
-// FrameType: numbers.
+// FrameType: What a frame is used for.
 type FrameType uint8
 
 // Numbers of FrameType.
@@ -167,7 +167,7 @@ func (v FrameType) String() string {
 	return "FrameType(?)"
 }
 
-// FrameFlag: flag bits.
+// FrameFlag: What is true of a frame.
 type FrameFlag uint8
 
 // Numbers of FrameFlag.
@@ -248,7 +248,7 @@ func (v HartExit) String() string {
 	return "HartExit(?)"
 }
 
-// ClientState: numbers.
+// ClientState: Whether a client slot has a user.
 type ClientState uint32
 
 // Numbers of ClientState.
@@ -278,14 +278,17 @@ const SlotHeaderSize = 16
 // `generation` counts the slot's uses; odd while the slot is in use.
 type SlotHeader struct {
 	_ structs.HostLayout
-	// Written by: kernel.
+	// Seqlock: odd while the slot changes.
+	// Unit: seq. Written by: kernel.
 	Seq atomic.Uint32
-	// Written by: kernel.
+	// Uses of the slot; odd while it is in use.
+	// Unit: seq. Written by: kernel.
 	Generation atomic.Uint32
 	// Index of the next free slot, 0 at the end.
-	// Written by: kernel.
+	// Unit: index. Written by: kernel.
 	NextFree uint32
-	// Written by: kernel.
+	// Who holds the slot.
+	// Unit: count. Written by: kernel.
 	Refs uint32
 }
 
@@ -295,33 +298,43 @@ const SlotHandleSize = 8
 // SlotHandle: Slot 0 of every table but Hart is never used: index 0 means none.
 // Index and generation: the only form in which a slot leaves the kernel.
 type SlotHandle struct {
-	_          structs.HostLayout
-	Index      uint32
+	_ structs.HostLayout
+	// Slot number.
+	// Unit: index. Written by: any.
+	Index uint32
+	// Generation that the slot had: another one means that the slot was freed.
+	// Unit: seq. Written by: any.
 	Generation uint32
 }
 
 // SlotTableSize is the size of SlotTable in bytes.
 const SlotTableSize = 32
 
-// SlotTable: 32 bytes.
+// SlotTable: Where the slots of one kind lie; whoever reads slots takes base and stride from here.
 type SlotTable struct {
 	_ structs.HostLayout
 	// Linear address of slot 0.
-	// Written by: boot.
+	// Unit: address. Written by: boot.
 	Base uint32
+	// From one slot to the next: may grow, so never taken from the code.
 	// Unit: bytes. Written by: boot.
 	Stride uint32
+	// Slots, the unused slot 0 too.
 	// Unit: slots. Written by: boot.
 	Capacity uint32
 	// One more than the highest index that was ever used.
 	// Unit: slots. Written by: kernel.
 	HighWater atomic.Uint32
+	// Slots in use.
 	// Unit: slots. Written by: kernel.
 	InUse atomic.Uint32
 	// Index of the first free slot below highWater.
+	// Unit: index. Written by: kernel.
+	FreeHead uint32
+	// Which table it is.
 	// Written by: kernel.
-	FreeHead  uint32
-	Kind      SlotKind
+	Kind SlotKind
+	// Written by: kernel.
 	Reserved0 uint32
 }
 
@@ -331,81 +344,109 @@ const MachineCountersSize = 128
 // MachineCounters: Totals since boot, for people and tests.
 type MachineCounters struct {
 	_ structs.HostLayout
-	// Written by: kernel. Below 2^53.
+	// System calls made.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Syscalls uint64
-	// Written by: kernel. Below 2^53.
+	// Calls, flags and options that this kernel does not do.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Unsupported uint64
-	// Written by: kernel. Below 2^53.
+	// Page faults of guests and of kernel copies.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Faults uint64
-	// Written by: kernel. Below 2^53.
+	// Pages copied for a write.
+	// Unit: count. Written by: kernel. Below 2^53.
 	CowCopies uint64
-	// Written by: kernel. Below 2^53.
+	// Pages asked of blob sources.
+	// Unit: count. Written by: kernel. Below 2^53.
 	PageIns uint64
-	// Written by: kernel. Below 2^53.
+	// Times that harts were made to leave for a changed translation.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Shootdowns uint64
-	// Written by: kernel. Below 2^53.
+	// Times that a hart took up another thread.
+	// Unit: count. Written by: kernel. Below 2^53.
 	ContextSwitches uint64
-	// Written by: kernel. Below 2^53.
+	// Processes made by guests.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Forks uint64
-	// Written by: kernel. Below 2^53.
+	// Programs started.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Execs uint64
-	// Written by: kernel. Below 2^53.
+	// Processes ended.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Exits uint64
-	// Written by: kernel. Below 2^53.
+	// Signals delivered.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Signals uint64
-	// Written by: kernel. Below 2^53.
+	// Requests taken from rings.
+	// Unit: count. Written by: kernel. Below 2^53.
 	RpcRequests uint64
+	// Bytes moved between two places of the memory by the kernel's copy routine.
 	// Unit: bytes. Written by: kernel. Below 2^53.
 	CopiedBytes uint64
-	// Written by: kernel. Below 2^53.
+	// Times that decoded code was dropped.
+	// Unit: count. Written by: kernel. Below 2^53.
 	DecodeFlushes uint64
 	// Instructions retired by threads that are gone; those of live threads are in their slots.
 	// Unit: insns. Written by: kernel. Below 2^53.
-	Instret   uint64
+	Instret uint64
+	// Written by: kernel.
 	Reserved0 uint64
 }
 
 // MachineHeaderSize is the size of MachineHeader in bytes.
 const MachineHeaderSize = 1472
 
-// MachineHeader: 1472 bytes.
+// MachineHeader: What whoever attaches reads first: versions, sizes, tables; it lies at Fixed.HeaderAddress.
 // Starts on a cache line of 64 bytes.
 type MachineHeader struct {
 	_ structs.HostLayout
-	// Written by: boot.
+	// Fixed.Magic once the machine has booted.
+	// Unit: number. Written by: boot.
 	Magic uint32
-	// Written by: boot.
+	// AbiVersion.Major of the kernel.
+	// Unit: number. Written by: boot.
 	AbiMajor uint16
-	// Written by: boot.
+	// AbiVersion.Minor of the kernel.
+	// Unit: number. Written by: boot.
 	AbiMinor uint16
-	// Written by: boot.
+	// Low half of the kernel's layout hash.
+	// Unit: hash. Written by: boot.
 	LayoutHashLo uint32
-	// Written by: boot.
+	// High half of it.
+	// Unit: hash. Written by: boot.
 	LayoutHashHi uint32
-	// Written by: boot.
+	// What this kernel has beyond its version; unknown bits are to be ignored.
+	// Unit: bits. Written by: boot.
 	FeatureBits uint32
+	// How far the machine is.
 	// Written by: kernel.
 	// Holds a BootState.
 	BootState atomic.Uint32
-	// Written by: boot.
+	// Harts.
+	// Unit: count. Written by: boot.
 	HartCount uint32
-	// Written by: boot.
+	// Client slots.
+	// Unit: count. Written by: boot.
 	ClientCount uint32
 	// Size and maximum of the memory in 64 KiB pages.
-	// Written by: kernel.
+	// Unit: wasm-pages. Written by: kernel.
 	MemoryPages atomic.Uint32
-	// Written by: boot.
+	// What it may grow to.
+	// Unit: wasm-pages. Written by: boot.
 	MemoryMaxPages uint32
 	// First and one past the last frame number of the pool so far.
-	// Written by: boot.
+	// Unit: frame-number. Written by: boot.
 	PoolFirstFrame uint32
-	// Written by: kernel.
+	// One past the last frame of the pool so far.
+	// Unit: frame-number. Written by: kernel.
 	PoolEndFrame atomic.Uint32
+	// Frames in no use.
 	// Unit: frames. Written by: kernel.
 	FreeFrames atomic.Uint32
 	// Frames that hold file pages, and those of them that are dirty.
 	// Unit: frames. Written by: kernel.
 	CachedFrames atomic.Uint32
+	// Frames of file pages that were written to.
 	// Unit: frames. Written by: kernel.
 	DirtyFrames atomic.Uint32
 	// What a frame's ordinary use may not take: kept for page tables and the kernel itself.
@@ -418,39 +459,50 @@ type MachineHeader struct {
 	// Unit: ns. Written by: kernel.
 	NextTimerNs uint64
 	// Bumped when decoded code of any frame is dropped.
-	// Written by: kernel.
+	// Unit: seq. Written by: kernel.
 	CodeEpoch atomic.Uint32
 	// Raised around renames of directories and layer switches: see the published view.
-	// Written by: kernel.
+	// Unit: seq. Written by: kernel.
 	TreeSeq atomic.Uint32
-	// Written by: boot.
+	// Root of the tree of files.
+	// Unit: slot:Dentry. Written by: boot.
 	RootDentry uint32
-	// Written by: boot.
+	// Where decoded code lies.
+	// Unit: address. Written by: boot.
 	DecodeArenaBase uint32
+	// Its size.
 	// Unit: bytes. Written by: boot.
 	DecodeArenaBytes uint32
-	// Written by: boot.
+	// Kernel stacks: the kernel worker's and each hart's.
+	// Unit: address. Written by: boot.
 	StacksBase uint32
-	// Written by: kernel.
+	// First process, 0 none yet.
+	// Unit: slot:Process. Written by: kernel.
 	InitProcess uint32
-	Reserved0   [5]uint32
+	// Written by: kernel.
+	Reserved0 [5]uint32
 	// Raised by whoever wants the kernel worker to look at its rings and timers.
-	// Written by: any.
+	// Unit: seq. Written by: any.
 	KernelDoorbell atomic.Uint32
 	// Not 0 while the kernel worker sleeps: only then is a notify needed.
-	// Written by: kernel.
+	// Unit: flag. Written by: kernel.
 	KernelSleeping atomic.Uint32
-	Reserved1      [14]uint32
-	// The machine lock: 0 free, else 1 + the holder's index, plus Contended.
 	// Written by: kernel.
-	Lock      atomic.Uint32
+	Reserved1 [14]uint32
+	// The machine lock: 0 free, else 1 + the holder's index, plus Contended.
+	// Unit: value. Written by: kernel.
+	Lock atomic.Uint32
+	// Written by: kernel.
 	Reserved2 [15]uint32
 	// Seed of every choice that a replay must repeat; state of the kernel's generator.
+	// Unit: value. Written by: kernel.
+	Entropy [4]uint64
 	// Written by: kernel.
-	Entropy   [4]uint64
 	Reserved3 [8]uint32
-	Counters  MachineCounters
-	Tables    [32]SlotTable
+	// Totals since boot.
+	Counters MachineCounters
+	// Slot tables, by SlotKind.
+	Tables [32]SlotTable
 }
 
 // LoadBootState reads BootState as a BootState.
@@ -471,59 +523,84 @@ const FrameStateSize = 32
 // Element of the slot table of kind Frame.
 type FrameState struct {
 	_ structs.HostLayout
+	// Who holds the frame; 0 free.
+	// Unit: count. Written by: kernel.
+	Refs uint32
+	// What it is used for.
 	// Written by: kernel.
-	Refs   uint32
-	Type   FrameType
-	Flags  FrameFlag
+	Type FrameType
+	// What is true of it.
+	// Written by: kernel.
+	Flags FrameFlag
+	// Not 0: it may not be evicted.
+	// Unit: count. Written by: kernel.
 	Pinned uint16
 	// File frames: inode slot and page index. Free frames: next free frame number.
+	// Unit: index. Written by: kernel.
 	Inode uint32
+	// File frames: page of the file.
+	// Unit: pages. Written by: kernel.
 	Index uint32
 	// Address of the frame's map of decoded code, 0 when there is none.
+	// Unit: address. Written by: kernel.
 	Code atomic.Uint32
 	// Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
-	OwnerAs         uint32
-	OwnerPage       uint32
+	// Unit: slot:AddressSpace. Written by: kernel.
+	OwnerAs uint32
+	// Page at which owner_as maps it.
+	// Unit: page-number. Written by: kernel.
+	OwnerPage uint32
+	// Of the time when it was last written to.
+	// Unit: seq. Written by: kernel.
 	DirtyGeneration uint32
 }
 
 // HartSlotSize is the size of HartSlot in bytes.
 const HartSlotSize = 128
 
-// HartSlot: 128 bytes.
+// HartSlot: One thread worker.
 // Element of the slot table of kind Hart.
 // Starts on a cache line of 64 bytes.
 type HartSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	Index  uint32
+	// Number of the hart, as hart_run takes it.
+	// Unit: index. Written by: hart.
+	Index uint32
 	// Thread slot that runs here; 0 none.
-	// Written by: hart.
+	// Unit: slot:Thread. Written by: hart.
 	Thread atomic.Uint32
 	// Value of doorbell that the hart had seen when it decided to idle.
-	// Written by: hart.
+	// Unit: seq. Written by: hart.
 	DoorbellSeen uint32
-	// Written by: boot.
+	// What __stack_pointer is set to before the first hart_run.
+	// Unit: address. Written by: boot.
 	StackTop uint32
+	// Monotonic time of the next timer when it idles, ~0 none.
 	// Unit: ns. Written by: hart.
 	WakeAtNs uint64
 	// Address of the code TLB of this hart.
-	// Written by: boot.
+	// Unit: address. Written by: boot.
 	CodeTlb uint32
 	// Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-	// Written by: boot.
+	// Unit: address. Written by: boot.
 	Scratch uint32
+	// Time spent in guest code.
 	// Unit: ns. Written by: hart.
-	BusyNs    uint64
+	BusyNs uint64
+	// Written by: hart.
 	Reserved1 [2]uint32
 	// HartState in bits 0..7, address space slot + 1 above.
-	// Written by: hart.
+	// Unit: value. Written by: hart.
 	State atomic.Uint32
 	// Raised by others: leave guest code at the next safepoint.
-	// Written by: any.
+	// Unit: flag. Written by: any.
 	Poll atomic.Uint32
-	// Written by: any.
-	Doorbell  atomic.Uint32
+	// Raised to wake the hart.
+	// Unit: seq. Written by: any.
+	Doorbell atomic.Uint32
+	// Written by: hart.
 	Reserved0 [13]uint32
 }
 
@@ -534,25 +611,31 @@ const OwnerSlotSize = 64
 // Element of the slot table of kind Owner.
 // Starts on a cache line of 64 bytes.
 type OwnerSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	// Written by: kernel.
+	// Client slot that made it.
+	// Unit: index. Written by: kernel.
 	Client uint32
 	// Share of hart time relative to other owners, 0 = default.
-	// Written by: kernel.
+	// Unit: value. Written by: kernel.
 	Budget uint32
-	// Written by: kernel.
+	// Its processes that have not been reaped.
+	// Unit: count. Written by: kernel.
 	Processes atomic.Uint32
 	// Ready threads.
-	// Written by: kernel.
+	// Unit: slot:Thread. Written by: kernel.
 	ReadyHead uint32
-	// Written by: kernel.
+	// Last ready thread.
+	// Unit: slot:Thread. Written by: kernel.
 	ReadyTail uint32
-	// Written by: kernel.
+	// Ready threads.
+	// Unit: count. Written by: kernel.
 	ReadyCount atomic.Uint32
 	// Who waits for its last process to end.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	ExitWait uint32
 	// Written by: kernel.
-	ExitWait  uint32
 	Reserved0 [5]uint32
 }
 
@@ -563,35 +646,44 @@ const ClientSlotSize = 192
 // Element of the slot table of kind Client.
 // Starts on a cache line of 64 bytes.
 type ClientSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
+	// Whether somebody uses it.
 	// Written by: kernel.
 	// Holds a ClientState.
 	State atomic.Uint32
-	// Written by: boot.
+	// Submission ring: Fixed.RingEntries entries.
+	// Unit: address. Written by: boot.
 	SubmissionBase uint32
-	// Written by: boot.
+	// Completion ring.
+	// Unit: address. Written by: boot.
 	CompletionBase uint32
-	// Written by: boot.
+	// The client's arena.
+	// Unit: address. Written by: boot.
 	ArenaBase uint32
+	// Size of the arena.
 	// Unit: bytes. Written by: boot.
 	ArenaBytes uint32
 	Reserved0  [7]uint32
 	// Written by the client.
-	// Written by: client.
+	// Unit: seq. Written by: client.
 	SubmissionTail atomic.Uint32
-	// Written by: client.
+	// Completions ever taken.
+	// Unit: seq. Written by: client.
 	CompletionHead atomic.Uint32
 	// 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-	// Written by: client.
+	// Unit: value. Written by: client.
 	ClientSleeping atomic.Uint32
 	Reserved1      [13]uint32
 	// Written by the kernel.
-	// Written by: kernel.
+	// Unit: seq. Written by: kernel.
 	SubmissionHead atomic.Uint32
-	// Written by: kernel.
+	// Completions ever written.
+	// Unit: seq. Written by: kernel.
 	CompletionTail atomic.Uint32
-	// Written by: kernel.
+	// Requests that wait in the kernel.
+	// Unit: count. Written by: kernel.
 	InFlight  uint32
 	Reserved2 [13]uint32
 }

@@ -34,7 +34,7 @@ func (v PteFlag) String() string {
 	return "PteFlag(?)"
 }
 
-// VmaFlag: flag bits.
+// VmaFlag: What a mapping allows, and what it is.
 type VmaFlag uint32
 
 // Numbers of VmaFlag.
@@ -84,73 +84,88 @@ func (v VmaFlag) String() string {
 // AddressSpaceStateSize is the size of AddressSpaceState in bytes.
 const AddressSpaceStateSize = 448
 
-// AddressSpaceState: 448 bytes.
+// AddressSpaceState: What an address space holds, as /proc/PID tells it.
 type AddressSpaceState struct {
 	_ structs.HostLayout
 	// First VMA by address.
-	// Written by: kernel.
+	// Unit: slot:Vma. Written by: kernel.
 	VmaHead uint32
-	// Written by: kernel.
+	// Mappings.
+	// Unit: count. Written by: kernel.
 	VmaCount uint32
-	// Written by: kernel.
+	// Where the heap begins.
+	// Unit: guest-address. Written by: kernel.
 	BrkStart uint64
-	// Written by: kernel.
+	// Where it ends (brk(2)).
+	// Unit: guest-address. Written by: kernel.
 	Brk uint64
-	// Written by: kernel.
+	// Mappings without a place are put below this.
+	// Unit: guest-address. Written by: kernel.
 	MmapTop uint64
-	// Written by: kernel.
+	// First stack pointer.
+	// Unit: guest-address. Written by: kernel.
 	StackStart uint64
 	// Mapped and resident totals.
 	// Unit: pages. Written by: kernel.
 	MappedPages uint64
+	// Pages that have a frame.
 	// Unit: pages. Written by: kernel.
 	ResidentPages uint64
+	// Length of the auxiliary vector.
+	// Unit: bytes. Written by: kernel.
+	AuxvLen uint32
 	// Written by: kernel.
-	AuxvLen   uint32
 	Reserved0 uint32
 	// Copy of the auxiliary vector, for /proc/PID/auxv.
-	// Written by: kernel.
+	// Unit: value. Written by: kernel.
 	Auxv [48]uint64
 }
 
 // AddressSpaceLiveSize is the size of AddressSpaceLive in bytes.
 const AddressSpaceLiveSize = 32
 
-// AddressSpaceLive: 32 bytes.
+// AddressSpaceLive: Translation tables of an address space.
 type AddressSpaceLive struct {
 	_ structs.HostLayout
 	// Linear addresses of the three directories (1,024 words each).
-	// Written by: kernel.
+	// Unit: address. Written by: kernel.
 	RtDir uint32
-	// Written by: kernel.
+	// Directory of the write translations.
+	// Unit: address. Written by: kernel.
 	WtDir uint32
-	// Written by: kernel.
+	// Directory of the page table (PteFlag words).
+	// Unit: address. Written by: kernel.
 	PtDir uint32
 	// Code TLB tag; a new one after every loss of an executable translation.
-	// Written by: kernel.
+	// Unit: id. Written by: kernel.
 	CodeEpoch uint32
 	// Harts that have this address space as current.
-	// Written by: hart.
+	// Unit: count. Written by: hart.
 	ActiveHarts atomic.Uint32
-	// Written by: kernel.
+	// Mapping found last: looked at first.
+	// Unit: slot:Vma. Written by: kernel.
 	LastVma uint32
 	// Directory pages in use of the page table, for exit and fork.
-	// Written by: kernel.
+	// Unit: pages. Written by: kernel.
 	PtLeaves uint32
-	// Written by: kernel.
+	// Processes that have it.
+	// Unit: count. Written by: kernel.
 	Users uint32
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.
 const AddressSpaceSlotSize = 496
 
-// AddressSpaceSlot: 496 bytes.
+// AddressSpaceSlot: One address space.
 // Element of the slot table of kind AddressSpace.
 type AddressSpaceSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	State  AddressSpaceState
-	Live   AddressSpaceLive
+	// The portable part.
+	State AddressSpaceState
+	// Links and queues, which mean something in this memory only.
+	Live AddressSpaceLive
 }
 
 // VmaSlotSize is the size of VmaSlot in bytes.
@@ -159,26 +174,43 @@ const VmaSlotSize = 64
 // VmaSlot: One mapping [startPage, endPage) of an address space.
 // Element of the slot table of kind Vma.
 type VmaSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	// Unit: pages.
+	// First page.
+	// Unit: page-number. Written by: kernel.
 	StartPage uint32
-	// Unit: pages.
+	// One past its last page.
+	// Unit: page-number. Written by: kernel.
 	EndPage uint32
-	Flags   VmaFlag
+	// What it allows and is.
+	// Written by: kernel.
+	Flags VmaFlag
 	// Inode slot of a file mapping, and the file page at startPage.
+	// Unit: slot:Inode. Written by: kernel.
 	Inode uint32
-	// Unit: pages.
+	// Page of the file at start_page.
+	// Unit: pages. Written by: kernel.
 	FilePage uint32
-	As       uint32
+	// Where it belongs.
+	// Unit: slot:AddressSpace. Written by: kernel.
+	As uint32
 	// Address order.
+	// Unit: slot:Vma. Written by: kernel.
 	Next uint32
+	// Previous by address.
+	// Unit: slot:Vma. Written by: kernel.
 	Prev uint32
 	// The inode's list of mappings.
+	// Unit: slot:Vma. Written by: kernel.
 	InodeNext uint32
+	// Previous mapping of the same file.
+	// Unit: slot:Vma. Written by: kernel.
 	InodePrev uint32
 	// Dentry of a file mapping, for /proc/PID/maps.
+	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
 	// Ofd-independent id of a shared anonymous object.
+	// Written by: kernel.
 	Reserved0 uint32
 }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// ThreadRunState: numbers.
+// ThreadRunState: Where a thread is between its making and its end.
 type ThreadRunState uint32
 
 // Numbers of ThreadRunState.
@@ -96,7 +96,7 @@ func (v WaitReason) String() string {
 	return "WaitReason(?)"
 }
 
-// ThreadFlag: flag bits.
+// ThreadFlag: What is true of a thread.
 type ThreadFlag uint32
 
 // Numbers of ThreadFlag.
@@ -122,7 +122,7 @@ func (v ThreadFlag) String() string {
 	return "ThreadFlag(?)"
 }
 
-// ProcessRunState: numbers.
+// ProcessRunState: Where a process is between its making and its end.
 type ProcessRunState uint32
 
 // Numbers of ProcessRunState.
@@ -148,7 +148,7 @@ func (v ProcessRunState) String() string {
 	return "ProcessRunState(?)"
 }
 
-// ProcessFlag: flag bits.
+// ProcessFlag: What is true of a process.
 type ProcessFlag uint32
 
 // Numbers of ProcessFlag.
@@ -196,43 +196,53 @@ const CpuContextSize = 616
 // interpreter and, later, compiled code address it by these offsets.
 type CpuContext struct {
 	_ structs.HostLayout
-	// Written by: hart.
+	// Integer registers; x[0] is 0.
+	// Unit: value. Written by: hart.
 	X [32]uint64
-	// Written by: hart.
+	// Floating-point registers, as bits.
+	// Unit: value. Written by: hart.
 	F [32]uint64
-	// Written by: hart.
+	// Next instruction.
+	// Unit: guest-address. Written by: hart.
 	Pc uint64
 	// fflags in bits 0..4, frm in bits 5..7.
-	// Written by: hart.
+	// Unit: bits. Written by: hart.
 	Fcsr uint32
 	// Linear addresses of the read and write directories of the address space.
-	// Written by: kernel.
+	// Unit: address. Written by: kernel.
 	RtDir uint32
-	// Written by: kernel.
+	// Write translations.
+	// Unit: address. Written by: kernel.
 	WtDir uint32
-	// Written by: kernel.
+	// Current address space.
+	// Unit: slot:AddressSpace. Written by: kernel.
 	As uint32
 	// Tag of this address space in code TLBs.
-	// Written by: kernel.
+	// Unit: id. Written by: kernel.
 	CodeEpoch uint32
 	// Instructions left of the hart's budget.
 	// Unit: insns. Written by: hart.
 	Left int32
-	// Written by: hart.
+	// Address of the last load-reserved.
+	// Unit: guest-address. Written by: hart.
 	LrAddr uint64
-	// Written by: hart.
+	// What it read.
+	// Unit: value. Written by: hart.
 	LrValue uint64
-	// Written by: hart.
+	// Not 0 while the reservation holds.
+	// Unit: flag. Written by: hart.
 	LrValid uint32
-	// Written by: hart.
+	// Instruction that could not be run.
+	// Unit: value. Written by: hart.
 	FaultInsn uint32
-	// Written by: hart.
+	// Address that it touched.
+	// Unit: guest-address. Written by: hart.
 	FaultAddr uint64
 	// Instructions retired by this thread.
 	// Unit: insns. Written by: hart.
 	Instret uint64
 	// Scratch words of the interpreter: see riscv.
-	// Written by: hart.
+	// Unit: value. Written by: hart.
 	Scratch [8]uint32
 }
 
@@ -243,32 +253,38 @@ const BlockedSyscallSize = 104
 // again lives here, never on a stack.
 type BlockedSyscall struct {
 	_ structs.HostLayout
-	// Written by: kernel.
+	// System call number.
+	// Unit: number. Written by: kernel.
 	Number uint32
+	// What it waits for.
 	// Written by: kernel.
 	Reason WaitReason
-	// Written by: kernel.
+	// Its arguments.
+	// Unit: value. Written by: kernel.
 	Args [6]uint64
 	// Absolute monotonic deadline, ~0 for none.
 	// Unit: ns. Written by: kernel.
 	DeadlineNs uint64
 	// Bytes or items that are already done.
-	// Written by: kernel.
+	// Unit: count. Written by: kernel.
 	Progress uint64
 	// Set by a waker that hands over a result (futex).
-	// Written by: kernel.
+	// Unit: value. Written by: kernel.
 	Result int32
 	// Not 0 when this is a second or later attempt at the same call.
-	// Written by: kernel.
+	// Unit: count. Written by: kernel.
 	Attempt uint32
 	// Futex key, or what the reason needs.
-	// Written by: kernel.
+	// Unit: value. Written by: kernel.
 	Key0 uint64
-	// Written by: kernel.
+	// Second part of the key.
+	// Unit: value. Written by: kernel.
 	Key1 uint64
-	// Written by: kernel.
+	// FUTEX_WAIT_BITSET's mask.
+	// Unit: bits. Written by: kernel.
 	Bitset uint32
-	// Written by: kernel.
+	// Not 0: the deadline has passed.
+	// Unit: flag. Written by: kernel.
 	TimedOut uint32
 }
 
@@ -278,68 +294,88 @@ const TimerLiveSize = 24
 // TimerLive: An armed timer; its place in the machine's timer heap.
 type TimerLive struct {
 	_ structs.HostLayout
+	// Monotonic time at which it expires.
 	// Unit: ns. Written by: kernel.
 	DeadlineNs uint64
 	// Index + 1 in the heap, 0 when not armed.
-	// Written by: kernel.
+	// Unit: index. Written by: kernel.
 	HeapIndex uint32
-	// Written by: kernel.
+	// What it does when it expires: see sched.
+	// Unit: number. Written by: kernel.
 	Kind uint32
 	// Slot that the timer belongs to.
+	// Unit: index. Written by: kernel.
+	Object uint32
 	// Written by: kernel.
-	Object    uint32
 	Reserved0 uint32
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
 const ThreadStateSize = 256
 
-// ThreadState: 256 bytes.
+// ThreadState: What a thread is beside its registers.
 type ThreadState struct {
 	_ structs.HostLayout
-	// Written by: kernel.
+	// Thread id.
+	// Unit: id. Written by: kernel.
 	Tid uint32
-	// Written by: kernel.
+	// Its process.
+	// Unit: slot:Process. Written by: kernel.
 	Process uint32
+	// Where it is between its making and its end.
 	// Written by: kernel.
 	// Holds a ThreadRunState.
 	RunState atomic.Uint32
-	// Written by: hart.
+	// Hart that runs it, or ran it last.
+	// Unit: index. Written by: hart.
 	Hart uint32
-	// Written by: kernel.
+	// Blocked signals, bit n - 1 for signal n.
+	// Unit: bits. Written by: kernel.
 	Sigmask uint64
 	// Mask to restore after a call that swapped it (ppoll, sigsuspend).
-	// Written by: kernel.
+	// Unit: bits. Written by: kernel.
 	SavedSigmask uint64
-	// Written by: kernel.
+	// Signals that wait for this thread.
+	// Unit: bits. Written by: kernel.
 	Pending uint64
-	// Written by: kernel.
+	// sigaltstack(2).
 	AltStack Sigaltstack
-	// Written by: kernel.
+	// Word that is cleared and woken when it ends (CLONE_CHILD_CLEARTID).
+	// Unit: guest-address. Written by: kernel.
 	ClearChildTid uint64
-	// Written by: kernel.
+	// set_robust_list(2).
+	// Unit: guest-address. Written by: kernel.
 	RobustList uint64
-	// Written by: kernel.
+	// Word that gets its tid when it starts.
+	// Unit: guest-address. Written by: kernel.
 	SetChildTid uint64
-	// Written by: kernel.
+	// ThreadFlag.
+	// Unit: bits. Written by: kernel.
 	Flags uint32
-	// Written by: kernel.
+	// What it ended with.
+	// Unit: value. Written by: kernel.
 	ExitCode int32
-	// Written by: kernel.
-	Name    [16]uint8
+	// comm, NUL-terminated.
+	// Unit: text. Written by: kernel.
+	Name [16]uint8
+	// The system call that it waits in.
 	Blocked BlockedSyscall
+	// When it was made, monotonic.
 	// Unit: ns. Written by: kernel.
 	StartNs uint64
+	// Time in guest code.
 	// Unit: ns. Written by: hart.
 	UserNs uint64
-	// Written by: kernel.
+	// rseq(2) area, 0 none.
+	// Unit: guest-address. Written by: kernel.
 	RseqAddr uint64
 	// System calls made so far.
-	// Written by: hart. Below 2^53.
+	// Unit: count. Written by: hart. Below 2^53.
 	Syscalls uint64
 	// A restart errno that waits for what signal delivery decides, 0 none.
+	// Unit: value. Written by: kernel.
+	Restart uint32
 	// Written by: kernel.
-	Restart   uint32
 	Reserved0 uint32
 }
 
@@ -357,139 +393,231 @@ func (s *ThreadState) CompareAndSwapRunState(old, v ThreadRunState) bool {
 // ThreadLiveSize is the size of ThreadLive in bytes.
 const ThreadLiveSize = 72
 
-// ThreadLive: 72 bytes.
+// ThreadLive: Queues that a thread stands in.
 type ThreadLive struct {
 	_ structs.HostLayout
 	// Threads of the process.
+	// Unit: slot:Thread. Written by: kernel.
 	NextInProcess uint32
+	// Previous thread of the process.
+	// Unit: slot:Thread. Written by: kernel.
 	PrevInProcess uint32
 	// Ready queue.
+	// Unit: slot:Thread. Written by: kernel.
 	NextReady uint32
+	// Previous in the ready queue.
+	// Unit: slot:Thread. Written by: kernel.
 	PrevReady uint32
 	// Wait entries of this thread.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
 	// Queued signal details, SigInfo slots.
+	// Unit: slot:SigInfo. Written by: kernel.
 	SigQueueHead uint32
+	// Last queued signal.
+	// Unit: slot:SigInfo. Written by: kernel.
 	SigQueueTail uint32
-	Queued       uint32
-	Timer        TimerLive
+	// Not 0: it stands in a ready queue.
+	// Unit: flag. Written by: kernel.
+	Queued uint32
+	// Deadline of the call that it waits in.
+	Timer TimerLive
 	// Next thread in the futex bucket, and the bucket (its number + 1).
-	FutexNext   uint32
-	FutexPrev   uint32
+	// Unit: slot:Thread. Written by: kernel.
+	FutexNext uint32
+	// Previous thread in the futex bucket.
+	// Unit: slot:Thread. Written by: kernel.
+	FutexPrev uint32
+	// Number of the bucket + 1, 0 none.
+	// Unit: index. Written by: kernel.
 	FutexBucket uint32
 	// Tid hash chain.
+	// Unit: slot:Thread. Written by: kernel.
 	TidNext uint32
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
 const ThreadSlotSize = 1088
 
-// ThreadSlot: 1088 bytes.
+// ThreadSlot: One guest thread.
 // Element of the slot table of kind Thread.
 // Starts on a cache line of 64 bytes.
 type ThreadSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	Pad0   [12]uint32
-	Cpu    CpuContext
-	State  ThreadState
-	Live   ThreadLive
-	Pad1   [20]uint32
+	// Written by: kernel.
+	Pad0 [12]uint32
+	// Registers.
+	Cpu CpuContext
+	// The portable part.
+	State ThreadState
+	// Links and queues, which mean something in this memory only.
+	Live ThreadLive
+	// Written by: kernel.
+	Pad1 [20]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
 const ProcessStateSize = 608
 
-// ProcessState: 608 bytes.
+// ProcessState: What a process is: identity, credentials, limits, times.
 type ProcessState struct {
 	_ structs.HostLayout
-	// Written by: kernel.
+	// Process id.
+	// Unit: id. Written by: kernel.
 	Pid uint32
 	// Parent's process slot; 0 for the first and for those whose parent is the host.
-	// Written by: kernel.
+	// Unit: slot:Process. Written by: kernel.
 	Parent uint32
-	// Written by: kernel.
+	// Process group.
+	// Unit: id. Written by: kernel.
 	Pgid uint32
-	// Written by: kernel.
+	// Session.
+	// Unit: id. Written by: kernel.
 	Sid uint32
+	// Where it is between its making and its end.
 	// Written by: kernel.
 	// Holds a ProcessRunState.
 	RunState atomic.Uint32
+	// What is true of it.
 	// Written by: kernel.
 	Flags ProcessFlag
 	// Linux wait status (exit code << 8, or signal).
-	// Written by: kernel.
+	// Unit: value. Written by: kernel.
 	ExitStatus uint32
-	// Written by: kernel.
+	// Signal that its end sends to its parent.
+	// Unit: number. Written by: kernel.
 	ExitSignal uint32
-	Uid        uint32
-	Euid       uint32
-	Suid       uint32
-	Fsuid      uint32
-	Gid        uint32
-	Egid       uint32
-	Sgid       uint32
-	Fsgid      uint32
+	// Real user.
+	// Unit: id. Written by: kernel.
+	Uid uint32
+	// Effective user.
+	// Unit: id. Written by: kernel.
+	Euid uint32
+	// Saved user.
+	// Unit: id. Written by: kernel.
+	Suid uint32
+	// User for files.
+	// Unit: id. Written by: kernel.
+	Fsuid uint32
+	// Real group.
+	// Unit: id. Written by: kernel.
+	Gid uint32
+	// Effective group.
+	// Unit: id. Written by: kernel.
+	Egid uint32
+	// Saved group.
+	// Unit: id. Written by: kernel.
+	Sgid uint32
+	// Group for files.
+	// Unit: id. Written by: kernel.
+	Fsgid uint32
+	// Supplementary groups.
+	// Unit: count. Written by: kernel.
 	GroupCount uint32
-	Groups     [16]uint32
-	// Written by: kernel.
+	// Supplementary groups, the first group_count.
+	// Unit: id. Written by: kernel.
+	Groups [16]uint32
+	// Its memory.
+	// Unit: slot:AddressSpace. Written by: kernel.
 	AddressSpace uint32
-	// Written by: kernel.
+	// Its descriptors.
+	// Unit: slot:FdTable. Written by: kernel.
 	FdTable uint32
-	// Written by: kernel.
+	// Its directories.
+	// Unit: slot:FsContext. Written by: kernel.
 	FsContext uint32
-	// Written by: kernel.
+	// Its signal actions.
+	// Unit: slot:Sighand. Written by: kernel.
 	Sighand uint32
-	// Written by: kernel.
+	// The program that it runs.
+	// Unit: slot:Dentry. Written by: kernel.
 	ExeDentry uint32
-	// Written by: kernel.
+	// Whose it is.
+	// Unit: slot:Owner. Written by: kernel.
 	Owner uint32
-	// Written by: kernel.
+	// Its first thread.
+	// Unit: slot:Thread. Written by: kernel.
 	Leader uint32
-	// Written by: kernel.
+	// Signals that wait for any of its threads.
+	// Unit: bits. Written by: kernel.
 	Pending uint64
-	// Written by: kernel.
+	// Name of the program, NUL-terminated.
+	// Unit: text. Written by: kernel.
 	Comm [16]uint8
-	// Written by: kernel.
+	// By RLIMIT_*.
 	Rlimits [16]Rlimit64
-	// Unit: ns.
+	// When it was made, monotonic.
+	// Unit: ns. Written by: kernel.
 	StartNs uint64
-	// Unit: ns.
+	// Time in guest code of threads that ended.
+	// Unit: ns. Written by: kernel.
 	UserNs uint64
-	// Unit: ns.
+	// Time in the kernel of threads that ended.
+	// Unit: ns. Written by: kernel.
 	SystemNs uint64
-	// Unit: ns.
+	// Time in guest code of children that were waited for.
+	// Unit: ns. Written by: kernel.
 	ChildUserNs uint64
-	// Unit: ns.
+	// Time in the kernel of children that were waited for.
+	// Unit: ns. Written by: kernel.
 	ChildSystemNs uint64
-	// Unit: insns.
-	Instret  uint64
+	// Instructions retired by threads that ended.
+	// Unit: insns. Written by: kernel.
+	Instret uint64
+	// System calls of threads that ended.
+	// Unit: count. Written by: kernel.
 	Syscalls uint64
-	// Unit: ns.
+	// Period of ITIMER_REAL.
+	// Unit: ns. Written by: kernel.
 	ItimerIntervalNs uint64
 	// Where the argument and environment strings lie in the address space.
-	ArgStart  uint64
-	ArgEnd    uint64
-	EnvStart  uint64
-	EnvEnd    uint64
+	// Unit: guest-address. Written by: kernel.
+	ArgStart uint64
+	// Their end.
+	// Unit: guest-address. Written by: kernel.
+	ArgEnd uint64
+	// Environment strings.
+	// Unit: guest-address. Written by: kernel.
+	EnvStart uint64
+	// Their end.
+	// Unit: guest-address. Written by: kernel.
+	EnvEnd uint64
+	// Signal that it gets when its parent ends (PR_SET_PDEATHSIG).
+	// Unit: number. Written by: kernel.
 	Pdeathsig uint32
 	// Controlling terminal.
-	Tty         uint32
+	// Unit: index. Written by: kernel.
+	Tty uint32
+	// Faults served from memory.
+	// Unit: count. Written by: kernel.
 	MinorFaults uint64
+	// Faults that waited for a blob source.
+	// Unit: count. Written by: kernel.
 	MajorFaults uint64
-	StopSignal  uint32
+	// Signal that stopped it.
+	// Unit: number. Written by: kernel.
+	StopSignal uint32
+	// personality(2).
+	// Unit: bits. Written by: kernel.
 	Personality uint32
 	// CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed.
-	// Unit: ns.
+	// Unit: ns. Written by: kernel.
 	ItimerVirtualNs uint64
-	// Unit: ns.
+	// Period of ITIMER_VIRTUAL.
+	// Unit: ns. Written by: kernel.
 	ItimerVirtualIntervalNs uint64
-	// Unit: ns.
+	// CPU time at which ITIMER_PROF expires, 0 when not armed.
+	// Unit: ns. Written by: kernel.
 	ItimerProfNs uint64
-	// Unit: ns.
+	// Period of ITIMER_PROF.
+	// Unit: ns. Written by: kernel.
 	ItimerProfIntervalNs uint64
 	// -20 to 19.
-	Nice      int32
+	// Unit: value. Written by: kernel.
+	Nice int32
+	// Written by: kernel.
 	Reserved0 uint32
 }
 
@@ -507,53 +635,89 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 // ProcessLiveSize is the size of ProcessLive in bytes.
 const ProcessLiveSize = 104
 
-// ProcessLive: 104 bytes.
+// ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
 	_ structs.HostLayout
 	// Children: head, and this process's links in its parent's list.
-	ChildHead   uint32
+	// Unit: slot:Process. Written by: kernel.
+	ChildHead uint32
+	// Next child of the same parent.
+	// Unit: slot:Process. Written by: kernel.
 	NextSibling uint32
+	// Previous child of the same parent.
+	// Unit: slot:Process. Written by: kernel.
 	PrevSibling uint32
 	// Threads.
-	ThreadHead   uint32
-	ThreadCount  uint32
-	LiveThreads  uint32
+	// Unit: slot:Thread. Written by: kernel.
+	ThreadHead uint32
+	// Threads, ended ones that were not reaped too.
+	// Unit: count. Written by: kernel.
+	ThreadCount uint32
+	// Threads that have not ended.
+	// Unit: count. Written by: kernel.
+	LiveThreads uint32
+	// First queued signal of the process.
+	// Unit: slot:SigInfo. Written by: kernel.
 	SigQueueHead uint32
+	// Last queued signal of the process.
+	// Unit: slot:SigInfo. Written by: kernel.
 	SigQueueTail uint32
-	Queued       uint32
+	// Signals queued.
+	// Unit: count. Written by: kernel.
+	Queued uint32
 	// Wait queue of those who wait for a child or for a stop of this process.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	ChildWait uint32
 	// Thread that waits in vfork for this process.
+	// Unit: slot:Thread. Written by: kernel.
 	VforkParent uint32
 	// Links of the list of all processes.
+	// Unit: slot:Process. Written by: kernel.
 	NextProcess uint32
+	// Previous of all processes.
+	// Unit: slot:Process. Written by: kernel.
 	PrevProcess uint32
 	// PendingRequest that waits for the exit.
+	// Unit: slot:PendingRequest. Written by: kernel.
 	ExitRequest uint32
-	Itimer      TimerLive
+	// ITIMER_REAL.
+	Itimer TimerLive
 	// pid hash chain.
-	PidNext    uint32
+	// Unit: slot:Process. Written by: kernel.
+	PidNext uint32
+	// Thread whose exec waits for the others to end.
+	// Unit: slot:Thread. Written by: kernel.
 	ExecThread uint32
 	// timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
-	Timers      uint32
-	TimerCount  uint32
+	// Unit: slot:PosixTimer. Written by: kernel.
+	Timers uint32
+	// Timers of timer_create(2).
+	// Unit: count. Written by: kernel.
+	TimerCount uint32
+	// Id that the next one gets.
+	// Unit: id. Written by: kernel.
 	NextTimerId uint32
 	// Timers of CPU clocks that are armed.
+	// Unit: count. Written by: kernel.
 	CpuTimers uint32
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
 const ProcessSlotSize = 768
 
-// ProcessSlot: 768 bytes.
+// ProcessSlot: One process.
 // Element of the slot table of kind Process.
 // Starts on a cache line of 64 bytes.
 type ProcessSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
-	State  ProcessState
-	Live   ProcessLive
-	Pad0   [10]uint32
+	// The portable part.
+	State ProcessState
+	// Links and queues, which mean something in this memory only.
+	Live ProcessLive
+	// Written by: kernel.
+	Pad0 [10]uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.
@@ -562,8 +726,10 @@ const SighandSlotSize = 1552
 // SighandSlot: Signal actions, shared by CLONE_SIGHAND.
 // Element of the slot table of kind Sighand.
 type SighandSlot struct {
-	_       structs.HostLayout
-	Header  SlotHeader
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// By signal - 1.
 	Actions [64]Sigaction
 }
 
@@ -573,18 +739,34 @@ const SigInfoSlotSize = 64
 // SigInfoSlot: One queued signal.
 // Element of the slot table of kind SigInfo.
 type SigInfoSlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// Index + 1.
-	Next   uint32
-	Signo  uint32
-	Code   int32
-	Errno  int32
+	// Unit: index. Written by: kernel.
+	Next uint32
+	// Signal.
+	// Unit: number. Written by: kernel.
+	Signo uint32
+	// si_code.
+	// Unit: number. Written by: kernel.
+	Code int32
+	// si_errno.
+	// Unit: number. Written by: kernel.
+	Errno int32
+	// Siginfo.field0.
+	// Unit: value. Written by: kernel.
 	Field0 uint64
+	// Siginfo.field1.
+	// Unit: value. Written by: kernel.
 	Field1 uint64
+	// Siginfo.field2.
+	// Unit: value. Written by: kernel.
 	Field2 uint64
 	// PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
-	Timer     uint32
+	// Unit: slot:PosixTimer. Written by: kernel.
+	Timer uint32
+	// Written by: kernel.
 	Reserved0 uint32
 }
 
@@ -594,32 +776,55 @@ const PosixTimerSlotSize = 112
 // PosixTimerSlot: One timer of timer_create(2).
 // Element of the slot table of kind PosixTimer.
 type PosixTimerSlot struct {
-	_       structs.HostLayout
-	Header  SlotHeader
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// Whose it is.
+	// Unit: slot:Process. Written by: kernel.
 	Process uint32
 	// Next timer of the process.
+	// Unit: slot:PosixTimer. Written by: kernel.
 	Next uint32
-	Id   uint32
+	// timer_t.
+	// Unit: id. Written by: kernel.
+	Id uint32
 	// Clock id; those of CPU clocks of other threads and processes are negative ints.
+	// Unit: id. Written by: kernel.
 	Clock uint32
 	// SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID.
+	// Unit: number. Written by: kernel.
 	Notify uint32
-	Signo  uint32
-	Tid    uint32
+	// Signal that it sends.
+	// Unit: number. Written by: kernel.
+	Signo uint32
+	// Thread that gets it (SIGEV_THREAD_ID).
+	// Unit: id. Written by: kernel.
+	Tid uint32
 	// SigInfo slot of its signal, and whether that is pending.
-	Info   uint32
+	// Unit: slot:SigInfo. Written by: kernel.
+	Info uint32
+	// Not 0 while that is pending.
+	// Unit: flag. Written by: kernel.
 	Queued uint32
 	// Expirations that the pending signal stands for, less one; what the last delivered one had.
-	Overrun     uint32
+	// Unit: count. Written by: kernel.
+	Overrun uint32
+	// What the last delivered one had (timer_getoverrun).
+	// Unit: count. Written by: kernel.
 	LastOverrun uint32
-	Reserved0   uint32
-	Value       uint64
-	// Unit: ns.
+	// Written by: kernel.
+	Reserved0 uint32
+	// sigev_value.
+	// Unit: value. Written by: kernel.
+	Value uint64
+	// Period, 0 for once.
+	// Unit: ns. Written by: kernel.
 	IntervalNs uint64
 	// Next expiration, monotonic or in CPU time; ~0 when disarmed.
-	// Unit: ns.
+	// Unit: ns. Written by: kernel.
 	DeadlineNs uint64
-	Live       TimerLive
+	// Links and queues, which mean something in this memory only.
+	Live TimerLive
 }
 
 // FsContextSlotSize is the size of FsContextSlot in bytes.
@@ -628,11 +833,19 @@ const FsContextSlotSize = 32
 // FsContextSlot: Working directory, root and umask, shared by CLONE_FS.
 // Element of the slot table of kind FsContext.
 type FsContextSlot struct {
-	_         structs.HostLayout
-	Header    SlotHeader
-	Cwd       uint32
-	Root      uint32
-	Umask     uint32
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// Working directory.
+	// Unit: slot:Dentry. Written by: kernel.
+	Cwd uint32
+	// Root (chroot).
+	// Unit: slot:Dentry. Written by: kernel.
+	Root uint32
+	// umask(2).
+	// Unit: mode. Written by: kernel.
+	Umask uint32
+	// Written by: kernel.
 	Reserved0 uint32
 }
 
@@ -642,18 +855,30 @@ const WaitEntrySlotSize = 48
 // WaitEntrySlot: One thread or parked request that waits on one queue.
 // Element of the slot table of kind WaitEntry.
 type WaitEntrySlot struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// Thread slot index, or PendingRequest index when isRequest.
-	Waiter    uint32
+	// Unit: index. Written by: kernel.
+	Waiter uint32
+	// Not 0: a parked request waits.
+	// Unit: flag. Written by: kernel.
 	IsRequest uint32
 	// Address of the queue's head word.
+	// Unit: address. Written by: kernel.
 	Queue uint32
 	// Links in the queue and in the waiter's list.
-	Next         uint32
-	Prev         uint32
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Next uint32
+	// Previous in the queue.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Prev uint32
+	// Next of the same waiter.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	NextOfWaiter uint32
 	// PollEvent bits that wake it.
-	Events    uint32
+	// Unit: bits. Written by: kernel.
+	Events uint32
+	// Written by: kernel.
 	Reserved0 uint32
 }

@@ -5,7 +5,7 @@ package abi
 
 import "structs"
 
-// Opcode: numbers.
+// Opcode: What a ring entry asks or tells. Requests are below 64, outbound entries from 64 on.
 type Opcode uint16
 
 // Numbers of Opcode.
@@ -130,7 +130,7 @@ func (v Opcode) String() string {
 	return "Opcode(?)"
 }
 
-// StdioKind: numbers.
+// StdioKind: What a new process gets as a standard stream.
 type StdioKind uint8
 
 // Numbers of StdioKind.
@@ -153,7 +153,7 @@ func (v StdioKind) String() string {
 	return "StdioKind(?)"
 }
 
-// FileRecordKind: numbers.
+// FileRecordKind: What a file record makes.
 type FileRecordKind uint32
 
 // Numbers of FileRecordKind.
@@ -196,9 +196,15 @@ const RpcHeaderSize = 8
 
 // RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply.
 type RpcHeader struct {
-	_         structs.HostLayout
-	Opcode    Opcode
-	Flags     uint16
+	_ structs.HostLayout
+	// What the entry is.
+	// Written by: any.
+	Opcode Opcode
+	// None is defined yet: 0.
+	// Unit: bits. Written by: any.
+	Flags uint16
+	// Chosen by the client; 0 in events that answer nothing.
+	// Unit: id. Written by: any.
 	RequestId uint32
 }
 
@@ -208,20 +214,24 @@ const ArenaSpanSize = 8
 // ArenaSpan: Bytes in the client's arena.
 type ArenaSpan struct {
 	_ structs.HostLayout
-	// Unit: bytes.
+	// From the arena's beginning.
+	// Unit: bytes. Written by: any.
 	Offset uint32
-	// Unit: bytes.
+	// How many.
+	// Unit: bytes. Written by: any.
 	Length uint32
 }
 
 // NoopRequestSize is the size of NoopRequest in bytes.
 const NoopRequestSize = 64
 
-// NoopRequest: 64 bytes.
+// NoopRequest: Does nothing: measures the way there and back.
 // Member of KernelWorkerRequest for opcode Noop.
 type NoopRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Written by: client.
 	Reserved0 [14]uint32
 }
 
@@ -231,13 +241,23 @@ const KernelInitRequestSize = 64
 // KernelInitRequest: Reply carries the machine header's version words; the first request of every client.
 // Member of KernelWorkerRequest for opcode KernelInit.
 type KernelInitRequest struct {
-	_            structs.HostLayout
-	Header       RpcHeader
-	AbiMajor     uint16
-	AbiMinor     uint16
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// AbiVersion.Major of the client.
+	// Unit: number. Written by: client.
+	AbiMajor uint16
+	// AbiVersion.Minor of the client.
+	// Unit: number. Written by: client.
+	AbiMinor uint16
+	// Low half of the client's layout hash.
+	// Unit: hash. Written by: client.
 	LayoutHashLo uint32
+	// High half of it.
+	// Unit: hash. Written by: client.
 	LayoutHashHi uint32
-	Reserved0    [11]uint32
+	// Written by: client.
+	Reserved0 [11]uint32
 }
 
 // WriteFileRequestSize is the size of WriteFileRequest in bytes.
@@ -246,14 +266,23 @@ const WriteFileRequestSize = 64
 // WriteFileRequest: Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND).
 // Member of KernelWorkerRequest for opcode WriteFile.
 type WriteFileRequest struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Opcode and request id.
 	Header RpcHeader
-	Path   ArenaSpan
-	Data   ArenaSpan
-	// Below 2^53.
-	Position  uint64
+	// Path, without a NUL.
+	Path ArenaSpan
+	// The bytes to write.
+	Data ArenaSpan
+	// Where they go.
+	// Unit: bytes. Written by: client. Below 2^53.
+	Position uint64
+	// O_*.
+	// Unit: bits. Written by: client.
 	OpenFlags uint32
-	Mode      uint32
+	// Permissions of a file that is made.
+	// Unit: mode. Written by: client.
+	Mode uint32
+	// Written by: client.
 	Reserved0 [6]uint32
 }
 
@@ -263,10 +292,15 @@ const WriteFilesRequestSize = 64
 // WriteFilesRequest: Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written.
 // Member of KernelWorkerRequest for opcode WriteFiles.
 type WriteFilesRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Records   ArenaSpan
-	Count     uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// FileRecords with their paths and data.
+	Records ArenaSpan
+	// Records.
+	// Unit: count. Written by: client.
+	Count uint32
+	// Written by: client.
 	Reserved0 [11]uint32
 }
 
@@ -276,25 +310,37 @@ const ApplyFileLayerRequestSize = 64
 // ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
 // Member of KernelWorkerRequest for opcode ApplyFileLayer.
 type ApplyFileLayerRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Records   ArenaSpan
-	Prefix    ArenaSpan
-	Count     uint32
-	More      uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// FileRecords with their paths and data.
+	Records ArenaSpan
+	// Directory that the records' paths start from.
+	Prefix ArenaSpan
+	// Records.
+	// Unit: count. Written by: client.
+	Count uint32
+	// 0 the last batch, 1 more follow, 2 forget those so far.
+	// Unit: number. Written by: client.
+	More uint32
+	// Written by: client.
 	Reserved0 [8]uint32
 }
 
 // SymlinkRequestSize is the size of SymlinkRequest in bytes.
 const SymlinkRequestSize = 64
 
-// SymlinkRequest: 64 bytes.
+// SymlinkRequest: symlink(2): makes `path` a link to `target`.
 // Member of KernelWorkerRequest for opcode Symlink.
 type SymlinkRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Target    ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// What the link points to, kept as it is.
+	Target ArenaSpan
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -304,25 +350,34 @@ const ReadFileRequestSize = 64
 // ReadFileRequest: Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size, value2 its change sequence, handle its inode: equal in all parts of a file that was not replaced meanwhile. Of generated files, value is the position behind what is known so far, and handle 0.
 // Member of KernelWorkerRequest for opcode ReadFile.
 type ReadFileRequest struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Opcode and request id.
 	Header RpcHeader
-	Path   ArenaSpan
-	Reply  ArenaSpan
-	// Below 2^53.
-	Position  uint64
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Where to begin.
+	// Unit: bytes. Written by: client. Below 2^53.
+	Position uint64
+	// Written by: client.
 	Reserved0 [8]uint32
 }
 
 // ReadlinkRequestSize is the size of ReadlinkRequest in bytes.
 const ReadlinkRequestSize = 64
 
-// ReadlinkRequest: 64 bytes.
+// ReadlinkRequest: readlink(2): reply is the link's target; result is its bytes.
 // Member of KernelWorkerRequest for opcode Readlink.
 type ReadlinkRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Reply     ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -332,11 +387,18 @@ const MkdirRequestSize = 64
 // MkdirRequest: `parents` 1: make missing parents, an existing directory is no error.
 // Member of KernelWorkerRequest for opcode Mkdir.
 type MkdirRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Mode      uint32
-	Parents   uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Permissions.
+	// Unit: mode. Written by: client.
+	Mode uint32
+	// Not 0: make missing parents.
+	// Unit: flag. Written by: client.
+	Parents uint32
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -346,11 +408,17 @@ const StatRequestSize = 64
 // StatRequest: Reply: a Stat in the arena. `follow` 0 is lstat.
 // Member of KernelWorkerRequest for opcode Stat.
 type StatRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Reply     ArenaSpan
-	Follow    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// 0: of a symbolic link itself.
+	// Unit: flag. Written by: client.
+	Follow uint32
+	// Written by: client.
 	Reserved0 [9]uint32
 }
 
@@ -360,11 +428,17 @@ const ReaddirRequestSize = 64
 // ReaddirRequest: Reply: linux_dirent64 records from `cookie` on; result is their bytes, value the next cookie.
 // Member of KernelWorkerRequest for opcode Readdir.
 type ReaddirRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Reply     ArenaSpan
-	Cookie    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Where to go on: 0, or the value of the reply before.
+	// Unit: number. Written by: client.
+	Cookie uint32
+	// Written by: client.
 	Reserved0 [9]uint32
 }
 
@@ -374,37 +448,53 @@ const UnlinkRequestSize = 64
 // UnlinkRequest: `flags` AT_REMOVEDIR as in unlinkat(2).
 // Member of KernelWorkerRequest for opcode Unlink.
 type UnlinkRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	AtFlags   uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// AT_REMOVEDIR or 0.
+	// Unit: bits. Written by: client.
+	AtFlags uint32
+	// Written by: client.
 	Reserved0 [11]uint32
 }
 
 // RenameRequestSize is the size of RenameRequest in bytes.
 const RenameRequestSize = 64
 
-// RenameRequest: 64 bytes.
+// RenameRequest: renameat2(2): moves `path` to `new_path`.
 // Member of KernelWorkerRequest for opcode Rename.
 type RenameRequest struct {
-	_           structs.HostLayout
-	Header      RpcHeader
-	Path        ArenaSpan
-	NewPath     ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Path that it gets.
+	NewPath ArenaSpan
+	// RENAME_*.
+	// Unit: bits. Written by: client.
 	RenameFlags uint32
-	Reserved0   [9]uint32
+	// Written by: client.
+	Reserved0 [9]uint32
 }
 
 // ChmodRequestSize is the size of ChmodRequest in bytes.
 const ChmodRequestSize = 64
 
-// ChmodRequest: 64 bytes.
+// ChmodRequest: chmod(2): sets the permission bits.
 // Member of KernelWorkerRequest for opcode Chmod.
 type ChmodRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Path      ArenaSpan
-	Mode      uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Permission bits.
+	// Unit: mode. Written by: client.
+	Mode uint32
+	// Written by: client.
 	Reserved0 [11]uint32
 }
 
@@ -414,49 +504,86 @@ const RegisterProcessRequestSize = 64
 // RegisterProcessRequest: Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`.
 // Member of KernelWorkerRequest for opcode RegisterProcess.
 type RegisterProcessRequest struct {
-	_       structs.HostLayout
-	Header  RpcHeader
-	Path    ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Arguments, then environment, each with its NUL.
 	Strings ArenaSpan
-	Cwd     ArenaSpan
-	Argc    uint32
-	Envc    uint32
-	Owner   uint32
-	Stdin   StdioKind
-	Stdout  StdioKind
-	Stderr  StdioKind
-	Spare   uint8
+	// Working directory, without a NUL.
+	Cwd ArenaSpan
+	// Arguments.
+	// Unit: count. Written by: client.
+	Argc uint32
+	// Environment strings.
+	// Unit: count. Written by: client.
+	Envc uint32
+	// Whose it becomes; 0 the default owner.
+	// Unit: slot:Owner. Written by: client.
+	Owner uint32
+	// What descriptor 0 is.
+	// Written by: client.
+	Stdin StdioKind
+	// What descriptor 1 is.
+	// Written by: client.
+	Stdout StdioKind
+	// What descriptor 2 is.
+	// Written by: client.
+	Stderr StdioKind
+	// Written by: client.
+	Spare uint8
 	// Where the kernel writes a RegisterProcessReply.
-	Reply     ArenaSpan
+	Reply ArenaSpan
+	// Written by: client.
 	Reserved0 [2]uint32
 }
 
 // RegisterProcessReplySize is the size of RegisterProcessReply in bytes.
 const RegisterProcessReplySize = 40
 
-// RegisterProcessReply: 40 bytes.
+// RegisterProcessReply: What RegisterProcess has made.
 type RegisterProcessReply struct {
-	_                structs.HostLayout
-	Process          SlotHandle
-	Pid              uint32
-	Stdin            uint32
-	Stdout           uint32
-	Stderr           uint32
-	StdinGeneration  uint32
+	_ structs.HostLayout
+	// The process.
+	Process SlotHandle
+	// Its process id.
+	// Unit: id. Written by: kernel.
+	Pid uint32
+	// Write end of its standard input, 0 none.
+	// Unit: slot:Ofd. Written by: kernel.
+	Stdin uint32
+	// Read end of its standard output, 0 none.
+	// Unit: slot:Ofd. Written by: kernel.
+	Stdout uint32
+	// Read end of its standard error, 0 none.
+	// Unit: slot:Ofd. Written by: kernel.
+	Stderr uint32
+	// Generation of stdin's slot.
+	// Unit: seq. Written by: kernel.
+	StdinGeneration uint32
+	// Generation of stdout's slot.
+	// Unit: seq. Written by: kernel.
 	StdoutGeneration uint32
+	// Generation of stderr's slot.
+	// Unit: seq. Written by: kernel.
 	StderrGeneration uint32
-	Reserved0        uint32
+	// Written by: kernel.
+	Reserved0 uint32
 }
 
 // StartProcessRequestSize is the size of StartProcessRequest in bytes.
 const StartProcessRequestSize = 64
 
-// StartProcessRequest: 64 bytes.
+// StartProcessRequest: Lets a Prepared process run.
 // Member of KernelWorkerRequest for opcode StartProcess.
 type StartProcessRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Process   SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The process.
+	Process SlotHandle
+	// Written by: client.
 	Reserved0 [12]uint32
 }
 
@@ -466,9 +593,12 @@ const WaitProcessRequestSize = 64
 // WaitProcessRequest: Answers when the process has ended: result 0, value its wait status. The exit record is then freed.
 // Member of KernelWorkerRequest for opcode WaitProcess.
 type WaitProcessRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Process   SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The process.
+	Process SlotHandle
+	// Written by: client.
 	Reserved0 [12]uint32
 }
 
@@ -478,11 +608,18 @@ const KillProcessRequestSize = 64
 // KillProcessRequest: kill(2): pid as there (negative: group).
 // Member of KernelWorkerRequest for opcode KillProcess.
 type KillProcessRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Pid       int32
-	Signal    uint32
-	Process   SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Process; negative: its group.
+	// Unit: id. Written by: client.
+	Pid int32
+	// Signal, 0 only looks.
+	// Unit: number. Written by: client.
+	Signal uint32
+	// When its index is not 0: this process instead of pid.
+	Process SlotHandle
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -492,10 +629,14 @@ const StreamReadRequestSize = 64
 // StreamReadRequest: Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end.
 // Member of KernelWorkerRequest for opcode StreamRead.
 type StreamReadRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Ofd       SlotHandle
-	Reply     ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The stream.
+	Ofd SlotHandle
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -505,22 +646,29 @@ const StreamWriteRequestSize = 64
 // StreamWriteRequest: Writes all of `data`; answers when it is all in.
 // Member of KernelWorkerRequest for opcode StreamWrite.
 type StreamWriteRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Ofd       SlotHandle
-	Data      ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The stream.
+	Ofd SlotHandle
+	// The bytes to write.
+	Data ArenaSpan
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
 // StreamCloseRequestSize is the size of StreamCloseRequest in bytes.
 const StreamCloseRequestSize = 64
 
-// StreamCloseRequest: 64 bytes.
+// StreamCloseRequest: Closes a stream's open file description.
 // Member of KernelWorkerRequest for opcode StreamClose.
 type StreamCloseRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Ofd       SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The stream.
+	Ofd SlotHandle
+	// Written by: client.
 	Reserved0 [12]uint32
 }
 
@@ -530,9 +678,13 @@ const CancelRequestSize = 64
 // CancelRequest: Cancels the request `target`: it answers ECANCELED, unless it was done already.
 // Member of KernelWorkerRequest for opcode Cancel.
 type CancelRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Target    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// request_id of the request to cancel.
+	// Unit: id. Written by: client.
+	Target uint32
+	// Written by: client.
 	Reserved0 [13]uint32
 }
 
@@ -542,24 +694,37 @@ const BlobFilledRequestSize = 64
 // BlobFilledRequest: The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno).
 // Member of KernelWorkerRequest for opcode BlobFilled.
 type BlobFilledRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Token     uint32
-	Result    int32
-	Bytes     uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// BlobRequestEvent.token.
+	// Unit: id. Written by: client.
+	Token uint32
+	// 0, or a positive errno.
+	// Unit: errno. Written by: client.
+	Result int32
+	// How many the source gave.
+	// Unit: bytes. Written by: client.
+	Bytes uint32
+	// Written by: client.
 	Reserved0 [11]uint32
 }
 
 // ResumeBlockedSyscallRequestSize is the size of ResumeBlockedSyscallRequest in bytes.
 const ResumeBlockedSyscallRequestSize = 64
 
-// ResumeBlockedSyscallRequest: 64 bytes.
+// ResumeBlockedSyscallRequest: Ends the system call that a blocked thread waits in: it returns `result`.
 // Member of KernelWorkerRequest for opcode ResumeBlockedSyscall.
 type ResumeBlockedSyscallRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Thread    SlotHandle
-	Result    int64
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The thread.
+	Thread SlotHandle
+	// What the call returns: a negative errno for an error.
+	// Unit: value. Written by: client.
+	Result int64
+	// Written by: client.
 	Reserved0 [10]uint32
 }
 
@@ -569,33 +734,59 @@ const ProcessesRequestSize = 64
 // ProcessesRequest: Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is the rows' bytes, value how many processes there are: rows that do not fit are left out.
 // Member of KernelWorkerRequest for opcode Processes.
 type ProcessesRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Reply     ArenaSpan
-	Owner     uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Only its processes; 0: all.
+	// Unit: slot:Owner. Written by: client.
+	Owner uint32
+	// Written by: client.
 	Reserved0 [11]uint32
 }
 
 // ProcessRowSize is the size of ProcessRow in bytes.
 const ProcessRowSize = 72
 
-// ProcessRow: 72 bytes.
+// ProcessRow: One process as diagnostics tell it.
 type ProcessRow struct {
-	_             structs.HostLayout
-	Handle        SlotHandle
-	Pid           uint32
-	Ppid          uint32
-	Pgid          uint32
-	Sid           uint32
-	State         uint32
-	Threads       uint32
+	_ structs.HostLayout
+	// The process.
+	Handle SlotHandle
+	// Process id.
+	// Unit: id. Written by: kernel.
+	Pid uint32
+	// Parent's process id.
+	// Unit: id. Written by: kernel.
+	Ppid uint32
+	// Process group.
+	// Unit: id. Written by: kernel.
+	Pgid uint32
+	// Session.
+	// Unit: id. Written by: kernel.
+	Sid uint32
+	// ProcessRunState.
+	// Unit: number. Written by: kernel.
+	State uint32
+	// Threads.
+	// Unit: count. Written by: kernel.
+	Threads uint32
+	// Pages that have a frame.
+	// Unit: pages. Written by: kernel.
 	ResidentPages uint32
-	Fds           uint32
-	// Below 2^53.
+	// Descriptors in use.
+	// Unit: count. Written by: kernel.
+	Fds uint32
+	// Instructions retired.
+	// Unit: insns. Written by: kernel. Below 2^53.
 	Instret uint64
-	// Below 2^53.
+	// System calls made.
+	// Unit: count. Written by: kernel. Below 2^53.
 	Syscalls uint64
-	Comm     [16]uint8
+	// Name of the program, NUL-terminated.
+	// Unit: text. Written by: kernel.
+	Comm [16]uint8
 }
 
 // DiagnosticsRequestSize is the size of DiagnosticsRequest in bytes.
@@ -604,33 +795,43 @@ const DiagnosticsRequestSize = 64
 // DiagnosticsRequest: Reply: the MachineCounters, brought up to date.
 // Member of KernelWorkerRequest for opcode Diagnostics.
 type DiagnosticsRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Reply     ArenaSpan
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Where the kernel writes the reply's bytes.
+	Reply ArenaSpan
+	// Written by: client.
 	Reserved0 [12]uint32
 }
 
 // CreateOwnerRequestSize is the size of CreateOwnerRequest in bytes.
 const CreateOwnerRequestSize = 64
 
-// CreateOwnerRequest: 64 bytes.
+// CreateOwnerRequest: Makes a process owner; handle is its slot.
 // Member of KernelWorkerRequest for opcode CreateOwner.
 type CreateOwnerRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Budget    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Share of hart time relative to other owners, 0 = default.
+	// Unit: value. Written by: client.
+	Budget uint32
+	// Written by: client.
 	Reserved0 [13]uint32
 }
 
 // CloseOwnerRequestSize is the size of CloseOwnerRequest in bytes.
 const CloseOwnerRequestSize = 64
 
-// CloseOwnerRequest: 64 bytes.
+// CloseOwnerRequest: Kills an owner's processes and frees it; answers when they are gone.
 // Member of KernelWorkerRequest for opcode CloseOwner.
 type CloseOwnerRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Owner     SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The owner.
+	Owner SlotHandle
+	// Written by: client.
 	Reserved0 [12]uint32
 }
 
@@ -640,20 +841,26 @@ const AttachClientRequestSize = 64
 // AttachClientRequest: Gives a second client its rings: value is its client slot.
 // Member of KernelWorkerRequest for opcode AttachClient.
 type AttachClientRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Written by: client.
 	Reserved0 [14]uint32
 }
 
 // DetachClientRequestSize is the size of DetachClientRequest in bytes.
 const DetachClientRequestSize = 64
 
-// DetachClientRequest: 64 bytes.
+// DetachClientRequest: Gives a client's rings back; its requests in flight are dropped.
 // Member of KernelWorkerRequest for opcode DetachClient.
 type DetachClientRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Client    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Client slot.
+	// Unit: index. Written by: client.
+	Client uint32
+	// Written by: client.
 	Reserved0 [13]uint32
 }
 
@@ -663,9 +870,13 @@ const SetTraceRequestSize = 64
 // SetTraceRequest: Turns the tracing of system calls (host import `trace`) on or off.
 // Member of KernelWorkerRequest for opcode SetTrace.
 type SetTraceRequest struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Syscalls  uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Not 0: on.
+	// Unit: flag. Written by: client.
+	Syscalls uint32
+	// Written by: client.
 	Reserved0 [13]uint32
 }
 
@@ -675,12 +886,21 @@ const ReplyEventSize = 64
 // ReplyEvent: result: 0 or more on success (bytes, a count), a negative errno otherwise.
 // Member of KernelWorkerOutbound for opcode Reply.
 type ReplyEvent struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Result    int64
-	Value     uint64
-	Value2    uint64
-	Handle    SlotHandle
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// 0 or more (bytes, a count), or a negative errno.
+	// Unit: value. Written by: kernel.
+	Result int64
+	// Second result, by opcode.
+	// Unit: value. Written by: kernel.
+	Value uint64
+	// Third result, by opcode.
+	// Unit: value. Written by: kernel.
+	Value2 uint64
+	// Slot that the request made or found, by opcode.
+	Handle SlotHandle
+	// Written by: kernel.
 	Reserved0 [6]uint32
 }
 
@@ -690,56 +910,90 @@ const BlobRequestEventSize = 64
 // BlobRequestEvent: The kernel wants `length` bytes at `position` of blob source `source` in memory at the linear addresses that follow one another from `address`.
 // Member of KernelWorkerOutbound for opcode BlobRequest.
 type BlobRequestEvent struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Opcode and request id.
 	Header RpcHeader
+	// Blob source.
+	// Unit: id. Written by: kernel.
 	Source uint32
-	Token  uint32
-	// Below 2^53.
-	Position  uint64
-	Address   uint32
-	Length    uint32
+	// What BlobFilled must repeat.
+	// Unit: id. Written by: kernel.
+	Token uint32
+	// Where in the source.
+	// Unit: bytes. Written by: kernel. Below 2^53.
+	Position uint64
+	// Where the bytes go.
+	// Unit: address. Written by: kernel.
+	Address uint32
+	// How many.
+	// Unit: bytes. Written by: kernel.
+	Length uint32
+	// Written by: kernel.
 	Reserved0 [8]uint32
 }
 
 // UnsupportedSyscallEventSize is the size of UnsupportedSyscallEvent in bytes.
 const UnsupportedSyscallEventSize = 64
 
-// UnsupportedSyscallEvent: 64 bytes.
+// UnsupportedSyscallEvent: A guest asked for what this kernel does not do; it got an errno.
 // Member of KernelWorkerOutbound for opcode UnsupportedSyscall.
 type UnsupportedSyscallEvent struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Pid       uint32
-	Number    uint32
-	Args      [4]uint64
-	Detail    uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Who asked.
+	// Unit: id. Written by: kernel.
+	Pid uint32
+	// System call.
+	// Unit: number. Written by: kernel.
+	Number uint32
+	// Its first arguments.
+	// Unit: value. Written by: kernel.
+	Args [4]uint64
+	// What of the call it was, where a part of it is done.
+	// Unit: value. Written by: kernel.
+	Detail uint32
+	// Written by: kernel.
 	Reserved0 [3]uint32
 }
 
 // MachineFailedEventSize is the size of MachineFailedEvent in bytes.
 const MachineFailedEventSize = 64
 
-// MachineFailedEvent: 64 bytes.
+// MachineFailedEvent: An invariant of the kernel is broken: nothing more comes.
 // Member of KernelWorkerOutbound for opcode MachineFailed.
 type MachineFailedEvent struct {
-	_         structs.HostLayout
-	Header    RpcHeader
-	Hart      uint32
-	Code      uint32
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Hart that noticed.
+	// Unit: index. Written by: kernel.
+	Hart uint32
+	// What is broken.
+	// Unit: number. Written by: kernel.
+	Code uint32
+	// Written by: kernel.
 	Reserved0 [12]uint32
 }
 
 // LogLineEventSize is the size of LogLineEvent in bytes.
 const LogLineEventSize = 64
 
-// LogLineEvent: 64 bytes.
+// LogLineEvent: A line of the kernel's log.
 // Member of KernelWorkerOutbound for opcode LogLine.
 type LogLineEvent struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Opcode and request id.
 	Header RpcHeader
-	Level  uint32
+	// 0 error, 1 warning, 2 information.
+	// Unit: number. Written by: kernel.
+	Level uint32
+	// Of the whole line, which may be longer than the text here.
+	// Unit: bytes. Written by: kernel.
 	Length uint32
-	Text   [48]uint8
+	// The line's beginning.
+	// Unit: text. Written by: kernel.
+	Text [48]uint8
 }
 
 // FileRecordSize is the size of FileRecord in bytes.
@@ -748,22 +1002,39 @@ const FileRecordSize = 56
 // FileRecord: One entry of WriteFiles or ApplyFileLayer, followed by path, then by data
 // (contents, link target), each padded to 8 bytes.
 type FileRecord struct {
-	_          structs.HostLayout
-	Kind       FileRecordKind
-	Mode       uint32
-	Uid        uint32
-	Gid        uint32
+	_ structs.HostLayout
+	// What it makes.
+	// Written by: client.
+	Kind FileRecordKind
+	// Permission bits.
+	// Unit: mode. Written by: client.
+	Mode uint32
+	// Owner.
+	// Unit: id. Written by: client.
+	Uid uint32
+	// Group.
+	// Unit: id. Written by: client.
+	Gid uint32
+	// Of the path that follows.
+	// Unit: bytes. Written by: client.
 	PathLength uint32
+	// Of the data that follows the path.
+	// Unit: bytes. Written by: client.
 	DataLength uint32
-	// Unit: ns.
+	// Modification time, since 1970.
+	// Unit: ns. Written by: client.
 	MtimeNs uint64
 	// LazyFile: blob source id, its offset and the file's size.
+	// Unit: id. Written by: client.
 	Source uint32
 	// CharDevice: its number, as mknod(2) takes it.
+	// Unit: number. Written by: client.
 	Rdev uint32
-	// Below 2^53.
+	// LazyFile: where it begins in the source.
+	// Unit: bytes. Written by: client. Below 2^53.
 	SourceOffset uint64
-	// Below 2^53.
+	// LazyFile: its size.
+	// Unit: bytes. Written by: client. Below 2^53.
 	Size uint64
 }
 
@@ -774,16 +1045,33 @@ const PendingRequestSlotSize = 128
 // Element of the slot table of kind PendingRequest.
 // Starts on a cache line of 64 bytes.
 type PendingRequestSlot struct {
-	_           structs.HostLayout
-	Header      SlotHeader
-	Client      uint32
-	Next        uint32
-	Prev        uint32
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// Who asked.
+	// Unit: index. Written by: kernel.
+	Client uint32
+	// Next of its list.
+	// Unit: slot:PendingRequest. Written by: kernel.
+	Next uint32
+	// Previous of its list.
+	// Unit: slot:PendingRequest. Written by: kernel.
+	Prev uint32
+	// Queues that it stands in.
+	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
 	// Not 0: look at it again.
-	Ready     uint32
-	Progress  uint32
+	// Unit: flag. Written by: kernel.
+	Ready uint32
+	// What earlier attempts have done.
+	// Unit: bytes. Written by: kernel.
+	Progress uint32
+	// Not 0: it was cancelled.
+	// Unit: flag. Written by: kernel.
 	Cancelled uint32
-	Pad0      [5]uint32
-	Entry     [8]uint64
+	// Written by: kernel.
+	Pad0 [5]uint32
+	// The request, as it was taken from the ring.
+	// Unit: value. Written by: kernel.
+	Entry [8]uint64
 }

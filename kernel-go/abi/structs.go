@@ -10,25 +10,29 @@ const TimespecSize = 16
 
 // Timespec: struct timespec (64-bit).
 type Timespec struct {
-	_    structs.HostLayout
-	Sec  int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Sec int64
+	// Written by: kernel, guest.
 	Nsec int64
 }
 
 // TimevalSize is the size of Timeval in bytes.
 const TimevalSize = 16
 
-// Timeval: 16 bytes.
+// Timeval: struct timeval.
 type Timeval struct {
-	_    structs.HostLayout
-	Sec  int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Sec int64
+	// Written by: kernel, guest.
 	Usec int64
 }
 
 // ItimervalSize is the size of Itimerval in bytes.
 const ItimervalSize = 32
 
-// Itimerval: 32 bytes.
+// Itimerval: struct itimerval.
 type Itimerval struct {
 	_        structs.HostLayout
 	Interval Timeval
@@ -40,19 +44,25 @@ const SigeventSize = 64
 
 // Sigevent: struct sigevent (asm-generic/siginfo.h): 64 bytes.
 type Sigevent struct {
-	_      structs.HostLayout
-	Value  uint64
-	Signo  int32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Value uint64
+	// Written by: kernel, guest.
+	Signo int32
+	// Written by: kernel, guest.
 	Notify int32
-	Tid    int32
-	Pad    int32
-	Rest   [5]uint64
+	// Written by: kernel, guest.
+	Tid int32
+	// Written by: kernel, guest.
+	Pad int32
+	// Written by: kernel, guest.
+	Rest [5]uint64
 }
 
 // ItimerspecSize is the size of Itimerspec in bytes.
 const ItimerspecSize = 32
 
-// Itimerspec: 32 bytes.
+// Itimerspec: struct itimerspec.
 type Itimerspec struct {
 	_        structs.HostLayout
 	Interval Timespec
@@ -62,11 +72,13 @@ type Itimerspec struct {
 // IovecSize is the size of Iovec in bytes.
 const IovecSize = 16
 
-// Iovec: 16 bytes.
+// Iovec: struct iovec.
 type Iovec struct {
-	_    structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Base uint64
-	Len  uint64
+	// Written by: kernel, guest.
+	Len uint64
 }
 
 // StatSize is the size of Stat in bytes.
@@ -74,36 +86,58 @@ const StatSize = 128
 
 // Stat: struct stat of asm-generic/stat.h.
 type Stat struct {
-	_         structs.HostLayout
-	Dev       uint64
-	Ino       uint64
-	Mode      uint32
-	Nlink     uint32
-	Uid       uint32
-	Gid       uint32
-	Rdev      uint64
-	Pad1      uint64
-	Size      int64
-	Blksize   int32
-	Pad2      int32
-	Blocks    int64
-	Atime     int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Dev uint64
+	// Written by: kernel, guest.
+	Ino uint64
+	// Written by: kernel, guest.
+	Mode uint32
+	// Written by: kernel, guest.
+	Nlink uint32
+	// Written by: kernel, guest.
+	Uid uint32
+	// Written by: kernel, guest.
+	Gid uint32
+	// Written by: kernel, guest.
+	Rdev uint64
+	// Written by: kernel, guest.
+	Pad1 uint64
+	// Written by: kernel, guest.
+	Size int64
+	// Written by: kernel, guest.
+	Blksize int32
+	// Written by: kernel, guest.
+	Pad2 int32
+	// Written by: kernel, guest.
+	Blocks int64
+	// Written by: kernel, guest.
+	Atime int64
+	// Written by: kernel, guest.
 	AtimeNsec uint64
-	Mtime     int64
+	// Written by: kernel, guest.
+	Mtime int64
+	// Written by: kernel, guest.
 	MtimeNsec uint64
-	Ctime     int64
+	// Written by: kernel, guest.
+	Ctime int64
+	// Written by: kernel, guest.
 	CtimeNsec uint64
-	Unused    [2]uint32
+	// Written by: kernel, guest.
+	Unused [2]uint32
 }
 
 // StatxTimestampSize is the size of StatxTimestamp in bytes.
 const StatxTimestampSize = 16
 
-// StatxTimestamp: 16 bytes.
+// StatxTimestamp: struct statx_timestamp of linux/stat.h.
 type StatxTimestamp struct {
-	_         structs.HostLayout
-	Sec       int64
-	Nsec      uint32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Sec int64
+	// Written by: kernel, guest.
+	Nsec uint32
+	// Written by: kernel, guest.
 	Reserved0 int32
 }
 
@@ -112,51 +146,83 @@ const StatxSize = 256
 
 // Statx: struct statx of linux/stat.h.
 type Statx struct {
-	_              structs.HostLayout
-	Mask           uint32
-	Blksize        uint32
-	Attributes     uint64
-	Nlink          uint32
-	Uid            uint32
-	Gid            uint32
-	Mode           uint16
-	Spare0         uint16
-	Ino            uint64
-	Size           uint64
-	Blocks         uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Mask uint32
+	// Written by: kernel, guest.
+	Blksize uint32
+	// Written by: kernel, guest.
+	Attributes uint64
+	// Written by: kernel, guest.
+	Nlink uint32
+	// Written by: kernel, guest.
+	Uid uint32
+	// Written by: kernel, guest.
+	Gid uint32
+	// Written by: kernel, guest.
+	Mode uint16
+	// Written by: kernel, guest.
+	Spare0 uint16
+	// Written by: kernel, guest.
+	Ino uint64
+	// Written by: kernel, guest.
+	Size uint64
+	// Written by: kernel, guest.
+	Blocks uint64
+	// Written by: kernel, guest.
 	AttributesMask uint64
 	Atime          StatxTimestamp
 	Btime          StatxTimestamp
 	Ctime          StatxTimestamp
 	Mtime          StatxTimestamp
-	RdevMajor      uint32
-	RdevMinor      uint32
-	DevMajor       uint32
-	DevMinor       uint32
-	MntId          uint64
-	DioMemAlign    uint32
+	// Written by: kernel, guest.
+	RdevMajor uint32
+	// Written by: kernel, guest.
+	RdevMinor uint32
+	// Written by: kernel, guest.
+	DevMajor uint32
+	// Written by: kernel, guest.
+	DevMinor uint32
+	// Written by: kernel, guest.
+	MntId uint64
+	// Written by: kernel, guest.
+	DioMemAlign uint32
+	// Written by: kernel, guest.
 	DioOffsetAlign uint32
-	Spare3         [12]uint64
+	// Written by: kernel, guest.
+	Spare3 [12]uint64
 }
 
 // StatfsSize is the size of Statfs in bytes.
 const StatfsSize = 120
 
-// Statfs: 120 bytes.
+// Statfs: struct statfs of asm-generic/statfs.h.
 type Statfs struct {
-	_       structs.HostLayout
-	Type    uint64
-	Bsize   uint64
-	Blocks  uint64
-	Bfree   uint64
-	Bavail  uint64
-	Files   uint64
-	Ffree   uint64
-	Fsid    [2]int32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Type uint64
+	// Written by: kernel, guest.
+	Bsize uint64
+	// Written by: kernel, guest.
+	Blocks uint64
+	// Written by: kernel, guest.
+	Bfree uint64
+	// Written by: kernel, guest.
+	Bavail uint64
+	// Written by: kernel, guest.
+	Files uint64
+	// Written by: kernel, guest.
+	Ffree uint64
+	// Written by: kernel, guest.
+	Fsid [2]int32
+	// Written by: kernel, guest.
 	Namelen uint64
-	Frsize  uint64
-	Flags   uint64
-	Spare   [4]uint64
+	// Written by: kernel, guest.
+	Frsize uint64
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Spare [4]uint64
 }
 
 // Dirent64Size is the size of Dirent64 in bytes.
@@ -164,21 +230,28 @@ const Dirent64Size = 24
 
 // Dirent64: Fixed part of struct linux_dirent64; the NUL-terminated name follows at offset 19.
 type Dirent64 struct {
-	_      structs.HostLayout
-	Ino    uint64
-	Off    int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Ino uint64
+	// Written by: kernel, guest.
+	Off int64
+	// Written by: kernel, guest.
 	Reclen uint16
-	Type   uint8
-	Name   [5]uint8
+	// Written by: kernel, guest.
+	Type uint8
+	// Written by: kernel, guest.
+	Name [5]uint8
 }
 
 // Rlimit64Size is the size of Rlimit64 in bytes.
 const Rlimit64Size = 16
 
-// Rlimit64: 16 bytes.
+// Rlimit64: struct rlimit64.
 type Rlimit64 struct {
-	_   structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Cur uint64
+	// Written by: kernel, guest.
 	Max uint64
 }
 
@@ -187,82 +260,124 @@ const UtsnameSize = 390
 
 // Utsname: struct new_utsname.
 type Utsname struct {
-	_          structs.HostLayout
-	Sysname    [65]uint8
-	Nodename   [65]uint8
-	Release    [65]uint8
-	Version    [65]uint8
-	Machine    [65]uint8
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Sysname [65]uint8
+	// Written by: kernel, guest.
+	Nodename [65]uint8
+	// Written by: kernel, guest.
+	Release [65]uint8
+	// Written by: kernel, guest.
+	Version [65]uint8
+	// Written by: kernel, guest.
+	Machine [65]uint8
+	// Written by: kernel, guest.
 	Domainname [65]uint8
 }
 
 // SysinfoSize is the size of Sysinfo in bytes.
 const SysinfoSize = 112
 
-// Sysinfo: 112 bytes.
+// Sysinfo: struct sysinfo of linux/sysinfo.h.
 type Sysinfo struct {
-	_         structs.HostLayout
-	Uptime    int64
-	Loads     [3]uint64
-	Totalram  uint64
-	Freeram   uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Uptime int64
+	// Written by: kernel, guest.
+	Loads [3]uint64
+	// Written by: kernel, guest.
+	Totalram uint64
+	// Written by: kernel, guest.
+	Freeram uint64
+	// Written by: kernel, guest.
 	Sharedram uint64
+	// Written by: kernel, guest.
 	Bufferram uint64
+	// Written by: kernel, guest.
 	Totalswap uint64
-	Freeswap  uint64
-	Procs     uint16
-	Pad       uint16
-	Pad1      uint32
+	// Written by: kernel, guest.
+	Freeswap uint64
+	// Written by: kernel, guest.
+	Procs uint16
+	// Written by: kernel, guest.
+	Pad uint16
+	// Written by: kernel, guest.
+	Pad1 uint32
+	// Written by: kernel, guest.
 	Totalhigh uint64
-	Freehigh  uint64
-	MemUnit   uint32
-	Pad2      uint32
+	// Written by: kernel, guest.
+	Freehigh uint64
+	// Written by: kernel, guest.
+	MemUnit uint32
+	// Written by: kernel, guest.
+	Pad2 uint32
 }
 
 // RusageSize is the size of Rusage in bytes.
 const RusageSize = 144
 
-// Rusage: 144 bytes.
+// Rusage: struct rusage.
 type Rusage struct {
-	_        structs.HostLayout
-	Utime    Timeval
-	Stime    Timeval
-	Maxrss   int64
-	Ixrss    int64
-	Idrss    int64
-	Isrss    int64
-	Minflt   int64
-	Majflt   int64
-	Nswap    int64
-	Inblock  int64
-	Oublock  int64
-	Msgsnd   int64
-	Msgrcv   int64
+	_     structs.HostLayout
+	Utime Timeval
+	Stime Timeval
+	// Written by: kernel, guest.
+	Maxrss int64
+	// Written by: kernel, guest.
+	Ixrss int64
+	// Written by: kernel, guest.
+	Idrss int64
+	// Written by: kernel, guest.
+	Isrss int64
+	// Written by: kernel, guest.
+	Minflt int64
+	// Written by: kernel, guest.
+	Majflt int64
+	// Written by: kernel, guest.
+	Nswap int64
+	// Written by: kernel, guest.
+	Inblock int64
+	// Written by: kernel, guest.
+	Oublock int64
+	// Written by: kernel, guest.
+	Msgsnd int64
+	// Written by: kernel, guest.
+	Msgrcv int64
+	// Written by: kernel, guest.
 	Nsignals int64
-	Nvcsw    int64
-	Nivcsw   int64
+	// Written by: kernel, guest.
+	Nvcsw int64
+	// Written by: kernel, guest.
+	Nivcsw int64
 }
 
 // TmsSize is the size of Tms in bytes.
 const TmsSize = 32
 
-// Tms: 32 bytes.
+// Tms: struct tms.
 type Tms struct {
-	_      structs.HostLayout
-	Utime  int64
-	Stime  int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Utime int64
+	// Written by: kernel, guest.
+	Stime int64
+	// Written by: kernel, guest.
 	Cutime int64
+	// Written by: kernel, guest.
 	Cstime int64
 }
 
 // PollfdSize is the size of Pollfd in bytes.
 const PollfdSize = 8
 
-// Pollfd: 8 bytes.
+// Pollfd: struct pollfd.
 type Pollfd struct {
-	_       structs.HostLayout
-	Fd      int32
-	Events  int16
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Fd int32
+	// Written by: kernel, guest.
+	Events int16
+	// Written by: kernel, guest.
 	Revents int16
 }
 
@@ -271,21 +386,28 @@ const EpollEventSize = 16
 
 // EpollEvent: struct epoll_event (not packed on RISC-V).
 type EpollEvent struct {
-	_      structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Events uint32
-	Pad    uint32
-	Data   uint64
+	// Written by: kernel, guest.
+	Pad uint32
+	// Written by: kernel, guest.
+	Data uint64
 }
 
 // WinsizeSize is the size of Winsize in bytes.
 const WinsizeSize = 8
 
-// Winsize: 8 bytes.
+// Winsize: struct winsize.
 type Winsize struct {
-	_      structs.HostLayout
-	Row    uint16
-	Col    uint16
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Row uint16
+	// Written by: kernel, guest.
+	Col uint16
+	// Written by: kernel, guest.
 	Xpixel uint16
+	// Written by: kernel, guest.
 	Ypixel uint16
 }
 
@@ -294,13 +416,19 @@ const TermiosSize = 36
 
 // Termios: struct termios of asm-generic/termbits.h (what TCGETS and TCSETS carry).
 type Termios struct {
-	_     structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Iflag uint32
+	// Written by: kernel, guest.
 	Oflag uint32
+	// Written by: kernel, guest.
 	Cflag uint32
+	// Written by: kernel, guest.
 	Lflag uint32
-	Line  uint8
-	Cc    [19]uint8
+	// Written by: kernel, guest.
+	Line uint8
+	// Written by: kernel, guest.
+	Cc [19]uint8
 }
 
 // SigactionSize is the size of Sigaction in bytes.
@@ -308,22 +436,29 @@ const SigactionSize = 24
 
 // Sigaction: struct sigaction (kernel's; RISC-V has no sa_restorer).
 type Sigaction struct {
-	_       structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Handler uint64
-	Flags   uint64
-	Mask    uint64
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Mask uint64
 }
 
 // SigaltstackSize is the size of Sigaltstack in bytes.
 const SigaltstackSize = 24
 
-// Sigaltstack: 24 bytes.
+// Sigaltstack: stack_t.
 type Sigaltstack struct {
-	_     structs.HostLayout
-	Sp    uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Sp uint64
+	// Written by: kernel, guest.
 	Flags int32
-	Pad   int32
-	Size  uint64
+	// Written by: kernel, guest.
+	Pad int32
+	// Written by: kernel, guest.
+	Size uint64
 }
 
 // SiginfoSize is the size of Siginfo in bytes.
@@ -332,15 +467,23 @@ const SiginfoSize = 128
 // Siginfo: siginfo_t: the three common words, then a union of 112 bytes, whose views
 // that the kernel fills are named fields0..3.
 type Siginfo struct {
-	_      structs.HostLayout
-	Signo  int32
-	Errno  int32
-	Code   int32
-	Pad    int32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Signo int32
+	// Written by: kernel, guest.
+	Errno int32
+	// Written by: kernel, guest.
+	Code int32
+	// Written by: kernel, guest.
+	Pad int32
+	// Written by: kernel, guest.
 	Field0 uint64
+	// Written by: kernel, guest.
 	Field1 uint64
+	// Written by: kernel, guest.
 	Field2 uint64
-	Rest   [11]uint64
+	// Written by: kernel, guest.
+	Rest [11]uint64
 }
 
 // UserRegsSize is the size of UserRegs in bytes.
@@ -348,9 +491,11 @@ const UserRegsSize = 256
 
 // UserRegs: struct user_regs_struct: pc, then x1..x31.
 type UserRegs struct {
-	_  structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Pc uint64
-	X  [31]uint64
+	// Written by: kernel, guest.
+	X [31]uint64
 }
 
 // UserFpRegsSize is the size of UserFpRegs in bytes.
@@ -358,10 +503,14 @@ const UserFpRegsSize = 528
 
 // UserFpRegs: struct __riscv_d_ext_state, padded to the union's quad size (528).
 type UserFpRegs struct {
-	_    structs.HostLayout
-	F    [32]uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	F [32]uint64
+	// Written by: kernel, guest.
 	Fcsr uint32
-	Pad  [3]uint32
+	// Written by: kernel, guest.
+	Pad [3]uint32
+	// Written by: kernel, guest.
 	Rest [32]uint64
 }
 
@@ -380,12 +529,17 @@ const UcontextSize = 960
 
 // Ucontext: struct ucontext of asm/ucontext.h; sigmask is followed by room for 1,024 bits.
 type Ucontext struct {
-	_        structs.HostLayout
-	Flags    uint64
-	Link     uint64
-	Stack    Sigaltstack
-	Sigmask  uint64
-	Unused   [120]uint8
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Link  uint64
+	Stack Sigaltstack
+	// Written by: kernel, guest.
+	Sigmask uint64
+	// Written by: kernel, guest.
+	Unused [120]uint8
+	// Written by: kernel, guest.
 	Pad      uint64
 	Mcontext Sigcontext
 }
@@ -403,21 +557,25 @@ type RtSigframe struct {
 // SigsetSize is the size of Sigset in bytes.
 const SigsetSize = 8
 
-// Sigset: 8 bytes.
+// Sigset: sigset_t as the kernel has it: 64 signals.
 type Sigset struct {
-	_    structs.HostLayout
+	_ structs.HostLayout
+	// Written by: kernel, guest.
 	Bits uint64
 }
 
 // RobustListHeadSize is the size of RobustListHead in bytes.
 const RobustListHeadSize = 24
 
-// RobustListHead: 24 bytes.
+// RobustListHead: struct robust_list_head of linux/futex.h.
 type RobustListHead struct {
-	_           structs.HostLayout
-	Next        uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Next uint64
+	// Written by: kernel, guest.
 	FutexOffset int64
-	Pending     uint64
+	// Written by: kernel, guest.
+	Pending uint64
 }
 
 // CloneArgsSize is the size of CloneArgs in bytes.
@@ -425,18 +583,29 @@ const CloneArgsSize = 88
 
 // CloneArgs: struct clone_args (version 2).
 type CloneArgs struct {
-	_          structs.HostLayout
-	Flags      uint64
-	Pidfd      uint64
-	ChildTid   uint64
-	ParentTid  uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Pidfd uint64
+	// Written by: kernel, guest.
+	ChildTid uint64
+	// Written by: kernel, guest.
+	ParentTid uint64
+	// Written by: kernel, guest.
 	ExitSignal uint64
-	Stack      uint64
-	StackSize  uint64
-	Tls        uint64
-	SetTid     uint64
+	// Written by: kernel, guest.
+	Stack uint64
+	// Written by: kernel, guest.
+	StackSize uint64
+	// Written by: kernel, guest.
+	Tls uint64
+	// Written by: kernel, guest.
+	SetTid uint64
+	// Written by: kernel, guest.
 	SetTidSize uint64
-	Cgroup     uint64
+	// Written by: kernel, guest.
+	Cgroup uint64
 }
 
 // RiscvHwprobeSize is the size of RiscvHwprobe in bytes.
@@ -444,35 +613,47 @@ const RiscvHwprobeSize = 16
 
 // RiscvHwprobe: struct riscv_hwprobe.
 type RiscvHwprobe struct {
-	_     structs.HostLayout
-	Key   int64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Key int64
+	// Written by: kernel, guest.
 	Value uint64
 }
 
 // OpenHowSize is the size of OpenHow in bytes.
 const OpenHowSize = 24
 
-// OpenHow: 24 bytes.
+// OpenHow: struct open_how of linux/openat2.h.
 type OpenHow struct {
-	_       structs.HostLayout
-	Flags   uint64
-	Mode    uint64
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Mode uint64
+	// Written by: kernel, guest.
 	Resolve uint64
 }
 
 // FlockSize is the size of Flock in bytes.
 const FlockSize = 32
 
-// Flock: 32 bytes.
+// Flock: struct flock.
 type Flock struct {
-	_      structs.HostLayout
-	Type   int16
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Type int16
+	// Written by: kernel, guest.
 	Whence int16
-	Pad    int32
-	Start  int64
-	Len    int64
-	Pid    int32
-	Pad2   int32
+	// Written by: kernel, guest.
+	Pad int32
+	// Written by: kernel, guest.
+	Start int64
+	// Written by: kernel, guest.
+	Len int64
+	// Written by: kernel, guest.
+	Pid int32
+	// Written by: kernel, guest.
+	Pad2 int32
 }
 
 // Elf64EhdrSize is the size of Elf64Ehdr in bytes.
@@ -480,21 +661,35 @@ const Elf64EhdrSize = 64
 
 // Elf64Ehdr: Elf64_Ehdr.
 type Elf64Ehdr struct {
-	_         structs.HostLayout
-	Ident     [16]uint8
-	Type      uint16
-	Machine   uint16
-	Version   uint32
-	Entry     uint64
-	Phoff     uint64
-	Shoff     uint64
-	Flags     uint32
-	Ehsize    uint16
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Ident [16]uint8
+	// Written by: kernel, guest.
+	Type uint16
+	// Written by: kernel, guest.
+	Machine uint16
+	// Written by: kernel, guest.
+	Version uint32
+	// Written by: kernel, guest.
+	Entry uint64
+	// Written by: kernel, guest.
+	Phoff uint64
+	// Written by: kernel, guest.
+	Shoff uint64
+	// Written by: kernel, guest.
+	Flags uint32
+	// Written by: kernel, guest.
+	Ehsize uint16
+	// Written by: kernel, guest.
 	Phentsize uint16
-	Phnum     uint16
+	// Written by: kernel, guest.
+	Phnum uint16
+	// Written by: kernel, guest.
 	Shentsize uint16
-	Shnum     uint16
-	Shstrndx  uint16
+	// Written by: kernel, guest.
+	Shnum uint16
+	// Written by: kernel, guest.
+	Shstrndx uint16
 }
 
 // Elf64PhdrSize is the size of Elf64Phdr in bytes.
@@ -502,13 +697,21 @@ const Elf64PhdrSize = 56
 
 // Elf64Phdr: Elf64_Phdr.
 type Elf64Phdr struct {
-	_      structs.HostLayout
-	Type   uint32
-	Flags  uint32
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Type uint32
+	// Written by: kernel, guest.
+	Flags uint32
+	// Written by: kernel, guest.
 	Offset uint64
-	Vaddr  uint64
-	Paddr  uint64
+	// Written by: kernel, guest.
+	Vaddr uint64
+	// Written by: kernel, guest.
+	Paddr uint64
+	// Written by: kernel, guest.
 	Filesz uint64
-	Memsz  uint64
-	Align  uint64
+	// Written by: kernel, guest.
+	Memsz uint64
+	// Written by: kernel, guest.
+	Align uint64
 }
