@@ -239,7 +239,8 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       expect(after.counters.instret).toBeGreaterThan(before.counters.instret);
       for (const slots of after.live?.slots ?? []) {
         const earlier = before.live?.slots.find(({ kind }) => kind === slots.kind);
-        expect([slots.kind, slots.inUse]).toEqual([slots.kind, earlier?.inUse]);
+        // Less is right, too: streams of earlier tests that nobody read are closed when they are collected.
+        expect(slots.inUse, slots.kind).toBeLessThanOrEqual(earlier?.inUse ?? 0);
       }
     });
   });

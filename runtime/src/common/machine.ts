@@ -1,7 +1,8 @@
 /** One running machine: its workers, its memory and the client that talks to its kernel. */
 import { BootState, HartSlot, type KernelWorkerOutbound, Limit, type MachineHeader, SlotKind } from "@foreshore/abi";
-import { type BootOptions, bootMachine, clientAddress, type FailureKind, StartFailure } from "./boot.ts";
-import { absoluteMs } from "./clock.ts";
+import { type BootOptions, bootMachine, clientAddress, type FailureKind, messageOf, StartFailure } from "./boot.ts";
+import { absoluteMs, openClock } from "./clock.ts";
+import { CooperativeLoop } from "./cooperative.ts";
 import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { checkKernelModule } from "./kernel-module.ts";
 import { MessageTransport } from "./message-transport.ts";
@@ -34,6 +35,13 @@ const PAGES_PER_MIB = 16;
 const MIN_MEMORY_MIB = 64;
 /** How long workers may take to see BootState.Stopping before they are terminated. */
 const STOP_GRACE_MS = 300;
+/** Guest instructions per turn on the thread that starts the machine, which has other things to do. */
+const START_BUDGET_INSNS = 50_000;
+/**
+ * Workers take 60 ms and more of a processor each to start. On a host of few processors that holds up the first program,
+ * which runs on this thread meanwhile: it gets this head start.
+ */
+const WORKERS_AFTER_MS = 30;
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
 
 type State = "starting" | "running" | "stopped" | "failed";
@@ -41,6 +49,8 @@ type State = "starting" | "running" | "stopped" | "failed";
 interface WorkerRecord {
   readonly name: string;
   readonly host: HostWorker;
+  /** Its script runs. */
+  online: boolean;
   ended: boolean;
 }
 
@@ -55,6 +65,10 @@ export class Machine {
   #transport: Transport | undefined;
   #error: Error | undefined;
   #stopped: Promise<void> | undefined;
+  /** Runs the machine on this thread until its workers are there. */
+  #starting: CooperativeLoop | undefined;
+  #handOver: () => void = () => undefined;
+  #startTimer: ReturnType<typeof setTimeout> | undefined;
   #rejectStart: (error: Error) => void = () => undefined;
   #resolveReady: (ready: WorkerReady) => void = () => undefined;
   /** Called when a worker ends, while `stop` waits for all of them. */
@@ -106,10 +120,6 @@ export class Machine {
 
   async #start(options: MachineOptions): Promise<void> {
     const single = options.transport === "message";
-    // Workers take tens of milliseconds to start: the kernel is compiled and booted meanwhile. The first
-    // output needs the kernel worker and one hart, so the other harts come later.
-    const kernelWorker = this.#startWorker(options.workerUrl, "kernel");
-    const firstHart = single ? undefined : this.#startWorker(options.workerUrl, "hart 0");
     const ready = new Promise<WorkerReady>((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectStart = reject;
@@ -126,31 +136,30 @@ export class Machine {
       baseMs: absoluteMs(),
       realtimeNs: BigInt(Date.now()) * 1_000_000n,
     };
-    if (firstHart === undefined) {
-      kernelWorker.post({ type: "single", ...boot, budgetInsns: options.budgetInsns });
-      this.#useSingle((await ready).single, kernelWorker);
+    if (single) {
+      const worker = this.#startWorker(options.workerUrl, "kernel");
+      worker.post({ type: "single", ...boot, budgetInsns: options.budgetInsns });
+      this.#useSingle((await ready).single, worker);
     } else {
-      await this.#bootShared(boot);
-      const { baseMs } = boot;
-      const memory = this.#memory!;
-      const { budgetInsns, workerUrl } = options;
-      kernelWorker.post({ type: "kernel", module, memory, baseMs });
-      firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
-      await ready;
-      for (let hart = 1; hart < options.harts; hart++) {
-        this.#startWorker(workerUrl, `hart ${hart}`).post({ type: "hart", module, memory, hart, baseMs, budgetInsns });
-      }
+      await this.#bootShared(boot, options);
+      // A script of the caller's own may not be there: that is told here, not later.
+      if (options.workerUrl !== undefined) await ready;
     }
+    if (this.#error !== undefined) throw this.#error;
     if (this.memoryMiB < options.memoryMiB) {
       const granted = `the host grants ${this.memoryMiB} MiB of shared memory instead of ${options.memoryMiB}`;
       this.#events.log("warn", granted);
     }
     this.#state = "running";
+    this.#unrefWorkers();
+  }
+
+  #unrefWorkers(): void {
     for (const worker of this.#workers) worker.host.unref();
   }
 
-  /** Boots the machine on this thread, which calls into the kernel only this once. */
-  async #bootShared(boot: BootOptions): Promise<void> {
+  /** Boots the machine and runs it on this thread until its workers are there. */
+  async #bootShared(boot: BootOptions, options: MachineOptions): Promise<void> {
     const booted = await bootMachine(boot, {
       log: (level, text) => this.#events.log(LEVELS[level] ?? "info", text),
       trace: (text) => this.#events.trace(text),
@@ -159,7 +168,54 @@ export class Machine {
     this.#memory = booted.memory;
     this.#header = booted.header;
     this.#maxPages = booted.maxPages;
-    this.#openClient(new SharedTransport(booted.mem, clientAddress(booted.header, 0)));
+    const slot = clientAddress(booted.header, 0);
+    const transport: SharedTransport = new SharedTransport(booted.mem, slot, undefined, () => loop.requests());
+    const loop = new CooperativeLoop(booted, {
+      budgetInsns: Math.min(options.budgetInsns, START_BUDGET_INSNS),
+      now: openClock(boot.baseMs),
+      served: () => transport.kicked(),
+      stopped: () => undefined,
+      failed: (error) =>
+        this.#fail(
+          new MachineFailed(`the machine failed while its workers started: ${messageOf(error)}`, { cause: error }),
+        ),
+    });
+    this.#starting = loop;
+    this.#openClient(transport);
+    const { module, baseMs } = boot;
+    const { memory } = booted;
+    const { budgetInsns, workerUrl } = options;
+    const startWorkers = (): void => {
+      const kernelWorker = this.#startWorker(workerUrl, "kernel");
+      const firstHart = this.#startWorker(workerUrl, "hart 0");
+      this.#handOver = () => {
+        loop.close();
+        this.#starting = undefined;
+        this.#handOver = () => undefined;
+        kernelWorker.post({ type: "kernel", module, memory, baseMs });
+        firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
+        transport.handOver();
+        for (let hart = 1; hart < options.harts; hart++) {
+          this.#startWorker(workerUrl, `hart ${hart}`).post({
+            type: "hart",
+            module,
+            memory,
+            hart,
+            baseMs,
+            budgetInsns,
+          });
+        }
+        if (this.#state === "running") this.#unrefWorkers();
+      };
+      if (this.#state === "running") this.#unrefWorkers();
+    };
+    if (workerUrl !== undefined) startWorkers();
+    else this.#startTimer = setTimeout(startWorkers, WORKERS_AFTER_MS);
+  }
+
+  /** The machine moves to its workers when the two that it cannot do without run. */
+  #workerOnline(): void {
+    if (this.#workers.every((worker) => worker.online)) this.#handOver();
   }
 
   #useSingle(single: WorkerReady["single"], worker: HostWorker): void {
@@ -180,13 +236,18 @@ export class Machine {
   #startWorker(url: string | URL | undefined, name: string): HostWorker {
     let record: WorkerRecord | undefined;
     const host = this.#platform.startWorker(url, `foreshore ${name}`, {
-      message: (message) => this.#message(name, message),
+      message: (message) => {
+        if (message.type === "online" && record !== undefined) {
+          record.online = true;
+          this.#workerOnline();
+        } else this.#message(name, message);
+      },
       ended: (error) => {
         if (record !== undefined) record.ended = true;
         this.#workerEnded(name, error);
       },
     });
-    record = { name, host, ended: false };
+    record = { name, host, online: false, ended: false };
     this.#workers.push(record);
     return host;
   }
@@ -211,6 +272,7 @@ export class Machine {
       case "rpc":
         if (this.#transport instanceof MessageTransport) this.#transport.receive(message);
         break;
+      case "online":
       case "stopped":
         break;
     }
@@ -237,10 +299,21 @@ export class Machine {
     const wasRunning = this.#state === "running";
     this.#state = "failed";
     this.#error = error;
+    this.#leaveStart();
     this.#rejectStart(error);
     this.#client?.fail(error);
     void this.#terminateAll();
     if (wasRunning && error instanceof MachineFailed) this.#events.failed(error);
+  }
+
+  /** Ends the start on this thread; false when it was over. */
+  #leaveStart(): boolean {
+    const loop = this.#starting;
+    clearTimeout(this.#startTimer);
+    this.#starting = undefined;
+    this.#handOver = () => undefined;
+    loop?.close();
+    return loop !== undefined;
   }
 
   /** Ends the machine and gives its memory back, within a second whatever guests do. Calling it again is harmless. */
@@ -254,8 +327,11 @@ export class Machine {
       this.#state = "stopped";
       this.#error = new MachineStopped();
       this.#client?.fail(this.#error);
-      this.#askToStop();
-      await this.#allEnded(STOP_GRACE_MS);
+      // Workers that the machine has not moved to have nothing to finish.
+      if (!this.#leaveStart()) {
+        this.#askToStop();
+        await this.#allEnded(STOP_GRACE_MS);
+      }
     }
     await this.#terminateAll();
     this.#memory = undefined;

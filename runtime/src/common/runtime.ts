@@ -18,7 +18,7 @@ export interface RuntimeOptions {
   readonly memory?: number | undefined;
   /** Default: the kernel that comes with the package. */
   readonly kernel?: KernelSource | undefined;
-  /** Script of the workers. Default: the one that comes with the package. */
+  /** Script of the workers. Default: the one that comes with the package. With one of your own, `create` waits until it runs, so that it can refuse a wrong one. */
   readonly workerUrl?: string | URL | undefined;
   /** "message": one worker with a memory of its own. Default: "shared" where memory can be shared. */
   readonly transport?: "shared" | "message" | undefined;

@@ -38,13 +38,21 @@ export class SharedTransport implements Transport {
   #head: number;
   #sawFull = false;
   #ready: (() => void) | undefined;
+  /** Serves the rings on this very thread, while there is no kernel worker yet. */
+  #inPlace: (() => void) | undefined;
   #closed = false;
 
   /**
    * @param slot address of the client's slot
    * @param useKick true where Atomics.waitAsync is missing: the owner calls `kicked()` when the kernel asks for it
+   * @param inPlace serves the rings and then calls `kicked()`, until `handOver`
    */
-  constructor(mem: Mem, slot: number, useKick = typeof Atomics.waitAsync !== "function") {
+  constructor(
+    mem: Mem,
+    slot: number,
+    useKick = typeof Atomics.waitAsync !== "function",
+    inPlace: (() => void) | undefined = undefined,
+  ) {
     this.mem = mem;
     this.#slot = new ClientSlot(mem, slot);
     this.arenaBase = this.#slot.arenaBase;
@@ -62,6 +70,14 @@ export class SharedTransport implements Transport {
     this.#tail = this.#slot.submissionTail;
     this.#head = this.#slot.completionHead;
     this.#useKick = useKick;
+    this.#inPlace = inPlace;
+  }
+
+  /** A kernel worker serves the rings from now on. */
+  handOver(): void {
+    this.#inPlace = undefined;
+    if (this.#ready !== undefined) this.wait(this.#ready);
+    this.flush();
   }
 
   submit(entry: KernelWorkerRequest): boolean {
@@ -75,6 +91,10 @@ export class SharedTransport implements Transport {
   }
 
   flush(): void {
+    if (this.#inPlace !== undefined) {
+      this.#inPlace();
+      return;
+    }
     // The doorbell moves first: a kernel worker that is about to sleep compares it, so the notify may be spared.
     Atomics.add(this.mem.u32, this.#doorbell, 1);
     if (Atomics.load(this.mem.u32, this.#kernelSleeping) !== 0) Atomics.notify(this.mem.i32, this.#doorbell, 1);
@@ -107,6 +127,10 @@ export class SharedTransport implements Transport {
   wait(ready: () => void): void {
     if (this.#closed) return;
     this.#ready = ready;
+    if (this.#inPlace !== undefined) {
+      if (this.#slot.completionTail !== this.#head) queueMicrotask(this.#wake);
+      return;
+    }
     if (this.#useKick) {
       this.#slot.clientSleeping = WANTS_KICK;
       // Published before the look: a completion after it is followed by a kick.
@@ -126,7 +150,7 @@ export class SharedTransport implements Transport {
     if (this.#slot.completionTail !== this.#head) Atomics.notify(this.mem.i32, this.#completionTail);
   }
 
-  /** The kernel called host.kick for this client. */
+  /** The kernel called host.kick for this client, or was served in place. */
   kicked(): void {
     this.#wake();
   }

@@ -61,6 +61,11 @@ export interface Stop {
 
 export type ToWorker = StartKernel | StartSingle | StartHart | RpcToWorker | Stop;
 
+/** The worker's script runs: what is posted to it is looked at now. */
+export interface WorkerOnline {
+  readonly type: "online";
+}
+
 /** The kernel worker serves requests from now on. */
 export interface WorkerReady {
   readonly type: "ready";
@@ -104,6 +109,7 @@ export interface RpcFromWorker {
 }
 
 export type FromWorker =
+  | WorkerOnline
   | WorkerReady
   | WorkerFailed
   | WorkerLog

@@ -5,7 +5,7 @@ import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from ".
 import type { LogLevel } from "../common/platform.ts";
 import { Runtime, type RuntimeEvent, type RuntimeOptions } from "../common/runtime.ts";
 import { type WatKernelOptions, watKernel } from "../testing/wat-kernel.ts";
-import { nodePlatform } from "./platform.ts";
+import { defaultWorkerUrl, nodePlatform } from "./platform.ts";
 
 const machines: Runtime[] = [];
 
@@ -100,10 +100,11 @@ describe("a machine that breaks", () => {
   /** What only harts beyond the first do: they start when the machine runs. */
   const notFirst = (what: string): string => `(if (local.get 0) (then ${what})) (return (i32.const ${HartExit.Idle}))`;
 
-  test("a trap at once is told by start or by the first call, with the worker's name", async () => {
-    const trap = { service: "(unreachable)", hartRun: "(unreachable)" };
-    const error = await failure(start(trap).then((machine) => machine.noop()));
-    expect(String(error)).toMatch(/the (kernel|hart 0) worker failed: unreachable/);
+  test("a trap while the machine still runs on the caller's thread is told by the first call", async () => {
+    const { error, events } = await broken({ service: "(unreachable)" });
+    expect(error).toBeInstanceOf(MachineFailed);
+    expect(String(error)).toContain("while its workers started: unreachable");
+    expect(events).toMatchObject([{ type: "failed" }]);
   });
 
   test("a trap in a hart reaches every call as MachineFailed", async () => {
@@ -120,7 +121,8 @@ describe("a machine that breaks", () => {
   });
 
   test("a trap in the kernel worker does, too", async () => {
-    const { error } = await broken({ service: "(unreachable)" });
+    // With a script of its own, start waits for the worker, which then serves for the first time.
+    const { error } = await broken({ service: "(unreachable)" }, { workerUrl: defaultWorkerUrl() });
     expect(error).toBeInstanceOf(MachineFailed);
     expect(String(error)).toContain("kernel worker");
   });
@@ -134,7 +136,7 @@ describe("a machine that breaks", () => {
 describe("stop", () => {
   test("ends a machine that loops in the kernel and in guests, within a second; pending calls are told", async () => {
     const forever = "(loop $forever (br $forever)) (unreachable)";
-    const machine = await start({ hartRun: forever, service: forever });
+    const machine = await start({ hartRun: forever, service: forever }, { workerUrl: defaultWorkerUrl() });
     const pending = failure(machine.noop());
     const from = performance.now();
     await machine.stop();
@@ -143,6 +145,13 @@ describe("stop", () => {
     expect(await failure(machine.noop())).toBeInstanceOf(MachineStopped);
     expect(machine.memory).toBeUndefined();
     await machine.stop();
+  });
+
+  test("ends a machine whose workers have not started yet", async () => {
+    const machine = await start();
+    const pending = failure(machine.noop());
+    await machine.stop();
+    expect(await pending).toBeInstanceOf(MachineStopped);
   });
 
   test("ends an idle machine by asking", async () => {

@@ -37,3 +37,4 @@ port.onMessage((message: ToWorker) => {
     single.start(message).catch(fail);
   } else single?.message(message);
 });
+port.post({ type: "online" });
