@@ -4,20 +4,38 @@ import { instantiate } from "../common/kernel-instance.ts";
 import type { StartKernel } from "../common/worker-protocol.ts";
 import { sinkOf, type WorkerPort } from "./port.ts";
 
+/**
+ * How long the worker looks for the next request before it sleeps. A sleep and its wake-up cost 5 to 15 µs of the caller's
+ * time; a caller that asks one thing after the other needs about as long between two.
+ */
+const SPIN_MS = 0.04;
+/** A sleep as short as this makes looking worth while. */
+const SOON_MS = 0.1;
+const pause = (Atomics as { pause?: (iterations?: number) => void }).pause ?? ((): void => undefined);
+
 /** Serves until the machine stops; blocks this worker between. */
 export async function runKernel(start: StartKernel, port: WorkerPort): Promise<void> {
   const kernel = await instantiate(start.module, start.memory, start.baseMs, sinkOf(port));
   const mem = new Mem(start.memory);
   const header = new MachineHeader(mem, Fixed.HeaderAddress);
   const doorbell = header.kernelDoorbellIndex();
+  // Whether the ring before came soon: only then the worker looks for the next one, so that an idle machine costs nothing.
+  let brisk = false;
   port.post({ type: "ready", single: undefined });
   while (header.bootState !== BootState.Stopping) {
     // Read before the work: whoever rings after this point makes the wait below return at once.
     const seen = Atomics.load(mem.i32, doorbell);
     if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
+    const since = performance.now();
+    if (brisk) {
+      while (Atomics.load(mem.i32, doorbell) === seen && performance.now() - since < SPIN_MS) pause();
+      if (Atomics.load(mem.i32, doorbell) !== seen) continue;
+      brisk = false;
+    }
     const ms = kernel.kernel_prepare_sleep();
     if (ms === 0) continue;
-    Atomics.wait(mem.i32, doorbell, seen, ms < 0 ? Number.POSITIVE_INFINITY : ms);
+    const why = Atomics.wait(mem.i32, doorbell, seen, ms < 0 ? Number.POSITIVE_INFINITY : ms);
+    brisk = why !== "timed-out" && performance.now() - since < SOON_MS;
     header.kernelSleeping = 0;
   }
 }
