@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readBfbs } from "./bfbs.ts";
 import { buildModel, SchemaError } from "./build.ts";
 import { checkDocumentation } from "./checks.ts";
+import { cEmitter } from "./emit/c.ts";
 import { goEmitter } from "./emit/go.ts";
 import { tsEmitter } from "./emit/ts.ts";
 import { vectorsEmitter } from "./emit/vectors.ts";
@@ -21,7 +22,7 @@ export interface Generated {
   readonly notes: readonly string[];
 }
 
-export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, vectorsEmitter];
+export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, cEmitter, vectorsEmitter];
 
 export interface GenerateOptions {
   /** Take over what breaks the lock. */

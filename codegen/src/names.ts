@@ -19,3 +19,12 @@ export function camel(name: string): string {
 export function goConstant(owner: { readonly name: string; readonly bare: boolean }, value: string): string {
   return owner.bare ? value.replace(/^_+/, "") : owner.name + pascal(value);
 }
+
+/** `ThreadRunState` → `thread_run_state`, `Elf64Ehdr` → `elf64_ehdr`. */
+export function snake(name: string): string {
+  return name
+    .replaceAll("GiB", "Gib")
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
+    .toLowerCase();
+}

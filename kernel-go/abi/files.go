@@ -329,7 +329,6 @@ type FdTableSlot struct {
 	// Lowest descriptor that may be free.
 	// Unit: index. Written by: kernel.
 	FirstFree uint32
-	// Written by: kernel.
 	Reserved0 [2]uint32
 	// By descriptor.
 	Entries [1024]FdEntryState
@@ -406,7 +405,6 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	// Written by: kernel.
 	Pad0 [6]uint32
 }
 

@@ -730,14 +730,12 @@ type SignalfdSiginfo struct {
 	Addr uint64
 	// Written by: kernel, guest.
 	AddrLsb uint16
-	// Written by: kernel, guest.
-	Pad2 uint16
+	Pad2    uint16
 	// Written by: kernel, guest.
 	Syscall int32
 	// Written by: kernel, guest.
 	CallAddr uint64
 	// Written by: kernel, guest.
 	Arch uint32
-	// Written by: kernel, guest.
-	Pad [28]uint8
+	Pad  [28]uint8
 }

@@ -333,8 +333,7 @@ type SlotTable struct {
 	FreeHead uint32
 	// Which table it is.
 	// Written by: kernel.
-	Kind SlotKind
-	// Written by: kernel.
+	Kind      SlotKind
 	Reserved0 uint32
 }
 
@@ -388,8 +387,7 @@ type MachineCounters struct {
 	DecodeFlushes uint64
 	// Instructions retired by threads that are gone; those of live threads are in their slots.
 	// Unit: insns. Written by: kernel. Below 2^53.
-	Instret uint64
-	// Written by: kernel.
+	Instret   uint64
 	Reserved0 uint64
 }
 
@@ -479,25 +477,21 @@ type MachineHeader struct {
 	// First process, 0 none yet.
 	// Unit: slot:Process. Written by: kernel.
 	InitProcess uint32
-	// Written by: kernel.
-	Reserved0 [5]uint32
+	Reserved0   [5]uint32
 	// Raised by whoever wants the kernel worker to look at its rings and timers.
 	// Unit: seq. Written by: any.
 	KernelDoorbell atomic.Uint32
 	// Not 0 while the kernel worker sleeps: only then is a notify needed.
 	// Unit: flag. Written by: kernel.
 	KernelSleeping atomic.Uint32
-	// Written by: kernel.
-	Reserved1 [14]uint32
+	Reserved1      [14]uint32
 	// The machine lock: 0 free, else 1 + the holder's index, plus Contended.
 	// Unit: value. Written by: kernel.
-	Lock atomic.Uint32
-	// Written by: kernel.
+	Lock      atomic.Uint32
 	Reserved2 [15]uint32
 	// Seed of every choice that a replay must repeat; state of the kernel's generator.
 	// Unit: value. Written by: kernel.
-	Entropy [4]uint64
-	// Written by: kernel.
+	Entropy   [4]uint64
 	Reserved3 [8]uint32
 	// Totals since boot.
 	Counters MachineCounters
@@ -588,8 +582,7 @@ type HartSlot struct {
 	Scratch uint32
 	// Time spent in guest code.
 	// Unit: ns. Written by: hart.
-	BusyNs uint64
-	// Written by: hart.
+	BusyNs    uint64
 	Reserved1 [2]uint32
 	// HartState in bits 0..7, address space slot + 1 above.
 	// Unit: value. Written by: hart.
@@ -599,8 +592,7 @@ type HartSlot struct {
 	Poll atomic.Uint32
 	// Raised to wake the hart.
 	// Unit: seq. Written by: any.
-	Doorbell atomic.Uint32
-	// Written by: hart.
+	Doorbell  atomic.Uint32
 	Reserved0 [13]uint32
 }
 
@@ -634,8 +626,7 @@ type OwnerSlot struct {
 	ReadyCount atomic.Uint32
 	// Who waits for its last process to end.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ExitWait uint32
-	// Written by: kernel.
+	ExitWait  uint32
 	Reserved0 [5]uint32
 }
 

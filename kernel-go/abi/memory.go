@@ -113,8 +113,7 @@ type AddressSpaceState struct {
 	ResidentPages uint64
 	// Length of the auxiliary vector.
 	// Unit: bytes. Written by: kernel.
-	AuxvLen uint32
-	// Written by: kernel.
+	AuxvLen   uint32
 	Reserved0 uint32
 	// Copy of the auxiliary vector, for /proc/PID/auxv.
 	// Unit: value. Written by: kernel.
@@ -211,6 +210,5 @@ type VmaSlot struct {
 	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
 	// Ofd-independent id of a shared anonymous object.
-	// Written by: kernel.
 	Reserved0 uint32
 }

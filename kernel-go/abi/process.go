@@ -305,8 +305,7 @@ type TimerLive struct {
 	Kind uint32
 	// Slot that the timer belongs to.
 	// Unit: index. Written by: kernel.
-	Object uint32
-	// Written by: kernel.
+	Object    uint32
 	Reserved0 uint32
 }
 
@@ -374,8 +373,7 @@ type ThreadState struct {
 	Syscalls uint64
 	// A restart errno that waits for what signal delivery decides, 0 none.
 	// Unit: value. Written by: kernel.
-	Restart uint32
-	// Written by: kernel.
+	Restart   uint32
 	Reserved0 uint32
 }
 
@@ -446,15 +444,13 @@ type ThreadSlot struct {
 	_ structs.HostLayout
 	// Uses and seqlock of the slot.
 	Header SlotHeader
-	// Written by: kernel.
-	Pad0 [12]uint32
+	Pad0   [12]uint32
 	// Registers.
 	Cpu CpuContext
 	// The portable part.
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	// Written by: kernel.
 	Pad1 [20]uint32
 }
 
@@ -616,8 +612,7 @@ type ProcessState struct {
 	ItimerProfIntervalNs uint64
 	// -20 to 19.
 	// Unit: value. Written by: kernel.
-	Nice int32
-	// Written by: kernel.
+	Nice      int32
 	Reserved0 uint32
 }
 
@@ -716,7 +711,6 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	// Written by: kernel.
 	Pad0 [10]uint32
 }
 
@@ -765,8 +759,7 @@ type SigInfoSlot struct {
 	Field2 uint64
 	// PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
 	// Unit: slot:PosixTimer. Written by: kernel.
-	Timer uint32
-	// Written by: kernel.
+	Timer     uint32
 	Reserved0 uint32
 }
 
@@ -812,8 +805,7 @@ type PosixTimerSlot struct {
 	// What the last delivered one had (timer_getoverrun).
 	// Unit: count. Written by: kernel.
 	LastOverrun uint32
-	// Written by: kernel.
-	Reserved0 uint32
+	Reserved0   uint32
 	// sigev_value.
 	// Unit: value. Written by: kernel.
 	Value uint64
@@ -844,8 +836,7 @@ type FsContextSlot struct {
 	Root uint32
 	// umask(2).
 	// Unit: mode. Written by: kernel.
-	Umask uint32
-	// Written by: kernel.
+	Umask     uint32
 	Reserved0 uint32
 }
 
@@ -878,7 +869,6 @@ type WaitEntrySlot struct {
 	NextOfWaiter uint32
 	// PollEvent bits that wake it.
 	// Unit: bits. Written by: kernel.
-	Events uint32
-	// Written by: kernel.
+	Events    uint32
 	Reserved0 uint32
 }

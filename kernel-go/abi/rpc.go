@@ -230,8 +230,7 @@ const NoopRequestSize = 64
 type NoopRequest struct {
 	_ structs.HostLayout
 	// Opcode and request id.
-	Header RpcHeader
-	// Written by: client.
+	Header    RpcHeader
 	Reserved0 [14]uint32
 }
 
@@ -256,8 +255,7 @@ type KernelInitRequest struct {
 	// High half of it.
 	// Unit: hash. Written by: client.
 	LayoutHashHi uint32
-	// Written by: client.
-	Reserved0 [11]uint32
+	Reserved0    [11]uint32
 }
 
 // WriteFileRequestSize is the size of WriteFileRequest in bytes.
@@ -281,8 +279,7 @@ type WriteFileRequest struct {
 	OpenFlags uint32
 	// Permissions of a file that is made.
 	// Unit: mode. Written by: client.
-	Mode uint32
-	// Written by: client.
+	Mode      uint32
 	Reserved0 [6]uint32
 }
 
@@ -299,8 +296,7 @@ type WriteFilesRequest struct {
 	Records ArenaSpan
 	// Records.
 	// Unit: count. Written by: client.
-	Count uint32
-	// Written by: client.
+	Count     uint32
 	Reserved0 [11]uint32
 }
 
@@ -322,8 +318,7 @@ type ApplyFileLayerRequest struct {
 	Count uint32
 	// 0 the last batch, 1 more follow, 2 forget those so far.
 	// Unit: number. Written by: client.
-	More uint32
-	// Written by: client.
+	More      uint32
 	Reserved0 [8]uint32
 }
 
@@ -339,8 +334,7 @@ type SymlinkRequest struct {
 	// Path, without a NUL.
 	Path ArenaSpan
 	// What the link points to, kept as it is.
-	Target ArenaSpan
-	// Written by: client.
+	Target    ArenaSpan
 	Reserved0 [10]uint32
 }
 
@@ -359,8 +353,7 @@ type ReadFileRequest struct {
 	Reply ArenaSpan
 	// Where to begin.
 	// Unit: bytes. Written by: client. Below 2^53.
-	Position uint64
-	// Written by: client.
+	Position  uint64
 	Reserved0 [8]uint32
 }
 
@@ -376,8 +369,7 @@ type ReadlinkRequest struct {
 	// Path, without a NUL.
 	Path ArenaSpan
 	// Where the kernel writes the reply's bytes.
-	Reply ArenaSpan
-	// Written by: client.
+	Reply     ArenaSpan
 	Reserved0 [10]uint32
 }
 
@@ -397,8 +389,7 @@ type MkdirRequest struct {
 	Mode uint32
 	// Not 0: make missing parents.
 	// Unit: flag. Written by: client.
-	Parents uint32
-	// Written by: client.
+	Parents   uint32
 	Reserved0 [10]uint32
 }
 
@@ -417,8 +408,7 @@ type StatRequest struct {
 	Reply ArenaSpan
 	// 0: of a symbolic link itself.
 	// Unit: flag. Written by: client.
-	Follow uint32
-	// Written by: client.
+	Follow    uint32
 	Reserved0 [9]uint32
 }
 
@@ -437,8 +427,7 @@ type ReaddirRequest struct {
 	Reply ArenaSpan
 	// Where to go on: 0, or the value of the reply before.
 	// Unit: number. Written by: client.
-	Cookie uint32
-	// Written by: client.
+	Cookie    uint32
 	Reserved0 [9]uint32
 }
 
@@ -455,8 +444,7 @@ type UnlinkRequest struct {
 	Path ArenaSpan
 	// AT_REMOVEDIR or 0.
 	// Unit: bits. Written by: client.
-	AtFlags uint32
-	// Written by: client.
+	AtFlags   uint32
 	Reserved0 [11]uint32
 }
 
@@ -476,8 +464,7 @@ type RenameRequest struct {
 	// RENAME_*.
 	// Unit: bits. Written by: client.
 	RenameFlags uint32
-	// Written by: client.
-	Reserved0 [9]uint32
+	Reserved0   [9]uint32
 }
 
 // ChmodRequestSize is the size of ChmodRequest in bytes.
@@ -493,8 +480,7 @@ type ChmodRequest struct {
 	Path ArenaSpan
 	// Permission bits.
 	// Unit: mode. Written by: client.
-	Mode uint32
-	// Written by: client.
+	Mode      uint32
 	Reserved0 [11]uint32
 }
 
@@ -531,11 +517,9 @@ type RegisterProcessRequest struct {
 	// What descriptor 2 is.
 	// Written by: client.
 	Stderr StdioKind
-	// Written by: client.
-	Spare uint8
+	Spare  uint8
 	// Where the kernel writes a RegisterProcessReply.
-	Reply ArenaSpan
-	// Written by: client.
+	Reply     ArenaSpan
 	Reserved0 [2]uint32
 }
 
@@ -568,8 +552,7 @@ type RegisterProcessReply struct {
 	// Generation of stderr's slot.
 	// Unit: seq. Written by: kernel.
 	StderrGeneration uint32
-	// Written by: kernel.
-	Reserved0 uint32
+	Reserved0        uint32
 }
 
 // StartProcessRequestSize is the size of StartProcessRequest in bytes.
@@ -582,8 +565,7 @@ type StartProcessRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The process.
-	Process SlotHandle
-	// Written by: client.
+	Process   SlotHandle
 	Reserved0 [12]uint32
 }
 
@@ -597,8 +579,7 @@ type WaitProcessRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The process.
-	Process SlotHandle
-	// Written by: client.
+	Process   SlotHandle
 	Reserved0 [12]uint32
 }
 
@@ -618,8 +599,7 @@ type KillProcessRequest struct {
 	// Unit: number. Written by: client.
 	Signal uint32
 	// When its index is not 0: this process instead of pid.
-	Process SlotHandle
-	// Written by: client.
+	Process   SlotHandle
 	Reserved0 [10]uint32
 }
 
@@ -635,8 +615,7 @@ type StreamReadRequest struct {
 	// The stream.
 	Ofd SlotHandle
 	// Where the kernel writes the reply's bytes.
-	Reply ArenaSpan
-	// Written by: client.
+	Reply     ArenaSpan
 	Reserved0 [10]uint32
 }
 
@@ -652,8 +631,7 @@ type StreamWriteRequest struct {
 	// The stream.
 	Ofd SlotHandle
 	// The bytes to write.
-	Data ArenaSpan
-	// Written by: client.
+	Data      ArenaSpan
 	Reserved0 [10]uint32
 }
 
@@ -667,8 +645,7 @@ type StreamCloseRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The stream.
-	Ofd SlotHandle
-	// Written by: client.
+	Ofd       SlotHandle
 	Reserved0 [12]uint32
 }
 
@@ -683,8 +660,7 @@ type CancelRequest struct {
 	Header RpcHeader
 	// request_id of the request to cancel.
 	// Unit: id. Written by: client.
-	Target uint32
-	// Written by: client.
+	Target    uint32
 	Reserved0 [13]uint32
 }
 
@@ -705,8 +681,7 @@ type BlobFilledRequest struct {
 	Result int32
 	// How many the source gave.
 	// Unit: bytes. Written by: client.
-	Bytes uint32
-	// Written by: client.
+	Bytes     uint32
 	Reserved0 [11]uint32
 }
 
@@ -723,8 +698,7 @@ type ResumeBlockedSyscallRequest struct {
 	Thread SlotHandle
 	// What the call returns: a negative errno for an error.
 	// Unit: value. Written by: client.
-	Result int64
-	// Written by: client.
+	Result    int64
 	Reserved0 [10]uint32
 }
 
@@ -741,8 +715,7 @@ type ProcessesRequest struct {
 	Reply ArenaSpan
 	// Only its processes; 0: all.
 	// Unit: slot:Owner. Written by: client.
-	Owner uint32
-	// Written by: client.
+	Owner     uint32
 	Reserved0 [11]uint32
 }
 
@@ -799,8 +772,7 @@ type DiagnosticsRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// Where the kernel writes the reply's bytes.
-	Reply ArenaSpan
-	// Written by: client.
+	Reply     ArenaSpan
 	Reserved0 [12]uint32
 }
 
@@ -815,8 +787,7 @@ type CreateOwnerRequest struct {
 	Header RpcHeader
 	// Share of hart time relative to other owners, 0 = default.
 	// Unit: value. Written by: client.
-	Budget uint32
-	// Written by: client.
+	Budget    uint32
 	Reserved0 [13]uint32
 }
 
@@ -830,8 +801,7 @@ type CloseOwnerRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The owner.
-	Owner SlotHandle
-	// Written by: client.
+	Owner     SlotHandle
 	Reserved0 [12]uint32
 }
 
@@ -843,8 +813,7 @@ const AttachClientRequestSize = 64
 type AttachClientRequest struct {
 	_ structs.HostLayout
 	// Opcode and request id.
-	Header RpcHeader
-	// Written by: client.
+	Header    RpcHeader
 	Reserved0 [14]uint32
 }
 
@@ -859,8 +828,7 @@ type DetachClientRequest struct {
 	Header RpcHeader
 	// Client slot.
 	// Unit: index. Written by: client.
-	Client uint32
-	// Written by: client.
+	Client    uint32
 	Reserved0 [13]uint32
 }
 
@@ -875,8 +843,7 @@ type SetTraceRequest struct {
 	Header RpcHeader
 	// Not 0: on.
 	// Unit: flag. Written by: client.
-	Syscalls uint32
-	// Written by: client.
+	Syscalls  uint32
 	Reserved0 [13]uint32
 }
 
@@ -899,8 +866,7 @@ type ReplyEvent struct {
 	// Unit: value. Written by: kernel.
 	Value2 uint64
 	// Slot that the request made or found, by opcode.
-	Handle SlotHandle
-	// Written by: kernel.
+	Handle    SlotHandle
 	Reserved0 [6]uint32
 }
 
@@ -927,8 +893,7 @@ type BlobRequestEvent struct {
 	Address uint32
 	// How many.
 	// Unit: bytes. Written by: kernel.
-	Length uint32
-	// Written by: kernel.
+	Length    uint32
 	Reserved0 [8]uint32
 }
 
@@ -952,8 +917,7 @@ type UnsupportedSyscallEvent struct {
 	Args [4]uint64
 	// What of the call it was, where a part of it is done.
 	// Unit: value. Written by: kernel.
-	Detail uint32
-	// Written by: kernel.
+	Detail    uint32
 	Reserved0 [3]uint32
 }
 
@@ -971,8 +935,7 @@ type MachineFailedEvent struct {
 	Hart uint32
 	// What is broken.
 	// Unit: number. Written by: kernel.
-	Code uint32
-	// Written by: kernel.
+	Code      uint32
 	Reserved0 [12]uint32
 }
 
@@ -1069,8 +1032,7 @@ type PendingRequestSlot struct {
 	// Not 0: it was cancelled.
 	// Unit: flag. Written by: kernel.
 	Cancelled uint32
-	// Written by: kernel.
-	Pad0 [5]uint32
+	Pad0      [5]uint32
 	// The request, as it was taken from the ring.
 	// Unit: value. Written by: kernel.
 	Entry [8]uint64

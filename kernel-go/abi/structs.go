@@ -52,10 +52,8 @@ type Sigevent struct {
 	// Written by: kernel, guest.
 	Notify int32
 	// Written by: kernel, guest.
-	Tid int32
-	// Written by: kernel, guest.
-	Pad int32
-	// Written by: kernel, guest.
+	Tid  int32
+	Pad  int32
 	Rest [5]uint64
 }
 
@@ -101,14 +99,12 @@ type Stat struct {
 	Gid uint32
 	// Written by: kernel, guest.
 	Rdev uint64
-	// Written by: kernel, guest.
 	Pad1 uint64
 	// Written by: kernel, guest.
 	Size int64
 	// Written by: kernel, guest.
 	Blksize int32
-	// Written by: kernel, guest.
-	Pad2 int32
+	Pad2    int32
 	// Written by: kernel, guest.
 	Blocks int64
 	// Written by: kernel, guest.
@@ -123,8 +119,7 @@ type Stat struct {
 	Ctime int64
 	// Written by: kernel, guest.
 	CtimeNsec uint64
-	// Written by: kernel, guest.
-	Unused [2]uint32
+	Unused    [2]uint32
 }
 
 // StatxTimestampSize is the size of StatxTimestamp in bytes.
@@ -136,8 +131,7 @@ type StatxTimestamp struct {
 	// Written by: kernel, guest.
 	Sec int64
 	// Written by: kernel, guest.
-	Nsec uint32
-	// Written by: kernel, guest.
+	Nsec      uint32
 	Reserved0 int32
 }
 
@@ -160,8 +154,7 @@ type Statx struct {
 	// Written by: kernel, guest.
 	Gid uint32
 	// Written by: kernel, guest.
-	Mode uint16
-	// Written by: kernel, guest.
+	Mode   uint16
 	Spare0 uint16
 	// Written by: kernel, guest.
 	Ino uint64
@@ -189,8 +182,7 @@ type Statx struct {
 	DioMemAlign uint32
 	// Written by: kernel, guest.
 	DioOffsetAlign uint32
-	// Written by: kernel, guest.
-	Spare3 [12]uint64
+	Spare3         [12]uint64
 }
 
 // StatfsSize is the size of Statfs in bytes.
@@ -221,7 +213,6 @@ type Statfs struct {
 	Frsize uint64
 	// Written by: kernel, guest.
 	Flags uint64
-	// Written by: kernel, guest.
 	Spare [4]uint64
 }
 
@@ -299,18 +290,15 @@ type Sysinfo struct {
 	Freeswap uint64
 	// Written by: kernel, guest.
 	Procs uint16
-	// Written by: kernel, guest.
-	Pad uint16
-	// Written by: kernel, guest.
-	Pad1 uint32
+	Pad   uint16
+	Pad1  uint32
 	// Written by: kernel, guest.
 	Totalhigh uint64
 	// Written by: kernel, guest.
 	Freehigh uint64
 	// Written by: kernel, guest.
 	MemUnit uint32
-	// Written by: kernel, guest.
-	Pad2 uint32
+	Pad2    uint32
 }
 
 // RusageSize is the size of Rusage in bytes.
@@ -389,8 +377,7 @@ type EpollEvent struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
 	Events uint32
-	// Written by: kernel, guest.
-	Pad uint32
+	Pad    uint32
 	// Written by: kernel, guest.
 	Data uint64
 }
@@ -455,8 +442,7 @@ type Sigaltstack struct {
 	Sp uint64
 	// Written by: kernel, guest.
 	Flags int32
-	// Written by: kernel, guest.
-	Pad int32
+	Pad   int32
 	// Written by: kernel, guest.
 	Size uint64
 }
@@ -474,8 +460,7 @@ type Siginfo struct {
 	Errno int32
 	// Written by: kernel, guest.
 	Code int32
-	// Written by: kernel, guest.
-	Pad int32
+	Pad  int32
 	// Written by: kernel, guest.
 	Field0 uint64
 	// Written by: kernel, guest.
@@ -508,9 +493,7 @@ type UserFpRegs struct {
 	F [32]uint64
 	// Written by: kernel, guest.
 	Fcsr uint32
-	// Written by: kernel, guest.
-	Pad [3]uint32
-	// Written by: kernel, guest.
+	Pad  [3]uint32
 	Rest [32]uint64
 }
 
@@ -536,10 +519,8 @@ type Ucontext struct {
 	Link  uint64
 	Stack Sigaltstack
 	// Written by: kernel, guest.
-	Sigmask uint64
-	// Written by: kernel, guest.
-	Unused [120]uint8
-	// Written by: kernel, guest.
+	Sigmask  uint64
+	Unused   [120]uint8
 	Pad      uint64
 	Mcontext Sigcontext
 }
@@ -644,15 +625,13 @@ type Flock struct {
 	Type int16
 	// Written by: kernel, guest.
 	Whence int16
-	// Written by: kernel, guest.
-	Pad int32
+	Pad    int32
 	// Written by: kernel, guest.
 	Start int64
 	// Written by: kernel, guest.
 	Len int64
 	// Written by: kernel, guest.
-	Pid int32
-	// Written by: kernel, guest.
+	Pid  int32
 	Pad2 int32
 }
 
