@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xe2dc42d5)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xce0e9848)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xb2f1dccf)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xeb6c52fc)
 
 /* Version of the whole ABI. A client refuses a machine whose major differs or whose layout hash differs under the same major, naming both. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -80,6 +80,18 @@
 /* What F_SETPIPE_SZ may ask for (/proc/sys/fs/pipe-max-size). */
 #define FSH_LIMIT_PIPE_MAX_BYTES INT32_C(1048576)
 #define FSH_LIMIT_SUPPLEMENTARY INT32_C(16)
+
+/* How grave a line of the kernel's log is. */
+typedef uint32_t fsh_log_level;
+#define FSH_LOG_LEVEL_ERROR UINT32_C(0)
+#define FSH_LOG_LEVEL_WARN UINT32_C(1)
+#define FSH_LOG_LEVEL_INFO UINT32_C(2)
+
+/* What kernel_service answers. */
+typedef int32_t fsh_service_status;
+/* An invariant of the kernel is broken: the machine has failed. */
+#define FSH_SERVICE_STATUS_FAILED (-INT32_C(1))
+#define FSH_SERVICE_STATUS_OK INT32_C(0)
 
 /* Error numbers of RISC-V Linux (uapi asm-generic/errno-base.h, errno.h). */
 typedef int32_t fsh_errno;

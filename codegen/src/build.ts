@@ -10,8 +10,10 @@ import {
   type RawSchema,
   type RawType,
 } from "./bfbs.ts";
+import { checkBoundary, isBoundary, readBoundary } from "./boundary.ts";
 import { checkEnum, checkSlots, checkStruct, checkUnions } from "./checks.ts";
 import {
+  type BoundaryItem,
   type ConstantsModel,
   type EnumModel,
   type EnumValueModel,
@@ -77,6 +79,7 @@ class Builder {
     const enums = new Map<string, EnumModel>();
     const structs = new Map<string, StructModel>();
     const constants = new Map<string, ConstantsModel>();
+    const boundary: BoundaryItem[] = [];
     for (const item of this.#raw.enums) {
       if (item.isUnion)
         this.#refuse(
@@ -88,6 +91,7 @@ class Builder {
     for (const item of this.#raw.objects) {
       if (item.isStruct) structs.set(local(item.name), this.#struct(item, enums));
       else if (item.attributes.has("constants")) constants.set(local(item.name), this.#constants(item));
+      else if (isBoundary(item)) boundary.push(this.#boundary(item, enums));
       else this.#table(item);
     }
     const unions = this.#unions([...structs.values()], structs, enums);
@@ -95,10 +99,13 @@ class Builder {
     for (const item of enums.values()) this.#problems.push(...checkEnum(item));
     for (const item of structs.values()) this.#problems.push(...checkStruct(item, structs));
     this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
+    this.#problems.push(...checkBoundary(boundary));
     const files = this.#files(declared);
+    const rank = (item: BoundaryItem): number => Number(/:(\d+)$/.exec(item.where)?.[1] ?? 0);
+    boundary.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
     const version = this.#version(constants);
     if (this.#problems.length > 0) throw new SchemaError(this.#problems);
-    const model = { files, enums, structs, unions, version };
+    const model = { files, enums, structs, unions, boundary, version };
     const layoutHash = createHash("sha256").update(renderLayout(model)).digest("hex").slice(0, 16);
     return { ...model, layoutHash };
   }
@@ -182,6 +189,17 @@ class Builder {
       bare: item.attributes.has("bare"),
       values,
     };
+  }
+
+  #boundary(item: RawObject, enums: ReadonlyMap<string, EnumModel>): BoundaryItem {
+    const where = this.#where(item);
+    return readBoundary(item, {
+      name: local(item.name),
+      where,
+      enums,
+      enumOf: (index) => local(this.#raw.enums[index]?.name ?? "?"),
+      refuse: (sentence) => this.#refuse(where, sentence),
+    });
   }
 
   #table(item: RawObject): void {

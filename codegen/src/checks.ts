@@ -214,6 +214,10 @@ export function checkDocumentation(model: Model): string[] {
       refuse(item.where, `${item.name}: it has no documentation; write what it is in a "///" line above it`);
   };
   const kinds = model.enums.get("SlotKind");
+  for (const item of model.boundary) {
+    described(item);
+    for (const param of item.params) described({ ...param, name: `${item.name}.${param.name}`, where: item.where });
+  }
   for (const file of model.files) {
     for (const item of [...file.enums, ...file.constants, ...file.structs]) described(item);
     for (const item of file.structs) {

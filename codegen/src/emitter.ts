@@ -9,8 +9,8 @@ export interface OutputFile {
 
 export interface Emitter {
   readonly name: string;
-  /** Folder that the emitter fills, from the repository's root. */
-  readonly folder: string;
+  /** Folders that the emitter fills, from the repository's root: a marked file there that it does not write is stale. */
+  readonly folders: readonly string[];
   emit(model: Model): OutputFile[];
 }
 

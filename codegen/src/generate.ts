@@ -52,7 +52,7 @@ export function generate(root: string, options: GenerateOptions): Generated {
       { path: "abi/foreshore.bfbs", bytes: bfbs },
       ...texts.map((file) => ({ path: file.path, bytes: encoder.encode(file.text) })),
     ],
-    folders: EMITTERS.map((emitter) => emitter.folder),
+    folders: EMITTERS.flatMap((emitter) => emitter.folders),
     notes: changes.map((change) => `${change.sentence}.`),
   };
 }

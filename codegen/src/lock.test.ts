@@ -8,7 +8,9 @@ type Version = readonly [number, number];
 
 const S = "struct S { a: uint; b: uint; reserved0: [uint:2] (reserved); }";
 const E = "enum E : uint { A = 0, B = 1, C = 2 }";
-const BASE = `${S} ${E} table T (constants) { X: uint = 1; }`;
+const F = 'table F (export: "f", returns: "int", caller: "hart") { a: uint; }';
+const I = 'table I (import: "host.i", caller: "kernel") {}';
+const BASE = `${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
 
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */
 function change(
@@ -83,12 +85,25 @@ const BREAKING: [string, string, string][] = [
     BASE.replace("[uint:2] (reserved);", "[uint:2] (reserved); c: uint;"),
     "S.c: it is new, but offset 16 was not reserved; put it into reserved words or add SV2",
   ],
+  ["an export removed", BASE.replace(F, ""), "export f: it was removed; put it back"],
+  [
+    "an export of another signature",
+    BASE.replace("{ a: uint; }", "{ a: ulong; }"),
+    "export f: it was (u32) -> i32 by hart and is (u64) -> i32 by hart; put it back and add a new name",
+  ],
+  [
+    "a new import",
+    `${BASE} table J (import: "host.j", caller: "kernel") {}`,
+    "import host.j: it is new, and the hosts of before do not give it; remove it",
+  ],
 ];
 
 const ADDITIVE: [string, string, string][] = [
   ["an enum value", BASE.replace("C = 2", "C = 2, D = 3"), "E.D: 3 added."],
-  ["an enum", `${BASE} enum F : uint { A = 0 }`, "enum F: added."],
+  ["an enum", `${BASE} enum G : uint { A = 0 }`, "enum G: added."],
   ["a constant", BASE.replace("X: uint = 1;", "X: uint = 1; Y: uint = 1;"), "T.Y: 1 added."],
+  ["an export", `${BASE} table G (export: "g", caller: "hart") {}`, "export g: added."],
+  ["an import less", BASE.replace(I, ""), "import host.i: it was removed."],
   ["a struct", `${BASE} struct R { a: uint; }`, "struct R: added."],
   [
     "a reserved word named",

@@ -3,6 +3,7 @@
  * compared with it, so that what others rely on changes only on purpose.
  */
 import {
+  boundaryText,
   type EnumModel,
   type FieldModel,
   fieldSize,
@@ -51,6 +52,8 @@ export interface Lock {
   readonly enums: Readonly<Record<string, LockedEnum>>;
   readonly constants: Readonly<Record<string, LockedNumbers>>;
   readonly structs: Readonly<Record<string, LockedStruct>>;
+  /** Imports ("import host.now") and exports ("export hart_run") of kernel.wasm. */
+  readonly boundary?: Readonly<Record<string, string>>;
 }
 
 export interface Change {
@@ -92,6 +95,12 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
     enums: sorted(enums),
     constants: sorted(constants),
     structs: sorted([...model.structs.values()].map((item): [string, LockedStruct] => [item.name, lockStruct(item)])),
+    boundary: sorted(
+      model.boundary.map((item): [string, string] => [
+        `${item.direction} ${item.module === "" ? "" : `${item.module}.`}${item.symbol}`,
+        boundaryText(item),
+      ]),
+    ),
   };
 }
 
@@ -105,7 +114,27 @@ export function compareLocks(lock: Lock, next: Lock): Change[] {
     ...compareMaps("enum", lock.enums, next.enums, compareEnums),
     ...compareMaps("constants", lock.constants, next.constants, (name, old, now) => compareNumbers(name, old, now, {})),
     ...compareMaps("struct", lock.structs, next.structs, compareStructs),
+    ...compareBoundary(lock.boundary ?? {}, next.boundary ?? {}),
   ];
+}
+
+/** A new export breaks nobody, nor does an import less; a new import is what the hosts of before do not give. */
+function compareBoundary(old: LockedNumbers, next: LockedNumbers): Change[] {
+  const changes: Change[] = [];
+  for (const [name, text] of Object.entries(old)) {
+    const now = next[name];
+    if (now === undefined) {
+      const sentence = `${name}: it was removed`;
+      changes.push(name.startsWith("import ") ? additive(sentence) : breaking(`${sentence}; put it back`));
+    } else if (now !== text)
+      changes.push(breaking(`${name}: it was ${text} and is ${now}; put it back and add a new name`));
+  }
+  for (const name of Object.keys(next)) {
+    if (name in old) continue;
+    if (name.startsWith("export ")) changes.push(additive(`${name}: added`));
+    else changes.push(breaking(`${name}: it is new, and the hosts of before do not give it; remove it`));
+  }
+  return changes;
 }
 
 /**

@@ -146,6 +146,45 @@ export interface FileModel {
   readonly structs: readonly StructModel[];
 }
 
+/** A parameter of a function of the wasm boundary. */
+export interface BoundaryParam {
+  readonly name: string;
+  readonly scalar: ScalarKind;
+  readonly enum: string | undefined;
+  readonly unit: string | undefined;
+  readonly doc: readonly string[];
+}
+
+/** One import or export of kernel.wasm. */
+export interface BoundaryItem extends Declaration {
+  readonly direction: "import" | "export";
+  /** Module of an import, "" for an export. */
+  readonly module: string;
+  readonly symbol: string;
+  readonly kind: "function" | "memory" | "global";
+  readonly params: readonly BoundaryParam[];
+  /** A function's result, or a global's type. */
+  readonly result: ScalarKind | undefined;
+  /** Enum of the result; Errno stands for 0 or a negative errno. */
+  readonly status: string | undefined;
+  readonly mutable: boolean;
+  readonly caller: string;
+  /** Exports that must have been called on the machine before. */
+  readonly after: readonly string[];
+  /** The compiler makes it. */
+  readonly toolchain: boolean;
+}
+
+/** `(i32, i32) -> i32:HartExit by hart after kernel_boot`: all that a caller relies on. */
+export function boundaryText(item: BoundaryItem): string {
+  const params = item.params.map((param) => param.scalar).join(", ");
+  const shape = item.kind === "function" ? `(${params})` : `${item.mutable ? "mutable " : ""}${item.kind}`;
+  const result =
+    item.result === undefined ? "" : ` -> ${item.result}${item.status === undefined ? "" : `:${item.status}`}`;
+  const caller = item.caller === "" ? "" : ` by ${item.caller}`;
+  return `${shape}${result}${caller}${item.after.length === 0 ? "" : ` after ${item.after.join(", ")}`}`;
+}
+
 /** A discriminated union of ring entries. */
 export interface UnionModel {
   readonly name: string;
@@ -163,6 +202,7 @@ export interface Model {
   readonly enums: ReadonlyMap<string, EnumModel>;
   readonly structs: ReadonlyMap<string, StructModel>;
   readonly unions: readonly UnionModel[];
+  readonly boundary: readonly BoundaryItem[];
   readonly version: { readonly major: number; readonly minor: number };
   /** First 64 bits of SHA-256 over `renderLayout`, as 16 hexadecimal digits. */
   readonly layoutHash: string;
@@ -205,6 +245,9 @@ export function renderLayout(model: Omit<Model, "layoutHash">): string {
     lines.push(`union ${item.name} ${item.opcodeEnum}@${item.offset}`);
     for (const member of item.members) lines.push(` ${member.value} ${member.struct}`);
   }
+  const key = (item: BoundaryItem): string => `${item.direction} ${item.module}.${item.symbol}`;
+  for (const item of [...model.boundary].sort((a, b) => (key(a) < key(b) ? -1 : 1)))
+    lines.push(`${key(item)} ${boundaryText(item)}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -310,6 +310,48 @@ describe("ring entries", () => {
   });
 });
 
+describe("the wasm boundary", () => {
+  test.each<[string, string, string]>([
+    [
+      "an import without a module",
+      'table F (import: "now", caller: "kernel") {}',
+      'table F: (import) names a module and a name; write (import: "host.now").',
+    ],
+    [
+      "nobody who may call it",
+      'table F (export: "f") {}',
+      'table F: it does not say who may call it; add (caller: "…") with boot, hart, kernel-worker, kernel.',
+    ],
+    [
+      "a parameter that wasm does not pass",
+      'table F (export: "f", caller: "hart") { a: ushort; }',
+      "F.a: wasm passes int, uint, long, ulong, float and double; use one of them.",
+    ],
+    [
+      "a result that wasm does not have",
+      'table F (export: "f", caller: "hart", returns: "string") {}',
+      'table F: wasm has no result of type "string"; use int, uint, long, ulong, float, double.',
+    ],
+    [
+      "a status that is no enum",
+      'table F (export: "f", caller: "hart", returns: "int", status: "E") {}',
+      "table F: (status) names an enum of an int result, but there is no enum E, or the result is another.",
+    ],
+    [
+      "an order after nothing",
+      'table F (export: "f", caller: "hart", after: "g") {}',
+      "table F: there is no export g; declare it or correct (after).",
+    ],
+    [
+      "one name twice",
+      'table F (export: "f", caller: "hart") {} table G (export: "f", caller: "hart") {}',
+      "table G: f is declared already; remove one.",
+    ],
+  ])("%s", (_, schema, sentence) => {
+    expect(problems(schema)).toContain(sentence);
+  });
+});
+
 describe("input that is no schema", () => {
   test("flatc's own message is kept", () => {
     expect(() => generate(workspace("struct S { a: nothing; }"), { accept: false, drafts: true })).toThrow(

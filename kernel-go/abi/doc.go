@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xe2dc42d5
-	LayoutHashHi uint32 = 0xce0e9848
+	LayoutHashLo uint32 = 0xb2f1dccf
+	LayoutHashHi uint32 = 0xeb6c52fc
 )

@@ -130,6 +130,8 @@ var vectorStructs = map[string]any{
 
 // vectorEnums names a number of every enum.
 var vectorEnums = map[string]func(int64) string{
+	"LogLevel":         func(v int64) string { return LogLevel(v).String() },
+	"ServiceStatus":    func(v int64) string { return ServiceStatus(v).String() },
 	"Errno":            func(v int64) string { return Errno(v).String() },
 	"FsType":           func(v int64) string { return FsType(v).String() },
 	"OfdKind":          func(v int64) string { return OfdKind(v).String() },

@@ -2,9 +2,11 @@
 // entropy, log and trace. Nothing else in the kernel calls out, so that a
 // replay only has to answer these five functions as before.
 //
-// In wasm they are imports of module "host"; natively they are the function
+// In wasm they are imports of module "host" (abi/boundary.fbs); natively they are the function
 // values in Native.
 package host
+
+import "foreshore.dev/kernel/abi"
 
 // NowNs is nanoseconds since the machine's base, the same in all workers.
 func NowNs() uint64 { return uint64(now()) }
@@ -14,9 +16,9 @@ func Entropy(addr, n uint32) { entropy(addr, n) }
 
 // Log levels.
 const (
-	LogError = 0
-	LogWarn  = 1
-	LogInfo  = 2
+	LogError = uint32(abi.LogLevelError)
+	LogWarn  = uint32(abi.LogLevelWarn)
+	LogInfo  = uint32(abi.LogLevelInfo)
 )
 
 // Log hands n bytes of text at a linear address to the host's log.

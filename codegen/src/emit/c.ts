@@ -32,7 +32,7 @@ const TAKEN = new Set(
 
 export const cEmitter: Emitter = {
   name: "c",
-  folder: FOLDER,
+  folders: [FOLDER],
   emit(model: Model): OutputFile[] {
     return [{ path: `${FOLDER}/foreshore_abi.h`, text: header(model) }];
   },

@@ -5,6 +5,7 @@
 import { type Emitter, fieldDoc, MARKER, type OutputFile } from "../emitter.ts";
 import type { ConstantsModel, EnumModel, FieldModel, FileModel, Model, ScalarKind, StructModel } from "../model.ts";
 import { goConstant, pascal } from "../names.ts";
+import { goBoundary } from "./boundary.ts";
 import { alignColumns } from "./columns.ts";
 
 const FOLDER = "kernel-go/abi";
@@ -31,7 +32,7 @@ const GO_ATOMIC: Readonly<Partial<Record<ScalarKind, string>>> = {
 
 export const goEmitter: Emitter = {
   name: "go",
-  folder: FOLDER,
+  folders: [FOLDER, "kernel-go/host", "kernel-go/main"],
   emit(model: Model): OutputFile[] {
     return [
       { path: `${FOLDER}/doc.go`, text: packageFile(model) },
@@ -40,6 +41,7 @@ export const goEmitter: Emitter = {
       ...model.files
         .filter((file) => file.enums.length + file.constants.length + file.structs.length > 0)
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
+      ...goBoundary(model),
     ];
   },
 };

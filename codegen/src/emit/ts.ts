@@ -3,6 +3,7 @@
  * ("flyweight") that is positioned on an address and reads in place, and as a
  * plain data object for what leaves the memory.
  */
+import { basename } from "node:path";
 import {
   type ClassDeclarationStructure,
   IndentationText,
@@ -16,6 +17,7 @@ import {
 import { type Emitter, MARKER, type OutputFile } from "../emitter.ts";
 import type { ConstantsModel, EnumModel, FileModel, Model, StructModel } from "../model.ts";
 import { camel } from "../names.ts";
+import { tsBoundary } from "./boundary.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
 import { accessors } from "./ts-fields.ts";
 import { importLines, unionsOf } from "./ts-imports.ts";
@@ -26,7 +28,7 @@ const FOLDER = "abi/ts";
 
 export const tsEmitter: Emitter = {
   name: "ts",
-  folder: FOLDER,
+  folders: [FOLDER],
   emit(model: Model): OutputFile[] {
     const project = new Project({
       useInMemoryFileSystem: true,
@@ -48,7 +50,9 @@ export const tsEmitter: Emitter = {
       ];
       return { path: `${FOLDER}/${file.stem}.ts`, text: head.join("\n") + body.trimStart() };
     });
-    return [...sources, hashFile(model), indexFile(files)];
+    const boundary = tsBoundary(model);
+    const extra = [hashFile(model), ...(boundary === undefined ? [] : [boundary])];
+    return [...sources, ...extra, indexFile([...files.map((file) => `${file.stem}.ts`), ...extra.map(fileName)])];
   },
 };
 
@@ -65,9 +69,12 @@ function hashFile(model: Model): OutputFile {
   return { path: `${FOLDER}/layout_hash.ts`, text };
 }
 
-function indexFile(files: readonly FileModel[]): OutputFile {
-  const names = [...files.map((file) => file.stem), "layout_hash"].sort();
-  const lines = names.map((name) => `export * from "./${name}.ts";`);
+function fileName(file: OutputFile): string {
+  return basename(file.path);
+}
+
+function indexFile(names: readonly string[]): OutputFile {
+  const lines = [...names].sort().map((name) => `export * from "./${name}";`);
   return { path: `${FOLDER}/index.ts`, text: [`// ${MARKER}`, "", ...lines, ""].join("\n") };
 }
 

@@ -26,7 +26,7 @@ export interface Vectors {
 
 export const vectorsEmitter: Emitter = {
   name: "vectors",
-  folder: "abi",
+  folders: ["abi"],
   emit(model: Model): OutputFile[] {
     const vectors: Vectors = {
       layoutHash: model.layoutHash,

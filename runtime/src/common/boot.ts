@@ -4,13 +4,14 @@ import {
   Errno,
   errnoName,
   Fixed,
+  type KernelExports,
   LayoutHashHi,
   LayoutHashLo,
   MachineHeader,
   Mem,
   SlotKind,
 } from "@foreshore/abi";
-import { instantiate, type KernelExports, type KernelSink } from "./kernel-instance.ts";
+import { instantiate, type KernelSink } from "./kernel-instance.ts";
 
 /** Why a machine could not start; the Runtime makes a typed error of it. */
 export type FailureKind = "abi" | "memory" | "boot" | "machine";

@@ -1,15 +1,6 @@
 /** One instance of kernel.wasm: its imports, and its exports with types. */
+import type { KernelExports, KernelHostImports } from "@foreshore/abi";
 import { openClock } from "./clock.ts";
-
-/** What the kernel module exports; `checkKernelModule` has seen that they are there. */
-export interface KernelExports {
-  _initialize(): void;
-  kernel_boot(maxPages: number, harts: number, clients: number, realtimeNs: bigint): number;
-  kernel_service(): number;
-  kernel_prepare_sleep(): number;
-  hart_run(hart: number, budgetInsns: number): number;
-  readonly __stack_pointer: WebAssembly.Global<"i32">;
-}
 
 /** Where the kernel's imports deliver what they were told. */
 export interface KernelSink {
@@ -38,25 +29,25 @@ export async function instantiate(
   baseMs: number,
   sink: KernelSink,
 ): Promise<KernelExports> {
-  const host = {
+  const host: KernelHostImports = {
     now: openClock(baseMs),
-    entropy(addr: number, length: number): void {
+    entropy(addr, length) {
       const end = (addr >>> 0) + (length >>> 0);
       for (let at = addr >>> 0; at < end; at += ENTROPY_BYTES) {
         const bytes = crypto.getRandomValues(new Uint8Array(Math.min(ENTROPY_BYTES, end - at)));
         new Uint8Array(memory.buffer).set(bytes, at);
       }
     },
-    log(level: number, addr: number, length: number): void {
+    log(level, addr, length) {
       sink.log(level, textAt(memory, addr, length));
     },
-    trace(addr: number, length: number): void {
+    trace(addr, length) {
       sink.trace(textAt(memory, addr, length));
     },
-    kick(client: number): void {
+    kick(client) {
       sink.kick(client);
     },
   };
-  const instance = await WebAssembly.instantiate(module, { env: { memory }, host });
+  const instance = await WebAssembly.instantiate(module, { env: { memory }, host: { ...host } });
   return instance.exports as unknown as KernelExports;
 }

@@ -1,24 +1,6 @@
 /** Is this module a Foreshore kernel, as far as its imports and exports tell. */
-import { AbiVersion } from "@foreshore/abi";
+import { AbiVersion, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
 import { AbiMismatch } from "./errors.ts";
-
-const EXPORTS: Readonly<Record<string, WebAssembly.ImportExportKind>> = {
-  _initialize: "function",
-  kernel_boot: "function",
-  kernel_service: "function",
-  kernel_prepare_sleep: "function",
-  hart_run: "function",
-  __stack_pointer: "global",
-};
-
-const IMPORTS: ReadonlySet<string> = new Set([
-  "env.memory",
-  "host.now",
-  "host.entropy",
-  "host.log",
-  "host.trace",
-  "host.kick",
-]);
 
 /**
  * What the module cannot say before it runs (its version and layout hash) is
@@ -27,9 +9,9 @@ const IMPORTS: ReadonlySet<string> = new Set([
  */
 export function checkKernelModule(module: WebAssembly.Module): void {
   const exports = new Map(WebAssembly.Module.exports(module).map((item) => [item.name, item.kind]));
-  const missing = Object.entries(EXPORTS).filter(([name, kind]) => exports.get(name) !== kind);
+  const missing = Object.entries(KERNEL_EXPORTS).filter(([name, { kind }]) => exports.get(name) !== kind);
   const imports = WebAssembly.Module.imports(module).map((item) => `${item.module}.${item.name}`);
-  const foreign = imports.filter((name) => !IMPORTS.has(name));
+  const foreign = imports.filter((name) => !Object.hasOwn(KERNEL_IMPORTS, name));
   if (missing.length === 0 && foreign.length === 0 && imports.includes("env.memory")) return;
   const problems = [
     ...(missing.length > 0 ? [`exports no ${missing.map(([name]) => name).join(", ")}`] : []),
