@@ -176,6 +176,10 @@ func bind(c *sched.Ctx, h *abi.HartSlot) {
 	c.As = kmem.Process(c.Process).State.AddressSpace
 }
 
+// kernelEntryCost is what a system call or fault takes from the budget, in
+// instructions: a slice of one that does little else would last for a second.
+const kernelEntryCost = 500
+
 // guest runs guest code of the current thread and serves what it left for. It
 // gives back what is left of the budget.
 func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
@@ -206,7 +210,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 		proc.CheckCpuTimers(c)
 	}
 	serve(c, h, exit)
-	return left
+	return left - kernelEntryCost
 }
 
 // fastCall makes system calls that only read what cannot change while the

@@ -55,7 +55,7 @@ function echo(): { call(): Promise<void>; close(): Promise<void> } {
 }
 
 async function open(measure: (call: () => Promise<void>) => Promise<number>): Promise<Opened> {
-  // With a script named, create waits for the workers: until then requests are served on this thread, in 3 µs.
+  // With a script named, create waits for the workers: until then requests are served on this thread.
   const runtime = await Runtime.create({ harts: 1, workerUrl: defaultWorkerUrl() });
   const worker = echo();
   const sides: Side[] = [

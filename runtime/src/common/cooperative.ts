@@ -11,6 +11,9 @@ import { hartSlot, untilWakeMs } from "./hart-slot.ts";
 /** setTimeout's largest delay. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
+/** Whoever awaits answers in a row would never let the event loop, and the guest, go on if all came at once. */
+const MAX_AT_ONCE = 64;
+
 export interface CooperativeOptions {
   /** Guest instructions per turn. */
   readonly budgetInsns: number;
@@ -52,6 +55,8 @@ export class CooperativeLoop {
   /** The hart had nothing to run when it was last asked. */
   #idle = false;
   #closed = false;
+  /** Calls of `requests` since the last turn. */
+  #atOnce = 0;
 
   constructor(machine: BootedMachine, options: CooperativeOptions) {
     this.#machine = machine;
@@ -67,7 +72,7 @@ export class CooperativeLoop {
   /** Requests have been put into the rings: they are answered here and now, since a turn of the event loop for each would be slow. */
   requests(): void {
     if (this.#closed) return;
-    if (this.#guarded(() => this.#serve()) && this.#idle && this.#sleep()) return;
+    if (++this.#atOnce <= MAX_AT_ONCE && this.#guarded(() => this.#serve()) && this.#idle && this.#sleep()) return;
     this.schedule();
   }
 
@@ -106,9 +111,11 @@ export class CooperativeLoop {
     this.#options.served();
   }
 
-  /** One slice of guest code and the requests that it completed; then sleep until there is a reason. */
+  /** What was asked, one slice of guest code and the requests that it completed; then sleep until there is a reason. */
   #round(): void {
     const { kernel } = this.#machine;
+    if (this.#atOnce > MAX_AT_ONCE) this.#serve();
+    this.#atOnce = 0;
     kernel.__stack_pointer.value = this.#hart.stackTop;
     const exit = kernel.hart_run(0, this.#options.budgetInsns);
     if (exit === HartExit.Stop) {

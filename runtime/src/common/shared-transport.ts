@@ -38,14 +38,14 @@ export class SharedTransport implements Transport {
   #head: number;
   #sawFull = false;
   #ready: (() => void) | undefined;
-  /** Serves the rings on this very thread, while there is no kernel worker yet. */
+  /** Has this very thread serve the rings, while there is no kernel worker yet. */
   #inPlace: (() => void) | undefined;
   #closed = false;
 
   /**
    * @param slot address of the client's slot
    * @param useKick true where Atomics.waitAsync is missing: the owner calls `kicked()` when the kernel asks for it
-   * @param inPlace serves the rings and then calls `kicked()`, until `handOver`
+   * @param inPlace has this very thread serve the rings and then call `kicked()`, until `handOver`
    */
   constructor(
     mem: Mem,
