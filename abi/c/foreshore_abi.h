@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xb2f1dccf)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xeb6c52fc)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x6b5c1b4f)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xfa52c49b)
 
 /* Version of the whole ABI. A client refuses a machine whose major differs or whose layout hash differs under the same major, naming both. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -33,6 +33,8 @@
 #define FSH_FIXED_KERNEL_STACK_BYTES INT32_C(65536)
 /* First address that user space may never map (2^32: guests see 4 GiB). */
 #define FSH_FIXED_USER_TOP_PAGES INT32_C(1048576)
+/* Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39. */
+#define FSH_FIXED_USER_HIGH_PAGES INT32_C(67108864)
 /* Translation-table word of an absent page: low bits set, so the fused alignment test of an access fails. */
 #define FSH_FIXED_ABSENT_ENTRY INT32_C(7)
 /* Bytes of a ring entry. */
@@ -44,6 +46,10 @@
 /* Longest path with its final NUL (Linux PATH_MAX). */
 #define FSH_FIXED_PATH_MAX INT32_C(4096)
 #define FSH_FIXED_NAME_MAX INT32_C(255)
+/* Bits of MachineHeader.lock that say who holds it; the highest says that somebody may sleep on it. */
+#define FSH_FIXED_LOCK_HOLDER_MASK INT32_C(2147483647)
+/* HartSlot.state: HartState below, the address space slot from this bit on. */
+#define FSH_FIXED_HART_STATE_SHIFT INT32_C(8)
 /* Slices of guest code between two looks at a hart's poll word. */
 #define FSH_FIXED_POLL_INSNS INT32_C(1000)
 
@@ -1147,7 +1153,7 @@ typedef uint8_t fsh_frame_flag;
 #define FSH_FRAME_FLAG_CODE UINT32_C(8)
 #define FSH_FRAME_FLAG_BUSY UINT32_C(16)
 
-/* What a hart's worker is doing; As variants say with which address space. */
+/* What a hart's worker is doing. The Runtime writes Dead when a worker has ended; the next one at this hart, or the kernel worker, buries what it ran. */
 typedef uint32_t fsh_hart_state;
 #define FSH_HART_STATE_DEAD UINT32_C(0)
 #define FSH_HART_STATE_IDLE UINT32_C(1)
@@ -2452,7 +2458,7 @@ struct fsh_hart_slot {
   /* Time spent in guest code. Unit: ns. Written by: hart. */
   uint64_t busy_ns;
   uint32_t reserved1[2];
-  /* HartState in bits 0..7, address space slot + 1 above. Unit: value. Written by: hart. */
+  /* HartState in the low bits, for InGuest the address space slot from Fixed.HartStateShift on. Unit: value. Written by: hart. */
   FSH_ATOMIC(uint32_t) state;
   /* Raised by others: leave guest code at the next safepoint. Unit: flag. Written by: any. */
   FSH_ATOMIC(uint32_t) poll;
@@ -2609,8 +2615,12 @@ struct fsh_address_space_live {
   uint32_t pt_leaves;
   /* Processes that have it. Unit: count. Written by: kernel. */
   uint32_t users;
+  /* A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there. Unit: address. Written by: kernel. */
+  uint32_t high;
+  /* Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again. Unit: flag. Written by: any. */
+  FSH_ATOMIC(uint32_t) quarantine;
 };
-_Static_assert(sizeof(struct fsh_address_space_live) == 32, "size of AddressSpaceLive");
+_Static_assert(sizeof(struct fsh_address_space_live) == 40, "size of AddressSpaceLive");
 _Static_assert(offsetof(struct fsh_address_space_live, rt_dir) == 0, "offset of AddressSpaceLive.rt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of AddressSpaceLive.wt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
@@ -2619,6 +2629,8 @@ _Static_assert(offsetof(struct fsh_address_space_live, active_harts) == 16, "off
 _Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 20, "offset of AddressSpaceLive.last_vma");
 _Static_assert(offsetof(struct fsh_address_space_live, pt_leaves) == 24, "offset of AddressSpaceLive.pt_leaves");
 _Static_assert(offsetof(struct fsh_address_space_live, users) == 28, "offset of AddressSpaceLive.users");
+_Static_assert(offsetof(struct fsh_address_space_live, high) == 32, "offset of AddressSpaceLive.high");
+_Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 36, "offset of AddressSpaceLive.quarantine");
 
 /* One address space. */
 struct fsh_address_space_slot {
@@ -2629,7 +2641,7 @@ struct fsh_address_space_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_address_space_live live;
 };
-_Static_assert(sizeof(struct fsh_address_space_slot) == 496, "size of AddressSpaceSlot");
+_Static_assert(sizeof(struct fsh_address_space_slot) == 504, "size of AddressSpaceSlot");
 _Static_assert(offsetof(struct fsh_address_space_slot, header) == 0, "offset of AddressSpaceSlot.header");
 _Static_assert(offsetof(struct fsh_address_space_slot, state) == 16, "offset of AddressSpaceSlot.state");
 _Static_assert(offsetof(struct fsh_address_space_slot, live) == 464, "offset of AddressSpaceSlot.live");
@@ -2710,8 +2722,9 @@ struct fsh_cpu_context {
   uint64_t fault_addr;
   /* Instructions retired by this thread. Unit: insns. Written by: hart. */
   uint64_t instret;
-  /* Scratch words of the interpreter: see riscv. Unit: value. Written by: hart. */
-  uint32_t scratch[8];
+  /* The address space's frame of directories for addresses above 4 GiB, 0 when it has none (AddressSpaceLive.high). Unit: address. Written by: kernel. */
+  uint32_t high;
+  uint32_t reserved0[7];
 };
 _Static_assert(sizeof(struct fsh_cpu_context) == 616, "size of CpuContext");
 _Static_assert(offsetof(struct fsh_cpu_context, x) == 0, "offset of CpuContext.x");
@@ -2729,7 +2742,8 @@ _Static_assert(offsetof(struct fsh_cpu_context, lr_valid) == 560, "offset of Cpu
 _Static_assert(offsetof(struct fsh_cpu_context, fault_insn) == 564, "offset of CpuContext.fault_insn");
 _Static_assert(offsetof(struct fsh_cpu_context, fault_addr) == 568, "offset of CpuContext.fault_addr");
 _Static_assert(offsetof(struct fsh_cpu_context, instret) == 576, "offset of CpuContext.instret");
-_Static_assert(offsetof(struct fsh_cpu_context, scratch) == 584, "offset of CpuContext.scratch");
+_Static_assert(offsetof(struct fsh_cpu_context, high) == 584, "offset of CpuContext.high");
+_Static_assert(offsetof(struct fsh_cpu_context, reserved0) == 588, "offset of CpuContext.reserved0");
 
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {

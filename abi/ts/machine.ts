@@ -92,7 +92,7 @@ export function frameFlagName(value: number): string {
 }
 
 
-/** What a hart's worker is doing; As variants say with which address space. */
+/** What a hart's worker is doing. The Runtime writes Dead when a worker has ended; the next one at this hart, or the kernel worker, buries what it ran. */
 export const HartState = {
   Dead: 0,
   Idle: 1,
@@ -1918,7 +1918,7 @@ export interface HartSlotData {
    */
   busyNs: bigint;
   /**
-   * HartState in bits 0..7, address space slot + 1 above.
+   * HartState in the low bits, for InGuest the address space slot from Fixed.HartStateShift on.
    * Unit: value. Written by: hart.
    */
   state: number;
@@ -2096,7 +2096,7 @@ export class HartSlot {
   }
 
   /**
-   * HartState in bits 0..7, address space slot + 1 above.
+   * HartState in the low bits, for InGuest the address space slot from Fixed.HartStateShift on.
    * Unit: value. Written by: hart.
    */
   get state(): number {

@@ -450,6 +450,17 @@ export interface AddressSpaceLiveData {
    * Unit: count. Written by: kernel.
    */
   users: number;
+  /**
+   * A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from
+   * word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there.
+   * Unit: address. Written by: kernel.
+   */
+  high: number;
+  /**
+   * Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again.
+   * Unit: flag. Written by: any.
+   */
+  quarantine: number;
 }
 
 /**
@@ -458,11 +469,11 @@ export interface AddressSpaceLiveData {
  */
 export class AddressSpaceLive {
   /** Bytes. */
-  static readonly SIZE = 32;
+  static readonly SIZE = 40;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, activeHarts: 16, lastVma: 20, ptLeaves: 24, users: 28 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, activeHarts: 16, lastVma: 20, ptLeaves: 24, users: 28, high: 32, quarantine: 36 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -569,11 +580,36 @@ export class AddressSpaceLive {
   }
 
   /**
+   * A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from
+   * word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there.
+   * Unit: address. Written by: kernel.
+   */
+  get high(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set high(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /**
+   * Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again.
+   * Unit: flag. Written by: any.
+   */
+  get quarantine(): number {
+    return Atomics.load(this.$mem.u32, (this.$base + 36) >>> 2);
+  }
+
+  set quarantine(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base + 36) >>> 2, value);
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 32, 4);
+    this.$mem.check(addr, 40, 4);
     this.$base = addr;
     return this;
   }
@@ -581,6 +617,11 @@ export class AddressSpaceLive {
   /** Index of activeHarts in the memory's `i32` and `u32`, for `Atomics`. */
   activeHartsIndex(): number {
     return (this.$base + 16) >>> 2;
+  }
+
+  /** Index of quarantine in the memory's `i32` and `u32`, for `Atomics`. */
+  quarantineIndex(): number {
+    return (this.$base + 36) >>> 2;
   }
 
   /** Copies the values out of the memory. */
@@ -594,6 +635,8 @@ export class AddressSpaceLive {
       lastVma: this.lastVma,
       ptLeaves: this.ptLeaves,
       users: this.users,
+      high: this.high,
+      quarantine: this.quarantine,
     };
   }
 
@@ -607,6 +650,8 @@ export class AddressSpaceLive {
     this.lastVma = data.lastVma;
     this.ptLeaves = data.ptLeaves;
     this.users = data.users;
+    this.high = data.high;
+    this.quarantine = data.quarantine;
   }
 }
 
@@ -627,7 +672,7 @@ export interface AddressSpaceSlotData {
  */
 export class AddressSpaceSlot {
   /** Bytes. */
-  static readonly SIZE = 496;
+  static readonly SIZE = 504;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -670,7 +715,7 @@ export class AddressSpaceSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 496, 8);
+    this.$mem.check(addr, 504, 8);
     this.$base = addr;
     return this;
   }

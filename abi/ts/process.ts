@@ -175,10 +175,10 @@ export interface CpuContextData {
    */
   instret: bigint;
   /**
-   * Scratch words of the interpreter: see riscv.
-   * Unit: value. Written by: hart.
+   * The address space's frame of directories for addresses above 4 GiB, 0 when it has none (AddressSpaceLive.high).
+   * Unit: address. Written by: kernel.
    */
-  scratch: number[];
+  high: number;
 }
 
 /**
@@ -192,9 +192,9 @@ export class CpuContext {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { x: 0, f: 256, pc: 512, fcsr: 520, rtDir: 524, wtDir: 528, as: 532, codeEpoch: 536, left: 540, lrAddr: 544, lrValue: 552, lrValid: 560, faultInsn: 564, faultAddr: 568, instret: 576, scratch: 584 } as const;
+  static readonly OFFSET = { x: 0, f: 256, pc: 512, fcsr: 520, rtDir: 524, wtDir: 528, as: 532, codeEpoch: 536, left: 540, lrAddr: 544, lrValue: 552, lrValid: 560, faultInsn: 564, faultAddr: 568, instret: 576, high: 584 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { x: 32, f: 32, scratch: 8 } as const;
+  static readonly LENGTH = { x: 32, f: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -451,6 +451,18 @@ export class CpuContext {
   }
 
   /**
+   * The address space's frame of directories for addresses above 4 GiB, 0 when it has none (AddressSpaceLive.high).
+   * Unit: address. Written by: kernel.
+   */
+  get high(): number {
+    return this.$mem.u32[(this.$base + 584) >>> 2]!;
+  }
+
+  set high(value: number) {
+    this.$mem.u32[(this.$base + 584) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -520,18 +532,6 @@ export class CpuContext {
     this.$mem.u32[(this.$base + 256 + element(index, 32) * 8 + 4) >>> 2] = value;
   }
 
-  /**
-   * Scratch words of the interpreter: see riscv.
-   * Unit: value. Written by: hart.
-   */
-  scratch(index: number): number {
-    return this.$mem.u32[(this.$base + 584 + element(index, 8) * 4) >>> 2]!;
-  }
-
-  setScratch(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 584 + element(index, 8) * 4) >>> 2] = value;
-  }
-
   /** Copies the values out of the memory. */
   toData(): CpuContextData {
     return {
@@ -550,7 +550,7 @@ export class CpuContext {
       faultInsn: this.faultInsn,
       faultAddr: this.faultAddr,
       instret: this.instret,
-      scratch: Array.from({ length: 8 }, (_, i) => this.scratch(i)),
+      high: this.high,
     };
   }
 
@@ -571,7 +571,8 @@ export class CpuContext {
     this.faultInsn = data.faultInsn;
     this.faultAddr = data.faultAddr;
     this.instret = data.instret;
-    for (let i = 0; i < 8; i++) this.setScratch(i, fixedElement(data.scratch, i, 8));
+    this.high = data.high;
+    this.$mem.u8.fill(0, this.$base + 588, this.$base + 616);
   }
 }
 

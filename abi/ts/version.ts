@@ -28,6 +28,8 @@ export const Fixed = {
   KernelStackBytes: 65536,
   /** First address that user space may never map (2^32: guests see 4 GiB). */
   UserTopPages: 1048576,
+  /** Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39. */
+  UserHighPages: 67108864,
   /** Translation-table word of an absent page: low bits set, so the fused alignment test of an access fails. */
   AbsentEntry: 7,
   /** Bytes of a ring entry. */
@@ -39,6 +41,10 @@ export const Fixed = {
   /** Longest path with its final NUL (Linux PATH_MAX). */
   PathMax: 4096,
   NameMax: 255,
+  /** Bits of MachineHeader.lock that say who holds it; the highest says that somebody may sleep on it. */
+  LockHolderMask: 2147483647,
+  /** HartSlot.state: HartState below, the address space slot from this bit on. */
+  HartStateShift: 8,
   /** Slices of guest code between two looks at a hart's poll word. */
   PollInsns: 1000,
 } as const;

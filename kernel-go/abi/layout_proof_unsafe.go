@@ -695,8 +695,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceLive{}) - 32
-	_ uintptr = 32 - unsafe.Sizeof(AddressSpaceLive{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceLive{}) - 40
+	_ uintptr = 40 - unsafe.Sizeof(AddressSpaceLive{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.RtDir) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceLive{}.RtDir)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.WtDir) - 4
@@ -713,11 +713,15 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.PtLeaves)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 28
 	_ uintptr = 28 - unsafe.Offsetof(AddressSpaceLive{}.Users)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 32
+	_ uintptr = 32 - unsafe.Offsetof(AddressSpaceLive{}.High)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Quarantine) - 36
+	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.Quarantine)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 496
-	_ uintptr = 496 - unsafe.Sizeof(AddressSpaceSlot{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 504
+	_ uintptr = 504 - unsafe.Sizeof(AddressSpaceSlot{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.State) - 16
@@ -790,8 +794,10 @@ const (
 	_ uintptr = 568 - unsafe.Offsetof(CpuContext{}.FaultAddr)
 	_ uintptr = unsafe.Offsetof(CpuContext{}.Instret) - 576
 	_ uintptr = 576 - unsafe.Offsetof(CpuContext{}.Instret)
-	_ uintptr = unsafe.Offsetof(CpuContext{}.Scratch) - 584
-	_ uintptr = 584 - unsafe.Offsetof(CpuContext{}.Scratch)
+	_ uintptr = unsafe.Offsetof(CpuContext{}.High) - 584
+	_ uintptr = 584 - unsafe.Offsetof(CpuContext{}.High)
+	_ uintptr = unsafe.Offsetof(CpuContext{}.Reserved0) - 588
+	_ uintptr = 588 - unsafe.Offsetof(CpuContext{}.Reserved0)
 )
 
 const (

@@ -196,7 +196,7 @@ func (v FrameFlag) String() string {
 	return "FrameFlag(?)"
 }
 
-// HartState: What a hart's worker is doing; As variants say with which address space.
+// HartState: What a hart's worker is doing. The Runtime writes Dead when a worker has ended; the next one at this hart, or the kernel worker, buries what it ran.
 type HartState uint32
 
 // Numbers of HartState.
@@ -584,7 +584,7 @@ type HartSlot struct {
 	// Unit: ns. Written by: hart.
 	BusyNs    uint64
 	Reserved1 [2]uint32
-	// HartState in bits 0..7, address space slot + 1 above.
+	// HartState in the low bits, for InGuest the address space slot from Fixed.HartStateShift on.
 	// Unit: value. Written by: hart.
 	State atomic.Uint32
 	// Raised by others: leave guest code at the next safepoint.

@@ -121,7 +121,7 @@ type AddressSpaceState struct {
 }
 
 // AddressSpaceLiveSize is the size of AddressSpaceLive in bytes.
-const AddressSpaceLiveSize = 32
+const AddressSpaceLiveSize = 40
 
 // AddressSpaceLive: Translation tables of an address space.
 type AddressSpaceLive struct {
@@ -150,10 +150,17 @@ type AddressSpaceLive struct {
 	// Processes that have it.
 	// Unit: count. Written by: kernel.
 	Users uint32
+	// A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from
+	// word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there.
+	// Unit: address. Written by: kernel.
+	High uint32
+	// Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again.
+	// Unit: flag. Written by: any.
+	Quarantine atomic.Uint32
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.
-const AddressSpaceSlotSize = 496
+const AddressSpaceSlotSize = 504
 
 // AddressSpaceSlot: One address space.
 // Element of the slot table of kind AddressSpace.

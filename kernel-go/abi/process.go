@@ -241,9 +241,10 @@ type CpuContext struct {
 	// Instructions retired by this thread.
 	// Unit: insns. Written by: hart.
 	Instret uint64
-	// Scratch words of the interpreter: see riscv.
-	// Unit: value. Written by: hart.
-	Scratch [8]uint32
+	// The address space's frame of directories for addresses above 4 GiB, 0 when it has none (AddressSpaceLive.high).
+	// Unit: address. Written by: kernel.
+	High      uint32
+	Reserved0 [7]uint32
 }
 
 // BlockedSyscallSize is the size of BlockedSyscall in bytes.

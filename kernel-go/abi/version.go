@@ -19,8 +19,9 @@ const (
 	FixedPageSize         = 4096
 	FixedPageShift        = 12
 	FixedWasmPageSize     = 65536
-	FixedKernelStackBytes = 65536   // Bytes of one kernel stack (one per hart, one for the kernel worker).
-	FixedUserTopPages     = 1048576 // First address that user space may never map (2^32: guests see 4 GiB).
+	FixedKernelStackBytes = 65536    // Bytes of one kernel stack (one per hart, one for the kernel worker).
+	FixedUserTopPages     = 1048576  // First address that user space may never map (2^32: guests see 4 GiB).
+	FixedUserHighPages    = 67108864 // Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39.
 	// Translation-table word of an absent page: low bits set, so the fused
 	// alignment test of an access fails.
 	FixedAbsentEntry    = 7
@@ -28,10 +29,12 @@ const (
 	FixedRingEntries    = 256 // Entries of a submission or completion ring.
 	// Entries of a completion ring that replies leave to events: a client's
 	// requests in flight and replies unread stay below RingEntries less these.
-	FixedRingEventRoom = 32
-	FixedPathMax       = 4096 // Longest path with its final NUL (Linux PATH_MAX).
-	FixedNameMax       = 255
-	FixedPollInsns     = 1000 // Slices of guest code between two looks at a hart's poll word.
+	FixedRingEventRoom  = 32
+	FixedPathMax        = 4096 // Longest path with its final NUL (Linux PATH_MAX).
+	FixedNameMax        = 255
+	FixedLockHolderMask = 2147483647 // Bits of MachineHeader.lock that say who holds it; the highest says that somebody may sleep on it.
+	FixedHartStateShift = 8          // HartSlot.state: HartState below, the address space slot from this bit on.
+	FixedPollInsns      = 1000       // Slices of guest code between two looks at a hart's poll word.
 )
 
 // Limit: Every limit of the machine. Capacities marked "per GiB" are scaled by the

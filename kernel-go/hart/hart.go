@@ -185,7 +185,7 @@ const kernelEntryCost = 500
 func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	cpu := &c.T().Cpu
 	as := kmem.AddressSpace(c.As)
-	cpu.As, cpu.RtDir, cpu.WtDir, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.CodeEpoch
+	cpu.As, cpu.RtDir, cpu.WtDir, cpu.High, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.High, as.Live.CodeEpoch
 	cpu.Left = left
 	begin := sched.NowNs()
 	sched.EnterGuest(c.Hart, c.As)

@@ -8,7 +8,7 @@ import (
 )
 
 // contended in the lock word says that somebody may sleep on it.
-const contended = 1 << 31
+const contended = ^uint32(abi.FixedLockHolderMask)
 
 // spins before a locker sleeps: sections are a few hundred nanoseconds, a
 // sleep and its wake-up cost ten microseconds.

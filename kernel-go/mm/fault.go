@@ -44,11 +44,11 @@ func faultErr(e abi.Errno) Fault {
 // HandleFault makes the page of va accessible, or says why it cannot be.
 func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 	kmem.Header().Counters.Faults++
-	if va>>32 != 0 {
+	if va >= UserEnd {
 		return faultMapErr
 	}
 	as := kmem.AddressSpace(asIndex)
-	page := uint32(va) >> kmem.PageShift
+	page := uint32(va >> kmem.PageShift)
 	i := find(as, page)
 	if i == 0 {
 		if i = growStack(as, c, page); i == 0 {
@@ -103,11 +103,11 @@ func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 // publish puts what is allowed into RT and WT.
 func publish(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page, pte uint32, wrote bool) bool {
 	word := entry(pte&^pteMask, page)
-	if v.Flags&(vmRead|vmWrite) != 0 && !install(as.Live.RtDir, page, word) {
+	if v.Flags&(vmRead|vmWrite) != 0 && !install(as, tableRt, page, word) {
 		return false
 	}
 	if wrote {
-		return install(as.Live.WtDir, page, word)
+		return install(as, tableWt, page, word)
 	}
 	return true
 }
@@ -188,7 +188,7 @@ func breakCow(c *sched.Ctx, as *abi.AddressSpaceSlot, page, pte uint32) (uint32,
 	}
 	// Other harts of this address space may read the old frame right now;
 	// it must stay what it is until they no longer can.
-	if remove(as.Live.RtDir, page) {
+	if remove(as, tableRt, page) {
 		sched.Shootdown(c.Hart, asIndexOf(as))
 	}
 	if pte&pteAnon == 0 {
@@ -238,11 +238,11 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) uint32 {
 // its code TLB misses. A frame that is about to hold decoded code loses all
 // write translations first, so that every store to it becomes a fault.
 func ExecFrame(c *sched.Ctx, asIndex uint32, va uint64) (uint32, Fault) {
-	if va>>32 != 0 {
+	if va >= UserEnd {
 		return 0, faultMapErr
 	}
 	as := kmem.AddressSpace(asIndex)
-	page := uint32(va) >> kmem.PageShift
+	page := uint32(va >> kmem.PageShift)
 	i := find(as, page)
 	if i == 0 || kmem.Vma(i).Flags&vmExec == 0 || pteOf(as, page)&ptePresent == 0 {
 		if f := HandleFault(c, asIndex, va, Exec); f.Err != abi.OK {
@@ -270,7 +270,7 @@ func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex, page, pte uin
 	if pte&pteAnon != 0 {
 		// Private frames with write translations have exactly one mapping:
 		// a second one would have made both copy-on-write.
-		if remove(as.Live.WtDir, page) {
+		if remove(as, tableWt, page) {
 			sched.Shootdown(c.Hart, asIndex)
 		}
 		return
@@ -281,7 +281,7 @@ func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex, page, pte uin
 		if v.Flags&vmShared == 0 || f.Index < v.FilePage || f.Index-v.FilePage >= v.EndPage-v.StartPage {
 			continue
 		}
-		if remove(kmem.AddressSpace(v.As).Live.WtDir, v.StartPage+(f.Index-v.FilePage)) {
+		if remove(kmem.AddressSpace(v.As), tableWt, v.StartPage+(f.Index-v.FilePage)) {
 			sched.Shootdown(c.Hart, v.As)
 		}
 	}

@@ -45,7 +45,7 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 			continue
 		}
 		private := v.Flags&vmShared == 0
-		if private && removeRange(p.Live.WtDir, v.StartPage, v.EndPage) {
+		if private && removeRange(p, tableWt, v.StartPage, v.EndPage) {
 			downgraded = true
 		}
 		if !copyTables(p, ch, v.StartPage, v.EndPage, private) {
@@ -69,29 +69,23 @@ func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool
 	zero := kmem.ZeroFrame()
 	resident := uint64(0)
 	for page := from; page < to; {
+		if dirOf(p, tablePt, page) == 0 {
+			page = nextRegion(page)
+			continue
+		}
 		end := min((page|leafMask)+1, to)
-		leaf := kmem.Load32(dirSlot(p.Live.PtDir, page))
+		leaf := ptLeaf(p, page)
 		if leaf == 0 {
 			page = end
 			continue
 		}
-		own, rt := kmem.Load32(dirSlot(ch.Live.PtDir, page)), uint32(0)
+		own := makePtLeaf(ch, page)
 		if own == 0 {
-			if own = kmem.AllocFrame(abi.FrameTypePageTable); own == 0 {
-				return false
-			}
-			kmem.Store32(dirSlot(ch.Live.PtDir, page), own)
-			ch.Live.PtLeaves++
+			return false
 		}
-		parentRt := kmem.Load32(dirSlot(p.Live.RtDir, page))
+		parentRt, rt := rtLeaf(p, page), uint32(0)
 		if parentRt != absentLeaf {
-			rt = kmem.Load32(dirSlot(ch.Live.RtDir, page))
-			if rt == absentLeaf {
-				if rt = kmem.AllocFrameRaw(abi.FrameTypePageTable); rt != 0 {
-					fillAbsent(rt)
-					kmem.Store32(dirSlot(ch.Live.RtDir, page), rt)
-				}
-			}
+			rt = makeRtLeaf(ch, page)
 		}
 		for ; page < end; page++ {
 			s := leafSlot(leaf, page)
@@ -115,6 +109,31 @@ func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool
 	}
 	ch.State.ResidentPages += resident
 	return true
+}
+
+// rtLeaf is the RT leaf of a page, absentLeaf when it has none of its own.
+func rtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	dir := dirOf(as, tableRt, page)
+	if dir == 0 {
+		return absentLeaf
+	}
+	return kmem.Load32(dirSlot(dir, page))
+}
+
+// makeRtLeaf gives a space that no hart uses yet an RT leaf; 0 when memory is used up.
+func makeRtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	dir := makeDir(as, tableRt, page)
+	if dir == 0 {
+		return 0
+	}
+	rt := kmem.Load32(dirSlot(dir, page))
+	if rt == absentLeaf {
+		if rt = kmem.AllocFrameRaw(abi.FrameTypePageTable); rt != 0 {
+			fillAbsent(rt)
+			kmem.Store32(dirSlot(dir, page), rt)
+		}
+	}
+	return rt
 }
 
 // ZapInode removes every translation of file pages [first, end) of an inode:

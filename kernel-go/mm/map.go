@@ -17,6 +17,9 @@ const (
 	initialStackPages = 33          // 132 KiB, as Linux begins with
 )
 
+// UserEnd is one past the highest user address that can be mapped.
+const UserEnd = uint64(highPage) << kmem.PageShift
+
 // StackTop is the first address above the main thread's stack.
 const StackTop = uint64(stackTop)
 
@@ -60,17 +63,20 @@ type Mapping struct {
 // Map makes a mapping and returns its first page.
 func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	as := kmem.AddressSpace(asIndex)
-	if m.Pages == 0 || m.Pages > topPage {
+	if m.Pages == 0 || m.Pages > highPage {
 		return 0, abi.ENOMEM
 	}
 	page := m.Page
 	switch {
 	case m.NoReplace:
-		if page+m.Pages > topPage || !free(as, page, page+m.Pages) {
+		if page+m.Pages > highPage {
+			return 0, abi.ENOMEM
+		}
+		if !free(as, page, page+m.Pages) {
 			return 0, abi.EEXIST
 		}
 	case m.Fixed:
-		if page+m.Pages > topPage {
+		if page+m.Pages > highPage {
 			return 0, abi.ENOMEM
 		}
 		if e := Unmap(c, asIndex, page, page+m.Pages); e != abi.OK {
@@ -110,13 +116,18 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 // gone and no hart uses them any more.
 func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 	for p := from; p < to; {
+		if dirOf(as, tablePt, p) == 0 {
+			p = nextRegion(p)
+			continue
+		}
 		end := min((p|leafMask)+1, to)
-		leaf := kmem.Load32(dirSlot(as.Live.PtDir, p))
-		if leaf != 0 {
+		if leaf := ptLeaf(as, p); leaf != 0 {
 			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
 				if pte := kmem.Load32(s); pte != 0 {
 					kmem.Store32(s, 0)
-					releasePte(pte)
+					if as.Live.Quarantine.Load() == 0 {
+						releasePte(pte)
+					}
 					as.State.ResidentPages--
 				}
 			}
@@ -128,8 +139,8 @@ func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 // zap removes pages [from, to) from an address space; its VMAs stay.
 func zap(c *sched.Ctx, asIndex, from, to uint32) {
 	as := kmem.AddressSpace(asIndex)
-	read := removeRange(as.Live.RtDir, from, to)
-	write := removeRange(as.Live.WtDir, from, to)
+	read := removeRange(as, tableRt, from, to)
+	write := removeRange(as, tableWt, from, to)
 	exec := false
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		exec = exec || kmem.Vma(i).Flags&vmExec != 0
@@ -196,8 +207,8 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 		kmem.WriteEnd(&v.Header)
 	}
 	if lost&(vmRead|vmWrite|vmExec) != 0 {
-		r := want&(vmRead|vmWrite) == 0 && removeRange(as.Live.RtDir, from, to)
-		w := removeRange(as.Live.WtDir, from, to)
+		r := want&(vmRead|vmWrite) == 0 && removeRange(as, tableRt, from, to)
+		w := removeRange(as, tableWt, from, to)
 		if lost&vmExec != 0 {
 			as.Live.CodeEpoch = newEpoch()
 		}
@@ -292,7 +303,7 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 			return from, abi.OK
 		}
 		v := kmem.Vma(i)
-		if from+oldPages == v.EndPage && from+newPages <= topPage && free(as, v.EndPage, from+newPages) {
+		if from+oldPages == v.EndPage && from+newPages <= highPage && free(as, v.EndPage, from+newPages) {
 			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true}
 			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
 			_, e := Map(c, asIndex, &m)
@@ -315,23 +326,56 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if e != abi.OK {
 		return 0, e
 	}
-	movePages(c, asIndex, from, to, min(oldPages, newPages))
+	if !movePages(c, asIndex, from, to, min(oldPages, newPages)) {
+		return 0, errnoOr(Unmap(c, asIndex, to, to+newPages), abi.ENOMEM)
+	}
 	return to, Unmap(c, asIndex, from, from+oldPages)
 }
 
-// movePages moves what backs pages from one place to another.
-func movePages(c *sched.Ctx, asIndex, from, to, pages uint32) {
+func errnoOr(e, other abi.Errno) abi.Errno {
+	if e == abi.OK {
+		return other
+	}
+	return e
+}
+
+// movePages moves what backs pages from one place to another; false, and
+// nothing was moved, when there is no memory for page tables.
+func movePages(c *sched.Ctx, asIndex, from, to, pages uint32) bool {
 	as := kmem.AddressSpace(asIndex)
-	r := removeRange(as.Live.RtDir, from, from+pages)
-	w := removeRange(as.Live.WtDir, from, from+pages)
+	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
+		if makePtLeaf(as, to+k) == 0 {
+			return false
+		}
+	}
+	r := removeRange(as, tableRt, from, from+pages)
+	w := removeRange(as, tableWt, from, from+pages)
 	if r || w {
 		sched.Shootdown(c.Hart, asIndex)
 	}
-	for k := range pages {
-		if pte := pteOf(as, from+k); pte != 0 && setPte(as, to+k, pte) {
-			setPte(as, from+k, 0)
+	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
+		setPte(as, to+k, pteOf(as, from+k))
+		setPte(as, from+k, 0)
+	}
+	return true
+}
+
+// nextPresent is the first k' ≥ k, or n, for which page from+k' has a PT word.
+func nextPresent(as *abi.AddressSpaceSlot, from, k, n uint32) uint32 {
+	for k < n {
+		p := from + k
+		switch {
+		case dirOf(as, tablePt, p) == 0:
+			k = nextRegion(p) - from
+		case ptLeaf(as, p) == 0:
+			k = (p | leafMask) + 1 - from
+		case pteOf(as, p) == 0:
+			k++
+		default:
+			return k
 		}
 	}
+	return n
 }
 
 // MapStack makes the main stack of a new program.

@@ -3,7 +3,9 @@
 // and user memory.
 //
 // Each address space has three two-level tables with the same shape (a
-// directory of 1,024 words, leaves of 1,024 words): PT says which frame backs
+// directory of 1,024 words, leaves of 1,024 words) for the first 4 GiB, and
+// three more for every further 4 GiB that a fixed mapping has used (high.go):
+// PT says which frame backs
 // a page (Pte bits below the frame address), RT and WT are what loads and
 // stores of guest code look at, and hold only what is allowed right now. RT
 // and WT may lack entries that PT and the VMA would permit (the fault brings
@@ -24,7 +26,9 @@ const (
 	leafPages = 1 << leafShift
 	leafMask  = leafPages - 1
 	absent    = uint32(abi.FixedAbsentEntry)
-	topPage   = uint32(abi.FixedUserTopPages)
+	// Pages that we choose lie below topPage, fixed mappings below highPage.
+	topPage  = uint32(abi.FixedUserTopPages)
+	highPage = uint32(abi.FixedUserHighPages)
 
 	pteMask    = kmem.PageMask
 	ptePresent = uint32(abi.PteFlagPresent)
@@ -64,32 +68,54 @@ func newEpoch() uint32 {
 // entry is the RT/WT word that maps page to frame.
 func entry(frame, page uint32) uint32 { return frame - page<<kmem.PageShift }
 
-func dirSlot(dir, page uint32) uint32   { return dir + page>>leafShift*4 }
+func dirSlot(dir, page uint32) uint32   { return dir + page&(topPage-1)>>leafShift*4 }
 func leafSlot(leaf, page uint32) uint32 { return leaf + (page&leafMask)*4 }
 
 // pteOf is the PT word of a page, 0 when its leaf does not exist.
 func pteOf(as *abi.AddressSpaceSlot, page uint32) uint32 {
-	leaf := kmem.Load32(dirSlot(as.Live.PtDir, page))
+	leaf := ptLeaf(as, page)
 	if leaf == 0 {
 		return 0
 	}
 	return kmem.Load32(leafSlot(leaf, page))
 }
 
+// ptLeaf is the PT leaf of a page, 0 when there is none.
+func ptLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	dir := dirOf(as, tablePt, page)
+	if dir == 0 {
+		return 0
+	}
+	return kmem.Load32(dirSlot(dir, page))
+}
+
+// makePtLeaf is ptLeaf, made when there is none; 0 when memory is used up.
+func makePtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
+	dir := makeDir(as, tablePt, page)
+	if dir == 0 {
+		return 0
+	}
+	d := dirSlot(dir, page)
+	leaf := kmem.Load32(d)
+	if leaf == 0 {
+		if leaf = kmem.AllocFrame(abi.FrameTypePageTable); leaf != 0 {
+			kmem.Store32(d, leaf)
+			as.Live.PtLeaves++
+		}
+	}
+	return leaf
+}
+
 // setPte writes the PT word of a page; false when a leaf could not be had.
 func setPte(as *abi.AddressSpaceSlot, page, pte uint32) bool {
-	d := dirSlot(as.Live.PtDir, page)
-	leaf := kmem.Load32(d)
+	leaf := ptLeaf(as, page)
 	if leaf == 0 {
 		if pte == 0 {
 			return true
 		}
-		leaf = kmem.AllocFrame(abi.FrameTypePageTable)
-		if leaf == 0 {
+		if leaf = makePtLeaf(as, page); leaf == 0 {
 			return false
 		}
-		kmem.Store32(d, leaf)
-		as.Live.PtLeaves++
 	}
 	kmem.Store32(leafSlot(leaf, page), pte)
 	return true
@@ -97,7 +123,11 @@ func setPte(as *abi.AddressSpaceSlot, page, pte uint32) bool {
 
 // install puts a translation into RT or WT. Without memory for a leaf the
 // entry stays absent, and the access faults again: never wrong, only slow.
-func install(dir, page, word uint32) bool {
+func install(as *abi.AddressSpaceSlot, t, page, word uint32) bool {
+	dir := makeDir(as, t, page)
+	if dir == 0 {
+		return false
+	}
 	d := dirSlot(dir, page)
 	leaf := kmem.Load32(d)
 	if leaf == absentLeaf {
@@ -116,7 +146,11 @@ func install(dir, page, word uint32) bool {
 }
 
 // remove makes a page absent in RT or WT and says whether it had been there.
-func remove(dir, page uint32) bool {
+func remove(as *abi.AddressSpaceSlot, t, page uint32) bool {
+	dir := dirOf(as, t, page)
+	if dir == 0 {
+		return false
+	}
 	leaf := kmem.Load32(dirSlot(dir, page))
 	if leaf == absentLeaf {
 		return false
@@ -130,9 +164,14 @@ func remove(dir, page uint32) bool {
 }
 
 // removeRange makes pages [from, to) absent in RT or WT.
-func removeRange(dir, from, to uint32) bool {
+func removeRange(as *abi.AddressSpaceSlot, t, from, to uint32) bool {
 	changed := false
 	for p := from; p < to; {
+		dir := dirOf(as, t, p)
+		if dir == 0 {
+			p = nextRegion(p)
+			continue
+		}
 		end := min((p|leafMask)+1, to)
 		leaf := kmem.Load32(dirSlot(dir, p))
 		if leaf != absentLeaf {
@@ -188,6 +227,14 @@ func freeLeaves(dir uint32) {
 	}
 }
 
+func freePtLeaves(dir uint32) {
+	for a := dir; a < dir+kmem.PageSize; a += 4 {
+		if leaf := kmem.Load32(a); leaf != 0 {
+			kmem.UnrefFrame(leaf)
+		}
+	}
+}
+
 func freeDirs(as *abi.AddressSpaceSlot) {
 	l := &as.Live
 	if l.PtDir != 0 {
@@ -200,17 +247,19 @@ func freeDirs(as *abi.AddressSpaceSlot) {
 		kmem.UnrefFrame(l.WtDir)
 	}
 	l.PtDir, l.RtDir, l.WtDir = 0, 0, 0
+	freeHigh(as)
 }
 
 // Hold adds a user of an address space (a process; vfork shares).
 func Hold(i uint32) { kmem.AddressSpace(i).Live.Users++ }
 
 // Drop removes a user; the last one frees all of it. No hart may be in the
-// guest code of a last user.
+// guest code of a last user; one whose worker may still be there although it
+// was given up (quarantine) keeps the space and all its frames for ever.
 func Drop(i uint32) {
 	as := kmem.AddressSpace(i)
 	as.Live.Users--
-	if as.Live.Users != 0 {
+	if as.Live.Users != 0 || as.Live.Quarantine.Load() != 0 {
 		return
 	}
 	freeLeaves(as.Live.RtDir)
@@ -220,11 +269,7 @@ func Drop(i uint32) {
 		dropPages(as, kmem.Vma(v).StartPage, kmem.Vma(v).EndPage)
 		deleteVma(as, v)
 	}
-	for a := as.Live.PtDir; a < as.Live.PtDir+kmem.PageSize; a += 4 {
-		if leaf := kmem.Load32(a); leaf != 0 {
-			kmem.UnrefFrame(leaf)
-		}
-	}
+	freePtLeaves(as.Live.PtDir)
 	freeDirs(as)
 	kmem.Free(abi.SlotKindAddressSpace, i)
 }

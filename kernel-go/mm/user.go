@@ -9,18 +9,20 @@ import (
 // linear translates one user page for the kernel; the machine lock keeps the
 // translation valid.
 func linear(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi.Errno) {
-	if va>>32 != 0 {
+	if va >= UserEnd {
 		return 0, abi.EFAULT
 	}
 	as := kmem.AddressSpace(asIndex)
-	dir := as.Live.RtDir
+	t := uint32(tableRt)
 	if access == Write {
-		dir = as.Live.WtDir
+		t = tableWt
 	}
-	page := uint32(va) >> kmem.PageShift
+	page := uint32(va >> kmem.PageShift)
 	for range 3 {
-		if e := kmem.Load32(leafSlot(kmem.Load32(dirSlot(dir, page)), page)); e != absent {
-			return uint32(va) + e, abi.OK
+		if dir := dirOf(as, t, page); dir != 0 {
+			if e := kmem.Load32(leafSlot(kmem.Load32(dirSlot(dir, page)), page)); e != absent {
+				return uint32(va) + e, abi.OK
+			}
 		}
 		if f := HandleFault(c, asIndex, va, access); f.Err != abi.OK {
 			return 0, f.Err

@@ -185,7 +185,7 @@ func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
 			return e
 		}
 	}
-	if to < topPage {
+	if to < highPage {
 		if i := find(as, to); i != 0 && kmem.Vma(i).StartPage < to {
 			return split(as, i, to)
 		}

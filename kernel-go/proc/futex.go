@@ -18,11 +18,11 @@ func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool) (futexKey, abi
 	if va&3 != 0 {
 		return futexKey{}, abi.EINVAL
 	}
-	if va>>32 != 0 {
+	if va >= mm.UserEnd {
 		return futexKey{}, abi.EFAULT
 	}
 	if !private {
-		if inode, page, ok := mm.SharedKey(as, uint32(va)>>kmem.PageShift); ok {
+		if inode, page, ok := mm.SharedKey(as, uint32(va>>kmem.PageShift)); ok {
 			return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | va&uint64(kmem.PageMask)}, abi.OK
 		}
 	}

@@ -3,6 +3,8 @@ package riscv
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"foreshore.dev/kernel/kmem"
 )
 
 // The arena holds all decoded code of the machine, shared by all harts and
@@ -18,7 +20,7 @@ import (
 // Emptying waits until no hart is inside run (busy): a hart leaves within 1,000
 // instructions because its poll word is raised, and waits for locks only while not busy.
 type arenaState struct {
-	lock   atomic.Uint32
+	lock   atomic.Uint32 // 0 free, else 1 + the hart's index, or kernelSide
 	epoch  atomic.Uint32 // raised when decoded code became invalid
 	table  uint32        // frame table
 	mask   uint32        // its entries - 1
@@ -85,9 +87,34 @@ func reset() {
 
 func entryAt(i uint32) *frameEntry { return (*frameEntry)(ptr(arena.table + i&arena.mask*8)) }
 
-func lockArena() {
-	for !arena.lock.CompareAndSwap(0, 1) {
+// kernelSide holds the lock for whoever calls under mm's locks.
+const kernelSide = 1 << 16
+
+// HartDead says whether a hart's worker has died, so that nobody waits for it; nil when
+// harts cannot die.
+var HartDead func(hart uint32) bool
+
+func dead(hart uint32) bool { return HartDead != nil && HartDead(hart) }
+
+func lockArena() { lockArenaAs(kernelSide, nil) }
+
+func (h *HartCpu) lockArena() { lockArenaAs(h.Hart+1, h) }
+
+// looks is how often a locker looks between two questions whether the holder is dead.
+const looks = 1024
+
+func lockArenaAs(owner uint32, self *HartCpu) {
+	for n := uint32(1); !arena.lock.CompareAndSwap(0, owner); n++ {
 		relax()
+		if n%looks != 0 {
+			continue
+		}
+		holder := arena.lock.Load()
+		if holder != 0 && holder != kernelSide && dead(holder-1) && arena.lock.CompareAndSwap(holder, owner) {
+			// It may have died in the middle of anything.
+			empty(self)
+			return
+		}
 	}
 }
 
@@ -104,8 +131,17 @@ func Register(h *HartCpu, hart, poll uint32) {
 	unlockArena()
 }
 
-// Abandon says that a hart's worker is dead: nobody waits for it any more.
-func Abandon(h *HartCpu) { atomic.StoreUint32(&h.busy, 0) }
+// Abandon clears what a dead worker left of its hart, so that another one can take the
+// hart over. The caller holds mm's locks, and HartDead still holds for the hart.
+func Abandon(h *HartCpu) {
+	if arena.lock.CompareAndSwap(h.Hart+1, kernelSide) {
+		empty(nil)
+		unlockArena()
+	}
+	hart, poll, link := h.Hart, h.Poll, h.link
+	kmem.Zero(addrOf(unsafe.Pointer(h)), HartCpuBytes)
+	h.Hart, h.Poll, h.link = hart, poll, link
+}
 
 // hashFrame spreads frame numbers over the table.
 func hashFrame(frame uint32) uint32 { return frame >> 12 * 2654435761 >> 7 }
@@ -200,7 +236,7 @@ func empty(self *HartCpu) {
 			continue
 		}
 		atomic.StoreUint32((*uint32)(ptr(h.Poll)), 1)
-		for atomic.LoadUint32(&h.busy) != 0 {
+		for atomic.LoadUint32(&h.busy) != 0 && !dead(h.Hart) {
 			relax()
 		}
 	}

@@ -23,10 +23,10 @@ func atomicOp(c *abi.CpuContext, op Op, insn uint32) Exit {
 		c.FaultAddr = va
 		return ExitMisalignedAtomic
 	}
-	dir, fault := c.WtDir, ExitStoreFault
+	t, fault := writeTable, ExitStoreFault
 	switch op {
 	case OpLrW, OpLrD:
-		dir, fault = c.RtDir, ExitLoadFault
+		t, fault = readTable, ExitLoadFault
 	case OpScW, OpScD:
 		if c.LrValid == 0 || c.LrAddr != va {
 			c.LrValid = 0
@@ -34,11 +34,11 @@ func atomicOp(c *abi.CpuContext, op Op, insn uint32) Exit {
 			return exitNone
 		}
 	}
-	if absent(dir, va) {
+	at, ok := translate(c, t, va)
+	if !ok {
 		c.FaultAddr = va
 		return fault
 	}
-	at := linear(dir, va)
 	if wide {
 		atomic64(c, op, insn, (*uint64)(ptr(at)))
 	} else {

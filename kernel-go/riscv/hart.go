@@ -126,6 +126,9 @@ func (h *HartCpu) enter(c *abi.CpuContext) {
 
 // remember puts an op into the code TLB.
 func (h *HartCpu) remember(pc uint64, ip uint32) {
+	if pc>>32 != 0 {
+		return // its key would be another pc's
+	}
 	e := &h.code[pc>>1%tlbEntries]
 	e.key, e.ip = pc|uint64(h.gen)<<32, ip
 }

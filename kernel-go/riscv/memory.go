@@ -21,32 +21,72 @@ func accessOf(op Op) access {
 	return a
 }
 
-// entry is the table entry of a guest address below 4 GiB.
-func entry(dir uint32, va uint64) uint32 {
+// table says which translations an access uses: its value is where they begin in a
+// context's table of high directories.
+type table uint32
+
+const (
+	readTable  table = 0
+	writeTable table = 64 * 4
+	// userBits: guest addresses that may be mapped have no bits above these.
+	userBits = 38
+)
+
+// dirOf is the directory for a guest address: the context's own below 4 GiB, above it
+// one per 4 GiB (abi.AddressSpaceLive.High), 0 when there is none.
+func dirOf(c *abi.CpuContext, t table, va uint64) uint32 {
+	if va>>32 == 0 {
+		if t == readTable {
+			return c.RtDir
+		}
+		return c.WtDir
+	}
+	if c.High == 0 || va>>userBits != 0 {
+		return 0
+	}
+	return *(*uint32)(ptr(c.High + uint32(t) + uint32(va>>32)<<2))
+}
+
+// translate finds the linear address behind a guest address.
+func translate(c *abi.CpuContext, t table, va uint64) (at uint32, ok bool) {
+	dir := dirOf(c, t, va)
+	if dir == 0 {
+		return 0, false
+	}
 	leaf := *(*uint32)(ptr(dir + uint32(va)>>22<<2))
-	return *(*uint32)(ptr(leaf + uint32(va)>>10&0xffc))
+	entry := *(*uint32)(ptr(leaf + uint32(va)>>10&0xffc))
+	return uint32(va) + entry, entry&1 == 0
 }
 
-// absent holds for a guest address that has no translation.
-func absent(dir uint32, va uint64) bool { return va>>32 != 0 || entry(dir, va)&1 != 0 }
+// span is where the bytes of an access lie: those from split on at rest, all others
+// at first.
+type span struct{ first, rest, split uint32 }
 
-// linear translates a present guest address.
-func linear(dir uint32, va uint64) uint32 { return uint32(va) + entry(dir, va) }
-
-// check finds the first byte of [va, va+n) that has no translation, n ≤ 8.
-func check(dir uint32, va uint64, n uint32) (bad uint64, ok bool) {
-	if absent(dir, va) {
-		return va, false
+func (s span) at(i uint32) uint32 {
+	if i < s.split {
+		return s.first + i
 	}
-	last := va + uint64(n) - 1
-	if last>>12 != va>>12 && absent(dir, last) {
-		return last &^ (pageSize - 1), false
-	}
-	return 0, true
+	return s.rest + i - s.split
 }
 
-// memory does the load or store at h.ip, which is misaligned, crosses pages or
-// faults. Both pages are checked before either is touched.
+// locate translates [va, va+n), n ≤ 8; bad is the first byte that has no translation.
+func locate(c *abi.CpuContext, t table, va uint64, n uint32) (s span, bad uint64, ok bool) {
+	if s.first, ok = translate(c, t, va); !ok {
+		return s, va, false
+	}
+	s.split = n
+	if last := va + uint64(n) - 1; last>>12 != va>>12 {
+		next := last &^ (pageSize - 1)
+		if s.rest, ok = translate(c, t, next); !ok {
+			return s, next, false
+		}
+		s.split = uint32(next - va)
+	}
+	return s, 0, true
+}
+
+// memory does the load or store at h.ip, which is misaligned, crosses pages, lies
+// above 4 GiB or faults. Both pages are checked before either is touched.
 func (h *HartCpu) memory(c *abi.CpuContext) Exit {
 	at := *opMemAt(h.ip)
 	op := Op(at.code)
@@ -71,16 +111,17 @@ func (h *HartCpu) memory(c *abi.CpuContext) Exit {
 // loadSlow loads into register d (x0: nothing is written).
 func loadSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 	a := accessOf(op)
-	if bad, ok := check(c.RtDir, va, a.bytes); !ok {
+	s, bad, ok := locate(c, readTable, va, a.bytes)
+	if !ok {
 		c.FaultAddr = bad
 		return ExitLoadFault
 	}
 	var v uint64
 	if va&uint64(a.bytes-1) == 0 {
-		v = readAligned(linear(c.RtDir, va), a.bytes)
+		v = readAligned(s.first, a.bytes)
 	} else {
 		for i := uint32(0); i < a.bytes; i++ {
-			v |= uint64(*(*uint8)(ptr(linear(c.RtDir, va+uint64(i))))) << (8 * i)
+			v |= uint64(*(*uint8)(ptr(s.at(i)))) << (8 * i)
 		}
 	}
 	switch {
@@ -114,7 +155,8 @@ func readAligned(at, n uint32) uint64 {
 // storeSlow stores register d.
 func storeSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 	a := accessOf(op)
-	if bad, ok := check(c.WtDir, va, a.bytes); !ok {
+	s, bad, ok := locate(c, writeTable, va, a.bytes)
+	if !ok {
 		c.FaultAddr = bad
 		return ExitStoreFault
 	}
@@ -122,8 +164,26 @@ func storeSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 	if a.float {
 		v = c.F[d]
 	}
+	if va&uint64(a.bytes-1) == 0 {
+		writeAligned(s.first, a.bytes, v)
+		return exitNone
+	}
 	for i := uint32(0); i < a.bytes; i++ {
-		*(*uint8)(ptr(linear(c.WtDir, va+uint64(i)))) = uint8(v >> (8 * i))
+		*(*uint8)(ptr(s.at(i))) = uint8(v >> (8 * i))
 	}
 	return exitNone
+}
+
+// writeAligned writes the low n bytes of v to where they are aligned, as one access.
+func writeAligned(at, n uint32, v uint64) {
+	switch n {
+	case 1:
+		*(*uint8)(ptr(at)) = uint8(v)
+	case 2:
+		*(*uint16)(ptr(at)) = uint16(v)
+	case 4:
+		*(*uint32)(ptr(at)) = uint32(v)
+	default:
+		*(*uint64)(ptr(at)) = v
+	}
 }

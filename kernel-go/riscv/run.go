@@ -12,7 +12,8 @@
 // of 1,024 words, indexed by bits 12..21. A present page's entry is its frame's linear
 // address less the page's guest address (mod 2^32: the low 12 bits are 0); an absent
 // one is 7. No directory entry is 0: absent leaves are one shared leaf of sevens.
-// Addresses from 4 GiB up are never present.
+// Addresses from 4 GiB up leave the loop: abi.CpuContext.High has their directories
+// (memory.go), and code there is looked up anew at each jump out of its page.
 //
 // # Locks
 //
@@ -219,7 +220,7 @@ func (h *HartCpu) find(c *abi.CpuContext, pc uint64) (uint32, Exit) {
 		return 0, exit
 	}
 	off := uint32(pc) & (pageSize - 1)
-	lockArena()
+	h.lockArena()
 	if arena.epoch.Load() != h.epoch || mapAt(code).valid == 0 {
 		h.pages[pc>>12%pageSlots].page = ^uint64(0)
 		unlockArena()
@@ -251,20 +252,20 @@ func (h *HartCpu) codePage(c *abi.CpuContext, pc uint64) (uint32, Exit) {
 	if e.page == page && e.gen == h.gen {
 		return e.code, exitNone
 	}
-	frame, ok := uint32(0), false
-	if pc>>32 == 0 {
-		frame, ok = FetchPage(h.Hart, c.As, page)
+	frame, ok := FetchPage(h.Hart, c.As, page)
+	code := uint32(0)
+	if ok {
+		h.lockArena()
+		code = findMap(frame)
+		unlockArena()
 	}
-	if !ok {
+	if code == 0 {
+		// No such page, or the arena was emptied since FetchPage marked it: its
+		// caller marks it again.
 		c.FaultAddr = pc
 		return 0, ExitFetchFault
 	}
-	lockArena()
-	code := findMap(frame)
-	unlockArena()
-	if code != 0 {
-		*e = pageEntry{page, h.gen, code}
-	}
+	*e = pageEntry{page, h.gen, code}
 	return code, exitNone
 }
 
@@ -277,7 +278,7 @@ func (h *HartCpu) straddle(c *abi.CpuContext, pc uint64, low uint32) (uint32, Ex
 	if code == 0 {
 		return 0, exit
 	}
-	lockArena()
+	h.lockArena()
 	if arena.epoch.Load() != h.epoch || mapAt(code).valid == 0 {
 		h.pages[next>>12%pageSlots].page = ^uint64(0)
 		unlockArena()
@@ -316,7 +317,7 @@ func (h *HartCpu) resolve(c *abi.CpuContext) bool {
 	c.Pc = h.page + uint64(tail.disp)
 	// Not busy while waiting for the lock: its holder may be waiting for this hart.
 	atomic.StoreUint32(&h.busy, 0)
-	lockArena()
+	h.lockArena()
 	defer unlockArena()
 	if arena.epoch.Load() != h.epoch || mapAt(code).valid == 0 {
 		return false

@@ -96,8 +96,11 @@ func KickIdle() {
 	}
 }
 
+// stateMask cuts the HartState out of a state word.
+const stateMask = 1<<uint32(abi.FixedHartStateShift) - 1
+
 // guestState is the state word of a hart that runs guest code of an address space.
-func guestState(as uint32) uint32 { return uint32(abi.HartStateInGuest) | as<<8 }
+func guestState(as uint32) uint32 { return uint32(abi.HartStateInGuest) | as<<uint32(abi.FixedHartStateShift) }
 
 // EnterGuest publishes that the hart uses translations of an address space.
 // The machine lock is held: nobody can be in the middle of a shootdown.
@@ -120,7 +123,8 @@ const spinsForAck = 2000
 
 // Shootdown returns when no other hart uses a translation of the address
 // space that it loaded before the call. The caller has changed the tables and
-// holds the machine lock, so that none can enter anew.
+// holds the machine lock, so that none can enter anew. A hart whose worker died
+// counts as gone as soon as the Runtime has marked it Dead.
 func Shootdown(self, as uint32) {
 	want := guestState(as)
 	n := kmem.Header().HartCount
@@ -144,7 +148,7 @@ func StopAll(self uint32) {
 			continue
 		}
 		h := kmem.Hart(i)
-		if s := h.State.Load(); s&0xff == uint32(abi.HartStateInGuest) {
+		if s := h.State.Load(); s&stateMask == uint32(abi.HartStateInGuest) {
 			evict(h, s)
 		}
 	}
@@ -166,7 +170,7 @@ func PollHart(hart uint32) { kmem.Hart(hart).Poll.Store(1) }
 // lock, which the caller holds, and will find what the caller did to its thread.
 func EvictHart(hart uint32) {
 	h := kmem.Hart(hart)
-	if s := h.State.Load(); s&0xff == uint32(abi.HartStateInGuest) {
+	if s := h.State.Load(); s&stateMask == uint32(abi.HartStateInGuest) {
 		evict(h, s)
 	}
 }

@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	topAddress = uint64(1) << 32
+	// Addresses that we choose lie below lowEnd; fixed mappings may lie above.
+	lowEnd     = uint64(abi.FixedUserTopPages) << uint64(abi.FixedPageShift)
+	topAddress = mm.UserEnd
 	devZero    = 1<<8 | 5
 )
 
@@ -57,7 +59,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, abi.ENOMEM
 		}
 	}
-	if addr < topAddress {
+	if addr < lowEnd || m.Fixed || m.NoReplace {
 		m.Page = uint32((addr + mask) >> kmem.PageShift)
 	}
 	if flags&uint32(abi.MAP_GROWSDOWN) != 0 {

@@ -336,6 +336,23 @@ static void residency(void) {
   munmap(m, P);
 }
 
+static void code_everywhere(void) {
+  // More pages of code than any cache of decoded code holds, visited again and again.
+  enum { pages = 12288 };
+  char *m = (char *)must(mmap(NULL, (size_t)pages * P, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  for (int i = 0; i < pages; i++) {
+    uint32_t *at = (uint32_t *)(m + (size_t)i * P);
+    at[0] = 0x00150513;  // addi a0,a0,1
+    at[1] = 0x00008067;  // ret
+  }
+  __builtin___clear_cache(m, m + (size_t)pages * P);
+  long sum = 0;
+  for (int round = 0; round < 3; round++)
+    for (int i = 0; i < pages; i++) sum = ((long (*)(long))(m + (size_t)i * P))(sum);
+  EQ("sum", sum, 3 * pages);
+  munmap(m, (size_t)pages * P);
+}
+
 static void stack_grows(void) {
   // A megabyte of stack comes as it is touched.
   volatile char deep[1 << 20];
@@ -348,4 +365,4 @@ static void stack_grows(void) {
 
 CHECK_MAIN(CASE(basics), CASE(mistakes), CASE(mprotect_hole), CASE(protection), CASE(crossing), CASE(null_page), CASE(fixed), CASE(fixed_high), CASE(dont_need),
            CASE(copy_on_write), CASE(shared_anonymous), CASE(remapping), CASE(breaking), CASE(many_mappings),
-           CASE(residency), CASE(stack_grows))
+           CASE(residency), CASE(code_everywhere), CASE(stack_grows))

@@ -81,7 +81,7 @@ func Boot(base, end uint32) {
 
 func fetchPage(_, _ uint32, va uint64) (uint32, bool) {
 	m := &M
-	if va < pageSize {
+	if va < pageSize || va>>32 != 0 {
 		return 0, false
 	}
 	e := m.entry(m.rt, uint32(va))
