@@ -45,6 +45,7 @@ func Init() {
 	riscv.Init(h.DecodeArenaBase, h.DecodeArenaBytes)
 	riscv.FetchPage = fetchPage
 	riscv.TimeNow = timeNow
+	riscv.HartDead = dead
 	kmem.DropCode = dropCode
 	fetches = [abi.LimitHarts][fetchSlots]fetched{}
 	for i := range h.HartCount {
@@ -93,6 +94,9 @@ func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
 func Run(hart uint32, budget int32) abi.HartExit {
 	c, h := sched.For(hart), kmem.Hart(hart)
 	kmem.Lock(hart)
+	if dead(hart) {
+		takeOver(c, h)
+	}
 	sched.RunTimers(sched.NowNs())
 	exit := loop(c, h, budget)
 	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")

@@ -23,6 +23,7 @@ func hartRun(index uint32, budget int32) abi.HartExit { return hart.Run(index, b
 
 func kernelService() abi.ServiceStatus {
 	kmem.Lock(kmem.WorkerIndex)
+	hart.BuryDead(sched.For(kmem.WorkerIndex))
 	rpc.Service(sched.For(kmem.WorkerIndex))
 	sched.KickIdle()
 	failed := kmem.Header().BootState.Load() == uint32(abi.BootStateFailed)

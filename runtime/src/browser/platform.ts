@@ -21,11 +21,13 @@ function startWorker(url: string | URL | undefined, name: string, events: HostWo
   worker.onmessage = (event: MessageEvent<FromWorker>) => {
     events.message(event.data);
     // No event tells that a worker has closed itself; these are its last words.
-    if (event.data.type === "stopped") events.ended(undefined);
+    if (event.data.type === "stopped") events.ended(undefined, true);
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    events.ended(new Error(event.message || "the worker's script could not be loaded"));
+    // Nothing tells when a terminated worker is gone.
+    worker.terminate();
+    events.ended(new Error(event.message || "the worker's script could not be loaded"), false);
   };
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),

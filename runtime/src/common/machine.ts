@@ -1,8 +1,18 @@
 /** One running machine: its workers, its memory and the client that talks to its kernel. */
-import { BootState, HartSlot, type KernelWorkerOutbound, Limit, type MachineHeader, SlotKind } from "@foreshore/abi";
+import {
+  BootState,
+  ClientSlot,
+  ClientState,
+  HartSlot,
+  type KernelWorkerOutbound,
+  Limit,
+  type MachineHeader,
+  SlotKind,
+} from "@foreshore/abi";
 import { type BootOptions, bootMachine, clientAddress, type FailureKind, messageOf, StartFailure } from "./boot.ts";
 import { absoluteMs, openClock } from "./clock.ts";
 import { CooperativeLoop } from "./cooperative.ts";
+import { buryHart } from "./dead-hart.ts";
 import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { checkKernelModule } from "./kernel-module.ts";
 import { MessageTransport } from "./message-transport.ts";
@@ -52,6 +62,8 @@ interface WorkerRecord {
   /** Its script runs. */
   online: boolean;
   ended: boolean;
+  /** Of a hart's worker: its hart has been given to another worker, or buried. */
+  replaced: boolean;
 }
 
 export class Machine {
@@ -68,6 +80,8 @@ export class Machine {
   /** Runs the machine on this thread until its workers are there. */
   #starting: CooperativeLoop | undefined;
   #handOver: () => void = () => undefined;
+  /** Starts a worker for a hart; set when the machine has moved to its workers. */
+  #startHart: ((hart: number) => void) | undefined;
   #startTimer: ReturnType<typeof setTimeout> | undefined;
   #rejectStart: (error: Error) => void = () => undefined;
   #resolveReady: (ready: WorkerReady) => void = () => undefined;
@@ -187,7 +201,7 @@ export class Machine {
     const { budgetInsns, workerUrl } = options;
     const startWorkers = (): void => {
       const kernelWorker = this.#startWorker(workerUrl, "kernel");
-      const firstHart = this.#startWorker(workerUrl, "hart 0");
+      const firstHart = this.#startWorker(workerUrl, "hart 0", 0);
       this.#handOver = () => {
         loop.close();
         this.#starting = undefined;
@@ -195,16 +209,12 @@ export class Machine {
         kernelWorker.post({ type: "kernel", module, memory, baseMs });
         firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
         transport.handOver();
-        for (let hart = 1; hart < options.harts; hart++) {
-          this.#startWorker(workerUrl, `hart ${hart}`).post({
-            type: "hart",
-            module,
-            memory,
-            hart,
-            baseMs,
-            budgetInsns,
-          });
-        }
+        this.#startHart = (hart) => {
+          const worker = this.#startWorker(workerUrl, `hart ${hart}`, hart);
+          worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns });
+          if (this.#state === "running") worker.unref();
+        };
+        for (let hart = 1; hart < options.harts; hart++) this.#startHart(hart);
         if (this.#state === "running") this.#unrefWorkers();
       };
       if (this.#state === "running") this.#unrefWorkers();
@@ -233,32 +243,30 @@ export class Machine {
     });
   }
 
-  #startWorker(url: string | URL | undefined, name: string): HostWorker {
+  #startWorker(url: string | URL | undefined, name: string, hart?: number): HostWorker {
     let record: WorkerRecord | undefined;
     const host = this.#platform.startWorker(url, `foreshore ${name}`, {
       message: (message) => {
         if (message.type === "online" && record !== undefined) {
           record.online = true;
           this.#workerOnline();
-        } else this.#message(name, message);
+        } else if (message.type === "failed") this.#workerFailed(name, message, hart, record);
+        else this.#message(message);
       },
-      ended: (error) => {
+      ended: (error, gone) => {
         if (record !== undefined) record.ended = true;
-        this.#workerEnded(name, error);
+        this.#workerEnded(name, error, gone, hart, record);
       },
     });
-    record = { name, host, online: false, ended: false };
+    record = { name, host, online: false, ended: false, replaced: false };
     this.#workers.push(record);
     return host;
   }
 
-  #message(name: string, message: FromWorker): void {
+  #message(message: FromWorker): void {
     switch (message.type) {
       case "ready":
         this.#resolveReady(message);
-        break;
-      case "failed":
-        this.#workerFailed(name, message);
         break;
       case "log":
         this.#events.log(LEVELS[message.level] ?? "info", message.text);
@@ -272,25 +280,61 @@ export class Machine {
       case "rpc":
         if (this.#transport instanceof MessageTransport) this.#transport.receive(message);
         break;
+      case "failed":
       case "online":
       case "stopped":
         break;
     }
   }
 
-  #workerFailed(name: string, failed: WorkerFailed): void {
+  #workerFailed(name: string, failed: WorkerFailed, hart: number | undefined, record: WorkerRecord | undefined): void {
     const what = failed.kind === "machine" ? `the ${name} worker failed: ${failed.message}` : failed.message;
-    if (this.#state === "starting") this.#fail(startError(failed.kind, what, failed.stack));
-    else this.#fail(new MachineFailed(what, { cause: failed.stack }));
+    const cause = { cause: failed.stack };
+    // Its loop has left the kernel: the worker executes no guest any more.
+    if (this.#state === "running") this.#workerGone(what, cause, true, hart, record);
+    else this.#fail(startError(failed.kind, what, failed.stack));
   }
 
-  #workerEnded(name: string, error: Error | undefined): void {
+  #workerEnded(
+    name: string,
+    error: Error | undefined,
+    gone: boolean,
+    hart: number | undefined,
+    record: WorkerRecord | undefined,
+  ): void {
     this.#onEnded();
-    if (this.#state === "stopped" || this.#state === "failed") return;
-    const why = error === undefined ? "ended" : `died: ${error.message}`;
+    if (this.#state === "stopped" || this.#state === "failed" || record?.replaced === true) return;
+    const what = `the ${name} worker ${error === undefined ? "ended" : `died: ${error.message}`}`;
     const cause = error === undefined ? undefined : { cause: error };
-    if (this.#state === "starting") this.#fail(new MachineStartError(`the ${name} worker ${why}`, cause));
-    else this.#fail(new MachineFailed(`the ${name} worker ${why}`, cause));
+    if (this.#state === "running") this.#workerGone(what, cause, gone, hart, record);
+    else this.#fail(new MachineStartError(what, cause));
+  }
+
+  /** A worker of a running machine is gone: of a hart that was in guest code, it takes only that process with it. */
+  #workerGone(
+    what: string,
+    cause: ErrorOptions | undefined,
+    gone: boolean,
+    hart: number | undefined,
+    record: WorkerRecord | undefined,
+  ): void {
+    const header = this.#header;
+    const startHart = this.#startHart;
+    if (header === undefined || hart === undefined || record === undefined || startHart === undefined) {
+      this.#fail(new MachineFailed(what, cause));
+      return;
+    }
+    const why = buryHart(header, hart, gone);
+    if (why !== undefined) {
+      this.#fail(new MachineFailed(`${what}; ${why}`, cause));
+      return;
+    }
+    record.replaced = true;
+    this.#events.log("warn", `${what}; the process that it ran is killed`);
+    if (gone) startHart(hart);
+    else if (this.#workers.every((worker) => !worker.name.startsWith("hart") || worker.replaced)) {
+      this.#fail(new MachineFailed(`${what}; no hart is left`, cause));
+    }
   }
 
   /** The machine is gone: every call rejects, every worker ends. */
@@ -299,11 +343,24 @@ export class Machine {
     const wasRunning = this.#state === "running";
     this.#state = "failed";
     this.#error = error;
+    this.#publishFailure();
     this.#leaveStart();
     this.#rejectStart(error);
     this.#client?.fail(error);
     void this.#terminateAll();
     if (wasRunning && error instanceof MachineFailed) this.#events.failed(error);
+  }
+
+  /** For clients in other workers, which only see the memory: the state, and a wake-up to look at it. */
+  #publishFailure(): void {
+    const header = this.#header;
+    if (header === undefined) return;
+    header.bootState = BootState.Failed;
+    const { $mem: mem } = header;
+    for (let i = 1; i < header.clientCount; i++) {
+      const slot = new ClientSlot(mem, clientAddress(header, i));
+      if (slot.state === ClientState.Attached) Atomics.notify(mem.i32, slot.completionTailIndex());
+    }
   }
 
   /** Ends the start on this thread; false when it was over. */

@@ -10,8 +10,11 @@ export type LogLevel = "error" | "warn" | "info";
 
 export interface HostWorkerEvents {
   message(message: FromWorker): void;
-  /** The worker ended, or could not be started. `error` is undefined when it ended by itself. */
-  ended(error: Error | undefined): void;
+  /**
+   * The worker ended, or could not be started. `error` is undefined when it ended by itself.
+   * @param gone it executes nothing any more, for certain
+   */
+  ended(error: Error | undefined, gone: boolean): void;
 }
 
 export interface HostWorker {

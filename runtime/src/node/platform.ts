@@ -60,7 +60,7 @@ function startWorker(url: string | URL | undefined, name: string, events: HostWo
   worker.on("error", (error: unknown) => {
     failure = error instanceof Error ? error : new Error(String(error));
   });
-  worker.on("exit", () => events.ended(failure));
+  worker.on("exit", () => events.ended(failure, true));
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     terminate: async () => {
