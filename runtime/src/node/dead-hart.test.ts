@@ -1,7 +1,8 @@
 /** Workers of harts that end: a process dies, or the machine, and nothing else. */
-import { Fixed, HartSlot, HartState, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
+import { Fixed, type HartSlot, HartState, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
 import { afterEach, expect, test } from "vitest";
 import { MachineFailed } from "../common/errors.ts";
+import { hartSlot } from "../common/hart-slot.ts";
 import type { HostWorker, Platform } from "../common/platform.ts";
 import { Runtime, type RuntimeOptions } from "../common/runtime.ts";
 import { cat, hello, spin } from "../testing/guests.ts";
@@ -45,8 +46,7 @@ async function start(options: RuntimeOptions, gone = true): Promise<Watched> {
   });
   machines.push(machine);
   const header = new MachineHeader(new Mem(machine.memory!), Fixed.HeaderAddress);
-  const harts = header.tables(SlotKind.Hart);
-  const hart = (index: number): HartSlot => new HartSlot(header.$mem, harts.base + index * harts.stride);
+  const hart = (index: number): HartSlot => hartSlot(header.$mem, index);
   return { machine, workers, logs, failures, header, hart };
 }
 
@@ -137,14 +137,13 @@ test("a hart whose worker may still run stays dead, and what it could write to i
   const process = await machine.spawn(spin());
   const hart = await spinning(watched, 2);
   const before = watched.workers.length;
-  const spaces = watched.header.tables(SlotKind.AddressSpace);
   await last(watched, `hart ${hart}`).terminate();
   expect((await process.exit).signal).toBe("SIGKILL");
   expect((await (await machine.spawn(hello("x", 5))).output()).code).toBe(5);
   expect(watched.workers.length).toBe(before);
   expect(watched.hart(hart).state).toBe(HartState.Dead);
   // One address space is kept for ever.
-  expect(spaces.inUse).toBe(1);
+  expect(watched.header.tables(SlotKind.AddressSpace).inUse).toBe(1);
   const next = await machine.spawn(spin());
   await spinning(watched, 2);
   await last(watched, `hart ${1 - hart}`).terminate();
