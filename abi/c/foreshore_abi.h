@@ -12,10 +12,10 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x6b5c1b4f)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xfa52c49b)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xbcf62605)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xac9c810a)
 
-/* Version of the whole ABI. A client refuses a machine whose major differs or whose layout hash differs under the same major, naming both. */
+/* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
 #define FSH_ABI_VERSION_MINOR INT32_C(1)
 
@@ -1631,6 +1631,41 @@ typedef uint32_t fsh_syscall;
 #define FSH_SYS_lsm_set_self_attr UINT32_C(460)
 #define FSH_SYS_lsm_list_modules UINT32_C(461)
 #define FSH_SYS_mseal UINT32_C(462)
+
+/* What is wrong with a table's buffer. */
+typedef uint32_t fsh_table_fault;
+#define FSH_TABLE_FAULT_OK UINT32_C(0)
+/* Something lies outside the buffer. */
+#define FSH_TABLE_FAULT_BOUNDS UINT32_C(1)
+/* Something does not lie at a multiple of its alignment. */
+#define FSH_TABLE_FAULT_ALIGNMENT UINT32_C(2)
+/* A vtable, or what it says of its table, cannot be. */
+#define FSH_TABLE_FAULT_VTABLE UINT32_C(3)
+/* Tables within tables, deeper than any schema goes. */
+#define FSH_TABLE_FAULT_DEPTH UINT32_C(4)
+/* A required field is missing. */
+#define FSH_TABLE_FAULT_REQUIRED UINT32_C(5)
+/* A string is no UTF-8, or has no NUL behind it. */
+#define FSH_TABLE_FAULT_TEXT UINT32_C(6)
+/* More tables than the reader takes, or more bytes in them than a buffer without loops can have. */
+#define FSH_TABLE_FAULT_BUDGET UINT32_C(7)
+/* The file identifier is that of something else. */
+#define FSH_TABLE_FAULT_IDENTIFIER UINT32_C(8)
+/* A bounded number is 2^53 or more. */
+#define FSH_TABLE_FAULT_RANGE UINT32_C(9)
+
+/* What a manifest's entry makes. */
+typedef uint32_t fsh_manifest_kind;
+#define FSH_MANIFEST_KIND_FILE UINT32_C(0)
+#define FSH_MANIFEST_KIND_DIRECTORY UINT32_C(1)
+#define FSH_MANIFEST_KIND_SYMLINK UINT32_C(2)
+#define FSH_MANIFEST_KIND_HARD_LINK UINT32_C(3)
+#define FSH_MANIFEST_KIND_FIFO UINT32_C(4)
+
+/* How an entry's digest was computed. */
+typedef uint32_t fsh_digest_kind;
+#define FSH_DIGEST_KIND_NONE UINT32_C(0)
+#define FSH_DIGEST_KIND_SHA256 UINT32_C(1)
 
 /* What a file is: its attributes and where its absent pages come from. */
 struct fsh_inode_state {
@@ -3385,7 +3420,7 @@ _Static_assert(sizeof(struct fsh_noop_request) == 64, "size of NoopRequest");
 _Static_assert(offsetof(struct fsh_noop_request, header) == 0, "offset of NoopRequest.header");
 _Static_assert(offsetof(struct fsh_noop_request, reserved0) == 8, "offset of NoopRequest.reserved0");
 
-/* Reply carries the machine header's version words; the first request of every client. */
+/* The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO). */
 struct fsh_kernel_init_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -3397,7 +3432,9 @@ struct fsh_kernel_init_request {
   uint32_t layout_hash_lo;
   /* High half of it. Unit: hash. Written by: client. */
   uint32_t layout_hash_hi;
-  uint32_t reserved0[11];
+  /* Where the kernel writes a KernelRuntimeState; of length 0 when it is not wanted. */
+  struct fsh_arena_span reply;
+  uint32_t reserved0[9];
 };
 _Static_assert(sizeof(struct fsh_kernel_init_request) == 64, "size of KernelInitRequest");
 _Static_assert(offsetof(struct fsh_kernel_init_request, header) == 0, "offset of KernelInitRequest.header");
@@ -3405,7 +3442,8 @@ _Static_assert(offsetof(struct fsh_kernel_init_request, abi_major) == 8, "offset
 _Static_assert(offsetof(struct fsh_kernel_init_request, abi_minor) == 10, "offset of KernelInitRequest.abi_minor");
 _Static_assert(offsetof(struct fsh_kernel_init_request, layout_hash_lo) == 12, "offset of KernelInitRequest.layout_hash_lo");
 _Static_assert(offsetof(struct fsh_kernel_init_request, layout_hash_hi) == 16, "offset of KernelInitRequest.layout_hash_hi");
-_Static_assert(offsetof(struct fsh_kernel_init_request, reserved0) == 20, "offset of KernelInitRequest.reserved0");
+_Static_assert(offsetof(struct fsh_kernel_init_request, reply) == 20, "offset of KernelInitRequest.reply");
+_Static_assert(offsetof(struct fsh_kernel_init_request, reserved0) == 28, "offset of KernelInitRequest.reserved0");
 
 /* Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND). */
 struct fsh_write_file_request {

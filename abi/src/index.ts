@@ -2,3 +2,4 @@
 export * from "../ts/index.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
+export { TableError, type TableLimits, type TableShape } from "./table.ts";

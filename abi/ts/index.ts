@@ -13,4 +13,5 @@ export * from "./process.ts";
 export * from "./rpc.ts";
 export * from "./structs.ts";
 export * from "./syscalls.ts";
+export * from "./tables.ts";
 export * from "./version.ts";

@@ -383,10 +383,12 @@ export interface KernelInitRequestData {
    * Unit: hash. Written by: client.
    */
   layoutHashHi: number;
+  /** Where the kernel writes a KernelRuntimeState; of length 0 when it is not wanted. */
+  reply: ArenaSpanData;
 }
 
 /**
- * Reply carries the machine header's version words; the first request of every client.
+ * The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
  * Member of KernelWorkerRequest for opcode KernelInit.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -396,11 +398,12 @@ export class KernelInitRequest {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, abiMajor: 8, abiMinor: 10, layoutHashLo: 12, layoutHashHi: 16 } as const;
+  static readonly OFFSET = { header: 0, abiMajor: 8, abiMinor: 10, layoutHashLo: 12, layoutHashHi: 16, reply: 20 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
   #header: RpcHeader | undefined;
+  #reply: ArenaSpan | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -462,6 +465,13 @@ export class KernelInitRequest {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
+  /** Where the kernel writes a KernelRuntimeState; of length 0 when it is not wanted. */
+  get reply(): ArenaSpan {
+    const view = (this.#reply ??= new ArenaSpan(this.$mem));
+    view.$base = this.$base + 20;
+    return view;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
@@ -482,6 +492,7 @@ export class KernelInitRequest {
       abiMinor: this.abiMinor,
       layoutHashLo: this.layoutHashLo,
       layoutHashHi: this.layoutHashHi,
+      reply: this.reply.toData(),
     };
   }
 
@@ -494,7 +505,8 @@ export class KernelInitRequest {
     this.abiMinor = data.abiMinor;
     this.layoutHashLo = data.layoutHashLo;
     this.layoutHashHi = data.layoutHashHi;
-    this.$mem.u8.fill(0, this.$base + 20, this.$base + 64);
+    this.reply.setData(data.reply);
+    this.$mem.u8.fill(0, this.$base + 28, this.$base + 64);
   }
 }
 

@@ -2,8 +2,8 @@
 // Source: abi/version.fbs
 
 /**
- * Version of the whole ABI. A client refuses a machine whose major differs
- * or whose layout hash differs under the same major, naming both.
+ * Version of the whole ABI. Client and machine fit when their majors are equal
+ * and, where that is 0 or their minors are equal too, their layout hashes.
  */
 export const AbiVersion = {
   Major: 0,

@@ -47,6 +47,9 @@ export interface RawField {
   readonly id: number;
   readonly offset: number;
   readonly defaultInteger: bigint;
+  readonly defaultReal: number;
+  readonly required: boolean;
+  readonly optional: boolean;
   /** Bytes of implicit padding that follow the field in a struct. */
   readonly padding: number;
   readonly deprecated: boolean;
@@ -128,6 +131,11 @@ class Table {
   i64(slot: number): bigint {
     const at = this.#at(slot);
     return at === 0 ? 0n : this.#view.getBigInt64(at, true);
+  }
+
+  f64(slot: number): number {
+    const at = this.#at(slot);
+    return at === 0 ? 0 : this.#view.getFloat64(at, true);
   }
 
   string(slot: number): string {
@@ -232,7 +240,10 @@ function readField(table: Table): RawField {
     id: table.u16(8),
     offset: table.u16(10),
     defaultInteger: table.i64(12),
+    defaultReal: table.f64(14),
     deprecated: table.bool(16),
+    required: table.bool(18),
+    optional: table.bool(26),
     attributes: readAttributes(table, 22),
     doc: readDoc(table, 24),
     padding: table.u16(28),

@@ -24,10 +24,12 @@ import {
   SCALAR_SIZE,
   type ScalarKind,
   type StructModel,
+  type TableModel,
   type UnionModel,
   VERSION,
 } from "./model.ts";
 import { mapSource, type SourceMap } from "./source.ts";
+import { checkTables, readTableModel } from "./tables.ts";
 
 /** The schema breaks a rule; each problem is one sentence that says where and what to do. */
 export class SchemaError extends Error {
@@ -79,6 +81,7 @@ class Builder {
     const enums = new Map<string, EnumModel>();
     const structs = new Map<string, StructModel>();
     const constants = new Map<string, ConstantsModel>();
+    const tables = new Map<string, TableModel>();
     const boundary: BoundaryItem[] = [];
     for (const item of this.#raw.enums) {
       if (item.isUnion)
@@ -92,20 +95,23 @@ class Builder {
       if (item.isStruct) structs.set(local(item.name), this.#struct(item, enums));
       else if (item.attributes.has("constants")) constants.set(local(item.name), this.#constants(item));
       else if (isBoundary(item)) boundary.push(this.#boundary(item, enums));
-      else this.#table(item);
+      else {
+        const table = this.#table(item, enums);
+        if (table !== undefined) tables.set(table.name, table);
+      }
     }
     const unions = this.#unions([...structs.values()], structs, enums);
-    const declared = { enums, structs, constants };
+    const declared = { enums, structs, constants, tables };
     for (const item of enums.values()) this.#problems.push(...checkEnum(item));
     for (const item of structs.values()) this.#problems.push(...checkStruct(item, structs));
     this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
-    this.#problems.push(...checkBoundary(boundary));
+    this.#problems.push(...checkBoundary(boundary), ...checkTables(tables));
     const files = this.#files(declared);
     const rank = (item: BoundaryItem): number => Number(/:(\d+)$/.exec(item.where)?.[1] ?? 0);
     boundary.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
     const version = this.#version(constants);
     if (this.#problems.length > 0) throw new SchemaError(this.#problems);
-    const model = { files, enums, structs, unions, boundary, version };
+    const model = { files, enums, structs, tables, unions, boundary, version };
     const layoutHash = createHash("sha256").update(renderLayout(model)).digest("hex").slice(0, 16);
     return { ...model, layoutHash };
   }
@@ -202,13 +208,29 @@ class Builder {
     });
   }
 
-  #table(item: RawObject): void {
-    const live = ["slot", "cacheline", "opcode", "union"].find((name) => item.attributes.has(name));
-    const sentence =
-      live === undefined
-        ? `table ${local(item.name)}: tables have no emitter yet; make it a struct, or a list of numbers with (constants)`
-        : `table ${local(item.name)}: a table is never on a live path, but it has (${live}); make it a struct`;
-    this.#refuse(this.#where(item), sentence);
+  #table(item: RawObject, enums: ReadonlyMap<string, EnumModel>): TableModel | undefined {
+    const name = local(item.name);
+    const where = this.#where(item);
+    const live = ["slot", "cacheline", "opcode", "union", "owner"].find((word) => item.attributes.has(word));
+    if (live !== undefined) {
+      this.#refuse(where, `table ${name}: a table is never on a live path, but it has (${live}); make it a struct`);
+      return undefined;
+    }
+    return readTableModel(item, {
+      name,
+      where,
+      scalars: SCALARS,
+      enums,
+      whereOf: (field) => this.#where(item, field),
+      object: (index) => {
+        const target = this.#raw.objects[index];
+        const isTable =
+          target !== undefined && !target.isStruct && !target.attributes.has("constants") && !isBoundary(target);
+        return { name: local(target?.name ?? "?"), isStruct: target?.isStruct === true, isTable };
+      },
+      enumOf: (index) => local(this.#raw.enums[index]?.name ?? "?"),
+      refuse: (sentence, at = where) => this.#refuse(at, sentence),
+    });
   }
 
   #struct(item: RawObject, enums: ReadonlyMap<string, EnumModel>): StructModel {
@@ -353,6 +375,7 @@ class Builder {
     readonly enums: ReadonlyMap<string, EnumModel>;
     readonly structs: ReadonlyMap<string, StructModel>;
     readonly constants: ReadonlyMap<string, ConstantsModel>;
+    readonly tables: ReadonlyMap<string, TableModel>;
   }): FileModel[] {
     const byFile = new Map<string, Set<string>>();
     for (const item of [...this.#raw.enums, ...this.#raw.objects]) {
@@ -381,6 +404,7 @@ class Builder {
         enums: pick(declared.enums),
         constants: pick(declared.constants),
         structs: pick(declared.structs),
+        tables: pick(declared.tables),
       };
     });
   }

@@ -214,12 +214,28 @@ export function checkDocumentation(model: Model): string[] {
       refuse(item.where, `${item.name}: it has no documentation; write what it is in a "///" line above it`);
   };
   const kinds = model.enums.get("SlotKind");
+  const unitOf = (owner: string, { name, unit, where }: Pick<FieldModel, "name" | "unit" | "where">): void => {
+    const label = `${owner}.${name}`;
+    const slot = /^slot:(.*)$/.exec(unit ?? "")?.[1];
+    if (unit === undefined)
+      refuse(where, `${label}: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another`);
+    else if (slot !== undefined && kinds?.values.some((value) => value.name === slot) !== true)
+      refuse(where, `${label}: SlotKind has no value ${slot}; add it or correct (unit)`);
+    else if (slot === undefined && !(unit in UNITS))
+      refuse(where, `${label}: unknown unit "${unit}"; use slot:Kind, ${Object.keys(UNITS).join(", ")}`);
+  };
   for (const item of model.boundary) {
     described(item);
     for (const param of item.params) described({ ...param, name: `${item.name}.${param.name}`, where: item.where });
   }
   for (const file of model.files) {
-    for (const item of [...file.enums, ...file.constants, ...file.structs]) described(item);
+    for (const item of [...file.enums, ...file.constants, ...file.structs, ...file.tables]) described(item);
+    for (const item of file.tables) {
+      for (const field of item.fields) {
+        described({ ...field, name: `${item.name}.${field.name}` });
+        if (field.type.kind === "scalar" && field.type.enum === undefined) unitOf(item.name, field);
+      }
+    }
     for (const item of file.structs) {
       for (const field of item.fields) {
         if (field.reserved) continue;
@@ -228,16 +244,7 @@ export function checkDocumentation(model: Model): string[] {
         if (!("scalar" in field.type)) continue;
         if (field.owner === undefined)
           refuse(field.where, `${label}: nobody may write it; add (owner: "kernel") to it, or to ${item.name} for all`);
-        if (!item.uapi && field.enum === undefined && field.unit === undefined)
-          refuse(field.where, `${label}: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another`);
-        const slot = /^slot:(.*)$/.exec(field.unit ?? "")?.[1];
-        if (slot !== undefined && kinds?.values.some((value) => value.name === slot) !== true)
-          refuse(field.where, `${label}: SlotKind has no value ${slot}; add it or correct (unit)`);
-        else if (slot === undefined && field.unit !== undefined && !(field.unit in UNITS))
-          refuse(
-            field.where,
-            `${label}: unknown unit "${field.unit}"; use slot:Kind, ${Object.keys(UNITS).join(", ")}`,
-          );
+        if (item.uapi ? field.unit !== undefined : field.enum === undefined) unitOf(item.name, field);
       }
     }
   }

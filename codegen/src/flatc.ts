@@ -41,7 +41,7 @@ export function compileSchema(entry: string): CompiledSchema {
 }
 
 /** FLATC, else the pinned one of the toolchain cache (see tools/env), else the one on PATH. */
-function flatc(): string {
+export function flatc(): string {
   const named = process.env["FLATC"];
   if (named !== undefined && named !== "") return named;
   const folder = process.env["FORESHORE_FLATC_DIR"] ?? pinnedFolder();

@@ -10,7 +10,8 @@ const S = "struct S { a: uint; b: uint; reserved0: [uint:2] (reserved); }";
 const E = "enum E : uint { A = 0, B = 1, C = 2 }";
 const F = 'table F (export: "f", returns: "int", caller: "hart") { a: uint; }';
 const I = 'table I (import: "host.i", caller: "kernel") {}';
-const BASE = `${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
+const M = 'table M (root: "FSMM") { a: uint; b: string; }';
+const BASE = `${M} ${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
 
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */
 function change(
@@ -85,6 +86,32 @@ const BREAKING: [string, string, string][] = [
     BASE.replace("[uint:2] (reserved);", "[uint:2] (reserved); c: uint;"),
     "S.c: it is new, but offset 16 was not reserved; put it into reserved words or add SV2",
   ],
+  ["a table's field removed", BASE.replace("b: string;", ""), "M.b: it was removed or renamed; put it back"],
+  [
+    "a table's fields swapped",
+    BASE.replace("a: uint; b: string;", "b: string; a: uint;"),
+    "M.a: its place was 0 and is 1; new fields go to the end",
+  ],
+  [
+    "a table's field of another type",
+    BASE.replace("b: string;", "b: [ubyte];"),
+    "M.b: it was string and is [u8]; put it back and add a new field",
+  ],
+  [
+    "a table's field of another default",
+    BASE.replace("{ a: uint; b", "{ a: uint = 7; b"),
+    "M.a: it was u32 and is u32 = 7; put it back and add a new field",
+  ],
+  [
+    "a required field added to a table",
+    BASE.replace("b: string;", "b: string; c: string (required);"),
+    "M.c: it is new and required, and buffers of before lack it; make it optional",
+  ],
+  [
+    "a table of another identifier",
+    BASE.replace("FSMM", "FSMN"),
+    "table M: its root was FSMM and is FSMN; put it back",
+  ],
   ["an export removed", BASE.replace(F, ""), "export f: it was removed; put it back"],
   [
     "an export of another signature",
@@ -102,6 +129,8 @@ const ADDITIVE: [string, string, string][] = [
   ["an enum value", BASE.replace("C = 2", "C = 2, D = 3"), "E.D: 3 added."],
   ["an enum", `${BASE} enum G : uint { A = 0 }`, "enum G: added."],
   ["a constant", BASE.replace("X: uint = 1;", "X: uint = 1; Y: uint = 1;"), "T.Y: 1 added."],
+  ["a table", `${BASE} table N { a: uint; }`, "table N: added."],
+  ["a table's field at its end", BASE.replace("b: string;", "b: string; c: uint;"), "M.c: added."],
   ["an export", `${BASE} table G (export: "g", caller: "hart") {}`, "export g: added."],
   ["an import less", BASE.replace(I, ""), "import host.i: it was removed."],
   ["a struct", `${BASE} struct R { a: uint; }`, "struct R: added."],

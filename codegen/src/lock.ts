@@ -9,6 +9,7 @@ import {
   fieldSize,
   type Model,
   type StructModel,
+  tableTypeText,
   typeText,
   VERSION,
 } from "./model.ts";
@@ -45,6 +46,13 @@ export interface LockedEnum {
   readonly retired?: LockedNumbers;
 }
 
+export interface LockedTable {
+  /** File identifier. */
+  readonly root?: string;
+  /** By name: place in the table, and type. */
+  readonly fields: Readonly<Record<string, { readonly id: number; readonly type: string }>>;
+}
+
 export interface Lock {
   readonly format: number;
   readonly version: { readonly major: number; readonly minor: number };
@@ -52,6 +60,7 @@ export interface Lock {
   readonly enums: Readonly<Record<string, LockedEnum>>;
   readonly constants: Readonly<Record<string, LockedNumbers>>;
   readonly structs: Readonly<Record<string, LockedStruct>>;
+  readonly tables?: Readonly<Record<string, LockedTable>>;
   /** Imports ("import host.now") and exports ("export hart_run") of kernel.wasm. */
   readonly boundary?: Readonly<Record<string, string>>;
 }
@@ -95,6 +104,17 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
     enums: sorted(enums),
     constants: sorted(constants),
     structs: sorted([...model.structs.values()].map((item): [string, LockedStruct] => [item.name, lockStruct(item)])),
+    tables: sorted(
+      [...model.tables.values()].map((item): [string, LockedTable] => [
+        item.name,
+        {
+          ...(item.root === undefined ? {} : { root: item.root }),
+          fields: Object.fromEntries(
+            item.fields.map((field) => [field.name, { id: field.id, type: tableTypeText(field) }]),
+          ),
+        },
+      ]),
+    ),
     boundary: sorted(
       model.boundary.map((item): [string, string] => [
         `${item.direction} ${item.module === "" ? "" : `${item.module}.`}${item.symbol}`,
@@ -114,8 +134,35 @@ export function compareLocks(lock: Lock, next: Lock): Change[] {
     ...compareMaps("enum", lock.enums, next.enums, compareEnums),
     ...compareMaps("constants", lock.constants, next.constants, (name, old, now) => compareNumbers(name, old, now, {})),
     ...compareMaps("struct", lock.structs, next.structs, compareStructs),
+    ...compareMaps("table", lock.tables ?? {}, next.tables ?? {}, compareTables),
     ...compareBoundary(lock.boundary ?? {}, next.boundary ?? {}),
   ];
+}
+
+/** A table grows at its end; all else would be read as something different. */
+function compareTables(name: string, old: LockedTable, next: LockedTable): Change[] {
+  const changes: Change[] = [];
+  if (old.root !== next.root)
+    changes.push(
+      breaking(`table ${name}: its root was ${old.root ?? "none"} and is ${next.root ?? "none"}; put it back`),
+    );
+  for (const [field, { id, type }] of Object.entries(old.fields)) {
+    const now = next.fields[field];
+    if (now === undefined) changes.push(breaking(`${name}.${field}: it was removed or renamed; put it back`));
+    else if (now.id !== id)
+      changes.push(breaking(`${name}.${field}: its place was ${id} and is ${now.id}; new fields go to the end`));
+    else if (now.type !== type)
+      changes.push(breaking(`${name}.${field}: it was ${type} and is ${now.type}; put it back and add a new field`));
+  }
+  for (const [field, { type }] of Object.entries(next.fields)) {
+    if (field in old.fields) continue;
+    if (type.startsWith("required "))
+      changes.push(
+        breaking(`${name}.${field}: it is new and required, and buffers of before lack it; make it optional`),
+      );
+    else changes.push(additive(`${name}.${field}: added`));
+  }
+  return changes;
 }
 
 /** A new export breaks nobody, nor does an import less; a new import is what the hosts of before do not give. */

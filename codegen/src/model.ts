@@ -129,12 +129,49 @@ export interface ConstantsModel extends Declaration {
   readonly values: readonly ConstantModel[];
 }
 
-/**
- * A FlatBuffers table: never live, only in transfers and snapshots. No emitter
- * handles tables yet, so `buildModel` refuses them; the place is kept here.
- */
+/** What a table's field, or an element of its vector, is. */
+export type TableElement =
+  | { readonly kind: "scalar"; readonly scalar: ScalarKind; readonly enum: string | undefined }
+  | { readonly kind: "struct"; readonly struct: string }
+  | { readonly kind: "table"; readonly table: string }
+  | { readonly kind: "string" };
+
+export interface TableField {
+  readonly name: string;
+  readonly id: number;
+  /** Place in the vtable: 4, 6, 8, … */
+  readonly slot: number;
+  readonly type: TableElement;
+  readonly vector: boolean;
+  readonly required: boolean;
+  readonly bounded: boolean;
+  readonly default: bigint;
+  readonly unit: string | undefined;
+  readonly doc: readonly string[];
+  readonly where: string;
+}
+
+/** A FlatBuffers table: never live, only in what is handed over as a whole. */
 export interface TableModel extends Declaration {
-  readonly fields: readonly { readonly id: number; readonly name: string; readonly type: string }[];
+  /** File identifier, when the table may be a buffer of its own. */
+  readonly root: string | undefined;
+  readonly fields: readonly TableField[];
+}
+
+/** A table field's type in one word. */
+export function tableTypeText(field: TableField): string {
+  const { type } = field;
+  const element =
+    type.kind === "scalar"
+      ? `${type.enum === undefined ? "" : `${type.enum}:`}${type.scalar}`
+      : type.kind === "struct"
+        ? `struct ${type.struct}`
+        : type.kind === "table"
+          ? `table ${type.table}`
+          : "string";
+  const flags = `${field.required ? "required " : ""}${field.bounded ? "bounded " : ""}`;
+  const fallback = field.default === 0n ? "" : ` = ${field.default}`;
+  return `${flags}${field.vector ? `[${element}]` : element}${fallback}`;
 }
 
 /** Everything declared in one .fbs file, in the order of the file. */
@@ -144,6 +181,7 @@ export interface FileModel {
   readonly enums: readonly EnumModel[];
   readonly constants: readonly ConstantsModel[];
   readonly structs: readonly StructModel[];
+  readonly tables: readonly TableModel[];
 }
 
 /** A parameter of a function of the wasm boundary. */
@@ -201,6 +239,7 @@ export interface Model {
   readonly files: readonly FileModel[];
   readonly enums: ReadonlyMap<string, EnumModel>;
   readonly structs: ReadonlyMap<string, StructModel>;
+  readonly tables: ReadonlyMap<string, TableModel>;
   readonly unions: readonly UnionModel[];
   readonly boundary: readonly BoundaryItem[];
   readonly version: { readonly major: number; readonly minor: number };
@@ -240,6 +279,10 @@ export function renderLayout(model: Omit<Model, "layoutHash">): string {
   for (const item of byName(model.structs.values())) {
     lines.push(`struct ${item.name} size=${item.size} align=${item.align} line=${item.cacheLine ?? 0}`);
     for (const field of item.fields) lines.push(` ${field.offset} ${typeText(field)} ${field.name}`);
+  }
+  for (const item of byName(model.tables.values())) {
+    lines.push(`table ${item.name} ${item.root ?? ""}`);
+    for (const field of item.fields) lines.push(` ${field.id} ${tableTypeText(field)} ${field.name}`);
   }
   for (const item of byName(model.unions)) {
     lines.push(`union ${item.name} ${item.opcodeEnum}@${item.offset}`);

@@ -138,11 +138,6 @@ describe("declarations", () => {
       "table T: a table is never on a live path, but it has (slot); make it a struct.",
     ],
     [
-      "a table that nobody emits yet",
-      "table T { a: uint; }",
-      "table T: tables have no emitter yet; make it a struct, or a list of numbers with (constants).",
-    ],
-    [
       "a FlatBuffers union",
       "table T (constants) { a: uint; } union U { T }",
       'union U: FlatBuffers unions need tables; give each struct (union:"…", opcode:"…") instead.',
@@ -307,6 +302,64 @@ describe("ring entries", () => {
     ],
   ])("%s", (_, schema, sentence) => {
     expect(problems(schema)).toContain(sentence);
+  });
+});
+
+describe("tables", () => {
+  test.each<[string, string, string]>([
+    [
+      "bool",
+      "table T { a: bool; }",
+      "T.a: bool has no fixed meaning for its other 254 values; use ubyte or a bit of a flags word.",
+    ],
+    [
+      "a scalar that may be null",
+      "table T { a: uint = null; }",
+      "T.a: a scalar that may be null has no reader; give it a default, or add a flag.",
+    ],
+    [
+      "a deprecated field",
+      "table T { a: uint (deprecated); }",
+      "T.a: deprecated fields lose their readers; keep it and say in its documentation that it is 0.",
+    ],
+    [
+      "a fraction as default",
+      "table T { a: double = 1.5; }",
+      "T.a: defaults other than 0 are for integers; remove it.",
+    ],
+    [
+      "a bounded uint",
+      "table T { a: uint (bounded); }",
+      "T.a: (bounded) is for ulong and long, which may not fit a Number; remove it.",
+    ],
+    [
+      "an identifier of another form",
+      'table T (root: "abc") { a: uint; }',
+      'table T: a file identifier has four capital letters or digits; write (root: "FSXX").',
+    ],
+    [
+      "a table that holds itself",
+      "table T { a: [U]; } table U { b: T; }",
+      "table T: it holds itself, by U; use indices instead.",
+    ],
+    [
+      "a table that is none",
+      "table N (constants) { X: uint = 1; } table T { a: N; }",
+      "T.a: N is no layout; name a struct or a table.",
+    ],
+    [
+      "tables nine deep",
+      `table T9 { a: uint; } ${[8, 7, 6, 5, 4, 3, 2, 1].map((i) => `table T${i} { a: T${i + 1}; }`).join(" ")}`,
+      "table T1: 9 tables deep, readers go to 8; flatten it.",
+    ],
+  ])("%s", (_, schema, sentence) => {
+    expect(problems(schema)).toContain(sentence);
+  });
+
+  test("FlatBuffers has no table inside a struct", () => {
+    expect(() => generate(workspace("table T { a: uint; } struct S { t: T; }"), { accept: false })).toThrow(
+      /structs may contain only scalar or struct fields/,
+    );
   });
 });
 

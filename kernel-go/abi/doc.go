@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x6b5c1b4f
-	LayoutHashHi uint32 = 0xfa52c49b
+	LayoutHashLo uint32 = 0xbcf62605
+	LayoutHashHi uint32 = 0xac9c810a
 )

@@ -1259,8 +1259,10 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(KernelInitRequest{}.LayoutHashLo)
 	_ uintptr = unsafe.Offsetof(KernelInitRequest{}.LayoutHashHi) - 16
 	_ uintptr = 16 - unsafe.Offsetof(KernelInitRequest{}.LayoutHashHi)
-	_ uintptr = unsafe.Offsetof(KernelInitRequest{}.Reserved0) - 20
-	_ uintptr = 20 - unsafe.Offsetof(KernelInitRequest{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(KernelInitRequest{}.Reply) - 20
+	_ uintptr = 20 - unsafe.Offsetof(KernelInitRequest{}.Reply)
+	_ uintptr = unsafe.Offsetof(KernelInitRequest{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(KernelInitRequest{}.Reserved0)
 )
 
 const (

@@ -237,7 +237,7 @@ type NoopRequest struct {
 // KernelInitRequestSize is the size of KernelInitRequest in bytes.
 const KernelInitRequestSize = 64
 
-// KernelInitRequest: Reply carries the machine header's version words; the first request of every client.
+// KernelInitRequest: The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
 // Member of KernelWorkerRequest for opcode KernelInit.
 type KernelInitRequest struct {
 	_ structs.HostLayout
@@ -255,7 +255,9 @@ type KernelInitRequest struct {
 	// High half of it.
 	// Unit: hash. Written by: client.
 	LayoutHashHi uint32
-	Reserved0    [11]uint32
+	// Where the kernel writes a KernelRuntimeState; of length 0 when it is not wanted.
+	Reply     ArenaSpan
+	Reserved0 [9]uint32
 }
 
 // WriteFileRequestSize is the size of WriteFileRequest in bytes.

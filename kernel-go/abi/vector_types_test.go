@@ -235,4 +235,7 @@ var vectorEnums = map[string]func(int64) string{
 	"StdioKind":        func(v int64) string { return StdioKind(v).String() },
 	"FileRecordKind":   func(v int64) string { return FileRecordKind(v).String() },
 	"Syscall":          func(v int64) string { return Syscall(v).String() },
+	"TableFault":       func(v int64) string { return TableFault(v).String() },
+	"ManifestKind":     func(v int64) string { return ManifestKind(v).String() },
+	"DigestKind":       func(v int64) string { return DigestKind(v).String() },
 }

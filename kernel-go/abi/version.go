@@ -3,8 +3,8 @@
 
 package abi
 
-// AbiVersion: Version of the whole ABI. A client refuses a machine whose major differs
-// or whose layout hash differs under the same major, naming both.
+// AbiVersion: Version of the whole ABI. Client and machine fit when their majors are equal
+// and, where that is 0 or their minors are equal too, their layout hashes.
 const (
 	AbiVersionMajor = 0
 	AbiVersionMinor = 1

@@ -32,7 +32,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	client := p.Client
 	switch as[abi.RpcHeader](p).Opcode {
 	case abi.OpcodeKernelInit:
-		return kernelInit(as[abi.KernelInitRequest](p), a)
+		return kernelInit(client, as[abi.KernelInitRequest](p), a)
 	case abi.OpcodeWriteFile:
 		return writeFile(c, p, as[abi.WriteFileRequest](p), a)
 	case abi.OpcodeWriteFiles:
@@ -106,18 +106,6 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		return abi.OK
 	}
 	return abi.EOPNOTSUPP
-}
-
-// kernelInit is the handshake: a client of another layout is refused, and
-// told what this machine speaks.
-func kernelInit(r *abi.KernelInitRequest, a *answer) abi.Errno {
-	h := kmem.Header()
-	a.value = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
-	a.value2 = uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
-	if r.AbiMajor != h.AbiMajor || r.LayoutHashLo != h.LayoutHashLo || r.LayoutHashHi != h.LayoutHashHi {
-		return abi.EPROTO
-	}
-	return abi.OK
 }
 
 func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {

@@ -1,4 +1,5 @@
 /** Whole machines on the real kernel, through shared rings and through messages, in Node and in Chromium. */
+import { AbiVersion, BootState, LayoutHashHi, LayoutHashLo, SlotKind } from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   type LayerEntry,
@@ -221,6 +222,22 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       await owner.close();
       expect(await mine.exit).toMatchObject({ signal: "SIGKILL" });
       await other.kill();
+    });
+
+    test("are counted in what the kernel says of itself", async () => {
+      const before = await machine.kernelState();
+      expect(before).toMatchObject({
+        abiMajor: AbiVersion.Major,
+        abiMinor: AbiVersion.Minor,
+        bootState: BootState.Ready,
+      });
+      expect(before.layoutHash).toBe((BigInt(LayoutHashHi) << 32n) | BigInt(LayoutHashLo));
+      expect(before.tables?.map((table) => table.kind)).toEqual(
+        Array.from({ length: SlotKind.Count }, (_, kind) => kind),
+      );
+      await (await spawn(hello("counted"))).exit;
+      const after = await machine.kernelState();
+      expect((after.counters?.execs ?? 0) - (before.counters?.execs ?? 0)).toBe(1);
     });
 
     test("are traced when asked for", async () => {

@@ -7,6 +7,7 @@ import type { ConstantsModel, EnumModel, FieldModel, FileModel, Model, ScalarKin
 import { goConstant, pascal } from "../names.ts";
 import { goBoundary } from "./boundary.ts";
 import { alignColumns } from "./columns.ts";
+import { shapesText, tableText, usesMath } from "./go-tables.ts";
 
 const FOLDER = "kernel-go/abi";
 
@@ -39,8 +40,9 @@ export const goEmitter: Emitter = {
       { path: `${FOLDER}/layout_proof_unsafe.go`, text: proofFile(model) },
       { path: `${FOLDER}/vector_types_test.go`, text: vectorTypesFile(model) },
       ...model.files
-        .filter((file) => file.enums.length + file.constants.length + file.structs.length > 0)
+        .filter((file) => file.enums.length + file.constants.length + file.structs.length + file.tables.length > 0)
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
+      ...(model.tables.size === 0 ? [] : [{ path: `${FOLDER}/table_shapes.go`, text: shapesFile(model) }]),
       ...goBoundary(model),
     ];
   },
@@ -69,8 +71,13 @@ function packageFile(model: Model): string {
   ].join("\n");
 }
 
+function shapesFile(model: Model): string {
+  return [`// ${MARKER}`, "", "package abi", "", shapesText(model)].join("\n");
+}
+
 function sourceFile(file: FileModel, model: Model): string {
   const imports = [
+    ...(usesMath(file.tables) ? ["math"] : []),
     ...(file.structs.length > 0 ? ["structs"] : []),
     ...(file.structs.some((item) => item.fields.some((field) => field.atomic)) ? ["sync/atomic"] : []),
   ];
@@ -78,6 +85,7 @@ function sourceFile(file: FileModel, model: Model): string {
     ...file.constants.map(constantsText),
     ...file.enums.map(enumText),
     ...file.structs.map((item) => structText(item, model)),
+    ...file.tables.map((item) => tableText(item, model)),
   ];
   const head = [`// ${MARKER}`, `// Source: abi/${file.stem}.fbs`, "", "package abi", ""];
   const imported =

@@ -1,5 +1,6 @@
 /** Which names a generated TypeScript file takes from which other file. */
-import type { FieldModel, FileModel, Model, StructModel, UnionModel } from "../model.ts";
+import type { FieldModel, FileModel, Model, StructModel, TableModel, UnionModel } from "../model.ts";
+import { shapeName } from "./ts-tables.ts";
 
 /** A union stands with the enum of its discriminants. */
 export function unionsOf(file: FileModel, model: Model): UnionModel[] {
@@ -15,6 +16,7 @@ export function importLines(file: FileModel, model: Model): string[] {
       names.declared(member.struct, `${member.struct}Data`, true);
     }
   }
+  for (const item of file.tables) tableImports(item, names);
   if (file.structs.length > 0 || unionsOf(file, model).length > 0) names.add("../src/mem.ts", "Mem", true);
   if (file.enums.some((item) => item.bitFlags)) names.add("../src/names.ts", "flagNames");
   if (file.enums.some((item) => !item.bitFlags)) names.add("../src/names.ts", "enumName");
@@ -36,6 +38,26 @@ function structImports(item: StructModel, names: Imports, model: Model): void {
   if (arrays.some((field) => !isBytes(field))) names.add("../src/mem.ts", "fixedElement");
   const union = model.unions.find((candidate) => candidate.name === item.union?.name);
   if (union !== undefined) names.declared(union.opcodeEnum);
+}
+
+function tableImports(item: TableModel, names: Imports): void {
+  names.add("../src/table.ts", "TableShape", true);
+  if (item.root !== undefined) {
+    names.add("../src/table.ts", "TableData", true);
+    names.add("../src/table.ts", "TableLimits", true);
+    names.add("../src/table.ts", "readTable");
+    names.add("../src/table.ts", "verifyTable");
+    names.add("../src/table-build.ts", "buildTable");
+  }
+  for (const { type } of item.fields) {
+    if (type.kind === "struct") {
+      names.declared(type.struct);
+      names.declared(type.struct, `${type.struct}Data`, true);
+    } else if (type.kind === "table") {
+      names.declared(type.table, shapeName(type.table));
+      names.declared(type.table, `${type.table}Data`, true);
+    }
+  }
 }
 
 function isBytes(field: FieldModel): boolean {
@@ -62,7 +84,7 @@ class Imports {
   /** Adds `name`, which stands with the schema's `declaration`, unless that is this file. */
   declared(declaration: string, name = declaration, typeOnly = false): void {
     const owner = this.#model.files.find((file) =>
-      [...file.enums, ...file.structs].some((item) => item.name === declaration),
+      [...file.enums, ...file.structs, ...file.tables].some((item) => item.name === declaration),
     );
     if (owner !== undefined && owner !== this.#file) this.add(`./${owner.stem}.ts`, name, typeOnly);
   }

@@ -21,6 +21,7 @@ import { tsBoundary } from "./boundary.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
 import { accessors } from "./ts-fields.ts";
 import { importLines, unionsOf } from "./ts-imports.ts";
+import { tableStatements } from "./ts-tables.ts";
 import { docs, fitsNumber, literal, rowDoc } from "./ts-text.ts";
 import { unionStatements } from "./ts-union.ts";
 
@@ -34,7 +35,9 @@ export const tsEmitter: Emitter = {
       useInMemoryFileSystem: true,
       manipulationSettings: { indentationText: IndentationText.TwoSpaces },
     });
-    const files = model.files.filter((file) => file.enums.length + file.constants.length + file.structs.length > 0);
+    const files = model.files.filter(
+      (file) => file.enums.length + file.constants.length + file.structs.length + file.tables.length > 0,
+    );
     const sources = files.map((file) => {
       const body = project
         .createSourceFile(`/${file.stem}.ts`, { statements: fileStatements(file, model) })
@@ -86,6 +89,7 @@ function fileStatements(file: FileModel, model: Model): Statement[] {
     ...file.enums.flatMap(enumStatements),
     ...file.structs.flatMap((item): Statement[] => [dataInterface(item, model), viewClass(item, model)]),
     ...unionsOf(file, model).flatMap((union) => unionStatements(union, model)),
+    ...tableStatements(file, model),
   ];
 }
 

@@ -1,13 +1,18 @@
 /** What people and tools see of a machine: counters, processes, memory, harts. */
 import {
+  AbiVersion,
   HartSlot,
   HartState,
+  type KernelRuntimeStateData,
+  LayoutHashHi,
+  LayoutHashLo,
   MachineCounters,
   type MachineCountersData,
   type MachineHeader,
   Opcode,
   ProcessRow,
   ProcessRunState,
+  readKernelRuntimeState,
   SlotKind,
   slotKindName,
 } from "@foreshore/abi";
@@ -151,6 +156,31 @@ export async function diagnostics(
   });
   const publishedReads = { hits: reads.hits, misses: reads.misses };
   return { counters, publishedReads, live: header === undefined ? undefined : liveDiagnostics(header) };
+}
+
+/** Room for a KernelRuntimeState, which grows with the versions. */
+const STATE_BYTES = 8192;
+
+/**
+ * The handshake of a client, and what the machine is.
+ * @throws SystemError EPROTO when the machine speaks another ABI
+ */
+export function kernelState(client: RpcClient): Promise<KernelRuntimeStateData> {
+  return client.call({
+    syscall: "kernel-init",
+    bytes: STATE_BYTES,
+    encode: (at) => ({
+      opcode: Opcode.KernelInit,
+      flags: 0,
+      requestId: 0,
+      abiMajor: AbiVersion.Major,
+      abiMinor: AbiVersion.Minor,
+      layoutHashLo: LayoutHashLo,
+      layoutHashHi: LayoutHashHi,
+      reply: { offset: at, length: STATE_BYTES },
+    }),
+    decode: (result, _reply, at) => readKernelRuntimeState(client.bytes(at, result)),
+  });
 }
 
 const WASM_PAGE = 65536;

@@ -1,7 +1,7 @@
 /** The public face of one machine. */
-import { type KernelWorkerOutbound, Limit, Opcode, syscallName } from "@foreshore/abi";
+import { type KernelRuntimeStateData, type KernelWorkerOutbound, Limit, Opcode, syscallName } from "@foreshore/abi";
 import { type BlobSource, BlobSources } from "./blobs.ts";
-import { type Diagnostics, diagnostics, type ProcessInfo, processTable } from "./diagnostics.ts";
+import { type Diagnostics, diagnostics, kernelState, type ProcessInfo, processTable } from "./diagnostics.ts";
 import { MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
@@ -142,6 +142,11 @@ export class Runtime {
   /** All processes of the machine. */
   processes(): Promise<ProcessInfo[]> {
     return processTable(this.#machine.client);
+  }
+
+  /** What the machine is, as its kernel tells a client of this ABI. */
+  kernelState(): Promise<KernelRuntimeStateData> {
+    return kernelState(this.#machine.client);
   }
 
   diagnostics(): Promise<Diagnostics> {

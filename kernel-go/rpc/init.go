@@ -1,0 +1,60 @@
+package rpc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+)
+
+var (
+	runtimeState abi.KernelRuntimeStateData
+	// stateBytes is where the table is built: the arena is the client's, who may
+	// write there at any time.
+	stateBytes [4096]byte
+	release    [len(procfs.Release)]byte
+)
+
+// fits says whether a client of the request's version understands this
+// machine: see AbiVersion.
+func fits(r *abi.KernelInitRequest, h *abi.MachineHeader) bool {
+	if r.AbiMajor != h.AbiMajor {
+		return false
+	}
+	return h.AbiMajor != 0 && r.AbiMinor != h.AbiMinor ||
+		r.LayoutHashLo == h.LayoutHashLo && r.LayoutHashHi == h.LayoutHashHi
+}
+
+// kernelInit is the handshake: a client of another ABI is refused, and told
+// what this machine speaks.
+func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
+	h := kmem.Header()
+	hash := uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
+	a.value = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
+	a.value2 = hash
+	if !fits(r, h) {
+		return abi.EPROTO
+	}
+	if r.Reply.Length == 0 {
+		return abi.OK
+	}
+	to, e := span(client, r.Reply)
+	if e != abi.OK {
+		return e
+	}
+	copy(release[:], procfs.Release)
+	d := &runtimeState
+	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
+	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), client, h.HartCount, h.ClientCount
+	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
+	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
+	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release[:]
+	n, ok := d.Build(stateBytes[:])
+	if !ok || n > r.Reply.Length {
+		return abi.EOVERFLOW
+	}
+	kmem.Copy(to, kmem.Addr(unsafe.Pointer(&stateBytes)), n)
+	a.result = int64(n)
+	return abi.OK
+}
