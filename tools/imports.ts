@@ -32,7 +32,15 @@ const WORKSPACES: Readonly<Record<string, readonly string[]>> = {
 const PUBLISHED = new Set(["abi", "runtime", "sdk"]);
 
 /** Standard packages that work under TinyGo without a heap. */
-const KERNEL_STD = new Set(["math", "math/bits", "structs", "sync/atomic", "unsafe"]);
+const KERNEL_STD = new Set([
+  "math",
+  "encoding/binary",
+  "math/bits",
+  "structs",
+  "sync/atomic",
+  "unicode/utf8",
+  "unsafe",
+]);
 
 interface Import {
   readonly line: number;
