@@ -3,6 +3,7 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName } from "../src/names.ts";
+import type { ReplyShape } from "../src/replies.ts";
 import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
 
 /** What a ring entry asks or tells. Requests are below 64, outbound entries from 64 on. */
@@ -5746,3 +5747,191 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new SetTraceRequest(mem, addr).setData(entry);
   }
 }
+
+
+/** What the replies to KernelWorkerRequest say when they are no errors, by opcode. */
+export interface KernelWorkerReply {
+  /** Does nothing: measures the way there and back. */
+  [Opcode.Noop]: {
+  };
+  /** The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO). */
+  [Opcode.KernelInit]: {
+    /** of the table */
+    readonly bytes: number;
+    /** Major, and Minor shifted left by 16 */
+    readonly version: bigint;
+    /** of the kernel */
+    readonly layoutHash: bigint;
+  };
+  /** Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND). */
+  [Opcode.WriteFile]: {
+    /** written */
+    readonly bytes: number;
+  };
+  /** Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. */
+  [Opcode.WriteFiles]: {
+    /** records written */
+    readonly count: number;
+  };
+  /** Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
+  [Opcode.ApplyFileLayer]: {
+    /** records applied */
+    readonly count: number;
+  };
+  /** symlink(2): makes `path` a link to `target`. */
+  [Opcode.Symlink]: {
+  };
+  /** Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size, value2 its change sequence, handle its inode: equal in all parts of a file that was not replaced meanwhile. Of generated files, value is the position behind what is known so far, and handle 0. */
+  [Opcode.ReadFile]: {
+    /** read */
+    readonly bytes: number;
+    /** of the file */
+    readonly size: bigint;
+    /** of the file */
+    readonly changeSeq: bigint;
+    /** of the file */
+    readonly inode: { readonly index: number; readonly generation: number };
+  };
+  /** readlink(2): reply is the link's target; result is its bytes. */
+  [Opcode.Readlink]: {
+    /** of the target */
+    readonly bytes: number;
+  };
+  /** `parents` 1: make missing parents, an existing directory is no error. */
+  [Opcode.Mkdir]: {
+  };
+  /** Reply: a Stat in the arena. `follow` 0 is lstat. */
+  [Opcode.Stat]: {
+    /** of the Stat */
+    readonly bytes: number;
+    /** of the file */
+    readonly changeSeq: bigint;
+  };
+  /** Reply: linux_dirent64 records from `cookie` on; result is their bytes, value the next cookie. */
+  [Opcode.Readdir]: {
+    /** of the records, 0 at the end */
+    readonly bytes: number;
+    /** where to go on */
+    readonly cookie: bigint;
+  };
+  /** `flags` AT_REMOVEDIR as in unlinkat(2). */
+  [Opcode.Unlink]: {
+  };
+  /** renameat2(2): moves `path` to `new_path`. */
+  [Opcode.Rename]: {
+  };
+  /** Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. */
+  [Opcode.RegisterProcess]: {
+    /** of the reply */
+    readonly bytes: number;
+    /** of the process */
+    readonly pid: bigint;
+    /** its slot */
+    readonly process: { readonly index: number; readonly generation: number };
+  };
+  /** Lets a Prepared process run. */
+  [Opcode.StartProcess]: {
+  };
+  /** Answers when the process has ended: result 0, value its wait status. The exit record is then freed. */
+  [Opcode.WaitProcess]: {
+    /** its wait status */
+    readonly status: bigint;
+    /** instructions that it retired */
+    readonly instret: bigint;
+  };
+  /** kill(2): pid as there (negative: group). */
+  [Opcode.KillProcess]: {
+  };
+  /** Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end. */
+  [Opcode.StreamRead]: {
+    /** read, 0 at the end */
+    readonly bytes: number;
+  };
+  /** Writes all of `data`; answers when it is all in. */
+  [Opcode.StreamWrite]: {
+    /** written */
+    readonly bytes: number;
+  };
+  /** Closes a stream's open file description. */
+  [Opcode.StreamClose]: {
+  };
+  /** Cancels the request `target`: it answers ECANCELED, unless it was done already. */
+  [Opcode.Cancel]: {
+  };
+  /** The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). */
+  [Opcode.BlobFilled]: {
+  };
+  /** Ends the system call that a blocked thread waits in: it returns `result`. */
+  [Opcode.ResumeBlockedSyscall]: {
+  };
+  /** Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is the rows' bytes, value how many processes there are: rows that do not fit are left out. */
+  [Opcode.Processes]: {
+    /** of the rows */
+    readonly bytes: number;
+    /** processes that there are */
+    readonly count: bigint;
+  };
+  /** Reply: the MachineCounters, brought up to date. */
+  [Opcode.Diagnostics]: {
+    /** of the counters */
+    readonly bytes: number;
+  };
+  /** Makes a process owner; handle is its slot. */
+  [Opcode.CreateOwner]: {
+    /** its slot */
+    readonly owner: { readonly index: number; readonly generation: number };
+  };
+  /** Kills an owner's processes and frees it; answers when they are gone. */
+  [Opcode.CloseOwner]: {
+  };
+  /** Gives a second client its rings: value is its client slot. */
+  [Opcode.AttachClient]: {
+    /** its slot */
+    readonly client: bigint;
+  };
+  /** Gives a client's rings back; its requests in flight are dropped. */
+  [Opcode.DetachClient]: {
+  };
+  /** chmod(2): sets the permission bits. */
+  [Opcode.Chmod]: {
+  };
+  /** Turns the tracing of system calls (host import `trace`) on or off. */
+  [Opcode.SetTrace]: {
+  };
+}
+
+
+/** Names of a reply's words, and the errors of its own, by opcode of the request. */
+export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
+  [Opcode.Noop]: { names: {  }, errnos: [] },
+  [Opcode.KernelInit]: { names: { result: "bytes", value: "version", value2: "layoutHash" }, errnos: ["EPROTO", "EINVAL", "EOVERFLOW"] },
+  [Opcode.WriteFile]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM", "ETXTBSY"] },
+  [Opcode.WriteFiles]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM"] },
+  [Opcode.ApplyFileLayer]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM"] },
+  [Opcode.Symlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC"] },
+  [Opcode.ReadFile]: { names: { result: "bytes", value: "size", value2: "changeSeq", handle: "inode" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EIO"] },
+  [Opcode.Readlink]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
+  [Opcode.Mkdir]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC"] },
+  [Opcode.Stat]: { names: { result: "bytes", value2: "changeSeq" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
+  [Opcode.Readdir]: { names: { result: "bytes", value: "cookie" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
+  [Opcode.Unlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"] },
+  [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EBUSY"] },
+  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE"] },
+  [Opcode.StartProcess]: { names: {  }, errnos: ["ESRCH"] },
+  [Opcode.WaitProcess]: { names: { value: "status", value2: "instret" }, errnos: ["ESRCH", "ECHILD", "ECANCELED"] },
+  [Opcode.KillProcess]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
+  [Opcode.StreamRead]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "ECANCELED"] },
+  [Opcode.StreamWrite]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EPIPE", "ECANCELED"] },
+  [Opcode.StreamClose]: { names: {  }, errnos: ["EBADF"] },
+  [Opcode.Cancel]: { names: {  }, errnos: ["ENOENT"] },
+  [Opcode.BlobFilled]: { names: {  }, errnos: ["EINVAL"] },
+  [Opcode.ResumeBlockedSyscall]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
+  [Opcode.Processes]: { names: { result: "bytes", value: "count" }, errnos: ["EINVAL"] },
+  [Opcode.Diagnostics]: { names: { result: "bytes" }, errnos: ["EINVAL"] },
+  [Opcode.CreateOwner]: { names: { handle: "owner" }, errnos: ["ENOSPC"] },
+  [Opcode.CloseOwner]: { names: {  }, errnos: ["ESRCH", "EPERM", "ECANCELED"] },
+  [Opcode.AttachClient]: { names: { value: "client" }, errnos: ["ENOSPC"] },
+  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL"] },
+  [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
+  [Opcode.SetTrace]: { names: {  }, errnos: [] },
+};

@@ -20,6 +20,7 @@ import {
   type FieldModel,
   type FileModel,
   type Model,
+  type ReplyModel,
   renderLayout,
   SCALAR_SIZE,
   type ScalarKind,
@@ -28,6 +29,7 @@ import {
   type UnionModel,
   VERSION,
 } from "./model.ts";
+import { checkReply, readReply } from "./replies.ts";
 import { mapSource, type SourceMap } from "./source.ts";
 import { checkTables, readTableModel } from "./tables.ts";
 
@@ -259,8 +261,16 @@ class Builder {
       slot: item.attributes.get("slot"),
       owner: item.attributes.get("owner"),
       uapi: item.attributes.has("uapi"),
+      reply: this.#reply(item, where, enums),
       union: union === undefined || opcode === undefined ? undefined : { name: union, opcode },
     };
+  }
+
+  #reply(item: RawObject, where: string, enums: ReadonlyMap<string, EnumModel>): ReplyModel | undefined {
+    const reply = readReply(item);
+    if (reply === undefined) return undefined;
+    for (const sentence of checkReply(`struct ${local(item.name)}`, reply, enums)) this.#refuse(where, sentence);
+    return reply;
   }
 
   #field(owner: RawObject, field: RawField, enums: ReadonlyMap<string, EnumModel>): FieldModel {

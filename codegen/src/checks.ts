@@ -237,6 +237,11 @@ export function checkDocumentation(model: Model): string[] {
       }
     }
     for (const item of file.structs) {
+      if (item.union?.name.endsWith("Request") === true && item.reply === undefined)
+        refuse(
+          item.where,
+          `${item.name}: it does not say how it may fail; add (errnos: "EINVAL|ENOENT"), or (errnos: "")`,
+        );
       for (const field of item.fields) {
         if (field.reserved) continue;
         const label = `${item.name}.${field.name}`;

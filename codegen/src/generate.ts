@@ -5,6 +5,7 @@ import { readBfbs } from "./bfbs.ts";
 import { buildModel, SchemaError } from "./build.ts";
 import { checkDocumentation } from "./checks.ts";
 import { cEmitter } from "./emit/c.ts";
+import { docsEmitter } from "./emit/docs.ts";
 import { goEmitter } from "./emit/go.ts";
 import { tsEmitter } from "./emit/ts.ts";
 import { vectorsEmitter } from "./emit/vectors.ts";
@@ -22,7 +23,7 @@ export interface Generated {
   readonly notes: readonly string[];
 }
 
-export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, cEmitter, vectorsEmitter];
+export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, cEmitter, docsEmitter, vectorsEmitter];
 
 export interface GenerateOptions {
   /** Take over what breaks the lock. */

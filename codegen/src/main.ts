@@ -57,7 +57,7 @@ function staleFiles(root: string, result: Generated): string[] {
   const wanted = new Set(result.files.map((file) => file.path));
   return result.folders
     .flatMap((folder) => list(join(root, folder)).map((name) => `${folder}/${name}`))
-    .filter((path) => /\.(go|ts|h)$/.test(path) && !wanted.has(path))
+    .filter((path) => /\.(go|ts|h|md)$/.test(path) && !wanted.has(path))
     .filter((path) => readFileSync(join(root, path), "utf8").slice(0, 200).includes(MARKER));
 }
 

@@ -101,6 +101,22 @@ export interface FieldModel {
   readonly where: string;
 }
 
+/** One word of a reply with the name that it has for this request. */
+export interface ReplyPart {
+  readonly from: "result" | "value" | "value2" | "handle";
+  readonly name: string;
+  readonly doc: string;
+}
+
+/** What the reply to a request says. */
+export interface ReplyModel {
+  readonly parts: readonly ReplyPart[];
+  /** Struct or table that its bytes are, or words. */
+  readonly payload: string | undefined;
+  /** Errors of its own; those of every request (EINVAL, ECANCELED…) are in the reference. */
+  readonly errnos: readonly string[];
+}
+
 export interface StructModel extends Declaration {
   readonly size: number;
   readonly align: number;
@@ -113,6 +129,8 @@ export interface StructModel extends Declaration {
   readonly owner: string | undefined;
   /** A structure of Linux's headers, which document its fields. */
   readonly uapi: boolean;
+  /** Of a request: what its reply says. */
+  readonly reply: ReplyModel | undefined;
   /** Discriminated union that the struct is a member of, with its discriminant. */
   readonly union: { readonly name: string; readonly opcode: string } | undefined;
 }

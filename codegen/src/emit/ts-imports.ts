@@ -1,5 +1,6 @@
 /** Which names a generated TypeScript file takes from which other file. */
 import type { FieldModel, FileModel, Model, StructModel, TableModel, UnionModel } from "../model.ts";
+import { hasReplies } from "./ts-replies.ts";
 import { shapeName } from "./ts-tables.ts";
 
 /** A union stands with the enum of its discriminants. */
@@ -11,6 +12,7 @@ export function importLines(file: FileModel, model: Model): string[] {
   const names = new Imports(file, model);
   for (const item of file.structs) structImports(item, names, model);
   for (const union of unionsOf(file, model)) {
+    if (hasReplies(union, model)) names.add("../src/replies.ts", "ReplyShape", true);
     for (const member of union.members) {
       names.declared(member.struct);
       names.declared(member.struct, `${member.struct}Data`, true);

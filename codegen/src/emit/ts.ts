@@ -21,6 +21,7 @@ import { tsBoundary } from "./boundary.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
 import { accessors } from "./ts-fields.ts";
 import { importLines, unionsOf } from "./ts-imports.ts";
+import { replyStatements } from "./ts-replies.ts";
 import { tableStatements } from "./ts-tables.ts";
 import { docs, fitsNumber, literal, rowDoc } from "./ts-text.ts";
 import { unionStatements } from "./ts-union.ts";
@@ -88,7 +89,10 @@ function fileStatements(file: FileModel, model: Model): Statement[] {
     ...file.constants.map(constantsStatement),
     ...file.enums.flatMap(enumStatements),
     ...file.structs.flatMap((item): Statement[] => [dataInterface(item, model), viewClass(item, model)]),
-    ...unionsOf(file, model).flatMap((union) => unionStatements(union, model)),
+    ...unionsOf(file, model).flatMap((union): Statement[] => [
+      ...unionStatements(union, model),
+      ...replyStatements(union, model),
+    ]),
     ...tableStatements(file, model),
   ];
 }

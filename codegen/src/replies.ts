@@ -1,0 +1,33 @@
+/** What a request's reply says: attributes of its struct. */
+import type { RawObject } from "./bfbs.ts";
+import type { EnumModel, ReplyModel, ReplyPart } from "./model.ts";
+
+const PARTS = ["result", "value", "value2", "handle"] as const;
+
+/** Undefined when the struct declares no errnos, as every request must. */
+export function readReply(item: RawObject): ReplyModel | undefined {
+  const errnos = item.attributes.get("errnos");
+  if (errnos === undefined) return undefined;
+  return {
+    parts: PARTS.flatMap((from): ReplyPart[] => {
+      const text = item.attributes.get(from);
+      if (text === undefined) return [];
+      const at = text.indexOf(":");
+      return [{ from, name: (at < 0 ? text : text.slice(0, at)).trim(), doc: at < 0 ? "" : text.slice(at + 1).trim() }];
+    }),
+    payload: item.attributes.get("payload"),
+    errnos: errnos.split("|").filter((word) => word !== "" && word !== "0"),
+  };
+}
+
+export function checkReply(label: string, reply: ReplyModel, enums: ReadonlyMap<string, EnumModel>): string[] {
+  const names = enums.get("Errno")?.values.flatMap((value) => [value.name, ...value.aliases]) ?? [];
+  return [
+    ...reply.errnos
+      .filter((errno) => !names.includes(errno))
+      .map((errno) => `${label}: there is no errno ${errno}; add it to Errno or correct (errnos)`),
+    ...reply.parts
+      .filter((part) => !/^[a-z][a-z0-9_]*$/.test(part.name))
+      .map((part) => `${label}: (${part.from}) begins with a name; write (${part.from}: "bytes: how many were read")`),
+  ];
+}
