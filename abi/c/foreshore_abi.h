@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xbcf62605)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xac9c810a)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x4e2cebad)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xc832edc1)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -71,6 +71,18 @@
 #define FSH_LIMIT_WAIT_ENTRIES_PER_GIB INT32_C(32768)
 #define FSH_LIMIT_FILE_LOCKS_PER_GIB INT32_C(4096)
 #define FSH_LIMIT_POSIX_TIMERS_PER_GIB INT32_C(8192)
+/* Pseudo-terminals. */
+#define FSH_LIMIT_PTYS_PER_GIB INT32_C(256)
+/* Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */
+#define FSH_LIMIT_TTY_INPUT_BYTES INT32_C(4096)
+/* What a pty's master may write ahead of the line discipline. */
+#define FSH_LIMIT_TTY_PENDING_BYTES INT32_C(8192)
+/* Echoes that wait for room in the output; the oldest go first when there are more. */
+#define FSH_LIMIT_TTY_ECHOES INT32_C(2048)
+/* Output that a pty holds for its master. */
+#define FSH_LIMIT_TTY_OUTPUT_BYTES INT32_C(16384)
+/* Frames of the rings of one terminal together. */
+#define FSH_LIMIT_TTY_FRAMES INT32_C(8)
 /* Mappings of one address space (vm.max_map_count). */
 #define FSH_LIMIT_MAP_COUNT INT32_C(65530)
 /* Symbolic links followed in one lookup. */
@@ -278,6 +290,29 @@ typedef uint32_t fsh_ofd_kind;
 #define FSH_OFD_KIND_PIDFD UINT32_C(15)
 #define FSH_OFD_KIND_INOTIFY UINT32_C(16)
 #define FSH_OFD_KIND_SOCKET UINT32_C(17)
+
+/* What is true of a pair of pseudo-terminals. */
+typedef uint32_t fsh_tty_flag;
+/* The slave may not be opened yet (TIOCSPTLCK). */
+#define FSH_TTY_FLAG_LOCKED UINT32_C(1)
+/* TIOCEXCL. */
+#define FSH_TTY_FLAG_EXCLUSIVE UINT32_C(2)
+/* Packet mode of the master (TIOCPKT). */
+#define FSH_TTY_FLAG_PACKET UINT32_C(4)
+/* Output is stopped. */
+#define FSH_TTY_FLAG_STOPPED UINT32_C(8)
+/* It was stopped by TCXONC, not by the STOP character. */
+#define FSH_TTY_FLAG_STOPPED_BY_CALL UINT32_C(16)
+/* TCXONC on the master: it may not write. */
+#define FSH_TTY_FLAG_MASTER_STOPPED UINT32_C(32)
+/* The slave was open, and is not any more. */
+#define FSH_TTY_FLAG_SLAVE_CLOSED UINT32_C(64)
+/* The master is closed. */
+#define FSH_TTY_FLAG_MASTER_CLOSED UINT32_C(128)
+/* The next byte is taken as it is (VLNEXT). */
+#define FSH_TTY_FLAG_LITERAL_NEXT UINT32_C(256)
+/* In the middle of an erasure that ECHOPRT shows. */
+#define FSH_TTY_FLAG_ERASING UINT32_C(512)
 
 /* open(2) flags (uapi asm-generic/fcntl.h; RISC-V uses the generic values). */
 typedef uint32_t fsh_open_flag;
@@ -756,21 +791,65 @@ typedef uint32_t fsh_ioctl;
 #define FSH_TCSBRK UINT32_C(21513)
 #define FSH_TCXONC UINT32_C(21514)
 #define FSH_TCFLSH UINT32_C(21515)
+#define FSH_TIOCEXCL UINT32_C(21516)
+#define FSH_TIOCNXCL UINT32_C(21517)
 #define FSH_TIOCSCTTY UINT32_C(21518)
 #define FSH_TIOCGPGRP UINT32_C(21519)
 #define FSH_TIOCSPGRP UINT32_C(21520)
 #define FSH_TIOCOUTQ UINT32_C(21521)
+#define FSH_TIOCSTI UINT32_C(21522)
 #define FSH_TIOCGWINSZ UINT32_C(21523)
 #define FSH_TIOCSWINSZ UINT32_C(21524)
 #define FSH_FIONREAD UINT32_C(21531)
+#define FSH_TIOCPKT UINT32_C(21536)
 #define FSH_FIONBIO UINT32_C(21537)
 #define FSH_TIOCNOTTY UINT32_C(21538)
+#define FSH_TIOCSETD UINT32_C(21539)
+#define FSH_TIOCGETD UINT32_C(21540)
+#define FSH_TCSBRKP UINT32_C(21541)
+#define FSH_TIOCSBRK UINT32_C(21543)
+#define FSH_TIOCCBRK UINT32_C(21544)
 #define FSH_TIOCGSID UINT32_C(21545)
+#define FSH_TIOCVHANGUP UINT32_C(21559)
+#define FSH_TIOCGPTPEER UINT32_C(21569)
 #define FSH_FIONCLEX UINT32_C(21584)
 #define FSH_FIOCLEX UINT32_C(21585)
 #define FSH_FIOASYNC UINT32_C(21586)
 #define FSH_TIOCSPTLCK UINT32_C(1074025521)
+#define FSH_TIOCSIG UINT32_C(1074025526)
+#define FSH_TCSETS2 UINT32_C(1076646955)
+#define FSH_TCSETSW2 UINT32_C(1076646956)
+#define FSH_TCSETSF2 UINT32_C(1076646957)
 #define FSH_TIOCGPTN UINT32_C(2147767344)
+#define FSH_TIOCGDEV UINT32_C(2147767346)
+#define FSH_TIOCGPKT UINT32_C(2147767352)
+#define FSH_TIOCGPTLCK UINT32_C(2147767353)
+#define FSH_TIOCGEXCL UINT32_C(2147767360)
+#define FSH_TCGETS2 UINT32_C(2150388778)
+
+/* TCXONC (uapi asm-generic/termbits.h). */
+typedef uint32_t fsh_term_flow;
+#define FSH_TCOOFF UINT32_C(0)
+#define FSH_TCOON UINT32_C(1)
+#define FSH_TCIOFF UINT32_C(2)
+#define FSH_TCION UINT32_C(3)
+
+/* TCFLSH. */
+typedef uint32_t fsh_term_flush;
+#define FSH_TCIFLUSH UINT32_C(0)
+#define FSH_TCOFLUSH UINT32_C(1)
+#define FSH_TCIOFLUSH UINT32_C(2)
+
+/* Status byte of packet mode (uapi asm-generic/ioctls.h). */
+typedef uint32_t fsh_term_packet;
+#define FSH_TIOCPKT_DATA UINT32_C(0)
+#define FSH_TIOCPKT_FLUSHREAD UINT32_C(1)
+#define FSH_TIOCPKT_FLUSHWRITE UINT32_C(2)
+#define FSH_TIOCPKT_STOP UINT32_C(4)
+#define FSH_TIOCPKT_START UINT32_C(8)
+#define FSH_TIOCPKT_NOSTOP UINT32_C(16)
+#define FSH_TIOCPKT_DOSTOP UINT32_C(32)
+#define FSH_TIOCPKT_IOCTL UINT32_C(64)
 
 /* Auxiliary vector (uapi linux/auxvec.h). */
 typedef uint32_t fsh_auxv;
@@ -858,6 +937,7 @@ typedef uint32_t fsh_term_iflag;
 #define FSH_INLCR UINT32_C(64)
 #define FSH_IGNCR UINT32_C(128)
 #define FSH_ICRNL UINT32_C(256)
+#define FSH_IUCLC UINT32_C(512)
 #define FSH_IXON UINT32_C(1024)
 #define FSH_IXANY UINT32_C(2048)
 #define FSH_IXOFF UINT32_C(4096)
@@ -867,10 +947,13 @@ typedef uint32_t fsh_term_iflag;
 /* termios c_oflag. */
 typedef uint32_t fsh_term_oflag;
 #define FSH_OPOST UINT32_C(1)
+#define FSH_OLCUC UINT32_C(2)
 #define FSH_ONLCR UINT32_C(4)
 #define FSH_OCRNL UINT32_C(8)
 #define FSH_ONOCR UINT32_C(16)
 #define FSH_ONLRET UINT32_C(32)
+#define FSH_TABDLY UINT32_C(6144)
+#define FSH_XTABS UINT32_C(6144)
 
 /* termios c_lflag. */
 typedef uint32_t fsh_term_lflag;
@@ -883,15 +966,21 @@ typedef uint32_t fsh_term_lflag;
 #define FSH_NOFLSH UINT32_C(128)
 #define FSH_TOSTOP UINT32_C(256)
 #define FSH_ECHOCTL UINT32_C(512)
+#define FSH_ECHOPRT UINT32_C(1024)
 #define FSH_ECHOKE UINT32_C(2048)
 #define FSH_IEXTEN UINT32_C(32768)
+#define FSH_EXTPROC UINT32_C(65536)
 
 /* termios c_cflag. */
 typedef uint32_t fsh_term_cflag;
 #define FSH_B38400 UINT32_C(15)
+#define FSH_CSIZE UINT32_C(48)
 #define FSH_CS8 UINT32_C(48)
 #define FSH_CREAD UINT32_C(128)
+#define FSH_PARENB UINT32_C(256)
 #define FSH_HUPCL UINT32_C(1024)
+#define FSH_CBAUDEX UINT32_C(4096)
+#define FSH_CBAUD UINT32_C(4111)
 
 /* termios c_cc indices. */
 typedef uint32_t fsh_term_cc;
@@ -1132,7 +1221,8 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_RADIX_NODE UINT32_C(22)
 #define FSH_SLOT_KIND_FILE_LOCK UINT32_C(23)
 #define FSH_SLOT_KIND_POSIX_TIMER UINT32_C(24)
-#define FSH_SLOT_KIND_COUNT UINT32_C(25)
+#define FSH_SLOT_KIND_TTY UINT32_C(25)
+#define FSH_SLOT_KIND_COUNT UINT32_C(26)
 
 /* What a frame is used for. */
 typedef uint8_t fsh_frame_type;
@@ -1144,6 +1234,7 @@ typedef uint8_t fsh_frame_type;
 #define FSH_FRAME_TYPE_PAGE_TABLE UINT32_C(5)
 #define FSH_FRAME_TYPE_RADIX UINT32_C(6)
 #define FSH_FRAME_TYPE_PIPE UINT32_C(7)
+#define FSH_FRAME_TYPE_TTY UINT32_C(8)
 
 /* What is true of a frame. */
 typedef uint8_t fsh_frame_flag;
@@ -1287,17 +1378,18 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_DETACH_CLIENT UINT32_C(29)
 #define FSH_OPCODE_CHMOD UINT32_C(30)
 #define FSH_OPCODE_SET_TRACE UINT32_C(31)
+#define FSH_OPCODE_RESIZE_TERMINAL UINT32_C(32)
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
 #define FSH_OPCODE_MACHINE_FAILED UINT32_C(67)
 #define FSH_OPCODE_LOG_LINE UINT32_C(68)
 
-/* What a new process gets as a standard stream. */
+/* What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session. */
 typedef uint8_t fsh_stdio_kind;
 #define FSH_STDIO_KIND_NULL UINT32_C(0)
 #define FSH_STDIO_KIND_PIPE UINT32_C(1)
-#define FSH_STDIO_KIND_INHERIT UINT32_C(2)
+#define FSH_STDIO_KIND_PTY UINT32_C(2)
 
 /* What a file record makes. */
 typedef uint32_t fsh_file_record_kind;
@@ -2039,6 +2131,160 @@ _Static_assert(sizeof(struct fsh_pipe_slot) == 128, "size of PipeSlot");
 _Static_assert(offsetof(struct fsh_pipe_slot, header) == 0, "offset of PipeSlot.header");
 _Static_assert(offsetof(struct fsh_pipe_slot, state) == 16, "offset of PipeSlot.state");
 _Static_assert(offsetof(struct fsh_pipe_slot, live) == 48, "offset of PipeSlot.live");
+
+/* struct termios2: the same with speeds in bits per second (TCGETS2, TCSETS2). */
+struct fsh_termios2 {
+  /* Written by: kernel, guest. */
+  uint32_t iflag;
+  /* Written by: kernel, guest. */
+  uint32_t oflag;
+  /* Written by: kernel, guest. */
+  uint32_t cflag;
+  /* Written by: kernel, guest. */
+  uint32_t lflag;
+  /* Written by: kernel, guest. */
+  uint8_t line;
+  /* Written by: kernel, guest. */
+  uint8_t cc[19];
+  /* Written by: kernel, guest. */
+  uint32_t ispeed;
+  /* Written by: kernel, guest. */
+  uint32_t ospeed;
+};
+_Static_assert(sizeof(struct fsh_termios2) == 44, "size of Termios2");
+_Static_assert(offsetof(struct fsh_termios2, iflag) == 0, "offset of Termios2.iflag");
+_Static_assert(offsetof(struct fsh_termios2, oflag) == 4, "offset of Termios2.oflag");
+_Static_assert(offsetof(struct fsh_termios2, cflag) == 8, "offset of Termios2.cflag");
+_Static_assert(offsetof(struct fsh_termios2, lflag) == 12, "offset of Termios2.lflag");
+_Static_assert(offsetof(struct fsh_termios2, line) == 16, "offset of Termios2.line");
+_Static_assert(offsetof(struct fsh_termios2, cc) == 17, "offset of Termios2.cc");
+_Static_assert(offsetof(struct fsh_termios2, ispeed) == 36, "offset of Termios2.ispeed");
+_Static_assert(offsetof(struct fsh_termios2, ospeed) == 40, "offset of Termios2.ospeed");
+
+/* struct winsize. */
+struct fsh_winsize {
+  /* Written by: kernel, guest. */
+  uint16_t row;
+  /* Written by: kernel, guest. */
+  uint16_t col;
+  /* Written by: kernel, guest. */
+  uint16_t xpixel;
+  /* Written by: kernel, guest. */
+  uint16_t ypixel;
+};
+_Static_assert(sizeof(struct fsh_winsize) == 8, "size of Winsize");
+_Static_assert(offsetof(struct fsh_winsize, row) == 0, "offset of Winsize.row");
+_Static_assert(offsetof(struct fsh_winsize, col) == 2, "offset of Winsize.col");
+_Static_assert(offsetof(struct fsh_winsize, xpixel) == 4, "offset of Winsize.xpixel");
+_Static_assert(offsetof(struct fsh_winsize, ypixel) == 6, "offset of Winsize.ypixel");
+
+/* A pair of pseudo-terminals: its settings, session, and how full it is. Counters of bytes run freely; tail - head = inside. */
+struct fsh_tty_state {
+  /* Its number under /dev/pts. Unit: number. Written by: kernel. */
+  uint32_t index;
+  /* What is true of it. Written by: kernel. */
+  fsh_tty_flag flags;
+  /* Settings of the slave. */
+  struct fsh_termios2 termios;
+  /* Size in characters and pixels. */
+  struct fsh_winsize winsize;
+  /* Session whose controlling terminal it is; 0 none. Unit: id. Written by: kernel. */
+  uint32_t session;
+  /* Its foreground process group; 0 none. Unit: id. Written by: kernel. */
+  uint32_t pgrp;
+  /* Open masters. Unit: count. Written by: kernel. */
+  uint32_t masters;
+  /* Open slaves. Unit: count. Written by: kernel. */
+  uint32_t slaves;
+  /* Times that the slave was hung up: what was opened before is dead. Unit: count. Written by: kernel. */
+  uint32_t hangups;
+  /* TIOCPKT_* bits that the master has not read yet. Unit: bits. Written by: kernel. */
+  uint32_t packet_status;
+  /* Column of the cursor. Unit: count. Written by: kernel. */
+  uint32_t column;
+  /* Column where the input line begins: what erasing a tab needs. Unit: count. Written by: kernel. */
+  uint32_t canon_column;
+  /* Input that the slave has read. Unit: bytes. Written by: kernel. */
+  uint32_t in_head;
+  /* Input that came. Unit: bytes. Written by: kernel. */
+  uint32_t in_tail;
+  /* End of the input's complete lines. Unit: bytes. Written by: kernel. */
+  uint32_t in_canon;
+  /* Bytes from the master that the line discipline has seen. Unit: bytes. Written by: kernel. */
+  uint32_t pending_head;
+  /* Bytes that the master has written. Unit: bytes. Written by: kernel. */
+  uint32_t pending_tail;
+  /* Echoes that are in the output. Unit: count. Written by: kernel. */
+  uint32_t echo_head;
+  /* Echoes that were made. Unit: count. Written by: kernel. */
+  uint32_t echo_tail;
+  /* Output that the master has read. Unit: bytes. Written by: kernel. */
+  uint32_t out_head;
+  /* Output that was made. Unit: bytes. Written by: kernel. */
+  uint32_t out_tail;
+};
+_Static_assert(sizeof(struct fsh_tty_state) == 128, "size of TtyState");
+_Static_assert(offsetof(struct fsh_tty_state, index) == 0, "offset of TtyState.index");
+_Static_assert(offsetof(struct fsh_tty_state, flags) == 4, "offset of TtyState.flags");
+_Static_assert(offsetof(struct fsh_tty_state, termios) == 8, "offset of TtyState.termios");
+_Static_assert(offsetof(struct fsh_tty_state, winsize) == 52, "offset of TtyState.winsize");
+_Static_assert(offsetof(struct fsh_tty_state, session) == 60, "offset of TtyState.session");
+_Static_assert(offsetof(struct fsh_tty_state, pgrp) == 64, "offset of TtyState.pgrp");
+_Static_assert(offsetof(struct fsh_tty_state, masters) == 68, "offset of TtyState.masters");
+_Static_assert(offsetof(struct fsh_tty_state, slaves) == 72, "offset of TtyState.slaves");
+_Static_assert(offsetof(struct fsh_tty_state, hangups) == 76, "offset of TtyState.hangups");
+_Static_assert(offsetof(struct fsh_tty_state, packet_status) == 80, "offset of TtyState.packet_status");
+_Static_assert(offsetof(struct fsh_tty_state, column) == 84, "offset of TtyState.column");
+_Static_assert(offsetof(struct fsh_tty_state, canon_column) == 88, "offset of TtyState.canon_column");
+_Static_assert(offsetof(struct fsh_tty_state, in_head) == 92, "offset of TtyState.in_head");
+_Static_assert(offsetof(struct fsh_tty_state, in_tail) == 96, "offset of TtyState.in_tail");
+_Static_assert(offsetof(struct fsh_tty_state, in_canon) == 100, "offset of TtyState.in_canon");
+_Static_assert(offsetof(struct fsh_tty_state, pending_head) == 104, "offset of TtyState.pending_head");
+_Static_assert(offsetof(struct fsh_tty_state, pending_tail) == 108, "offset of TtyState.pending_tail");
+_Static_assert(offsetof(struct fsh_tty_state, echo_head) == 112, "offset of TtyState.echo_head");
+_Static_assert(offsetof(struct fsh_tty_state, echo_tail) == 116, "offset of TtyState.echo_tail");
+_Static_assert(offsetof(struct fsh_tty_state, out_head) == 120, "offset of TtyState.out_head");
+_Static_assert(offsetof(struct fsh_tty_state, out_tail) == 124, "offset of TtyState.out_tail");
+
+/* Who waits at a pair of pseudo-terminals, and where its bytes lie. */
+struct fsh_tty_live {
+  /* Who waits for input. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t read_wait;
+  /* Who waits for room in the output. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t write_wait;
+  /* Who waits for output, at the master. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t master_read_wait;
+  /* Who waits to type more. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t master_write_wait;
+  /* Its node in /dev/pts. Unit: slot:Dentry. Written by: kernel. */
+  uint32_t dentry;
+  /* Frames of input (1), echoes (1), pending bytes (2), output (4). Unit: address. Written by: kernel. */
+  uint32_t frames[8];
+  /* Input bytes that end a line, a bit for each. Unit: bits. Written by: kernel. */
+  uint32_t line_ends[128];
+};
+_Static_assert(sizeof(struct fsh_tty_live) == 564, "size of TtyLive");
+_Static_assert(offsetof(struct fsh_tty_live, read_wait) == 0, "offset of TtyLive.read_wait");
+_Static_assert(offsetof(struct fsh_tty_live, write_wait) == 4, "offset of TtyLive.write_wait");
+_Static_assert(offsetof(struct fsh_tty_live, master_read_wait) == 8, "offset of TtyLive.master_read_wait");
+_Static_assert(offsetof(struct fsh_tty_live, master_write_wait) == 12, "offset of TtyLive.master_write_wait");
+_Static_assert(offsetof(struct fsh_tty_live, dentry) == 16, "offset of TtyLive.dentry");
+_Static_assert(offsetof(struct fsh_tty_live, frames) == 20, "offset of TtyLive.frames");
+_Static_assert(offsetof(struct fsh_tty_live, line_ends) == 52, "offset of TtyLive.line_ends");
+
+/* One pair of pseudo-terminals: master, slave and the line discipline between them. */
+struct fsh_tty_slot {
+  /* Uses and seqlock of the slot. */
+  struct fsh_slot_header header;
+  /* The portable part. */
+  struct fsh_tty_state state;
+  /* Queues and frames, which mean something in this memory only. */
+  struct fsh_tty_live live;
+};
+_Static_assert(sizeof(struct fsh_tty_slot) == 708, "size of TtySlot");
+_Static_assert(offsetof(struct fsh_tty_slot, header) == 0, "offset of TtySlot.header");
+_Static_assert(offsetof(struct fsh_tty_slot, state) == 16, "offset of TtySlot.state");
+_Static_assert(offsetof(struct fsh_tty_slot, live) == 144, "offset of TtySlot.live");
 
 /* One epoll instance. */
 struct fsh_epoll_slot {
@@ -3061,7 +3307,7 @@ struct fsh_process_state {
   uint64_t env_end;
   /* Signal that it gets when its parent ends (PR_SET_PDEATHSIG). Unit: number. Written by: kernel. */
   uint32_t pdeathsig;
-  /* Controlling terminal. Unit: index. Written by: kernel. */
+  /* Controlling terminal. Unit: slot:Tty. Written by: kernel. */
   uint32_t tty;
   /* Faults served from memory. Unit: count. Written by: kernel. */
   uint64_t minor_faults;
@@ -3081,7 +3327,8 @@ struct fsh_process_state {
   uint64_t itimer_prof_interval_ns;
   /* -20 to 19. Unit: value. Written by: kernel. */
   int32_t nice;
-  uint32_t reserved0;
+  /* Of a session leader whose terminal was hung up: the group that was in its foreground. Unit: id. Written by: kernel. */
+  uint32_t hung_up_group;
 };
 _Static_assert(sizeof(struct fsh_process_state) == 608, "size of ProcessState");
 _Static_assert(offsetof(struct fsh_process_state, pid) == 0, "offset of ProcessState.pid");
@@ -3135,7 +3382,7 @@ _Static_assert(offsetof(struct fsh_process_state, itimer_virtual_interval_ns) ==
 _Static_assert(offsetof(struct fsh_process_state, itimer_prof_ns) == 584, "offset of ProcessState.itimer_prof_ns");
 _Static_assert(offsetof(struct fsh_process_state, itimer_prof_interval_ns) == 592, "offset of ProcessState.itimer_prof_interval_ns");
 _Static_assert(offsetof(struct fsh_process_state, nice) == 600, "offset of ProcessState.nice");
-_Static_assert(offsetof(struct fsh_process_state, reserved0) == 604, "offset of ProcessState.reserved0");
+_Static_assert(offsetof(struct fsh_process_state, hung_up_group) == 604, "offset of ProcessState.hung_up_group");
 
 /* Relatives, threads and queues of a process. */
 struct fsh_process_live {
@@ -3692,7 +3939,10 @@ struct fsh_register_process_request {
   uint8_t spare;
   /* Where the kernel writes a RegisterProcessReply. */
   struct fsh_arena_span reply;
-  uint32_t reserved0[2];
+  /* Width of the terminal in characters, at most 65,535. Unit: count. Written by: client. */
+  uint32_t columns;
+  /* Its height. Unit: count. Written by: client. */
+  uint32_t rows;
 };
 _Static_assert(sizeof(struct fsh_register_process_request) == 64, "size of RegisterProcessRequest");
 _Static_assert(offsetof(struct fsh_register_process_request, header) == 0, "offset of RegisterProcessRequest.header");
@@ -3707,9 +3957,10 @@ _Static_assert(offsetof(struct fsh_register_process_request, stdout_) == 45, "of
 _Static_assert(offsetof(struct fsh_register_process_request, stderr_) == 46, "offset of RegisterProcessRequest.stderr");
 _Static_assert(offsetof(struct fsh_register_process_request, spare) == 47, "offset of RegisterProcessRequest.spare");
 _Static_assert(offsetof(struct fsh_register_process_request, reply) == 48, "offset of RegisterProcessRequest.reply");
-_Static_assert(offsetof(struct fsh_register_process_request, reserved0) == 56, "offset of RegisterProcessRequest.reserved0");
+_Static_assert(offsetof(struct fsh_register_process_request, columns) == 56, "offset of RegisterProcessRequest.columns");
+_Static_assert(offsetof(struct fsh_register_process_request, rows) == 60, "offset of RegisterProcessRequest.rows");
 
-/* What RegisterProcess has made. */
+/* What RegisterProcess has made. Of a terminal, the ends of descriptors 0 and 1 are its master, once for each: it hangs up when all of them are closed. */
 struct fsh_register_process_reply {
   /* The process. */
   struct fsh_slot_handle process;
@@ -4009,6 +4260,25 @@ _Static_assert(sizeof(struct fsh_set_trace_request) == 64, "size of SetTraceRequ
 _Static_assert(offsetof(struct fsh_set_trace_request, header) == 0, "offset of SetTraceRequest.header");
 _Static_assert(offsetof(struct fsh_set_trace_request, syscalls) == 8, "offset of SetTraceRequest.syscalls");
 _Static_assert(offsetof(struct fsh_set_trace_request, reserved0) == 12, "offset of SetTraceRequest.reserved0");
+
+/* TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none. */
+struct fsh_resize_terminal_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* The master. */
+  struct fsh_slot_handle ofd;
+  /* Width in characters. Unit: count. Written by: client. */
+  uint32_t columns;
+  /* Height in characters. Unit: count. Written by: client. */
+  uint32_t rows;
+  uint32_t reserved0[10];
+};
+_Static_assert(sizeof(struct fsh_resize_terminal_request) == 64, "size of ResizeTerminalRequest");
+_Static_assert(offsetof(struct fsh_resize_terminal_request, header) == 0, "offset of ResizeTerminalRequest.header");
+_Static_assert(offsetof(struct fsh_resize_terminal_request, ofd) == 8, "offset of ResizeTerminalRequest.ofd");
+_Static_assert(offsetof(struct fsh_resize_terminal_request, columns) == 16, "offset of ResizeTerminalRequest.columns");
+_Static_assert(offsetof(struct fsh_resize_terminal_request, rows) == 20, "offset of ResizeTerminalRequest.rows");
+_Static_assert(offsetof(struct fsh_resize_terminal_request, reserved0) == 24, "offset of ResizeTerminalRequest.reserved0");
 
 /* result: 0 or more on success (bytes, a count), a negative errno otherwise. */
 struct fsh_reply_event {
@@ -4623,23 +4893,6 @@ _Static_assert(sizeof(struct fsh_epoll_event) == 16, "size of EpollEvent");
 _Static_assert(offsetof(struct fsh_epoll_event, events) == 0, "offset of EpollEvent.events");
 _Static_assert(offsetof(struct fsh_epoll_event, pad) == 4, "offset of EpollEvent.pad");
 _Static_assert(offsetof(struct fsh_epoll_event, data) == 8, "offset of EpollEvent.data");
-
-/* struct winsize. */
-struct fsh_winsize {
-  /* Written by: kernel, guest. */
-  uint16_t row;
-  /* Written by: kernel, guest. */
-  uint16_t col;
-  /* Written by: kernel, guest. */
-  uint16_t xpixel;
-  /* Written by: kernel, guest. */
-  uint16_t ypixel;
-};
-_Static_assert(sizeof(struct fsh_winsize) == 8, "size of Winsize");
-_Static_assert(offsetof(struct fsh_winsize, row) == 0, "offset of Winsize.row");
-_Static_assert(offsetof(struct fsh_winsize, col) == 2, "offset of Winsize.col");
-_Static_assert(offsetof(struct fsh_winsize, xpixel) == 4, "offset of Winsize.xpixel");
-_Static_assert(offsetof(struct fsh_winsize, ypixel) == 6, "offset of Winsize.ypixel");
 
 /* struct termios of asm-generic/termbits.h (what TCGETS and TCSETS carry). */
 struct fsh_termios {

@@ -2,9 +2,10 @@
 // Source: abi/files.fbs
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
-import { enumName } from "../src/names.ts";
+import { enumName, flagNames } from "../src/names.ts";
 import { SlotHeader, type SlotHeaderData } from "./machine.ts";
 import { TimerLive, type TimerLiveData } from "./process.ts";
+import { Termios2, type Termios2Data, Winsize, type WinsizeData } from "./structs.ts";
 
 /** Which file system an inode belongs to. */
 export const FsType = {
@@ -51,6 +52,37 @@ export type OfdKind = (typeof OfdKind)[keyof typeof OfdKind];
 /** Names a number of OfdKind. */
 export function ofdKindName(value: number): string {
   return enumName("OfdKind", OfdKind, value);
+}
+
+
+/** What is true of a pair of pseudo-terminals. */
+export const TtyFlag = {
+  /** The slave may not be opened yet (TIOCSPTLCK). */
+  Locked: 1,
+  /** TIOCEXCL. */
+  Exclusive: 2,
+  /** Packet mode of the master (TIOCPKT). */
+  Packet: 4,
+  /** Output is stopped. */
+  Stopped: 8,
+  /** It was stopped by TCXONC, not by the STOP character. */
+  StoppedByCall: 16,
+  /** TCXONC on the master: it may not write. */
+  MasterStopped: 32,
+  /** The slave was open, and is not any more. */
+  SlaveClosed: 64,
+  /** The master is closed. */
+  MasterClosed: 128,
+  /** The next byte is taken as it is (VLNEXT). */
+  LiteralNext: 256,
+  /** In the middle of an erasure that ECHOPRT shows. */
+  Erasing: 512,
+} as const;
+export type TtyFlag = (typeof TtyFlag)[keyof typeof TtyFlag];
+
+/** Names the bits of TtyFlag. */
+export function ttyFlagName(value: number): string {
+  return flagNames(TtyFlag, value);
 }
 
 /** The values of a InodeState, outside the memory. */
@@ -2381,6 +2413,698 @@ export class PipeSlot {
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: PipeSlotData): void {
+    this.header.setData(data.header);
+    this.state.setData(data.state);
+    this.live.setData(data.live);
+  }
+}
+
+/** The values of a TtyState, outside the memory. */
+export interface TtyStateData {
+  /**
+   * Its number under /dev/pts.
+   * Unit: number. Written by: kernel.
+   */
+  index: number;
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
+  flags: number;
+  /** Settings of the slave. */
+  termios: Termios2Data;
+  /** Size in characters and pixels. */
+  winsize: WinsizeData;
+  /**
+   * Session whose controlling terminal it is; 0 none.
+   * Unit: id. Written by: kernel.
+   */
+  session: number;
+  /**
+   * Its foreground process group; 0 none.
+   * Unit: id. Written by: kernel.
+   */
+  pgrp: number;
+  /**
+   * Open masters.
+   * Unit: count. Written by: kernel.
+   */
+  masters: number;
+  /**
+   * Open slaves.
+   * Unit: count. Written by: kernel.
+   */
+  slaves: number;
+  /**
+   * Times that the slave was hung up: what was opened before is dead.
+   * Unit: count. Written by: kernel.
+   */
+  hangups: number;
+  /**
+   * TIOCPKT_* bits that the master has not read yet.
+   * Unit: bits. Written by: kernel.
+   */
+  packetStatus: number;
+  /**
+   * Column of the cursor.
+   * Unit: count. Written by: kernel.
+   */
+  column: number;
+  /**
+   * Column where the input line begins: what erasing a tab needs.
+   * Unit: count. Written by: kernel.
+   */
+  canonColumn: number;
+  /**
+   * Input that the slave has read.
+   * Unit: bytes. Written by: kernel.
+   */
+  inHead: number;
+  /**
+   * Input that came.
+   * Unit: bytes. Written by: kernel.
+   */
+  inTail: number;
+  /**
+   * End of the input's complete lines.
+   * Unit: bytes. Written by: kernel.
+   */
+  inCanon: number;
+  /**
+   * Bytes from the master that the line discipline has seen.
+   * Unit: bytes. Written by: kernel.
+   */
+  pendingHead: number;
+  /**
+   * Bytes that the master has written.
+   * Unit: bytes. Written by: kernel.
+   */
+  pendingTail: number;
+  /**
+   * Echoes that are in the output.
+   * Unit: count. Written by: kernel.
+   */
+  echoHead: number;
+  /**
+   * Echoes that were made.
+   * Unit: count. Written by: kernel.
+   */
+  echoTail: number;
+  /**
+   * Output that the master has read.
+   * Unit: bytes. Written by: kernel.
+   */
+  outHead: number;
+  /**
+   * Output that was made.
+   * Unit: bytes. Written by: kernel.
+   */
+  outTail: number;
+}
+
+/**
+ * A pair of pseudo-terminals: its settings, session, and how full it is. Counters of bytes run freely; tail - head = inside.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TtyState {
+  /** Bytes. */
+  static readonly SIZE = 128;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { index: 0, flags: 4, termios: 8, winsize: 52, session: 60, pgrp: 64, masters: 68, slaves: 72, hangups: 76, packetStatus: 80, column: 84, canonColumn: 88, inHead: 92, inTail: 96, inCanon: 100, pendingHead: 104, pendingTail: 108, echoHead: 112, echoTail: 116, outHead: 120, outTail: 124 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #termios: Termios2 | undefined;
+  #winsize: Winsize | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Its number under /dev/pts.
+   * Unit: number. Written by: kernel.
+   */
+  get index(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set index(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * What is true of it.
+   * Written by: kernel.
+   */
+  get flags(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set flags(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Settings of the slave. */
+  get termios(): Termios2 {
+    const view = (this.#termios ??= new Termios2(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /** Size in characters and pixels. */
+  get winsize(): Winsize {
+    const view = (this.#winsize ??= new Winsize(this.$mem));
+    view.$base = this.$base + 52;
+    return view;
+  }
+
+  /**
+   * Session whose controlling terminal it is; 0 none.
+   * Unit: id. Written by: kernel.
+   */
+  get session(): number {
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+  }
+
+  set session(value: number) {
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
+  }
+
+  /**
+   * Its foreground process group; 0 none.
+   * Unit: id. Written by: kernel.
+   */
+  get pgrp(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set pgrp(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /**
+   * Open masters.
+   * Unit: count. Written by: kernel.
+   */
+  get masters(): number {
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+  }
+
+  set masters(value: number) {
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+  }
+
+  /**
+   * Open slaves.
+   * Unit: count. Written by: kernel.
+   */
+  get slaves(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set slaves(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /**
+   * Times that the slave was hung up: what was opened before is dead.
+   * Unit: count. Written by: kernel.
+   */
+  get hangups(): number {
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+  }
+
+  set hangups(value: number) {
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+  }
+
+  /**
+   * TIOCPKT_* bits that the master has not read yet.
+   * Unit: bits. Written by: kernel.
+   */
+  get packetStatus(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set packetStatus(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /**
+   * Column of the cursor.
+   * Unit: count. Written by: kernel.
+   */
+  get column(): number {
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+  }
+
+  set column(value: number) {
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+  }
+
+  /**
+   * Column where the input line begins: what erasing a tab needs.
+   * Unit: count. Written by: kernel.
+   */
+  get canonColumn(): number {
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+  }
+
+  set canonColumn(value: number) {
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+  }
+
+  /**
+   * Input that the slave has read.
+   * Unit: bytes. Written by: kernel.
+   */
+  get inHead(): number {
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+  }
+
+  set inHead(value: number) {
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+  }
+
+  /**
+   * Input that came.
+   * Unit: bytes. Written by: kernel.
+   */
+  get inTail(): number {
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
+  }
+
+  set inTail(value: number) {
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+  }
+
+  /**
+   * End of the input's complete lines.
+   * Unit: bytes. Written by: kernel.
+   */
+  get inCanon(): number {
+    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+  }
+
+  set inCanon(value: number) {
+    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+  }
+
+  /**
+   * Bytes from the master that the line discipline has seen.
+   * Unit: bytes. Written by: kernel.
+   */
+  get pendingHead(): number {
+    return this.$mem.u32[(this.$base + 104) >>> 2]!;
+  }
+
+  set pendingHead(value: number) {
+    this.$mem.u32[(this.$base + 104) >>> 2] = value;
+  }
+
+  /**
+   * Bytes that the master has written.
+   * Unit: bytes. Written by: kernel.
+   */
+  get pendingTail(): number {
+    return this.$mem.u32[(this.$base + 108) >>> 2]!;
+  }
+
+  set pendingTail(value: number) {
+    this.$mem.u32[(this.$base + 108) >>> 2] = value;
+  }
+
+  /**
+   * Echoes that are in the output.
+   * Unit: count. Written by: kernel.
+   */
+  get echoHead(): number {
+    return this.$mem.u32[(this.$base + 112) >>> 2]!;
+  }
+
+  set echoHead(value: number) {
+    this.$mem.u32[(this.$base + 112) >>> 2] = value;
+  }
+
+  /**
+   * Echoes that were made.
+   * Unit: count. Written by: kernel.
+   */
+  get echoTail(): number {
+    return this.$mem.u32[(this.$base + 116) >>> 2]!;
+  }
+
+  set echoTail(value: number) {
+    this.$mem.u32[(this.$base + 116) >>> 2] = value;
+  }
+
+  /**
+   * Output that the master has read.
+   * Unit: bytes. Written by: kernel.
+   */
+  get outHead(): number {
+    return this.$mem.u32[(this.$base + 120) >>> 2]!;
+  }
+
+  set outHead(value: number) {
+    this.$mem.u32[(this.$base + 120) >>> 2] = value;
+  }
+
+  /**
+   * Output that was made.
+   * Unit: bytes. Written by: kernel.
+   */
+  get outTail(): number {
+    return this.$mem.u32[(this.$base + 124) >>> 2]!;
+  }
+
+  set outTail(value: number) {
+    this.$mem.u32[(this.$base + 124) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 128, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TtyStateData {
+    return {
+      index: this.index,
+      flags: this.flags,
+      termios: this.termios.toData(),
+      winsize: this.winsize.toData(),
+      session: this.session,
+      pgrp: this.pgrp,
+      masters: this.masters,
+      slaves: this.slaves,
+      hangups: this.hangups,
+      packetStatus: this.packetStatus,
+      column: this.column,
+      canonColumn: this.canonColumn,
+      inHead: this.inHead,
+      inTail: this.inTail,
+      inCanon: this.inCanon,
+      pendingHead: this.pendingHead,
+      pendingTail: this.pendingTail,
+      echoHead: this.echoHead,
+      echoTail: this.echoTail,
+      outHead: this.outHead,
+      outTail: this.outTail,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TtyStateData): void {
+    this.index = data.index;
+    this.flags = data.flags;
+    this.termios.setData(data.termios);
+    this.winsize.setData(data.winsize);
+    this.session = data.session;
+    this.pgrp = data.pgrp;
+    this.masters = data.masters;
+    this.slaves = data.slaves;
+    this.hangups = data.hangups;
+    this.packetStatus = data.packetStatus;
+    this.column = data.column;
+    this.canonColumn = data.canonColumn;
+    this.inHead = data.inHead;
+    this.inTail = data.inTail;
+    this.inCanon = data.inCanon;
+    this.pendingHead = data.pendingHead;
+    this.pendingTail = data.pendingTail;
+    this.echoHead = data.echoHead;
+    this.echoTail = data.echoTail;
+    this.outHead = data.outHead;
+    this.outTail = data.outTail;
+  }
+}
+
+/** The values of a TtyLive, outside the memory. */
+export interface TtyLiveData {
+  /**
+   * Who waits for input.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  readWait: number;
+  /**
+   * Who waits for room in the output.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  writeWait: number;
+  /**
+   * Who waits for output, at the master.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  masterReadWait: number;
+  /**
+   * Who waits to type more.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  masterWriteWait: number;
+  /**
+   * Its node in /dev/pts.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
+  dentry: number;
+  /**
+   * Frames of input (1), echoes (1), pending bytes (2), output (4).
+   * Unit: address. Written by: kernel.
+   */
+  frames: number[];
+  /**
+   * Input bytes that end a line, a bit for each.
+   * Unit: bits. Written by: kernel.
+   */
+  lineEnds: number[];
+}
+
+/**
+ * Who waits at a pair of pseudo-terminals, and where its bytes lie.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TtyLive {
+  /** Bytes. */
+  static readonly SIZE = 564;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { readWait: 0, writeWait: 4, masterReadWait: 8, masterWriteWait: 12, dentry: 16, frames: 20, lineEnds: 52 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { frames: 8, lineEnds: 128 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Who waits for input.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get readWait(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set readWait(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Who waits for room in the output.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get writeWait(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set writeWait(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Who waits for output, at the master.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get masterReadWait(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set masterReadWait(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
+   * Who waits to type more.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get masterWriteWait(): number {
+    return this.$mem.u32[(this.$base + 12) >>> 2]!;
+  }
+
+  set masterWriteWait(value: number) {
+    this.$mem.u32[(this.$base + 12) >>> 2] = value;
+  }
+
+  /**
+   * Its node in /dev/pts.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
+  get dentry(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set dentry(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 564, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /**
+   * Frames of input (1), echoes (1), pending bytes (2), output (4).
+   * Unit: address. Written by: kernel.
+   */
+  frames(index: number): number {
+    return this.$mem.u32[(this.$base + 20 + element(index, 8) * 4) >>> 2]!;
+  }
+
+  setFrames(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 20 + element(index, 8) * 4) >>> 2] = value;
+  }
+
+  /**
+   * Input bytes that end a line, a bit for each.
+   * Unit: bits. Written by: kernel.
+   */
+  lineEnds(index: number): number {
+    return this.$mem.u32[(this.$base + 52 + element(index, 128) * 4) >>> 2]!;
+  }
+
+  setLineEnds(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 52 + element(index, 128) * 4) >>> 2] = value;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TtyLiveData {
+    return {
+      readWait: this.readWait,
+      writeWait: this.writeWait,
+      masterReadWait: this.masterReadWait,
+      masterWriteWait: this.masterWriteWait,
+      dentry: this.dentry,
+      frames: Array.from({ length: 8 }, (_, i) => this.frames(i)),
+      lineEnds: Array.from({ length: 128 }, (_, i) => this.lineEnds(i)),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TtyLiveData): void {
+    this.readWait = data.readWait;
+    this.writeWait = data.writeWait;
+    this.masterReadWait = data.masterReadWait;
+    this.masterWriteWait = data.masterWriteWait;
+    this.dentry = data.dentry;
+    for (let i = 0; i < 8; i++) this.setFrames(i, fixedElement(data.frames, i, 8));
+    for (let i = 0; i < 128; i++) this.setLineEnds(i, fixedElement(data.lineEnds, i, 128));
+  }
+}
+
+/** The values of a TtySlot, outside the memory. */
+export interface TtySlotData {
+  /** Uses and seqlock of the slot. */
+  header: SlotHeaderData;
+  /** The portable part. */
+  state: TtyStateData;
+  /** Queues and frames, which mean something in this memory only. */
+  live: TtyLiveData;
+}
+
+/**
+ * One pair of pseudo-terminals: master, slave and the line discipline between them.
+ * Element of the slot table of kind Tty.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TtySlot {
+  /** Bytes. */
+  static readonly SIZE = 708;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, state: 16, live: 144 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: SlotHeader | undefined;
+  #state: TtyState | undefined;
+  #live: TtyLive | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Uses and seqlock of the slot. */
+  get header(): SlotHeader {
+    const view = (this.#header ??= new SlotHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** The portable part. */
+  get state(): TtyState {
+    const view = (this.#state ??= new TtyState(this.$mem));
+    view.$base = this.$base + 16;
+    return view;
+  }
+
+  /** Queues and frames, which mean something in this memory only. */
+  get live(): TtyLive {
+    const view = (this.#live ??= new TtyLive(this.$mem));
+    view.$base = this.$base + 144;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 708, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TtySlotData {
+    return {
+      header: this.header.toData(),
+      state: this.state.toData(),
+      live: this.live.toData(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TtySlotData): void {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);

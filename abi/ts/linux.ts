@@ -824,27 +824,95 @@ export const Ioctl = {
   TCSBRK: 21513,
   TCXONC: 21514,
   TCFLSH: 21515,
+  TIOCEXCL: 21516,
+  TIOCNXCL: 21517,
   TIOCSCTTY: 21518,
   TIOCGPGRP: 21519,
   TIOCSPGRP: 21520,
   TIOCOUTQ: 21521,
+  TIOCSTI: 21522,
   TIOCGWINSZ: 21523,
   TIOCSWINSZ: 21524,
   FIONREAD: 21531,
+  TIOCPKT: 21536,
   FIONBIO: 21537,
   TIOCNOTTY: 21538,
+  TIOCSETD: 21539,
+  TIOCGETD: 21540,
+  TCSBRKP: 21541,
+  TIOCSBRK: 21543,
+  TIOCCBRK: 21544,
   TIOCGSID: 21545,
+  TIOCVHANGUP: 21559,
+  TIOCGPTPEER: 21569,
   FIONCLEX: 21584,
   FIOCLEX: 21585,
   FIOASYNC: 21586,
   TIOCSPTLCK: 1074025521,
+  TIOCSIG: 1074025526,
+  TCSETS2: 1076646955,
+  TCSETSW2: 1076646956,
+  TCSETSF2: 1076646957,
   TIOCGPTN: 2147767344,
+  TIOCGDEV: 2147767346,
+  TIOCGPKT: 2147767352,
+  TIOCGPTLCK: 2147767353,
+  TIOCGEXCL: 2147767360,
+  TCGETS2: 2150388778,
 } as const;
 export type Ioctl = (typeof Ioctl)[keyof typeof Ioctl];
 
 /** Names a number of Ioctl. */
 export function ioctlName(value: number): string {
   return enumName("Ioctl", Ioctl, value);
+}
+
+
+/** TCXONC (uapi asm-generic/termbits.h). */
+export const TermFlow = {
+  TCOOFF: 0,
+  TCOON: 1,
+  TCIOFF: 2,
+  TCION: 3,
+} as const;
+export type TermFlow = (typeof TermFlow)[keyof typeof TermFlow];
+
+/** Names a number of TermFlow. */
+export function termFlowName(value: number): string {
+  return enumName("TermFlow", TermFlow, value);
+}
+
+
+/** TCFLSH. */
+export const TermFlush = {
+  TCIFLUSH: 0,
+  TCOFLUSH: 1,
+  TCIOFLUSH: 2,
+} as const;
+export type TermFlush = (typeof TermFlush)[keyof typeof TermFlush];
+
+/** Names a number of TermFlush. */
+export function termFlushName(value: number): string {
+  return enumName("TermFlush", TermFlush, value);
+}
+
+
+/** Status byte of packet mode (uapi asm-generic/ioctls.h). */
+export const TermPacket = {
+  TIOCPKT_DATA: 0,
+  TIOCPKT_FLUSHREAD: 1,
+  TIOCPKT_FLUSHWRITE: 2,
+  TIOCPKT_STOP: 4,
+  TIOCPKT_START: 8,
+  TIOCPKT_NOSTOP: 16,
+  TIOCPKT_DOSTOP: 32,
+  TIOCPKT_IOCTL: 64,
+} as const;
+export type TermPacket = (typeof TermPacket)[keyof typeof TermPacket];
+
+/** Names a number of TermPacket. */
+export function termPacketName(value: number): string {
+  return enumName("TermPacket", TermPacket, value);
 }
 
 
@@ -990,6 +1058,7 @@ export const TermIflag = {
   INLCR: 64,
   IGNCR: 128,
   ICRNL: 256,
+  IUCLC: 512,
   IXON: 1024,
   IXANY: 2048,
   IXOFF: 4096,
@@ -1007,10 +1076,13 @@ export function termIflagName(value: number): string {
 /** termios c_oflag. */
 export const TermOflag = {
   OPOST: 1,
+  OLCUC: 2,
   ONLCR: 4,
   OCRNL: 8,
   ONOCR: 16,
   ONLRET: 32,
+  TABDLY: 6144,
+  XTABS: 6144,
 } as const;
 export type TermOflag = (typeof TermOflag)[keyof typeof TermOflag];
 
@@ -1031,8 +1103,10 @@ export const TermLflag = {
   NOFLSH: 128,
   TOSTOP: 256,
   ECHOCTL: 512,
+  ECHOPRT: 1024,
   ECHOKE: 2048,
   IEXTEN: 32768,
+  EXTPROC: 65536,
 } as const;
 export type TermLflag = (typeof TermLflag)[keyof typeof TermLflag];
 
@@ -1045,9 +1119,13 @@ export function termLflagName(value: number): string {
 /** termios c_cflag. */
 export const TermCflag = {
   B38400: 15,
+  CSIZE: 48,
   CS8: 48,
   CREAD: 128,
+  PARENB: 256,
   HUPCL: 1024,
+  CBAUDEX: 4096,
+  CBAUD: 4111,
 } as const;
 export type TermCflag = (typeof TermCflag)[keyof typeof TermCflag];
 

@@ -47,7 +47,8 @@ export const SlotKind = {
   RadixNode: 22,
   FileLock: 23,
   PosixTimer: 24,
-  Count: 25,
+  Tty: 25,
+  Count: 26,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];
 
@@ -67,6 +68,7 @@ export const FrameType = {
   PageTable: 5,
   Radix: 6,
   Pipe: 7,
+  Tty: 8,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

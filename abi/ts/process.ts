@@ -2236,7 +2236,7 @@ export interface ProcessStateData {
   pdeathsig: number;
   /**
    * Controlling terminal.
-   * Unit: index. Written by: kernel.
+   * Unit: slot:Tty. Written by: kernel.
    */
   tty: number;
   /**
@@ -2284,6 +2284,11 @@ export interface ProcessStateData {
    * Unit: value. Written by: kernel.
    */
   nice: number;
+  /**
+   * Of a session leader whose terminal was hung up: the group that was in its foreground.
+   * Unit: id. Written by: kernel.
+   */
+  hungUpGroup: number;
 }
 
 /**
@@ -2296,7 +2301,7 @@ export class ProcessState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, groups: 68, addressSpace: 132, fdTable: 136, fsContext: 140, sighand: 144, exeDentry: 148, owner: 152, leader: 156, pending: 160, comm: 168, rlimits: 184, startNs: 440, userNs: 448, systemNs: 456, childUserNs: 464, childSystemNs: 472, instret: 480, syscalls: 488, itimerIntervalNs: 496, argStart: 504, argEnd: 512, envStart: 520, envEnd: 528, pdeathsig: 536, tty: 540, minorFaults: 544, majorFaults: 552, stopSignal: 560, personality: 564, itimerVirtualNs: 568, itimerVirtualIntervalNs: 576, itimerProfNs: 584, itimerProfIntervalNs: 592, nice: 600 } as const;
+  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, groups: 68, addressSpace: 132, fdTable: 136, fsContext: 140, sighand: 144, exeDentry: 148, owner: 152, leader: 156, pending: 160, comm: 168, rlimits: 184, startNs: 440, userNs: 448, systemNs: 456, childUserNs: 464, childSystemNs: 472, instret: 480, syscalls: 488, itimerIntervalNs: 496, argStart: 504, argEnd: 512, envStart: 520, envEnd: 528, pdeathsig: 536, tty: 540, minorFaults: 544, majorFaults: 552, stopSignal: 560, personality: 564, itimerVirtualNs: 568, itimerVirtualIntervalNs: 576, itimerProfNs: 584, itimerProfIntervalNs: 592, nice: 600, hungUpGroup: 604 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { groups: 16, comm: 16, rlimits: 16 } as const;
   readonly $mem: Mem;
@@ -3001,7 +3006,7 @@ export class ProcessState {
 
   /**
    * Controlling terminal.
-   * Unit: index. Written by: kernel.
+   * Unit: slot:Tty. Written by: kernel.
    */
   get tty(): number {
     return this.$mem.u32[(this.$base + 540) >>> 2]!;
@@ -3228,6 +3233,18 @@ export class ProcessState {
   }
 
   /**
+   * Of a session leader whose terminal was hung up: the group that was in its foreground.
+   * Unit: id. Written by: kernel.
+   */
+  get hungUpGroup(): number {
+    return this.$mem.u32[(this.$base + 604) >>> 2]!;
+  }
+
+  set hungUpGroup(value: number) {
+    this.$mem.u32[(this.$base + 604) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -3335,6 +3352,7 @@ export class ProcessState {
       itimerProfNs: this.itimerProfNs,
       itimerProfIntervalNs: this.itimerProfIntervalNs,
       nice: this.nice,
+      hungUpGroup: this.hungUpGroup,
     };
   }
 
@@ -3391,7 +3409,7 @@ export class ProcessState {
     this.itimerProfNs = data.itimerProfNs;
     this.itimerProfIntervalNs = data.itimerProfIntervalNs;
     this.nice = data.nice;
-    this.$mem.u8.fill(0, this.$base + 604, this.$base + 608);
+    this.hungUpGroup = data.hungUpGroup;
   }
 }
 

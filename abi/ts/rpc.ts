@@ -40,6 +40,7 @@ export const Opcode = {
   DetachClient: 29,
   Chmod: 30,
   SetTrace: 31,
+  ResizeTerminal: 32,
   Reply: 64,
   BlobRequest: 65,
   UnsupportedSyscall: 66,
@@ -54,11 +55,11 @@ export function opcodeName(value: number): string {
 }
 
 
-/** What a new process gets as a standard stream. */
+/** What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session. */
 export const StdioKind = {
   Null: 0,
   Pipe: 1,
-  Inherit: 2,
+  Pty: 2,
 } as const;
 export type StdioKind = (typeof StdioKind)[keyof typeof StdioKind];
 
@@ -1984,6 +1985,16 @@ export interface RegisterProcessRequestData {
   stderr: number;
   /** Where the kernel writes a RegisterProcessReply. */
   reply: ArenaSpanData;
+  /**
+   * Width of the terminal in characters, at most 65,535.
+   * Unit: count. Written by: client.
+   */
+  columns: number;
+  /**
+   * Its height.
+   * Unit: count. Written by: client.
+   */
+  rows: number;
 }
 
 /**
@@ -1997,7 +2008,7 @@ export class RegisterProcessRequest {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, path: 8, strings: 16, cwd: 24, argc: 32, envc: 36, owner: 40, stdin: 44, stdout: 45, stderr: 46, reply: 48 } as const;
+  static readonly OFFSET = { header: 0, path: 8, strings: 16, cwd: 24, argc: 32, envc: 36, owner: 40, stdin: 44, stdout: 45, stderr: 46, reply: 48, columns: 56, rows: 60 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2120,6 +2131,30 @@ export class RegisterProcessRequest {
   }
 
   /**
+   * Width of the terminal in characters, at most 65,535.
+   * Unit: count. Written by: client.
+   */
+  get columns(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set columns(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  /**
+   * Its height.
+   * Unit: count. Written by: client.
+   */
+  get rows(): number {
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+  }
+
+  set rows(value: number) {
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -2145,6 +2180,8 @@ export class RegisterProcessRequest {
       stdout: this.stdout,
       stderr: this.stderr,
       reply: this.reply.toData(),
+      columns: this.columns,
+      rows: this.rows,
     };
   }
 
@@ -2163,8 +2200,9 @@ export class RegisterProcessRequest {
     this.stdout = data.stdout;
     this.stderr = data.stderr;
     this.reply.setData(data.reply);
+    this.columns = data.columns;
+    this.rows = data.rows;
     this.$mem.u8.fill(0, this.$base + 47, this.$base + 48);
-    this.$mem.u8.fill(0, this.$base + 56, this.$base + 64);
   }
 }
 
@@ -2210,7 +2248,8 @@ export interface RegisterProcessReplyData {
 }
 
 /**
- * What RegisterProcess has made.
+ * What RegisterProcess has made. Of a terminal, the ends of descriptors 0 and 1 are its master, once for each: it hangs up
+ * when all of them are closed.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
 export class RegisterProcessReply {
@@ -4219,6 +4258,132 @@ export class SetTraceRequest {
   }
 }
 
+/** The values of a ResizeTerminalRequest, outside the memory. */
+export interface ResizeTerminalRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.ResizeTerminal;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** The master. */
+  ofd: SlotHandleData;
+  /**
+   * Width in characters.
+   * Unit: count. Written by: client.
+   */
+  columns: number;
+  /**
+   * Height in characters.
+   * Unit: count. Written by: client.
+   */
+  rows: number;
+}
+
+/**
+ * TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none.
+ * Member of KernelWorkerRequest for opcode ResizeTerminal.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ResizeTerminalRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, ofd: 8, columns: 16, rows: 20 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #ofd: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** The master. */
+  get ofd(): SlotHandle {
+    const view = (this.#ofd ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * Width in characters.
+   * Unit: count. Written by: client.
+   */
+  get columns(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set columns(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Height in characters.
+   * Unit: count. Written by: client.
+   */
+  get rows(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set rows(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ResizeTerminalRequestData {
+    return {
+      opcode: Opcode.ResizeTerminal,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      ofd: this.ofd.toData(),
+      columns: this.columns,
+      rows: this.rows,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ResizeTerminalRequestData): void {
+    this.header.opcode = Opcode.ResizeTerminal;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.ofd.setData(data.ofd);
+    this.columns = data.columns;
+    this.rows = data.rows;
+    this.$mem.u8.fill(0, this.$base + 24, this.$base + 64);
+  }
+}
+
 /** The values of a ReplyEvent, outside the memory. */
 export interface ReplyEventData {
   /**
@@ -5600,7 +5765,8 @@ export type KernelWorkerRequest =
     | AttachClientRequestData
     | DetachClientRequestData
     | ChmodRequestData
-    | SetTraceRequestData;
+    | SetTraceRequestData
+    | ResizeTerminalRequestData;
 
 /**
  * Reads the entry at `addr`, each word once.
@@ -5672,6 +5838,8 @@ export function decodeKernelWorkerRequest(mem: Mem, addr: number): KernelWorkerR
       return new ChmodRequest(mem, addr).toData();
     case Opcode.SetTrace:
       return new SetTraceRequest(mem, addr).toData();
+    case Opcode.ResizeTerminal:
+      return new ResizeTerminalRequest(mem, addr).toData();
     default:
       return undefined;
   }
@@ -5745,6 +5913,8 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new ChmodRequest(mem, addr).setData(entry);
     case Opcode.SetTrace:
       return new SetTraceRequest(mem, addr).setData(entry);
+    case Opcode.ResizeTerminal:
+      return new ResizeTerminalRequest(mem, addr).setData(entry);
   }
 }
 
@@ -5898,6 +6068,9 @@ export interface KernelWorkerReply {
   /** Turns the tracing of system calls (host import `trace`) on or off. */
   [Opcode.SetTrace]: {
   };
+  /** TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none. */
+  [Opcode.ResizeTerminal]: {
+  };
 }
 
 
@@ -5916,7 +6089,7 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Readdir]: { names: { result: "bytes", value: "cookie" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
   [Opcode.Unlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"] },
   [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EBUSY"] },
-  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE"] },
+  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
   [Opcode.StartProcess]: { names: {  }, errnos: ["ESRCH"] },
   [Opcode.WaitProcess]: { names: { value: "status", value2: "instret" }, errnos: ["ESRCH", "ECHILD", "ECANCELED"] },
   [Opcode.KillProcess]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
@@ -5934,4 +6107,5 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL"] },
   [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
   [Opcode.SetTrace]: { names: {  }, errnos: [] },
+  [Opcode.ResizeTerminal]: { names: {  }, errnos: ["EBADF", "EINVAL", "ENOTTY"] },
 };

@@ -3785,6 +3785,162 @@ export class Termios {
   }
 }
 
+/** The values of a Termios2, outside the memory. */
+export interface Termios2Data {
+  /** Written by: kernel, guest. */
+  iflag: number;
+  /** Written by: kernel, guest. */
+  oflag: number;
+  /** Written by: kernel, guest. */
+  cflag: number;
+  /** Written by: kernel, guest. */
+  lflag: number;
+  /** Written by: kernel, guest. */
+  line: number;
+  /** Written by: kernel, guest. */
+  cc: Uint8Array;
+  /** Written by: kernel, guest. */
+  ispeed: number;
+  /** Written by: kernel, guest. */
+  ospeed: number;
+}
+
+/**
+ * struct termios2: the same with speeds in bits per second (TCGETS2, TCSETS2).
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class Termios2 {
+  /** Bytes. */
+  static readonly SIZE = 44;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { iflag: 0, oflag: 4, cflag: 8, lflag: 12, line: 16, cc: 17, ispeed: 36, ospeed: 40 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { cc: 19 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get iflag(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set iflag(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get oflag(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set oflag(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get cflag(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set cflag(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get lflag(): number {
+    return this.$mem.u32[(this.$base + 12) >>> 2]!;
+  }
+
+  set lflag(value: number) {
+    this.$mem.u32[(this.$base + 12) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get line(): number {
+    return this.$mem.u8[this.$base + 16]!;
+  }
+
+  set line(value: number) {
+    this.$mem.u8[this.$base + 16] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get ispeed(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set ispeed(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get ospeed(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set ospeed(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 44, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Written by: kernel, guest. */
+  cc(index: number): number {
+    return this.$mem.u8[this.$base + 17 + element(index, 19)]!;
+  }
+
+  setCc(index: number, value: number): void {
+    this.$mem.u8[this.$base + 17 + element(index, 19)] = value;
+  }
+
+  /** The bytes of cc, in place. */
+  ccBytes(): Uint8Array {
+    return this.$mem.u8.subarray(this.$base + 17, this.$base + 36);
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): Termios2Data {
+    return {
+      iflag: this.iflag,
+      oflag: this.oflag,
+      cflag: this.cflag,
+      lflag: this.lflag,
+      line: this.line,
+      cc: this.ccBytes().slice(),
+      ispeed: this.ispeed,
+      ospeed: this.ospeed,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: Termios2Data): void {
+    this.iflag = data.iflag;
+    this.oflag = data.oflag;
+    this.cflag = data.cflag;
+    this.lflag = data.lflag;
+    this.line = data.line;
+    copyBytes(this.ccBytes(), data.cc);
+    this.ispeed = data.ispeed;
+    this.ospeed = data.ospeed;
+  }
+}
+
 /** The values of a Sigaction, outside the memory. */
 export interface SigactionData {
   /** Written by: kernel, guest. */

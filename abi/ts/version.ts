@@ -71,6 +71,18 @@ export const Limit = {
   WaitEntriesPerGiB: 32768,
   FileLocksPerGiB: 4096,
   PosixTimersPerGiB: 8192,
+  /** Pseudo-terminals. */
+  PtysPerGiB: 256,
+  /** Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */
+  TtyInputBytes: 4096,
+  /** What a pty's master may write ahead of the line discipline. */
+  TtyPendingBytes: 8192,
+  /** Echoes that wait for room in the output; the oldest go first when there are more. */
+  TtyEchoes: 2048,
+  /** Output that a pty holds for its master. */
+  TtyOutputBytes: 16384,
+  /** Frames of the rings of one terminal together. */
+  TtyFrames: 8,
   /** Mappings of one address space (vm.max_map_count). */
   MapCount: 65530,
   /** Symbolic links followed in one lookup. */

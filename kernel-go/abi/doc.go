@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xbcf62605
-	LayoutHashHi uint32 = 0xac9c810a
+	LayoutHashLo uint32 = 0x4e2cebad
+	LayoutHashHi uint32 = 0xc832edc1
 )

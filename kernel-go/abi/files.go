@@ -114,6 +114,50 @@ func (v OfdKind) String() string {
 	return "OfdKind(?)"
 }
 
+// TtyFlag: What is true of a pair of pseudo-terminals.
+type TtyFlag uint32
+
+// Numbers of TtyFlag.
+const (
+	TtyFlagLocked        TtyFlag = 0x1   // The slave may not be opened yet (TIOCSPTLCK).
+	TtyFlagExclusive     TtyFlag = 0x2   // TIOCEXCL.
+	TtyFlagPacket        TtyFlag = 0x4   // Packet mode of the master (TIOCPKT).
+	TtyFlagStopped       TtyFlag = 0x8   // Output is stopped.
+	TtyFlagStoppedByCall TtyFlag = 0x10  // It was stopped by TCXONC, not by the STOP character.
+	TtyFlagMasterStopped TtyFlag = 0x20  // TCXONC on the master: it may not write.
+	TtyFlagSlaveClosed   TtyFlag = 0x40  // The slave was open, and is not any more.
+	TtyFlagMasterClosed  TtyFlag = 0x80  // The master is closed.
+	TtyFlagLiteralNext   TtyFlag = 0x100 // The next byte is taken as it is (VLNEXT).
+	TtyFlagErasing       TtyFlag = 0x200 // In the middle of an erasure that ECHOPRT shows.
+)
+
+// String names a single bit; "TtyFlag(?)" stands for none, several or unknown ones.
+func (v TtyFlag) String() string {
+	switch v {
+	case TtyFlagLocked:
+		return "Locked"
+	case TtyFlagExclusive:
+		return "Exclusive"
+	case TtyFlagPacket:
+		return "Packet"
+	case TtyFlagStopped:
+		return "Stopped"
+	case TtyFlagStoppedByCall:
+		return "StoppedByCall"
+	case TtyFlagMasterStopped:
+		return "MasterStopped"
+	case TtyFlagSlaveClosed:
+		return "SlaveClosed"
+	case TtyFlagMasterClosed:
+		return "MasterClosed"
+	case TtyFlagLiteralNext:
+		return "LiteralNext"
+	case TtyFlagErasing:
+		return "Erasing"
+	}
+	return "TtyFlag(?)"
+}
+
 // InodeStateSize is the size of InodeState in bytes.
 const InodeStateSize = 112
 
@@ -477,6 +521,119 @@ type PipeSlot struct {
 	State PipeState
 	// Links and queues, which mean something in this memory only.
 	Live PipeLive
+}
+
+// TtyStateSize is the size of TtyState in bytes.
+const TtyStateSize = 128
+
+// TtyState: A pair of pseudo-terminals: its settings, session, and how full it is. Counters of bytes run freely; tail - head = inside.
+type TtyState struct {
+	_ structs.HostLayout
+	// Its number under /dev/pts.
+	// Unit: number. Written by: kernel.
+	Index uint32
+	// What is true of it.
+	// Written by: kernel.
+	Flags TtyFlag
+	// Settings of the slave.
+	Termios Termios2
+	// Size in characters and pixels.
+	Winsize Winsize
+	// Session whose controlling terminal it is; 0 none.
+	// Unit: id. Written by: kernel.
+	Session uint32
+	// Its foreground process group; 0 none.
+	// Unit: id. Written by: kernel.
+	Pgrp uint32
+	// Open masters.
+	// Unit: count. Written by: kernel.
+	Masters uint32
+	// Open slaves.
+	// Unit: count. Written by: kernel.
+	Slaves uint32
+	// Times that the slave was hung up: what was opened before is dead.
+	// Unit: count. Written by: kernel.
+	Hangups uint32
+	// TIOCPKT_* bits that the master has not read yet.
+	// Unit: bits. Written by: kernel.
+	PacketStatus uint32
+	// Column of the cursor.
+	// Unit: count. Written by: kernel.
+	Column uint32
+	// Column where the input line begins: what erasing a tab needs.
+	// Unit: count. Written by: kernel.
+	CanonColumn uint32
+	// Input that the slave has read.
+	// Unit: bytes. Written by: kernel.
+	InHead uint32
+	// Input that came.
+	// Unit: bytes. Written by: kernel.
+	InTail uint32
+	// End of the input's complete lines.
+	// Unit: bytes. Written by: kernel.
+	InCanon uint32
+	// Bytes from the master that the line discipline has seen.
+	// Unit: bytes. Written by: kernel.
+	PendingHead uint32
+	// Bytes that the master has written.
+	// Unit: bytes. Written by: kernel.
+	PendingTail uint32
+	// Echoes that are in the output.
+	// Unit: count. Written by: kernel.
+	EchoHead uint32
+	// Echoes that were made.
+	// Unit: count. Written by: kernel.
+	EchoTail uint32
+	// Output that the master has read.
+	// Unit: bytes. Written by: kernel.
+	OutHead uint32
+	// Output that was made.
+	// Unit: bytes. Written by: kernel.
+	OutTail uint32
+}
+
+// TtyLiveSize is the size of TtyLive in bytes.
+const TtyLiveSize = 564
+
+// TtyLive: Who waits at a pair of pseudo-terminals, and where its bytes lie.
+type TtyLive struct {
+	_ structs.HostLayout
+	// Who waits for input.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	ReadWait uint32
+	// Who waits for room in the output.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	WriteWait uint32
+	// Who waits for output, at the master.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	MasterReadWait uint32
+	// Who waits to type more.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	MasterWriteWait uint32
+	// Its node in /dev/pts.
+	// Unit: slot:Dentry. Written by: kernel.
+	Dentry uint32
+	// Frames of input (1), echoes (1), pending bytes (2), output (4).
+	// Unit: address. Written by: kernel.
+	Frames [8]uint32
+	// Input bytes that end a line, a bit for each.
+	// Unit: bits. Written by: kernel.
+	LineEnds [128]uint32
+}
+
+// TtySlotSize is the size of TtySlot in bytes.
+const TtySlotSize = 708
+
+// TtySlot: One pair of pseudo-terminals: master, slave and the line discipline between them.
+// Element of the slot table of kind Tty.
+type TtySlot struct {
+	_ structs.HostLayout
+	// Uses and seqlock of the slot.
+	Header SlotHeader
+	// The portable part.
+	State TtyState
+	// Queues and frames, which mean something in this memory only.
+	Live TtyLive
 }
 
 // EpollSlotSize is the size of EpollSlot in bytes.

@@ -254,6 +254,83 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(TtyState{}) - 128
+	_ uintptr = 128 - unsafe.Sizeof(TtyState{})
+	_ uintptr = unsafe.Offsetof(TtyState{}.Index) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TtyState{}.Index)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Flags) - 4
+	_ uintptr = 4 - unsafe.Offsetof(TtyState{}.Flags)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Termios) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TtyState{}.Termios)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Winsize) - 52
+	_ uintptr = 52 - unsafe.Offsetof(TtyState{}.Winsize)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Session) - 60
+	_ uintptr = 60 - unsafe.Offsetof(TtyState{}.Session)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Pgrp) - 64
+	_ uintptr = 64 - unsafe.Offsetof(TtyState{}.Pgrp)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Masters) - 68
+	_ uintptr = 68 - unsafe.Offsetof(TtyState{}.Masters)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Slaves) - 72
+	_ uintptr = 72 - unsafe.Offsetof(TtyState{}.Slaves)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Hangups) - 76
+	_ uintptr = 76 - unsafe.Offsetof(TtyState{}.Hangups)
+	_ uintptr = unsafe.Offsetof(TtyState{}.PacketStatus) - 80
+	_ uintptr = 80 - unsafe.Offsetof(TtyState{}.PacketStatus)
+	_ uintptr = unsafe.Offsetof(TtyState{}.Column) - 84
+	_ uintptr = 84 - unsafe.Offsetof(TtyState{}.Column)
+	_ uintptr = unsafe.Offsetof(TtyState{}.CanonColumn) - 88
+	_ uintptr = 88 - unsafe.Offsetof(TtyState{}.CanonColumn)
+	_ uintptr = unsafe.Offsetof(TtyState{}.InHead) - 92
+	_ uintptr = 92 - unsafe.Offsetof(TtyState{}.InHead)
+	_ uintptr = unsafe.Offsetof(TtyState{}.InTail) - 96
+	_ uintptr = 96 - unsafe.Offsetof(TtyState{}.InTail)
+	_ uintptr = unsafe.Offsetof(TtyState{}.InCanon) - 100
+	_ uintptr = 100 - unsafe.Offsetof(TtyState{}.InCanon)
+	_ uintptr = unsafe.Offsetof(TtyState{}.PendingHead) - 104
+	_ uintptr = 104 - unsafe.Offsetof(TtyState{}.PendingHead)
+	_ uintptr = unsafe.Offsetof(TtyState{}.PendingTail) - 108
+	_ uintptr = 108 - unsafe.Offsetof(TtyState{}.PendingTail)
+	_ uintptr = unsafe.Offsetof(TtyState{}.EchoHead) - 112
+	_ uintptr = 112 - unsafe.Offsetof(TtyState{}.EchoHead)
+	_ uintptr = unsafe.Offsetof(TtyState{}.EchoTail) - 116
+	_ uintptr = 116 - unsafe.Offsetof(TtyState{}.EchoTail)
+	_ uintptr = unsafe.Offsetof(TtyState{}.OutHead) - 120
+	_ uintptr = 120 - unsafe.Offsetof(TtyState{}.OutHead)
+	_ uintptr = unsafe.Offsetof(TtyState{}.OutTail) - 124
+	_ uintptr = 124 - unsafe.Offsetof(TtyState{}.OutTail)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TtyLive{}) - 564
+	_ uintptr = 564 - unsafe.Sizeof(TtyLive{})
+	_ uintptr = unsafe.Offsetof(TtyLive{}.ReadWait) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TtyLive{}.ReadWait)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.WriteWait) - 4
+	_ uintptr = 4 - unsafe.Offsetof(TtyLive{}.WriteWait)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.MasterReadWait) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TtyLive{}.MasterReadWait)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.MasterWriteWait) - 12
+	_ uintptr = 12 - unsafe.Offsetof(TtyLive{}.MasterWriteWait)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.Dentry) - 16
+	_ uintptr = 16 - unsafe.Offsetof(TtyLive{}.Dentry)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.Frames) - 20
+	_ uintptr = 20 - unsafe.Offsetof(TtyLive{}.Frames)
+	_ uintptr = unsafe.Offsetof(TtyLive{}.LineEnds) - 52
+	_ uintptr = 52 - unsafe.Offsetof(TtyLive{}.LineEnds)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TtySlot{}) - 708
+	_ uintptr = 708 - unsafe.Sizeof(TtySlot{})
+	_ uintptr = unsafe.Offsetof(TtySlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TtySlot{}.Header)
+	_ uintptr = unsafe.Offsetof(TtySlot{}.State) - 16
+	_ uintptr = 16 - unsafe.Offsetof(TtySlot{}.State)
+	_ uintptr = unsafe.Offsetof(TtySlot{}.Live) - 144
+	_ uintptr = 144 - unsafe.Offsetof(TtySlot{}.Live)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(EpollSlot{}) - 48
 	_ uintptr = 48 - unsafe.Sizeof(EpollSlot{})
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Header) - 0
@@ -1042,8 +1119,8 @@ const (
 	_ uintptr = 592 - unsafe.Offsetof(ProcessState{}.ItimerProfIntervalNs)
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Nice) - 600
 	_ uintptr = 600 - unsafe.Offsetof(ProcessState{}.Nice)
-	_ uintptr = unsafe.Offsetof(ProcessState{}.Reserved0) - 604
-	_ uintptr = 604 - unsafe.Offsetof(ProcessState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.HungUpGroup) - 604
+	_ uintptr = 604 - unsafe.Offsetof(ProcessState{}.HungUpGroup)
 )
 
 const (
@@ -1468,8 +1545,10 @@ const (
 	_ uintptr = 47 - unsafe.Offsetof(RegisterProcessRequest{}.Spare)
 	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Reply) - 48
 	_ uintptr = 48 - unsafe.Offsetof(RegisterProcessRequest{}.Reply)
-	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Reserved0) - 56
-	_ uintptr = 56 - unsafe.Offsetof(RegisterProcessRequest{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Columns) - 56
+	_ uintptr = 56 - unsafe.Offsetof(RegisterProcessRequest{}.Columns)
+	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Rows) - 60
+	_ uintptr = 60 - unsafe.Offsetof(RegisterProcessRequest{}.Rows)
 )
 
 const (
@@ -1712,6 +1791,21 @@ const (
 	_ uintptr = 8 - unsafe.Offsetof(SetTraceRequest{}.Syscalls)
 	_ uintptr = unsafe.Offsetof(SetTraceRequest{}.Reserved0) - 12
 	_ uintptr = 12 - unsafe.Offsetof(SetTraceRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ResizeTerminalRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(ResizeTerminalRequest{})
+	_ uintptr = unsafe.Offsetof(ResizeTerminalRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ResizeTerminalRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(ResizeTerminalRequest{}.Ofd) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ResizeTerminalRequest{}.Ofd)
+	_ uintptr = unsafe.Offsetof(ResizeTerminalRequest{}.Columns) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ResizeTerminalRequest{}.Columns)
+	_ uintptr = unsafe.Offsetof(ResizeTerminalRequest{}.Rows) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ResizeTerminalRequest{}.Rows)
+	_ uintptr = unsafe.Offsetof(ResizeTerminalRequest{}.Reserved0) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ResizeTerminalRequest{}.Reserved0)
 )
 
 const (
@@ -2219,6 +2313,27 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(Termios{}.Line)
 	_ uintptr = unsafe.Offsetof(Termios{}.Cc) - 17
 	_ uintptr = 17 - unsafe.Offsetof(Termios{}.Cc)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Termios2{}) - 44
+	_ uintptr = 44 - unsafe.Sizeof(Termios2{})
+	_ uintptr = unsafe.Offsetof(Termios2{}.Iflag) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Termios2{}.Iflag)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Oflag) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Termios2{}.Oflag)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Cflag) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Termios2{}.Cflag)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Lflag) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Termios2{}.Lflag)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Line) - 16
+	_ uintptr = 16 - unsafe.Offsetof(Termios2{}.Line)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Cc) - 17
+	_ uintptr = 17 - unsafe.Offsetof(Termios2{}.Cc)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Ispeed) - 36
+	_ uintptr = 36 - unsafe.Offsetof(Termios2{}.Ispeed)
+	_ uintptr = unsafe.Offsetof(Termios2{}.Ospeed) - 40
+	_ uintptr = 40 - unsafe.Offsetof(Termios2{}.Ospeed)
 )
 
 const (

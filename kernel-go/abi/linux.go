@@ -1623,28 +1623,48 @@ type Ioctl uint32
 
 // Numbers of Ioctl.
 const (
-	TCGETS     Ioctl = 21505
-	TCSETS     Ioctl = 21506
-	TCSETSW    Ioctl = 21507
-	TCSETSF    Ioctl = 21508
-	TCSBRK     Ioctl = 21513
-	TCXONC     Ioctl = 21514
-	TCFLSH     Ioctl = 21515
-	TIOCSCTTY  Ioctl = 21518
-	TIOCGPGRP  Ioctl = 21519
-	TIOCSPGRP  Ioctl = 21520
-	TIOCOUTQ   Ioctl = 21521
-	TIOCGWINSZ Ioctl = 21523
-	TIOCSWINSZ Ioctl = 21524
-	FIONREAD   Ioctl = 21531
-	FIONBIO    Ioctl = 21537
-	TIOCNOTTY  Ioctl = 21538
-	TIOCGSID   Ioctl = 21545
-	FIONCLEX   Ioctl = 21584
-	FIOCLEX    Ioctl = 21585
-	FIOASYNC   Ioctl = 21586
-	TIOCSPTLCK Ioctl = 1074025521
-	TIOCGPTN   Ioctl = 2147767344
+	TCGETS      Ioctl = 21505
+	TCSETS      Ioctl = 21506
+	TCSETSW     Ioctl = 21507
+	TCSETSF     Ioctl = 21508
+	TCSBRK      Ioctl = 21513
+	TCXONC      Ioctl = 21514
+	TCFLSH      Ioctl = 21515
+	TIOCEXCL    Ioctl = 21516
+	TIOCNXCL    Ioctl = 21517
+	TIOCSCTTY   Ioctl = 21518
+	TIOCGPGRP   Ioctl = 21519
+	TIOCSPGRP   Ioctl = 21520
+	TIOCOUTQ    Ioctl = 21521
+	TIOCSTI     Ioctl = 21522
+	TIOCGWINSZ  Ioctl = 21523
+	TIOCSWINSZ  Ioctl = 21524
+	FIONREAD    Ioctl = 21531
+	TIOCPKT     Ioctl = 21536
+	FIONBIO     Ioctl = 21537
+	TIOCNOTTY   Ioctl = 21538
+	TIOCSETD    Ioctl = 21539
+	TIOCGETD    Ioctl = 21540
+	TCSBRKP     Ioctl = 21541
+	TIOCSBRK    Ioctl = 21543
+	TIOCCBRK    Ioctl = 21544
+	TIOCGSID    Ioctl = 21545
+	TIOCVHANGUP Ioctl = 21559
+	TIOCGPTPEER Ioctl = 21569
+	FIONCLEX    Ioctl = 21584
+	FIOCLEX     Ioctl = 21585
+	FIOASYNC    Ioctl = 21586
+	TIOCSPTLCK  Ioctl = 1074025521
+	TIOCSIG     Ioctl = 1074025526
+	TCSETS2     Ioctl = 1076646955
+	TCSETSW2    Ioctl = 1076646956
+	TCSETSF2    Ioctl = 1076646957
+	TIOCGPTN    Ioctl = 2147767344
+	TIOCGDEV    Ioctl = 2147767346
+	TIOCGPKT    Ioctl = 2147767352
+	TIOCGPTLCK  Ioctl = 2147767353
+	TIOCGEXCL   Ioctl = 2147767360
+	TCGETS2     Ioctl = 2150388778
 )
 
 // String names the number; "Ioctl(?)" stands for an unknown one.
@@ -1664,6 +1684,10 @@ func (v Ioctl) String() string {
 		return "TCXONC"
 	case TCFLSH:
 		return "TCFLSH"
+	case TIOCEXCL:
+		return "TIOCEXCL"
+	case TIOCNXCL:
+		return "TIOCNXCL"
 	case TIOCSCTTY:
 		return "TIOCSCTTY"
 	case TIOCGPGRP:
@@ -1672,18 +1696,36 @@ func (v Ioctl) String() string {
 		return "TIOCSPGRP"
 	case TIOCOUTQ:
 		return "TIOCOUTQ"
+	case TIOCSTI:
+		return "TIOCSTI"
 	case TIOCGWINSZ:
 		return "TIOCGWINSZ"
 	case TIOCSWINSZ:
 		return "TIOCSWINSZ"
 	case FIONREAD:
 		return "FIONREAD"
+	case TIOCPKT:
+		return "TIOCPKT"
 	case FIONBIO:
 		return "FIONBIO"
 	case TIOCNOTTY:
 		return "TIOCNOTTY"
+	case TIOCSETD:
+		return "TIOCSETD"
+	case TIOCGETD:
+		return "TIOCGETD"
+	case TCSBRKP:
+		return "TCSBRKP"
+	case TIOCSBRK:
+		return "TIOCSBRK"
+	case TIOCCBRK:
+		return "TIOCCBRK"
 	case TIOCGSID:
 		return "TIOCGSID"
+	case TIOCVHANGUP:
+		return "TIOCVHANGUP"
+	case TIOCGPTPEER:
+		return "TIOCGPTPEER"
 	case FIONCLEX:
 		return "FIONCLEX"
 	case FIOCLEX:
@@ -1692,10 +1734,115 @@ func (v Ioctl) String() string {
 		return "FIOASYNC"
 	case TIOCSPTLCK:
 		return "TIOCSPTLCK"
+	case TIOCSIG:
+		return "TIOCSIG"
+	case TCSETS2:
+		return "TCSETS2"
+	case TCSETSW2:
+		return "TCSETSW2"
+	case TCSETSF2:
+		return "TCSETSF2"
 	case TIOCGPTN:
 		return "TIOCGPTN"
+	case TIOCGDEV:
+		return "TIOCGDEV"
+	case TIOCGPKT:
+		return "TIOCGPKT"
+	case TIOCGPTLCK:
+		return "TIOCGPTLCK"
+	case TIOCGEXCL:
+		return "TIOCGEXCL"
+	case TCGETS2:
+		return "TCGETS2"
 	}
 	return "Ioctl(?)"
+}
+
+// TermFlow: TCXONC (uapi asm-generic/termbits.h).
+type TermFlow uint32
+
+// Numbers of TermFlow.
+const (
+	TCOOFF TermFlow = 0
+	TCOON  TermFlow = 1
+	TCIOFF TermFlow = 2
+	TCION  TermFlow = 3
+)
+
+// String names the number; "TermFlow(?)" stands for an unknown one.
+func (v TermFlow) String() string {
+	switch v {
+	case TCOOFF:
+		return "TCOOFF"
+	case TCOON:
+		return "TCOON"
+	case TCIOFF:
+		return "TCIOFF"
+	case TCION:
+		return "TCION"
+	}
+	return "TermFlow(?)"
+}
+
+// TermFlush: TCFLSH.
+type TermFlush uint32
+
+// Numbers of TermFlush.
+const (
+	TCIFLUSH  TermFlush = 0
+	TCOFLUSH  TermFlush = 1
+	TCIOFLUSH TermFlush = 2
+)
+
+// String names the number; "TermFlush(?)" stands for an unknown one.
+func (v TermFlush) String() string {
+	switch v {
+	case TCIFLUSH:
+		return "TCIFLUSH"
+	case TCOFLUSH:
+		return "TCOFLUSH"
+	case TCIOFLUSH:
+		return "TCIOFLUSH"
+	}
+	return "TermFlush(?)"
+}
+
+// TermPacket: Status byte of packet mode (uapi asm-generic/ioctls.h).
+type TermPacket uint32
+
+// Numbers of TermPacket.
+const (
+	TIOCPKT_DATA       TermPacket = 0
+	TIOCPKT_FLUSHREAD  TermPacket = 1
+	TIOCPKT_FLUSHWRITE TermPacket = 2
+	TIOCPKT_STOP       TermPacket = 4
+	TIOCPKT_START      TermPacket = 8
+	TIOCPKT_NOSTOP     TermPacket = 16
+	TIOCPKT_DOSTOP     TermPacket = 32
+	TIOCPKT_IOCTL      TermPacket = 64
+)
+
+// String names the number; "TermPacket(?)" stands for an unknown one.
+func (v TermPacket) String() string {
+	switch v {
+	case TIOCPKT_DATA:
+		return "TIOCPKT_DATA"
+	case TIOCPKT_FLUSHREAD:
+		return "TIOCPKT_FLUSHREAD"
+	case TIOCPKT_FLUSHWRITE:
+		return "TIOCPKT_FLUSHWRITE"
+	case TIOCPKT_STOP:
+		return "TIOCPKT_STOP"
+	case TIOCPKT_START:
+		return "TIOCPKT_START"
+	case TIOCPKT_NOSTOP:
+		return "TIOCPKT_NOSTOP"
+	case TIOCPKT_DOSTOP:
+		return "TIOCPKT_DOSTOP"
+	case TIOCPKT_IOCTL:
+		return "TIOCPKT_IOCTL"
+	}
+	return "TermPacket(?)"
 }
 
 // Auxv: Auxiliary vector (uapi linux/auxvec.h).
@@ -1958,6 +2105,7 @@ const (
 	INLCR   TermIflag = 64
 	IGNCR   TermIflag = 128
 	ICRNL   TermIflag = 256
+	IUCLC   TermIflag = 512
 	IXON    TermIflag = 1024
 	IXANY   TermIflag = 2048
 	IXOFF   TermIflag = 4096
@@ -1986,6 +2134,8 @@ func (v TermIflag) String() string {
 		return "IGNCR"
 	case ICRNL:
 		return "ICRNL"
+	case IUCLC:
+		return "IUCLC"
 	case IXON:
 		return "IXON"
 	case IXANY:
@@ -2006,10 +2156,13 @@ type TermOflag uint32
 // Numbers of TermOflag.
 const (
 	OPOST  TermOflag = 1
+	OLCUC  TermOflag = 2
 	ONLCR  TermOflag = 4
 	OCRNL  TermOflag = 8
 	ONOCR  TermOflag = 16
 	ONLRET TermOflag = 32
+	TABDLY TermOflag = 6144
+	XTABS  TermOflag = TABDLY
 )
 
 // String names the number; "TermOflag(?)" stands for an unknown one.
@@ -2017,6 +2170,8 @@ func (v TermOflag) String() string {
 	switch v {
 	case OPOST:
 		return "OPOST"
+	case OLCUC:
+		return "OLCUC"
 	case ONLCR:
 		return "ONLCR"
 	case OCRNL:
@@ -2025,6 +2180,8 @@ func (v TermOflag) String() string {
 		return "ONOCR"
 	case ONLRET:
 		return "ONLRET"
+	case TABDLY:
+		return "TABDLY"
 	}
 	return "TermOflag(?)"
 }
@@ -2043,8 +2200,10 @@ const (
 	NOFLSH  TermLflag = 128
 	TOSTOP  TermLflag = 256
 	ECHOCTL TermLflag = 512
+	ECHOPRT TermLflag = 1024
 	ECHOKE  TermLflag = 2048
 	IEXTEN  TermLflag = 32768
+	EXTPROC TermLflag = 65536
 )
 
 // String names the number; "TermLflag(?)" stands for an unknown one.
@@ -2068,10 +2227,14 @@ func (v TermLflag) String() string {
 		return "TOSTOP"
 	case ECHOCTL:
 		return "ECHOCTL"
+	case ECHOPRT:
+		return "ECHOPRT"
 	case ECHOKE:
 		return "ECHOKE"
 	case IEXTEN:
 		return "IEXTEN"
+	case EXTPROC:
+		return "EXTPROC"
 	}
 	return "TermLflag(?)"
 }
@@ -2081,10 +2244,14 @@ type TermCflag uint32
 
 // Numbers of TermCflag.
 const (
-	B38400 TermCflag = 15
-	CS8    TermCflag = 48
-	CREAD  TermCflag = 128
-	HUPCL  TermCflag = 1024
+	B38400  TermCflag = 15
+	CSIZE   TermCflag = 48
+	CS8     TermCflag = CSIZE
+	CREAD   TermCflag = 128
+	PARENB  TermCflag = 256
+	HUPCL   TermCflag = 1024
+	CBAUDEX TermCflag = 4096
+	CBAUD   TermCflag = 4111
 )
 
 // String names the number; "TermCflag(?)" stands for an unknown one.
@@ -2092,12 +2259,18 @@ func (v TermCflag) String() string {
 	switch v {
 	case B38400:
 		return "B38400"
-	case CS8:
-		return "CS8"
+	case CSIZE:
+		return "CSIZE"
 	case CREAD:
 		return "CREAD"
+	case PARENB:
+		return "PARENB"
 	case HUPCL:
 		return "HUPCL"
+	case CBAUDEX:
+		return "CBAUDEX"
+	case CBAUD:
+		return "CBAUD"
 	}
 	return "TermCflag(?)"
 }

@@ -67,7 +67,8 @@ const (
 	SlotKindRadixNode      SlotKind = 22
 	SlotKindFileLock       SlotKind = 23
 	SlotKindPosixTimer     SlotKind = 24
-	SlotKindCount          SlotKind = 25
+	SlotKindTty            SlotKind = 25
+	SlotKindCount          SlotKind = 26
 )
 
 // String names the number; "SlotKind(?)" stands for an unknown one.
@@ -123,6 +124,8 @@ func (v SlotKind) String() string {
 		return "FileLock"
 	case SlotKindPosixTimer:
 		return "PosixTimer"
+	case SlotKindTty:
+		return "Tty"
 	case SlotKindCount:
 		return "Count"
 	}
@@ -142,6 +145,7 @@ const (
 	FrameTypePageTable FrameType = 5
 	FrameTypeRadix     FrameType = 6
 	FrameTypePipe      FrameType = 7
+	FrameTypeTty       FrameType = 8
 )
 
 // String names the number; "FrameType(?)" stands for an unknown one.
@@ -163,6 +167,8 @@ func (v FrameType) String() string {
 		return "Radix"
 	case FrameTypePipe:
 		return "Pipe"
+	case FrameTypeTty:
+		return "Tty"
 	}
 	return "FrameType(?)"
 }

@@ -585,7 +585,7 @@ type ProcessState struct {
 	// Unit: number. Written by: kernel.
 	Pdeathsig uint32
 	// Controlling terminal.
-	// Unit: index. Written by: kernel.
+	// Unit: slot:Tty. Written by: kernel.
 	Tty uint32
 	// Faults served from memory.
 	// Unit: count. Written by: kernel.
@@ -613,8 +613,10 @@ type ProcessState struct {
 	ItimerProfIntervalNs uint64
 	// -20 to 19.
 	// Unit: value. Written by: kernel.
-	Nice      int32
-	Reserved0 uint32
+	Nice int32
+	// Of a session leader whose terminal was hung up: the group that was in its foreground.
+	// Unit: id. Written by: kernel.
+	HungUpGroup uint32
 }
 
 // LoadRunState reads RunState as a ProcessRunState.

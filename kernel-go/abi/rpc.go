@@ -42,6 +42,7 @@ const (
 	OpcodeDetachClient         Opcode = 29
 	OpcodeChmod                Opcode = 30
 	OpcodeSetTrace             Opcode = 31
+	OpcodeResizeTerminal       Opcode = 32
 	OpcodeReply                Opcode = 64
 	OpcodeBlobRequest          Opcode = 65
 	OpcodeUnsupportedSyscall   Opcode = 66
@@ -116,6 +117,8 @@ func (v Opcode) String() string {
 		return "Chmod"
 	case OpcodeSetTrace:
 		return "SetTrace"
+	case OpcodeResizeTerminal:
+		return "ResizeTerminal"
 	case OpcodeReply:
 		return "Reply"
 	case OpcodeBlobRequest:
@@ -130,14 +133,14 @@ func (v Opcode) String() string {
 	return "Opcode(?)"
 }
 
-// StdioKind: What a new process gets as a standard stream.
+// StdioKind: What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session.
 type StdioKind uint8
 
 // Numbers of StdioKind.
 const (
-	StdioKindNull    StdioKind = 0
-	StdioKindPipe    StdioKind = 1
-	StdioKindInherit StdioKind = 2
+	StdioKindNull StdioKind = 0
+	StdioKindPipe StdioKind = 1
+	StdioKindPty  StdioKind = 2
 )
 
 // String names the number; "StdioKind(?)" stands for an unknown one.
@@ -147,8 +150,8 @@ func (v StdioKind) String() string {
 		return "Null"
 	case StdioKindPipe:
 		return "Pipe"
-	case StdioKindInherit:
-		return "Inherit"
+	case StdioKindPty:
+		return "Pty"
 	}
 	return "StdioKind(?)"
 }
@@ -521,14 +524,20 @@ type RegisterProcessRequest struct {
 	Stderr StdioKind
 	Spare  uint8
 	// Where the kernel writes a RegisterProcessReply.
-	Reply     ArenaSpan
-	Reserved0 [2]uint32
+	Reply ArenaSpan
+	// Width of the terminal in characters, at most 65,535.
+	// Unit: count. Written by: client.
+	Columns uint32
+	// Its height.
+	// Unit: count. Written by: client.
+	Rows uint32
 }
 
 // RegisterProcessReplySize is the size of RegisterProcessReply in bytes.
 const RegisterProcessReplySize = 40
 
-// RegisterProcessReply: What RegisterProcess has made.
+// RegisterProcessReply: What RegisterProcess has made. Of a terminal, the ends of descriptors 0 and 1 are its master, once for each: it hangs up
+// when all of them are closed.
 type RegisterProcessReply struct {
 	_ structs.HostLayout
 	// The process.
@@ -847,6 +856,26 @@ type SetTraceRequest struct {
 	// Unit: flag. Written by: client.
 	Syscalls  uint32
 	Reserved0 [13]uint32
+}
+
+// ResizeTerminalRequestSize is the size of ResizeTerminalRequest in bytes.
+const ResizeTerminalRequestSize = 64
+
+// ResizeTerminalRequest: TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none.
+// Member of KernelWorkerRequest for opcode ResizeTerminal.
+type ResizeTerminalRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The master.
+	Ofd SlotHandle
+	// Width in characters.
+	// Unit: count. Written by: client.
+	Columns uint32
+	// Height in characters.
+	// Unit: count. Written by: client.
+	Rows      uint32
+	Reserved0 [10]uint32
 }
 
 // ReplyEventSize is the size of ReplyEvent in bytes.

@@ -418,6 +418,30 @@ type Termios struct {
 	Cc [19]uint8
 }
 
+// Termios2Size is the size of Termios2 in bytes.
+const Termios2Size = 44
+
+// Termios2: struct termios2: the same with speeds in bits per second (TCGETS2, TCSETS2).
+type Termios2 struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Iflag uint32
+	// Written by: kernel, guest.
+	Oflag uint32
+	// Written by: kernel, guest.
+	Cflag uint32
+	// Written by: kernel, guest.
+	Lflag uint32
+	// Written by: kernel, guest.
+	Line uint8
+	// Written by: kernel, guest.
+	Cc [19]uint8
+	// Written by: kernel, guest.
+	Ispeed uint32
+	// Written by: kernel, guest.
+	Ospeed uint32
+}
+
 // SigactionSize is the size of Sigaction in bytes.
 const SigactionSize = 24
 

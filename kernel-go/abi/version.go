@@ -56,6 +56,12 @@ const (
 	LimitWaitEntriesPerGiB = 32768
 	LimitFileLocksPerGiB   = 4096
 	LimitPosixTimersPerGiB = 8192
+	LimitPtysPerGiB        = 256     // Pseudo-terminals.
+	LimitTtyInputBytes     = 4096    // Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end.
+	LimitTtyPendingBytes   = 8192    // What a pty's master may write ahead of the line discipline.
+	LimitTtyEchoes         = 2048    // Echoes that wait for room in the output; the oldest go first when there are more.
+	LimitTtyOutputBytes    = 16384   // Output that a pty holds for its master.
+	LimitTtyFrames         = 8       // Frames of the rings of one terminal together.
 	LimitMapCount          = 65530   // Mappings of one address space (vm.max_map_count).
 	LimitSymlinks          = 40      // Symbolic links followed in one lookup.
 	LimitScriptDepth       = 5       // Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION).

@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/fs/sysfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -44,6 +45,7 @@ var nodes = [...]node{
 	{path: "/dev/stdout", mode: lnk, target: "/proc/self/fd/1"},
 	{path: "/dev/stderr", mode: lnk, target: "/proc/self/fd/2"},
 	{path: "/dev/shm", mode: dir | 0o1777},
+	{path: "/dev/ptmx", mode: chr | 0o666, major: 5, minor: 2},
 	{path: "/dev/pts", mode: dir | 0o755},
 }
 
@@ -83,6 +85,14 @@ func tree(c *sched.Ctx) abi.Errno {
 		return e
 	}
 	e = procfs.Init(d)
+	vfs.Put(d)
+	if e != abi.OK {
+		return e
+	}
+	if d, e = vfs.Resolve(c, root, c.Path, put(c.Path, "/dev/pts"), vfs.Directory); e != abi.OK {
+		return e
+	}
+	e = tty.InitDevpts(d)
 	vfs.Put(d)
 	if e != abi.OK {
 		return e

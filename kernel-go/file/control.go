@@ -5,6 +5,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -27,6 +28,8 @@ func Readable(i uint32) (uint32, abi.Errno) {
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
 		return pipe.Bytes(o.State.Object), abi.OK
+	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
+		return tty.Readable(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster), abi.OK
 	case abi.OfdKindFile:
 		size := kmem.Inode(o.State.Inode).State.Size
 		return uint32(min(size-min(size, o.State.Pos), 1<<31-1)), abi.OK

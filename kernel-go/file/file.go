@@ -14,6 +14,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -107,6 +108,10 @@ func Put(c *sched.Ctx, i uint32) {
 		eventfd.Free(o.State.Object)
 	case abi.OfdKindProc:
 		procfs.FreeContent(o.Live.Content)
+	case abi.OfdKindPtyMaster:
+		tty.CloseMaster(c, o.State.Object)
+	case abi.OfdKindPtySlave:
+		tty.CloseSlave(o.State.Object)
 	}
 	if o.State.Inode != 0 {
 		vfs.DropOpen(o.State.Inode)
@@ -185,12 +190,19 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		}
 		kind = abi.OfdKindFifo
 	case ifchr:
-		if flags&oPath == 0 {
+		kind = abi.OfdKindDevice
+		switch {
+		case flags&oPath != 0:
+		case isTerminal(in.State.Rdev):
+			var e abi.Errno
+			if kind, e = openTerminal(c, o, in.State.Rdev, flags); e != abi.OK {
+				return e
+			}
+		default:
 			if e := dev.Open(in.State.Rdev); e != abi.OK {
 				return e
 			}
 		}
-		kind = abi.OfdKindDevice
 	case ifreg:
 		if in.State.FsType == abi.FsTypeProcfs {
 			kind = abi.OfdKindProc

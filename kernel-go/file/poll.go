@@ -7,6 +7,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 )
 
 const (
@@ -35,6 +36,8 @@ func Poll(i uint32) uint32 {
 		return pollSignals(o)
 	case abi.OfdKindEpoll:
 		return epoll.Poll(o.State.Object)
+	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
+		return tty.Poll(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, hungUp(o))
 	case abi.OfdKindPath:
 		return uint32(abi.POLLNVAL)
 	}
@@ -71,6 +74,8 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 			return epoll.WaitQueue(o.State.Object), true
 		}
 		return nil, true
+	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
+		return tty.Queue(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, k), true
 	case abi.OfdKindDevice:
 		// random(4) can be polled, and so is accepted; it never blocks.
 		if d := kmem.Inode(o.State.Inode).State.Rdev; d == uint64(abi.DEV_RANDOM) || d == uint64(abi.DEV_URANDOM) {

@@ -10,6 +10,7 @@ import (
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -94,6 +95,10 @@ func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uin
 		return eventfd.Read(c, o.State.Object, b, nonblock)
 	case abi.OfdKindSignalfd:
 		return readSignals(c, o, b, nonblock)
+	case abi.OfdKindPtyMaster:
+		return tty.ReadMaster(c, o.State.Object, b, uint32(progressOf(c)), nonblock)
+	case abi.OfdKindPtySlave:
+		return tty.ReadSlave(c, o.State.Object, b, uint32(progressOf(c)), hungUp(o), nonblock)
 	}
 	return 0, abi.EINVAL
 }
@@ -111,6 +116,10 @@ func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (ui
 		return procfs.Write(c, o.State.Inode, b)
 	case abi.OfdKindEventfd:
 		return eventfd.Write(c, o.State.Object, b, nonblock)
+	case abi.OfdKindPtyMaster:
+		return tty.WriteMaster(c, o.State.Object, b, nonblock)
+	case abi.OfdKindPtySlave:
+		return tty.WriteSlave(c, o.State.Object, b, hungUp(o), nonblock)
 	}
 	return 0, abi.EINVAL
 }

@@ -105,6 +105,7 @@ func EpollItem(i uint32) *abi.EpollItemSlot {
 func Eventfd(i uint32) *abi.EventfdSlot {
 	return (*abi.EventfdSlot)(Ptr(slotAddr(abi.SlotKindEventfd, i)))
 }
+func Tty(i uint32) *abi.TtySlot { return (*abi.TtySlot)(Ptr(slotAddr(abi.SlotKindTty, i))) }
 func FsContext(i uint32) *abi.FsContextSlot {
 	return (*abi.FsContextSlot)(Ptr(slotAddr(abi.SlotKindFsContext, i)))
 }

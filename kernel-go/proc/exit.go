@@ -8,6 +8,7 @@ import (
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 )
 
 // ExitThread ends the calling thread, and its process when it was the last.
@@ -116,8 +117,9 @@ func finish(c *sched.Ctx, process, status uint32) {
 	deleteTimers(process)
 	releaseParts(c, process)
 	releaseVfork(p)
-	hangupSession(c, process)
+	tty.LeaderGone(c, process)
 	reparent(c, process)
+	hangUpOrphans(c, process, p.State.Parent, process)
 	p.State.ExitStatus = status
 	p.State.Flags |= abi.ProcessFlagExiting
 	kmem.WriteBegin(&p.Header)
@@ -183,6 +185,7 @@ func reparent(c *sched.Ctx, process uint32) {
 			SendProcess(c, child, p.State.Pdeathsig, int32(abi.SI_USER), 0, 0)
 		}
 		setParent(child, to)
+		hangUpOrphans(c, child, process, 0)
 		p.State.ExitSignal = uint32(abi.SIGCHLD)
 		if p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
 			if to == 0 {
@@ -193,10 +196,6 @@ func reparent(c *sched.Ctx, process uint32) {
 		}
 	}
 }
-
-// hangupSession: when a session leader ends, the foreground group of its
-// terminal gets SIGHUP and SIGCONT. Without terminals there is nobody to tell.
-func hangupSession(_ *sched.Ctx, _ uint32) {}
 
 // Reap frees a zombie and its leader's slot.
 func Reap(process uint32) {

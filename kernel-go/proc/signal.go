@@ -356,7 +356,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 				continue
 			}
 			if stopSignals&bit(s.Signo) != 0 {
-				if s.Signo != uint32(abi.SIGSTOP) && orphanedGroup(p.State.Pgid) {
+				if s.Signo != uint32(abi.SIGSTOP) && isOrphaned(p.State.Pgid) {
 					continue
 				}
 				stopProcess(c, s.Signo)
@@ -492,21 +492,6 @@ func resume(c *sched.Ctx, process uint32) {
 		SendChild(c, process, o)
 		sched.WakeAll(&kmem.Process(o).Live.ChildWait)
 	}
-}
-
-// orphanedGroup: no member has a parent in another group of the same session,
-// so that nobody could continue it (POSIX orphaned process group).
-func orphanedGroup(pgid uint32) bool {
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		p := kmem.Process(i)
-		if p.State.Pgid != pgid || p.State.Parent == 0 {
-			continue
-		}
-		if o := kmem.Process(p.State.Parent); o.State.Pgid != pgid && o.State.Sid == p.State.Sid {
-			return false
-		}
-	}
-	return true
 }
 
 // ActionChanged drops what is pending of a signal that is ignored from now on

@@ -11,6 +11,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -32,6 +33,8 @@ func Init() {
 	lastTid, listTail = firstPid-1, 0
 	sched.Fired = timerFired
 	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
+	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
+	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned
 	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
 }
 

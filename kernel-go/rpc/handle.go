@@ -70,6 +70,8 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		return streamRead(c, client, as[abi.StreamReadRequest](p), a)
 	case abi.OpcodeStreamWrite:
 		return streamWrite(c, p, as[abi.StreamWriteRequest](p), a)
+	case abi.OpcodeResizeTerminal:
+		return resizeTerminal(c, as[abi.ResizeTerminalRequest](p))
 	case abi.OpcodeStreamClose:
 		i := kmem.Lookup(abi.SlotKindOfd, as[abi.StreamCloseRequest](p).Ofd)
 		if i == 0 {
@@ -119,6 +121,9 @@ func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer
 	}
 	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
 	n, e := file.StreamRead(c, i, &b)
+	if _, master := file.IsTty(i); master && e == abi.EIO {
+		e = abi.OK // the last slave is closed: the end of what a terminal shows
+	}
 	a.result = int64(n)
 	return e
 }

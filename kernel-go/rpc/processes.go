@@ -4,12 +4,14 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
+
+// registered is the reply that is being made: only the kernel worker makes any.
+var registered abi.RegisterProcessReply
 
 func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest, a *answer) abi.Errno {
 	to, e := span(client, r.Reply)
@@ -43,57 +45,14 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 	if e != abi.OK {
 		return e
 	}
-	reply := abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
-	kinds := [3]abi.StdioKind{r.Stdin, r.Stdout, r.Stderr}
-	var ends [3]abi.SlotHandle
-	for fd := range uint32(3) {
-		if ends[fd], e = stdio(c, kmem.Process(process).State.FdTable, fd, kinds[fd]); e != abi.OK {
-			for k := range fd {
-				if i := kmem.Lookup(abi.SlotKindOfd, ends[k]); i != 0 {
-					file.CloseOfd(c, i)
-				}
-			}
-			proc.Discard(c, process)
-			return e
-		}
+	registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
+	if e := stdio(c, process, r, &registered); e != abi.OK {
+		proc.Discard(c, process)
+		return e
 	}
-	reply.Stdin, reply.StdinGeneration = ends[0].Index, ends[0].Generation
-	reply.Stdout, reply.StdoutGeneration = ends[1].Index, ends[1].Generation
-	reply.Stderr, reply.StderrGeneration = ends[2].Index, ends[2].Generation
-	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = reply
-	a.result, a.handle, a.value = abi.RegisterProcessReplySize, reply.Process, uint64(reply.Pid)
+	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = registered
+	a.result, a.handle, a.value = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
 	return abi.OK
-}
-
-var devNull = [...]byte{'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0}
-
-// stdio makes descriptor fd of a new process; for a pipe it returns the
-// host's end.
-func stdio(c *sched.Ctx, table, fd uint32, kind abi.StdioKind) (abi.SlotHandle, abi.Errno) {
-	var none abi.SlotHandle
-	switch kind {
-	case abi.StdioKindNull:
-		for i, b := range devNull {
-			*(*byte)(kmem.Ptr(c.Path + uint32(i))) = b
-		}
-		o, e := file.Open(c, rootDir(), rootDir(), c.Path, uint32(len(devNull)-1), uint32(abi.O_RDWR), 0, 0)
-		if e != abi.OK {
-			return none, e
-		}
-		file.InstallIn(table, fd, o)
-		return none, abi.OK
-	case abi.StdioKindPipe:
-		r, w, e := file.NewPipe(c, 0)
-		if e != abi.OK {
-			return none, e
-		}
-		if fd != 0 {
-			r, w = w, r
-		}
-		file.InstallIn(table, fd, r)
-		return kmem.Handle(abi.SlotKindOfd, w), abi.OK
-	}
-	return none, abi.EINVAL
 }
 
 func startProcess(r *abi.StartProcessRequest) abi.Errno {

@@ -192,6 +192,9 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
+	if is, _ := file.IsTty(ofd); is && file.HungUp(ofd) {
+		return 0, hungUpError(abi.Ioctl(arg32(c, 1)))
+	}
 	switch abi.Ioctl(arg32(c, 1)) {
 	case abi.FIOCLEX:
 		file.SetFlagsOf(c, fd, uint32(abi.FD_CLOEXEC))
@@ -215,6 +218,9 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		return 0, mm.Store32(c, c.Arg(2), n)
+	}
+	if is, master := file.IsTty(ofd); is {
+		return terminalControl(c, ofd, master)
 	}
 	if abi.IoctlFile(arg32(c, 1)) == abi.FIGETBSZ && kmem.Ofd(ofd).State.Kind == abi.OfdKindFile {
 		return 0, mm.Store32(c, c.Arg(2), kmem.PageSize)

@@ -47,6 +47,7 @@ var table = [...]entry{
 	abi.SYS_dup3:                   {sysDup3, 3, full, 0, ""},
 	abi.SYS_fcntl:                  {sysFcntl, 3, partial, 0, "leases and owner signals are not there"},
 	abi.SYS_ioctl:                  {sysIoctl, 3, partial, 0, "what the descriptor's kind has"},
+	abi.SYS_vhangup:                {sysVhangup, 0, full, 0, ""},
 	abi.SYS_flock:                  {sysFlock, 2, full, 0, ""},
 	abi.SYS_mknodat:                {sysMknodat, 4, partial, 0, "FIFOs, regular files, character devices"},
 	abi.SYS_mkdirat:                {sysMkdirat, 3, full, 0, ""},

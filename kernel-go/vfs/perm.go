@@ -94,6 +94,8 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 	switch kmem.Inode(inode).State.FsType {
 	case abi.FsTypeProcfs:
 		return abi.ENOENT
+	case abi.FsTypeDevpts:
+		return abi.EPERM
 	case abi.FsTypeSysfs:
 		// The kernel itself fills it at boot.
 		if c.Process != 0 {
@@ -108,7 +110,7 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	inode := InodeOf(dir)
 	ds := &kmem.Inode(inode).State
-	if ds.FsType == abi.FsTypeProcfs || ds.FsType == abi.FsTypeSysfs {
+	if ds.FsType == abi.FsTypeProcfs || ds.FsType == abi.FsTypeSysfs || ds.FsType == abi.FsTypeDevpts {
 		return abi.EPERM
 	}
 	if e := Permission(c, inode, MayWrite|MayExec); e != abi.OK {

@@ -2,6 +2,7 @@
 import { AbiVersion, BootState, LayoutHashHi, LayoutHashLo, SlotKind } from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
+  encodeText,
   type LayerEntry,
   type LogLevel,
   MachineStopped,
@@ -10,7 +11,7 @@ import {
   type RuntimeEvent,
   SystemError,
 } from "./index.ts";
-import { cat, crash, flood, hello, printArguments, spin, unsupported } from "./testing/guests.ts";
+import { cat, crash, flood, hello, printArguments, rawCat, spin, unsupported, windowSizes } from "./testing/guests.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const failure = (work: Promise<unknown>): Promise<unknown> =>
@@ -34,6 +35,22 @@ function noise(length: number): Uint8Array<ArrayBuffer> {
 function expectBytes(bytes: Uint8Array, expected: Uint8Array): void {
   expect(bytes.length).toBe(expected.length);
   expect(bytes.findIndex((byte, i) => byte !== expected[i])).toBe(-1);
+}
+
+/** The next bytes of a stream, exactly so many. */
+async function readBytes(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const all = new Uint8Array(length);
+  let at = 0;
+  while (at < length) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`the stream ends after ${at} of ${length} bytes`);
+    all.set(value, at);
+    at += value.length;
+  }
+  return all;
 }
 
 const CODE = (code: string): unknown => expect.objectContaining({ name: "SystemError", code });
@@ -199,6 +216,66 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       const event = events.find((each) => each.type === "unsupported-syscall");
       expect(event).toMatchObject({ pid: process.pid, number: 1999 });
       expect(event?.type === "unsupported-syscall" && event.args.slice(0, 2)).toEqual([11n, 22n]);
+    });
+
+    test("have a terminal that edits lines, echoes and sends signals", async () => {
+      const process = await spawn(cat(), [], { stdio: "pty" });
+      expect([process.stdin, process.stdout, process.stderr]).toEqual([null, null, null]);
+      const writer = process.terminal!.writable.getWriter();
+      const reader = process.terminal!.readable.getReader();
+      await writer.write(encodeText("ab\x7fc\r"));
+      expect(text(await readBytes(reader, 12))).toBe("ab\b \bc\r\nac\r\n");
+      await writer.write(encodeText("\x03"));
+      expect(await process.exit).toMatchObject({ signal: "SIGINT" });
+      expect(text(await readBytes(reader, 2))).toBe("^C");
+      expect(await reader.read()).toMatchObject({ done: true });
+      expect(await failure(writer.write(encodeText("x")))).toEqual(CODE("EPIPE"));
+      await process.resize(1, 1);
+    });
+
+    test("see the end of what is typed, and are hung up when both sides of the terminal are closed", async () => {
+      const ended = await spawn(cat(), [], { stdio: "pty" });
+      await ended.terminal!.writable.getWriter().write(encodeText("\x04"));
+      expect(await ended.exit).toMatchObject({ code: 0 });
+      const hung = await spawn(spin(), [], { stdio: "pty" });
+      await hung.terminal!.writable.close();
+      await hung.terminal!.readable.cancel();
+      expect(await hung.exit).toMatchObject({ signal: "SIGHUP" });
+    });
+
+    test("get ten megabytes that are pasted into a raw terminal, each byte", async () => {
+      const input = noise(10 * 1024 * 1024);
+      const process = await spawn(rawCat(), [], { stdio: "pty" });
+      const reader = process.terminal!.readable.getReader();
+      expect(text(await readBytes(reader, 3))).toBe("raw");
+      const writing = process.terminal!.writable.getWriter().write(input);
+      expectBytes(await readBytes(reader, input.length), input);
+      await writing;
+    });
+
+    test("that read nothing hold a paste back, which ends with them", async () => {
+      const process = await spawn(spin(), [], { stdio: "pty" });
+      const writing = failure(process.terminal!.writable.getWriter().write(encodeText("line\n".repeat(100_000))));
+      await machine.noop({ timeoutMs: 1000 });
+      await process.kill("SIGKILL");
+      expect(await writing).toEqual(CODE("EPIPE"));
+    });
+
+    test("hear of their terminal's size", async () => {
+      const process = await spawn(windowSizes(), [], { stdio: "pty", cols: 10_000, rows: 0 });
+      const reader = process.terminal!.readable.getReader();
+      const size = async (): Promise<number[]> => [...new Uint16Array((await readBytes(reader, 8)).buffer)];
+      expect(await size()).toEqual([0, 10_000, 0, 0]);
+      await process.resize(0, 0);
+      expect(await size()).toEqual([0, 0, 0, 0]);
+      await process.resize(65_535, 65_535);
+      expect(await size()).toEqual([65_535, 65_535, 0, 0]);
+      expect(await failure(process.resize(65_536, 1))).toBeInstanceOf(RangeError);
+      expect(await failure(process.resize(1, -1))).toBeInstanceOf(RangeError);
+      expect(await failure(machine.spawn(spin(), [], { stdio: "pty", cols: 1.5 }))).toBeInstanceOf(RangeError);
+      expect(await failure(machine.spawn(spin(), [], { stdio: "pty", stdin: "null" }))).toBeInstanceOf(TypeError);
+      const plain = await spawn(hello());
+      expect(await failure(plain.resize(1, 1))).toBeInstanceOf(TypeError);
     });
 
     test("run side by side", async () => {

@@ -43,6 +43,10 @@ for my $device (qw(null zero full random urandom tty)) {
     open(my $f, '>', "$root/dev/$device") or fail("/dev/$device: $!");
     mount('--bind', "/dev/$device", "$root/dev/$device");
 }
+# Terminals of its own, numbered from 0.
+mkdir "$root/dev/pts";
+mount('-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=0620', 'none', "$root/dev/pts");
+symlink('pts/ptmx', "$root/dev/ptmx");
 symlink('/proc/self/fd', "$root/dev/fd");
 symlink("/proc/self/fd/$_->[1]", "$root/dev/$_->[0]") for ['stdin', 0], ['stdout', 1], ['stderr', 2];
 for (@files) {

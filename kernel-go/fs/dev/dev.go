@@ -1,7 +1,5 @@
-// Package dev owns the character devices of /dev: null, zero, full, random,
-// urandom and tty, and the tree they appear in.
-//
-// Terminals are not here: opening /dev/tty without one is ENXIO.
+// Package dev owns the character devices null, zero, full, random and urandom.
+// Terminals are in tty.
 package dev
 
 import (

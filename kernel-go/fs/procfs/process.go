@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -158,6 +159,21 @@ func handlers(p uint32) (ignored, caught uint64) {
 
 func field(v uint64) { num(v); putByte(' ') }
 
+// terminal writes a controlling terminal's number and foreground group.
+func terminal(i uint32) {
+	if i == 0 {
+		str("0 -1 ")
+		return
+	}
+	dev, pgrp := tty.Number(i)
+	field(uint64(dev))
+	if pgrp < 0 {
+		str("-1 ")
+		return
+	}
+	field(uint64(pgrp))
+}
+
 func pidStat(c *sched.Ctx, p, t uint32) {
 	ps := &kmem.Process(p).State
 	id := ps.Pid
@@ -186,7 +202,8 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	field(uint64(ppid(p)))
 	field(uint64(ps.Pgid))
 	field(uint64(ps.Sid))
-	str("0 -1 4194304 ") // no terminal; flags: PF_RANDOMIZE as most programs have it
+	terminal(ps.Tty)
+	str("4194304 ") // flags: PF_RANDOMIZE as most programs have it
 	field(ps.MinorFaults)
 	str("0 ")
 	field(ps.MajorFaults)

@@ -26,7 +26,7 @@ export type { FileSystem, MkdirOptions, RmOptions, WriteFileOptions } from "./fs
 export type { LayerEntries, LayerOptions } from "./layers.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
-export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption } from "./process.ts";
+export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
 export type { CallOptions, CallSpec, RpcClient } from "./rpc-client.ts";
 export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
 export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";

@@ -22,6 +22,14 @@ export interface SpawnOptions {
   /** "pipe" (default): `process.stdout`; "null": /dev/null; a stream: written there, see `process.forwarded`. */
   readonly stdout?: StdoutOption | undefined;
   readonly stderr?: StdoutOption | undefined;
+  /**
+   * "pty": a new terminal is stdin, stdout and stderr, and controls the session that the process leads: see
+   * `process.terminal`. The options stdin, stdout and stderr are left out then.
+   */
+  readonly stdio?: "pty" | undefined;
+  /** Size of the terminal in characters, 0 to 65,535. Default 80 by 24. */
+  readonly cols?: number | undefined;
+  readonly rows?: number | undefined;
   /** Aborting kills the process (SIGKILL); before it runs, `spawn` rejects with the reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -32,8 +40,18 @@ export interface ProcessOutput extends ExitStatus {
   readonly stderr: Uint8Array<ArrayBuffer>;
 }
 
+/** The host's side of a terminal. It hangs up (SIGHUP) when both streams have been closed or cancelled. */
+export interface Terminal {
+  /** What the terminal shows. Ends when no process has the terminal open any more. Unread output stops who writes it. */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** What is typed. In raw mode nothing is lost: writes wait for the reader. Writes fail with EPIPE once the process has ended. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
 export class Process {
   readonly pid: number;
+  /** Null unless `stdio` was "pty". */
+  readonly terminal: Terminal | null;
   /** Writes to the guest's stdin; null unless `stdin` was "pipe". */
   readonly stdin: WritableStream<Uint8Array> | null;
   /** What the guest writes; null unless the option was "pipe". Unread output stops the guest when its pipe is full. */
@@ -45,12 +63,15 @@ export class Process {
   readonly forwarded: Promise<void>;
   readonly #client: RpcClient;
   readonly #handle: SlotHandleData;
+  readonly #master: SlotHandleData | null;
 
   /** Processes are made by `spawn`. */
   constructor(client: RpcClient, started: StartedProcess) {
     this.#client = client;
     this.#handle = started.handle;
     this.pid = started.pid;
+    this.#master = started.master;
+    this.terminal = started.terminal;
     this.stdin = started.stdin;
     this.stdout = started.stdout;
     this.stderr = started.stderr;
@@ -70,6 +91,27 @@ export class Process {
     }
   }
 
+  /**
+   * Tells the terminal its size in characters; when it changes, its foreground processes get SIGWINCH. A terminal that is
+   * gone is no error.
+   * @throws RangeError unless both are whole numbers from 0 to 65,535; TypeError without a terminal
+   */
+  async resize(cols: number, rows: number): Promise<void> {
+    const ofd = this.#master;
+    if (ofd === null) throw new TypeError('the process has no terminal: spawn it with stdio: "pty"');
+    checkSize(cols, rows);
+    try {
+      await this.#client.call({
+        syscall: "resize",
+        bytes: 0,
+        encode: () => ({ opcode: Opcode.ResizeTerminal, flags: 0, requestId: 0, ofd, columns: cols, rows }),
+        decode: () => undefined,
+      });
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === "EBADF")) throw error;
+    }
+  }
+
   /** Reads stdout and stderr to their ends and waits for the exit. */
   async output(): Promise<ProcessOutput> {
     const none = Promise.resolve(new Uint8Array(0));
@@ -84,6 +126,8 @@ export class Process {
 
 interface StartedProcess {
   readonly handle: SlotHandleData;
+  readonly master: SlotHandleData | null;
+  readonly terminal: Terminal | null;
   readonly pid: number;
   readonly stdin: WritableStream<Uint8Array> | null;
   readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>> | null;
@@ -97,6 +141,17 @@ interface Registered {
   readonly pid: number;
   /** OFDs of our ends; index 0 where there is no pipe. */
   readonly streams: readonly [SlotHandleData, SlotHandleData, SlotHandleData];
+}
+
+const MAX_SIZE = 0xffff;
+const DEFAULT_COLS = 80;
+const DEFAULT_ROWS = 24;
+
+function checkSize(cols: number, rows: number): void {
+  for (const [name, value] of Object.entries({ cols, rows })) {
+    if (!Number.isInteger(value) || value < 0 || value > MAX_SIZE)
+      throw new RangeError(`${name} is ${value}; it is a whole number from 0 to ${MAX_SIZE}`);
+  }
 }
 
 export function killProcess(client: RpcClient, process: SlotHandleData, pid: number, signal: number): Promise<void> {
@@ -154,6 +209,11 @@ async function start(
   args: readonly string[],
   options: SpawnOptions,
 ): Promise<Process> {
+  const { cols = DEFAULT_COLS, rows = DEFAULT_ROWS } = options;
+  checkSize(cols, rows);
+  const pty = options.stdio === "pty";
+  if (pty && (options.stdin ?? options.stdout ?? options.stderr) !== undefined)
+    throw new TypeError('stdin, stdout and stderr are the terminal where stdio is "pty"');
   const registered = await register(client, owner, program, args, options);
   const [stdinOfd, stdoutOfd, stderrOfd] = registered.streams;
   try {
@@ -192,14 +252,27 @@ async function start(
   );
   const stdout = stdoutOfd.index === 0 ? null : readableStream(client, stdoutOfd);
   const stderr = stderrOfd.index === 0 ? null : readableStream(client, stderrOfd);
+  if (pty && stdin !== null && stdout !== null) {
+    return new Process(client, {
+      ...registered,
+      master: stdinOfd,
+      terminal: { readable: stdout, writable: stdin },
+      stdin: null,
+      stdout: null,
+      stderr: null,
+      exit,
+      forwarded: Promise.resolve(),
+    });
+  }
   feed(stdin, options.stdin);
   const forwarded = Promise.all([forward(stdout, options.stdout), forward(stderr, options.stderr)]).then(
     () => undefined,
   );
   forwarded.catch(() => undefined);
   return new Process(client, {
-    handle: registered.handle,
-    pid: registered.pid,
+    ...registered,
+    master: null,
+    terminal: null,
     stdin: isPipe(options.stdin) ? stdin : null,
     stdout: isPipe(options.stdout) ? stdout : null,
     stderr: isPipe(options.stderr) ? stderr : null,
@@ -223,6 +296,8 @@ function register(
   const stringsAt = align8(path.length);
   const cwdAt = stringsAt + align8(strings.length);
   const replyAt = cwdAt + align8(cwd.length);
+  const kind = (option: StdinOption | StdoutOption | undefined): StdioKind =>
+    options.stdio === "pty" ? StdioKind.Pty : stdioKind(option);
   return client.call({
     syscall: "spawn",
     path: pathText(program),
@@ -241,10 +316,12 @@ function register(
         argc: argv.length,
         envc: env.length,
         owner,
-        stdin: stdioKind(options.stdin),
-        stdout: stdioKind(options.stdout),
-        stderr: stdioKind(options.stderr),
+        stdin: kind(options.stdin),
+        stdout: kind(options.stdout),
+        stderr: kind(options.stderr),
         reply: { offset: at + replyAt, length: RegisterProcessReply.SIZE },
+        columns: options.cols ?? DEFAULT_COLS,
+        rows: options.rows ?? DEFAULT_ROWS,
       };
     },
     decode: (_result, _reply, at): Registered => {

@@ -77,6 +77,7 @@ export interface StdinPipe {
 /** What the guest reads. A guest that has closed its end makes writes fail with EPIPE. */
 export function writableStream(client: RpcClient, ofd: SlotHandleData): StdinPipe {
   let closed: Promise<void> | undefined;
+  const ended = new AbortController();
   const close = (): Promise<void> => {
     closed ??= closeStream(client, ofd);
     return closed;
@@ -99,13 +100,19 @@ export function writableStream(client: RpcClient, ofd: SlotHandleData): StdinPip
       if (!(chunk instanceof Uint8Array)) throw new TypeError("stdin takes Uint8Array chunks");
       if (closed !== undefined) throw new SystemError(Errno.EPIPE, "write");
       for (let at = 0; at < chunk.length; at += WRITE_BYTES) {
-        await write(chunk.subarray(at, at + WRITE_BYTES), controller.signal);
+        await write(chunk.subarray(at, at + WRITE_BYTES), AbortSignal.any([controller.signal, ended.signal]));
       }
     },
     close,
     abort: close,
   });
-  return { stream, end: () => void close().catch(() => undefined) };
+  return {
+    stream,
+    end: () => {
+      ended.abort(new SystemError(Errno.EPIPE, "write"));
+      close().catch(() => undefined);
+    },
+  };
 }
 
 /** All bytes of a stream. */

@@ -1,5 +1,5 @@
 /** Small guest programs, so that tests need no compiler and run in browsers too. */
-import { Syscall } from "@foreshore/abi";
+import { Ioctl, Signal, Syscall, TermCc, TermCflag, Termios } from "@foreshore/abi";
 import { Assembler, REG } from "./assembler.ts";
 
 const { zero, sp, t0, t1, s0, s1, s2, a0, a1, a2, a3 } = REG;
@@ -19,8 +19,8 @@ export function hello(text = "hello, world\n", code = 0): Uint8Array {
 }
 
 /** Copies stdin, or the file named by argv[1] when `file`, to stdout; exits 1 when the file cannot be read. */
-export function cat(file = false): Uint8Array {
-  const program = new Assembler().li(s0, 0);
+export function cat(file = false, program = new Assembler()): Uint8Array {
+  program.li(s0, 0);
   if (file) {
     program
       .ld(a1, sp, 16)
@@ -63,6 +63,54 @@ export function cat(file = false): Uint8Array {
     .li(a0, 1)
     .syscall(Syscall.SYS_exit_group)
     .elf(BUFFER);
+}
+
+/** Puts terminal 0 into raw mode: bytes as they are typed, no echo. */
+function raw(program: Assembler): Assembler {
+  const termios = new Uint8Array(Termios.SIZE);
+  new DataView(termios.buffer).setUint32(
+    Termios.OFFSET.cflag,
+    TermCflag.B38400 | TermCflag.CS8 | TermCflag.CREAD,
+    true,
+  );
+  termios[Termios.OFFSET.cc + TermCc.VMIN] = 1;
+  return program.li(a0, 0).li(a1, Ioctl.TCSETS).la(a2, "termios").syscall(Syscall.SYS_ioctl).data("termios", termios);
+}
+
+/** Says "raw" when its terminal is in raw mode, then copies what is typed. */
+export function rawCat(): Uint8Array {
+  const program = raw(new Assembler());
+  return cat(false, program.li(a0, 1).la(a1, "ready").li(a2, 3).syscall(Syscall.SYS_write).data("ready", "raw"));
+}
+
+/** Writes struct winsize of its terminal, and again after each SIGWINCH. */
+export function windowSizes(): Uint8Array {
+  const mask = new Uint8Array(8);
+  new DataView(mask.buffer).setBigUint64(0, 1n << BigInt(Signal.SIGWINCH - 1), true);
+  return raw(new Assembler())
+    .li(a0, 0)
+    .la(a1, "mask")
+    .li(a2, 0)
+    .li(a3, 8)
+    .syscall(Syscall.SYS_rt_sigprocmask)
+    .label("again")
+    .li(a0, 0)
+    .li(a1, Ioctl.TIOCGWINSZ)
+    .la(a2, "size")
+    .syscall(Syscall.SYS_ioctl)
+    .li(a0, 1)
+    .la(a1, "size")
+    .li(a2, 8)
+    .syscall(Syscall.SYS_write)
+    .la(a0, "mask")
+    .li(a1, 0)
+    .li(a2, 0)
+    .li(a3, 8)
+    .syscall(Syscall.SYS_rt_sigtimedwait)
+    .j("again")
+    .data("mask", mask)
+    .data("size", new Uint8Array(8))
+    .elf();
 }
 
 /** Writes argv and then the environment to stdout, a line each. */

@@ -1,0 +1,100 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Open file descriptions of terminals. State.Object is the pair; a slave's
+// State.Cursor counts the hang-ups that there had been when it was opened.
+
+// IsTty says whether an OFD is a side of a terminal, and which.
+func IsTty(i uint32) (is, master bool) {
+	k := kmem.Ofd(i).State.Kind
+	return k == abi.OfdKindPtyMaster || k == abi.OfdKindPtySlave, k == abi.OfdKindPtyMaster
+}
+
+// HungUp says whether an OFD of a terminal's slave is dead.
+func HungUp(i uint32) bool { return hungUp(kmem.Ofd(i)) }
+
+func hungUp(o *abi.OfdSlot) bool {
+	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(o.State.Object, uint32(o.State.Cursor))
+}
+
+// isTerminal says whether a device number is a terminal's.
+func isTerminal(rdev uint64) bool {
+	return rdev == uint64(abi.DEV_TTY) || rdev == uint64(abi.DEV_PTMX) || tty.IsSlave(rdev)
+}
+
+// openTerminal is open(2) of a terminal's node: ptmx makes a pair, /dev/tty is
+// the caller's controlling terminal.
+func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.OfdKind, abi.Errno) {
+	switch abi.DeviceNumber(rdev) {
+	case abi.DEV_PTMX:
+		i, e := tty.New(c)
+		o.State.Object = i
+		return abi.OfdKindPtyMaster, e
+	case abi.DEV_TTY:
+		if c.Process == 0 || c.P().State.Tty == 0 {
+			return 0, abi.ENXIO
+		}
+		return abi.OfdKindPtySlave, openSlave(c, o, c.P().State.Tty, flags)
+	}
+	i := tty.OfNode(rdev)
+	if i == 0 {
+		return 0, abi.EIO
+	}
+	return abi.OfdKindPtySlave, openSlave(c, o, i, flags)
+}
+
+func openSlave(c *sched.Ctx, o *abi.OfdSlot, i, flags uint32) abi.Errno {
+	if e := tty.OpenSlave(c, i); e != abi.OK {
+		return e
+	}
+	o.State.Object = i
+	o.State.Cursor = uint64(kmem.Tty(i).State.Hangups)
+	if flags&uint32(abi.O_NOCTTY) == 0 && readable(o) {
+		tty.Acquire(c, i)
+	}
+	return abi.OK
+}
+
+// OpenPeer is TIOCGPTPEER: it opens the slave of a pair by its node, whatever
+// /dev looks like to the caller.
+func OpenPeer(c *sched.Ctx, pair, flags uint32) (uint32, abi.Errno) {
+	d := kmem.Tty(pair).Live.Dentry
+	i := NewOfd(abi.OfdKindNone, flags)
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	if e := openDentry(c, i, d, flags); e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	return i, abi.OK
+}
+
+// NewPty makes a pair with its slave unlocked for a host: the master's OFD, and
+// one of the slave, which controls nobody yet.
+func NewPty(c *sched.Ctx) (master, slave uint32, e abi.Errno) {
+	pair, e := tty.New(c)
+	if e != abi.OK {
+		return 0, 0, e
+	}
+	tty.Lock(pair, false)
+	if master = NewOfd(abi.OfdKindPtyMaster, oRdwr); master == 0 {
+		tty.CloseMaster(c, pair)
+		return 0, 0, abi.ENFILE
+	}
+	d := kmem.Tty(pair).Live.Dentry
+	kmem.Ofd(master).State.Object = pair
+	attach(master, vfs.InodeOf(d), 0)
+	if slave, e = OpenPeer(c, pair, oRdwr|uint32(abi.O_NOCTTY)); e != abi.OK {
+		Put(c, master)
+		return 0, 0, e
+	}
+	return master, slave, abi.OK
+}

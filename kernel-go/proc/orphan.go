@@ -1,0 +1,55 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Orphaned process groups (POSIX): no member has a parent in another group of
+// the same session, so that nobody is there to continue it.
+
+// isOrphaned says whether a process group is orphaned.
+func isOrphaned(pgid uint32) bool { return orphanedWithout(pgid, 0) }
+
+// orphanedWithout is isOrphaned of a group as it is without one process.
+func orphanedWithout(pgid, without uint32) bool {
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		p := &kmem.Process(i).State
+		if p.Pgid == pgid && i != without && p.RunState.Load() != uint32(abi.ProcessRunStateZombie) && links(p, p.Parent) {
+			return false
+		}
+	}
+	return true
+}
+
+// links says whether a parent is one that keeps a process's group from being
+// orphaned.
+func links(p *abi.ProcessState, parent uint32) bool {
+	if parent == 0 {
+		return false
+	}
+	o := &kmem.Process(parent).State
+	return o.Pgid != p.Pgid && o.Sid == p.Sid
+}
+
+// hangUpOrphans is called when a process has lost its parent, or (then `without`
+// is the process itself) ends: when that was what kept its group from being
+// orphaned, and some of the group are stopped, all get SIGHUP and SIGCONT (exit(3)).
+func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
+	p := &kmem.Process(process).State
+	if !links(p, parent) || !anyStopped(p.Pgid) || !orphanedWithout(p.Pgid, without) {
+		return
+	}
+	signalGroup(c, p.Pgid, uint32(abi.SIGHUP))
+	signalGroup(c, p.Pgid, uint32(abi.SIGCONT))
+}
+
+func anyStopped(pgid uint32) bool {
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		if p := &kmem.Process(i).State; p.Pgid == pgid && p.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package rpc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/tty"
+)
+
+// The standard descriptors of a process that a host starts.
+
+// stdio makes descriptors 0, 1 and 2 and puts the host's ends into the reply.
+// After an error none of the host's is left; the process's go with it.
+func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *abi.RegisterProcessReply) abi.Errno {
+	table := kmem.Process(process).State.FdTable
+	kinds := [3]abi.StdioKind{r.Stdin, r.Stdout, r.Stderr}
+	ends := [3]*uint32{&reply.Stdin, &reply.Stdout, &reply.Stderr}
+	master, slave := uint32(0), uint32(0)
+	e := abi.OK
+	for fd := uint32(0); fd < 3 && e == abi.OK; fd++ {
+		switch kinds[fd] {
+		case abi.StdioKindNull:
+			e = nullDevice(c, table, fd)
+		case abi.StdioKindPipe:
+			*ends[fd], e = newPipe(c, table, fd)
+		case abi.StdioKindPty:
+			if slave == 0 {
+				if master, slave, e = newTerminal(c, process, r); e != abi.OK {
+					break
+				}
+			}
+			file.Hold(slave)
+			file.InstallIn(table, fd, slave)
+			// What goes to 1 and 2 comes out of one end.
+			if fd != 2 || kinds[1] != abi.StdioKindPty {
+				file.Hold(master)
+				*ends[fd] = master
+			}
+		default:
+			e = abi.EINVAL
+		}
+	}
+	if slave != 0 {
+		file.CloseOfd(c, slave)
+		file.CloseOfd(c, master)
+	}
+	generations := [3]*uint32{&reply.StdinGeneration, &reply.StdoutGeneration, &reply.StderrGeneration}
+	for fd, end := range ends {
+		if *end == 0 {
+			continue
+		}
+		if e != abi.OK {
+			file.CloseOfd(c, *end)
+			continue
+		}
+		*generations[fd] = kmem.Handle(abi.SlotKindOfd, *end).Generation
+	}
+	return e
+}
+
+var devNull = [...]byte{'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0}
+
+func nullDevice(c *sched.Ctx, table, fd uint32) abi.Errno {
+	copy(kmem.Bytes(c.Path, uint32(len(devNull))), devNull[:])
+	o, e := file.Open(c, rootDir(), rootDir(), c.Path, uint32(len(devNull)-1), uint32(abi.O_RDWR), 0, 0)
+	if e == abi.OK {
+		file.InstallIn(table, fd, o)
+	}
+	return e
+}
+
+// newPipe makes a pipe for a descriptor and returns the host's end.
+func newPipe(c *sched.Ctx, table, fd uint32) (uint32, abi.Errno) {
+	r, w, e := file.NewPipe(c, 0)
+	if e != abi.OK {
+		return 0, e
+	}
+	if fd != 0 {
+		r, w = w, r
+	}
+	file.InstallIn(table, fd, r)
+	return w, abi.OK
+}
+
+// newTerminal makes the controlling terminal of the process, which leads a
+// session of its own. As terminal emulators do, the host takes and shows UTF-8.
+func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (master, slave uint32, e abi.Errno) {
+	size, e := windowSize(r.Columns, r.Rows)
+	if e != abi.OK {
+		return 0, 0, e
+	}
+	if master, slave, e = file.NewPty(c); e != abi.OK {
+		return 0, 0, e
+	}
+	pair := kmem.Ofd(master).State.Object
+	t := &kmem.Tty(pair).State
+	t.Winsize = size
+	t.Termios.Iflag |= uint32(abi.IUTF8)
+	tty.Control(process, pair)
+	return master, slave, abi.OK
+}
+
+// windowSize is a size in characters: EINVAL for what struct winsize cannot hold.
+func windowSize(columns, rows uint32) (abi.Winsize, abi.Errno) {
+	if columns > 0xffff || rows > 0xffff {
+		return abi.Winsize{}, abi.EINVAL
+	}
+	return abi.Winsize{Col: uint16(columns), Row: uint16(rows)}, abi.OK
+}
+
+func resizeTerminal(c *sched.Ctx, r *abi.ResizeTerminalRequest) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	if _, master := file.IsTty(i); !master {
+		return abi.ENOTTY
+	}
+	size, e := windowSize(r.Columns, r.Rows)
+	if e == abi.OK {
+		tty.Resize(c, kmem.Ofd(i).State.Object, size)
+	}
+	return e
+}
