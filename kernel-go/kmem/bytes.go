@@ -8,8 +8,12 @@ func Bytes(addr, n uint32) []byte { return unsafe.Slice((*byte)(Ptr(addr)), n) }
 // Zero clears n bytes.
 func Zero(addr, n uint32) { clear(Bytes(addr, n)) }
 
-// Copy copies n bytes; the ranges may overlap.
-func Copy(dst, src, n uint32) { copy(Bytes(dst, n), Bytes(src, n)) }
+// Copy copies n bytes; the ranges may overlap. It is the kernel's one way to
+// copy, and counts: abi/README.md says how often each path's bytes come by.
+func Copy(dst, src, n uint32) {
+	copy(Bytes(dst, n), Bytes(src, n))
+	Header().Counters.CopiedBytes += uint64(n)
+}
 
 // Load32 reads the word at addr.
 func Load32(addr uint32) uint32 { return *(*uint32)(Ptr(addr)) }

@@ -58,7 +58,6 @@ func copyUser(c *sched.Ctx, asIndex uint32, va uint64, addr, n uint32, access Ac
 		done += part
 		va += uint64(part)
 	}
-	kmem.Header().Counters.CopiedBytes += uint64(n)
 	return done, abi.OK
 }
 
