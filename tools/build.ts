@@ -127,6 +127,14 @@ async function buildPackage(workspace: string, declarations: string): Promise<vo
     exports["./kernel.wasm"] = "./kernel.wasm";
     exports["./worker.js"] = "./worker.js";
   }
+  if (workspace === "abi") {
+    for (const path of globSync("{*.fbs,foreshore.bfbs,abi.lock.json,vectors.json,c/*.h}", {
+      cwd: join(ROOT, "abi"),
+    })) {
+      cpSync(join(ROOT, "abi", path), join(out, path));
+      exports[`./${path}`] = `./${path}`;
+    }
+  }
   const { files: _, ...rest } = manifest;
   const built = { ...rest, exports, ...(manifest.bin === undefined ? {} : { bin }) };
   writeFileSync(join(out, "package.json"), `${JSON.stringify(built, null, 2)}\n`);
