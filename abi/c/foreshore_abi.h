@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x4e2cebad)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xc832edc1)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xe6b76c73)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xe28ca7e9)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -90,7 +90,9 @@
 /* Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION). */
 #define FSH_LIMIT_SCRIPT_DEPTH INT32_C(5)
 /* Argument and environment strings of an exec, bytes. */
-#define FSH_LIMIT_ARG_BYTES INT32_C(2097152)
+#define FSH_LIMIT_ARG_BYTES INT32_C(6291456)
+/* The same, of a process with a small stack: ARG_MAX. */
+#define FSH_LIMIT_ARG_BYTES_LEAST INT32_C(131072)
 /* One argument or environment string, bytes (MAX_ARG_STRLEN). */
 #define FSH_LIMIT_ARG_STRING_BYTES INT32_C(131072)
 #define FSH_LIMIT_PIPE_BYTES INT32_C(65536)

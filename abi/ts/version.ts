@@ -90,7 +90,9 @@ export const Limit = {
   /** Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION). */
   ScriptDepth: 5,
   /** Argument and environment strings of an exec, bytes. */
-  ArgBytes: 2097152,
+  ArgBytes: 6291456,
+  /** The same, of a process with a small stack: ARG_MAX. */
+  ArgBytesLeast: 131072,
   /** One argument or environment string, bytes (MAX_ARG_STRLEN). */
   ArgStringBytes: 131072,
   PipeBytes: 65536,

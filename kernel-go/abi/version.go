@@ -65,7 +65,8 @@ const (
 	LimitMapCount          = 65530   // Mappings of one address space (vm.max_map_count).
 	LimitSymlinks          = 40      // Symbolic links followed in one lookup.
 	LimitScriptDepth       = 5       // Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION).
-	LimitArgBytes          = 2097152 // Argument and environment strings of an exec, bytes.
+	LimitArgBytes          = 6291456 // Argument and environment strings of an exec, bytes.
+	LimitArgBytesLeast     = 131072  // The same, of a process with a small stack: ARG_MAX.
 	LimitArgStringBytes    = 131072  // One argument or environment string, bytes (MAX_ARG_STRLEN).
 	LimitPipeBytes         = 65536
 	LimitPipeFrames        = 16

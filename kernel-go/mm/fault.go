@@ -97,7 +97,45 @@ func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 	if !publish(as, v, page, pte, access == Write) {
 		return faultErr(abi.ENOMEM)
 	}
+	if v.Inode != 0 && v.Flags&vmWrite == 0 {
+		faultAround(as, v, page)
+	}
 	return faultOK
+}
+
+// aroundPages is how many pages one fault makes accessible at most.
+const aroundPages = 16
+
+// faultAround maps the pages beside one that was touched whose bytes are in the
+// page cache already: a program's text and tables come in by dozens of pages,
+// and most of these faults would only look up what is there. Pages that may be
+// written are left out, since a copy that follows would cost more than it saved.
+func faultAround(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint32) {
+	first := max(page&^(aroundPages-1), v.StartPage)
+	last := min(page|(aroundPages-1), v.EndPage-1)
+	size := kmem.Inode(v.Inode).State.Size
+	for p := first; p <= last; p++ {
+		index := v.FilePage + (p - v.StartPage)
+		if p == page || uint64(index)<<kmem.PageShift >= size || pteOf(as, p) != 0 {
+			continue
+		}
+		frame := pagecache.Lookup(v.Inode, index)
+		if frame == 0 {
+			continue
+		}
+		pte := frame | ptePresent
+		if v.Flags&vmShared == 0 {
+			pte |= pteCow
+		}
+		if !setPte(as, p, pte) {
+			return
+		}
+		kmem.RefFrame(frame)
+		as.State.ResidentPages++
+		if !publish(as, v, p, pte, false) {
+			return
+		}
+	}
 }
 
 // publish puts what is allowed into RT and WT.

@@ -6,8 +6,12 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
+// VdsoAddress is where the kernel's shared object lies in every address space:
+// above the stack.
+const VdsoAddress = StackTop + 0x1000
+
 // MapFrame maps one frame that the kernel keeps, readable and executable, at
-// a fixed page (the signal trampoline). The kernel's own reference makes every
+// a fixed page (the vDSO). The kernel's own reference makes every
 // write to a copy.
 func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
 	m := Mapping{Page: page, Pages: 1, Flags: vmRead | vmExec, NoReplace: true}

@@ -11,8 +11,9 @@ import (
 // inode until the host has answered, so a page is whole or absent.
 
 const (
-	// readAhead is how many pages one touch asks for.
-	readAhead = 16
+	// readAhead is how many pages one touch asks for
+	// (fill.dead has a bit for each).
+	readAhead = 32
 	maxFills  = 256
 )
 

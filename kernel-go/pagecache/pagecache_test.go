@@ -238,7 +238,7 @@ func TestFillReadsAhead(t *testing.T) {
 		}
 		got += r.length
 	}
-	if got != 16*4096 {
+	if got != readAhead*4096 {
 		t.Errorf("asked for %d bytes", got)
 	}
 	// Another reader of a page on its way asks for nothing.

@@ -95,10 +95,18 @@ func (p *plan) word(c *sched.Ctx, va, v uint64) abi.Errno {
 	return p.out(c, va, c.Page, 8)
 }
 
+// stringLimit is how many bytes the strings of an exec and the pointers to
+// them may take: a quarter of the stack's limit, within Linux's own bounds
+// (execve(2), "Limits on size of arguments and environment").
+func stringLimit(process uint32) uint32 {
+	quarter := kmem.Process(process).State.Rlimits[abi.RLIMIT_STACK].Cur / 4
+	return uint32(max(min(quarter, uint64(abi.LimitArgBytes)), uint64(abi.LimitArgBytesLeast)))
+}
+
 // pushArgs writes arguments, environment and auxiliary vector to the new
 // stack, as the psABI and Linux lay them out, and returns the stack pointer.
 func (p *plan) pushArgs(c *sched.Ctx, process uint32) (uint64, abi.Errno) {
-	limit := uint32(abi.LimitArgBytes)
+	limit := stringLimit(process)
 	s := &p.strings
 	p.linear = 0
 	argc, argBytes, e := p.eachString(c, s.Argv, p.skip, s.Argc, 0, 0, 0, limit)
@@ -116,7 +124,7 @@ func (p *plan) pushArgs(c *sched.Ctx, process uint32) (uint64, abi.Errno) {
 	if empty {
 		argc, prefixBytes = 1, 1
 	}
-	if uint64(argBytes)+uint64(envBytes)+uint64(argc+envc+4)*8+uint64(p.execFnLen) > uint64(limit) {
+	if uint64(argBytes)+uint64(envBytes)+uint64(argc+envc)*8+uint64(p.execFnLen)+1 > uint64(limit) {
 		return 0, abi.E2BIG
 	}
 	top := mm.StackTop - 8
@@ -200,6 +208,7 @@ const hwcap = 1<<0 | 1<<2 | 1<<3 | 1<<5 | 1<<8 | 1<<12
 func (p *plan) auxv(c *sched.Ctx, process uint32, random, fn uint64) {
 	p.auxvLen = 0
 	s := &kmem.Process(process).State
+	p.put(abi.AT_SYSINFO_EHDR, vdsoAddress)
 	p.put(abi.AT_HWCAP, hwcap)
 	p.put(abi.AT_PAGESZ, uint64(kmem.PageSize))
 	p.put(abi.AT_CLKTCK, 100)

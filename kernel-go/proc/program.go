@@ -19,7 +19,7 @@ func InitOwner() abi.Errno {
 	if kmem.Alloc(abi.SlotKindOwner) != DefaultOwner {
 		return abi.ENOMEM
 	}
-	return initTrampoline()
+	return initVdso()
 }
 
 // NewProgram makes a process that the host starts: its program is n bytes in

@@ -60,7 +60,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	if t.State.AltStack.Flags&int32(autodisarm) != 0 {
 		t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
 	}
-	cpu.X[regRA] = TrampolineAddress
+	cpu.X[regRA] = vdsoAddress + vdsoSigreturn
 	cpu.X[regSP] = sp
 	cpu.X[regA0] = uint64(s.Signo)
 	cpu.X[regA1] = sp
@@ -114,21 +114,4 @@ func Sigreturn(c *sched.Ctx) abi.Errno {
 		t.State.AltStack = st
 	}
 	return abi.ENORETURN
-}
-
-// TrampolineAddress is where the kernel's rt_sigreturn code lies in every
-// process: RISC-V guests bring no restorer of their own.
-const TrampolineAddress = mm.StackTop + 0x1000
-
-var trampoline uint32
-
-// initTrampoline makes the frame that every process maps there:
-// li a7, SYS_rt_sigreturn; ecall.
-func initTrampoline() abi.Errno {
-	if trampoline = kmem.AllocFrame(abi.FrameTypeKernel); trampoline == 0 {
-		return abi.ENOMEM
-	}
-	kmem.Store32(trampoline, uint32(abi.SYS_rt_sigreturn)<<20|0x893)
-	kmem.Store32(trampoline+4, 0x73)
-	return abi.OK
 }

@@ -226,7 +226,7 @@ var table = [...]entry{
 	abi.SYS_madvise:                {sysMadvise, 3, full, 0, ""},
 	abi.SYS_membarrier:             {sysMembarrier, 3, partial, 0, "global, private expedited"},
 	abi.SYS_getrandom:              {sysGetrandom, 3, full, 0, ""},
-	abi.SYS_riscv_hwprobe:          {sysRiscvHwprobe, 5, partial, 0, "keys 0 to 8"},
+	abi.SYS_riscv_hwprobe:          {sysRiscvHwprobe, 5, partial, 0, "keys 0 to 9"},
 	abi.SYS_rseq:                   {sysRseq, 4, partial, 0, "declined with ENOSYS: libc goes without"},
 	abi.SYS_riscv_flush_icache:     {sysRiscvFlushIcache, 3, full, 0, ""},
 	abi.SYS_socket:                 {sysSocket, 3, partial, 0, "ENETUNREACH for inet, else EAFNOSUPPORT"},

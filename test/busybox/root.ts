@@ -1,5 +1,5 @@
 /** The root folder that busybox is run in: the binary of Debian's riscv64 package and a name for each applet. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -11,26 +11,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { unpacked } from "../debian/root.ts";
 import { QEMU } from "../oracle/sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Debian's package unpacked, or why it cannot be had. */
-async function debianPackage(name: string): Promise<{ folder: string } | { missing: string }> {
-  try {
-    const { stdout } = await promisify(execFile)(join(ROOT, "tools/guests"), [name]);
-    return { folder: stdout.trim() };
-  } catch (error) {
-    const { code, stderr } = error as { code?: number; stderr?: string };
-    if (code === 3) return { missing: (stderr ?? "").trim() };
-    throw error;
-  }
-}
-
 /** A host folder that is a root with busybox in it, or why there is none. */
 export async function busyboxRoot(): Promise<{ root: string } | { missing: string }> {
-  const found = await debianPackage("busybox-static");
+  const found = await unpacked("guests", ["busybox-static"]);
   if ("missing" in found) return found;
   const version = found.folder.slice(found.folder.lastIndexOf("/") + 1);
   const root = join(ROOT, "build/guests", version);

@@ -3,6 +3,7 @@ package procfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -446,6 +447,9 @@ func maps(c *sched.Ctx, as uint32) {
 		case v.Flags&abi.VmaFlagStack != 0:
 			column()
 			str("[stack]")
+		case v.StartPage == uint32(mm.VdsoAddress>>kmem.PageShift):
+			column()
+			str("[vdso]")
 		}
 		putByte('\n')
 	}
