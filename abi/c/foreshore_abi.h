@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xe6b76c73)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xe28ca7e9)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x8cb6a62b)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x1719f8ac)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -43,6 +43,8 @@
 #define FSH_FIXED_RING_ENTRIES INT32_C(256)
 /* Entries of a completion ring that replies leave to events: a client's requests in flight and replies unread stay below RingEntries less these. */
 #define FSH_FIXED_RING_EVENT_ROOM INT32_C(32)
+/* Records of an owner's status ring. */
+#define FSH_FIXED_STATUS_ENTRIES INT32_C(64)
 /* Longest path with its final NUL (Linux PATH_MAX). */
 #define FSH_FIXED_PATH_MAX INT32_C(4096)
 #define FSH_FIXED_NAME_MAX INT32_C(255)
@@ -1319,6 +1321,33 @@ typedef uint32_t fsh_wait_reason;
 #define FSH_WAIT_REASON_EVENTFD UINT32_C(10)
 #define FSH_WAIT_REASON_TTY UINT32_C(11)
 #define FSH_WAIT_REASON_LOCK UINT32_C(12)
+
+/* What a thread has changed since it stopped last. Sockets get their bit with the socket layer. */
+typedef uint32_t fsh_sync_effect;
+/* Its process's descriptors. */
+#define FSH_SYNC_EFFECT_FD UINT32_C(1)
+/* Open file descriptions: made, dropped, moved. */
+#define FSH_SYNC_EFFECT_OFD UINT32_C(2)
+/* A pipe's bytes or ends. */
+#define FSH_SYNC_EFFECT_PIPE UINT32_C(4)
+/* Its address space's mappings. */
+#define FSH_SYNC_EFFECT_MEMORY UINT32_C(8)
+/* Files: names, contents. */
+#define FSH_SYNC_EFFECT_FS UINT32_C(16)
+/* A process ended, or one that ended was taken (wait4). */
+#define FSH_SYNC_EFFECT_CHILD_EXIT UINT32_C(32)
+
+/* Why a ThreadStatus was written. */
+typedef uint32_t fsh_thread_stop;
+#define FSH_THREAD_STOP_NONE UINT32_C(0)
+/* A system call or a page fault waits. */
+#define FSH_THREAD_STOP_BLOCKED UINT32_C(1)
+/* By a signal (job control). */
+#define FSH_THREAD_STOP_STOPPED UINT32_C(2)
+/* The thread ended. */
+#define FSH_THREAD_STOP_EXITED UINT32_C(3)
+/* With its last thread the process ended: the record that its parent's wait4 finds. */
+#define FSH_THREAD_STOP_PROCESS_EXITED UINT32_C(4)
 
 /* What is true of a thread. */
 typedef uint32_t fsh_thread_flag;
@@ -2783,7 +2812,11 @@ struct fsh_owner_slot {
   FSH_ATOMIC(uint32_t) ready_count;
   /* Who waits for its last process to end. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t exit_wait;
-  uint32_t reserved0[5];
+  /* Status ring: Fixed.StatusEntries ThreadStatus records. Unit: address. Written by: kernel. */
+  uint32_t status_base;
+  /* Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1. Unit: seq. Written by: kernel. */
+  FSH_ATOMIC(uint32_t) status_tail;
+  uint32_t reserved0[3];
 };
 _Static_assert(sizeof(struct fsh_owner_slot) == 64, "size of OwnerSlot");
 _Static_assert(offsetof(struct fsh_owner_slot, header) == 0, "offset of OwnerSlot.header");
@@ -2794,7 +2827,9 @@ _Static_assert(offsetof(struct fsh_owner_slot, ready_head) == 28, "offset of Own
 _Static_assert(offsetof(struct fsh_owner_slot, ready_tail) == 32, "offset of OwnerSlot.ready_tail");
 _Static_assert(offsetof(struct fsh_owner_slot, ready_count) == 36, "offset of OwnerSlot.ready_count");
 _Static_assert(offsetof(struct fsh_owner_slot, exit_wait) == 40, "offset of OwnerSlot.exit_wait");
-_Static_assert(offsetof(struct fsh_owner_slot, reserved0) == 44, "offset of OwnerSlot.reserved0");
+_Static_assert(offsetof(struct fsh_owner_slot, status_base) == 44, "offset of OwnerSlot.status_base");
+_Static_assert(offsetof(struct fsh_owner_slot, status_tail) == 48, "offset of OwnerSlot.status_tail");
+_Static_assert(offsetof(struct fsh_owner_slot, reserved0) == 52, "offset of OwnerSlot.reserved0");
 
 /* One user of the RPC rings. Indices are free-running; mask with RingEntries - 1. */
 struct fsh_client_slot {
@@ -3124,7 +3159,8 @@ struct fsh_thread_state {
   uint64_t syscalls;
   /* A restart errno that waits for what signal delivery decides, 0 none. Unit: value. Written by: kernel. */
   uint32_t restart;
-  uint32_t reserved0;
+  /* What the thread has changed since its last ThreadStatus, SyncEffect. Unit: bits. Written by: kernel. */
+  uint32_t effects;
 };
 _Static_assert(sizeof(struct fsh_thread_state) == 256, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
@@ -3147,7 +3183,47 @@ _Static_assert(offsetof(struct fsh_thread_state, user_ns) == 224, "offset of Thr
 _Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 232, "offset of ThreadState.rseq_addr");
 _Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
 _Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
-_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 252, "offset of ThreadState.reserved0");
+_Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
+
+/* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
+struct fsh_thread_status {
+  /* Number of the record + 1; its bitwise complement while it is written. Read before and after the others. Unit: seq. Written by: kernel. */
+  FSH_ATOMIC(uint32_t) sequence;
+  /* Why it was written. Written by: kernel. */
+  fsh_thread_stop stop;
+  /* The thread. */
+  struct fsh_slot_handle thread;
+  /* Its process. */
+  struct fsh_slot_handle process;
+  /* Thread id. Unit: id. Written by: kernel. */
+  uint32_t tid;
+  /* Process id. Unit: id. Written by: kernel. */
+  uint32_t pid;
+  /* What the thread has changed since its last record. Written by: kernel. */
+  fsh_sync_effect effects;
+  /* Blocked: what it waits for. Written by: kernel. */
+  fsh_wait_reason reason;
+  /* Blocked: the system call that waits. Unit: number. Written by: kernel. */
+  uint32_t syscall;
+  /* Exited: exit code; ProcessExited: wait status. Unit: value. Written by: kernel. */
+  uint32_t status;
+  /* Monotonic time. Unit: ns. Written by: kernel. */
+  uint64_t time_ns;
+  uint64_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_thread_status) == 64, "size of ThreadStatus");
+_Static_assert(offsetof(struct fsh_thread_status, sequence) == 0, "offset of ThreadStatus.sequence");
+_Static_assert(offsetof(struct fsh_thread_status, stop) == 4, "offset of ThreadStatus.stop");
+_Static_assert(offsetof(struct fsh_thread_status, thread) == 8, "offset of ThreadStatus.thread");
+_Static_assert(offsetof(struct fsh_thread_status, process) == 16, "offset of ThreadStatus.process");
+_Static_assert(offsetof(struct fsh_thread_status, tid) == 24, "offset of ThreadStatus.tid");
+_Static_assert(offsetof(struct fsh_thread_status, pid) == 28, "offset of ThreadStatus.pid");
+_Static_assert(offsetof(struct fsh_thread_status, effects) == 32, "offset of ThreadStatus.effects");
+_Static_assert(offsetof(struct fsh_thread_status, reason) == 36, "offset of ThreadStatus.reason");
+_Static_assert(offsetof(struct fsh_thread_status, syscall) == 40, "offset of ThreadStatus.syscall");
+_Static_assert(offsetof(struct fsh_thread_status, status) == 44, "offset of ThreadStatus.status");
+_Static_assert(offsetof(struct fsh_thread_status, time_ns) == 48, "offset of ThreadStatus.time_ns");
+_Static_assert(offsetof(struct fsh_thread_status, reserved0) == 56, "offset of ThreadStatus.reserved0");
 
 /* Queues that a thread stands in. */
 struct fsh_thread_live {

@@ -3,4 +3,5 @@ export * from "../ts/index.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";
+export { readStatus, type StatusRecords } from "./status.ts";
 export { TableError, type TableLimits, type TableShape } from "./table.ts";

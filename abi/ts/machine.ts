@@ -2239,6 +2239,16 @@ export interface OwnerSlotData {
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   exitWait: number;
+  /**
+   * Status ring: Fixed.StatusEntries ThreadStatus records.
+   * Unit: address. Written by: kernel.
+   */
+  statusBase: number;
+  /**
+   * Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1.
+   * Unit: seq. Written by: kernel.
+   */
+  statusTail: number;
 }
 
 /**
@@ -2252,7 +2262,7 @@ export class OwnerSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40 } as const;
+  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40, statusBase: 44, statusTail: 48 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2355,6 +2365,30 @@ export class OwnerSlot {
   }
 
   /**
+   * Status ring: Fixed.StatusEntries ThreadStatus records.
+   * Unit: address. Written by: kernel.
+   */
+  get statusBase(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set statusBase(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  /**
+   * Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1.
+   * Unit: seq. Written by: kernel.
+   */
+  get statusTail(): number {
+    return Atomics.load(this.$mem.u32, (this.$base + 48) >>> 2);
+  }
+
+  set statusTail(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base + 48) >>> 2, value);
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -2374,6 +2408,11 @@ export class OwnerSlot {
     return (this.$base + 36) >>> 2;
   }
 
+  /** Index of statusTail in the memory's `i32` and `u32`, for `Atomics`. */
+  statusTailIndex(): number {
+    return (this.$base + 48) >>> 2;
+  }
+
   /** Copies the values out of the memory. */
   toData(): OwnerSlotData {
     return {
@@ -2385,6 +2424,8 @@ export class OwnerSlot {
       readyTail: this.readyTail,
       readyCount: this.readyCount,
       exitWait: this.exitWait,
+      statusBase: this.statusBase,
+      statusTail: this.statusTail,
     };
   }
 
@@ -2398,7 +2439,9 @@ export class OwnerSlot {
     this.readyTail = data.readyTail;
     this.readyCount = data.readyCount;
     this.exitWait = data.exitWait;
-    this.$mem.u8.fill(0, this.$base + 44, this.$base + 64);
+    this.statusBase = data.statusBase;
+    this.statusTail = data.statusTail;
+    this.$mem.u8.fill(0, this.$base + 52, this.$base + 64);
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName, flagNames } from "../src/names.ts";
-import { SlotHeader, type SlotHeaderData } from "./machine.ts";
+import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
 import { Rlimit64, type Rlimit64Data, Sigaction, type SigactionData, Sigaltstack, type SigaltstackData } from "./structs.ts";
 
 /** Where a thread is between its making and its end. */
@@ -45,6 +45,49 @@ export type WaitReason = (typeof WaitReason)[keyof typeof WaitReason];
 /** Names a number of WaitReason. */
 export function waitReasonName(value: number): string {
   return enumName("WaitReason", WaitReason, value);
+}
+
+
+/** What a thread has changed since it stopped last. Sockets get their bit with the socket layer. */
+export const SyncEffect = {
+  /** Its process's descriptors. */
+  Fd: 1,
+  /** Open file descriptions: made, dropped, moved. */
+  Ofd: 2,
+  /** A pipe's bytes or ends. */
+  Pipe: 4,
+  /** Its address space's mappings. */
+  Memory: 8,
+  /** Files: names, contents. */
+  Fs: 16,
+  /** A process ended, or one that ended was taken (wait4). */
+  ChildExit: 32,
+} as const;
+export type SyncEffect = (typeof SyncEffect)[keyof typeof SyncEffect];
+
+/** Names the bits of SyncEffect. */
+export function syncEffectName(value: number): string {
+  return flagNames(SyncEffect, value);
+}
+
+
+/** Why a ThreadStatus was written. */
+export const ThreadStop = {
+  None: 0,
+  /** A system call or a page fault waits. */
+  Blocked: 1,
+  /** By a signal (job control). */
+  Stopped: 2,
+  /** The thread ended. */
+  Exited: 3,
+  /** With its last thread the process ended: the record that its parent's wait4 finds. */
+  ProcessExited: 4,
+} as const;
+export type ThreadStop = (typeof ThreadStop)[keyof typeof ThreadStop];
+
+/** Names a number of ThreadStop. */
+export function threadStopName(value: number): string {
+  return enumName("ThreadStop", ThreadStop, value);
 }
 
 
@@ -1159,6 +1202,11 @@ export interface ThreadStateData {
    * Unit: value. Written by: kernel.
    */
   restart: number;
+  /**
+   * What the thread has changed since its last ThreadStatus, SyncEffect.
+   * Unit: bits. Written by: kernel.
+   */
+  effects: number;
 }
 
 /**
@@ -1171,7 +1219,7 @@ export class ThreadState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, rseqAddr: 232, syscalls: 240, restart: 248 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, rseqAddr: 232, syscalls: 240, restart: 248, effects: 252 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1566,6 +1614,18 @@ export class ThreadState {
   }
 
   /**
+   * What the thread has changed since its last ThreadStatus, SyncEffect.
+   * Unit: bits. Written by: kernel.
+   */
+  get effects(): number {
+    return this.$mem.u32[(this.$base + 252) >>> 2]!;
+  }
+
+  set effects(value: number) {
+    this.$mem.u32[(this.$base + 252) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -1620,6 +1680,7 @@ export class ThreadState {
       rseqAddr: this.rseqAddr,
       syscalls: this.syscalls,
       restart: this.restart,
+      effects: this.effects,
     };
   }
 
@@ -1645,7 +1706,272 @@ export class ThreadState {
     this.rseqAddr = data.rseqAddr;
     this.syscalls = data.syscalls;
     this.restart = data.restart;
-    this.$mem.u8.fill(0, this.$base + 252, this.$base + 256);
+    this.effects = data.effects;
+  }
+}
+
+/** The values of a ThreadStatus, outside the memory. */
+export interface ThreadStatusData {
+  /**
+   * Number of the record + 1; its bitwise complement while it is written. Read before and after the others.
+   * Unit: seq. Written by: kernel.
+   */
+  sequence: number;
+  /**
+   * Why it was written.
+   * Written by: kernel.
+   */
+  stop: number;
+  /** The thread. */
+  thread: SlotHandleData;
+  /** Its process. */
+  process: SlotHandleData;
+  /**
+   * Thread id.
+   * Unit: id. Written by: kernel.
+   */
+  tid: number;
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
+  pid: number;
+  /**
+   * What the thread has changed since its last record.
+   * Written by: kernel.
+   */
+  effects: number;
+  /**
+   * Blocked: what it waits for.
+   * Written by: kernel.
+   */
+  reason: number;
+  /**
+   * Blocked: the system call that waits.
+   * Unit: number. Written by: kernel.
+   */
+  syscall: number;
+  /**
+   * Exited: exit code; ProcessExited: wait status.
+   * Unit: value. Written by: kernel.
+   */
+  status: number;
+  /**
+   * Monotonic time.
+   * Unit: ns. Written by: kernel.
+   */
+  timeNs: bigint;
+}
+
+/**
+ * What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest
+ * and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ThreadStatus {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { sequence: 0, stop: 4, thread: 8, process: 16, tid: 24, pid: 28, effects: 32, reason: 36, syscall: 40, status: 44, timeNs: 48 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #thread: SlotHandle | undefined;
+  #process: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Number of the record + 1; its bitwise complement while it is written. Read before and after the others.
+   * Unit: seq. Written by: kernel.
+   */
+  get sequence(): number {
+    return Atomics.load(this.$mem.u32, (this.$base) >>> 2);
+  }
+
+  set sequence(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base) >>> 2, value);
+  }
+
+  /**
+   * Why it was written.
+   * Written by: kernel.
+   */
+  get stop(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set stop(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** The thread. */
+  get thread(): SlotHandle {
+    const view = (this.#thread ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /** Its process. */
+  get process(): SlotHandle {
+    const view = (this.#process ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 16;
+    return view;
+  }
+
+  /**
+   * Thread id.
+   * Unit: id. Written by: kernel.
+   */
+  get tid(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set tid(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
+  get pid(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set pid(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /**
+   * What the thread has changed since its last record.
+   * Written by: kernel.
+   */
+  get effects(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set effects(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /**
+   * Blocked: what it waits for.
+   * Written by: kernel.
+   */
+  get reason(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set reason(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /**
+   * Blocked: the system call that waits.
+   * Unit: number. Written by: kernel.
+   */
+  get syscall(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set syscall(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
+   * Exited: exit code; ProcessExited: wait status.
+   * Unit: value. Written by: kernel.
+   */
+  get status(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set status(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  /**
+   * Monotonic time.
+   * Unit: ns. Written by: kernel.
+   */
+  get timeNs(): bigint {
+    return this.$mem.u64[(this.$base + 48) >>> 3]!;
+  }
+
+  set timeNs(value: bigint) {
+    this.$mem.u64[(this.$base + 48) >>> 3] = value;
+  }
+
+  /** Low 32 bits of timeNs. */
+  get timeNsLo(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set timeNsLo(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /** High 32 bits of timeNs. */
+  get timeNsHi(): number {
+    return this.$mem.u32[(this.$base + 48 + 4) >>> 2]!;
+  }
+
+  set timeNsHi(value: number) {
+    this.$mem.u32[(this.$base + 48 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Index of sequence in the memory's `i32` and `u32`, for `Atomics`. */
+  sequenceIndex(): number {
+    return (this.$base) >>> 2;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ThreadStatusData {
+    return {
+      sequence: this.sequence,
+      stop: this.stop,
+      thread: this.thread.toData(),
+      process: this.process.toData(),
+      tid: this.tid,
+      pid: this.pid,
+      effects: this.effects,
+      reason: this.reason,
+      syscall: this.syscall,
+      status: this.status,
+      timeNs: this.timeNs,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ThreadStatusData): void {
+    this.sequence = data.sequence;
+    this.stop = data.stop;
+    this.thread.setData(data.thread);
+    this.process.setData(data.process);
+    this.tid = data.tid;
+    this.pid = data.pid;
+    this.effects = data.effects;
+    this.reason = data.reason;
+    this.syscall = data.syscall;
+    this.status = data.status;
+    this.timeNs = data.timeNs;
+    this.$mem.u8.fill(0, this.$base + 56, this.$base + 64);
   }
 }
 

@@ -38,6 +38,8 @@ export const Fixed = {
   RingEntries: 256,
   /** Entries of a completion ring that replies leave to events: a client's requests in flight and replies unread stay below RingEntries less these. */
   RingEventRoom: 32,
+  /** Records of an owner's status ring. */
+  StatusEntries: 64,
   /** Longest path with its final NUL (Linux PATH_MAX). */
   PathMax: 4096,
   NameMax: 255,

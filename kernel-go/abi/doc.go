@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xe6b76c73
-	LayoutHashHi uint32 = 0xe28ca7e9
+	LayoutHashLo uint32 = 0x8cb6a62b
+	LayoutHashHi uint32 = 0x1719f8ac
 )

@@ -705,8 +705,12 @@ const (
 	_ uintptr = 36 - unsafe.Offsetof(OwnerSlot{}.ReadyCount)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ExitWait) - 40
 	_ uintptr = 40 - unsafe.Offsetof(OwnerSlot{}.ExitWait)
-	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 44
-	_ uintptr = 44 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.StatusBase) - 44
+	_ uintptr = 44 - unsafe.Offsetof(OwnerSlot{}.StatusBase)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.StatusTail) - 48
+	_ uintptr = 48 - unsafe.Offsetof(OwnerSlot{}.StatusTail)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 52
+	_ uintptr = 52 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
 )
 
 const (
@@ -962,8 +966,37 @@ const (
 	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
 	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 252
-	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 252
+	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Effects)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ThreadStatus{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(ThreadStatus{})
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Sequence) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ThreadStatus{}.Sequence)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Stop) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ThreadStatus{}.Stop)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Thread) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ThreadStatus{}.Thread)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Process) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ThreadStatus{}.Process)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Tid) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ThreadStatus{}.Tid)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Pid) - 28
+	_ uintptr = 28 - unsafe.Offsetof(ThreadStatus{}.Pid)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Effects) - 32
+	_ uintptr = 32 - unsafe.Offsetof(ThreadStatus{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Reason) - 36
+	_ uintptr = 36 - unsafe.Offsetof(ThreadStatus{}.Reason)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Syscall) - 40
+	_ uintptr = 40 - unsafe.Offsetof(ThreadStatus{}.Syscall)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Status) - 44
+	_ uintptr = 44 - unsafe.Offsetof(ThreadStatus{}.Status)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.TimeNs) - 48
+	_ uintptr = 48 - unsafe.Offsetof(ThreadStatus{}.TimeNs)
+	_ uintptr = unsafe.Offsetof(ThreadStatus{}.Reserved0) - 56
+	_ uintptr = 56 - unsafe.Offsetof(ThreadStatus{}.Reserved0)
 )
 
 const (

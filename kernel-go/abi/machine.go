@@ -632,8 +632,14 @@ type OwnerSlot struct {
 	ReadyCount atomic.Uint32
 	// Who waits for its last process to end.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ExitWait  uint32
-	Reserved0 [5]uint32
+	ExitWait uint32
+	// Status ring: Fixed.StatusEntries ThreadStatus records.
+	// Unit: address. Written by: kernel.
+	StatusBase uint32
+	// Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1.
+	// Unit: seq. Written by: kernel.
+	StatusTail atomic.Uint32
+	Reserved0  [3]uint32
 }
 
 // ClientSlotSize is the size of ClientSlot in bytes.

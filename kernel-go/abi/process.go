@@ -96,6 +96,67 @@ func (v WaitReason) String() string {
 	return "WaitReason(?)"
 }
 
+// SyncEffect: What a thread has changed since it stopped last. Sockets get their bit with the socket layer.
+type SyncEffect uint32
+
+// Numbers of SyncEffect.
+const (
+	SyncEffectFd        SyncEffect = 0x1  // Its process's descriptors.
+	SyncEffectOfd       SyncEffect = 0x2  // Open file descriptions: made, dropped, moved.
+	SyncEffectPipe      SyncEffect = 0x4  // A pipe's bytes or ends.
+	SyncEffectMemory    SyncEffect = 0x8  // Its address space's mappings.
+	SyncEffectFs        SyncEffect = 0x10 // Files: names, contents.
+	SyncEffectChildExit SyncEffect = 0x20 // A process ended, or one that ended was taken (wait4).
+)
+
+// String names a single bit; "SyncEffect(?)" stands for none, several or unknown ones.
+func (v SyncEffect) String() string {
+	switch v {
+	case SyncEffectFd:
+		return "Fd"
+	case SyncEffectOfd:
+		return "Ofd"
+	case SyncEffectPipe:
+		return "Pipe"
+	case SyncEffectMemory:
+		return "Memory"
+	case SyncEffectFs:
+		return "Fs"
+	case SyncEffectChildExit:
+		return "ChildExit"
+	}
+	return "SyncEffect(?)"
+}
+
+// ThreadStop: Why a ThreadStatus was written.
+type ThreadStop uint32
+
+// Numbers of ThreadStop.
+const (
+	ThreadStopNone          ThreadStop = 0
+	ThreadStopBlocked       ThreadStop = 1 // A system call or a page fault waits.
+	ThreadStopStopped       ThreadStop = 2 // By a signal (job control).
+	ThreadStopExited        ThreadStop = 3 // The thread ended.
+	ThreadStopProcessExited ThreadStop = 4 // With its last thread the process ended: the record that its parent's wait4 finds.
+)
+
+// String names the number; "ThreadStop(?)" stands for an unknown one.
+func (v ThreadStop) String() string {
+	switch v {
+	case ThreadStopNone:
+		return "None"
+	case ThreadStopBlocked:
+		return "Blocked"
+	case ThreadStopStopped:
+		return "Stopped"
+	case ThreadStopExited:
+		return "Exited"
+	case ThreadStopProcessExited:
+		return "ProcessExited"
+	}
+	return "ThreadStop(?)"
+}
+
 // ThreadFlag: What is true of a thread.
 type ThreadFlag uint32
 
@@ -374,8 +435,10 @@ type ThreadState struct {
 	Syscalls uint64
 	// A restart errno that waits for what signal delivery decides, 0 none.
 	// Unit: value. Written by: kernel.
-	Restart   uint32
-	Reserved0 uint32
+	Restart uint32
+	// What the thread has changed since its last ThreadStatus, SyncEffect.
+	// Unit: bits. Written by: kernel.
+	Effects uint32
 }
 
 // LoadRunState reads RunState as a ThreadRunState.
@@ -387,6 +450,48 @@ func (s *ThreadState) StoreRunState(v ThreadRunState) { s.RunState.Store(uint32(
 // CompareAndSwapRunState replaces old by v and says whether it did.
 func (s *ThreadState) CompareAndSwapRunState(old, v ThreadRunState) bool {
 	return s.RunState.CompareAndSwap(uint32(old), uint32(v))
+}
+
+// ThreadStatusSize is the size of ThreadStatus in bytes.
+const ThreadStatusSize = 64
+
+// ThreadStatus: What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest
+// and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`.
+// Starts on a cache line of 64 bytes.
+type ThreadStatus struct {
+	_ structs.HostLayout
+	// Number of the record + 1; its bitwise complement while it is written. Read before and after the others.
+	// Unit: seq. Written by: kernel.
+	Sequence atomic.Uint32
+	// Why it was written.
+	// Written by: kernel.
+	Stop ThreadStop
+	// The thread.
+	Thread SlotHandle
+	// Its process.
+	Process SlotHandle
+	// Thread id.
+	// Unit: id. Written by: kernel.
+	Tid uint32
+	// Process id.
+	// Unit: id. Written by: kernel.
+	Pid uint32
+	// What the thread has changed since its last record.
+	// Written by: kernel.
+	Effects SyncEffect
+	// Blocked: what it waits for.
+	// Written by: kernel.
+	Reason WaitReason
+	// Blocked: the system call that waits.
+	// Unit: number. Written by: kernel.
+	Syscall uint32
+	// Exited: exit code; ProcessExited: wait status.
+	// Unit: value. Written by: kernel.
+	Status uint32
+	// Monotonic time.
+	// Unit: ns. Written by: kernel.
+	TimeNs    uint64
+	Reserved0 uint64
 }
 
 // ThreadLiveSize is the size of ThreadLive in bytes.

@@ -30,6 +30,7 @@ const (
 	// Entries of a completion ring that replies leave to events: a client's
 	// requests in flight and replies unread stay below RingEntries less these.
 	FixedRingEventRoom  = 32
+	FixedStatusEntries  = 64   // Records of an owner's status ring.
 	FixedPathMax        = 4096 // Longest path with its final NUL (Linux PATH_MAX).
 	FixedNameMax        = 255
 	FixedLockHolderMask = 2147483647 // Bits of MachineHeader.lock that say who holds it; the highest says that somebody may sleep on it.

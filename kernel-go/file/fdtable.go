@@ -64,6 +64,7 @@ func CloseOnExec(c *sched.Ctx, t uint32) {
 func closeIn(c *sched.Ctx, t, fd uint32) {
 	s := kmem.FdTable(t)
 	ofd := s.Entries[fd].Ofd
+	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&s.Header)
 	s.Entries[fd] = abi.FdEntryState{}
 	if fd < s.FirstFree {
@@ -132,6 +133,7 @@ func FreeFd(c *sched.Ctx, from uint32) (uint32, abi.Errno) {
 func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
 	t := tableOf(c)
 	kmem.Assert(t.Entries[fd].Ofd == 0, "descriptor is free")
+	sched.Effect(abi.SyncEffectFd)
 	flags := uint32(0)
 	if cloexec {
 		flags = uint32(abi.FD_CLOEXEC)
@@ -237,6 +239,7 @@ func FlagsOf(c *sched.Ctx, fd int32) uint32 { return tableOf(c).Entries[uint32(f
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags uint32) {
 	t := tableOf(c)
+	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
 	t.Entries[uint32(fd)].Flags = flags & uint32(abi.FD_CLOEXEC)
 	kmem.WriteEnd(&t.Header)

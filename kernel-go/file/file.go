@@ -50,6 +50,7 @@ func Init() {
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
 func NewOfd(kind abi.OfdKind, flags uint32) uint32 {
+	sched.Effect(abi.SyncEffectOfd)
 	i := kmem.Alloc(abi.SlotKindOfd)
 	if i == 0 {
 		return 0
@@ -92,6 +93,7 @@ func Put(c *sched.Ctx, i uint32) {
 	if o.Header.Refs != 0 {
 		return
 	}
+	sched.Effect(abi.SyncEffectOfd)
 	epoll.OfdGone(i)
 	if o.State.Inode != 0 {
 		unlockOfd(i)

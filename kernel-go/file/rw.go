@@ -296,6 +296,7 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 }
 
 func setPos(o *abi.OfdSlot, pos uint64) {
+	sched.Effect(abi.SyncEffectOfd)
 	kmem.WriteBegin(&o.Header)
 	o.State.Pos = pos
 	kmem.WriteEnd(&o.Header)

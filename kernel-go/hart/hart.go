@@ -97,6 +97,7 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	if dead(hart) {
 		takeOver(c, h)
 	}
+	sched.Act(0)
 	sched.RunTimers(sched.NowNs())
 	exit := loop(c, h, budget)
 	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")
@@ -178,6 +179,7 @@ func bind(c *sched.Ctx, h *abi.HartSlot) {
 	t := kmem.Thread(c.Thread)
 	c.Process = t.State.Process
 	c.As = kmem.Process(c.Process).State.AddressSpace
+	sched.Act(c.Thread)
 }
 
 // kernelEntryCost is what a system call or fault takes from the budget, in
@@ -207,6 +209,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 		c.Thread, c.Process, c.As = 0, 0, 0
 		return left
 	}
+	sched.Act(c.Thread)
 	spent := sched.NowNs() - begin
 	c.T().State.UserNs += spent
 	h.BusyNs += spent
@@ -298,5 +301,6 @@ func block(c *sched.Ctx, h *abi.HartSlot) {
 	kmem.WriteBegin(&t.Header)
 	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
 	kmem.WriteEnd(&t.Header)
+	sched.ThreadStopped(c.Thread, abi.ThreadStopBlocked)
 	switchOut(h)
 }

@@ -23,6 +23,7 @@ func hartRun(index uint32, budget int32) abi.HartExit { return hart.Run(index, b
 
 func kernelService() abi.ServiceStatus {
 	kmem.Lock(kmem.WorkerIndex)
+	sched.Act(0)
 	hart.BuryDead(sched.For(kmem.WorkerIndex))
 	rpc.Service(sched.For(kmem.WorkerIndex))
 	sched.KickIdle()

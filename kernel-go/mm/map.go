@@ -62,6 +62,7 @@ type Mapping struct {
 
 // Map makes a mapping and returns its first page.
 func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
+	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	if m.Pages == 0 || m.Pages > highPage {
 		return 0, abi.ENOMEM
@@ -156,6 +157,7 @@ func zap(c *sched.Ctx, asIndex, from, to uint32) {
 
 // Unmap removes all mappings of pages [from, to).
 func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	if free(as, from, to) {
 		return abi.OK
@@ -174,6 +176,7 @@ func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 
 // Protect changes the protection of pages [from, to): mprotect(2).
 func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
+	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	// What lies before a hole, or before a mapping that may not be written,
 	// changes all the same, as on Linux.
@@ -256,6 +259,7 @@ func SetVmaFlag(asIndex, from, to uint32, flag abi.VmaFlag, on bool) abi.Errno {
 
 // Brk moves the end of the heap to addr and returns where it is then.
 func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
+	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
 	if addr < as.State.BrkStart || addr > mmapTop {
@@ -282,6 +286,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 
 // Remap is mremap(2) on whole pages of one VMA.
 func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
+	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	mayMove := flags&uint32(abi.MREMAP_MAYMOVE) != 0
 	fixed := flags&uint32(abi.MREMAP_FIXED) != 0

@@ -125,6 +125,7 @@ func RemoveRange(c *sched.Ctx, inode, first, end uint32) {
 		return
 	}
 	kmem.Inode(inode).State.ChangeSeq.Add(1)
+	sched.Effect(abi.SyncEffectFs)
 	for page := first; ; page++ {
 		next, ok := NextPresent(inode, page)
 		if !ok || next >= end {
@@ -153,6 +154,7 @@ func SetSize(c *sched.Ctx, inode uint32, size uint64) {
 	if size < old {
 		RemoveRange(c, inode, PagesOf(size), ^uint32(0))
 		in.State.ChangeSeq.Add(1)
+		sched.Effect(abi.SyncEffectFs)
 		zeroTail(inode, size)
 	} else {
 		// Bytes behind the old end may have been written through a mapping.
@@ -215,6 +217,7 @@ func Evict(want uint32) uint32 {
 			continue
 		}
 		kmem.Inode(inode).State.ChangeSeq.Add(1)
+		sched.Effect(abi.SyncEffectFs)
 		remove(inode, wordOf(inode, page))
 		uncounted(inode, page)
 		freed++

@@ -3,6 +3,7 @@ package pagecache
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 )
 
 // An inode's first pages have their words in the inode; the others lie in a
@@ -149,6 +150,7 @@ func pruneEmpty(inode, page uint32) {
 			return
 		}
 		in.State.ChangeSeq.Add(1)
+		sched.Effect(abi.SyncEffectFs)
 		if parent == 0 {
 			kmem.WriteBegin(&in.Header)
 			l.RadixRoot, l.RadixHeight = 0, 0

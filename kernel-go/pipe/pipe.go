@@ -72,6 +72,7 @@ func newPipe(inode uint32) uint32 {
 	if i == 0 {
 		return 0
 	}
+	sched.Effect(abi.SyncEffectPipe)
 	p := kmem.Pipe(i)
 	p.State.Capacity = usualBytes
 	p.Live.Inode = inode
@@ -142,6 +143,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) 
 
 // consume moves the head on and frees the frame that it leaves.
 func consume(p *abi.PipeSlot, n uint32) {
+	sched.Effect(abi.SyncEffectPipe)
 	kmem.WriteBegin(&p.Header)
 	head := p.State.Head + n
 	p.State.Head = head
@@ -197,6 +199,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno)
 // fill copies n bytes behind the tail, which it does not move. An atomic write
 // that meets an error half-way has put nothing in.
 func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno) {
+	sched.Effect(abi.SyncEffectPipe)
 	atomic := b.Len <= AtomicBytes
 	start := *b
 	done := uint32(0)

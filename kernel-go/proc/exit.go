@@ -75,6 +75,7 @@ func endThread(c *sched.Ctx, i uint32) {
 	// Not blocked any more: Unblock then only takes it off queues and timers.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
 	sched.Unblock(i)
+	sched.ThreadStopped(i, abi.ThreadStopExited)
 	p.Live.LiveThreads--
 	p.State.Instret += t.Cpu.Instret
 	p.State.UserNs += t.State.UserNs
@@ -126,6 +127,7 @@ func finish(c *sched.Ctx, process, status uint32) {
 	p.State.RunState.Store(uint32(abi.ProcessRunStateZombie))
 	kmem.WriteEnd(&p.Header)
 	kmem.Header().Counters.Exits++
+	sched.ProcessExited(process, status)
 	sched.WakeAll(&p.Live.ChildWait)
 	if p.State.Parent == 0 {
 		if p.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
@@ -199,6 +201,7 @@ func reparent(c *sched.Ctx, process uint32) {
 
 // Reap frees a zombie and its leader's slot.
 func Reap(process uint32) {
+	sched.Effect(abi.SyncEffectChildExit)
 	p := kmem.Process(process)
 	if o := p.State.Parent; o != 0 {
 		s := &kmem.Process(o).State

@@ -19,6 +19,9 @@ func InitOwner() abi.Errno {
 	if kmem.Alloc(abi.SlotKindOwner) != DefaultOwner {
 		return abi.ENOMEM
 	}
+	if !sched.NewStatusRing(kmem.Owner(DefaultOwner)) {
+		return abi.ENOMEM
+	}
 	return initVdso()
 }
 

@@ -470,6 +470,7 @@ func park(c *sched.Ctx) {
 	kmem.WriteBegin(&t.Header)
 	t.State.RunState.Store(uint32(abi.ThreadRunStateStopped))
 	kmem.WriteEnd(&t.Header)
+	sched.ThreadStopped(c.Thread, abi.ThreadStopStopped)
 	forget(c)
 }
 

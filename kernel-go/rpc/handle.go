@@ -150,6 +150,10 @@ func createOwner(client, budget uint32, a *answer) abi.Errno {
 		return abi.ENOSPC
 	}
 	o := kmem.Owner(i)
+	if !sched.NewStatusRing(o) {
+		kmem.Free(abi.SlotKindOwner, i)
+		return abi.ENOMEM
+	}
 	o.Client, o.Budget = client, budget
 	a.handle = kmem.Handle(abi.SlotKindOwner, i)
 	return abi.OK
@@ -168,6 +172,7 @@ func closeOwner(c *sched.Ctx, h abi.SlotHandle) abi.Errno {
 	if kmem.Owner(i).Processes.Load() != 0 {
 		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, ^uint32(0))
 	}
+	kmem.UnrefFrame(kmem.Owner(i).StatusBase)
 	kmem.Free(abi.SlotKindOwner, i)
 	return abi.OK
 }

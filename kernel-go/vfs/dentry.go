@@ -148,6 +148,7 @@ func child(parent, name, n uint32) uint32 {
 // link puts a dentry into its directory; the tree holds it from now on.
 func link(i uint32) {
 	d := kmem.Dentry(i)
+	sched.Effect(abi.SyncEffectFs)
 	dir := InodeOf(d.Parent)
 	appendChild(dir, i)
 	kmem.WriteBegin(&d.Header)
@@ -161,6 +162,7 @@ func link(i uint32) {
 // with treeBegin and treeEnd.
 func unlinkDentry(i uint32) {
 	d := kmem.Dentry(i)
+	sched.Effect(abi.SyncEffectFs)
 	unhash(i)
 	removeChild(InodeOf(d.Parent), i)
 	kmem.WriteBegin(&d.Header)

@@ -1,5 +1,14 @@
 /** Whole machines on the real kernel, through shared rings and through messages, in Node and in Chromium. */
-import { AbiVersion, BootState, LayoutHashHi, LayoutHashLo, SlotKind } from "@foreshore/abi";
+import {
+  AbiVersion,
+  BootState,
+  LayoutHashHi,
+  LayoutHashLo,
+  SlotKind,
+  SyncEffect,
+  Syscall,
+  ThreadStop,
+} from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   encodeText,
@@ -299,6 +308,37 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       await owner.close();
       expect(await mine.exit).toMatchObject({ signal: "SIGKILL" });
       await other.kill();
+    });
+
+    test("leave a record of each stop with their owner", async () => {
+      const owner = await machine.createOwner();
+      expect(owner.threadStatus() === undefined).toBe((await machine.diagnostics()).live === undefined);
+      const first = owner.threadStatus();
+      if (first === undefined) return;
+      expect(first).toEqual({ records: [], next: 0, lost: 0 });
+      const process = await owner.spawn(cat());
+      const output = process.output();
+      // It waits for its input first; only then is there some.
+      while ((owner.threadStatus()?.records.length ?? 0) === 0) await machine.diagnostics();
+      const writer = process.stdin?.getWriter();
+      await writer?.write(new TextEncoder().encode("abc"));
+      await writer?.close();
+      expect(text((await output).stdout)).toBe("abc");
+      await process.exit;
+      const { records, lost } = owner.threadStatus(first.next) ?? { records: [], lost: -1 };
+      expect(lost).toBe(0);
+      expect(records[0]).toMatchObject({ stop: ThreadStop.Blocked, pid: process.pid, syscall: Syscall.SYS_read });
+      expect(records.map(({ sequence }) => sequence)).toEqual(records.map((_, i) => i + 1));
+      const [last, end] = records.slice(-2);
+      expect(last).toMatchObject({ stop: ThreadStop.Exited, tid: process.pid, status: 0 });
+      expect((last?.effects ?? 0) & SyncEffect.Pipe).toBe(SyncEffect.Pipe);
+      expect((last?.effects ?? 0) & (SyncEffect.Memory | SyncEffect.Fs)).toBe(0);
+      expect(end).toMatchObject({ stop: ThreadStop.ProcessExited, pid: process.pid, status: 0 });
+      expect(end?.effects).toBe(SyncEffect.ChildExit);
+      const again = owner.threadStatus(records.length);
+      expect(again).toEqual({ records: [], next: records.length, lost: 0 });
+      await owner.close();
+      expect(owner.threadStatus()).toBeUndefined();
     });
 
     test("are counted in what the kernel says of itself", async () => {

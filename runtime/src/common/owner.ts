@@ -1,5 +1,13 @@
 /** A process owner: whose processes these are, with a run queue and a share of hart time of its own. */
-import { Opcode, type SlotHandleData } from "@foreshore/abi";
+import {
+  type MachineHeader,
+  Opcode,
+  OwnerSlot,
+  readStatus,
+  type SlotHandleData,
+  SlotKind,
+  type StatusRecords,
+} from "@foreshore/abi";
 import { type ProcessInfo, processTable } from "./diagnostics.ts";
 import type { FileSystem } from "./fs.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
@@ -14,21 +22,29 @@ export class ProcessOwner {
   readonly #client: RpcClient;
   readonly #fs: FileSystem;
   readonly #handle: SlotHandleData;
+  readonly #header: MachineHeader | undefined;
 
-  private constructor(client: RpcClient, fs: FileSystem, handle: SlotHandleData) {
+  private constructor(client: RpcClient, fs: FileSystem, handle: SlotHandleData, header: MachineHeader | undefined) {
+    this.#header = header;
     this.#client = client;
     this.#fs = fs;
     this.#handle = handle;
   }
 
-  static async create(client: RpcClient, fs: FileSystem, options: OwnerOptions): Promise<ProcessOwner> {
+  /** @param header the machine header, where this thread sees it */
+  static async create(
+    client: RpcClient,
+    fs: FileSystem,
+    options: OwnerOptions,
+    header?: MachineHeader,
+  ): Promise<ProcessOwner> {
     const handle = await client.call({
       syscall: "create-owner",
       bytes: 0,
       encode: () => ({ opcode: Opcode.CreateOwner, flags: 0, requestId: 0, budget: options.budget ?? 0 }),
       decode: (_result, reply) => reply.handle.toData(),
     });
-    return new ProcessOwner(client, fs, handle);
+    return new ProcessOwner(client, fs, handle, header);
   }
 
   /** As `runtime.spawn`; the process and its children belong to this owner. */
@@ -40,6 +56,17 @@ export class ProcessOwner {
   /** The owner's processes. */
   async processes(): Promise<ProcessInfo[]> {
     return await processTable(this.#client, this.#handle.index);
+  }
+
+  /**
+   * What the stops of its threads left, from record number `from` on, read in place. Undefined when this thread cannot see
+   * the machine's memory, or the owner is closed.
+   */
+  threadStatus(from = 0): StatusRecords | undefined {
+    if (this.#header === undefined) return undefined;
+    const table = this.#header.tables(SlotKind.Owner);
+    const slot = new OwnerSlot(this.#header.$mem, table.base + this.#handle.index * table.stride);
+    return slot.header.generation === this.#handle.generation ? readStatus(slot, from) : undefined;
   }
 
   /** Kills the owner's processes and gives its slot back. */

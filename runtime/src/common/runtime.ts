@@ -136,7 +136,7 @@ export class Runtime {
 
   /** A process owner with a run queue of its own. */
   createOwner(options: OwnerOptions = {}): Promise<ProcessOwner> {
-    return ProcessOwner.create(this.#machine.client, this.fs, options);
+    return ProcessOwner.create(this.#machine.client, this.fs, options, this.#machine.header);
   }
 
   /** All processes of the machine. */
