@@ -57,6 +57,10 @@ bench-bars: worker ## run the benchmarks that have a bar, each figure against it
 demo: worker ## a shell session on Debian's busybox, in Node and in Chromium
 	@$(RUN) npm run -s demo
 
+.PHONY: demo-web
+demo-web: worker ## a page with a shell in a terminal, on loopback (ROOT=DIR|TAR, PORT=N)
+	@$(RUN) node sdk/web/main.ts $(if $(ROOT),--root "$(ROOT)") $(if $(PORT),--port $(PORT))
+
 .PHONY: clean
 clean: ## remove what was built here (the toolchain cache stays)
 	rm -rf build dist node_modules/.vite node_modules/.vitest test-results

@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x8cb6a62b)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x1719f8ac)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x904e65c9)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x6b3445d1)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -3335,10 +3335,8 @@ struct fsh_process_state {
   uint32_t sgid;
   /* Group for files. Unit: id. Written by: kernel. */
   uint32_t fsgid;
-  /* Supplementary groups. Unit: count. Written by: kernel. */
+  /* Supplementary groups in `groups`. Unit: count. Written by: kernel. */
   uint32_t group_count;
-  /* Supplementary groups, the first group_count. Unit: id. Written by: kernel. */
-  uint32_t groups[16];
   /* Its memory. Unit: slot:AddressSpace. Written by: kernel. */
   uint32_t address_space;
   /* Its descriptors. Unit: slot:FdTable. Written by: kernel. */
@@ -3357,8 +3355,6 @@ struct fsh_process_state {
   uint64_t pending;
   /* Name of the program, NUL-terminated. Unit: text. Written by: kernel. */
   uint8_t comm[16];
-  /* By RLIMIT_*. */
-  struct fsh_rlimit64 rlimits[16];
   /* When it was made, monotonic. Unit: ns. Written by: kernel. */
   uint64_t start_ns;
   /* Time in guest code of threads that ended. Unit: ns. Written by: kernel. */
@@ -3407,6 +3403,10 @@ struct fsh_process_state {
   int32_t nice;
   /* Of a session leader whose terminal was hung up: the group that was in its foreground. Unit: id. Written by: kernel. */
   uint32_t hung_up_group;
+  /* Supplementary groups, the first group_count. From here on: what no row of a process viewer shows. Unit: id. Written by: kernel. */
+  uint32_t groups[16];
+  /* By RLIMIT_*. */
+  struct fsh_rlimit64 rlimits[16];
 };
 _Static_assert(sizeof(struct fsh_process_state) == 608, "size of ProcessState");
 _Static_assert(offsetof(struct fsh_process_state, pid) == 0, "offset of ProcessState.pid");
@@ -3426,41 +3426,41 @@ _Static_assert(offsetof(struct fsh_process_state, egid) == 52, "offset of Proces
 _Static_assert(offsetof(struct fsh_process_state, sgid) == 56, "offset of ProcessState.sgid");
 _Static_assert(offsetof(struct fsh_process_state, fsgid) == 60, "offset of ProcessState.fsgid");
 _Static_assert(offsetof(struct fsh_process_state, group_count) == 64, "offset of ProcessState.group_count");
-_Static_assert(offsetof(struct fsh_process_state, groups) == 68, "offset of ProcessState.groups");
-_Static_assert(offsetof(struct fsh_process_state, address_space) == 132, "offset of ProcessState.address_space");
-_Static_assert(offsetof(struct fsh_process_state, fd_table) == 136, "offset of ProcessState.fd_table");
-_Static_assert(offsetof(struct fsh_process_state, fs_context) == 140, "offset of ProcessState.fs_context");
-_Static_assert(offsetof(struct fsh_process_state, sighand) == 144, "offset of ProcessState.sighand");
-_Static_assert(offsetof(struct fsh_process_state, exe_dentry) == 148, "offset of ProcessState.exe_dentry");
-_Static_assert(offsetof(struct fsh_process_state, owner) == 152, "offset of ProcessState.owner");
-_Static_assert(offsetof(struct fsh_process_state, leader) == 156, "offset of ProcessState.leader");
-_Static_assert(offsetof(struct fsh_process_state, pending) == 160, "offset of ProcessState.pending");
-_Static_assert(offsetof(struct fsh_process_state, comm) == 168, "offset of ProcessState.comm");
-_Static_assert(offsetof(struct fsh_process_state, rlimits) == 184, "offset of ProcessState.rlimits");
-_Static_assert(offsetof(struct fsh_process_state, start_ns) == 440, "offset of ProcessState.start_ns");
-_Static_assert(offsetof(struct fsh_process_state, user_ns) == 448, "offset of ProcessState.user_ns");
-_Static_assert(offsetof(struct fsh_process_state, system_ns) == 456, "offset of ProcessState.system_ns");
-_Static_assert(offsetof(struct fsh_process_state, child_user_ns) == 464, "offset of ProcessState.child_user_ns");
-_Static_assert(offsetof(struct fsh_process_state, child_system_ns) == 472, "offset of ProcessState.child_system_ns");
-_Static_assert(offsetof(struct fsh_process_state, instret) == 480, "offset of ProcessState.instret");
-_Static_assert(offsetof(struct fsh_process_state, syscalls) == 488, "offset of ProcessState.syscalls");
-_Static_assert(offsetof(struct fsh_process_state, itimer_interval_ns) == 496, "offset of ProcessState.itimer_interval_ns");
-_Static_assert(offsetof(struct fsh_process_state, arg_start) == 504, "offset of ProcessState.arg_start");
-_Static_assert(offsetof(struct fsh_process_state, arg_end) == 512, "offset of ProcessState.arg_end");
-_Static_assert(offsetof(struct fsh_process_state, env_start) == 520, "offset of ProcessState.env_start");
-_Static_assert(offsetof(struct fsh_process_state, env_end) == 528, "offset of ProcessState.env_end");
-_Static_assert(offsetof(struct fsh_process_state, pdeathsig) == 536, "offset of ProcessState.pdeathsig");
-_Static_assert(offsetof(struct fsh_process_state, tty) == 540, "offset of ProcessState.tty");
-_Static_assert(offsetof(struct fsh_process_state, minor_faults) == 544, "offset of ProcessState.minor_faults");
-_Static_assert(offsetof(struct fsh_process_state, major_faults) == 552, "offset of ProcessState.major_faults");
-_Static_assert(offsetof(struct fsh_process_state, stop_signal) == 560, "offset of ProcessState.stop_signal");
-_Static_assert(offsetof(struct fsh_process_state, personality) == 564, "offset of ProcessState.personality");
-_Static_assert(offsetof(struct fsh_process_state, itimer_virtual_ns) == 568, "offset of ProcessState.itimer_virtual_ns");
-_Static_assert(offsetof(struct fsh_process_state, itimer_virtual_interval_ns) == 576, "offset of ProcessState.itimer_virtual_interval_ns");
-_Static_assert(offsetof(struct fsh_process_state, itimer_prof_ns) == 584, "offset of ProcessState.itimer_prof_ns");
-_Static_assert(offsetof(struct fsh_process_state, itimer_prof_interval_ns) == 592, "offset of ProcessState.itimer_prof_interval_ns");
-_Static_assert(offsetof(struct fsh_process_state, nice) == 600, "offset of ProcessState.nice");
-_Static_assert(offsetof(struct fsh_process_state, hung_up_group) == 604, "offset of ProcessState.hung_up_group");
+_Static_assert(offsetof(struct fsh_process_state, address_space) == 68, "offset of ProcessState.address_space");
+_Static_assert(offsetof(struct fsh_process_state, fd_table) == 72, "offset of ProcessState.fd_table");
+_Static_assert(offsetof(struct fsh_process_state, fs_context) == 76, "offset of ProcessState.fs_context");
+_Static_assert(offsetof(struct fsh_process_state, sighand) == 80, "offset of ProcessState.sighand");
+_Static_assert(offsetof(struct fsh_process_state, exe_dentry) == 84, "offset of ProcessState.exe_dentry");
+_Static_assert(offsetof(struct fsh_process_state, owner) == 88, "offset of ProcessState.owner");
+_Static_assert(offsetof(struct fsh_process_state, leader) == 92, "offset of ProcessState.leader");
+_Static_assert(offsetof(struct fsh_process_state, pending) == 96, "offset of ProcessState.pending");
+_Static_assert(offsetof(struct fsh_process_state, comm) == 104, "offset of ProcessState.comm");
+_Static_assert(offsetof(struct fsh_process_state, start_ns) == 120, "offset of ProcessState.start_ns");
+_Static_assert(offsetof(struct fsh_process_state, user_ns) == 128, "offset of ProcessState.user_ns");
+_Static_assert(offsetof(struct fsh_process_state, system_ns) == 136, "offset of ProcessState.system_ns");
+_Static_assert(offsetof(struct fsh_process_state, child_user_ns) == 144, "offset of ProcessState.child_user_ns");
+_Static_assert(offsetof(struct fsh_process_state, child_system_ns) == 152, "offset of ProcessState.child_system_ns");
+_Static_assert(offsetof(struct fsh_process_state, instret) == 160, "offset of ProcessState.instret");
+_Static_assert(offsetof(struct fsh_process_state, syscalls) == 168, "offset of ProcessState.syscalls");
+_Static_assert(offsetof(struct fsh_process_state, itimer_interval_ns) == 176, "offset of ProcessState.itimer_interval_ns");
+_Static_assert(offsetof(struct fsh_process_state, arg_start) == 184, "offset of ProcessState.arg_start");
+_Static_assert(offsetof(struct fsh_process_state, arg_end) == 192, "offset of ProcessState.arg_end");
+_Static_assert(offsetof(struct fsh_process_state, env_start) == 200, "offset of ProcessState.env_start");
+_Static_assert(offsetof(struct fsh_process_state, env_end) == 208, "offset of ProcessState.env_end");
+_Static_assert(offsetof(struct fsh_process_state, pdeathsig) == 216, "offset of ProcessState.pdeathsig");
+_Static_assert(offsetof(struct fsh_process_state, tty) == 220, "offset of ProcessState.tty");
+_Static_assert(offsetof(struct fsh_process_state, minor_faults) == 224, "offset of ProcessState.minor_faults");
+_Static_assert(offsetof(struct fsh_process_state, major_faults) == 232, "offset of ProcessState.major_faults");
+_Static_assert(offsetof(struct fsh_process_state, stop_signal) == 240, "offset of ProcessState.stop_signal");
+_Static_assert(offsetof(struct fsh_process_state, personality) == 244, "offset of ProcessState.personality");
+_Static_assert(offsetof(struct fsh_process_state, itimer_virtual_ns) == 248, "offset of ProcessState.itimer_virtual_ns");
+_Static_assert(offsetof(struct fsh_process_state, itimer_virtual_interval_ns) == 256, "offset of ProcessState.itimer_virtual_interval_ns");
+_Static_assert(offsetof(struct fsh_process_state, itimer_prof_ns) == 264, "offset of ProcessState.itimer_prof_ns");
+_Static_assert(offsetof(struct fsh_process_state, itimer_prof_interval_ns) == 272, "offset of ProcessState.itimer_prof_interval_ns");
+_Static_assert(offsetof(struct fsh_process_state, nice) == 280, "offset of ProcessState.nice");
+_Static_assert(offsetof(struct fsh_process_state, hung_up_group) == 284, "offset of ProcessState.hung_up_group");
+_Static_assert(offsetof(struct fsh_process_state, groups) == 288, "offset of ProcessState.groups");
+_Static_assert(offsetof(struct fsh_process_state, rlimits) == 352, "offset of ProcessState.rlimits");
 
 /* Relatives, threads and queues of a process. */
 struct fsh_process_live {

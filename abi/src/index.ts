@@ -1,7 +1,9 @@
 /** Foreshore's ABI: every number and layout of `abi/*.fbs`, and views of a machine's memory. */
 export * from "../ts/index.ts";
+export { AttachError, abiText, attach, checkedHeader, MachineView, type SlotOutcome, SlotReader } from "./attach.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
+export { type ProcessStatus, processTable } from "./processes.ts";
 export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
 export { TableError, type TableLimits, type TableShape } from "./table.ts";

@@ -2439,15 +2439,10 @@ export interface ProcessStateData {
    */
   fsgid: number;
   /**
-   * Supplementary groups.
+   * Supplementary groups in `groups`.
    * Unit: count. Written by: kernel.
    */
   groupCount: number;
-  /**
-   * Supplementary groups, the first group_count.
-   * Unit: id. Written by: kernel.
-   */
-  groups: number[];
   /**
    * Its memory.
    * Unit: slot:AddressSpace. Written by: kernel.
@@ -2493,8 +2488,6 @@ export interface ProcessStateData {
    * Unit: text. Written by: kernel.
    */
   comm: Uint8Array;
-  /** By RLIMIT_*. */
-  rlimits: Rlimit64Data[];
   /**
    * When it was made, monotonic.
    * Unit: ns. Written by: kernel.
@@ -2615,6 +2608,13 @@ export interface ProcessStateData {
    * Unit: id. Written by: kernel.
    */
   hungUpGroup: number;
+  /**
+   * Supplementary groups, the first group_count. From here on: what no row of a process viewer shows.
+   * Unit: id. Written by: kernel.
+   */
+  groups: number[];
+  /** By RLIMIT_*. */
+  rlimits: Rlimit64Data[];
 }
 
 /**
@@ -2627,9 +2627,9 @@ export class ProcessState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, groups: 68, addressSpace: 132, fdTable: 136, fsContext: 140, sighand: 144, exeDentry: 148, owner: 152, leader: 156, pending: 160, comm: 168, rlimits: 184, startNs: 440, userNs: 448, systemNs: 456, childUserNs: 464, childSystemNs: 472, instret: 480, syscalls: 488, itimerIntervalNs: 496, argStart: 504, argEnd: 512, envStart: 520, envEnd: 528, pdeathsig: 536, tty: 540, minorFaults: 544, majorFaults: 552, stopSignal: 560, personality: 564, itimerVirtualNs: 568, itimerVirtualIntervalNs: 576, itimerProfNs: 584, itimerProfIntervalNs: 592, nice: 600, hungUpGroup: 604 } as const;
+  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, addressSpace: 68, fdTable: 72, fsContext: 76, sighand: 80, exeDentry: 84, owner: 88, leader: 92, pending: 96, comm: 104, startNs: 120, userNs: 128, systemNs: 136, childUserNs: 144, childSystemNs: 152, instret: 160, syscalls: 168, itimerIntervalNs: 176, argStart: 184, argEnd: 192, envStart: 200, envEnd: 208, pdeathsig: 216, tty: 220, minorFaults: 224, majorFaults: 232, stopSignal: 240, personality: 244, itimerVirtualNs: 248, itimerVirtualIntervalNs: 256, itimerProfNs: 264, itimerProfIntervalNs: 272, nice: 280, hungUpGroup: 284, groups: 288, rlimits: 352 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { groups: 16, comm: 16, rlimits: 16 } as const;
+  static readonly LENGTH = { comm: 16, groups: 16, rlimits: 16 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2833,7 +2833,7 @@ export class ProcessState {
   }
 
   /**
-   * Supplementary groups.
+   * Supplementary groups in `groups`.
    * Unit: count. Written by: kernel.
    */
   get groupCount(): number {
@@ -2849,11 +2849,11 @@ export class ProcessState {
    * Unit: slot:AddressSpace. Written by: kernel.
    */
   get addressSpace(): number {
-    return this.$mem.u32[(this.$base + 132) >>> 2]!;
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
 
   set addressSpace(value: number) {
-    this.$mem.u32[(this.$base + 132) >>> 2] = value;
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
   }
 
   /**
@@ -2861,11 +2861,11 @@ export class ProcessState {
    * Unit: slot:FdTable. Written by: kernel.
    */
   get fdTable(): number {
-    return this.$mem.u32[(this.$base + 136) >>> 2]!;
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
 
   set fdTable(value: number) {
-    this.$mem.u32[(this.$base + 136) >>> 2] = value;
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
   /**
@@ -2873,11 +2873,11 @@ export class ProcessState {
    * Unit: slot:FsContext. Written by: kernel.
    */
   get fsContext(): number {
-    return this.$mem.u32[(this.$base + 140) >>> 2]!;
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
 
   set fsContext(value: number) {
-    this.$mem.u32[(this.$base + 140) >>> 2] = value;
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
   }
 
   /**
@@ -2885,11 +2885,11 @@ export class ProcessState {
    * Unit: slot:Sighand. Written by: kernel.
    */
   get sighand(): number {
-    return this.$mem.u32[(this.$base + 144) >>> 2]!;
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
 
   set sighand(value: number) {
-    this.$mem.u32[(this.$base + 144) >>> 2] = value;
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -2897,11 +2897,11 @@ export class ProcessState {
    * Unit: slot:Dentry. Written by: kernel.
    */
   get exeDentry(): number {
-    return this.$mem.u32[(this.$base + 148) >>> 2]!;
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
   }
 
   set exeDentry(value: number) {
-    this.$mem.u32[(this.$base + 148) >>> 2] = value;
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
   /**
@@ -2909,11 +2909,11 @@ export class ProcessState {
    * Unit: slot:Owner. Written by: kernel.
    */
   get owner(): number {
-    return this.$mem.u32[(this.$base + 152) >>> 2]!;
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
 
   set owner(value: number) {
-    this.$mem.u32[(this.$base + 152) >>> 2] = value;
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
   /**
@@ -2921,11 +2921,11 @@ export class ProcessState {
    * Unit: slot:Thread. Written by: kernel.
    */
   get leader(): number {
-    return this.$mem.u32[(this.$base + 156) >>> 2]!;
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
   }
 
   set leader(value: number) {
-    this.$mem.u32[(this.$base + 156) >>> 2] = value;
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
   }
 
   /**
@@ -2933,29 +2933,29 @@ export class ProcessState {
    * Unit: bits. Written by: kernel.
    */
   get pending(): bigint {
-    return this.$mem.u64[(this.$base + 160) >>> 3]!;
+    return this.$mem.u64[(this.$base + 96) >>> 3]!;
   }
 
   set pending(value: bigint) {
-    this.$mem.u64[(this.$base + 160) >>> 3] = value;
+    this.$mem.u64[(this.$base + 96) >>> 3] = value;
   }
 
   /** Low 32 bits of pending. */
   get pendingLo(): number {
-    return this.$mem.u32[(this.$base + 160) >>> 2]!;
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
 
   set pendingLo(value: number) {
-    this.$mem.u32[(this.$base + 160) >>> 2] = value;
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
   /** High 32 bits of pending. */
   get pendingHi(): number {
-    return this.$mem.u32[(this.$base + 160 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 96 + 4) >>> 2]!;
   }
 
   set pendingHi(value: number) {
-    this.$mem.u32[(this.$base + 160 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 96 + 4) >>> 2] = value;
   }
 
   /**
@@ -2963,29 +2963,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get startNs(): bigint {
-    return this.$mem.u64[(this.$base + 440) >>> 3]!;
+    return this.$mem.u64[(this.$base + 120) >>> 3]!;
   }
 
   set startNs(value: bigint) {
-    this.$mem.u64[(this.$base + 440) >>> 3] = value;
+    this.$mem.u64[(this.$base + 120) >>> 3] = value;
   }
 
   /** Low 32 bits of startNs. */
   get startNsLo(): number {
-    return this.$mem.u32[(this.$base + 440) >>> 2]!;
+    return this.$mem.u32[(this.$base + 120) >>> 2]!;
   }
 
   set startNsLo(value: number) {
-    this.$mem.u32[(this.$base + 440) >>> 2] = value;
+    this.$mem.u32[(this.$base + 120) >>> 2] = value;
   }
 
   /** High 32 bits of startNs. */
   get startNsHi(): number {
-    return this.$mem.u32[(this.$base + 440 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 120 + 4) >>> 2]!;
   }
 
   set startNsHi(value: number) {
-    this.$mem.u32[(this.$base + 440 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 120 + 4) >>> 2] = value;
   }
 
   /**
@@ -2993,29 +2993,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get userNs(): bigint {
-    return this.$mem.u64[(this.$base + 448) >>> 3]!;
+    return this.$mem.u64[(this.$base + 128) >>> 3]!;
   }
 
   set userNs(value: bigint) {
-    this.$mem.u64[(this.$base + 448) >>> 3] = value;
+    this.$mem.u64[(this.$base + 128) >>> 3] = value;
   }
 
   /** Low 32 bits of userNs. */
   get userNsLo(): number {
-    return this.$mem.u32[(this.$base + 448) >>> 2]!;
+    return this.$mem.u32[(this.$base + 128) >>> 2]!;
   }
 
   set userNsLo(value: number) {
-    this.$mem.u32[(this.$base + 448) >>> 2] = value;
+    this.$mem.u32[(this.$base + 128) >>> 2] = value;
   }
 
   /** High 32 bits of userNs. */
   get userNsHi(): number {
-    return this.$mem.u32[(this.$base + 448 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 128 + 4) >>> 2]!;
   }
 
   set userNsHi(value: number) {
-    this.$mem.u32[(this.$base + 448 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 128 + 4) >>> 2] = value;
   }
 
   /**
@@ -3023,29 +3023,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get systemNs(): bigint {
-    return this.$mem.u64[(this.$base + 456) >>> 3]!;
+    return this.$mem.u64[(this.$base + 136) >>> 3]!;
   }
 
   set systemNs(value: bigint) {
-    this.$mem.u64[(this.$base + 456) >>> 3] = value;
+    this.$mem.u64[(this.$base + 136) >>> 3] = value;
   }
 
   /** Low 32 bits of systemNs. */
   get systemNsLo(): number {
-    return this.$mem.u32[(this.$base + 456) >>> 2]!;
+    return this.$mem.u32[(this.$base + 136) >>> 2]!;
   }
 
   set systemNsLo(value: number) {
-    this.$mem.u32[(this.$base + 456) >>> 2] = value;
+    this.$mem.u32[(this.$base + 136) >>> 2] = value;
   }
 
   /** High 32 bits of systemNs. */
   get systemNsHi(): number {
-    return this.$mem.u32[(this.$base + 456 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 136 + 4) >>> 2]!;
   }
 
   set systemNsHi(value: number) {
-    this.$mem.u32[(this.$base + 456 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 136 + 4) >>> 2] = value;
   }
 
   /**
@@ -3053,29 +3053,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get childUserNs(): bigint {
-    return this.$mem.u64[(this.$base + 464) >>> 3]!;
+    return this.$mem.u64[(this.$base + 144) >>> 3]!;
   }
 
   set childUserNs(value: bigint) {
-    this.$mem.u64[(this.$base + 464) >>> 3] = value;
+    this.$mem.u64[(this.$base + 144) >>> 3] = value;
   }
 
   /** Low 32 bits of childUserNs. */
   get childUserNsLo(): number {
-    return this.$mem.u32[(this.$base + 464) >>> 2]!;
+    return this.$mem.u32[(this.$base + 144) >>> 2]!;
   }
 
   set childUserNsLo(value: number) {
-    this.$mem.u32[(this.$base + 464) >>> 2] = value;
+    this.$mem.u32[(this.$base + 144) >>> 2] = value;
   }
 
   /** High 32 bits of childUserNs. */
   get childUserNsHi(): number {
-    return this.$mem.u32[(this.$base + 464 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 144 + 4) >>> 2]!;
   }
 
   set childUserNsHi(value: number) {
-    this.$mem.u32[(this.$base + 464 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 144 + 4) >>> 2] = value;
   }
 
   /**
@@ -3083,29 +3083,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get childSystemNs(): bigint {
-    return this.$mem.u64[(this.$base + 472) >>> 3]!;
+    return this.$mem.u64[(this.$base + 152) >>> 3]!;
   }
 
   set childSystemNs(value: bigint) {
-    this.$mem.u64[(this.$base + 472) >>> 3] = value;
+    this.$mem.u64[(this.$base + 152) >>> 3] = value;
   }
 
   /** Low 32 bits of childSystemNs. */
   get childSystemNsLo(): number {
-    return this.$mem.u32[(this.$base + 472) >>> 2]!;
+    return this.$mem.u32[(this.$base + 152) >>> 2]!;
   }
 
   set childSystemNsLo(value: number) {
-    this.$mem.u32[(this.$base + 472) >>> 2] = value;
+    this.$mem.u32[(this.$base + 152) >>> 2] = value;
   }
 
   /** High 32 bits of childSystemNs. */
   get childSystemNsHi(): number {
-    return this.$mem.u32[(this.$base + 472 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 152 + 4) >>> 2]!;
   }
 
   set childSystemNsHi(value: number) {
-    this.$mem.u32[(this.$base + 472 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 152 + 4) >>> 2] = value;
   }
 
   /**
@@ -3113,29 +3113,29 @@ export class ProcessState {
    * Unit: insns. Written by: kernel.
    */
   get instret(): bigint {
-    return this.$mem.u64[(this.$base + 480) >>> 3]!;
+    return this.$mem.u64[(this.$base + 160) >>> 3]!;
   }
 
   set instret(value: bigint) {
-    this.$mem.u64[(this.$base + 480) >>> 3] = value;
+    this.$mem.u64[(this.$base + 160) >>> 3] = value;
   }
 
   /** Low 32 bits of instret. */
   get instretLo(): number {
-    return this.$mem.u32[(this.$base + 480) >>> 2]!;
+    return this.$mem.u32[(this.$base + 160) >>> 2]!;
   }
 
   set instretLo(value: number) {
-    this.$mem.u32[(this.$base + 480) >>> 2] = value;
+    this.$mem.u32[(this.$base + 160) >>> 2] = value;
   }
 
   /** High 32 bits of instret. */
   get instretHi(): number {
-    return this.$mem.u32[(this.$base + 480 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 160 + 4) >>> 2]!;
   }
 
   set instretHi(value: number) {
-    this.$mem.u32[(this.$base + 480 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 160 + 4) >>> 2] = value;
   }
 
   /**
@@ -3143,29 +3143,29 @@ export class ProcessState {
    * Unit: count. Written by: kernel.
    */
   get syscalls(): bigint {
-    return this.$mem.u64[(this.$base + 488) >>> 3]!;
+    return this.$mem.u64[(this.$base + 168) >>> 3]!;
   }
 
   set syscalls(value: bigint) {
-    this.$mem.u64[(this.$base + 488) >>> 3] = value;
+    this.$mem.u64[(this.$base + 168) >>> 3] = value;
   }
 
   /** Low 32 bits of syscalls. */
   get syscallsLo(): number {
-    return this.$mem.u32[(this.$base + 488) >>> 2]!;
+    return this.$mem.u32[(this.$base + 168) >>> 2]!;
   }
 
   set syscallsLo(value: number) {
-    this.$mem.u32[(this.$base + 488) >>> 2] = value;
+    this.$mem.u32[(this.$base + 168) >>> 2] = value;
   }
 
   /** High 32 bits of syscalls. */
   get syscallsHi(): number {
-    return this.$mem.u32[(this.$base + 488 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 168 + 4) >>> 2]!;
   }
 
   set syscallsHi(value: number) {
-    this.$mem.u32[(this.$base + 488 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 168 + 4) >>> 2] = value;
   }
 
   /**
@@ -3173,29 +3173,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get itimerIntervalNs(): bigint {
-    return this.$mem.u64[(this.$base + 496) >>> 3]!;
+    return this.$mem.u64[(this.$base + 176) >>> 3]!;
   }
 
   set itimerIntervalNs(value: bigint) {
-    this.$mem.u64[(this.$base + 496) >>> 3] = value;
+    this.$mem.u64[(this.$base + 176) >>> 3] = value;
   }
 
   /** Low 32 bits of itimerIntervalNs. */
   get itimerIntervalNsLo(): number {
-    return this.$mem.u32[(this.$base + 496) >>> 2]!;
+    return this.$mem.u32[(this.$base + 176) >>> 2]!;
   }
 
   set itimerIntervalNsLo(value: number) {
-    this.$mem.u32[(this.$base + 496) >>> 2] = value;
+    this.$mem.u32[(this.$base + 176) >>> 2] = value;
   }
 
   /** High 32 bits of itimerIntervalNs. */
   get itimerIntervalNsHi(): number {
-    return this.$mem.u32[(this.$base + 496 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 176 + 4) >>> 2]!;
   }
 
   set itimerIntervalNsHi(value: number) {
-    this.$mem.u32[(this.$base + 496 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 176 + 4) >>> 2] = value;
   }
 
   /**
@@ -3203,29 +3203,29 @@ export class ProcessState {
    * Unit: guest-address. Written by: kernel.
    */
   get argStart(): bigint {
-    return this.$mem.u64[(this.$base + 504) >>> 3]!;
+    return this.$mem.u64[(this.$base + 184) >>> 3]!;
   }
 
   set argStart(value: bigint) {
-    this.$mem.u64[(this.$base + 504) >>> 3] = value;
+    this.$mem.u64[(this.$base + 184) >>> 3] = value;
   }
 
   /** Low 32 bits of argStart. */
   get argStartLo(): number {
-    return this.$mem.u32[(this.$base + 504) >>> 2]!;
+    return this.$mem.u32[(this.$base + 184) >>> 2]!;
   }
 
   set argStartLo(value: number) {
-    this.$mem.u32[(this.$base + 504) >>> 2] = value;
+    this.$mem.u32[(this.$base + 184) >>> 2] = value;
   }
 
   /** High 32 bits of argStart. */
   get argStartHi(): number {
-    return this.$mem.u32[(this.$base + 504 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 184 + 4) >>> 2]!;
   }
 
   set argStartHi(value: number) {
-    this.$mem.u32[(this.$base + 504 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 184 + 4) >>> 2] = value;
   }
 
   /**
@@ -3233,29 +3233,29 @@ export class ProcessState {
    * Unit: guest-address. Written by: kernel.
    */
   get argEnd(): bigint {
-    return this.$mem.u64[(this.$base + 512) >>> 3]!;
+    return this.$mem.u64[(this.$base + 192) >>> 3]!;
   }
 
   set argEnd(value: bigint) {
-    this.$mem.u64[(this.$base + 512) >>> 3] = value;
+    this.$mem.u64[(this.$base + 192) >>> 3] = value;
   }
 
   /** Low 32 bits of argEnd. */
   get argEndLo(): number {
-    return this.$mem.u32[(this.$base + 512) >>> 2]!;
+    return this.$mem.u32[(this.$base + 192) >>> 2]!;
   }
 
   set argEndLo(value: number) {
-    this.$mem.u32[(this.$base + 512) >>> 2] = value;
+    this.$mem.u32[(this.$base + 192) >>> 2] = value;
   }
 
   /** High 32 bits of argEnd. */
   get argEndHi(): number {
-    return this.$mem.u32[(this.$base + 512 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 192 + 4) >>> 2]!;
   }
 
   set argEndHi(value: number) {
-    this.$mem.u32[(this.$base + 512 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 192 + 4) >>> 2] = value;
   }
 
   /**
@@ -3263,29 +3263,29 @@ export class ProcessState {
    * Unit: guest-address. Written by: kernel.
    */
   get envStart(): bigint {
-    return this.$mem.u64[(this.$base + 520) >>> 3]!;
+    return this.$mem.u64[(this.$base + 200) >>> 3]!;
   }
 
   set envStart(value: bigint) {
-    this.$mem.u64[(this.$base + 520) >>> 3] = value;
+    this.$mem.u64[(this.$base + 200) >>> 3] = value;
   }
 
   /** Low 32 bits of envStart. */
   get envStartLo(): number {
-    return this.$mem.u32[(this.$base + 520) >>> 2]!;
+    return this.$mem.u32[(this.$base + 200) >>> 2]!;
   }
 
   set envStartLo(value: number) {
-    this.$mem.u32[(this.$base + 520) >>> 2] = value;
+    this.$mem.u32[(this.$base + 200) >>> 2] = value;
   }
 
   /** High 32 bits of envStart. */
   get envStartHi(): number {
-    return this.$mem.u32[(this.$base + 520 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 200 + 4) >>> 2]!;
   }
 
   set envStartHi(value: number) {
-    this.$mem.u32[(this.$base + 520 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 200 + 4) >>> 2] = value;
   }
 
   /**
@@ -3293,29 +3293,29 @@ export class ProcessState {
    * Unit: guest-address. Written by: kernel.
    */
   get envEnd(): bigint {
-    return this.$mem.u64[(this.$base + 528) >>> 3]!;
+    return this.$mem.u64[(this.$base + 208) >>> 3]!;
   }
 
   set envEnd(value: bigint) {
-    this.$mem.u64[(this.$base + 528) >>> 3] = value;
+    this.$mem.u64[(this.$base + 208) >>> 3] = value;
   }
 
   /** Low 32 bits of envEnd. */
   get envEndLo(): number {
-    return this.$mem.u32[(this.$base + 528) >>> 2]!;
+    return this.$mem.u32[(this.$base + 208) >>> 2]!;
   }
 
   set envEndLo(value: number) {
-    this.$mem.u32[(this.$base + 528) >>> 2] = value;
+    this.$mem.u32[(this.$base + 208) >>> 2] = value;
   }
 
   /** High 32 bits of envEnd. */
   get envEndHi(): number {
-    return this.$mem.u32[(this.$base + 528 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 208 + 4) >>> 2]!;
   }
 
   set envEndHi(value: number) {
-    this.$mem.u32[(this.$base + 528 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 208 + 4) >>> 2] = value;
   }
 
   /**
@@ -3323,11 +3323,11 @@ export class ProcessState {
    * Unit: number. Written by: kernel.
    */
   get pdeathsig(): number {
-    return this.$mem.u32[(this.$base + 536) >>> 2]!;
+    return this.$mem.u32[(this.$base + 216) >>> 2]!;
   }
 
   set pdeathsig(value: number) {
-    this.$mem.u32[(this.$base + 536) >>> 2] = value;
+    this.$mem.u32[(this.$base + 216) >>> 2] = value;
   }
 
   /**
@@ -3335,11 +3335,11 @@ export class ProcessState {
    * Unit: slot:Tty. Written by: kernel.
    */
   get tty(): number {
-    return this.$mem.u32[(this.$base + 540) >>> 2]!;
+    return this.$mem.u32[(this.$base + 220) >>> 2]!;
   }
 
   set tty(value: number) {
-    this.$mem.u32[(this.$base + 540) >>> 2] = value;
+    this.$mem.u32[(this.$base + 220) >>> 2] = value;
   }
 
   /**
@@ -3347,29 +3347,29 @@ export class ProcessState {
    * Unit: count. Written by: kernel.
    */
   get minorFaults(): bigint {
-    return this.$mem.u64[(this.$base + 544) >>> 3]!;
+    return this.$mem.u64[(this.$base + 224) >>> 3]!;
   }
 
   set minorFaults(value: bigint) {
-    this.$mem.u64[(this.$base + 544) >>> 3] = value;
+    this.$mem.u64[(this.$base + 224) >>> 3] = value;
   }
 
   /** Low 32 bits of minorFaults. */
   get minorFaultsLo(): number {
-    return this.$mem.u32[(this.$base + 544) >>> 2]!;
+    return this.$mem.u32[(this.$base + 224) >>> 2]!;
   }
 
   set minorFaultsLo(value: number) {
-    this.$mem.u32[(this.$base + 544) >>> 2] = value;
+    this.$mem.u32[(this.$base + 224) >>> 2] = value;
   }
 
   /** High 32 bits of minorFaults. */
   get minorFaultsHi(): number {
-    return this.$mem.u32[(this.$base + 544 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 224 + 4) >>> 2]!;
   }
 
   set minorFaultsHi(value: number) {
-    this.$mem.u32[(this.$base + 544 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 224 + 4) >>> 2] = value;
   }
 
   /**
@@ -3377,29 +3377,29 @@ export class ProcessState {
    * Unit: count. Written by: kernel.
    */
   get majorFaults(): bigint {
-    return this.$mem.u64[(this.$base + 552) >>> 3]!;
+    return this.$mem.u64[(this.$base + 232) >>> 3]!;
   }
 
   set majorFaults(value: bigint) {
-    this.$mem.u64[(this.$base + 552) >>> 3] = value;
+    this.$mem.u64[(this.$base + 232) >>> 3] = value;
   }
 
   /** Low 32 bits of majorFaults. */
   get majorFaultsLo(): number {
-    return this.$mem.u32[(this.$base + 552) >>> 2]!;
+    return this.$mem.u32[(this.$base + 232) >>> 2]!;
   }
 
   set majorFaultsLo(value: number) {
-    this.$mem.u32[(this.$base + 552) >>> 2] = value;
+    this.$mem.u32[(this.$base + 232) >>> 2] = value;
   }
 
   /** High 32 bits of majorFaults. */
   get majorFaultsHi(): number {
-    return this.$mem.u32[(this.$base + 552 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
   }
 
   set majorFaultsHi(value: number) {
-    this.$mem.u32[(this.$base + 552 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
   }
 
   /**
@@ -3407,11 +3407,11 @@ export class ProcessState {
    * Unit: number. Written by: kernel.
    */
   get stopSignal(): number {
-    return this.$mem.u32[(this.$base + 560) >>> 2]!;
+    return this.$mem.u32[(this.$base + 240) >>> 2]!;
   }
 
   set stopSignal(value: number) {
-    this.$mem.u32[(this.$base + 560) >>> 2] = value;
+    this.$mem.u32[(this.$base + 240) >>> 2] = value;
   }
 
   /**
@@ -3419,11 +3419,11 @@ export class ProcessState {
    * Unit: bits. Written by: kernel.
    */
   get personality(): number {
-    return this.$mem.u32[(this.$base + 564) >>> 2]!;
+    return this.$mem.u32[(this.$base + 244) >>> 2]!;
   }
 
   set personality(value: number) {
-    this.$mem.u32[(this.$base + 564) >>> 2] = value;
+    this.$mem.u32[(this.$base + 244) >>> 2] = value;
   }
 
   /**
@@ -3431,29 +3431,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get itimerVirtualNs(): bigint {
-    return this.$mem.u64[(this.$base + 568) >>> 3]!;
+    return this.$mem.u64[(this.$base + 248) >>> 3]!;
   }
 
   set itimerVirtualNs(value: bigint) {
-    this.$mem.u64[(this.$base + 568) >>> 3] = value;
+    this.$mem.u64[(this.$base + 248) >>> 3] = value;
   }
 
   /** Low 32 bits of itimerVirtualNs. */
   get itimerVirtualNsLo(): number {
-    return this.$mem.u32[(this.$base + 568) >>> 2]!;
+    return this.$mem.u32[(this.$base + 248) >>> 2]!;
   }
 
   set itimerVirtualNsLo(value: number) {
-    this.$mem.u32[(this.$base + 568) >>> 2] = value;
+    this.$mem.u32[(this.$base + 248) >>> 2] = value;
   }
 
   /** High 32 bits of itimerVirtualNs. */
   get itimerVirtualNsHi(): number {
-    return this.$mem.u32[(this.$base + 568 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 248 + 4) >>> 2]!;
   }
 
   set itimerVirtualNsHi(value: number) {
-    this.$mem.u32[(this.$base + 568 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 248 + 4) >>> 2] = value;
   }
 
   /**
@@ -3461,29 +3461,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get itimerVirtualIntervalNs(): bigint {
-    return this.$mem.u64[(this.$base + 576) >>> 3]!;
+    return this.$mem.u64[(this.$base + 256) >>> 3]!;
   }
 
   set itimerVirtualIntervalNs(value: bigint) {
-    this.$mem.u64[(this.$base + 576) >>> 3] = value;
+    this.$mem.u64[(this.$base + 256) >>> 3] = value;
   }
 
   /** Low 32 bits of itimerVirtualIntervalNs. */
   get itimerVirtualIntervalNsLo(): number {
-    return this.$mem.u32[(this.$base + 576) >>> 2]!;
+    return this.$mem.u32[(this.$base + 256) >>> 2]!;
   }
 
   set itimerVirtualIntervalNsLo(value: number) {
-    this.$mem.u32[(this.$base + 576) >>> 2] = value;
+    this.$mem.u32[(this.$base + 256) >>> 2] = value;
   }
 
   /** High 32 bits of itimerVirtualIntervalNs. */
   get itimerVirtualIntervalNsHi(): number {
-    return this.$mem.u32[(this.$base + 576 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 256 + 4) >>> 2]!;
   }
 
   set itimerVirtualIntervalNsHi(value: number) {
-    this.$mem.u32[(this.$base + 576 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 256 + 4) >>> 2] = value;
   }
 
   /**
@@ -3491,29 +3491,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get itimerProfNs(): bigint {
-    return this.$mem.u64[(this.$base + 584) >>> 3]!;
+    return this.$mem.u64[(this.$base + 264) >>> 3]!;
   }
 
   set itimerProfNs(value: bigint) {
-    this.$mem.u64[(this.$base + 584) >>> 3] = value;
+    this.$mem.u64[(this.$base + 264) >>> 3] = value;
   }
 
   /** Low 32 bits of itimerProfNs. */
   get itimerProfNsLo(): number {
-    return this.$mem.u32[(this.$base + 584) >>> 2]!;
+    return this.$mem.u32[(this.$base + 264) >>> 2]!;
   }
 
   set itimerProfNsLo(value: number) {
-    this.$mem.u32[(this.$base + 584) >>> 2] = value;
+    this.$mem.u32[(this.$base + 264) >>> 2] = value;
   }
 
   /** High 32 bits of itimerProfNs. */
   get itimerProfNsHi(): number {
-    return this.$mem.u32[(this.$base + 584 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 264 + 4) >>> 2]!;
   }
 
   set itimerProfNsHi(value: number) {
-    this.$mem.u32[(this.$base + 584 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 264 + 4) >>> 2] = value;
   }
 
   /**
@@ -3521,29 +3521,29 @@ export class ProcessState {
    * Unit: ns. Written by: kernel.
    */
   get itimerProfIntervalNs(): bigint {
-    return this.$mem.u64[(this.$base + 592) >>> 3]!;
+    return this.$mem.u64[(this.$base + 272) >>> 3]!;
   }
 
   set itimerProfIntervalNs(value: bigint) {
-    this.$mem.u64[(this.$base + 592) >>> 3] = value;
+    this.$mem.u64[(this.$base + 272) >>> 3] = value;
   }
 
   /** Low 32 bits of itimerProfIntervalNs. */
   get itimerProfIntervalNsLo(): number {
-    return this.$mem.u32[(this.$base + 592) >>> 2]!;
+    return this.$mem.u32[(this.$base + 272) >>> 2]!;
   }
 
   set itimerProfIntervalNsLo(value: number) {
-    this.$mem.u32[(this.$base + 592) >>> 2] = value;
+    this.$mem.u32[(this.$base + 272) >>> 2] = value;
   }
 
   /** High 32 bits of itimerProfIntervalNs. */
   get itimerProfIntervalNsHi(): number {
-    return this.$mem.u32[(this.$base + 592 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 272 + 4) >>> 2]!;
   }
 
   set itimerProfIntervalNsHi(value: number) {
-    this.$mem.u32[(this.$base + 592 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 272 + 4) >>> 2] = value;
   }
 
   /**
@@ -3551,11 +3551,11 @@ export class ProcessState {
    * Unit: value. Written by: kernel.
    */
   get nice(): number {
-    return this.$mem.i32[(this.$base + 600) >>> 2]!;
+    return this.$mem.i32[(this.$base + 280) >>> 2]!;
   }
 
   set nice(value: number) {
-    this.$mem.i32[(this.$base + 600) >>> 2] = value;
+    this.$mem.i32[(this.$base + 280) >>> 2] = value;
   }
 
   /**
@@ -3563,11 +3563,11 @@ export class ProcessState {
    * Unit: id. Written by: kernel.
    */
   get hungUpGroup(): number {
-    return this.$mem.u32[(this.$base + 604) >>> 2]!;
+    return this.$mem.u32[(this.$base + 284) >>> 2]!;
   }
 
   set hungUpGroup(value: number) {
-    this.$mem.u32[(this.$base + 604) >>> 2] = value;
+    this.$mem.u32[(this.$base + 284) >>> 2] = value;
   }
 
   /**
@@ -3586,32 +3586,32 @@ export class ProcessState {
   }
 
   /**
-   * Supplementary groups, the first group_count.
-   * Unit: id. Written by: kernel.
-   */
-  groups(index: number): number {
-    return this.$mem.u32[(this.$base + 68 + element(index, 16) * 4) >>> 2]!;
-  }
-
-  setGroups(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 68 + element(index, 16) * 4) >>> 2] = value;
-  }
-
-  /**
    * Name of the program, NUL-terminated.
    * Unit: text. Written by: kernel.
    */
   comm(index: number): number {
-    return this.$mem.u8[this.$base + 168 + element(index, 16)]!;
+    return this.$mem.u8[this.$base + 104 + element(index, 16)]!;
   }
 
   setComm(index: number, value: number): void {
-    this.$mem.u8[this.$base + 168 + element(index, 16)] = value;
+    this.$mem.u8[this.$base + 104 + element(index, 16)] = value;
   }
 
   /** The bytes of comm, in place. */
   commBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 168, this.$base + 184);
+    return this.$mem.u8.subarray(this.$base + 104, this.$base + 120);
+  }
+
+  /**
+   * Supplementary groups, the first group_count. From here on: what no row of a process viewer shows.
+   * Unit: id. Written by: kernel.
+   */
+  groups(index: number): number {
+    return this.$mem.u32[(this.$base + 288 + element(index, 16) * 4) >>> 2]!;
+  }
+
+  setGroups(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 288 + element(index, 16) * 4) >>> 2] = value;
   }
 
   /**
@@ -3620,7 +3620,7 @@ export class ProcessState {
    */
   rlimits(index: number): Rlimit64 {
     const view = (this.#rlimits ??= new Rlimit64(this.$mem));
-    view.$base = this.$base + 184 + element(index, 16) * 16;
+    view.$base = this.$base + 352 + element(index, 16) * 16;
     return view;
   }
 
@@ -3644,7 +3644,6 @@ export class ProcessState {
       sgid: this.sgid,
       fsgid: this.fsgid,
       groupCount: this.groupCount,
-      groups: Array.from({ length: 16 }, (_, i) => this.groups(i)),
       addressSpace: this.addressSpace,
       fdTable: this.fdTable,
       fsContext: this.fsContext,
@@ -3654,7 +3653,6 @@ export class ProcessState {
       leader: this.leader,
       pending: this.pending,
       comm: this.commBytes().slice(),
-      rlimits: Array.from({ length: 16 }, (_, i) => this.rlimits(i).toData()),
       startNs: this.startNs,
       userNs: this.userNs,
       systemNs: this.systemNs,
@@ -3679,6 +3677,8 @@ export class ProcessState {
       itimerProfIntervalNs: this.itimerProfIntervalNs,
       nice: this.nice,
       hungUpGroup: this.hungUpGroup,
+      groups: Array.from({ length: 16 }, (_, i) => this.groups(i)),
+      rlimits: Array.from({ length: 16 }, (_, i) => this.rlimits(i).toData()),
     };
   }
 
@@ -3701,7 +3701,6 @@ export class ProcessState {
     this.sgid = data.sgid;
     this.fsgid = data.fsgid;
     this.groupCount = data.groupCount;
-    for (let i = 0; i < 16; i++) this.setGroups(i, fixedElement(data.groups, i, 16));
     this.addressSpace = data.addressSpace;
     this.fdTable = data.fdTable;
     this.fsContext = data.fsContext;
@@ -3711,7 +3710,6 @@ export class ProcessState {
     this.leader = data.leader;
     this.pending = data.pending;
     copyBytes(this.commBytes(), data.comm);
-    for (let i = 0; i < 16; i++) this.rlimits(i).setData(fixedElement(data.rlimits, i, 16));
     this.startNs = data.startNs;
     this.userNs = data.userNs;
     this.systemNs = data.systemNs;
@@ -3736,6 +3734,8 @@ export class ProcessState {
     this.itimerProfIntervalNs = data.itimerProfIntervalNs;
     this.nice = data.nice;
     this.hungUpGroup = data.hungUpGroup;
+    for (let i = 0; i < 16; i++) this.setGroups(i, fixedElement(data.groups, i, 16));
+    for (let i = 0; i < 16; i++) this.rlimits(i).setData(fixedElement(data.rlimits, i, 16));
   }
 }
 

@@ -615,12 +615,9 @@ type ProcessState struct {
 	// Group for files.
 	// Unit: id. Written by: kernel.
 	Fsgid uint32
-	// Supplementary groups.
+	// Supplementary groups in `groups`.
 	// Unit: count. Written by: kernel.
 	GroupCount uint32
-	// Supplementary groups, the first group_count.
-	// Unit: id. Written by: kernel.
-	Groups [16]uint32
 	// Its memory.
 	// Unit: slot:AddressSpace. Written by: kernel.
 	AddressSpace uint32
@@ -648,8 +645,6 @@ type ProcessState struct {
 	// Name of the program, NUL-terminated.
 	// Unit: text. Written by: kernel.
 	Comm [16]uint8
-	// By RLIMIT_*.
-	Rlimits [16]Rlimit64
 	// When it was made, monotonic.
 	// Unit: ns. Written by: kernel.
 	StartNs uint64
@@ -722,6 +717,11 @@ type ProcessState struct {
 	// Of a session leader whose terminal was hung up: the group that was in its foreground.
 	// Unit: id. Written by: kernel.
 	HungUpGroup uint32
+	// Supplementary groups, the first group_count. From here on: what no row of a process viewer shows.
+	// Unit: id. Written by: kernel.
+	Groups [16]uint32
+	// By RLIMIT_*.
+	Rlimits [16]Rlimit64
 }
 
 // LoadRunState reads RunState as a ProcessRunState.

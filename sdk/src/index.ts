@@ -14,6 +14,8 @@ export {
   type LazyFileEntry,
   type SymlinkEntry,
 } from "./layers/entry.ts";
+export { type HttpLayerOptions, httpLayer } from "./layers/http.ts";
 export { DEFAULT_ENV, Machine, type MachineOptions } from "./machine.ts";
 export { accessBytes, type RandomAccess } from "./tar/access.ts";
 export { tarLayer } from "./tar/layer.ts";
+export { type LinkOptions, linkTerminal, type TerminalEmulator } from "./web/terminal-link.ts";

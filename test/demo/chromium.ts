@@ -2,11 +2,11 @@
 
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Resource, serve } from "@foreshore/sdk/node/serve";
 import { chromium } from "playwright";
 import { rolldown } from "rolldown";
 import type { PageOutcome } from "./browser/page.ts";
 import type { DemoResult, Plan } from "./perform.ts";
-import { type Resource, serve } from "./server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const TIMEOUT_MS = 180_000;

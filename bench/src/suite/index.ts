@@ -7,5 +7,15 @@ import { rpc } from "./rpc.ts";
 import { scaling } from "./scaling.ts";
 import { size } from "./size.ts";
 import { start } from "./start.ts";
+import { views } from "./views.ts";
 
-export const suite: readonly Benchmark[] = [...size, ...rpc, ...start, ...processes, ...files, ...scaling, ...cpu];
+export const suite: readonly Benchmark[] = [
+  ...size,
+  ...rpc,
+  ...start,
+  ...views,
+  ...processes,
+  ...files,
+  ...scaling,
+  ...cpu,
+];

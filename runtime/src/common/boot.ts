@@ -1,6 +1,7 @@
 /** From a compiled module to a booted machine. */
 import {
   AbiVersion,
+  abiText,
   Errno,
   errnoName,
   Fixed,
@@ -120,11 +121,6 @@ function checkHeader(mem: Mem, bootResult: number): void {
     );
   }
   if (!versioned) throw new StartFailure("abi", `this runtime speaks ABI ${ours}, the kernel module names no version`);
-}
-
-function abiText(major: number, minor: number, hashHi: number, hashLo: number): string {
-  const hex = (word: number): string => word.toString(16).padStart(8, "0");
-  return `${major}.${minor} (layout ${hex(hashHi)}${hex(hashLo)})`;
 }
 
 /** Address of client slot `index`. */
