@@ -15,6 +15,7 @@ export {
   type SymlinkEntry,
 } from "./layers/entry.ts";
 export { type HttpLayerOptions, httpLayer } from "./layers/http.ts";
+export { layerManifest, type ManifestBlobs, manifestLayer } from "./layers/manifest.ts";
 export { DEFAULT_ENV, Machine, type MachineOptions } from "./machine.ts";
 export { accessBytes, type RandomAccess } from "./tar/access.ts";
 export { tarLayer } from "./tar/layer.ts";
