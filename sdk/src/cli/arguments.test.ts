@@ -23,6 +23,7 @@ describe("parseCommand", () => {
       cwd: "/tmp",
       timeoutMs: 1500,
       strace: true,
+      tty: false,
       stats: "json",
       program: "sh",
       args: ["-c", "x"],
@@ -45,6 +46,13 @@ describe("parseCommand", () => {
     expect(run("-", "x")).toMatchObject({ program: "-", args: ["x"] });
   });
 
+  it("gives shells a terminal, and programs that ask for one", () => {
+    expect(run("-t", "sh")).toMatchObject({ tty: true, program: "sh", args: [] });
+    expect(run("--tty", "--root", "x", "sh", "-t")).toMatchObject({ tty: true, roots: ["x"], args: ["-t"] });
+    expect(parseCommand(["shell", "--root", "x"])).toMatchObject({ command: "run", tty: true, program: undefined });
+    expect(parseCommand(["shell", "--root", "x", "dash", "-l"])).toMatchObject({ program: "dash", args: ["-l"] });
+  });
+
   it("has help and version", () => {
     expect(parseCommand(["--help"])).toEqual({ command: "help" });
     expect(parseCommand(["run", "--root", "x", "--help"])).toEqual({ command: "help" });
@@ -57,6 +65,9 @@ describe("parseCommand", () => {
     [["walk"], "unknown command walk"],
     [["--walk"], "unknown option --walk"],
     [["run"], "PROGRAM is missing"],
+    [["run", "--tty=yes", "sh"], "--tty takes no value"],
+    [["shell"], "shell needs a --root with a shell in it"],
+    [["shell", "--root", "x", ""], "PROGRAM is empty"],
     [["run", "--"], "PROGRAM is missing"],
     [["run", ""], "PROGRAM is empty"],
     [["run", "--walk", "x"], "unknown option --walk"],

@@ -14,8 +14,11 @@ export interface RunCommand {
   cwd: string;
   timeoutMs: number | undefined;
   strace: boolean;
+  /** The program gets a terminal: the host's. */
+  tty: boolean;
   stats: "none" | "text" | "json";
-  program: string;
+  /** Undefined: the shell that the machine has (`foreshore shell`). */
+  program: string | undefined;
   args: string[];
 }
 
@@ -47,7 +50,9 @@ export function parseCommand(argv: readonly string[]): Command {
     case "version":
       return { command: "version" };
     case "run":
-      return parseRun(rest);
+      return parseRun(rest, false);
+    case "shell":
+      return parseRun(rest, true);
     case undefined:
       throw new UsageError("a command is missing");
     default:
@@ -63,12 +68,13 @@ const options = {
   cwd: { type: "string" },
   timeout: { type: "string" },
   strace: { type: "boolean" },
+  tty: { type: "boolean", short: "t" },
   // A value only after "=": the program's name may follow at once.
   stats: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
-function parseRun(argv: string[]): Command {
+function parseRun(argv: string[], shell: boolean): Command {
   // Not strict, so that whatever comes after PROGRAM is left alone: what comes before is checked here.
   const { tokens } = parseArgs({ args: argv, options, strict: false, allowPositionals: true, tokens: true });
   const result: RunCommand = {
@@ -80,8 +86,9 @@ function parseRun(argv: string[]): Command {
     cwd: "/",
     timeoutMs: undefined,
     strace: false,
+    tty: shell,
     stats: "none",
-    program: "",
+    program: undefined,
     args: [],
   };
   let end = argv.length;
@@ -96,7 +103,8 @@ function parseRun(argv: string[]): Command {
     apply(result, name, token.rawName, token.value);
   }
   const [program, ...args] = argv.slice(end);
-  if (program === undefined) throw new UsageError("PROGRAM is missing");
+  if (shell && result.roots.length === 0) throw new UsageError("shell needs a --root with a shell in it");
+  if (program === undefined && !shell) throw new UsageError("PROGRAM is missing");
   if (program === "") throw new UsageError("PROGRAM is empty");
   return { ...result, program, args };
 }
@@ -107,9 +115,9 @@ function apply(
   rawName: string,
   value: string | undefined,
 ): void {
-  if (name === "strace") {
-    if (value !== undefined) throw new UsageError("--strace takes no value");
-    result.strace = true;
+  if (name === "strace" || name === "tty") {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`);
+    result[name] = true;
     return;
   }
   if (name === "stats") {

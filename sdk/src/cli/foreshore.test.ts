@@ -333,6 +333,10 @@ describe("foreshore run --root", () => {
       code: 125,
       stderr: "foreshore: --cwd /nowhere: no such file or directory\n",
     });
+    expect(await foreshore(["run", "--tty", guest])).toMatchObject({
+      code: 125,
+      stderr: "foreshore: --tty: standard input is not a terminal\n",
+    });
   });
 
   it("takes a tar archive, and lays later roots over earlier ones", async () => {

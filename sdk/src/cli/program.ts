@@ -100,6 +100,19 @@ export async function guestProgram(
   throw refused ?? new ProgramError(`${program}: not found in the machine`, ExitCode.NotFound);
 }
 
+const SHELLS = ["/bin/bash", "/bin/sh"];
+
+/**
+ * The shell that a machine has.
+ * @throws ProgramError
+ */
+export async function guestShell(runtime: Runtime): Promise<string> {
+  for (const shell of SHELLS) {
+    if (await runtime.fs.exists(shell)) return await guestProgram(runtime, shell, "/", "");
+  }
+  throw new ProgramError(`the machine has no shell (${SHELLS.join(", ")})`, ExitCode.NotFound);
+}
+
 async function checkGuestProgram(runtime: Runtime, file: string, size: number): Promise<void> {
   const head = await runtime.fs.readFileRange(file, 0, Math.min(size, PROGRAM_HEAD));
   const interpreter = requireProgram(file, head, size);

@@ -10,10 +10,11 @@ import { directoryLayer } from "../node/directory.ts";
 import { errorCode, reason, tarFile } from "../node/host-file.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
-import { guestProgram, hostProgram, ProgramError } from "./program.ts";
+import { guestProgram, guestShell, hostProgram, ProgramError } from "./program.ts";
 import { forwardSignals } from "./signals.ts";
 import { formatStats, type RunStats, runStats } from "./stats.ts";
 import { pumpIn, pumpOut } from "./stdio.ts";
+import { HostTerminal } from "./terminal.ts";
 
 export interface RunIo {
   stdin: Readable;
@@ -42,7 +43,9 @@ class Ended extends Error {
  * @throws UsageError, LayerError, ProgramError, and what the Runtime throws
  */
 export async function run(command: RunCommand, io: RunIo): Promise<number> {
-  const say = (text: string) => void io.stderr.write(`foreshore: ${text}\n`);
+  const terminal = command.tty ? HostTerminal.of(io.stdin, io.stdout) : undefined;
+  const write = (text: string) => void io.stderr.write(terminal?.text(text) ?? text);
+  const say = (text: string) => write(`foreshore: ${text}\n`);
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {});
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -61,9 +64,9 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         layers: files.layers,
         log: (level, text) => (level === "info" ? undefined : say(text)),
         note: say,
-        onEvent: (event) => showEvent(event, io.stderr, say),
+        onEvent: (event) => showEvent(event, write, say),
       });
-      return await runIn(machine, command, files.program, io, (send) => {
+      return await runIn(machine, command, files.program, io, terminal, (send) => {
         started();
         signals.to(send);
       });
@@ -71,18 +74,20 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
     return await Promise.race([work(), ended.promise]);
   } catch (error) {
     if (!(error instanceof Ended)) throw error;
+    terminal?.restore();
     if (machine !== undefined && command.stats !== "none") await lastStats(machine, command.stats, io);
     return error.exitCode;
   } finally {
     clearTimeout(timer);
     signals.stop();
+    terminal?.restore();
     await machine?.stop();
   }
 }
 
 /** The layers of `--root`, or the one that holds a program of the host. */
 async function machineFiles(command: RunCommand): Promise<{ layers: LayerSource[]; program: string | undefined }> {
-  if (command.roots.length === 0) {
+  if (command.roots.length === 0 && command.program !== undefined) {
     const { at, layer } = await hostProgram(command.program);
     return { layers: [layer], program: at };
   }
@@ -104,39 +109,49 @@ async function runIn(
   command: RunCommand,
   hostPath: string | undefined,
   io: RunIo,
+  terminal: HostTerminal | undefined,
   started: (send: (signal: keyof typeof Signal) => void) => void,
 ): Promise<number> {
-  const env = { ...DEFAULT_ENV, ...Object.fromEntries(command.env) };
+  const usual = terminal === undefined ? DEFAULT_ENV : { ...DEFAULT_ENV, TERM: terminal.term };
+  const env = { ...usual, ...Object.fromEntries(command.env) };
   await checkCwd(machine, command.cwd);
-  const program = hostPath ?? (await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
+  const program =
+    hostPath ??
+    (command.program === undefined
+      ? await guestShell(machine.runtime)
+      : await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
   if (command.strace) await machine.runtime.setTrace(true);
   const startMs = io.elapsedMs();
-  const process = await start(machine, program, command, env);
+  const process = await start(machine, program, command, env, terminal);
   started((signal) => {
     // The program's group, as a terminal would; one that is gone needs no signal.
     machine.kill(-process.pid, Signal[signal]).catch(() => {});
   });
   const stopInput = new AbortController();
-  const input = pumpIn(io.stdin, process.stdin!, stopInput.signal);
-  const output = Promise.all([
-    pumpOut(process.stdout!, io.stdout, "standard output"),
-    pumpOut(process.stderr!, io.stderr, "standard error"),
-  ]);
+  const streams = terminal === undefined ? joinPipes(process, io, stopInput.signal) : terminal.join(process, io.stdout);
   // A failed output stream ends the command only after the program has seen it.
-  output.catch(() => {});
+  streams.catch(() => {});
   const exit = await process.exit;
   const runMs = io.elapsedMs() - startMs;
   stopInput.abort();
   // What still runs in the background would keep the streams open: the machine ends with its program.
   await machine.kill(-1, Signal.SIGKILL).catch(() => {});
-  await output;
-  await input;
+  await streams;
   if (command.strace) await machine.runtime.setTrace(false);
   if (command.stats !== "none") {
     const stats = runStats(await machine.runtime.diagnostics(), startMs, runMs);
     await writeStats(io.stderr, stats, command.stats);
   }
   return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
+}
+
+async function joinPipes(process: Process, io: RunIo, stop: AbortSignal): Promise<void> {
+  const input = pumpIn(io.stdin, process.stdin!, stop);
+  await Promise.all([
+    pumpOut(process.stdout!, io.stdout, "standard output"),
+    pumpOut(process.stderr!, io.stderr, "standard error"),
+  ]);
+  await input;
 }
 
 /** Statistics of a machine that is about to be ended, if it answers soon. */
@@ -165,14 +180,17 @@ async function start(
   program: string,
   command: RunCommand,
   env: Record<string, string>,
+  terminal: HostTerminal | undefined,
 ): Promise<Process> {
+  const name = command.program ?? program;
+  const streams = terminal === undefined ? {} : { stdio: "pty" as const, ...terminal.size };
   try {
-    return await machine.runtime.spawn(program, command.args, { argv0: command.program, env, cwd: command.cwd });
+    return await machine.runtime.spawn(program, command.args, { argv0: name, env, cwd: command.cwd, ...streams });
   } catch (error) {
     switch (errorCode(error)) {
       case "ENOENT":
       case "ENOTDIR":
-        throw new ProgramError(`${command.program}: ${reason(error)}`, ExitCode.NotFound);
+        throw new ProgramError(`${name}: ${reason(error)}`, ExitCode.NotFound);
       case "EACCES":
       case "ENOEXEC":
       case "EISDIR":
@@ -180,7 +198,7 @@ async function start(
       case "ENOMEM":
       case "E2BIG":
       case "ELIBBAD":
-        throw new ProgramError(`${command.program}: ${whyNot(error)}`, ExitCode.NotExecutable);
+        throw new ProgramError(`${name}: ${whyNot(error)}`, ExitCode.NotExecutable);
       default:
         throw error;
     }
@@ -200,10 +218,10 @@ function whyNot(error: unknown): string {
   }
 }
 
-function showEvent(event: RuntimeEvent, stderr: Writable, say: (text: string) => void): void {
+function showEvent(event: RuntimeEvent, write: (text: string) => void, say: (text: string) => void): void {
   switch (event.type) {
     case "trace":
-      stderr.write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
+      write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
       break;
     case "unsupported-syscall": {
       const args = event.args.map((arg) => `0x${arg.toString(16)}`).join(", ");

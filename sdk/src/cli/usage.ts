@@ -5,13 +5,16 @@ export const USAGE = "usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]�
 export const HELP = `foreshore: runs RISC-V (riscv64) Linux programs
 
 usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…
+       foreshore shell --root DIR|TAR [OPTION]… [PROGRAM [ARGUMENT]…]
        foreshore --help | --version
 
 PROGRAM is looked up in the machine's files: along its PATH, or as a path when
 it has a slash. Without --root it is a file of the host instead, which the machine
 gets at the same absolute path.
 
-options of run:
+shell is run --tty of the machine's /bin/bash or /bin/sh, or of PROGRAM.
+
+options of run and shell:
   --root DIR|TAR      files of the machine: a folder, or a tar archive that is not
                       compressed; read when touched, never written. Of several,
                       later ones lie over earlier ones
@@ -19,6 +22,8 @@ options of run:
   --memory MiB        memory of the machine, at most 4096
   --env NAME=VALUE    adds to the environment (repeatable)
   --cwd DIR           working directory (default /)
+  -t, --tty           gives the program this terminal: keys, size, Ctrl-C and Ctrl-Z
+                      are the machine's; without it, streams are pipes
   --timeout SECONDS   ends a program that has run for so long
   --strace            shows each system call on standard error: name, raw arguments, result
   --stats[=json]      shows at the end what the run took on standard error
