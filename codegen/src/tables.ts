@@ -82,15 +82,21 @@ function readField(field: RawField, context: TableContext): TableField {
 /** Tables must end: one that holds itself could be nested without bound. */
 export function checkTables(tables: ReadonlyMap<string, TableModel>): string[] {
   const problems: string[] = [];
+  // Each table once: hostile ones could name one another exponentially often.
+  const known = new Map<string, number>();
   const depth = (item: TableModel, path: readonly string[]): number => {
     if (path.includes(item.name)) {
       problems.push(`${item.where}: table ${item.name}: it holds itself, by ${path.at(-1)}; use indices instead.`);
       return 0;
     }
+    const done = known.get(item.name);
+    if (done !== undefined) return done;
     const inner = item.fields.flatMap((field) =>
       field.type.kind === "table" ? [tables.get(field.type.table)].filter((table) => table !== undefined) : [],
     );
-    return 1 + Math.max(0, ...inner.map((table) => depth(table, [...path, item.name])));
+    const deep = 1 + Math.max(0, ...inner.map((table) => depth(table, [...path, item.name])));
+    known.set(item.name, deep);
+    return deep;
   };
   for (const item of tables.values()) {
     const deep = depth(item, []);
