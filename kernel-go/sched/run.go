@@ -100,7 +100,9 @@ func KickIdle() {
 const stateMask = 1<<uint32(abi.FixedHartStateShift) - 1
 
 // guestState is the state word of a hart that runs guest code of an address space.
-func guestState(as uint32) uint32 { return uint32(abi.HartStateInGuest) | as<<uint32(abi.FixedHartStateShift) }
+func guestState(as uint32) uint32 {
+	return uint32(abi.HartStateInGuest) | as<<uint32(abi.FixedHartStateShift)
+}
 
 // EnterGuest publishes that the hart uses translations of an address space.
 // The machine lock is held: nobody can be in the middle of a shootdown.
