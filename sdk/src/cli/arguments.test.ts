@@ -8,11 +8,27 @@ describe("parseCommand", () => {
   it("reads every option", () => {
     const command = run(
       ...["--root", "a", "--root=b.tar", "--harts", "4", "--memory", "512", "--env", "A=1", "--env", "B=x=y"],
-      ...["--env", "EMPTY=", "--cwd", "/tmp", "--timeout", "1.5", "--strace", "--stats=json", "--", "sh", "-c", "x"],
+      ...[
+        "--mount",
+        "/h:x:/g:ro",
+        "--env",
+        "EMPTY=",
+        "--cwd",
+        "/tmp",
+        "--timeout",
+        "1.5",
+        "--strace",
+        "--stats=json",
+        "--",
+        "sh",
+        "-c",
+        "x",
+      ],
     );
     expect(command).toEqual({
       command: "run",
       roots: ["a", "b.tar"],
+      mounts: [{ host: "/h:x", guest: "/g" }],
       harts: 4,
       memoryMiB: 512,
       env: new Map([
@@ -54,10 +70,10 @@ describe("parseCommand", () => {
   });
 
   it("has help and version", () => {
-    expect(parseCommand(["--help"])).toEqual({ command: "help" });
-    expect(parseCommand(["run", "--root", "x", "--help"])).toEqual({ command: "help" });
-    expect(parseCommand(["run", "-h"])).toEqual({ command: "help" });
-    expect(parseCommand(["--version"])).toEqual({ command: "version" });
+    expect(parseCommand(["--help"])).toEqual({ command: "help", topic: "all" });
+    expect(parseCommand(["run", "--root", "x", "--help"])).toEqual({ command: "help", topic: "run" });
+    expect(parseCommand(["run", "-h"])).toEqual({ command: "help", topic: "run" });
+    expect(parseCommand(["--version"])).toEqual({ command: "version", json: false });
   });
 
   it.each([
@@ -88,6 +104,15 @@ describe("parseCommand", () => {
     [["run", "--timeout", "99999999", "x"], "--timeout 99999999"],
     [["run", "--strace=yes", "x"], "--strace takes no value"],
     [["run", "--stats=xml", "x"], "--stats=xml"],
+    [["rn"], "unknown command rn (did you mean run?)"],
+    [["run", "--rooot", "x"], "unknown option --rooot (did you mean --root?)"],
+    [["run", "--mount", "/h:/g:rw", "x"], "ro is the only mode"],
+    [["run", "--mount", "/h:g:ro", "x"], "HOST:GUEST:ro is the form"],
+    [["run", "--mount", "/h", "x"], "HOST:GUEST:ro is the form"],
+    [["doctor", "--url", "nowhere"], "--url nowhere: an address"],
+    [["doctor", "now"], "unexpected argument 'now'"],
+    [["doctor", "--jsn"], "unknown option '--jsn'"],
+    [["help", "walk"], "there is no help on walk"],
   ])("%j: %s", (argv, message) => {
     expect(() => parseCommand(argv)).toThrow(UsageError);
     expect(() => parseCommand(argv)).toThrow(message);

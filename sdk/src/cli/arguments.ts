@@ -2,9 +2,16 @@
 
 import { parseArgs } from "node:util";
 
+/** `--mount HOST:GUEST:ro`: a folder or archive of the host at a path of the machine. */
+export interface Mount {
+  host: string;
+  guest: string;
+}
+
 export interface RunCommand {
   command: "run";
   roots: string[];
+  mounts: Mount[];
   /** Undefined: the Runtime's default. */
   harts: number | undefined;
   /** MiB; undefined: the Runtime's default. */
@@ -22,7 +29,20 @@ export interface RunCommand {
   args: string[];
 }
 
-export type Command = RunCommand | { command: "help" } | { command: "version" };
+export type HelpTopic = "all" | "run" | "shell" | "doctor";
+
+export interface DoctorCommand {
+  command: "doctor";
+  json: boolean;
+  /** A page whose headers are looked at. */
+  url: string | undefined;
+}
+
+export type Command =
+  | RunCommand
+  | DoctorCommand
+  | { command: "help"; topic: HelpTopic }
+  | { command: "version"; json: boolean };
 
 /** The command line was not understood; the message says why in one line. */
 export class UsageError extends Error {
@@ -38,30 +58,94 @@ const MEMORY_MAX_MIB = 4096;
 /** setTimeout's own limit, in seconds. */
 const TIMEOUT_MAX = 2_147_483;
 
+const COMMANDS = ["run", "shell", "doctor", "help", "version"] as const;
+
 /** @throws UsageError */
 export function parseCommand(argv: readonly string[]): Command {
   const [first, ...rest] = argv;
   switch (first) {
     case "--help":
     case "-h":
+      return { command: "help", topic: "all" };
     case "help":
-      return { command: "help" };
+      return { command: "help", topic: helpTopic(rest[0]) };
     case "--version":
     case "version":
-      return { command: "version" };
+      return { command: "version", json: flags(rest, ["json"])["json"] === true };
+    case "doctor":
+      return parseDoctor(rest);
     case "run":
       return parseRun(rest, false);
     case "shell":
       return parseRun(rest, true);
     case undefined:
       throw new UsageError("a command is missing");
-    default:
-      throw new UsageError(`unknown ${first.startsWith("-") ? "option" : "command"} ${first}`);
+    default: {
+      const what = first.startsWith("-") ? "option" : "command";
+      throw new UsageError(`unknown ${what} ${first}${suggestion(first, COMMANDS)}`);
+    }
   }
+}
+
+function helpTopic(name: string | undefined): HelpTopic {
+  if (name === undefined) return "all";
+  if (name === "run" || name === "shell" || name === "doctor") return name;
+  throw new UsageError(`there is no help on ${name}`);
+}
+
+function parseDoctor(argv: string[]): Command {
+  const values = flags(argv, ["json", "help"], ["url"]);
+  if (values["help"] === true) return { command: "help", topic: "doctor" };
+  const url = values["url"];
+  if (url !== undefined && !(typeof url === "string" && URL.canParse(url))) {
+    throw new UsageError(`--url ${url}: an address such as http://127.0.0.1:8080/ is the form`);
+  }
+  return { command: "doctor", json: values["json"] === true, url };
+}
+
+/** Options of commands that take nothing else. */
+function flags(
+  argv: string[],
+  switches: readonly string[],
+  strings: readonly string[] = [],
+): Partial<Record<string, string | boolean>> {
+  const known = Object.fromEntries([
+    ...switches.map((name) => [name, { type: "boolean", ...(name === "help" ? { short: "h" } : {}) }] as const),
+    ...strings.map((name) => [name, { type: "string" }] as const),
+  ]) as Record<string, { type: "boolean" | "string"; short?: string }>;
+  try {
+    return parseArgs({ args: argv, options: known, allowPositionals: false }).values as Partial<
+      Record<string, string | boolean>
+    >;
+  } catch (error) {
+    // Node's own words, in our form: one line, without the advice on "--".
+    throw new UsageError((error as Error).message.split(". ")[0]!.replace(/^./, (letter) => letter.toLowerCase()));
+  }
+}
+
+/** ", did you mean X?" for what is a slip away from something known. */
+function suggestion(given: string, known: readonly string[]): string {
+  const near = known.find((name) => distance(given, name) <= (name.length > 4 ? 2 : 1));
+  return near === undefined ? "" : ` (did you mean ${near}?)`;
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }
 
 const options = {
   root: { type: "string", multiple: true },
+  mount: { type: "string", multiple: true },
   harts: { type: "string" },
   memory: { type: "string" },
   env: { type: "string", multiple: true },
@@ -80,6 +164,7 @@ function parseRun(argv: string[], shell: boolean): Command {
   const result: RunCommand = {
     command: "run",
     roots: [],
+    mounts: [],
     harts: undefined,
     memoryMiB: undefined,
     env: new Map(),
@@ -97,9 +182,12 @@ function parseRun(argv: string[], shell: boolean): Command {
       end = token.kind === "positional" ? token.index : token.index + 1;
       break;
     }
-    if (!Object.hasOwn(options, token.name)) throw new UsageError(`unknown option ${token.rawName}`);
+    if (!Object.hasOwn(options, token.name)) {
+      const names = Object.keys(options).map((name) => `--${name}`);
+      throw new UsageError(`unknown option ${token.rawName}${suggestion(token.rawName, names)}`);
+    }
     const name = token.name as keyof typeof options;
-    if (name === "help") return { command: "help" };
+    if (name === "help") return { command: "help", topic: shell ? "shell" : "run" };
     apply(result, name, token.rawName, token.value);
   }
   const [program, ...args] = argv.slice(end);
@@ -131,6 +219,9 @@ function apply(
     case "root":
       result.roots.push(value);
       break;
+    case "mount":
+      result.mounts.push(mount(value));
+      break;
     case "harts":
       result.harts = integer(rawName, value, 1, HARTS_MAX);
       break;
@@ -156,6 +247,17 @@ function apply(
       break;
     }
   }
+}
+
+function mount(value: string): Mount {
+  // The host's path may hold colons, the machine's may not.
+  const [, host, guest, mode] = /^(.+):(\/[^:]*):([^:]*)$/.exec(value) ?? [];
+  if (host === undefined || guest === undefined) {
+    throw new UsageError(`--mount ${value}: HOST:GUEST:ro is the form, GUEST an absolute path in the machine`);
+  }
+  if (mode !== "ro")
+    throw new UsageError(`--mount ${value}: ro is the only mode: what a program writes stays in the machine`);
+  return { host, guest };
 }
 
 function integer(rawName: string, value: string, min: number, max: number): number {

@@ -95,6 +95,53 @@ async function foreshore(args: readonly string[], options: { stdin?: Buffer; cwd
 
 const run = (...args: string[]) => foreshore(["run", guest, ...args]);
 
+describe("foreshore, asked about itself", () => {
+  it("has help for each command, with examples", async () => {
+    for (const topic of ["run", "shell", "doctor"]) {
+      const { code, stdout, stderr } = await foreshore(["help", topic]);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout.toString()).toMatch(new RegExp(`^usage: foreshore ${topic} `));
+      expect(stdout.toString()).toContain("examples:");
+      expect((await foreshore([topic, "--help"])).stdout.toString()).toBe(stdout.toString());
+    }
+  });
+
+  it("tells its version and ABI, for people and for scripts", async () => {
+    const { abi, version } = JSON.parse((await foreshore(["version", "--json"])).stdout.toString());
+    expect(abi).toMatchObject({ major: expect.any(Number), layout: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    const text = (await foreshore(["--version"])).stdout.toString();
+    expect(text).toBe(`foreshore ${version} (ABI ${abi.major}.${abi.minor}, layout ${abi.layout})\n`);
+  });
+
+  it("doctor finds this host fit, in lines and in JSON, and looks at a page's headers", async () => {
+    const { code, stdout } = await foreshore(["doctor", "--json", "--url", "http://127.0.0.1:1/"]);
+    const findings = JSON.parse(stdout.toString()) as { name: string; state: string; advice: string }[];
+    const state = (name: string) => findings.find((one) => one.name === name)?.state;
+    expect(["node", "shared memory", "kernel.wasm", "a machine"].map(state)).toEqual(["ok", "ok", "ok", "ok"]);
+    // Nobody listens there: that is said, with what to do, and is a failure.
+    expect(state("page")).toBe("fail");
+    expect(code).toBe(1);
+    const lines = await foreshore(["doctor"]);
+    expect(lines.code).toBe(0);
+    expect(lines.stdout.toString()).toMatch(/^ok {4}node +Node\.js \d+/m);
+    expect(lines.stdout.toString()).not.toContain("\u001b[");
+  });
+
+  it("mounts a folder and an archive of the host, for reading", async () => {
+    const source = path.join(folder, "mounted");
+    mkdirSync(source);
+    writeFileSync(path.join(source, "note"), "from the host");
+    execFileSync("tar", ["-cf", path.join(folder, "m.tar"), "-C", source, "note"]);
+    const mounts = ["--mount", `${source}:/a/b:ro`, "--mount", `${path.join(folder, "m.tar")}:/c:ro`];
+    for (const place of ["/a/b/note", "/c/note"]) {
+      const { code, stdout, stderr } = await foreshore(["run", ...mounts, guest, "show", place]);
+      expect([code, stdout.toString(), stderr]).toEqual([0, "from the host", ""]);
+    }
+    const missing = await foreshore(["run", "--mount", "/no/such:/x:ro", guest]);
+    expect([missing.code, missing.stderr]).toEqual([125, expect.stringContaining("--mount /no/such: no such file")]);
+  });
+});
+
 describe("foreshore, called wrongly", () => {
   it.each([
     [[], "a command is missing"],
@@ -114,7 +161,7 @@ describe("foreshore, called wrongly", () => {
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout.toString()).toContain("--root DIR|TAR");
     const version = await foreshore(["--version"]);
-    expect(version.stdout.toString()).toMatch(/^foreshore [0-9]+\.[0-9]+\.[0-9]+\n$/);
+    expect(version.stdout.toString()).toMatch(/^foreshore [0-9]+\.[0-9]+\.[0-9]+ \(ABI .*\)\n$/);
   });
 });
 

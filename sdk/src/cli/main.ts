@@ -1,9 +1,12 @@
 #!/usr/bin/env node
+
 /** The `foreshore` command. */
 
+import { AbiVersion, LayoutHashHi, LayoutHashLo } from "@foreshore/abi";
 import manifest from "../../package.json" with { type: "json" };
 import { LayerError } from "../layers/entry.ts";
 import { parseCommand, UsageError } from "./arguments.ts";
+import { examine, formatFindings } from "./doctor.ts";
 import { ExitCode } from "./exit-code.ts";
 import { ProgramError } from "./program.ts";
 import { run } from "./run.ts";
@@ -18,9 +21,15 @@ async function main(argv: readonly string[]): Promise<number> {
     const command = parseCommand(argv);
     switch (command.command) {
       case "help":
-        return await print(HELP);
+        return await print(HELP[command.topic]);
       case "version":
-        return await print(`foreshore ${manifest.version}\n`);
+        return await print(version(command.json));
+      case "doctor": {
+        const findings = await examine(command.url);
+        const colour = process.stdout.isTTY === true && !process.env["NO_COLOR"];
+        await print(command.json ? `${JSON.stringify(findings, null, 2)}\n` : formatFindings(findings, colour));
+        return findings.some(({ state }) => state === "fail") ? 1 : 0;
+      }
       case "run":
         return await run(command, {
           stdin: process.stdin,
@@ -32,6 +41,16 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return complain(error);
   }
+}
+
+function version(json: boolean): string {
+  const abi = { major: AbiVersion.Major, minor: AbiVersion.Minor, layout: layoutText() };
+  if (json) return `${JSON.stringify({ version: manifest.version, abi })}\n`;
+  return `foreshore ${manifest.version} (ABI ${abi.major}.${abi.minor}, layout ${abi.layout})\n`;
+}
+
+function layoutText(): string {
+  return [LayoutHashHi, LayoutHashLo].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
 /** Says on standard error what went wrong, in one line where it is not our own mistake. */

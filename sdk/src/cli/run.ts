@@ -58,6 +58,9 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
   try {
     const work = async () => {
       const files = await machineFiles(command);
+      const mounts = await Promise.all(
+        command.mounts.map(async ({ host, guest }) => ({ layer: await hostLayer(`--mount ${host}`, host), guest })),
+      );
       machine = await Machine.create({
         harts: command.harts,
         memory: command.memoryMiB,
@@ -66,6 +69,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         note: say,
         onEvent: (event) => showEvent(event, write, say),
       });
+      for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
       return await runIn(machine, command, files.program, io, terminal, (send) => {
         started();
         signals.to(send);
@@ -92,16 +96,19 @@ async function machineFiles(command: RunCommand): Promise<{ layers: LayerSource[
     return { layers: [layer], program: at };
   }
   const layers: LayerSource[] = [];
-  for (const root of command.roots) {
-    let isDirectory: boolean;
-    try {
-      isDirectory = (await stat(root)).isDirectory();
-    } catch (error) {
-      throw new UsageError(`--root ${root}: ${reason(error)}`);
-    }
-    layers.push(isDirectory ? directoryLayer(root) : tarFile(root));
-  }
+  for (const root of command.roots) layers.push(await hostLayer(`--root ${root}`, root));
   return { layers, program: undefined };
+}
+
+/** A folder or an archive of the host. */
+async function hostLayer(option: string, place: string): Promise<LayerSource> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await stat(place)).isDirectory();
+  } catch (error) {
+    throw new UsageError(`${option}: ${reason(error)}`);
+  }
+  return isDirectory ? directoryLayer(place) : tarFile(place);
 }
 
 async function runIn(

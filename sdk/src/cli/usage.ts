@@ -1,23 +1,13 @@
 /** What the command line says of itself. */
+import type { HelpTopic } from "./arguments.ts";
 
 export const USAGE = "usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…   (foreshore --help says more)";
 
-export const HELP = `foreshore: runs RISC-V (riscv64) Linux programs
-
-usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…
-       foreshore shell --root DIR|TAR [OPTION]… [PROGRAM [ARGUMENT]…]
-       foreshore --help | --version
-
-PROGRAM is looked up in the machine's files: along its PATH, or as a path when
-it has a slash. Without --root it is a file of the host instead, which the machine
-gets at the same absolute path.
-
-shell is run --tty of the machine's /bin/bash or /bin/sh, or of PROGRAM.
-
-options of run and shell:
-  --root DIR|TAR      files of the machine: a folder, or a tar archive that is not
+const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar archive that is not
                       compressed; read when touched, never written. Of several,
                       later ones lie over earlier ones
+  --mount HOST:GUEST:ro
+                      puts a folder or tar archive at a path of the machine (repeatable)
   --harts N           processors of the machine (default: as many as the host has)
   --memory MiB        memory of the machine, at most 4096
   --env NAME=VALUE    adds to the environment (repeatable)
@@ -28,8 +18,68 @@ options of run and shell:
   --strace            shows each system call on standard error: name, raw arguments, result
   --stats[=json]      shows at the end what the run took on standard error
   --help              shows this
+`;
 
-exit code: the program's own; 128 + N when signal N ended it; 124 after --timeout;
+const EXIT = `exit code: the program's own; 128 + N when signal N ended it; 124 after --timeout;
 125 when foreshore itself fails; 126 when PROGRAM cannot be executed; 127 when it is
 not found. Ctrl-C and SIGTERM go to the program; the third in a row ends the machine.
 `;
+
+const RUN = `usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…
+
+PROGRAM is looked up in the machine's files: along its PATH, or as a path when
+it has a slash. Without --root it is a file of the host instead, which the machine
+gets at the same absolute path.
+
+${OPTIONS}
+examples:
+  foreshore run ./hello                                   a riscv64 program of the host
+  foreshore run --root ./root sh -c 'ls | wc -l'          one of a root's
+  ls | foreshore run --root ./root.tar sort -r            standard streams are the program's
+  foreshore run --root ./root --mount .:/work:ro --cwd /work python3 main.py
+  foreshore run --timeout 10 --stats=json ./hello         what it took, for scripts
+
+${EXIT}`;
+
+const SHELL = `usage: foreshore shell --root DIR|TAR [OPTION]… [PROGRAM [ARGUMENT]…]
+
+Runs the machine's /bin/bash or /bin/sh, or PROGRAM, on this terminal.
+
+${OPTIONS}
+examples:
+  foreshore shell --root ./root
+  foreshore shell --root ./root --mount "$HOME/src:/src:ro" bash -l
+
+${EXIT}`;
+
+const DOCTOR = `usage: foreshore doctor [--json] [--url URL]
+
+Says what this host has and lacks, and what to do about it: Node.js, shared memory,
+the kernel and its ABI, in a checkout also the toolchain. With --url, whether the page
+there may share memory between its workers.
+
+examples:
+  foreshore doctor
+  foreshore doctor --json | jq '.[] | select(.state != "ok")'
+  foreshore doctor --url http://127.0.0.1:8080/
+
+exit code: 1 when something without which nothing runs is missing, else 0.
+`;
+
+/** By what help was asked for. */
+export const HELP: Readonly<Record<HelpTopic, string>> = {
+  all: `foreshore: runs RISC-V (riscv64) Linux programs
+
+usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…     runs a program
+       foreshore shell --root DIR|TAR [OPTION]…             runs a shell on this terminal
+       foreshore doctor [--json] [--url URL]                says what this host lacks
+       foreshore help [run|shell|doctor]                    says more, with examples
+       foreshore version [--json]
+
+options of run and shell:
+${OPTIONS}
+${EXIT}`,
+  run: RUN,
+  shell: SHELL,
+  doctor: DOCTOR,
+};
