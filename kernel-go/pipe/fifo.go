@@ -79,6 +79,8 @@ func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (uint32, abi.E
 	}
 	p := kmem.Pipe(i)
 	switch {
+	case p.State.Flags&flagFifo == 0:
+		// A pipe without a name, through /proc/PID/fd: nobody else may ever open it.
 	case read && write:
 	case read:
 		if p.State.Writers == 0 && !nonblock && !met(c, p.State.WriterOpens) && !waitingFor(p, pollOut) {

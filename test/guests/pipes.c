@@ -317,5 +317,26 @@ static void splicing(void) {
   close(fd), close(a[0]), close(a[1]), close(b[0]), close(b[1]);
 }
 
+// A pipe without a name, opened through /proc/self/fd: open waits for nobody.
+static void reopened(void) {
+  int p[2];
+  char name[40], b;
+  pipe(p);
+  snprintf(name, sizeof name, "/proc/self/fd/%d", p[0]);
+  write(p[1], "x", 1);
+  close(p[1]);
+  int r = must(open(name, O_RDONLY));
+  EQ("data", read(r, &b, 1), 1);
+  EQ("end", read(r, &b, 1), 0);
+  close(p[0]);
+  snprintf(name, sizeof name, "/proc/self/fd/%d", r);
+  int w = must(open(name, O_WRONLY));
+  EQ("writes", write(w, "y", 1), 1);
+  EQ("reads", read(r, &b, 1), 1);
+  close(w);
+  EQ("end-again", read(r, &b, 1), 0);
+  close(r);
+}
+
 CHECK_MAIN(CASE(basics), CASE(nonblocking), CASE(resize), CASE(broken), CASE(blocking), CASE(atomic_writes), CASE(fifos), CASE(fifo_openers), CASE(fifo_hangup),
-           CASE(splicing))
+           CASE(splicing), CASE(reopened))

@@ -1,6 +1,7 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "../benchmark.ts";
 import { cpu } from "./cpu.ts";
+import { debian } from "./debian.ts";
 import { files } from "./files.ts";
 import { processes } from "./processes.ts";
 import { rpc } from "./rpc.ts";
@@ -18,4 +19,5 @@ export const suite: readonly Benchmark[] = [
   ...files,
   ...scaling,
   ...cpu,
+  ...debian,
 ];
