@@ -1,4 +1,5 @@
 /** Debian's busybox in one Foreshore machine, with one hart and with four, each command's output as under qemu. */
+import { readdirSync, readFileSync } from "node:fs";
 import { Runtime } from "@foreshore/runtime";
 import { applyLayer, directoryLayer } from "@foreshore/sdk/node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -42,6 +43,18 @@ const text = (run: RunResult) => ({
 test("there are enough commands, each with a name of its own", () => {
   expect(applets.length).toBeGreaterThanOrEqual(60);
   expect(new Set(commands.map((command) => command.name)).size).toBe(commands.length);
+});
+
+test.skipIf(!root)("every applet has a command, or a reason why it has none", () => {
+  const list = readdirSync(`${root}/bin`).sort();
+  const { covered, left } = JSON.parse(
+    readFileSync(new URL("busybox/applets.json", import.meta.url), "utf8"),
+  ) as Record<"covered" | "left", Record<string, string>>;
+  expect([...Object.keys(covered), ...Object.keys(left)].sort()).toEqual(list);
+  for (const [applet, name] of Object.entries(covered)) {
+    const script = commands.find((command) => command.name === name)?.script ?? "";
+    expect(script.split(/[\s;|&(){}`"'!]+/), `${name} runs ${applet}`).toContain(applet);
+  }
 });
 
 for (const harts of [1, 4]) {

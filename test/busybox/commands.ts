@@ -296,6 +296,57 @@ export const applets: Command[] = [
     script:
       "mkdir d; i=0; while [ $i -lt 300 ]; do : > d/$i; i=$((i+1)); done; ls d | wc -l; rm d/1*; ls d | wc -l; rm -r d; ls",
   },
+  {
+    name: "unix2dos",
+    script: "printf 'a\\nb\\n' > f; unix2dos f; od -c f; dos2unix f; od -c f; busybox echo by busybox",
+  },
+  { name: "egrep-fgrep", script: "printf 'a.b\\naxb\\n' | fgrep a.b; printf 'a.b\\naxb\\n' | egrep 'a.b$' | wc -l" },
+  { name: "getopt", script: "getopt -o ab: -l long,value: -- -a -b x --value=7 rest; getopt a: -a; echo $?" },
+  {
+    name: "ipcalc",
+    script: "ipcalc -b -n -m 192.168.5.7/20; ipcalc -p 10.0.0.1 255.255.0.0; ipcalc nonsense; echo $?",
+  },
+  { name: "link", script: "echo x > a; link a b; cat b; stat -c %h a; link a b; echo $?" },
+  {
+    name: "lzma-tools",
+    script:
+      "seq 300 > f; xz < /dev/null | od -c | head -1; lzop -c f > f.lzo; lzop -dc f.lzo | cmp - f && echo same; printf junk > j.lzma; unlzma j.lzma; echo $?; lzcat j.lzma; xzcat /etc/passwd; echo $?; unxz /etc/passwd; echo $?; lzma -d < j.lzma; echo $?",
+  },
+  {
+    name: "uncompress-unzip",
+    script:
+      "printf junk > j.Z; uncompress j.Z; echo $?; printf 'PK\\005\\006\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0' > e.zip; unzip -l e.zip; unzip j.Z; echo $?",
+  },
+  {
+    name: "uudecode",
+    script: "seq 30 > f; uuencode f f > u; rm f; uudecode u; cat f | md5sum; uuencode -m u x | head -2",
+  },
+  { name: "shred", script: "echo secret > f; shred -n 1 -z f; od -c f | head -1; shred -u f; ls" },
+  { name: "taskset", script: "taskset 1 echo pinned; taskset -c 0 echo too; taskset; echo $?" },
+  { name: "setpriv", script: "setpriv --nnp echo no more; setpriv --nnp grep NoNewPrivs /proc/self/status" },
+  {
+    name: "mkpasswd",
+    script:
+      "mkpasswd -m sha512 -S abcdefgh pass; mkpasswd -m md5 -S abcdefgh pass; echo pass | mkpasswd -m sha256 -S saltsalt -P 0",
+  },
+  { name: "mknod", script: "mknod f p; stat -c %F f; mknod; echo $?" },
+  { name: "sysctl", script: "sysctl -n kernel.ostype; sysctl -n nonsense.name; echo $?" },
+  { name: "nuke", script: "mkdir -p a/b; touch a/b/c; nuke a; ls" },
+  { name: "ts", script: "seq 3 | ts x" },
+  { name: "renice", script: "renice -n 5 -p $$; awk '{print $19}' /proc/self/stat" },
+  { name: "stty-tty", script: "stty < /dev/null; echo $?; tty; echo $?" },
+  { name: "su", script: "su -c 'id -u' root; nologin < /dev/null | head -1;" },
+  { name: "svok", script: "mkdir s; svok s; echo $?; svc -u s; echo $?" },
+  {
+    name: "image-tools",
+    script:
+      "dd if=/dev/zero of=i bs=1k count=2048 2> /dev/null; mke2fs -F i 2>&1 | grep -c inode; od -An -tx1 -j1080 -N2 i; mkdosfs i; od -An -c -j54 -N8 i; mkswap i | head -c 20; od -An -c -j4086 -N10 i; fdisk -l i | head -2",
+  },
+  {
+    name: "hostid-uptime",
+    script:
+      "hostid | wc -c; uptime | wc -l; who; last; echo $?; linux64 echo 64; ash -c 'echo ash'; logname > /dev/null 2>&1; echo $?; rpm2cpio < /dev/null; echo $?; rpm -qp /etc/passwd; echo $?; dpkg-deb -c /etc/passwd; echo $?; crontab -h 2>&1 | wc -l; ar -t /etc/passwd; echo $?",
+  },
 ];
 
 /** The shell itself. */
