@@ -7,10 +7,13 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { applets, shell } from "./busybox/commands.ts";
 import { allowedSkip, busyboxRoot } from "./busybox/root.ts";
+import { cases } from "./debian/cases.ts";
+import { debianEnv, unpacked } from "./debian/root.ts";
 import { guest, missingTool } from "./guests/build.ts";
 import { ChromiumPage, missingBrowser } from "./oracle/chromium.ts";
 import { compared, qemuArguments } from "./oracle/compare.ts";
 import { runQemu } from "./oracle/qemu.ts";
+import type { RunResult } from "./oracle/sandbox.ts";
 
 const missing = missingBrowser() ?? missingTool();
 const GUESTS = [
@@ -80,6 +83,30 @@ describe.skipIf(missing)("Chromium", () => {
         out: want.stdout.toString(),
         code: want.code,
       });
+    }
+  });
+
+  test("Debian's bash, lua, sqlite3 and python3", { timeout: 400_000 }, async (context) => {
+    const found = await unpacked("guest-root");
+    if ("missing" in found) return context.skip(allowedSkip("debian", found.missing));
+    const chosen = cases.filter((one) => one.chromium);
+    const runs = chosen.map((one) => ({ args: ["-c", one.script], stdin: one.stdin ?? "", cwd: `/tmp/${one.name}` }));
+    const options = { env: debianEnv, timeoutMs: 300_000 };
+    const got = await (await page(true)).runInRoot(2, found.folder, "/usr/bin/bash", runs, options);
+    for (const [i, one] of chosen.entries()) {
+      const want = await runQemu("guest:/usr/bin/bash", ["-c", one.script], {
+        ...options,
+        root: found.folder,
+        cwd: `/tmp/${one.name}`,
+        stdin: one.stdin ?? "",
+      });
+      const text = (run: RunResult | undefined) => ({
+        name: one.name,
+        out: run?.stdout.toString(),
+        err: run?.stderr.toString(),
+        code: run?.code,
+      });
+      expect(text(got[i])).toEqual(text(want));
     }
   });
 

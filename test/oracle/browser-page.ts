@@ -1,5 +1,6 @@
 /** The page of oracle/chromium.ts: runs one program after another, as the driver asks, each in a machine of its own. */
 import { Runtime } from "@foreshore/runtime";
+import { applyLayer, httpLayer } from "@foreshore/sdk";
 
 export interface PageRun {
   harts: number;
@@ -13,8 +14,10 @@ export interface PageRun {
   /** Guest path → path on the page's server. */
   files: Record<string, string>;
   symlinks: Record<string, string>;
-  /** Scripts that are run one after the other in the same machine instead of `args`: `program sh -c SCRIPT`. */
-  scripts?: { script: string; stdin: string; cwd: string }[];
+  /** URL of a layer's index, applied before the files. */
+  layer?: string;
+  /** Runs one after the other in the same machine, instead of `args` once. */
+  runs?: { args: string[]; stdin: string; cwd: string }[];
 }
 
 export interface PageResult {
@@ -50,6 +53,7 @@ window.foreshoreRun = async (run) => {
     log: (level, text) => log.push(`${level}: ${text}`),
   });
   try {
+    if (run.layer) await applyLayer(runtime, httpLayer(run.layer));
     for (const [path, url] of Object.entries(run.files)) {
       const response = await fetch(url);
       if (!response.ok) throw new Error(`${url}: the server answers ${response.status}`);
@@ -59,8 +63,7 @@ window.foreshoreRun = async (run) => {
     for (const [path, target] of Object.entries(run.symlinks)) await runtime.fs.symlink(target, path);
     const results: PageResult[] = [];
     const one = { stdin: run.stdin, cwd: run.cwd, args: run.args };
-    const runs = run.scripts?.map((s) => ({ stdin: s.stdin, cwd: s.cwd, args: ["sh", "-c", s.script] })) ?? [one];
-    for (const { args, stdin, cwd } of runs) {
+    for (const { args, stdin, cwd } of run.runs ?? [one]) {
       await runtime.fs.mkdir(cwd, { recursive: true });
       const process = await runtime.spawn(run.program, args, { stdin, env: run.env, cwd });
       const { stdout, stderr, code, signal } = await process.output();

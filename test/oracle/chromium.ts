@@ -1,17 +1,14 @@
 /** The same programs in headless Chromium: a page on a loopback server, driven by Playwright. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { join } from "node:path";
+import { directoryLayer, type Resource, serve } from "@foreshore/sdk/node";
 import { type Browser, chromium, type Page } from "playwright";
 import { rolldown } from "rolldown";
 import type { PageResult, PageRun } from "./browser-page.ts";
 import { defaultEnv, guestPath, type RunOptions, type RunResult } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-const ISOLATION = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 const HTML = '<!doctype html><meta charset="utf-8"><title>oracle</title><script type="module" src="/page.js"></script>';
 
 /** Chromium's program: FORESHORE_CHROMIUM, or Debian's; undefined when there is none. */
@@ -29,16 +26,16 @@ export function missingBrowser(): string | null {
 export class ChromiumPage {
   readonly #browser: Browser;
   readonly #page: Page;
-  readonly #served: Map<string, string>;
-  readonly #close: () => void;
+  readonly #served: Map<string, Resource>;
+  readonly #close: () => Promise<void>;
   readonly #errors: string[];
   readonly #isolated: boolean;
 
   private constructor(
     browser: Browser,
     page: Page,
-    served: Map<string, string>,
-    close: () => void,
+    served: Map<string, Resource>,
+    close: () => Promise<void>,
     errors: string[],
     isolated: boolean,
   ) {
@@ -60,26 +57,15 @@ export class ChromiumPage {
       logLevel: "silent",
     });
     await bundle.write({ dir: folder, format: "esm", chunkFileNames: "[name]-[hash].js" });
-    const served = new Map<string, string>([
-      ["/kernel.wasm", join(ROOT, "build/kernel.wasm")],
-      ["/worker.js", join(ROOT, "build/worker.js")],
-      ...readdirSync(folder).map((name): [string, string] => [`/${name}`, join(folder, name)]),
+    const served = new Map<string, Resource>([
+      ["/", { text: HTML }],
+      ["/kernel.wasm", { file: join(ROOT, "build/kernel.wasm") }],
+      ["/worker.js", { file: join(ROOT, "build/worker.js") }],
+      ...readdirSync(folder).map((name): [string, Resource] => [`/${name}`, { file: join(folder, name) }]),
     ]);
-    const server = createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? "/", "http://localhost");
-      const file = served.get(pathname);
-      if (pathname !== "/" && !file) {
-        response.writeHead(404).end();
-        return;
-      }
-      const type = TYPES[pathname === "/" ? ".html" : extname(pathname)] ?? "application/octet-stream";
-      response.writeHead(200, { "content-type": type, ...(isolated ? ISOLATION : {}) });
-      response.end(file ? readFileSync(file) : HTML);
-    });
-    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const close = () => {
-      server.closeAllConnections();
-      server.close();
+    const server = await serve(served, { isolated });
+    const close = async () => {
+      await server.close();
       rmSync(folder, { recursive: true, force: true });
     };
     try {
@@ -89,13 +75,13 @@ export class ChromiumPage {
       const page = await browser.newPage();
       const errors: string[] = [];
       page.on("pageerror", (error) => errors.push(String(error)));
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await page.goto(server.url);
       await page.waitForFunction(() => window.foreshoreRun !== undefined, undefined, { timeout: 30_000 });
       if ((await page.evaluate(() => window.foreshoreIsolated)) !== isolated)
         throw new Error(`the page is ${isolated ? "not " : ""}cross-origin isolated`);
       return new ChromiumPage(browser, page, served, close, errors, isolated);
     } catch (error) {
-      close();
+      await close();
       throw error;
     }
   }
@@ -121,7 +107,7 @@ export class ChromiumPage {
     harts: number,
     busybox: string,
     applets: readonly string[],
-    scripts: NonNullable<PageRun["scripts"]>,
+    scripts: readonly { script: string; stdin: string; cwd: string }[],
     options: RunOptions & { etc: Record<string, string> },
   ): Promise<RunResult[]> {
     const files: Record<string, string> = { "/bin/busybox": this.#serve(busybox) };
@@ -132,19 +118,41 @@ export class ChromiumPage {
       args: [],
       files,
       symlinks: Object.fromEntries(applets.map((name) => [`/bin/${name}`, "busybox"])),
-      scripts,
+      runs: scripts.map(({ script, ...rest }) => ({ ...rest, args: ["sh", "-c", script] })),
+    });
+    return results.map(asRun);
+  }
+
+  /** Runs a program of a root, a host folder whose files come in when they are touched, several times in one machine. */
+  async runInRoot(
+    harts: number,
+    root: string,
+    program: string,
+    runs: NonNullable<PageRun["runs"]>,
+    options: RunOptions = {},
+  ): Promise<RunResult[]> {
+    const layer = `/layer${root}.json`;
+    if (!this.#served.has(layer)) this.#served.set(layer, { layer: directoryLayer(root) });
+    const results = await this.#evaluate(options.timeoutMs, {
+      ...this.#defaults(harts, options),
+      program,
+      args: [],
+      files: {},
+      symlinks: {},
+      layer,
+      runs,
     });
     return results.map(asRun);
   }
 
   async close(): Promise<void> {
     await this.#browser.close();
-    this.#close();
+    await this.#close();
   }
 
   #serve(file: string): string {
     const url = `/host${file}`;
-    this.#served.set(url, file);
+    this.#served.set(url, { file });
     return url;
   }
 
