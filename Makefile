@@ -59,7 +59,7 @@ demo: worker ## a shell session on Debian's busybox, in Node and in Chromium
 
 .PHONY: demo-web
 demo-web: worker ## a page with a shell in a terminal, on loopback (ROOT=DIR|TAR, PORT=N)
-	@$(RUN) node sdk/web/main.ts $(if $(ROOT),--root "$(ROOT)") $(if $(PORT),--port $(PORT))
+	@$(RUN) node test/web/node/main.ts $(if $(ROOT),--root "$(ROOT)") $(if $(PORT),--port $(PORT))
 
 .PHONY: clean
 clean: ## remove what was built here (the toolchain cache stays)

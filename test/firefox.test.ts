@@ -11,9 +11,9 @@ import { join } from "node:path";
 import { type Resource, serve } from "@foreshore/sdk/node/serve";
 import { rolldown } from "rolldown";
 import { describe, expect, test } from "vitest";
-import { busyboxLayer } from "../sdk/web/root.ts";
 import { allowedSkip } from "./busybox/root.ts";
 import type { FirefoxReport } from "./firefox/page.ts";
+import { busyboxLayer } from "./web/node/root.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FIREFOX = process.env["FORESHORE_FIREFOX"] || "/usr/bin/firefox-esr";

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { PageServer } from "@foreshore/sdk/node/serve";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { serveWeb } from "../sdk/web/main.ts";
-import { busyboxLayer } from "../sdk/web/root.ts";
 import { allowedSkip } from "./busybox/root.ts";
 import { chromiumPath } from "./demo/chromium.ts";
+import { serveWeb } from "./web/node/main.ts";
+import { busyboxLayer } from "./web/node/root.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 

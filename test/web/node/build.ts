@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Resource } from "@foreshore/sdk/node/serve";
 import { rolldown } from "rolldown";
-import type { Resource } from "../src/node/serve.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 
 /**
  * Bundles the page into `folder`.
@@ -15,7 +15,7 @@ export async function pageResources(folder = join(ROOT, "build/web")): Promise<M
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const bundle = await rolldown({
-    input: { page: join(import.meta.dirname, "page.ts") },
+    input: { page: join(import.meta.dirname, "../page.ts") },
     platform: "browser",
     // The part of the Runtime for Node is a chunk of its own, which no browser loads.
     external: /^node:/,
@@ -29,8 +29,8 @@ export async function pageResources(folder = join(ROOT, "build/web")): Promise<M
   });
   const require = createRequire(import.meta.url);
   return new Map<string, Resource>([
-    ["/", { file: join(import.meta.dirname, "index.html") }],
-    ["/page.css", { file: join(import.meta.dirname, "page.css") }],
+    ["/", { file: join(import.meta.dirname, "../index.html") }],
+    ["/page.css", { file: join(import.meta.dirname, "../page.css") }],
     ["/xterm.css", { file: require.resolve("@xterm/xterm/css/xterm.css") }],
     ["/kernel.wasm", { file: join(ROOT, "build/kernel.wasm") }],
     ["/worker.js", { file: join(ROOT, "build/worker.js") }],

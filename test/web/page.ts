@@ -1,12 +1,12 @@
 /** The demonstration page: a shell in a terminal, files in and out, and the machine's processes as they are. */
 import { attach, type MachineView, processTable } from "@foreshore/abi";
 import { type Process, type ProcessInfo, Runtime } from "@foreshore/runtime";
+import { applyLayer } from "@foreshore/sdk/layers/apply";
+import { httpLayer } from "@foreshore/sdk/layers/http";
+import { DEFAULT_ENV } from "@foreshore/sdk/machine";
+import { linkTerminal } from "@foreshore/sdk/web/terminal-link";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
-import { applyLayer } from "../src/layers/apply.ts";
-import { httpLayer } from "../src/layers/http.ts";
-import { DEFAULT_ENV } from "../src/machine.ts";
-import { linkTerminal } from "../src/web/terminal-link.ts";
 
 /** What whoever drives the page may look at. */
 export interface PageState {

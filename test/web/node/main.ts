@@ -1,16 +1,16 @@
 /**
- * `node sdk/web/main.ts`, or `make demo-web`: serves the demonstration page on loopback until it is interrupted.
+ * `node test/web/node/main.ts`, or `make demo-web`: serves the demonstration page on loopback until it is interrupted.
  */
 import { stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import type { LayerEntry, LayerSource } from "../src/layers/entry.ts";
-import { directoryLayer } from "../src/node/directory.ts";
-import { tarFile } from "../src/node/host-file.ts";
-import { type PageServer, serve } from "../src/node/serve.ts";
+import type { LayerEntry, LayerSource } from "@foreshore/sdk/layers/entry";
+import { directoryLayer } from "@foreshore/sdk/node/directory";
+import { tarFile } from "@foreshore/sdk/node/host-file";
+import { type PageServer, serve } from "@foreshore/sdk/node/serve";
 import { pageResources } from "./build.ts";
 import { busyboxLayer, shellOf } from "./root.ts";
 
-const HELP = `usage: make demo-web, or: node sdk/web/main.ts [OPTION…]
+const HELP = `usage: make demo-web, or: node test/web/node/main.ts [OPTION…]
 
 Serves a page with a riscv64 machine and a shell in it, on 127.0.0.1.
 
@@ -20,8 +20,8 @@ Serves a page with a riscv64 machine and a shell in it, on 127.0.0.1.
   --help
 
 Examples:
-  node sdk/web/main.ts --port 8080
-  node sdk/web/main.ts --root ./rootfs.tar
+  node test/web/node/main.ts --port 8080
+  node test/web/node/main.ts --root ./rootfs.tar
 `;
 
 export interface WebOptions {

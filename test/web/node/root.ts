@@ -2,11 +2,11 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { LayerEntry, LayerSource } from "../src/layers/entry.ts";
-import { Machine } from "../src/machine.ts";
-import { fileLayer } from "../src/node/host-file.ts";
+import type { LayerEntry, LayerSource } from "@foreshore/sdk/layers/entry";
+import { Machine } from "@foreshore/sdk/machine";
+import { fileLayer } from "@foreshore/sdk/node/host-file";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 const ETC: Readonly<Record<string, string>> = {
   "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
   "etc/group": "root:x:0:\n",
