@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x904e65c9)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x6b3445d1)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x7a9f0e2b)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x8db6b9b0)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -2800,7 +2800,7 @@ struct fsh_owner_slot {
   struct fsh_slot_header header;
   /* Client slot that made it. Unit: index. Written by: kernel. */
   uint32_t client;
-  /* Share of hart time relative to other owners, 0 = default. Unit: value. Written by: kernel. */
+  /* Share of hart time relative to other owners, 1 or more. Unit: value. Written by: kernel. */
   uint32_t budget;
   /* Its processes that have not been reaped. Unit: count. Written by: kernel. */
   FSH_ATOMIC(uint32_t) processes;
@@ -2816,7 +2816,9 @@ struct fsh_owner_slot {
   uint32_t status_base;
   /* Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) status_tail;
-  uint32_t reserved0[3];
+  uint32_t reserved0;
+  /* Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next. Unit: value. Written by: kernel. */
+  uint64_t pass;
 };
 _Static_assert(sizeof(struct fsh_owner_slot) == 64, "size of OwnerSlot");
 _Static_assert(offsetof(struct fsh_owner_slot, header) == 0, "offset of OwnerSlot.header");
@@ -2830,6 +2832,7 @@ _Static_assert(offsetof(struct fsh_owner_slot, exit_wait) == 40, "offset of Owne
 _Static_assert(offsetof(struct fsh_owner_slot, status_base) == 44, "offset of OwnerSlot.status_base");
 _Static_assert(offsetof(struct fsh_owner_slot, status_tail) == 48, "offset of OwnerSlot.status_tail");
 _Static_assert(offsetof(struct fsh_owner_slot, reserved0) == 52, "offset of OwnerSlot.reserved0");
+_Static_assert(offsetof(struct fsh_owner_slot, pass) == 56, "offset of OwnerSlot.pass");
 
 /* One user of the RPC rings. Indices are free-running; mask with RingEntries - 1. */
 struct fsh_client_slot {
@@ -3153,6 +3156,8 @@ struct fsh_thread_state {
   uint64_t start_ns;
   /* Time in guest code. Unit: ns. Written by: hart. */
   uint64_t user_ns;
+  /* Time in the kernel on its behalf: system calls, faults, signals. Unit: ns. Written by: hart. */
+  uint64_t system_ns;
   /* rseq(2) area, 0 none. Unit: guest-address. Written by: kernel. */
   uint64_t rseq_addr;
   /* System calls made so far. Unit: count. Written by: hart. Below 2^53. */
@@ -3162,7 +3167,7 @@ struct fsh_thread_state {
   /* What the thread has changed since its last ThreadStatus, SyncEffect. Unit: bits. Written by: kernel. */
   uint32_t effects;
 };
-_Static_assert(sizeof(struct fsh_thread_state) == 256, "size of ThreadState");
+_Static_assert(sizeof(struct fsh_thread_state) == 264, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 _Static_assert(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 _Static_assert(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -3180,10 +3185,11 @@ _Static_assert(offsetof(struct fsh_thread_state, name) == 96, "offset of ThreadS
 _Static_assert(offsetof(struct fsh_thread_state, blocked) == 112, "offset of ThreadState.blocked");
 _Static_assert(offsetof(struct fsh_thread_state, start_ns) == 216, "offset of ThreadState.start_ns");
 _Static_assert(offsetof(struct fsh_thread_state, user_ns) == 224, "offset of ThreadState.user_ns");
-_Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 232, "offset of ThreadState.rseq_addr");
-_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
-_Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
-_Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
+_Static_assert(offsetof(struct fsh_thread_state, system_ns) == 232, "offset of ThreadState.system_ns");
+_Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 240, "offset of ThreadState.rseq_addr");
+_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 248, "offset of ThreadState.syscalls");
+_Static_assert(offsetof(struct fsh_thread_state, restart) == 256, "offset of ThreadState.restart");
+_Static_assert(offsetof(struct fsh_thread_state, effects) == 260, "offset of ThreadState.effects");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -3280,15 +3286,15 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[20];
+  uint32_t pad1[18];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-_Static_assert(offsetof(struct fsh_thread_slot, live) == 936, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1008, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, live) == 944, "offset of ThreadSlot.live");
+_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1016, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {

@@ -2210,7 +2210,7 @@ export interface OwnerSlotData {
    */
   client: number;
   /**
-   * Share of hart time relative to other owners, 0 = default.
+   * Share of hart time relative to other owners, 1 or more.
    * Unit: value. Written by: kernel.
    */
   budget: number;
@@ -2249,6 +2249,11 @@ export interface OwnerSlotData {
    * Unit: seq. Written by: kernel.
    */
   statusTail: number;
+  /**
+   * Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  pass: bigint;
 }
 
 /**
@@ -2260,9 +2265,9 @@ export class OwnerSlot {
   /** Bytes. */
   static readonly SIZE = 64;
   /** Bytes. */
-  static readonly ALIGN = 4;
+  static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40, statusBase: 44, statusTail: 48 } as const;
+  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40, statusBase: 44, statusTail: 48, pass: 56 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2293,7 +2298,7 @@ export class OwnerSlot {
   }
 
   /**
-   * Share of hart time relative to other owners, 0 = default.
+   * Share of hart time relative to other owners, 1 or more.
    * Unit: value. Written by: kernel.
    */
   get budget(): number {
@@ -2389,11 +2394,41 @@ export class OwnerSlot {
   }
 
   /**
+   * Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  get pass(): bigint {
+    return this.$mem.u64[(this.$base + 56) >>> 3]!;
+  }
+
+  set pass(value: bigint) {
+    this.$mem.u64[(this.$base + 56) >>> 3] = value;
+  }
+
+  /** Low 32 bits of pass. */
+  get passLo(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set passLo(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  /** High 32 bits of pass. */
+  get passHi(): number {
+    return this.$mem.u32[(this.$base + 56 + 4) >>> 2]!;
+  }
+
+  set passHi(value: number) {
+    this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 64, 4);
+    this.$mem.check(addr, 64, 8);
     this.$base = addr;
     return this;
   }
@@ -2426,6 +2461,7 @@ export class OwnerSlot {
       exitWait: this.exitWait,
       statusBase: this.statusBase,
       statusTail: this.statusTail,
+      pass: this.pass,
     };
   }
 
@@ -2441,7 +2477,8 @@ export class OwnerSlot {
     this.exitWait = data.exitWait;
     this.statusBase = data.statusBase;
     this.statusTail = data.statusTail;
-    this.$mem.u8.fill(0, this.$base + 52, this.$base + 64);
+    this.pass = data.pass;
+    this.$mem.u8.fill(0, this.$base + 52, this.$base + 56);
   }
 }
 

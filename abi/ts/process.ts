@@ -1188,6 +1188,11 @@ export interface ThreadStateData {
    */
   userNs: bigint;
   /**
+   * Time in the kernel on its behalf: system calls, faults, signals.
+   * Unit: ns. Written by: hart.
+   */
+  systemNs: bigint;
+  /**
    * rseq(2) area, 0 none.
    * Unit: guest-address. Written by: kernel.
    */
@@ -1215,11 +1220,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 256;
+  static readonly SIZE = 264;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, rseqAddr: 232, syscalls: 240, restart: 248, effects: 252 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, systemNs: 232, rseqAddr: 240, syscalls: 248, restart: 256, effects: 260 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1560,33 +1565,63 @@ export class ThreadState {
   }
 
   /**
+   * Time in the kernel on its behalf: system calls, faults, signals.
+   * Unit: ns. Written by: hart.
+   */
+  get systemNs(): bigint {
+    return this.$mem.u64[(this.$base + 232) >>> 3]!;
+  }
+
+  set systemNs(value: bigint) {
+    this.$mem.u64[(this.$base + 232) >>> 3] = value;
+  }
+
+  /** Low 32 bits of systemNs. */
+  get systemNsLo(): number {
+    return this.$mem.u32[(this.$base + 232) >>> 2]!;
+  }
+
+  set systemNsLo(value: number) {
+    this.$mem.u32[(this.$base + 232) >>> 2] = value;
+  }
+
+  /** High 32 bits of systemNs. */
+  get systemNsHi(): number {
+    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
+  }
+
+  set systemNsHi(value: number) {
+    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
+  }
+
+  /**
    * rseq(2) area, 0 none.
    * Unit: guest-address. Written by: kernel.
    */
   get rseqAddr(): bigint {
-    return this.$mem.u64[(this.$base + 232) >>> 3]!;
+    return this.$mem.u64[(this.$base + 240) >>> 3]!;
   }
 
   set rseqAddr(value: bigint) {
-    this.$mem.u64[(this.$base + 232) >>> 3] = value;
+    this.$mem.u64[(this.$base + 240) >>> 3] = value;
   }
 
   /** Low 32 bits of rseqAddr. */
   get rseqAddrLo(): number {
-    return this.$mem.u32[(this.$base + 232) >>> 2]!;
+    return this.$mem.u32[(this.$base + 240) >>> 2]!;
   }
 
   set rseqAddrLo(value: number) {
-    this.$mem.u32[(this.$base + 232) >>> 2] = value;
+    this.$mem.u32[(this.$base + 240) >>> 2] = value;
   }
 
   /** High 32 bits of rseqAddr. */
   get rseqAddrHi(): number {
-    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 240 + 4) >>> 2]!;
   }
 
   set rseqAddrHi(value: number) {
-    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 240 + 4) >>> 2] = value;
   }
 
   /**
@@ -1594,11 +1629,11 @@ export class ThreadState {
    * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
-    return this.$mem.u53(this.$base + 240);
+    return this.$mem.u53(this.$base + 248);
   }
 
   set syscalls(value: number) {
-    this.$mem.setU53(this.$base + 240, value);
+    this.$mem.setU53(this.$base + 248, value);
   }
 
   /**
@@ -1606,11 +1641,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get restart(): number {
-    return this.$mem.u32[(this.$base + 248) >>> 2]!;
+    return this.$mem.u32[(this.$base + 256) >>> 2]!;
   }
 
   set restart(value: number) {
-    this.$mem.u32[(this.$base + 248) >>> 2] = value;
+    this.$mem.u32[(this.$base + 256) >>> 2] = value;
   }
 
   /**
@@ -1618,11 +1653,11 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get effects(): number {
-    return this.$mem.u32[(this.$base + 252) >>> 2]!;
+    return this.$mem.u32[(this.$base + 260) >>> 2]!;
   }
 
   set effects(value: number) {
-    this.$mem.u32[(this.$base + 252) >>> 2] = value;
+    this.$mem.u32[(this.$base + 260) >>> 2] = value;
   }
 
   /**
@@ -1630,7 +1665,7 @@ export class ThreadState {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 256, 8);
+    this.$mem.check(addr, 264, 8);
     this.$base = addr;
     return this;
   }
@@ -1677,6 +1712,7 @@ export class ThreadState {
       blocked: this.blocked.toData(),
       startNs: this.startNs,
       userNs: this.userNs,
+      systemNs: this.systemNs,
       rseqAddr: this.rseqAddr,
       syscalls: this.syscalls,
       restart: this.restart,
@@ -1703,6 +1739,7 @@ export class ThreadState {
     this.blocked.setData(data.blocked);
     this.startNs = data.startNs;
     this.userNs = data.userNs;
+    this.systemNs = data.systemNs;
     this.rseqAddr = data.rseqAddr;
     this.syscalls = data.syscalls;
     this.restart = data.restart;
@@ -2283,7 +2320,7 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 936 } as const;
+  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 944 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2321,7 +2358,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 936;
+    view.$base = this.$base + 944;
     return view;
   }
 
@@ -2352,7 +2389,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1008, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1016, this.$base + 1088);
   }
 }
 

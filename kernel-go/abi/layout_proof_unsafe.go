@@ -711,6 +711,8 @@ const (
 	_ uintptr = 48 - unsafe.Offsetof(OwnerSlot{}.StatusTail)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 52
 	_ uintptr = 52 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Pass) - 56
+	_ uintptr = 56 - unsafe.Offsetof(OwnerSlot{}.Pass)
 )
 
 const (
@@ -924,8 +926,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 256
-	_ uintptr = 256 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 264
+	_ uintptr = 264 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -960,14 +962,16 @@ const (
 	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.StartNs)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 224
 	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.UserNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 232
-	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.RseqAddr)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
-	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
-	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 252
-	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 232
+	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.SystemNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 240
+	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.RseqAddr)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 248
+	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 256
+	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 260
+	_ uintptr = 260 - unsafe.Offsetof(ThreadState{}.Effects)
 )
 
 const (
@@ -1041,10 +1045,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 936
-	_ uintptr = 936 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1008
-	_ uintptr = 1008 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 944
+	_ uintptr = 944 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1016
+	_ uintptr = 1016 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (

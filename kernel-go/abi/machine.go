@@ -615,7 +615,7 @@ type OwnerSlot struct {
 	// Client slot that made it.
 	// Unit: index. Written by: kernel.
 	Client uint32
-	// Share of hart time relative to other owners, 0 = default.
+	// Share of hart time relative to other owners, 1 or more.
 	// Unit: value. Written by: kernel.
 	Budget uint32
 	// Its processes that have not been reaped.
@@ -639,7 +639,10 @@ type OwnerSlot struct {
 	// Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1.
 	// Unit: seq. Written by: kernel.
 	StatusTail atomic.Uint32
-	Reserved0  [3]uint32
+	Reserved0  uint32
+	// Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
+	// Unit: value. Written by: kernel.
+	Pass uint64
 }
 
 // ClientSlotSize is the size of ClientSlot in bytes.

@@ -372,7 +372,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 256
+const ThreadStateSize = 264
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -427,6 +427,9 @@ type ThreadState struct {
 	// Time in guest code.
 	// Unit: ns. Written by: hart.
 	UserNs uint64
+	// Time in the kernel on its behalf: system calls, faults, signals.
+	// Unit: ns. Written by: hart.
+	SystemNs uint64
 	// rseq(2) area, 0 none.
 	// Unit: guest-address. Written by: kernel.
 	RseqAddr uint64
@@ -557,7 +560,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [20]uint32
+	Pad1 [18]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.

@@ -37,6 +37,28 @@ func Readable(i uint32) (uint32, abi.Errno) {
 	return 0, abi.ENOTTY
 }
 
+// Written says whether a file is open for writing, or mapped so, by anyone: it
+// must not be executed (ETXTBSY). Files without a name in any file system
+// (memfds) are not asked for, as on Linux, where they count no writers.
+func Written(inode uint32) bool {
+	if kmem.Inode(inode).State.FsType == abi.FsTypeAnon {
+		return false
+	}
+	t := kmem.Table(abi.SlotKindOfd)
+	for i := uint32(1); i < t.HighWater.Load(); i++ {
+		o := kmem.Ofd(i)
+		if o.Header.Generation.Load()&1 == 1 && o.State.Kind == abi.OfdKindFile && o.State.Inode == inode && writable(o) {
+			return true
+		}
+	}
+	for v := kmem.Inode(inode).Live.VmaHead; v != 0; v = kmem.Vma(v).InodeNext {
+		if f := kmem.Vma(v).Flags; f&abi.VmaFlagShared != 0 && f&abi.VmaFlagMaybeWrite != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // AddSeals is F_ADD_SEALS of a memfd: EPERM when it is sealed against that or
 // not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
 func AddSeals(i, seals uint32) abi.Errno {

@@ -141,8 +141,20 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			}
 			return abi.HartExitBudget
 		}
+		owner, before := c.P().State.Owner, left
 		left = guest(c, h, left)
+		sched.Charge(owner, before-left)
 	}
+}
+
+// entered is when each hart's thread last came into the kernel: from there on
+// its time is system time.
+var entered [abi.LimitHarts]uint64
+
+func chargeSystem(c *sched.Ctx, now uint64) {
+	spent := now - entered[c.Hart]
+	c.T().State.SystemNs += spent
+	kmem.Hart(c.Hart).BusyNs += spent
 }
 
 // switchIn gives the hart a ready thread.
@@ -157,6 +169,7 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot) bool {
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
+	entered[c.Hart] = sched.NowNs()
 	h.Thread.Store(i)
 	h.State.Store(uint32(abi.HartStateInKernel))
 	kmem.Header().Counters.ContextSwitches++
@@ -169,6 +182,7 @@ func switchOut(h *abi.HartSlot) { h.Thread.Store(0) }
 // yield puts the running thread at the end of its queue.
 func yield(c *sched.Ctx, h *abi.HartSlot) {
 	i := c.Thread
+	chargeSystem(c, sched.NowNs())
 	switchOut(h)
 	sched.MakeReady(i)
 }
@@ -194,6 +208,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	cpu.As, cpu.RtDir, cpu.WtDir, cpu.High, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.High, as.Live.CodeEpoch
 	cpu.Left = left
 	begin := sched.NowNs()
+	chargeSystem(c, begin)
 	sched.EnterGuest(c.Hart, c.As)
 	sched.KickIdle()
 	kmem.Unlock()
@@ -204,13 +219,15 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	left = cpu.Left
 	sched.LeaveGuest(c.Hart)
 	kmem.Lock(c.Hart)
+	now := sched.NowNs()
+	entered[c.Hart] = now
 	if h.Thread.Load() == 0 {
 		// Another thread ended this one meanwhile; its slot may be another's.
 		c.Thread, c.Process, c.As = 0, 0, 0
 		return left
 	}
 	sched.Act(c.Thread)
-	spent := sched.NowNs() - begin
+	spent := now - begin
 	c.T().State.UserNs += spent
 	h.BusyNs += spent
 	if c.P().Live.CpuTimers != 0 {
@@ -298,6 +315,7 @@ func settle(c *sched.Ctx, h *abi.HartSlot, f mm.Fault, va uint64) {
 // block takes the current thread off the hart until somebody wakes it.
 func block(c *sched.Ctx, h *abi.HartSlot) {
 	t := c.T()
+	chargeSystem(c, sched.NowNs())
 	kmem.WriteBegin(&t.Header)
 	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
 	kmem.WriteEnd(&t.Header)

@@ -16,7 +16,13 @@ func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 var tracing bool
 
 // SetTracing turns system call tracing on or off.
-func SetTracing(on bool) { tracing = on }
+func SetTracing(on bool) {
+	tracing = on
+	proc.ThreadEnded = nil
+	if on {
+		proc.ThreadEnded = traceEnd
+	}
+}
 
 // begin fills the thread's record of a new system call.
 func begin(c *sched.Ctx) {
@@ -47,6 +53,9 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		return
 	}
+	if tracing && (b.Number == uint32(abi.SYS_exit) || b.Number == uint32(abi.SYS_exit_group)) {
+		traceCall(c, b, 0, abi.ENORETURN)
+	}
 	v, e := syscalls.Dispatch(c, b.Number)
 	if e == abi.EBLOCKED {
 		if !interrupted(c, b) {
@@ -63,14 +72,14 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 	}
 	if e == abi.ENORETURN {
-		if tracing {
-			traceCall(c, b, 0, e)
-		}
 		if c.Thread == 0 {
 			switchOut(h)
 			return
 		}
 		t = c.T()
+		if tracing {
+			traceCall(c, b, t.Cpu.X[regA0], abi.OK)
+		}
 		sched.TimerCancel(&t.Live.Timer)
 		t.State.Blocked.Attempt = 0
 		return

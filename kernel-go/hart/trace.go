@@ -45,16 +45,31 @@ func (l *line) hex(v uint64) {
 	}
 }
 
-// traceCall writes one line: pid, name, raw arguments, result.
-func traceCall(c *sched.Ctx, b *abi.BlockedSyscall, v uint64, e abi.Errno) {
+func traceLine(c *sched.Ctx, tid uint32) line {
 	l := line{base: c.Page}
 	l.byte('[')
-	if c.Thread != 0 {
-		l.decimal(uint64(c.T().State.Tid))
-	} else {
-		l.byte('-')
-	}
+	l.decimal(uint64(tid))
 	l.text("] ")
+	return l
+}
+
+// traceEnd writes how a thread ended, in strace(1)'s words.
+func traceEnd(c *sched.Ctx, tid, status uint32) {
+	l := traceLine(c, tid)
+	if signal := status & 0x7f; signal != 0 {
+		l.text("+++ killed by ")
+		l.text(abi.Signal(signal).String())
+	} else {
+		l.text("+++ exited with ")
+		l.decimal(uint64(status >> 8 & 0xff))
+	}
+	l.text(" +++\n")
+	host.Trace(l.base, l.n)
+}
+
+// traceCall writes one line: tid, name, raw arguments, result.
+func traceCall(c *sched.Ctx, b *abi.BlockedSyscall, v uint64, e abi.Errno) {
+	l := traceLine(c, c.T().State.Tid)
 	name, args := syscalls.Describe(b.Number)
 	if name == "" {
 		l.text("syscall_")

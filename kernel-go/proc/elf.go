@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
@@ -73,7 +74,9 @@ func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
 	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
-		e = vfs.Permission(c, inode, vfs.MayExec)
+		if e = vfs.Permission(c, inode, vfs.MayExec); e == abi.OK && file.Written(inode) {
+			e = abi.ETXTBSY
+		}
 	}
 	if e != abi.OK {
 		vfs.Put(d)

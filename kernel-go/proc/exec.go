@@ -260,7 +260,7 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 			return e
 		}
 		deleteTimers(process) // they may name threads by their tids
-		killOthers(c)
+		killOthers(c, 0)
 		becomeLeader(process, thread)
 		leaveMemory(c, thread, pr.State.AddressSpace)
 		file.CloseOnExec(c, pr.State.FdTable)

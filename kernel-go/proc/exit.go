@@ -19,23 +19,23 @@ func ExitThread(c *sched.Ctx, code uint32) {
 		return
 	}
 	leaveMemory(c, c.Thread, c.As)
-	endThread(c, c.Thread)
+	endThread(c, c.Thread, code<<8)
 	forget(c)
 }
 
 // ExitGroup ends the calling thread's process with a wait status.
 func ExitGroup(c *sched.Ctx, status uint32) {
 	process := c.Process
-	killOthers(c)
+	killOthers(c, status)
 	leaveMemory(c, c.Thread, c.As)
-	endThread(c, c.Thread)
+	endThread(c, c.Thread, status)
 	forget(c)
 	finish(c, process, status)
 }
 
 // KillPrepared ends a process that was never started.
 func KillPrepared(c *sched.Ctx, process, status uint32) {
-	endThread(c, kmem.Process(process).State.Leader)
+	endThread(c, kmem.Process(process).State.Leader, status)
 	finish(c, process, status)
 }
 
@@ -57,11 +57,18 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 	}
 }
 
+// ThreadEnded is told of each thread that ends, with a wait status; nil when
+// nobody asks.
+var ThreadEnded func(c *sched.Ctx, tid, status uint32)
+
 // endThread takes a thread that no hart runs (or that is the caller's) out of
 // every queue. The leader's slot stays until the process is reaped.
-func endThread(c *sched.Ctx, i uint32) {
+func endThread(c *sched.Ctx, i, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
+	if ThreadEnded != nil {
+		ThreadEnded(c, t.State.Tid, status)
+	}
 	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
 		sched.Unready(i)
 	}
@@ -79,7 +86,8 @@ func endThread(c *sched.Ctx, i uint32) {
 	p.Live.LiveThreads--
 	p.State.Instret += t.Cpu.Instret
 	p.State.UserNs += t.State.UserNs
-	t.Cpu.Instret, t.State.UserNs = 0, 0
+	p.State.SystemNs += t.State.SystemNs
+	t.Cpu.Instret, t.State.UserNs, t.State.SystemNs = 0, 0, 0
 	if i != p.State.Leader {
 		freeThread(i)
 	}
@@ -88,7 +96,7 @@ func endThread(c *sched.Ctx, i uint32) {
 // killOthers ends all other threads of the caller's process at once. Those
 // that run on other harts are called out of guest code first; their harts
 // find the thread gone when they get the machine lock.
-func killOthers(c *sched.Ctx) {
+func killOthers(c *sched.Ctx, status uint32) {
 	p := c.P()
 	if p.Live.LiveThreads <= 1 {
 		return
@@ -105,7 +113,7 @@ func killOthers(c *sched.Ctx) {
 			if t.State.ClearChildTid != 0 || t.State.RobustList != 0 {
 				leaveMemory(c, i, c.As)
 			}
-			endThread(c, i)
+			endThread(c, i, status)
 		}
 		i = next
 	}

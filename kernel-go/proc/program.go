@@ -22,6 +22,7 @@ func InitOwner() abi.Errno {
 	if !sched.NewStatusRing(kmem.Owner(DefaultOwner)) {
 		return abi.ENOMEM
 	}
+	kmem.Owner(DefaultOwner).Budget = 1
 	return initVdso()
 }
 

@@ -34,6 +34,18 @@ func UserNs(p *abi.ProcessSlot) uint64 {
 	return n
 }
 
+// SystemNs is the time of a process in the kernel so far, like UserNs.
+func SystemNs(p *abi.ProcessSlot) uint64 {
+	n := p.State.SystemNs
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		n += kmem.Thread(i).State.SystemNs
+	}
+	return n
+}
+
+// ThreadNs is the CPU time of one thread.
+func ThreadNs(t *abi.ThreadSlot) uint64 { return t.State.UserNs + t.State.SystemNs }
+
 // cpuClockPid is the pid or tid in a CPU clock's id.
 func cpuClockPid(clock abi.Clock) uint32 { return uint32(^(int32(clock) >> 3)) }
 
@@ -67,7 +79,10 @@ func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
 		if i == 0 {
 			return 0, abi.EINVAL
 		}
-		return kmem.Thread(i).State.UserNs, abi.OK // system time is not counted by thread
+		if kind == cpuClockVirt {
+			return kmem.Thread(i).State.UserNs, abi.OK
+		}
+		return ThreadNs(kmem.Thread(i)), abi.OK
 	}
 	i := cpuClockProcess(process, clock)
 	if i == 0 {
@@ -77,7 +92,7 @@ func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
 	if kind == cpuClockVirt {
 		return UserNs(p), abi.OK
 	}
-	return UserNs(p) + p.State.SystemNs, abi.OK
+	return UserNs(p) + SystemNs(p), abi.OK
 }
 
 // countCpuTimers says in the process's slot how many timers CPU time may make
@@ -109,7 +124,7 @@ func CheckCpuTimers(c *sched.Ctx) {
 	p := c.P()
 	user := UserNs(p)
 	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, uint32(abi.SIGVTALRM))
-	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, user+p.State.SystemNs, uint32(abi.SIGPROF))
+	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, user+SystemNs(p), uint32(abi.SIGPROF))
 	for i := p.Live.Timers; i != 0; i = kmem.PosixTimer(i).Next {
 		t := kmem.PosixTimer(i)
 		if !cpuTimerArmed(t) {

@@ -19,7 +19,7 @@ func itimerCpu(p *abi.ProcessSlot, which abi.ItimerWhich) (deadlineNs, intervalN
 	if which == abi.ITIMER_VIRTUAL {
 		return &p.State.ItimerVirtualNs, &p.State.ItimerVirtualIntervalNs, UserNs(p)
 	}
-	return &p.State.ItimerProfNs, &p.State.ItimerProfIntervalNs, UserNs(p) + p.State.SystemNs
+	return &p.State.ItimerProfNs, &p.State.ItimerProfIntervalNs, UserNs(p) + SystemNs(p)
 }
 
 // Itimer is what is left of an interval timer (0 when it is disarmed, else at

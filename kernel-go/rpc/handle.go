@@ -154,7 +154,7 @@ func createOwner(client, budget uint32, a *answer) abi.Errno {
 		kmem.Free(abi.SlotKindOwner, i)
 		return abi.ENOMEM
 	}
-	o.Client, o.Budget = client, budget
+	o.Client, o.Budget = client, max(budget, 1)
 	a.handle = kmem.Handle(abi.SlotKindOwner, i)
 	return abi.OK
 }

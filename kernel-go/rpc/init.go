@@ -4,8 +4,8 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/uts"
 )
 
 var (
@@ -13,7 +13,7 @@ var (
 	// stateBytes is where the table is built: the arena is the client's, who may
 	// write there at any time.
 	stateBytes [4096]byte
-	release    [len(procfs.Release)]byte
+	release    [len(uts.Release)]byte
 )
 
 // fits says whether a client of the request's version understands this
@@ -43,7 +43,7 @@ func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	copy(release[:], procfs.Release)
+	copy(release[:], uts.Release)
 	d := &runtimeState
 	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
 	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), client, h.HartCount, h.ClientCount

@@ -5,14 +5,19 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-// nextOwner is where the search for a ready thread begins: owners take turns.
+// nextOwner is where the search for a ready thread begins: of owners that have
+// used as much, each has its turn.
 var nextOwner uint32
+
+// leastPass is what the owner that was served last had used: one that comes
+// back after a rest begins there, and cannot claim the time that it did not use.
+var leastPass uint64
 
 // readyTotal counts ready threads of all owners.
 var readyTotal uint32
 
 // ResetQueues forgets what earlier machines of this process had.
-func ResetQueues() { nextOwner, readyTotal, readyRequests = 0, 0, 0 }
+func ResetQueues() { nextOwner, readyTotal, readyRequests, leastPass = 0, 0, 0, 0 }
 
 // MakeReady puts a thread at the end of its owner's run queue.
 func MakeReady(thread uint32) {
@@ -25,6 +30,7 @@ func MakeReady(thread uint32) {
 	t.Live.NextReady, t.Live.PrevReady = 0, o.ReadyTail
 	if o.ReadyTail == 0 {
 		o.ReadyHead = thread
+		o.Pass = max(o.Pass, leastPass)
 	} else {
 		kmem.Thread(o.ReadyTail).Live.NextReady = thread
 	}
@@ -55,24 +61,37 @@ func Unready(thread uint32) {
 // HaveReady says whether a thread waits for a hart.
 func HaveReady() bool { return readyTotal != 0 }
 
-// PickReady takes the next ready thread, 0 when there is none. Owners are
-// served in turn, so that one with many threads does not starve the others.
+// Charge counts instructions that an owner's thread has used.
+func Charge(owner uint32, insns int32) {
+	o := kmem.Owner(owner)
+	o.Pass += uint64(max(insns, 0)) << 16 / uint64(o.Budget)
+}
+
+// PickReady takes the next ready thread, 0 when there is none: of the owner
+// that has used least of its share so far. An owner with many threads does not
+// starve the others, and gets no more than one with a few.
 func PickReady() uint32 {
 	if readyTotal == 0 {
 		return 0
 	}
 	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
+	best, least := uint32(0), ^uint64(0)
 	for range n {
 		nextOwner++
 		if nextOwner >= n {
 			nextOwner = 1
 		}
-		if t := kmem.Owner(nextOwner).ReadyHead; t != 0 {
-			Unready(t)
-			return t
+		if o := kmem.Owner(nextOwner); o.ReadyHead != 0 && o.Pass < least {
+			best, least = nextOwner, o.Pass
 		}
 	}
-	return 0
+	if best == 0 {
+		return 0
+	}
+	nextOwner, leastPass = best, least
+	t := kmem.Owner(best).ReadyHead
+	Unready(t)
+	return t
 }
 
 // KickIdle wakes one idle hart when threads wait and a hart has nothing to

@@ -127,6 +127,13 @@ func fileMapping(c *sched.Ctx, m *mm.Mapping, fd uint64, prot uint32, shared boo
 		return abi.EOVERFLOW
 	}
 	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
+	if sealed := kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0; sealed {
+		// It may be mapped for reading, and not be made writable later.
+		if shared && prot&uint32(abi.PROT_WRITE) != 0 {
+			return abi.EPERM
+		}
+		return abi.OK
+	}
 	if shared && mode == uint32(abi.O_RDWR) {
 		m.Flags |= abi.VmaFlagMaybeWrite
 	}

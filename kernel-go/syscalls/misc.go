@@ -2,22 +2,12 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
+	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
-)
-
-// What uname(2) says. The release is the version whose interface this kernel
-// follows; programs check it for a minimum.
-const (
-	sysname    = "Linux"
-	nodename   = "foreshore"
-	release    = "6.12.0-foreshore"
-	version    = "#1 SMP"
-	machine    = "riscv64"
-	domainname = "(none)"
+	"foreshore.dev/kernel/uts"
 )
 
 func put(dst *[65]byte, s string) {
@@ -29,12 +19,12 @@ func put(dst *[65]byte, s string) {
 func sysUname(c *sched.Ctx) (uint64, abi.Errno) {
 	u := (*abi.Utsname)(kmem.Ptr(c.Page))
 	kmem.Zero(c.Page, abi.UtsnameSize)
-	put(&u.Sysname, sysname)
-	put(&u.Nodename, nodename)
-	put(&u.Release, release)
-	put(&u.Version, version)
-	put(&u.Machine, machine)
-	put(&u.Domainname, domainname)
+	put(&u.Sysname, uts.Sysname)
+	put(&u.Nodename, uts.Nodename)
+	put(&u.Release, uts.Release)
+	put(&u.Version, uts.Version)
+	put(&u.Machine, uts.Machine)
+	put(&u.Domainname, uts.Domainname)
 	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.UtsnameSize)
 }
 
@@ -56,7 +46,7 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 	n := uint32(min(c.Arg(1), 1<<25))
 	for done := uint32(0); done < n; {
 		part := min(n-done, kmem.PageSize)
-		host.Entropy(c.Page, part)
+		entropy.Fill(c.Page, part)
 		if e := mm.CopyOut(c, c.Arg(0)+uint64(done), c.Page, part); e != abi.OK {
 			if done != 0 {
 				return uint64(done), abi.OK

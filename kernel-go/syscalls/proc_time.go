@@ -53,9 +53,9 @@ func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
 	case abi.CLOCK_MONOTONIC, abi.CLOCK_MONOTONIC_RAW, abi.CLOCK_MONOTONIC_COARSE, abi.CLOCK_BOOTTIME:
 		return sched.NowNs(), abi.OK
 	case abi.CLOCK_PROCESS_CPUTIME_ID:
-		return proc.UserNs(c.P()), abi.OK
+		return proc.UserNs(c.P()) + proc.SystemNs(c.P()), abi.OK
 	case abi.CLOCK_THREAD_CPUTIME_ID:
-		return c.T().State.UserNs, abi.OK
+		return proc.ThreadNs(c.T()), abi.OK
 	}
 	return proc.CpuNs(c.Process, id)
 }
@@ -171,7 +171,7 @@ func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 	const tick = 10_000_000
 	s := &c.P().State
 	if va := c.Arg(0); va != 0 {
-		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(proc.UserNs(c.P()) / tick), Stime: int64(s.SystemNs / tick),
+		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(proc.UserNs(c.P()) / tick), Stime: int64(proc.SystemNs(c.P()) / tick),
 			Cutime: int64(s.ChildUserNs / tick), Cstime: int64(s.ChildSystemNs / tick)}
 		if e := mm.CopyOut(c, va, c.Page, abi.TmsSize); e != abi.OK {
 			return 0, e
@@ -193,11 +193,11 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	switch abi.RusageWho(int32(c.Arg(0))) {
 	case abi.RUSAGE_SELF:
-		return 0, usageOut(c, c.Arg(1), usage{proc.UserNs(c.P()), s.SystemNs, s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
+		return 0, usageOut(c, c.Arg(1), usage{proc.UserNs(c.P()), proc.SystemNs(c.P()), s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
 	case abi.RUSAGE_CHILDREN:
 		return 0, usageOut(c, c.Arg(1), usage{user: s.ChildUserNs, system: s.ChildSystemNs})
 	case abi.RUSAGE_THREAD:
-		return 0, usageOut(c, c.Arg(1), usage{user: c.T().State.UserNs})
+		return 0, usageOut(c, c.Arg(1), usage{user: c.T().State.UserNs, system: c.T().State.SystemNs})
 	}
 	return 0, abi.EINVAL
 }
@@ -206,5 +206,5 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 // included.
 func usageOf(p *abi.ProcessSlot) usage {
 	s := &p.State
-	return usage{proc.UserNs(p) + s.ChildUserNs, s.SystemNs + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
+	return usage{proc.UserNs(p) + s.ChildUserNs, proc.SystemNs(p) + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
 }

@@ -234,5 +234,31 @@ static void busy(void) {
   FAILS("text-busy", open(check_self, O_WRONLY), ETXTBSY);
 }
 
+static int execute(const char *path) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    execl(path, "x", "+exit", "23", NULL);
+    _exit(errno);
+  }
+  return status_of(pid);
+}
+
+static void written(void) {
+  // A program that is open for writing cannot be executed.
+  int from = must(open(check_self, O_RDONLY)), to = must(open("copy", O_WRONLY | O_CREAT, 0755));
+  char buffer[65536];
+  for (ssize_t n; (n = must(read(from, buffer, sizeof buffer))) > 0;) must(write(to, buffer, n));
+  close(from);
+  EQ("busy", execute("./copy"), EXITED(ETXTBSY));
+  close(to);
+  EQ("free", execute("./copy"), EXITED(23));
+  to = must(open("copy", O_RDWR));
+  char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
+  close(to);
+  EQ("mapped", execute("./copy"), EXITED(ETXTBSY));
+  munmap(m, 4096);
+  EQ("unmapped", execute("./copy"), EXITED(23));
+}
+
 CHECK_MAIN_AFTER(again, CASE(arguments), CASE(survives), CASE(threads_end), CASE(wrong_paths), CASE(scripts), CASE(search),
-                 CASE(busy))
+                 CASE(busy), CASE(written))

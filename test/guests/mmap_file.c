@@ -208,5 +208,21 @@ static void memory_files(void) {
   close(fd);
 }
 
+static void sealed(void) {
+  int fd = must(memfd_create("sealed", MFD_ALLOW_SEALING));
+  must(ftruncate(fd, 2 * P));
+  char *m = mmap(NULL, P, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  FAILS("still-mapped", fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+  munmap(m, P);
+  GOOD("seal", fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  FAILS("write", write(fd, "x", 1), EPERM);
+  FAILS("map", mmap(NULL, P, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
+  m = mmap(NULL, P, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  TRUE("private", m != MAP_FAILED);
+  m[0] = 1;
+  munmap(m, P);
+  close(fd);
+}
+
 CHECK_MAIN(CASE(shared), CASE(private_copy), CASE(permissions), CASE(past_the_end), CASE(truncation), CASE(offsets),
-           CASE(io_through_mappings), CASE(memory_files))
+           CASE(io_through_mappings), CASE(memory_files), CASE(sealed))

@@ -1,5 +1,6 @@
 // The /proc that ordinary programs read.
 #include "check.h"
+#include <sys/resource.h>
 #include <dirent.h>
 #include <sys/mman.h>
 
@@ -171,5 +172,13 @@ static void other_processes(void) {
 }
 
 static int none(int argc, char **argv) { return argc + !argv; }
+static void nice_value(void) {
+  must(setpriority(PRIO_PROCESS, 0, 5));
+  char *stat = read_file("/proc/self/stat");
+  char *at = stat ? strrchr(stat, ')') : NULL;
+  for (int field = 2; at && field < 18; field++) at = strchr(at + 1, ' ');
+  TRUE("stat", at && !strncmp(at, " 25 5 ", 6));
+}
+
 CHECK_MAIN_AFTER(none, CASE(self), CASE(descriptors), CASE(status_files), CASE(maps), CASE(system_files),
-                 CASE(other_processes))
+                 CASE(other_processes), CASE(nice_value))

@@ -134,6 +134,41 @@ static void count(int signal) {
   fired++;
 }
 
+static void system_time(void) {
+  // Work of the kernel for this process is its system time, wherever that shows.
+  static char page[1 << 16];
+  int fd = must(open("/dev/zero", O_RDONLY));
+  struct rusage usage;
+  struct timespec cpu;
+  struct tms ticks;
+  do {
+    for (int i = 0; i < 100; i++) must(read(fd, page, sizeof page));
+    must(getrusage(RUSAGE_SELF, &usage));
+    times(&ticks);
+  } while (usage.ru_stime.tv_sec == 0 && (usage.ru_stime.tv_usec < 20000 || ticks.tms_stime == 0));
+  must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu));
+  TRUE("process-clock", cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000 >= usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec);
+  must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu));
+  TRUE("thread-clock", cpu.tv_sec * 1000000 + cpu.tv_nsec / 1000 >= usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec);
+  char *stat = read_file("/proc/self/stat");
+  char *at = stat ? strrchr(stat, ')') : NULL;
+  for (int field = 2; at && field < 15; field++) at = strchr(at + 1, ' ');
+  TRUE("stat", at && atoi(at + 1) >= 1);
+  // What a child used counts when it was waited for.
+  pid_t pid = fork();
+  if (pid == 0) {
+    do {
+      for (int i = 0; i < 100; i++) read(fd, page, sizeof page);
+      getrusage(RUSAGE_SELF, &usage);
+    } while (usage.ru_stime.tv_sec == 0 && usage.ru_stime.tv_usec < 20000);
+    _exit(0);
+  }
+  EQ("child", status_of(pid), 0);
+  must(getrusage(RUSAGE_CHILDREN, &usage));
+  TRUE("children", usage.ru_stime.tv_sec || usage.ru_stime.tv_usec >= 20000);
+  close(fd);
+}
+
 static void posix_timers(void) {
   signal(SIGUSR1, count);
   timer_t timer;
@@ -163,4 +198,4 @@ static void descriptors(void) {
   close(fd);
 }
 
-CHECK_MAIN(CASE(clocks), CASE(monotonic), CASE(sleeping), CASE(cpu_time), CASE(posix_timers), CASE(descriptors))
+CHECK_MAIN(CASE(clocks), CASE(monotonic), CASE(sleeping), CASE(cpu_time), CASE(system_time), CASE(posix_timers), CASE(descriptors))

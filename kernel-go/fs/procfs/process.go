@@ -131,13 +131,15 @@ func ppid(p uint32) uint32 {
 	return kmem.Process(parent).State.Pid
 }
 
-// userNs is the CPU time of a process, its live threads' included.
-func userNs(p uint32) uint64 {
-	n := kmem.Process(p).State.UserNs
+// cpuTimes is the CPU time of a process, its live threads' included, in guest
+// code and in the kernel.
+func cpuTimes(p uint32) (user, system uint64) {
+	user, system = kmem.Process(p).State.UserNs, kmem.Process(p).State.SystemNs
 	for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
-		n += kmem.Thread(t).State.UserNs
+		user += kmem.Thread(t).State.UserNs
+		system += kmem.Thread(t).State.SystemNs
 	}
-	return n
+	return user, system
 }
 
 // handlers are the masks of ignored and of caught signals.
@@ -180,11 +182,12 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	id := ps.Pid
 	var pending, blocked uint64
 	var as *abi.AddressSpaceState
-	user, start := userNs(p), ps.StartNs
+	user, system := cpuTimes(p)
+	start := ps.StartNs
 	if t != 0 {
 		ts := &kmem.Thread(t).State
 		if id != ts.Tid {
-			user, start = ts.UserNs, ts.StartNs
+			user, system, start = ts.UserNs, ts.SystemNs, ts.StartNs
 		}
 		id, pending, blocked = ts.Tid, ts.Pending, ts.Sigmask
 	}
@@ -210,10 +213,16 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	field(ps.MajorFaults)
 	str("0 ")
 	field(ticks(user))
-	field(ticks(ps.SystemNs))
+	field(ticks(system))
 	field(ticks(ps.ChildUserNs))
 	field(ticks(ps.ChildSystemNs))
-	str("20 0 ")
+	field(uint64(20 + ps.Nice))
+	if ps.Nice < 0 {
+		putByte('-')
+		field(uint64(-ps.Nice))
+	} else {
+		field(uint64(ps.Nice))
+	}
 	field(uint64(kmem.Process(p).Live.LiveThreads))
 	str("0 ")
 	field(ticks(start))

@@ -13,14 +13,6 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// What uname(2) and /proc/sys/kernel say of the system.
-const (
-	OsType   = "Linux"
-	Hostname = "foreshore"
-	Release  = "6.12.0-foreshore"
-	Version  = "#1 SMP"
-)
-
 // A node's number, in InodeState.Node. NodeArg is the pid, NodeArg2 the tid of
 // what is below task, or the descriptor of what is in fd and fdinfo.
 type node uint32

@@ -5,6 +5,7 @@ import (
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/uts"
 )
 
 // ticksPerSec is USER_HZ, the unit of CPU times in /proc.
@@ -43,19 +44,19 @@ func ofSystem(n node) {
 	case nodeStat:
 		stat()
 	case nodeVersion:
-		str(OsType + " version " + Release + " (foreshore) " + Version + "\n")
+		str(uts.Sysname + " version " + uts.Release + " (foreshore) " + uts.Version + "\n")
 	case nodeFilesystems:
 		str("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tdevpts\n")
 	case nodeCmdline:
 		str("foreshore\n")
 	case nodeOsrelease:
-		str(Release + "\n")
+		str(uts.Release + "\n")
 	case nodeOstype:
-		str(OsType + "\n")
+		str(uts.Sysname + "\n")
 	case nodeOsversion:
-		str(Version + "\n")
+		str(uts.Version + "\n")
 	case nodeHostname:
-		str(Hostname + "\n")
+		str(uts.Nodename + "\n")
 	case nodePidMax:
 		line(1 << 15)
 	case nodeThreadsMax:

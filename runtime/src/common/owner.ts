@@ -14,7 +14,10 @@ import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./p
 import type { RpcClient } from "./rpc-client.ts";
 
 export interface OwnerOptions {
-  /** Share of hart time relative to other owners; 0 or none is the default share. */
+  /**
+   * Share of hart time (in instructions) relative to other owners that have something to run: an owner of 3 gets three
+   * times what one of 1 gets, however many threads each has. Default: 1, as for processes without an owner.
+   */
   readonly budget?: number | undefined;
 }
 

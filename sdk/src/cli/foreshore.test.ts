@@ -421,7 +421,10 @@ describe("foreshore run --strace and --stats", () => {
     expect(stdout.toString()).toBe("out\n");
     expect(stderr).toMatch(/^\[\d+\] write\(0x1, 0x[0-9a-f]+, 0x4\) = 4$/m);
     expect(stderr).toMatch(/^err$/m);
-    expect(stderr).toMatch(/^\[(\d+|-)\] exit_group\(0x0\) = \?$/m);
+    expect(stderr).toMatch(/^\[(\d+)\] exit_group\(0x0\) = \?\n\[\1\] \+\+\+ exited with 0 \+\+\+$/m);
+    expect((await foreshore(["run", "--strace", guest, "segv"])).stderr).toMatch(
+      /^\[\d+\] \+\+\+ killed by SIGSEGV \+\+\+$/m,
+    );
     expect((await foreshore(["run", "--strace", guest, "badcall"])).stderr).toMatch(
       /^\[\d+\] write\(0x1, 0x8, 0xa\) = -1 EFAULT$/m,
     );
