@@ -80,7 +80,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		file.CloseOfd(c, i)
 		return abi.OK
 	case abi.OpcodeCancel:
-		return cancel(client, as[abi.CancelRequest](p).Target)
+		return cancel(c, client, as[abi.CancelRequest](p).Target)
 	case abi.OpcodeBlobFilled:
 		r := as[abi.BlobFilledRequest](p)
 		return pagecache.FillDone(r.Token, r.Bytes, abi.Errno(r.Result))
@@ -102,7 +102,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	case abi.OpcodeAttachClient:
 		return attachClient(a)
 	case abi.OpcodeDetachClient:
-		return detachClient(as[abi.DetachClientRequest](p).Client)
+		return detachClient(client, as[abi.DetachClientRequest](p).Client)
 	case abi.OpcodeSetTrace:
 		hart.SetTracing(as[abi.SetTraceRequest](p).Syscalls != 0)
 		return abi.OK
@@ -191,8 +191,10 @@ func attachClient(a *answer) abi.Errno {
 	return abi.ENOSPC
 }
 
-func detachClient(i uint32) abi.Errno {
-	if i == 0 || i >= kmem.Header().ClientCount {
+// detachClient takes a client's rings back. Client 0 stays, and no client saws
+// off the ring that its answer is to go to.
+func detachClient(by, i uint32) abi.Errno {
+	if i == 0 || i == by || i >= kmem.Header().ClientCount {
 		return abi.EINVAL
 	}
 	s := kmem.Client(i)

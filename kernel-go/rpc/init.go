@@ -1,8 +1,6 @@
 package rpc
 
 import (
-	"unsafe"
-
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/uts"
@@ -54,7 +52,7 @@ func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
 	if !ok || n > r.Reply.Length {
 		return abi.EOVERFLOW
 	}
-	kmem.Copy(to, kmem.Addr(unsafe.Pointer(&stateBytes)), n)
+	copy(kmem.Bytes(to, n), stateBytes[:n])
 	a.result = int64(n)
 	return abi.OK
 }

@@ -39,7 +39,7 @@ func publish(client uint32, src unsafe.Pointer) {
 	s := kmem.Client(client)
 	tail := s.CompletionTail.Load()
 	at := s.CompletionBase + tail&entryMask*entrySize
-	kmem.Copy(at, kmem.Addr(src), entrySize)
+	*(*[8]uint64)(kmem.Ptr(at)) = *(*[8]uint64)(src)
 	// The entry is complete before the new tail can be seen (seq-cst store).
 	s.CompletionTail.Store(tail + 1)
 	// One wake per sleep: the client registers before it says that it sleeps, so
@@ -217,12 +217,13 @@ func finish(i uint32, e abi.Errno, a *answer) {
 	reply(client, id, result, a)
 }
 
-// cancel ends the waiting request `id` of a client with ECANCELED.
-func cancel(client, id uint32) abi.Errno {
+// cancel ends the waiting request `id` of a client with ECANCELED; the request
+// that asks for it is none of those.
+func cancel(c *sched.Ctx, client, id uint32) abi.Errno {
 	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
 	for i := uint32(1); i < n; i++ {
 		p := kmem.Pending(i)
-		if p.Header.Generation.Load()&1 == 1 && p.Client == client && (*abi.RpcHeader)(unsafe.Pointer(&p.Entry)).RequestId == id {
+		if i != c.Request && p.Header.Generation.Load()&1 == 1 && p.Client == client && (*abi.RpcHeader)(unsafe.Pointer(&p.Entry)).RequestId == id {
 			var none answer
 			finish(i, abi.ECANCELED, &none)
 			return abi.OK
