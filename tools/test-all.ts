@@ -12,7 +12,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Format, parsers, type Report } from "./test-reports.ts";
+import { type Failure, type Format, parsers, type Report, unlisted } from "./test-reports.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const RESULTS = join(ROOT, "build/test-results");
@@ -145,11 +145,38 @@ async function run(runner: Runner): Promise<Outcome> {
   return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), timedOut };
 }
 
+interface AllowedSkip {
+  readonly test: string;
+  readonly reason: string;
+}
+
+function allowedSkips(): AllowedSkip[] {
+  return JSON.parse(readFileSync(join(ROOT, "test/skips.json"), "utf8")) as AllowedSkip[];
+}
+
+const GO_MODULE = "foreshore.dev/kernel/";
+
+/** Entries of the list for Go tests whose reason no test of that package gives any more. */
+function unusedSkips(): Failure[] {
+  return allowedSkips()
+    .filter(({ test }) => test.startsWith(GO_MODULE))
+    .filter(({ test, reason }) => {
+      const folder = join(ROOT, "kernel-go", test.slice(GO_MODULE.length).split(" ")[0] ?? "");
+      const tests = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith("_test.go")) : [];
+      return !tests.some((name) => readFileSync(join(folder, name), "utf8").includes(JSON.stringify(reason)));
+    })
+    .map(({ test, reason }) => ({
+      name: test,
+      text: `test/skips.json lists a reason that is given nowhere: ${reason}`,
+    }));
+}
+
 function judge(runner: Runner, outcome: Outcome): Report {
   let text = outcome.stdout;
   if (runner.report !== undefined) text = existsSync(runner.report) ? readFileSync(runner.report, "utf8") : "";
   const report = parsers[runner.format](text);
-  const failures = [...report.failures];
+  const failures = [...report.failures, ...unlisted(report.skips ?? [], allowedSkips())];
+  if (runner.name === "go") failures.push(...unusedSkips());
   if (runner.format === "exit" && outcome.code === 0) return { passed: 1, skipped: 0, failures };
   if (outcome.timedOut) {
     failures.push({ name: runner.name, text: `no end within ${runner.timeoutMinutes} minutes` });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parsers } from "./test-reports.ts";
+import { parsers, unlisted } from "./test-reports.ts";
 
 const events = (...list: readonly object[]) => list.map((event) => JSON.stringify(event)).join("\n");
 
@@ -18,7 +18,22 @@ describe("go test -json", () => {
         { Action: "pass", Package: "k/a" },
       ),
     );
-    expect(report).toEqual({ passed: 1, skipped: 1, failures: [] });
+    expect(report).toEqual({ passed: 1, skipped: 1, skips: [{ name: "k/a TestX/two", reason: "" }], failures: [] });
+  });
+
+  test("a skip is allowed by its test and its reason, or fails", () => {
+    const { skips = [] } = parse(
+      events(
+        { Action: "run", Package: "k/a", Test: "TestX" },
+        { Action: "output", Package: "k/a", Test: "TestX", Output: "    x_test.go:3: no qemu\n" },
+        { Action: "skip", Package: "k/a", Test: "TestX" },
+        { Action: "pass", Package: "k/a" },
+      ),
+    );
+    expect(skips).toEqual([{ name: "k/a TestX", reason: "no qemu" }]);
+    expect(unlisted(skips, [{ test: "k/a TestX", reason: "no qemu" }])).toEqual([]);
+    expect(unlisted(skips, [{ test: "k/a TestX", reason: "no gcc" }])).toHaveLength(1);
+    expect(unlisted(skips, [{ test: "k/a Test", reason: "no qemu" }])).toHaveLength(1);
   });
 
   test("a failed subtest is one failure with its output; its parent and package add none", () => {
@@ -32,7 +47,12 @@ describe("go test -json", () => {
         { Action: "fail", Package: "k/a" },
       ),
     );
-    expect(report).toEqual({ passed: 0, skipped: 0, failures: [{ name: "k/a TestX/one", text: "x.go:3: no\n" }] });
+    expect(report).toEqual({
+      passed: 0,
+      skipped: 0,
+      skips: [],
+      failures: [{ name: "k/a TestX/one", text: "x.go:3: no\n" }],
+    });
   });
 
   test("a parent that fails by itself counts", () => {

@@ -5,9 +5,17 @@ export interface Failure {
   readonly text: string;
 }
 
+/** A case that its runner left out, and why it says so. */
+export interface Skip {
+  readonly name: string;
+  readonly reason: string;
+}
+
 export interface Report {
   readonly passed: number;
   readonly skipped: number;
+  /** Of runners that report reasons. */
+  readonly skips?: readonly Skip[];
   readonly failures: readonly Failure[];
 }
 
@@ -64,7 +72,7 @@ function parseGo(text: string): Report {
     }
   }
   let passed = 0;
-  let skipped = 0;
+  const skips: Skip[] = [];
   const failures: Failure[] = [];
   const failedBelow = (prefix: string) => failures.some((failure) => failure.name.startsWith(prefix));
   // Subtests first: only then is known whether a failed parent has a failure of its own.
@@ -73,7 +81,7 @@ function parseGo(text: string): Report {
     if (parents.has(name)) {
       if (end === "fail" && !failedBelow(`${name}/`)) failures.push({ name, text: output.get(name) ?? "" });
     } else if (end === "pass") passed++;
-    else if (end === "skip") skipped++;
+    else if (end === "skip") skips.push({ name, reason: skipReason(output.get(name) ?? "") });
     else failures.push({ name, text: output.get(name) ?? "" }); // failed, or never ended
   }
   for (const [name, end] of packages) {
@@ -81,7 +89,21 @@ function parseGo(text: string): Report {
     const build = builds.get(name);
     failures.push({ name, text: (build === undefined ? "" : (output.get(build) ?? "")) + (output.get(name) ?? "") });
   }
-  return { passed, skipped, failures };
+  return { passed, skipped: skips.length, skips, failures };
+}
+
+/** What a test said last before it was left out: "    x_test.go:7: no qemu". */
+function skipReason(output: string): string {
+  return [...output.matchAll(/^\s+\w+\.go:\d+: (.*)$/gm)].at(-1)?.[1] ?? "";
+}
+
+/** Skips that the list does not allow, as failures. A listed name also allows the tests below it. */
+export function unlisted(skips: readonly Skip[], list: readonly { test: string; reason: string }[]): Failure[] {
+  const allowed = ({ name, reason }: Skip): boolean =>
+    list.some((entry) => entry.reason === reason && (name === entry.test || name.startsWith(`${entry.test}/`)));
+  return skips
+    .filter((skip) => !allowed(skip))
+    .map(({ name, reason }) => ({ name, text: `skipped for a reason that test/skips.json does not list: ${reason}` }));
 }
 
 function parseLine(line: string): GoEvent | undefined {

@@ -50,6 +50,11 @@ func shootdownRounds(t *testing.T, rounds int, wait bool) uint32 {
 		kmem.Lock(0)
 		translation.Store(frame)
 		kmem.Unlock()
+		for hart := uint32(1); hart < 4; hart++ {
+			for kmem.Hart(hart).State.Load()&0xff != uint32(abi.HartStateInGuest) {
+				runtime.Gosched()
+			}
+		}
 		for range 20 {
 			runtime.Gosched()
 		}

@@ -86,9 +86,9 @@ static void kernel_copies(void) {
   strcpy(HIGH + P - 3, "file");
   GOOD("path", access(HIGH + P - 3, R_OK));
   struct timespec *now = (void *)(HIGH + 2 * P - 8);
-  GOOD("struct", clock_gettime(CLOCK_MONOTONIC, now));
+  GOOD("struct", syscall(SYS_clock_gettime, CLOCK_MONOTONIC, now));
   FAILS("beyond", pread(fd, HIGH + 3 * P, 1, 0), EFAULT);
-  FAILS("partly", clock_gettime(CLOCK_MONOTONIC, (void *)(HIGH + 3 * P - 8)), EFAULT);
+  FAILS("partly", syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (void *)(HIGH + 3 * P - 8)), EFAULT);
   FAILS("top", write(fd, (char *)0x4000000000, 1), EFAULT);
   close(fd);
   munmap(HIGH, 3 * P);

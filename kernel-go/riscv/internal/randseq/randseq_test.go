@@ -17,7 +17,7 @@ const (
 
 func TestAgainstQemu(t *testing.T) {
 	if _, err := exec.LookPath(Qemu); err != nil {
-		t.Skip(Qemu + " is not installed: nothing to compare with")
+		t.Skip("qemu-riscv64-static is not installed: nothing to compare with")
 	}
 	for seed := uint64(firstSeed); seed < firstSeed+programs; seed++ {
 		elf := Generate(seed, sequences)
