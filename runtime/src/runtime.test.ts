@@ -16,7 +16,6 @@ import {
   type LogLevel,
   MachineStopped,
   type Process,
-  type ProcessOwner,
   Runtime,
   type RuntimeEvent,
   SystemError,
@@ -306,30 +305,6 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         results.map((_, i) => [`number ${i}`, i]),
       );
     });
-
-    test("share the harts by their owners' budgets, however many they are", async () => {
-      const share = async (budget: number, count: number): Promise<ProcessOwner> => {
-        const owner = await machine.createOwner({ budget });
-        for (let i = 0; i < count; i++) await owner.spawn(spin());
-        return owner;
-      };
-      const harts = 2;
-      const owners = [await share(1, 3 * harts), await share(4, harts)];
-      const used = async (): Promise<number[]> =>
-        Promise.all(
-          owners.map(async (owner) =>
-            (await owner.processes()).reduce((sum, process) => sum + process.instructions, 0),
-          ),
-        );
-      const before = await used();
-      let now = before;
-      // Long enough that the slices under way do not matter.
-      while (now.reduce((sum, n) => sum + n, 0) - before.reduce((sum, n) => sum + n, 0) < 200e6) now = await used();
-      const [small, large] = now.map((n, i) => n - before[i]!);
-      expect(large! / small!).toBeGreaterThan(3);
-      expect(large! / small!).toBeLessThan(5);
-      await Promise.all(owners.map((owner) => owner.close()));
-    }, 60_000);
 
     test("are listed, each under its owner", async () => {
       const owner = await machine.createOwner({ budget: 2 });
