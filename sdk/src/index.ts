@@ -19,4 +19,5 @@ export { layerManifest, type ManifestBlobs, manifestLayer } from "./layers/manif
 export { DEFAULT_ENV, Machine, type MachineOptions } from "./machine.ts";
 export { accessBytes, type RandomAccess } from "./tar/access.ts";
 export { tarLayer } from "./tar/layer.ts";
-export { type LinkOptions, linkTerminal, type TerminalEmulator } from "./web/terminal-link.ts";
+export { type LinkOptions, linkTerminal, type TerminalEmulator } from "./terminal/link.ts";
+export { OscFilter } from "./terminal/osc-filter.ts";

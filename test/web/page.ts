@@ -4,7 +4,7 @@ import { type Process, type ProcessInfo, Runtime } from "@foreshore/runtime";
 import { applyLayer } from "@foreshore/sdk/layers/apply";
 import { httpLayer } from "@foreshore/sdk/layers/http";
 import { DEFAULT_ENV } from "@foreshore/sdk/machine";
-import { linkTerminal } from "@foreshore/sdk/web/terminal-link";
+import { linkTerminal } from "@foreshore/sdk/terminal/link";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 

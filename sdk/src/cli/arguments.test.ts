@@ -40,6 +40,7 @@ describe("parseCommand", () => {
       timeoutMs: 1500,
       strace: true,
       tty: false,
+      allowOsc: false,
       stats: "json",
       program: "sh",
       args: ["-c", "x"],
@@ -63,7 +64,8 @@ describe("parseCommand", () => {
   });
 
   it("gives shells a terminal, and programs that ask for one", () => {
-    expect(run("-t", "sh")).toMatchObject({ tty: true, program: "sh", args: [] });
+    expect(run("-t", "sh")).toMatchObject({ tty: true, allowOsc: false, program: "sh", args: [] });
+    expect(run("-t", "--allow-osc", "sh")).toMatchObject({ tty: true, allowOsc: true });
     expect(run("--tty", "--root", "x", "sh", "-t")).toMatchObject({ tty: true, roots: ["x"], args: ["-t"] });
     expect(parseCommand(["shell", "--root", "x"])).toMatchObject({ command: "run", tty: true, program: undefined });
     expect(parseCommand(["shell", "--root", "x", "dash", "-l"])).toMatchObject({ program: "dash", args: ["-l"] });

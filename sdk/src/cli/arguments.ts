@@ -23,6 +23,8 @@ export interface RunCommand {
   strace: boolean;
   /** The program gets a terminal: the host's. */
   tty: boolean;
+  /** It may set that terminal's title and reach its clipboard. */
+  allowOsc: boolean;
   stats: "none" | "text" | "json";
   /** Undefined: the shell that the machine has (`foreshore shell`). */
   program: string | undefined;
@@ -153,6 +155,7 @@ const options = {
   timeout: { type: "string" },
   strace: { type: "boolean" },
   tty: { type: "boolean", short: "t" },
+  "allow-osc": { type: "boolean" },
   // A value only after "=": the program's name may follow at once.
   stats: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -172,6 +175,7 @@ function parseRun(argv: string[], shell: boolean): Command {
     timeoutMs: undefined,
     strace: false,
     tty: shell,
+    allowOsc: false,
     stats: "none",
     program: undefined,
     args: [],
@@ -203,9 +207,9 @@ function apply(
   rawName: string,
   value: string | undefined,
 ): void {
-  if (name === "strace" || name === "tty") {
+  if (name === "strace" || name === "tty" || name === "allow-osc") {
     if (value !== undefined) throw new UsageError(`${rawName} takes no value`);
-    result[name] = true;
+    result[name === "allow-osc" ? "allowOsc" : name] = true;
     return;
   }
   if (name === "stats") {

@@ -43,7 +43,7 @@ class Ended extends Error {
  * @throws UsageError, LayerError, ProgramError, and what the Runtime throws
  */
 export async function run(command: RunCommand, io: RunIo): Promise<number> {
-  const terminal = command.tty ? HostTerminal.of(io.stdin, io.stdout) : undefined;
+  const terminal = command.tty ? HostTerminal.of(io.stdin, io.stdout, command.allowOsc) : undefined;
   const write = (text: string) => void io.stderr.write(terminal?.text(text) ?? text);
   const say = (text: string) => write(`foreshore: ${text}\n`);
   const ended = Promise.withResolvers<never>();

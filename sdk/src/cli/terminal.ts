@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { ReadStream, WriteStream } from "node:tty";
 import type { Process } from "@foreshore/runtime";
+import { OscFilter, oscFilterStream } from "../terminal/osc-filter.ts";
 import { ExitCode } from "./exit-code.ts";
 import { ProgramError } from "./program.ts";
 import { pumpIn, pumpOut } from "./stdio.ts";
@@ -12,23 +13,28 @@ import { pumpIn, pumpOut } from "./stdio.ts";
 const USUAL_TERM = "xterm-256color";
 
 export class HostTerminal {
+  readonly #allowOsc: boolean;
   readonly #stdin: ReadStream;
   readonly #stdout: WriteStream | undefined;
   #resized: (() => void) | undefined;
   /** How the terminal was, while it is the machine's. */
   #saved: string | undefined;
 
-  private constructor(stdin: ReadStream, stdout: WriteStream | undefined) {
+  private constructor(stdin: ReadStream, stdout: WriteStream | undefined, allowOsc: boolean) {
+    this.#allowOsc = allowOsc;
     this.#stdin = stdin;
     this.#stdout = stdout;
   }
 
-  /** @throws ProgramError when standard input is no terminal */
-  static of(stdin: Readable, stdout: Writable): HostTerminal {
+  /**
+   * @param allowOsc the program may set the title and reach the clipboard
+   * @throws ProgramError when standard input is no terminal
+   */
+  static of(stdin: Readable, stdout: Writable, allowOsc: boolean): HostTerminal {
     if (!(stdin instanceof ReadStream)) {
       throw new ProgramError("--tty: standard input is not a terminal", ExitCode.Failed);
     }
-    return new HostTerminal(stdin, stdout instanceof WriteStream ? stdout : undefined);
+    return new HostTerminal(stdin, stdout instanceof WriteStream ? stdout : undefined, allowOsc);
   }
 
   /** How programs are to drive it: the host's TERM. */
@@ -71,7 +77,9 @@ export class HostTerminal {
     guest.exit.finally(() => ended.abort()).catch(() => {});
     try {
       await pumpOut(
-        terminal.readable.pipeThrough(new TransformStream(), { signal: gone.signal }),
+        terminal.readable.pipeThrough(oscFilterStream(new OscFilter(this.#allowOsc ? [] : undefined)), {
+          signal: gone.signal,
+        }),
         stdout,
         "standard output",
       );

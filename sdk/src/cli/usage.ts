@@ -14,6 +14,8 @@ const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar 
   --cwd DIR           working directory (default /)
   -t, --tty           gives the program this terminal: keys, size, Ctrl-C and Ctrl-Z
                       are the machine's; without it, streams are pipes
+  --allow-osc         lets the program set the terminal's title and reach its clipboard
+                      (OSC 0, 1, 2 and 52), which is filtered otherwise
   --timeout SECONDS   ends a program that has run for so long
   --strace            shows each system call on standard error: name, raw arguments, result
   --stats[=json]      shows at the end what the run took on standard error

@@ -1,5 +1,6 @@
 /** A terminal emulator in a page (xterm.js, or what has its interface) joined to a guest's terminal. */
 import type { Process } from "@foreshore/runtime";
+import { CLIPBOARD_COMMANDS, TITLE_COMMANDS } from "./osc-filter.ts";
 
 interface Disposable {
   dispose(): void;
@@ -25,8 +26,6 @@ export interface LinkOptions {
 
 /** What is typed is handed over in pieces of so many bytes. */
 const PIECE = 64 * 1024;
-const TITLES = [0, 1, 2];
-const CLIPBOARD = 52;
 
 /**
  * Shows what `process` writes to its terminal, sends what is typed, follows the
@@ -53,7 +52,7 @@ export async function linkTerminal(
       })
       .catch(() => undefined);
   };
-  const swallow = [...(options.titles ? [] : TITLES), ...(options.clipboard ? [] : [CLIPBOARD])];
+  const swallow = [...(options.titles ? [] : TITLE_COMMANDS), ...(options.clipboard ? [] : CLIPBOARD_COMMANDS)];
   const encoder = new TextEncoder();
   const listeners = [
     emulator.onData((text) => send(encoder.encode(text))),
