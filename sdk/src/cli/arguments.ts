@@ -21,6 +21,8 @@ export interface RunCommand {
   cwd: string;
   timeoutMs: number | undefined;
   strace: boolean;
+  /** A file of the host that gets the trace; undefined: standard error. */
+  straceFile: string | undefined;
   /** The program gets a terminal: the host's. */
   tty: boolean;
   /** It may set that terminal's title and reach its clipboard. */
@@ -153,6 +155,7 @@ const options = {
   env: { type: "string", multiple: true },
   cwd: { type: "string" },
   timeout: { type: "string" },
+  // As with stats: a value only after "=".
   strace: { type: "boolean" },
   tty: { type: "boolean", short: "t" },
   "allow-osc": { type: "boolean" },
@@ -174,6 +177,7 @@ function parseRun(argv: string[], shell: boolean): Command {
     cwd: "/",
     timeoutMs: undefined,
     strace: false,
+    straceFile: undefined,
     tty: shell,
     allowOsc: false,
     stats: "none",
@@ -207,9 +211,15 @@ function apply(
   rawName: string,
   value: string | undefined,
 ): void {
-  if (name === "strace" || name === "tty" || name === "allow-osc") {
+  if (name === "tty" || name === "allow-osc") {
     if (value !== undefined) throw new UsageError(`${rawName} takes no value`);
-    result[name === "allow-osc" ? "allowOsc" : name] = true;
+    result[name === "tty" ? "tty" : "allowOsc"] = true;
+    return;
+  }
+  if (name === "strace") {
+    if (value === "" || value?.includes("\0")) throw new UsageError("--strace=FILE: not a name of a file");
+    result.strace = true;
+    result.straceFile = value;
     return;
   }
   if (name === "stats") {

@@ -1,5 +1,6 @@
 /** `foreshore run`. */
 
+import { closeSync, openSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { Signal } from "@foreshore/abi";
@@ -8,6 +9,7 @@ import type { LayerSource } from "../layers/entry.ts";
 import { DEFAULT_ENV, Machine } from "../machine.ts";
 import { directoryLayer } from "../node/directory.ts";
 import { errorCode, reason, tarFile } from "../node/host-file.ts";
+import { traceFormatter } from "../strace/format.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import { guestProgram, guestShell, hostProgram, ProgramError } from "./program.ts";
@@ -55,6 +57,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
   };
   const signals = forwardSignals((exitCode) => ended.reject(new Ended(exitCode)));
   let machine: Machine | undefined;
+  const trace = openTrace(command, write);
   try {
     const work = async () => {
       const files = await machineFiles(command);
@@ -67,7 +70,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         layers: files.layers,
         log: (level, text) => (level === "info" ? undefined : say(text)),
         note: say,
-        onEvent: (event) => showEvent(event, write, say),
+        onEvent: (event) => showEvent(event, trace.write, say),
       });
       for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
       return await runIn(machine, command, files.program, io, terminal, (send) => {
@@ -86,7 +89,21 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
     signals.stop();
     terminal?.restore();
     await machine?.stop();
+    trace.close();
   }
+}
+
+/** Where `--strace` goes; a file is made at once, so that one that cannot be is told before anything runs. */
+function openTrace(command: RunCommand, write: (text: string) => void): { write(text: string): void; close(): void } {
+  const format = traceFormatter({ prefixAll: command.straceFile !== undefined });
+  if (command.straceFile === undefined) return { write: (text) => write(format(text)), close: () => {} };
+  let file: number;
+  try {
+    file = openSync(command.straceFile, "w");
+  } catch (error) {
+    throw new UsageError(`--strace=${command.straceFile}: ${reason(error)}`);
+  }
+  return { write: (text) => void writeSync(file, format(text)), close: () => closeSync(file) };
 }
 
 /** The layers of `--root`, or the one that holds a program of the host. */
@@ -225,10 +242,10 @@ function whyNot(error: unknown): string {
   }
 }
 
-function showEvent(event: RuntimeEvent, write: (text: string) => void, say: (text: string) => void): void {
+function showEvent(event: RuntimeEvent, trace: (text: string) => void, say: (text: string) => void): void {
   switch (event.type) {
     case "trace":
-      write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
+      trace(event.text);
       break;
     case "unsupported-syscall": {
       const args = event.args.map((arg) => `0x${arg.toString(16)}`).join(", ");

@@ -17,7 +17,8 @@ const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar 
   --allow-osc         lets the program set the terminal's title and reach its clipboard
                       (OSC 0, 1, 2 and 52), which is filtered otherwise
   --timeout SECONDS   ends a program that has run for so long
-  --strace            shows each system call on standard error: name, raw arguments, result
+  --strace[=FILE]     shows each system call as strace(1) does, on standard error or in a
+                      file of the host; what pointers point at is not shown
   --stats[=json]      shows at the end what the run took on standard error
   --help              shows this
 `;
