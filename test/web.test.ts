@@ -151,6 +151,7 @@ describe.skipIf(missing !== undefined)("the page", () => {
     await enter(page, "exit 3");
     await shows(page, "the shell ended: 3");
     await page.keyboard.press("Enter");
+    await expect.poll(() => screen(page), { timeout: 60_000 }).toMatch(/press Enter for another\][\s\S]*# /);
     await enter(page, "echo again $((40 + 2))");
     await shows(page, "\nagain 42");
     expect(errors).toEqual([]);

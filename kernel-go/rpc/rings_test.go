@@ -21,10 +21,9 @@ const (
 
 // client drives the rings of one client slot as a host would.
 type client struct {
-	t     testing.TB
-	index uint32
-	slot  *abi.ClientSlot
-	head  uint32
+	t    testing.TB
+	slot *abi.ClientSlot
+	head uint32
 }
 
 // machine boots a whole machine on fresh memory and gives its client 0.

@@ -333,7 +333,7 @@ export const applets: Command[] = [
   { name: "sysctl", script: "sysctl -n kernel.ostype; sysctl -n nonsense.name; echo $?" },
   { name: "nuke", script: "mkdir -p a/b; touch a/b/c; nuke a; ls" },
   { name: "ts", script: "seq 3 | ts x" },
-  { name: "renice", script: "renice -n 5 -p $$; awk '{print $19}' /proc/self/stat" },
+  { name: "renice", script: "renice -n 5 -p $$; nice" },
   { name: "stty-tty", script: "stty < /dev/null; echo $?; tty; echo $?" },
   { name: "su", script: "su -c 'id -u' root; nologin < /dev/null | head -1;" },
   { name: "svok", script: "mkdir s; svok s; echo $?; svc -u s; echo $?" },
