@@ -41,10 +41,14 @@ export class AttachError extends Error {
   }
 }
 
+/** A layout hash as 16 hexadecimal digits. */
+export function layoutText(hashHi: number, hashLo: number): string {
+  return [hashHi, hashLo].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+}
+
 /** "0.1 (layout 0123456789abcdef)". */
 export function abiText(major: number, minor: number, hashHi: number, hashLo: number): string {
-  const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
-  return `${major}.${minor} (layout ${hex(hashHi)}${hex(hashLo)})`;
+  return `${major}.${minor} (layout ${layoutText(hashHi, hashLo)})`;
 }
 
 /**

@@ -1,6 +1,15 @@
 /** Foreshore's ABI: every number and layout of `abi/*.fbs`, and views of a machine's memory. */
 export * from "../ts/index.ts";
-export { AttachError, abiText, attach, checkedHeader, MachineView, type SlotOutcome, SlotReader } from "./attach.ts";
+export {
+  AttachError,
+  abiText,
+  attach,
+  checkedHeader,
+  layoutText,
+  MachineView,
+  type SlotOutcome,
+  SlotReader,
+} from "./attach.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type ProcessStatus, processTable } from "./processes.ts";

@@ -1,26 +1,20 @@
 /** The same programs in headless Chromium: a page on a loopback server, driven by Playwright. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directoryLayer, type Resource, serve } from "@foreshore/sdk/node";
 import { type Browser, chromium, type Page } from "playwright";
 import { rolldown } from "rolldown";
+import { chromiumPath } from "../demo/chromium.ts";
 import type { PageResult, PageRun } from "./browser-page.ts";
 import { defaultEnv, guestPath, type RunOptions, type RunResult } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const HTML = '<!doctype html><meta charset="utf-8"><title>oracle</title><script type="module" src="/page.js"></script>';
 
-/** Chromium's program: FORESHORE_CHROMIUM, or Debian's; undefined when there is none. */
-function executable(): string | undefined {
-  const named = process.env["FORESHORE_CHROMIUM"];
-  if (named) return named;
-  return existsSync("/usr/bin/chromium") ? "/usr/bin/chromium" : undefined;
-}
-
 /** Why there is no browser to test in; null when there is one. */
 export function missingBrowser(): string | null {
-  return executable() ? null : 'Chromium is missing: run "make setup"';
+  return chromiumPath() ? null : 'Chromium is missing: run "make setup"';
 }
 
 export class ChromiumPage {
@@ -70,7 +64,7 @@ export class ChromiumPage {
     };
     try {
       const args = process.getuid?.() === 0 ? ["--no-sandbox"] : []; // Chromium has none to offer to root
-      const path = executable();
+      const path = chromiumPath();
       const browser = await chromium.launch({ headless: true, args, ...(path ? { executablePath: path } : {}) });
       const page = await browser.newPage();
       const errors: string[] = [];

@@ -2,7 +2,7 @@
 
 /** The `foreshore` command. */
 
-import { AbiVersion, LayoutHashHi, LayoutHashLo } from "@foreshore/abi";
+import { AbiVersion, LayoutHashHi, LayoutHashLo, layoutText } from "@foreshore/abi";
 import manifest from "../../package.json" with { type: "json" };
 import { LayerError } from "../layers/entry.ts";
 import { parseCommand, UsageError } from "./arguments.ts";
@@ -44,13 +44,9 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function version(json: boolean): string {
-  const abi = { major: AbiVersion.Major, minor: AbiVersion.Minor, layout: layoutText() };
+  const abi = { major: AbiVersion.Major, minor: AbiVersion.Minor, layout: layoutText(LayoutHashHi, LayoutHashLo) };
   if (json) return `${JSON.stringify({ version: manifest.version, abi })}\n`;
   return `foreshore ${manifest.version} (ABI ${abi.major}.${abi.minor}, layout ${abi.layout})\n`;
-}
-
-function layoutText(): string {
-  return [LayoutHashHi, LayoutHashLo].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
 /** Says on standard error what went wrong, in one line where it is not our own mistake. */

@@ -1,12 +1,10 @@
 /** The root that the page's machine gets when none is named: Debian's busybox. */
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { LayerEntry, LayerSource } from "@foreshore/sdk/layers/entry";
 import { Machine } from "@foreshore/sdk/machine";
 import { fileLayer } from "@foreshore/sdk/node/host-file";
+import { unpacked } from "../../debian/root.ts";
 
-const ROOT = join(import.meta.dirname, "../../..");
 const ETC: Readonly<Record<string, string>> = {
   "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
   "etc/group": "root:x:0:\n",
@@ -24,14 +22,9 @@ const SHELLS: readonly (readonly string[])[] = [
 
 /** Debian's busybox-static with a name for each applet, or why it cannot be had. */
 export async function busyboxLayer(): Promise<LayerSource | { missing: string }> {
-  let folder: string;
-  try {
-    folder = (await promisify(execFile)(join(ROOT, "tools/guests"), ["busybox-static"])).stdout.trim();
-  } catch (error) {
-    const { code, stderr } = error as { code?: number; stderr?: string };
-    if (code === 3) return { missing: (stderr ?? "").trim() };
-    throw error;
-  }
+  const found = await unpacked("guests", ["busybox-static"]);
+  if ("missing" in found) return found;
+  const { folder } = found;
   const file = fileLayer(join(folder, "usr/bin/busybox"), "bin/busybox");
   const applets = await appletNames(folder);
   return {
