@@ -83,6 +83,12 @@ export function checkedHeader(mem: Mem): MachineHeader {
   return header;
 }
 
+/** Address of client slot `index`. */
+export function clientAddress(header: MachineHeader, index: number): number {
+  const table = header.tables(SlotKind.Client);
+  return table.base + index * table.stride;
+}
+
 /** What `SlotReader.load` found: a slot, none, or one that changed at every try (ask by RPC, or later). */
 export type SlotOutcome = "loaded" | "free" | "changing";
 

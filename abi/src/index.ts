@@ -5,11 +5,13 @@ export {
   abiText,
   attach,
   checkedHeader,
+  clientAddress,
   layoutText,
   MachineView,
   type SlotOutcome,
   SlotReader,
 } from "./attach.ts";
+export * from "./client/index.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type ProcessStatus, processTable } from "./processes.ts";

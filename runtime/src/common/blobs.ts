@@ -1,7 +1,6 @@
 /** Blob sources: where the bytes of lazily backed files come from. */
-import { type BlobRequestEventData, Errno, Opcode } from "@foreshore/abi";
+import { type BlobRequestEventData, Errno, Opcode, type RpcClient } from "@foreshore/abi";
 import type { LogLevel } from "./platform.ts";
-import type { RpcClient } from "./rpc-client.ts";
 
 /** What serves the bytes of lazy files. Several reads may be under way at a time. */
 export interface BlobSource {

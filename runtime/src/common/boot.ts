@@ -10,7 +10,6 @@ import {
   LayoutHashLo,
   MachineHeader,
   Mem,
-  SlotKind,
 } from "@foreshore/abi";
 import { instantiate, type KernelSink } from "./kernel-instance.ts";
 
@@ -121,12 +120,6 @@ function checkHeader(mem: Mem, bootResult: number): void {
     );
   }
   if (!versioned) throw new StartFailure("abi", `this runtime speaks ABI ${ours}, the kernel module names no version`);
-}
-
-/** Address of client slot `index`. */
-export function clientAddress(header: MachineHeader, index: number): number {
-  const table = header.tables(SlotKind.Client);
-  return table.base + index * table.stride;
 }
 
 export function messageOf(error: unknown): string {

@@ -12,11 +12,11 @@ import {
   Opcode,
   ProcessRow,
   ProcessRunState,
+  type RpcClient,
   readKernelRuntimeState,
   SlotKind,
   slotKindName,
 } from "@foreshore/abi";
-import type { RpcClient } from "./rpc-client.ts";
 import { decodeText } from "./text.ts";
 
 export interface ProcessInfo {

@@ -1,9 +1,16 @@
 /** The machine's files, as `runtime.fs`. Paths are absolute, seen from the machine's root. */
-import { AtFlag, Opcode, OpenFlag, Stat } from "@foreshore/abi";
+import {
+  AtFlag,
+  type CallOptions,
+  Opcode,
+  OpenFlag,
+  type RpcClient,
+  RpcProtocolError,
+  Stat,
+  SystemError,
+} from "@foreshore/abi";
 import type { BlobSources } from "./blobs.ts";
-import { RpcProtocolError, SystemError } from "./errors.ts";
 import { type LayerEntries, type LayerOptions, LayerWriter } from "./layers.ts";
-import type { CallOptions, RpcClient } from "./rpc-client.ts";
 import { type DirectoryItem, directoryItems, type FileStat, fileStat } from "./stat.ts";
 import { align8, dataBytes, decodeText, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
 

@@ -1,6 +1,6 @@
 /** What both hosts export. */
-export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
-export type { Diagnostics, HartInfo, LiveDiagnostics, ProcessInfo, SlotUse } from "./diagnostics.ts";
+
+export type { CallOptions, CallSpec, RpcClient } from "@foreshore/abi";
 export {
   AbiMismatch,
   MachineFailed,
@@ -9,7 +9,9 @@ export {
   RequestTimeout,
   RpcProtocolError,
   SystemError,
-} from "./errors.ts";
+} from "@foreshore/abi";
+export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
+export type { Diagnostics, HartInfo, LiveDiagnostics, ProcessInfo, SlotUse } from "./diagnostics.ts";
 export type {
   CharacterDeviceEntry,
   DirectoryEntry,
@@ -27,7 +29,6 @@ export type { LayerEntries, LayerOptions } from "./layers.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
-export type { CallOptions, CallSpec, RpcClient } from "./rpc-client.ts";
 export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
 export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";
 export { decodeText, encodeText, type PathLike } from "./text.ts";

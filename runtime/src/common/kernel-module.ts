@@ -1,6 +1,5 @@
 /** Is this module a Foreshore kernel, as far as its imports and exports tell. */
-import { AbiVersion, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
-import { AbiMismatch } from "./errors.ts";
+import { AbiMismatch, AbiVersion, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
 
 /**
  * What the module cannot say before it runs (its version and layout hash) is

@@ -1,5 +1,5 @@
 /** Compiling a kernel from what both hosts can be given. */
-import { MachineStartError } from "./errors.ts";
+import { MachineStartError } from "@foreshore/abi";
 
 /** Compiles while it downloads where the server names the type; else from the bytes. */
 export async function compileResponse(response: Response): Promise<WebAssembly.Module> {

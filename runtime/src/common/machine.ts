@@ -1,25 +1,29 @@
 /** One running machine: its workers, its memory and the client that talks to its kernel. */
 import {
+  AbiMismatch,
   BootState,
   ClientSlot,
   ClientState,
+  clientAddress,
   HartSlot,
   type KernelWorkerOutbound,
   Limit,
+  MachineFailed,
   type MachineHeader,
+  MachineStartError,
+  MachineStopped,
+  MessageTransport,
+  RpcClient,
+  SharedTransport,
   SlotKind,
+  type Transport,
 } from "@foreshore/abi";
-import { type BootOptions, bootMachine, clientAddress, type FailureKind, messageOf, StartFailure } from "./boot.ts";
+import { type BootOptions, bootMachine, type FailureKind, messageOf, StartFailure } from "./boot.ts";
 import { absoluteMs, openClock } from "./clock.ts";
 import { CooperativeLoop } from "./cooperative.ts";
 import { buryHart } from "./dead-hart.ts";
-import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { checkKernelModule } from "./kernel-module.ts";
-import { MessageTransport } from "./message-transport.ts";
 import type { HostWorker, KernelSource, LogLevel, Platform } from "./platform.ts";
-import { RpcClient } from "./rpc-client.ts";
-import { SharedTransport } from "./shared-transport.ts";
-import type { Transport } from "./transport.ts";
 import type { FromWorker, WorkerFailed, WorkerReady } from "./worker-protocol.ts";
 
 export interface MachineOptions {

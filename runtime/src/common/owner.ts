@@ -3,6 +3,7 @@ import {
   type MachineHeader,
   Opcode,
   OwnerSlot,
+  type RpcClient,
   readStatus,
   type SlotHandleData,
   SlotKind,
@@ -11,7 +12,6 @@ import {
 import { type ProcessInfo, processTable } from "./diagnostics.ts";
 import type { FileSystem } from "./fs.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
-import type { RpcClient } from "./rpc-client.ts";
 
 export interface OwnerOptions {
   /**

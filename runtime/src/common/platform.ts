@@ -1,5 +1,5 @@
 /** What the Runtime needs of its host; node/ and browser/ each bring one. */
-import type { KeepAlive } from "./rpc-client.ts";
+import type { KeepAlive } from "@foreshore/abi";
 import type { FromWorker, ToWorker } from "./worker-protocol.ts";
 
 /** A kernel: where it is, what was fetched, its bytes, or the compiled module. */

@@ -1,8 +1,14 @@
 /** Processes of the machine as this client sees them. */
-import { Opcode, RegisterProcessReply, type SlotHandleData, StdioKind } from "@foreshore/abi";
-import { abortReason, SystemError } from "./errors.ts";
+import {
+  abortReason,
+  Opcode,
+  RegisterProcessReply,
+  type RpcClient,
+  type SlotHandleData,
+  StdioKind,
+  SystemError,
+} from "@foreshore/abi";
 import type { FileSystem } from "./fs.ts";
-import type { RpcClient } from "./rpc-client.ts";
 import { closeStream, collect, readableStream, writableStream } from "./streams.ts";
 import { align8, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
 import { type ExitStatus, exitStatus, type SignalName, signalNumber } from "./wait-status.ts";

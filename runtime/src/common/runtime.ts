@@ -1,15 +1,24 @@
 /** The public face of one machine. */
-import { type KernelRuntimeStateData, type KernelWorkerOutbound, Limit, Opcode, syscallName } from "@foreshore/abi";
+import {
+  type CallOptions,
+  type KernelRuntimeStateData,
+  type KernelWorkerOutbound,
+  Limit,
+  MachineFailed,
+  MachineStartError,
+  MachineStopped,
+  Opcode,
+  type RpcClient,
+  syscallName,
+} from "@foreshore/abi";
 import { type BlobSource, BlobSources } from "./blobs.ts";
 import { type Diagnostics, diagnostics, kernelState, type ProcessInfo, processTable } from "./diagnostics.ts";
-import { MachineFailed, MachineStartError, MachineStopped } from "./errors.ts";
 import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
 import { type OwnerOptions, ProcessOwner } from "./owner.ts";
 import type { KernelSource, LogLevel, Platform } from "./platform.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
 import { PublishedView } from "./published-view.ts";
-import type { CallOptions, RpcClient } from "./rpc-client.ts";
 
 export interface RuntimeOptions {
   /** Workers that run guest threads. Default: the host's logical processors, at most Limit.Harts. */

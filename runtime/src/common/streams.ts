@@ -1,7 +1,5 @@
 /** A process's standard streams as web streams; back-pressure reaches the guest's pipe. */
-import { Errno, Opcode, type SlotHandleData } from "@foreshore/abi";
-import { RpcProtocolError, SystemError } from "./errors.ts";
-import type { RpcClient } from "./rpc-client.ts";
+import { Errno, Opcode, type RpcClient, RpcProtocolError, type SlotHandleData, SystemError } from "@foreshore/abi";
 
 /** Bytes asked for at once: what a pipe holds (Limit.PipeBytes). */
 const READ_BYTES = 64 * 1024;

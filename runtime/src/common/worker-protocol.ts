@@ -1,4 +1,5 @@
 /** Messages between the Runtime's thread and its workers; rings carry everything else. */
+import type { RpcFromKernel, RpcToKernel } from "@foreshore/abi";
 import type { BootOptions, FailureKind } from "./boot.ts";
 
 /** Serves the rings of a booted machine. */
@@ -24,42 +25,12 @@ export interface StartHart {
   readonly budgetInsns: number;
 }
 
-/** Bytes of the client's arena. */
-export interface SpanBytes {
-  readonly offset: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Arena bytes that go back with the reply to request `id`: `result` of them when counted, else all. */
-export interface ReplySpan {
-  readonly id: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly counted: boolean;
-}
-
-export interface RpcEntries {
-  readonly type: "rpc";
-  readonly entries: Uint8Array<ArrayBuffer>;
-  readonly spans: readonly SpanBytes[];
-  readonly replies: readonly ReplySpan[];
-}
-
-/** What a blob source delivered, for linear address `address`. */
-export interface BlobBytes {
-  readonly type: "blob";
-  readonly address: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-export type RpcToWorker = RpcEntries | BlobBytes;
-
 /** Ends a single worker's loop; workers that sleep on words see BootState instead. */
 export interface Stop {
   readonly type: "stop";
 }
 
-export type ToWorker = StartKernel | StartSingle | StartHart | RpcToWorker | Stop;
+export type ToWorker = StartKernel | StartSingle | StartHart | RpcToKernel | Stop;
 
 /** The worker's script runs: what is posted to it is looked at now. */
 export interface WorkerOnline {
@@ -102,12 +73,6 @@ export interface WorkerStopped {
   readonly type: "stopped";
 }
 
-export interface RpcFromWorker {
-  readonly type: "rpc";
-  readonly entries: Uint8Array<ArrayBuffer>;
-  readonly spans: readonly SpanBytes[];
-}
-
 export type FromWorker =
   | WorkerOnline
   | WorkerReady
@@ -116,4 +81,4 @@ export type FromWorker =
   | WorkerTrace
   | WorkerKick
   | WorkerStopped
-  | RpcFromWorker;
+  | RpcFromKernel;

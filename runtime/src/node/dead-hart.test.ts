@@ -1,7 +1,6 @@
 /** Workers of harts that end: a process dies, or the machine, and nothing else. */
-import { Fixed, type HartSlot, HartState, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
+import { Fixed, type HartSlot, HartState, MachineFailed, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
 import { afterEach, expect, test } from "vitest";
-import { MachineFailed } from "../common/errors.ts";
 import { hartSlot } from "../common/hart-slot.ts";
 import type { HostWorker, Platform } from "../common/platform.ts";
 import { Runtime, type RuntimeOptions } from "../common/runtime.ts";

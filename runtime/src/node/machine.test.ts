@@ -1,7 +1,6 @@
 /** Starting, failing and stopping: kernels that are not what they should be. */
-import { HartExit } from "@foreshore/abi";
+import { AbiMismatch, HartExit, MachineFailed, MachineStartError, MachineStopped } from "@foreshore/abi";
 import { afterEach, describe, expect, test } from "vitest";
-import { AbiMismatch, MachineFailed, MachineStartError, MachineStopped } from "../common/errors.ts";
 import type { LogLevel } from "../common/platform.ts";
 import { Runtime, type RuntimeEvent, type RuntimeOptions } from "../common/runtime.ts";
 import { type WatKernelOptions, watKernel } from "../testing/wat-kernel.ts";

@@ -4,9 +4,9 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import type { KeepAlive } from "@foreshore/abi";
 import { compiled, compileResponse } from "../common/kernel-source.ts";
 import type { HostWorker, HostWorkerEvents, KernelSource, Platform } from "../common/platform.ts";
-import type { KeepAlive } from "../common/rpc-client.ts";
 import type { FromWorker } from "../common/worker-protocol.ts";
 
 /** Running from sources (types stripped by Node), not from a built package. */

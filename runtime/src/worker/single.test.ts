@@ -1,14 +1,20 @@
 /** The message transport against the worker's endpoint, over a real MessageChannel. */
-import { Errno, Opcode } from "@foreshore/abi";
+import {
+  Errno,
+  MachineStopped,
+  MessageTransport,
+  Opcode,
+  RingEndpoint,
+  RpcClient,
+  type RpcFromKernel,
+  RpcProtocolError,
+  type RpcToKernel,
+  SystemError,
+} from "@foreshore/abi";
+import { FakeKernel } from "@foreshore/abi/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { BlobSources, bytesSource } from "../common/blobs.ts";
-import { MachineStopped, RpcProtocolError, SystemError } from "../common/errors.ts";
 import { FileSystem } from "../common/fs.ts";
-import { MessageTransport } from "../common/message-transport.ts";
-import { RpcClient } from "../common/rpc-client.ts";
-import type { FromWorker, RpcToWorker } from "../common/worker-protocol.ts";
-import { FakeKernel } from "../testing/fake-kernel.ts";
-import { RingEndpoint } from "./single.ts";
 
 const cleanup: (() => void)[] = [];
 
@@ -19,15 +25,17 @@ afterEach(() => {
 function setup() {
   const kernel = new FakeKernel();
   const channel = new MessageChannel();
-  const endpoint = new RingEndpoint(kernel, (message, transfer = []) => channel.port2.postMessage(message, transfer));
-  channel.port2.onmessage = (event: MessageEvent<RpcToWorker>) => {
+  const endpoint = new RingEndpoint(kernel, 0, (message, transfer = []) =>
+    channel.port2.postMessage(message, transfer),
+  );
+  channel.port2.onmessage = (event: MessageEvent<RpcToKernel>) => {
     if (event.data.type === "rpc") endpoint.submit(event.data);
     else kernel.mem.u8.set(event.data.bytes, event.data.address);
   };
   const transport = new MessageTransport(endpoint.arenaBytes, (message, transfer) =>
     channel.port1.postMessage(message, transfer),
   );
-  channel.port1.onmessage = (event: MessageEvent<FromWorker>) => {
+  channel.port1.onmessage = (event: MessageEvent<RpcFromKernel>) => {
     if (event.data.type === "rpc") transport.receive(event.data);
   };
   const failures: Error[] = [];

@@ -1,5 +1,5 @@
 /** What can go wrong at the Runtime's border, as types that a caller can tell apart. */
-import { Errno, errnoName } from "@foreshore/abi";
+import { Errno, errnoName } from "../../ts/index.ts";
 
 /** Texts of the errnos that callers of this API meet; the others show their name only. */
 const TEXT: Readonly<Record<number, string>> = {

@@ -8,10 +8,10 @@ import {
   type KernelWorkerOutbound,
   type KernelWorkerRequest,
   MachineHeader,
-  Mem,
   Opcode,
   SlotKind,
-} from "@foreshore/abi";
+} from "../../ts/index.ts";
+import { Mem } from "../mem.ts";
 
 const SLOT = 65536;
 const SUBMISSION = SLOT + 4096;

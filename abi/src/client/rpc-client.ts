@@ -14,7 +14,7 @@ import {
   Opcode,
   opcodeName,
   ReplyEvent,
-} from "@foreshore/abi";
+} from "../../ts/index.ts";
 import { ArenaAllocator } from "./arena.ts";
 import { abortReason, MachineFailed, RequestTimeout, RpcProtocolError, SystemError } from "./errors.ts";
 import type { Transport } from "./transport.ts";

@@ -1,5 +1,5 @@
-import { Errno, Fixed, type KernelWorkerOutbound, Opcode } from "@foreshore/abi";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { Errno, Fixed, type KernelWorkerOutbound, Opcode } from "../../ts/index.ts";
 import { FakeKernel, type FakeKernelOptions, replyEntry } from "../testing/fake-kernel.ts";
 import { MachineStopped, RequestTimeout, RpcProtocolError, SystemError } from "./errors.ts";
 import { type CallSpec, RpcClient } from "./rpc-client.ts";

@@ -11,8 +11,8 @@ import {
   Fixed,
   type KernelWorkerRequest,
   MachineHeader,
-  type Mem,
-} from "@foreshore/abi";
+} from "../../ts/index.ts";
+import type { Mem } from "../mem.ts";
 import { RpcProtocolError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 

@@ -4,10 +4,11 @@
  * keeps its own copy of the client's arena; a request brings the spans that it
  * names, a reply brings back those that it was given.
  */
-import { encodeKernelWorkerRequest, Fixed, type KernelWorkerRequest, Mem, Opcode } from "@foreshore/abi";
+import { encodeKernelWorkerRequest, Fixed, type KernelWorkerRequest, Opcode } from "../../ts/index.ts";
+import { Mem } from "../mem.ts";
 import { RpcProtocolError } from "./errors.ts";
+import type { ReplySpan, RpcFromKernel, RpcToKernel, SpanBytes } from "./messages.ts";
 import type { Transport } from "./transport.ts";
-import type { ReplySpan, RpcFromWorker, RpcToWorker, SpanBytes } from "./worker-protocol.ts";
 
 /** Where this side's copy lies: one entry to write, one to read, then the arena. */
 const OUT = 0;
@@ -27,18 +28,18 @@ export class MessageTransport implements Transport {
   readonly mem: Mem;
   readonly arenaBase = ARENA;
   readonly arenaBytes: number;
-  readonly #post: (message: RpcToWorker, transfer: ArrayBuffer[]) => void;
+  readonly #post: (message: RpcToKernel, transfer: ArrayBuffer[]) => void;
   #inFlight = 0;
   #entries: Uint8Array<ArrayBuffer>[] = [];
   #spans: SpanBytes[] = [];
   #replies: ReplySpan[] = [];
-  #received: RpcFromWorker[] = [];
+  #received: RpcFromKernel[] = [];
   /** Bytes of the first received message that have been consumed. */
   #consumed = 0;
   #ready: (() => void) | undefined;
   #closed = false;
 
-  constructor(arenaBytes: number, post: (message: RpcToWorker, transfer: ArrayBuffer[]) => void) {
+  constructor(arenaBytes: number, post: (message: RpcToKernel, transfer: ArrayBuffer[]) => void) {
     this.arenaBytes = arenaBytes;
     this.mem = new Mem(new ArrayBuffer(ARENA + arenaBytes));
     this.#post = post;
@@ -71,7 +72,7 @@ export class MessageTransport implements Transport {
     const entries = new Uint8Array(this.#entries.length * Fixed.RingEntryBytes);
     for (const [i, entry] of this.#entries.entries()) entries.set(entry, i * Fixed.RingEntryBytes);
     const spans = this.#spans;
-    const message: RpcToWorker = { type: "rpc", entries, spans, replies: this.#replies };
+    const message: RpcToKernel = { type: "rpc", entries, spans, replies: this.#replies };
     this.#entries = [];
     this.#spans = [];
     this.#replies = [];
@@ -79,7 +80,7 @@ export class MessageTransport implements Transport {
   }
 
   /** A message of completions from the worker. */
-  receive(message: RpcFromWorker): void {
+  receive(message: RpcFromKernel): void {
     if (this.#closed) return;
     this.#received.push(message);
     const ready = this.#ready;
@@ -95,7 +96,7 @@ export class MessageTransport implements Transport {
     return IN;
   }
 
-  #open(message: RpcFromWorker): void {
+  #open(message: RpcFromKernel): void {
     const { entries, spans } = message;
     if (entries.length === 0 || entries.length % Fixed.RingEntryBytes !== 0) {
       throw new RpcProtocolError(`a message carries ${entries.length} bytes of completions`);
