@@ -16,5 +16,20 @@ export { Mem, type MemSource } from "./mem.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type ProcessStatus, processTable } from "./processes.ts";
 export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";
+export type {
+  CacheRow,
+  FdRow,
+  HartRow,
+  MemoryRow,
+  OfdRow,
+  PipeRow,
+  RowFilter,
+  RowKind,
+  RowSource,
+  Rows,
+  RowTypes,
+  ThreadRow,
+  VmaRow,
+} from "./rows.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
 export { TableError, type TableLimits, type TableShape } from "./table.ts";
