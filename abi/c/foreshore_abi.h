@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x7a9f0e2b)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x8db6b9b0)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xe52fedcf)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xf5d35577)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -272,7 +272,19 @@ typedef uint32_t fsh_fs_type;
 #define FSH_FS_TYPE_SYSFS UINT32_C(4)
 #define FSH_FS_TYPE_ANON UINT32_C(5)
 #define FSH_FS_TYPE_DEVPTS UINT32_C(6)
-#define FSH_FS_TYPE_SOCKFS UINT32_C(7)
+
+/* What is true of a name. */
+typedef uint16_t fsh_dentry_flag;
+/* The name exists; the tree holds the dentry. */
+#define FSH_DENTRY_FLAG_LINKED UINT32_C(1)
+/* Made by a lookup in a generated file system: held by its users only. */
+#define FSH_DENTRY_FLAG_DYNAMIC UINT32_C(2)
+/* O_TMPFILE without O_EXCL: may still get a name. */
+#define FSH_DENTRY_FLAG_TMPFILE UINT32_C(4)
+/* An entry of a staged layer that removes the name. */
+#define FSH_DENTRY_FLAG_WHITEOUT UINT32_C(8)
+/* A directory of a staged layer that no record names. */
+#define FSH_DENTRY_FLAG_IMPLIED UINT32_C(16)
 
 /* What an open file description is. */
 typedef uint32_t fsh_ofd_kind;
@@ -1222,7 +1234,6 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_FS_CONTEXT UINT32_C(19)
 #define FSH_SLOT_KIND_PENDING_REQUEST UINT32_C(20)
 #define FSH_SLOT_KIND_FRAME UINT32_C(21)
-#define FSH_SLOT_KIND_RADIX_NODE UINT32_C(22)
 #define FSH_SLOT_KIND_FILE_LOCK UINT32_C(23)
 #define FSH_SLOT_KIND_POSIX_TIMER UINT32_C(24)
 #define FSH_SLOT_KIND_TTY UINT32_C(25)
@@ -1266,7 +1277,7 @@ typedef int32_t fsh_hart_exit;
 /* A broken invariant: the machine failed. */
 #define FSH_HART_EXIT_FAILED INT32_C(3)
 
-/* Whether a client slot has a user. */
+/* Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more: the kernel frees what it held, then the slot. */
 typedef uint32_t fsh_client_state;
 #define FSH_CLIENT_STATE_FREE UINT32_C(0)
 #define FSH_CLIENT_STATE_ATTACHED UINT32_C(1)
@@ -1352,9 +1363,7 @@ typedef uint32_t fsh_thread_stop;
 /* What is true of a thread. */
 typedef uint32_t fsh_thread_flag;
 #define FSH_THREAD_FLAG_HAS_SAVED_SIGMASK UINT32_C(1)
-#define FSH_THREAD_FLAG_KILLED UINT32_C(2)
-#define FSH_THREAD_FLAG_LEADER UINT32_C(4)
-#define FSH_THREAD_FLAG_TRACED UINT32_C(8)
+#define FSH_THREAD_FLAG_LEADER UINT32_C(2)
 
 /* Where a process is between its making and its end. */
 typedef uint32_t fsh_process_run_state;
@@ -1373,7 +1382,6 @@ typedef uint32_t fsh_process_flag;
 #define FSH_PROCESS_FLAG_DUMPABLE UINT32_C(32)
 #define FSH_PROCESS_FLAG_NO_NEW_PRIVS UINT32_C(64)
 #define FSH_PROCESS_FLAG_OWNED_BY_HOST UINT32_C(128)
-#define FSH_PROCESS_FLAG_SIGNALED_EXIT UINT32_C(256)
 
 /* What a ring entry asks or tells. Requests are below 64, outbound entries from 64 on. */
 typedef uint16_t fsh_opcode;
@@ -1888,8 +1896,11 @@ struct fsh_inode_live {
   uint32_t lock_head;
   /* F_SEAL_* bits of a memfd. Unit: bits. Written by: kernel. */
   uint32_t seals;
+  /* Of the pages in memory, those that were written to. Unit: pages. Written by: kernel. */
+  uint32_t dirty_pages;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_inode_live) == 80, "size of InodeLive");
+_Static_assert(sizeof(struct fsh_inode_live) == 88, "size of InodeLive");
 _Static_assert(offsetof(struct fsh_inode_live, direct) == 0, "offset of InodeLive.direct");
 _Static_assert(offsetof(struct fsh_inode_live, radix_root) == 16, "offset of InodeLive.radix_root");
 _Static_assert(offsetof(struct fsh_inode_live, radix_height) == 20, "offset of InodeLive.radix_height");
@@ -1907,6 +1918,8 @@ _Static_assert(offsetof(struct fsh_inode_live, fills_in_flight) == 64, "offset o
 _Static_assert(offsetof(struct fsh_inode_live, execs) == 68, "offset of InodeLive.execs");
 _Static_assert(offsetof(struct fsh_inode_live, lock_head) == 72, "offset of InodeLive.lock_head");
 _Static_assert(offsetof(struct fsh_inode_live, seals) == 76, "offset of InodeLive.seals");
+_Static_assert(offsetof(struct fsh_inode_live, dirty_pages) == 80, "offset of InodeLive.dirty_pages");
+_Static_assert(offsetof(struct fsh_inode_live, reserved0) == 84, "offset of InodeLive.reserved0");
 
 /* First words of every slot. `seq` is a seqlock: odd while the slot changes. `generation` counts the slot's uses; odd while the slot is in use. */
 struct fsh_slot_header {
@@ -1934,7 +1947,7 @@ struct fsh_inode_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_inode_live live;
 };
-_Static_assert(sizeof(struct fsh_inode_slot) == 208, "size of InodeSlot");
+_Static_assert(sizeof(struct fsh_inode_slot) == 216, "size of InodeSlot");
 _Static_assert(offsetof(struct fsh_inode_slot, header) == 0, "offset of InodeSlot.header");
 _Static_assert(offsetof(struct fsh_inode_slot, state) == 16, "offset of InodeSlot.state");
 _Static_assert(offsetof(struct fsh_inode_slot, live) == 128, "offset of InodeSlot.live");
@@ -1951,8 +1964,8 @@ struct fsh_dentry_slot {
   uint32_t hash;
   /* Length of the name. Unit: bytes. Written by: kernel. */
   uint16_t name_length;
-  /* State of the name: see vfs. Unit: bits. Written by: kernel. */
-  uint16_t flags;
+  /* State of the name. Written by: kernel. */
+  fsh_dentry_flag flags;
   /* Links in the parent's children. Unit: slot:Dentry. Written by: kernel. */
   uint32_t next_child;
   /* Elder sibling. Unit: slot:Dentry. Written by: kernel. */
@@ -2075,14 +2088,20 @@ struct fsh_ofd_live {
   struct fsh_timer_live timer;
   /* Timerfd: its period, 0 for once. Unit: ns. Written by: kernel. */
   uint64_t interval_ns;
+  /* References that a client's streams hold. Unit: count. Written by: kernel. */
+  uint32_t host_refs;
+  /* That client, where there are any. Unit: index. Written by: kernel. */
+  uint32_t client;
 };
-_Static_assert(sizeof(struct fsh_ofd_live) == 48, "size of OfdLive");
+_Static_assert(sizeof(struct fsh_ofd_live) == 56, "size of OfdLive");
 _Static_assert(offsetof(struct fsh_ofd_live, epoll_head) == 0, "offset of OfdLive.epoll_head");
 _Static_assert(offsetof(struct fsh_ofd_live, content) == 4, "offset of OfdLive.content");
 _Static_assert(offsetof(struct fsh_ofd_live, content_bytes) == 8, "offset of OfdLive.content_bytes");
 _Static_assert(offsetof(struct fsh_ofd_live, clock) == 12, "offset of OfdLive.clock");
 _Static_assert(offsetof(struct fsh_ofd_live, timer) == 16, "offset of OfdLive.timer");
 _Static_assert(offsetof(struct fsh_ofd_live, interval_ns) == 40, "offset of OfdLive.interval_ns");
+_Static_assert(offsetof(struct fsh_ofd_live, host_refs) == 48, "offset of OfdLive.host_refs");
+_Static_assert(offsetof(struct fsh_ofd_live, client) == 52, "offset of OfdLive.client");
 
 /* One open file description. */
 struct fsh_ofd_slot {
@@ -2092,13 +2111,13 @@ struct fsh_ofd_slot {
   struct fsh_ofd_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_ofd_live live;
-  uint32_t pad0[6];
+  uint32_t pad0[4];
 };
 _Static_assert(sizeof(struct fsh_ofd_slot) == 128, "size of OfdSlot");
 _Static_assert(offsetof(struct fsh_ofd_slot, header) == 0, "offset of OfdSlot.header");
 _Static_assert(offsetof(struct fsh_ofd_slot, state) == 16, "offset of OfdSlot.state");
 _Static_assert(offsetof(struct fsh_ofd_slot, live) == 56, "offset of OfdSlot.live");
-_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 104, "offset of OfdSlot.pad0");
+_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 112, "offset of OfdSlot.pad0");
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {
@@ -2329,8 +2348,6 @@ struct fsh_epoll_slot {
   uint32_t ready_tail;
   /* Who waits in epoll_wait(2). Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait;
-  /* Items of other epolls that watch this one. Unit: slot:EpollItem. Written by: kernel. */
-  uint32_t watch_head;
   /* Items. Unit: count. Written by: kernel. */
   uint32_t item_count;
   /* Next epoll whose waiters are to be woken when the wake in progress is done. Unit: slot:Epoll. Written by: kernel. */
@@ -2338,16 +2355,15 @@ struct fsh_epoll_slot {
   /* Not 0: it stands in that list. Unit: flag. Written by: kernel. */
   uint32_t notified;
 };
-_Static_assert(sizeof(struct fsh_epoll_slot) == 48, "size of EpollSlot");
+_Static_assert(sizeof(struct fsh_epoll_slot) == 44, "size of EpollSlot");
 _Static_assert(offsetof(struct fsh_epoll_slot, header) == 0, "offset of EpollSlot.header");
 _Static_assert(offsetof(struct fsh_epoll_slot, item_head) == 16, "offset of EpollSlot.item_head");
 _Static_assert(offsetof(struct fsh_epoll_slot, ready_head) == 20, "offset of EpollSlot.ready_head");
 _Static_assert(offsetof(struct fsh_epoll_slot, ready_tail) == 24, "offset of EpollSlot.ready_tail");
 _Static_assert(offsetof(struct fsh_epoll_slot, wait) == 28, "offset of EpollSlot.wait");
-_Static_assert(offsetof(struct fsh_epoll_slot, watch_head) == 32, "offset of EpollSlot.watch_head");
-_Static_assert(offsetof(struct fsh_epoll_slot, item_count) == 36, "offset of EpollSlot.item_count");
-_Static_assert(offsetof(struct fsh_epoll_slot, next_notified) == 40, "offset of EpollSlot.next_notified");
-_Static_assert(offsetof(struct fsh_epoll_slot, notified) == 44, "offset of EpollSlot.notified");
+_Static_assert(offsetof(struct fsh_epoll_slot, item_count) == 32, "offset of EpollSlot.item_count");
+_Static_assert(offsetof(struct fsh_epoll_slot, next_notified) == 36, "offset of EpollSlot.next_notified");
+_Static_assert(offsetof(struct fsh_epoll_slot, notified) == 40, "offset of EpollSlot.notified");
 
 /* One file that an epoll instance watches. */
 struct fsh_epoll_item_slot {
@@ -2798,7 +2814,7 @@ _Static_assert(offsetof(struct fsh_hart_slot, reserved0) == 76, "offset of HartS
 struct fsh_owner_slot {
   /* Uses and seqlock of the slot. */
   struct fsh_slot_header header;
-  /* Client slot that made it. Unit: index. Written by: kernel. */
+  /* Client slot that made it; ~0 when that client is gone, and the owner with its last process. Unit: index. Written by: kernel. */
   uint32_t client;
   /* Share of hart time relative to other owners, 1 or more. Unit: value. Written by: kernel. */
   uint32_t budget;
@@ -2838,7 +2854,7 @@ _Static_assert(offsetof(struct fsh_owner_slot, pass) == 56, "offset of OwnerSlot
 struct fsh_client_slot {
   /* Uses and seqlock of the slot. */
   struct fsh_slot_header header;
-  /* Whether somebody uses it. Written by: kernel. */
+  /* Whether somebody uses it. Written by: any. */
   FSH_ATOMIC(fsh_client_state) state;
   /* Submission ring: Fixed.RingEntries entries. Unit: address. Written by: boot. */
   uint32_t submission_base;
@@ -2855,7 +2871,9 @@ struct fsh_client_slot {
   FSH_ATOMIC(uint32_t) completion_head;
   /* 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick. Unit: value. Written by: client. */
   FSH_ATOMIC(uint32_t) client_sleeping;
-  uint32_t reserved1[13];
+  /* Not 0: somebody drives the rings. Who finds it so has an attachment that is in use. Unit: flag. Written by: client. */
+  FSH_ATOMIC(uint32_t) connected;
+  uint32_t reserved1[12];
   /* Written by the kernel. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) submission_head;
   /* Completions ever written. Unit: seq. Written by: kernel. */
@@ -2875,7 +2893,8 @@ _Static_assert(offsetof(struct fsh_client_slot, reserved0) == 36, "offset of Cli
 _Static_assert(offsetof(struct fsh_client_slot, submission_tail) == 64, "offset of ClientSlot.submission_tail");
 _Static_assert(offsetof(struct fsh_client_slot, completion_head) == 68, "offset of ClientSlot.completion_head");
 _Static_assert(offsetof(struct fsh_client_slot, client_sleeping) == 72, "offset of ClientSlot.client_sleeping");
-_Static_assert(offsetof(struct fsh_client_slot, reserved1) == 76, "offset of ClientSlot.reserved1");
+_Static_assert(offsetof(struct fsh_client_slot, connected) == 76, "offset of ClientSlot.connected");
+_Static_assert(offsetof(struct fsh_client_slot, reserved1) == 80, "offset of ClientSlot.reserved1");
 _Static_assert(offsetof(struct fsh_client_slot, submission_head) == 128, "offset of ClientSlot.submission_head");
 _Static_assert(offsetof(struct fsh_client_slot, completion_tail) == 132, "offset of ClientSlot.completion_tail");
 _Static_assert(offsetof(struct fsh_client_slot, in_flight) == 136, "offset of ClientSlot.in_flight");
@@ -2928,8 +2947,6 @@ struct fsh_address_space_live {
   uint32_t pt_dir;
   /* Code TLB tag; a new one after every loss of an executable translation. Unit: id. Written by: kernel. */
   uint32_t code_epoch;
-  /* Harts that have this address space as current. Unit: count. Written by: hart. */
-  FSH_ATOMIC(uint32_t) active_harts;
   /* Mapping found last: looked at first. Unit: slot:Vma. Written by: kernel. */
   uint32_t last_vma;
   /* Directory pages in use of the page table, for exit and fork. Unit: pages. Written by: kernel. */
@@ -2940,18 +2957,19 @@ struct fsh_address_space_live {
   uint32_t high;
   /* Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again. Unit: flag. Written by: any. */
   FSH_ATOMIC(uint32_t) quarantine;
+  uint32_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_address_space_live) == 40, "size of AddressSpaceLive");
 _Static_assert(offsetof(struct fsh_address_space_live, rt_dir) == 0, "offset of AddressSpaceLive.rt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of AddressSpaceLive.wt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, code_epoch) == 12, "offset of AddressSpaceLive.code_epoch");
-_Static_assert(offsetof(struct fsh_address_space_live, active_harts) == 16, "offset of AddressSpaceLive.active_harts");
-_Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 20, "offset of AddressSpaceLive.last_vma");
-_Static_assert(offsetof(struct fsh_address_space_live, pt_leaves) == 24, "offset of AddressSpaceLive.pt_leaves");
-_Static_assert(offsetof(struct fsh_address_space_live, users) == 28, "offset of AddressSpaceLive.users");
-_Static_assert(offsetof(struct fsh_address_space_live, high) == 32, "offset of AddressSpaceLive.high");
-_Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 36, "offset of AddressSpaceLive.quarantine");
+_Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 16, "offset of AddressSpaceLive.last_vma");
+_Static_assert(offsetof(struct fsh_address_space_live, pt_leaves) == 20, "offset of AddressSpaceLive.pt_leaves");
+_Static_assert(offsetof(struct fsh_address_space_live, users) == 24, "offset of AddressSpaceLive.users");
+_Static_assert(offsetof(struct fsh_address_space_live, high) == 28, "offset of AddressSpaceLive.high");
+_Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 32, "offset of AddressSpaceLive.quarantine");
+_Static_assert(offsetof(struct fsh_address_space_live, reserved0) == 36, "offset of AddressSpaceLive.reserved0");
 
 /* One address space. */
 struct fsh_address_space_slot {
@@ -3142,8 +3160,6 @@ struct fsh_thread_state {
   uint64_t clear_child_tid;
   /* set_robust_list(2). Unit: guest-address. Written by: kernel. */
   uint64_t robust_list;
-  /* Word that gets its tid when it starts. Unit: guest-address. Written by: kernel. */
-  uint64_t set_child_tid;
   /* ThreadFlag. Unit: bits. Written by: kernel. */
   uint32_t flags;
   /* What it ended with. Unit: value. Written by: kernel. */
@@ -3167,7 +3183,7 @@ struct fsh_thread_state {
   /* What the thread has changed since its last ThreadStatus, SyncEffect. Unit: bits. Written by: kernel. */
   uint32_t effects;
 };
-_Static_assert(sizeof(struct fsh_thread_state) == 264, "size of ThreadState");
+_Static_assert(sizeof(struct fsh_thread_state) == 256, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 _Static_assert(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 _Static_assert(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -3178,18 +3194,17 @@ _Static_assert(offsetof(struct fsh_thread_state, pending) == 32, "offset of Thre
 _Static_assert(offsetof(struct fsh_thread_state, alt_stack) == 40, "offset of ThreadState.alt_stack");
 _Static_assert(offsetof(struct fsh_thread_state, clear_child_tid) == 64, "offset of ThreadState.clear_child_tid");
 _Static_assert(offsetof(struct fsh_thread_state, robust_list) == 72, "offset of ThreadState.robust_list");
-_Static_assert(offsetof(struct fsh_thread_state, set_child_tid) == 80, "offset of ThreadState.set_child_tid");
-_Static_assert(offsetof(struct fsh_thread_state, flags) == 88, "offset of ThreadState.flags");
-_Static_assert(offsetof(struct fsh_thread_state, exit_code) == 92, "offset of ThreadState.exit_code");
-_Static_assert(offsetof(struct fsh_thread_state, name) == 96, "offset of ThreadState.name");
-_Static_assert(offsetof(struct fsh_thread_state, blocked) == 112, "offset of ThreadState.blocked");
-_Static_assert(offsetof(struct fsh_thread_state, start_ns) == 216, "offset of ThreadState.start_ns");
-_Static_assert(offsetof(struct fsh_thread_state, user_ns) == 224, "offset of ThreadState.user_ns");
-_Static_assert(offsetof(struct fsh_thread_state, system_ns) == 232, "offset of ThreadState.system_ns");
-_Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 240, "offset of ThreadState.rseq_addr");
-_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 248, "offset of ThreadState.syscalls");
-_Static_assert(offsetof(struct fsh_thread_state, restart) == 256, "offset of ThreadState.restart");
-_Static_assert(offsetof(struct fsh_thread_state, effects) == 260, "offset of ThreadState.effects");
+_Static_assert(offsetof(struct fsh_thread_state, flags) == 80, "offset of ThreadState.flags");
+_Static_assert(offsetof(struct fsh_thread_state, exit_code) == 84, "offset of ThreadState.exit_code");
+_Static_assert(offsetof(struct fsh_thread_state, name) == 88, "offset of ThreadState.name");
+_Static_assert(offsetof(struct fsh_thread_state, blocked) == 104, "offset of ThreadState.blocked");
+_Static_assert(offsetof(struct fsh_thread_state, start_ns) == 208, "offset of ThreadState.start_ns");
+_Static_assert(offsetof(struct fsh_thread_state, user_ns) == 216, "offset of ThreadState.user_ns");
+_Static_assert(offsetof(struct fsh_thread_state, system_ns) == 224, "offset of ThreadState.system_ns");
+_Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 232, "offset of ThreadState.rseq_addr");
+_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
+_Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
+_Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -3286,15 +3301,15 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[18];
+  uint32_t pad1[20];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-_Static_assert(offsetof(struct fsh_thread_slot, live) == 944, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1016, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, live) == 936, "offset of ThreadSlot.live");
+_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1008, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {
@@ -3496,14 +3511,10 @@ struct fsh_process_live {
   uint32_t next_process;
   /* Previous of all processes. Unit: slot:Process. Written by: kernel. */
   uint32_t prev_process;
-  /* PendingRequest that waits for the exit. Unit: slot:PendingRequest. Written by: kernel. */
-  uint32_t exit_request;
+  /* Client that made it (ProcessFlag.OwnedByHost). Unit: index. Written by: kernel. */
+  uint32_t client;
   /* ITIMER_REAL. */
   struct fsh_timer_live itimer;
-  /* pid hash chain. Unit: slot:Process. Written by: kernel. */
-  uint32_t pid_next;
-  /* Thread whose exec waits for the others to end. Unit: slot:Thread. Written by: kernel. */
-  uint32_t exec_thread;
   /* timer_create(2)'s timers, PosixTimer slots, and the id of the next one. Unit: slot:PosixTimer. Written by: kernel. */
   uint32_t timers;
   /* Timers of timer_create(2). Unit: count. Written by: kernel. */
@@ -3513,7 +3524,7 @@ struct fsh_process_live {
   /* Timers of CPU clocks that are armed. Unit: count. Written by: kernel. */
   uint32_t cpu_timers;
 };
-_Static_assert(sizeof(struct fsh_process_live) == 104, "size of ProcessLive");
+_Static_assert(sizeof(struct fsh_process_live) == 96, "size of ProcessLive");
 _Static_assert(offsetof(struct fsh_process_live, child_head) == 0, "offset of ProcessLive.child_head");
 _Static_assert(offsetof(struct fsh_process_live, next_sibling) == 4, "offset of ProcessLive.next_sibling");
 _Static_assert(offsetof(struct fsh_process_live, prev_sibling) == 8, "offset of ProcessLive.prev_sibling");
@@ -3527,14 +3538,12 @@ _Static_assert(offsetof(struct fsh_process_live, child_wait) == 36, "offset of P
 _Static_assert(offsetof(struct fsh_process_live, vfork_parent) == 40, "offset of ProcessLive.vfork_parent");
 _Static_assert(offsetof(struct fsh_process_live, next_process) == 44, "offset of ProcessLive.next_process");
 _Static_assert(offsetof(struct fsh_process_live, prev_process) == 48, "offset of ProcessLive.prev_process");
-_Static_assert(offsetof(struct fsh_process_live, exit_request) == 52, "offset of ProcessLive.exit_request");
+_Static_assert(offsetof(struct fsh_process_live, client) == 52, "offset of ProcessLive.client");
 _Static_assert(offsetof(struct fsh_process_live, itimer) == 56, "offset of ProcessLive.itimer");
-_Static_assert(offsetof(struct fsh_process_live, pid_next) == 80, "offset of ProcessLive.pid_next");
-_Static_assert(offsetof(struct fsh_process_live, exec_thread) == 84, "offset of ProcessLive.exec_thread");
-_Static_assert(offsetof(struct fsh_process_live, timers) == 88, "offset of ProcessLive.timers");
-_Static_assert(offsetof(struct fsh_process_live, timer_count) == 92, "offset of ProcessLive.timer_count");
-_Static_assert(offsetof(struct fsh_process_live, next_timer_id) == 96, "offset of ProcessLive.next_timer_id");
-_Static_assert(offsetof(struct fsh_process_live, cpu_timers) == 100, "offset of ProcessLive.cpu_timers");
+_Static_assert(offsetof(struct fsh_process_live, timers) == 80, "offset of ProcessLive.timers");
+_Static_assert(offsetof(struct fsh_process_live, timer_count) == 84, "offset of ProcessLive.timer_count");
+_Static_assert(offsetof(struct fsh_process_live, next_timer_id) == 88, "offset of ProcessLive.next_timer_id");
+_Static_assert(offsetof(struct fsh_process_live, cpu_timers) == 92, "offset of ProcessLive.cpu_timers");
 
 /* One process. */
 struct fsh_process_slot {
@@ -3544,13 +3553,13 @@ struct fsh_process_slot {
   struct fsh_process_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_process_live live;
-  uint32_t pad0[10];
+  uint32_t pad0[12];
 };
 _Static_assert(sizeof(struct fsh_process_slot) == 768, "size of ProcessSlot");
 _Static_assert(offsetof(struct fsh_process_slot, header) == 0, "offset of ProcessSlot.header");
 _Static_assert(offsetof(struct fsh_process_slot, state) == 16, "offset of ProcessSlot.state");
 _Static_assert(offsetof(struct fsh_process_slot, live) == 624, "offset of ProcessSlot.live");
-_Static_assert(offsetof(struct fsh_process_slot, pad0) == 728, "offset of ProcessSlot.pad0");
+_Static_assert(offsetof(struct fsh_process_slot, pad0) == 720, "offset of ProcessSlot.pad0");
 
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {
@@ -4309,7 +4318,7 @@ _Static_assert(offsetof(struct fsh_close_owner_request, header) == 0, "offset of
 _Static_assert(offsetof(struct fsh_close_owner_request, owner) == 8, "offset of CloseOwnerRequest.owner");
 _Static_assert(offsetof(struct fsh_close_owner_request, reserved0) == 16, "offset of CloseOwnerRequest.reserved0");
 
-/* Gives a second client its rings: value is its client slot. */
+/* Gives another client its rings: handle is its client slot. ENOSPC: all of them have users. */
 struct fsh_attach_client_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4319,18 +4328,18 @@ _Static_assert(sizeof(struct fsh_attach_client_request) == 64, "size of AttachCl
 _Static_assert(offsetof(struct fsh_attach_client_request, header) == 0, "offset of AttachClientRequest.header");
 _Static_assert(offsetof(struct fsh_attach_client_request, reserved0) == 8, "offset of AttachClientRequest.reserved0");
 
-/* Gives a client's rings back; its requests in flight are dropped. */
+/* Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone. */
 struct fsh_detach_client_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* Client slot. Unit: index. Written by: client. */
-  uint32_t client;
-  uint32_t reserved0[13];
+  /* Client slot. */
+  struct fsh_slot_handle client;
+  uint32_t reserved0[12];
 };
 _Static_assert(sizeof(struct fsh_detach_client_request) == 64, "size of DetachClientRequest");
 _Static_assert(offsetof(struct fsh_detach_client_request, header) == 0, "offset of DetachClientRequest.header");
 _Static_assert(offsetof(struct fsh_detach_client_request, client) == 8, "offset of DetachClientRequest.client");
-_Static_assert(offsetof(struct fsh_detach_client_request, reserved0) == 12, "offset of DetachClientRequest.reserved0");
+_Static_assert(offsetof(struct fsh_detach_client_request, reserved0) == 16, "offset of DetachClientRequest.reserved0");
 
 /* Turns the tracing of system calls (host import `trace`) on or off. */
 struct fsh_set_trace_request {

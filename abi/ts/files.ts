@@ -16,13 +16,33 @@ export const FsType = {
   Sysfs: 4,
   Anon: 5,
   Devpts: 6,
-  Sockfs: 7,
 } as const;
 export type FsType = (typeof FsType)[keyof typeof FsType];
 
 /** Names a number of FsType. */
 export function fsTypeName(value: number): string {
   return enumName("FsType", FsType, value);
+}
+
+
+/** What is true of a name. */
+export const DentryFlag = {
+  /** The name exists; the tree holds the dentry. */
+  Linked: 1,
+  /** Made by a lookup in a generated file system: held by its users only. */
+  Dynamic: 2,
+  /** O_TMPFILE without O_EXCL: may still get a name. */
+  Tmpfile: 4,
+  /** An entry of a staged layer that removes the name. */
+  Whiteout: 8,
+  /** A directory of a staged layer that no record names. */
+  Implied: 16,
+} as const;
+export type DentryFlag = (typeof DentryFlag)[keyof typeof DentryFlag];
+
+/** Names the bits of DentryFlag. */
+export function dentryFlagName(value: number): string {
+  return flagNames(DentryFlag, value);
 }
 
 
@@ -673,6 +693,11 @@ export interface InodeLiveData {
    * Unit: bits. Written by: kernel.
    */
   seals: number;
+  /**
+   * Of the pages in memory, those that were written to.
+   * Unit: pages. Written by: kernel.
+   */
+  dirtyPages: number;
 }
 
 /**
@@ -681,11 +706,11 @@ export interface InodeLiveData {
  */
 export class InodeLive {
   /** Bytes. */
-  static readonly SIZE = 80;
+  static readonly SIZE = 88;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76 } as const;
+  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { direct: 4 } as const;
   readonly $mem: Mem;
@@ -890,11 +915,23 @@ export class InodeLive {
   }
 
   /**
+   * Of the pages in memory, those that were written to.
+   * Unit: pages. Written by: kernel.
+   */
+  get dirtyPages(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set dirtyPages(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 80, 4);
+    this.$mem.check(addr, 88, 4);
     this.$base = addr;
     return this;
   }
@@ -931,6 +968,7 @@ export class InodeLive {
       execs: this.execs,
       lockHead: this.lockHead,
       seals: this.seals,
+      dirtyPages: this.dirtyPages,
     };
   }
 
@@ -953,6 +991,8 @@ export class InodeLive {
     this.execs = data.execs;
     this.lockHead = data.lockHead;
     this.seals = data.seals;
+    this.dirtyPages = data.dirtyPages;
+    this.$mem.u8.fill(0, this.$base + 84, this.$base + 88);
   }
 }
 
@@ -973,7 +1013,7 @@ export interface InodeSlotData {
  */
 export class InodeSlot {
   /** Bytes. */
-  static readonly SIZE = 208;
+  static readonly SIZE = 216;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -1016,7 +1056,7 @@ export class InodeSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 208, 8);
+    this.$mem.check(addr, 216, 8);
     this.$base = addr;
     return this;
   }
@@ -1063,8 +1103,8 @@ export interface DentrySlotData {
    */
   nameLength: number;
   /**
-   * State of the name: see vfs.
-   * Unit: bits. Written by: kernel.
+   * State of the name.
+   * Written by: kernel.
    */
   flags: number;
   /**
@@ -1184,8 +1224,8 @@ export class DentrySlot {
   }
 
   /**
-   * State of the name: see vfs.
-   * Unit: bits. Written by: kernel.
+   * State of the name.
+   * Written by: kernel.
    */
   get flags(): number {
     return this.$mem.u16[(this.$base + 30) >>> 1]!;
@@ -1772,6 +1812,16 @@ export interface OfdLiveData {
    * Unit: ns. Written by: kernel.
    */
   intervalNs: bigint;
+  /**
+   * References that a client's streams hold.
+   * Unit: count. Written by: kernel.
+   */
+  hostRefs: number;
+  /**
+   * That client, where there are any.
+   * Unit: index. Written by: kernel.
+   */
+  client: number;
 }
 
 /**
@@ -1780,11 +1830,11 @@ export interface OfdLiveData {
  */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 48;
+  static readonly SIZE = 56;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40 } as const;
+  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1881,11 +1931,35 @@ export class OfdLive {
   }
 
   /**
+   * References that a client's streams hold.
+   * Unit: count. Written by: kernel.
+   */
+  get hostRefs(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set hostRefs(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /**
+   * That client, where there are any.
+   * Unit: index. Written by: kernel.
+   */
+  get client(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set client(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 48, 8);
+    this.$mem.check(addr, 56, 8);
     this.$base = addr;
     return this;
   }
@@ -1899,6 +1973,8 @@ export class OfdLive {
       clock: this.clock,
       timer: this.timer.toData(),
       intervalNs: this.intervalNs,
+      hostRefs: this.hostRefs,
+      client: this.client,
     };
   }
 
@@ -1910,6 +1986,8 @@ export class OfdLive {
     this.clock = data.clock;
     this.timer.setData(data.timer);
     this.intervalNs = data.intervalNs;
+    this.hostRefs = data.hostRefs;
+    this.client = data.client;
   }
 }
 
@@ -1992,7 +2070,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 104, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 112, this.$base + 128);
   }
 }
 
@@ -3136,11 +3214,6 @@ export interface EpollSlotData {
    */
   wait: number;
   /**
-   * Items of other epolls that watch this one.
-   * Unit: slot:EpollItem. Written by: kernel.
-   */
-  watchHead: number;
-  /**
    * Items.
    * Unit: count. Written by: kernel.
    */
@@ -3164,11 +3237,11 @@ export interface EpollSlotData {
  */
 export class EpollSlot {
   /** Bytes. */
-  static readonly SIZE = 48;
+  static readonly SIZE = 44;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, watchHead: 32, itemCount: 36, nextNotified: 40, notified: 44 } as const;
+  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, itemCount: 32, nextNotified: 36, notified: 40 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3235,27 +3308,15 @@ export class EpollSlot {
   }
 
   /**
-   * Items of other epolls that watch this one.
-   * Unit: slot:EpollItem. Written by: kernel.
-   */
-  get watchHead(): number {
-    return this.$mem.u32[(this.$base + 32) >>> 2]!;
-  }
-
-  set watchHead(value: number) {
-    this.$mem.u32[(this.$base + 32) >>> 2] = value;
-  }
-
-  /**
    * Items.
    * Unit: count. Written by: kernel.
    */
   get itemCount(): number {
-    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
 
   set itemCount(value: number) {
-    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
   /**
@@ -3263,11 +3324,11 @@ export class EpollSlot {
    * Unit: slot:Epoll. Written by: kernel.
    */
   get nextNotified(): number {
-    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
 
   set nextNotified(value: number) {
-    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
   /**
@@ -3275,11 +3336,11 @@ export class EpollSlot {
    * Unit: flag. Written by: kernel.
    */
   get notified(): number {
-    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
   }
 
   set notified(value: number) {
-    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
   /**
@@ -3287,7 +3348,7 @@ export class EpollSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 48, 4);
+    this.$mem.check(addr, 44, 4);
     this.$base = addr;
     return this;
   }
@@ -3300,7 +3361,6 @@ export class EpollSlot {
       readyHead: this.readyHead,
       readyTail: this.readyTail,
       wait: this.wait,
-      watchHead: this.watchHead,
       itemCount: this.itemCount,
       nextNotified: this.nextNotified,
       notified: this.notified,
@@ -3314,7 +3374,6 @@ export class EpollSlot {
     this.readyHead = data.readyHead;
     this.readyTail = data.readyTail;
     this.wait = data.wait;
-    this.watchHead = data.watchHead;
     this.itemCount = data.itemCount;
     this.nextNotified = data.nextNotified;
     this.notified = data.notified;

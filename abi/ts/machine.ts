@@ -44,7 +44,6 @@ export const SlotKind = {
   FsContext: 19,
   PendingRequest: 20,
   Frame: 21,
-  RadixNode: 22,
   FileLock: 23,
   PosixTimer: 24,
   Tty: 25,
@@ -128,7 +127,10 @@ export function hartExitName(value: number): string {
 }
 
 
-/** Whether a client slot has a user. */
+/**
+ * Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more:
+ * the kernel frees what it held, then the slot.
+ */
 export const ClientState = {
   Free: 0,
   Attached: 1,
@@ -2205,7 +2207,7 @@ export interface OwnerSlotData {
   /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
   /**
-   * Client slot that made it.
+   * Client slot that made it; ~0 when that client is gone, and the owner with its last process.
    * Unit: index. Written by: kernel.
    */
   client: number;
@@ -2286,7 +2288,7 @@ export class OwnerSlot {
   }
 
   /**
-   * Client slot that made it.
+   * Client slot that made it; ~0 when that client is gone, and the owner with its last process.
    * Unit: index. Written by: kernel.
    */
   get client(): number {
@@ -2488,7 +2490,7 @@ export interface ClientSlotData {
   header: SlotHeaderData;
   /**
    * Whether somebody uses it.
-   * Written by: kernel.
+   * Written by: any.
    */
   state: number;
   /**
@@ -2527,6 +2529,11 @@ export interface ClientSlotData {
    */
   clientSleeping: number;
   /**
+   * Not 0: somebody drives the rings. Who finds it so has an attachment that is in use.
+   * Unit: flag. Written by: client.
+   */
+  connected: number;
+  /**
    * Written by the kernel.
    * Unit: seq. Written by: kernel.
    */
@@ -2554,7 +2561,7 @@ export class ClientSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, state: 16, submissionBase: 20, completionBase: 24, arenaBase: 28, arenaBytes: 32, submissionTail: 64, completionHead: 68, clientSleeping: 72, submissionHead: 128, completionTail: 132, inFlight: 136 } as const;
+  static readonly OFFSET = { header: 0, state: 16, submissionBase: 20, completionBase: 24, arenaBase: 28, arenaBytes: 32, submissionTail: 64, completionHead: 68, clientSleeping: 72, connected: 76, submissionHead: 128, completionTail: 132, inFlight: 136 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2574,7 +2581,7 @@ export class ClientSlot {
 
   /**
    * Whether somebody uses it.
-   * Written by: kernel.
+   * Written by: any.
    */
   get state(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
@@ -2669,6 +2676,18 @@ export class ClientSlot {
   }
 
   /**
+   * Not 0: somebody drives the rings. Who finds it so has an attachment that is in use.
+   * Unit: flag. Written by: client.
+   */
+  get connected(): number {
+    return Atomics.load(this.$mem.u32, (this.$base + 76) >>> 2);
+  }
+
+  set connected(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base + 76) >>> 2, value);
+  }
+
+  /**
    * Written by the kernel.
    * Unit: seq. Written by: kernel.
    */
@@ -2734,6 +2753,11 @@ export class ClientSlot {
     return (this.$base + 72) >>> 2;
   }
 
+  /** Index of connected in the memory's `i32` and `u32`, for `Atomics`. */
+  connectedIndex(): number {
+    return (this.$base + 76) >>> 2;
+  }
+
   /** Index of submissionHead in the memory's `i32` and `u32`, for `Atomics`. */
   submissionHeadIndex(): number {
     return (this.$base + 128) >>> 2;
@@ -2756,6 +2780,7 @@ export class ClientSlot {
       submissionTail: this.submissionTail,
       completionHead: this.completionHead,
       clientSleeping: this.clientSleeping,
+      connected: this.connected,
       submissionHead: this.submissionHead,
       completionTail: this.completionTail,
       inFlight: this.inFlight,
@@ -2773,11 +2798,12 @@ export class ClientSlot {
     this.submissionTail = data.submissionTail;
     this.completionHead = data.completionHead;
     this.clientSleeping = data.clientSleeping;
+    this.connected = data.connected;
     this.submissionHead = data.submissionHead;
     this.completionTail = data.completionTail;
     this.inFlight = data.inFlight;
     this.$mem.u8.fill(0, this.$base + 36, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 76, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 80, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 140, this.$base + 192);
   }
 }

@@ -431,11 +431,6 @@ export interface AddressSpaceLiveData {
    */
   codeEpoch: number;
   /**
-   * Harts that have this address space as current.
-   * Unit: count. Written by: hart.
-   */
-  activeHarts: number;
-  /**
    * Mapping found last: looked at first.
    * Unit: slot:Vma. Written by: kernel.
    */
@@ -473,7 +468,7 @@ export class AddressSpaceLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, activeHarts: 16, lastVma: 20, ptLeaves: 24, users: 28, high: 32, quarantine: 36 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, ptLeaves: 20, users: 24, high: 28, quarantine: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -532,27 +527,15 @@ export class AddressSpaceLive {
   }
 
   /**
-   * Harts that have this address space as current.
-   * Unit: count. Written by: hart.
-   */
-  get activeHarts(): number {
-    return Atomics.load(this.$mem.u32, (this.$base + 16) >>> 2);
-  }
-
-  set activeHarts(value: number) {
-    Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
-  }
-
-  /**
    * Mapping found last: looked at first.
    * Unit: slot:Vma. Written by: kernel.
    */
   get lastVma(): number {
-    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
 
   set lastVma(value: number) {
-    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
   /**
@@ -560,11 +543,11 @@ export class AddressSpaceLive {
    * Unit: pages. Written by: kernel.
    */
   get ptLeaves(): number {
-    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
 
   set ptLeaves(value: number) {
-    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
   /**
@@ -572,11 +555,11 @@ export class AddressSpaceLive {
    * Unit: count. Written by: kernel.
    */
   get users(): number {
-    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
   }
 
   set users(value: number) {
-    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
   /**
@@ -585,11 +568,11 @@ export class AddressSpaceLive {
    * Unit: address. Written by: kernel.
    */
   get high(): number {
-    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
 
   set high(value: number) {
-    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
   }
 
   /**
@@ -597,11 +580,11 @@ export class AddressSpaceLive {
    * Unit: flag. Written by: any.
    */
   get quarantine(): number {
-    return Atomics.load(this.$mem.u32, (this.$base + 36) >>> 2);
+    return Atomics.load(this.$mem.u32, (this.$base + 32) >>> 2);
   }
 
   set quarantine(value: number) {
-    Atomics.store(this.$mem.u32, (this.$base + 36) >>> 2, value);
+    Atomics.store(this.$mem.u32, (this.$base + 32) >>> 2, value);
   }
 
   /**
@@ -614,14 +597,9 @@ export class AddressSpaceLive {
     return this;
   }
 
-  /** Index of activeHarts in the memory's `i32` and `u32`, for `Atomics`. */
-  activeHartsIndex(): number {
-    return (this.$base + 16) >>> 2;
-  }
-
   /** Index of quarantine in the memory's `i32` and `u32`, for `Atomics`. */
   quarantineIndex(): number {
-    return (this.$base + 36) >>> 2;
+    return (this.$base + 32) >>> 2;
   }
 
   /** Copies the values out of the memory. */
@@ -631,7 +609,6 @@ export class AddressSpaceLive {
       wtDir: this.wtDir,
       ptDir: this.ptDir,
       codeEpoch: this.codeEpoch,
-      activeHarts: this.activeHarts,
       lastVma: this.lastVma,
       ptLeaves: this.ptLeaves,
       users: this.users,
@@ -646,12 +623,12 @@ export class AddressSpaceLive {
     this.wtDir = data.wtDir;
     this.ptDir = data.ptDir;
     this.codeEpoch = data.codeEpoch;
-    this.activeHarts = data.activeHarts;
     this.lastVma = data.lastVma;
     this.ptLeaves = data.ptLeaves;
     this.users = data.users;
     this.high = data.high;
     this.quarantine = data.quarantine;
+    this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
   }
 }
 

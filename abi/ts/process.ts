@@ -94,9 +94,7 @@ export function threadStopName(value: number): string {
 /** What is true of a thread. */
 export const ThreadFlag = {
   HasSavedSigmask: 1,
-  Killed: 2,
-  Leader: 4,
-  Traced: 8,
+  Leader: 2,
 } as const;
 export type ThreadFlag = (typeof ThreadFlag)[keyof typeof ThreadFlag];
 
@@ -131,7 +129,6 @@ export const ProcessFlag = {
   Dumpable: 32,
   NoNewPrivs: 64,
   OwnedByHost: 128,
-  SignaledExit: 256,
 } as const;
 export type ProcessFlag = (typeof ProcessFlag)[keyof typeof ProcessFlag];
 
@@ -1156,11 +1153,6 @@ export interface ThreadStateData {
    */
   robustList: bigint;
   /**
-   * Word that gets its tid when it starts.
-   * Unit: guest-address. Written by: kernel.
-   */
-  setChildTid: bigint;
-  /**
    * ThreadFlag.
    * Unit: bits. Written by: kernel.
    */
@@ -1220,11 +1212,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 264;
+  static readonly SIZE = 256;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, setChildTid: 80, flags: 88, exitCode: 92, name: 96, blocked: 112, startNs: 216, userNs: 224, systemNs: 232, rseqAddr: 240, syscalls: 248, restart: 256, effects: 260 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, rseqAddr: 232, syscalls: 240, restart: 248, effects: 252 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1444,45 +1436,15 @@ export class ThreadState {
   }
 
   /**
-   * Word that gets its tid when it starts.
-   * Unit: guest-address. Written by: kernel.
-   */
-  get setChildTid(): bigint {
-    return this.$mem.u64[(this.$base + 80) >>> 3]!;
-  }
-
-  set setChildTid(value: bigint) {
-    this.$mem.u64[(this.$base + 80) >>> 3] = value;
-  }
-
-  /** Low 32 bits of setChildTid. */
-  get setChildTidLo(): number {
-    return this.$mem.u32[(this.$base + 80) >>> 2]!;
-  }
-
-  set setChildTidLo(value: number) {
-    this.$mem.u32[(this.$base + 80) >>> 2] = value;
-  }
-
-  /** High 32 bits of setChildTid. */
-  get setChildTidHi(): number {
-    return this.$mem.u32[(this.$base + 80 + 4) >>> 2]!;
-  }
-
-  set setChildTidHi(value: number) {
-    this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
-  }
-
-  /**
    * ThreadFlag.
    * Unit: bits. Written by: kernel.
    */
   get flags(): number {
-    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
 
   set flags(value: number) {
-    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -1490,17 +1452,17 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get exitCode(): number {
-    return this.$mem.i32[(this.$base + 92) >>> 2]!;
+    return this.$mem.i32[(this.$base + 84) >>> 2]!;
   }
 
   set exitCode(value: number) {
-    this.$mem.i32[(this.$base + 92) >>> 2] = value;
+    this.$mem.i32[(this.$base + 84) >>> 2] = value;
   }
 
   /** The system call that it waits in. */
   get blocked(): BlockedSyscall {
     const view = (this.#blocked ??= new BlockedSyscall(this.$mem));
-    view.$base = this.$base + 112;
+    view.$base = this.$base + 104;
     return view;
   }
 
@@ -1509,29 +1471,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get startNs(): bigint {
-    return this.$mem.u64[(this.$base + 216) >>> 3]!;
+    return this.$mem.u64[(this.$base + 208) >>> 3]!;
   }
 
   set startNs(value: bigint) {
-    this.$mem.u64[(this.$base + 216) >>> 3] = value;
+    this.$mem.u64[(this.$base + 208) >>> 3] = value;
   }
 
   /** Low 32 bits of startNs. */
   get startNsLo(): number {
-    return this.$mem.u32[(this.$base + 216) >>> 2]!;
+    return this.$mem.u32[(this.$base + 208) >>> 2]!;
   }
 
   set startNsLo(value: number) {
-    this.$mem.u32[(this.$base + 216) >>> 2] = value;
+    this.$mem.u32[(this.$base + 208) >>> 2] = value;
   }
 
   /** High 32 bits of startNs. */
   get startNsHi(): number {
-    return this.$mem.u32[(this.$base + 216 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 208 + 4) >>> 2]!;
   }
 
   set startNsHi(value: number) {
-    this.$mem.u32[(this.$base + 216 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 208 + 4) >>> 2] = value;
   }
 
   /**
@@ -1539,29 +1501,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get userNs(): bigint {
-    return this.$mem.u64[(this.$base + 224) >>> 3]!;
+    return this.$mem.u64[(this.$base + 216) >>> 3]!;
   }
 
   set userNs(value: bigint) {
-    this.$mem.u64[(this.$base + 224) >>> 3] = value;
+    this.$mem.u64[(this.$base + 216) >>> 3] = value;
   }
 
   /** Low 32 bits of userNs. */
   get userNsLo(): number {
-    return this.$mem.u32[(this.$base + 224) >>> 2]!;
+    return this.$mem.u32[(this.$base + 216) >>> 2]!;
   }
 
   set userNsLo(value: number) {
-    this.$mem.u32[(this.$base + 224) >>> 2] = value;
+    this.$mem.u32[(this.$base + 216) >>> 2] = value;
   }
 
   /** High 32 bits of userNs. */
   get userNsHi(): number {
-    return this.$mem.u32[(this.$base + 224 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 216 + 4) >>> 2]!;
   }
 
   set userNsHi(value: number) {
-    this.$mem.u32[(this.$base + 224 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 216 + 4) >>> 2] = value;
   }
 
   /**
@@ -1569,29 +1531,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get systemNs(): bigint {
-    return this.$mem.u64[(this.$base + 232) >>> 3]!;
+    return this.$mem.u64[(this.$base + 224) >>> 3]!;
   }
 
   set systemNs(value: bigint) {
-    this.$mem.u64[(this.$base + 232) >>> 3] = value;
+    this.$mem.u64[(this.$base + 224) >>> 3] = value;
   }
 
   /** Low 32 bits of systemNs. */
   get systemNsLo(): number {
-    return this.$mem.u32[(this.$base + 232) >>> 2]!;
+    return this.$mem.u32[(this.$base + 224) >>> 2]!;
   }
 
   set systemNsLo(value: number) {
-    this.$mem.u32[(this.$base + 232) >>> 2] = value;
+    this.$mem.u32[(this.$base + 224) >>> 2] = value;
   }
 
   /** High 32 bits of systemNs. */
   get systemNsHi(): number {
-    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 224 + 4) >>> 2]!;
   }
 
   set systemNsHi(value: number) {
-    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 224 + 4) >>> 2] = value;
   }
 
   /**
@@ -1599,29 +1561,29 @@ export class ThreadState {
    * Unit: guest-address. Written by: kernel.
    */
   get rseqAddr(): bigint {
-    return this.$mem.u64[(this.$base + 240) >>> 3]!;
+    return this.$mem.u64[(this.$base + 232) >>> 3]!;
   }
 
   set rseqAddr(value: bigint) {
-    this.$mem.u64[(this.$base + 240) >>> 3] = value;
+    this.$mem.u64[(this.$base + 232) >>> 3] = value;
   }
 
   /** Low 32 bits of rseqAddr. */
   get rseqAddrLo(): number {
-    return this.$mem.u32[(this.$base + 240) >>> 2]!;
+    return this.$mem.u32[(this.$base + 232) >>> 2]!;
   }
 
   set rseqAddrLo(value: number) {
-    this.$mem.u32[(this.$base + 240) >>> 2] = value;
+    this.$mem.u32[(this.$base + 232) >>> 2] = value;
   }
 
   /** High 32 bits of rseqAddr. */
   get rseqAddrHi(): number {
-    return this.$mem.u32[(this.$base + 240 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
   }
 
   set rseqAddrHi(value: number) {
-    this.$mem.u32[(this.$base + 240 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
   }
 
   /**
@@ -1629,11 +1591,11 @@ export class ThreadState {
    * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
-    return this.$mem.u53(this.$base + 248);
+    return this.$mem.u53(this.$base + 240);
   }
 
   set syscalls(value: number) {
-    this.$mem.setU53(this.$base + 248, value);
+    this.$mem.setU53(this.$base + 240, value);
   }
 
   /**
@@ -1641,11 +1603,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get restart(): number {
-    return this.$mem.u32[(this.$base + 256) >>> 2]!;
+    return this.$mem.u32[(this.$base + 248) >>> 2]!;
   }
 
   set restart(value: number) {
-    this.$mem.u32[(this.$base + 256) >>> 2] = value;
+    this.$mem.u32[(this.$base + 248) >>> 2] = value;
   }
 
   /**
@@ -1653,11 +1615,11 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get effects(): number {
-    return this.$mem.u32[(this.$base + 260) >>> 2]!;
+    return this.$mem.u32[(this.$base + 252) >>> 2]!;
   }
 
   set effects(value: number) {
-    this.$mem.u32[(this.$base + 260) >>> 2] = value;
+    this.$mem.u32[(this.$base + 252) >>> 2] = value;
   }
 
   /**
@@ -1665,7 +1627,7 @@ export class ThreadState {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 264, 8);
+    this.$mem.check(addr, 256, 8);
     this.$base = addr;
     return this;
   }
@@ -1680,16 +1642,16 @@ export class ThreadState {
    * Unit: text. Written by: kernel.
    */
   name(index: number): number {
-    return this.$mem.u8[this.$base + 96 + element(index, 16)]!;
+    return this.$mem.u8[this.$base + 88 + element(index, 16)]!;
   }
 
   setName(index: number, value: number): void {
-    this.$mem.u8[this.$base + 96 + element(index, 16)] = value;
+    this.$mem.u8[this.$base + 88 + element(index, 16)] = value;
   }
 
   /** The bytes of name, in place. */
   nameBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 96, this.$base + 112);
+    return this.$mem.u8.subarray(this.$base + 88, this.$base + 104);
   }
 
   /** Copies the values out of the memory. */
@@ -1705,7 +1667,6 @@ export class ThreadState {
       altStack: this.altStack.toData(),
       clearChildTid: this.clearChildTid,
       robustList: this.robustList,
-      setChildTid: this.setChildTid,
       flags: this.flags,
       exitCode: this.exitCode,
       name: this.nameBytes().slice(),
@@ -1732,7 +1693,6 @@ export class ThreadState {
     this.altStack.setData(data.altStack);
     this.clearChildTid = data.clearChildTid;
     this.robustList = data.robustList;
-    this.setChildTid = data.setChildTid;
     this.flags = data.flags;
     this.exitCode = data.exitCode;
     copyBytes(this.nameBytes(), data.name);
@@ -2320,7 +2280,7 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 944 } as const;
+  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 936 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2358,7 +2318,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 944;
+    view.$base = this.$base + 936;
     return view;
   }
 
@@ -2389,7 +2349,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1016, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1008, this.$base + 1088);
   }
 }
 
@@ -3844,22 +3804,12 @@ export interface ProcessLiveData {
    */
   prevProcess: number;
   /**
-   * PendingRequest that waits for the exit.
-   * Unit: slot:PendingRequest. Written by: kernel.
+   * Client that made it (ProcessFlag.OwnedByHost).
+   * Unit: index. Written by: kernel.
    */
-  exitRequest: number;
+  client: number;
   /** ITIMER_REAL. */
   itimer: TimerLiveData;
-  /**
-   * pid hash chain.
-   * Unit: slot:Process. Written by: kernel.
-   */
-  pidNext: number;
-  /**
-   * Thread whose exec waits for the others to end.
-   * Unit: slot:Thread. Written by: kernel.
-   */
-  execThread: number;
   /**
    * timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
    * Unit: slot:PosixTimer. Written by: kernel.
@@ -3888,11 +3838,11 @@ export interface ProcessLiveData {
  */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 104;
+  static readonly SIZE = 96;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, exitRequest: 52, itimer: 56, pidNext: 80, execThread: 84, timers: 88, timerCount: 92, nextTimerId: 96, cpuTimers: 100 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4060,14 +4010,14 @@ export class ProcessLive {
   }
 
   /**
-   * PendingRequest that waits for the exit.
-   * Unit: slot:PendingRequest. Written by: kernel.
+   * Client that made it (ProcessFlag.OwnedByHost).
+   * Unit: index. Written by: kernel.
    */
-  get exitRequest(): number {
+  get client(): number {
     return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
 
-  set exitRequest(value: number) {
+  set client(value: number) {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
@@ -4079,39 +4029,15 @@ export class ProcessLive {
   }
 
   /**
-   * pid hash chain.
-   * Unit: slot:Process. Written by: kernel.
-   */
-  get pidNext(): number {
-    return this.$mem.u32[(this.$base + 80) >>> 2]!;
-  }
-
-  set pidNext(value: number) {
-    this.$mem.u32[(this.$base + 80) >>> 2] = value;
-  }
-
-  /**
-   * Thread whose exec waits for the others to end.
-   * Unit: slot:Thread. Written by: kernel.
-   */
-  get execThread(): number {
-    return this.$mem.u32[(this.$base + 84) >>> 2]!;
-  }
-
-  set execThread(value: number) {
-    this.$mem.u32[(this.$base + 84) >>> 2] = value;
-  }
-
-  /**
    * timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
    * Unit: slot:PosixTimer. Written by: kernel.
    */
   get timers(): number {
-    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
 
   set timers(value: number) {
-    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -4119,11 +4045,11 @@ export class ProcessLive {
    * Unit: count. Written by: kernel.
    */
   get timerCount(): number {
-    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
   }
 
   set timerCount(value: number) {
-    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
   /**
@@ -4131,11 +4057,11 @@ export class ProcessLive {
    * Unit: id. Written by: kernel.
    */
   get nextTimerId(): number {
-    return this.$mem.u32[(this.$base + 96) >>> 2]!;
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
 
   set nextTimerId(value: number) {
-    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
   /**
@@ -4143,11 +4069,11 @@ export class ProcessLive {
    * Unit: count. Written by: kernel.
    */
   get cpuTimers(): number {
-    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
   }
 
   set cpuTimers(value: number) {
-    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
   }
 
   /**
@@ -4155,7 +4081,7 @@ export class ProcessLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 104, 8);
+    this.$mem.check(addr, 96, 8);
     this.$base = addr;
     return this;
   }
@@ -4176,10 +4102,8 @@ export class ProcessLive {
       vforkParent: this.vforkParent,
       nextProcess: this.nextProcess,
       prevProcess: this.prevProcess,
-      exitRequest: this.exitRequest,
+      client: this.client,
       itimer: this.itimer.toData(),
-      pidNext: this.pidNext,
-      execThread: this.execThread,
       timers: this.timers,
       timerCount: this.timerCount,
       nextTimerId: this.nextTimerId,
@@ -4202,10 +4126,8 @@ export class ProcessLive {
     this.vforkParent = data.vforkParent;
     this.nextProcess = data.nextProcess;
     this.prevProcess = data.prevProcess;
-    this.exitRequest = data.exitRequest;
+    this.client = data.client;
     this.itimer.setData(data.itimer);
-    this.pidNext = data.pidNext;
-    this.execThread = data.execThread;
     this.timers = data.timers;
     this.timerCount = data.timerCount;
     this.nextTimerId = data.nextTimerId;
@@ -4292,7 +4214,7 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 728, this.$base + 768);
+    this.$mem.u8.fill(0, this.$base + 720, this.$base + 768);
   }
 }
 

@@ -4012,7 +4012,7 @@ export interface AttachClientRequestData {
 }
 
 /**
- * Gives a second client its rings: value is its client slot.
+ * Gives another client its rings: handle is its client slot. ENOSPC: all of them have users.
  * Member of KernelWorkerRequest for opcode AttachClient.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -4085,15 +4085,14 @@ export interface DetachClientRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /**
-   * Client slot.
-   * Unit: index. Written by: client.
-   */
-  client: number;
+  /** Client slot. */
+  client: SlotHandleData;
 }
 
 /**
- * Gives a client's rings back; its requests in flight are dropped.
+ * Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end
+ * with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH:
+ * the client is gone.
  * Member of KernelWorkerRequest for opcode DetachClient.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -4108,6 +4107,7 @@ export class DetachClientRequest {
   /** Address of the struct. */
   $base = 0;
   #header: RpcHeader | undefined;
+  #client: SlotHandle | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -4121,16 +4121,11 @@ export class DetachClientRequest {
     return view;
   }
 
-  /**
-   * Client slot.
-   * Unit: index. Written by: client.
-   */
-  get client(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
-  }
-
-  set client(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  /** Client slot. */
+  get client(): SlotHandle {
+    const view = (this.#client ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
   }
 
   /**
@@ -4149,7 +4144,7 @@ export class DetachClientRequest {
       opcode: Opcode.DetachClient,
       flags: this.header.flags,
       requestId: this.header.requestId,
-      client: this.client,
+      client: this.client.toData(),
     };
   }
 
@@ -4158,8 +4153,8 @@ export class DetachClientRequest {
     this.header.opcode = Opcode.DetachClient;
     this.header.flags = data.flags;
     this.header.requestId = data.requestId;
-    this.client = data.client;
-    this.$mem.u8.fill(0, this.$base + 12, this.$base + 64);
+    this.client.setData(data.client);
+    this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
   }
 }
 
@@ -6054,12 +6049,12 @@ export interface KernelWorkerReply {
   /** Kills an owner's processes and frees it; answers when they are gone. */
   [Opcode.CloseOwner]: {
   };
-  /** Gives a second client its rings: value is its client slot. */
+  /** Gives another client its rings: handle is its client slot. ENOSPC: all of them have users. */
   [Opcode.AttachClient]: {
     /** its slot */
-    readonly client: bigint;
+    readonly client: { readonly index: number; readonly generation: number };
   };
-  /** Gives a client's rings back; its requests in flight are dropped. */
+  /** Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone. */
   [Opcode.DetachClient]: {
   };
   /** chmod(2): sets the permission bits. */
@@ -6103,8 +6098,8 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Diagnostics]: { names: { result: "bytes" }, errnos: ["EINVAL"] },
   [Opcode.CreateOwner]: { names: { handle: "owner" }, errnos: ["ENOSPC"] },
   [Opcode.CloseOwner]: { names: {  }, errnos: ["ESRCH", "EPERM", "ECANCELED"] },
-  [Opcode.AttachClient]: { names: { value: "client" }, errnos: ["ENOSPC"] },
-  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL"] },
+  [Opcode.AttachClient]: { names: { handle: "client" }, errnos: ["ENOSPC"] },
+  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL", "ESRCH"] },
   [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
   [Opcode.SetTrace]: { names: {  }, errnos: [] },
   [Opcode.ResizeTerminal]: { names: {  }, errnos: ["EBADF", "EINVAL", "ENOTTY"] },

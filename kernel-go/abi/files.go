@@ -20,7 +20,6 @@ const (
 	FsTypeSysfs  FsType = 4
 	FsTypeAnon   FsType = 5
 	FsTypeDevpts FsType = 6
-	FsTypeSockfs FsType = 7
 )
 
 // String names the number; "FsType(?)" stands for an unknown one.
@@ -40,10 +39,37 @@ func (v FsType) String() string {
 		return "Anon"
 	case FsTypeDevpts:
 		return "Devpts"
-	case FsTypeSockfs:
-		return "Sockfs"
 	}
 	return "FsType(?)"
+}
+
+// DentryFlag: What is true of a name.
+type DentryFlag uint16
+
+// Numbers of DentryFlag.
+const (
+	DentryFlagLinked   DentryFlag = 0x1  // The name exists; the tree holds the dentry.
+	DentryFlagDynamic  DentryFlag = 0x2  // Made by a lookup in a generated file system: held by its users only.
+	DentryFlagTmpfile  DentryFlag = 0x4  // O_TMPFILE without O_EXCL: may still get a name.
+	DentryFlagWhiteout DentryFlag = 0x8  // An entry of a staged layer that removes the name.
+	DentryFlagImplied  DentryFlag = 0x10 // A directory of a staged layer that no record names.
+)
+
+// String names a single bit; "DentryFlag(?)" stands for none, several or unknown ones.
+func (v DentryFlag) String() string {
+	switch v {
+	case DentryFlagLinked:
+		return "Linked"
+	case DentryFlagDynamic:
+		return "Dynamic"
+	case DentryFlagTmpfile:
+		return "Tmpfile"
+	case DentryFlagWhiteout:
+		return "Whiteout"
+	case DentryFlagImplied:
+		return "Implied"
+	}
+	return "DentryFlag(?)"
 }
 
 // OfdKind: What an open file description is.
@@ -224,7 +250,7 @@ type InodeState struct {
 }
 
 // InodeLiveSize is the size of InodeLive in bytes.
-const InodeLiveSize = 80
+const InodeLiveSize = 88
 
 // InodeLive: What a file's memory and users are.
 type InodeLive struct {
@@ -280,10 +306,14 @@ type InodeLive struct {
 	// F_SEAL_* bits of a memfd.
 	// Unit: bits. Written by: kernel.
 	Seals uint32
+	// Of the pages in memory, those that were written to.
+	// Unit: pages. Written by: kernel.
+	DirtyPages uint32
+	Reserved0  uint32
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.
-const InodeSlotSize = 208
+const InodeSlotSize = 216
 
 // InodeSlot: One file, directory, link, device or pipe.
 // Element of the slot table of kind Inode.
@@ -318,9 +348,9 @@ type DentrySlot struct {
 	// Length of the name.
 	// Unit: bytes. Written by: kernel.
 	NameLength uint16
-	// State of the name: see vfs.
-	// Unit: bits. Written by: kernel.
-	Flags uint16
+	// State of the name.
+	// Written by: kernel.
+	Flags DentryFlag
 	// Links in the parent's children.
 	// Unit: slot:Dentry. Written by: kernel.
 	NextChild uint32
@@ -411,7 +441,7 @@ type OfdState struct {
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 48
+const OfdLiveSize = 56
 
 // OfdLive: Who watches an open file description, and what it generated.
 type OfdLive struct {
@@ -433,6 +463,12 @@ type OfdLive struct {
 	// Timerfd: its period, 0 for once.
 	// Unit: ns. Written by: kernel.
 	IntervalNs uint64
+	// References that a client's streams hold.
+	// Unit: count. Written by: kernel.
+	HostRefs uint32
+	// That client, where there are any.
+	// Unit: index. Written by: kernel.
+	Client uint32
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
@@ -449,7 +485,7 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	Pad0 [6]uint32
+	Pad0 [4]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.
@@ -637,7 +673,7 @@ type TtySlot struct {
 }
 
 // EpollSlotSize is the size of EpollSlot in bytes.
-const EpollSlotSize = 48
+const EpollSlotSize = 44
 
 // EpollSlot: One epoll instance.
 // Element of the slot table of kind Epoll.
@@ -657,9 +693,6 @@ type EpollSlot struct {
 	// Who waits in epoll_wait(2).
 	// Unit: slot:WaitEntry. Written by: kernel.
 	Wait uint32
-	// Items of other epolls that watch this one.
-	// Unit: slot:EpollItem. Written by: kernel.
-	WatchHead uint32
 	// Items.
 	// Unit: count. Written by: kernel.
 	ItemCount uint32

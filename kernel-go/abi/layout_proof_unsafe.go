@@ -51,8 +51,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(InodeLive{}) - 80
-	_ uintptr = 80 - unsafe.Sizeof(InodeLive{})
+	_ uintptr = unsafe.Sizeof(InodeLive{}) - 88
+	_ uintptr = 88 - unsafe.Sizeof(InodeLive{})
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Direct) - 0
 	_ uintptr = 0 - unsafe.Offsetof(InodeLive{}.Direct)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.RadixRoot) - 16
@@ -87,11 +87,15 @@ const (
 	_ uintptr = 72 - unsafe.Offsetof(InodeLive{}.LockHead)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Seals) - 76
 	_ uintptr = 76 - unsafe.Offsetof(InodeLive{}.Seals)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.DirtyPages) - 80
+	_ uintptr = 80 - unsafe.Offsetof(InodeLive{}.DirtyPages)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Reserved0) - 84
+	_ uintptr = 84 - unsafe.Offsetof(InodeLive{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(InodeSlot{}) - 208
-	_ uintptr = 208 - unsafe.Sizeof(InodeSlot{})
+	_ uintptr = unsafe.Sizeof(InodeSlot{}) - 216
+	_ uintptr = 216 - unsafe.Sizeof(InodeSlot{})
 	_ uintptr = unsafe.Offsetof(InodeSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(InodeSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(InodeSlot{}.State) - 16
@@ -177,8 +181,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 48
-	_ uintptr = 48 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
@@ -191,6 +195,10 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdLive{}.Timer)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.IntervalNs) - 40
 	_ uintptr = 40 - unsafe.Offsetof(OfdLive{}.IntervalNs)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.HostRefs) - 48
+	_ uintptr = 48 - unsafe.Offsetof(OfdLive{}.HostRefs)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Client) - 52
+	_ uintptr = 52 - unsafe.Offsetof(OfdLive{}.Client)
 )
 
 const (
@@ -202,8 +210,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 104
-	_ uintptr = 104 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 112
+	_ uintptr = 112 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (
@@ -331,8 +339,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(EpollSlot{}) - 48
-	_ uintptr = 48 - unsafe.Sizeof(EpollSlot{})
+	_ uintptr = unsafe.Sizeof(EpollSlot{}) - 44
+	_ uintptr = 44 - unsafe.Sizeof(EpollSlot{})
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(EpollSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.ItemHead) - 16
@@ -343,14 +351,12 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(EpollSlot{}.ReadyTail)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Wait) - 28
 	_ uintptr = 28 - unsafe.Offsetof(EpollSlot{}.Wait)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.WatchHead) - 32
-	_ uintptr = 32 - unsafe.Offsetof(EpollSlot{}.WatchHead)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.ItemCount) - 36
-	_ uintptr = 36 - unsafe.Offsetof(EpollSlot{}.ItemCount)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.NextNotified) - 40
-	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.NextNotified)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.Notified) - 44
-	_ uintptr = 44 - unsafe.Offsetof(EpollSlot{}.Notified)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.ItemCount) - 32
+	_ uintptr = 32 - unsafe.Offsetof(EpollSlot{}.ItemCount)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.NextNotified) - 36
+	_ uintptr = 36 - unsafe.Offsetof(EpollSlot{}.NextNotified)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.Notified) - 40
+	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.Notified)
 )
 
 const (
@@ -738,8 +744,10 @@ const (
 	_ uintptr = 68 - unsafe.Offsetof(ClientSlot{}.CompletionHead)
 	_ uintptr = unsafe.Offsetof(ClientSlot{}.ClientSleeping) - 72
 	_ uintptr = 72 - unsafe.Offsetof(ClientSlot{}.ClientSleeping)
-	_ uintptr = unsafe.Offsetof(ClientSlot{}.Reserved1) - 76
-	_ uintptr = 76 - unsafe.Offsetof(ClientSlot{}.Reserved1)
+	_ uintptr = unsafe.Offsetof(ClientSlot{}.Connected) - 76
+	_ uintptr = 76 - unsafe.Offsetof(ClientSlot{}.Connected)
+	_ uintptr = unsafe.Offsetof(ClientSlot{}.Reserved1) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ClientSlot{}.Reserved1)
 	_ uintptr = unsafe.Offsetof(ClientSlot{}.SubmissionHead) - 128
 	_ uintptr = 128 - unsafe.Offsetof(ClientSlot{}.SubmissionHead)
 	_ uintptr = unsafe.Offsetof(ClientSlot{}.CompletionTail) - 132
@@ -788,18 +796,18 @@ const (
 	_ uintptr = 8 - unsafe.Offsetof(AddressSpaceLive{}.PtDir)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.CodeEpoch) - 12
 	_ uintptr = 12 - unsafe.Offsetof(AddressSpaceLive{}.CodeEpoch)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.ActiveHarts) - 16
-	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceLive{}.ActiveHarts)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.LastVma) - 20
-	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.LastVma)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.PtLeaves) - 24
-	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.PtLeaves)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 28
-	_ uintptr = 28 - unsafe.Offsetof(AddressSpaceLive{}.Users)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 32
-	_ uintptr = 32 - unsafe.Offsetof(AddressSpaceLive{}.High)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Quarantine) - 36
-	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.Quarantine)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.LastVma) - 16
+	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceLive{}.LastVma)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.PtLeaves) - 20
+	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.PtLeaves)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 24
+	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.Users)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 28
+	_ uintptr = 28 - unsafe.Offsetof(AddressSpaceLive{}.High)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Quarantine) - 32
+	_ uintptr = 32 - unsafe.Offsetof(AddressSpaceLive{}.Quarantine)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Reserved0) - 36
+	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.Reserved0)
 )
 
 const (
@@ -926,8 +934,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 264
-	_ uintptr = 264 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 256
+	_ uintptr = 256 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -948,30 +956,28 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadState{}.ClearChildTid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.RobustList) - 72
 	_ uintptr = 72 - unsafe.Offsetof(ThreadState{}.RobustList)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.SetChildTid) - 80
-	_ uintptr = 80 - unsafe.Offsetof(ThreadState{}.SetChildTid)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Flags) - 88
-	_ uintptr = 88 - unsafe.Offsetof(ThreadState{}.Flags)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.ExitCode) - 92
-	_ uintptr = 92 - unsafe.Offsetof(ThreadState{}.ExitCode)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Name) - 96
-	_ uintptr = 96 - unsafe.Offsetof(ThreadState{}.Name)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Blocked) - 112
-	_ uintptr = 112 - unsafe.Offsetof(ThreadState{}.Blocked)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 216
-	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.StartNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 224
-	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.UserNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 232
-	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.SystemNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 240
-	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.RseqAddr)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 248
-	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Syscalls)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 256
-	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 260
-	_ uintptr = 260 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Flags) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ThreadState{}.Flags)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.ExitCode) - 84
+	_ uintptr = 84 - unsafe.Offsetof(ThreadState{}.ExitCode)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Name) - 88
+	_ uintptr = 88 - unsafe.Offsetof(ThreadState{}.Name)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Blocked) - 104
+	_ uintptr = 104 - unsafe.Offsetof(ThreadState{}.Blocked)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 208
+	_ uintptr = 208 - unsafe.Offsetof(ThreadState{}.StartNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 216
+	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.UserNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 224
+	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.SystemNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 232
+	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.RseqAddr)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
+	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
+	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 252
+	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Effects)
 )
 
 const (
@@ -1045,10 +1051,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 944
-	_ uintptr = 944 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1016
-	_ uintptr = 1016 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 936
+	_ uintptr = 936 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1008
+	_ uintptr = 1008 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (
@@ -1161,8 +1167,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 104
-	_ uintptr = 104 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 96
+	_ uintptr = 96 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1189,22 +1195,18 @@ const (
 	_ uintptr = 44 - unsafe.Offsetof(ProcessLive{}.NextProcess)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.PrevProcess) - 48
 	_ uintptr = 48 - unsafe.Offsetof(ProcessLive{}.PrevProcess)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.ExitRequest) - 52
-	_ uintptr = 52 - unsafe.Offsetof(ProcessLive{}.ExitRequest)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Client) - 52
+	_ uintptr = 52 - unsafe.Offsetof(ProcessLive{}.Client)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.Itimer) - 56
 	_ uintptr = 56 - unsafe.Offsetof(ProcessLive{}.Itimer)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.PidNext) - 80
-	_ uintptr = 80 - unsafe.Offsetof(ProcessLive{}.PidNext)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.ExecThread) - 84
-	_ uintptr = 84 - unsafe.Offsetof(ProcessLive{}.ExecThread)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.Timers) - 88
-	_ uintptr = 88 - unsafe.Offsetof(ProcessLive{}.Timers)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.TimerCount) - 92
-	_ uintptr = 92 - unsafe.Offsetof(ProcessLive{}.TimerCount)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextTimerId) - 96
-	_ uintptr = 96 - unsafe.Offsetof(ProcessLive{}.NextTimerId)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuTimers) - 100
-	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.CpuTimers)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Timers) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ProcessLive{}.Timers)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.TimerCount) - 84
+	_ uintptr = 84 - unsafe.Offsetof(ProcessLive{}.TimerCount)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextTimerId) - 88
+	_ uintptr = 88 - unsafe.Offsetof(ProcessLive{}.NextTimerId)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuTimers) - 92
+	_ uintptr = 92 - unsafe.Offsetof(ProcessLive{}.CpuTimers)
 )
 
 const (
@@ -1216,8 +1218,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 624
 	_ uintptr = 624 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 728
-	_ uintptr = 728 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 720
+	_ uintptr = 720 - unsafe.Offsetof(ProcessSlot{}.Pad0)
 )
 
 const (
@@ -1815,8 +1817,8 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(DetachClientRequest{}.Header)
 	_ uintptr = unsafe.Offsetof(DetachClientRequest{}.Client) - 8
 	_ uintptr = 8 - unsafe.Offsetof(DetachClientRequest{}.Client)
-	_ uintptr = unsafe.Offsetof(DetachClientRequest{}.Reserved0) - 12
-	_ uintptr = 12 - unsafe.Offsetof(DetachClientRequest{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(DetachClientRequest{}.Reserved0) - 16
+	_ uintptr = 16 - unsafe.Offsetof(DetachClientRequest{}.Reserved0)
 )
 
 const (

@@ -64,7 +64,6 @@ const (
 	SlotKindFsContext      SlotKind = 19
 	SlotKindPendingRequest SlotKind = 20
 	SlotKindFrame          SlotKind = 21
-	SlotKindRadixNode      SlotKind = 22
 	SlotKindFileLock       SlotKind = 23
 	SlotKindPosixTimer     SlotKind = 24
 	SlotKindTty            SlotKind = 25
@@ -118,8 +117,6 @@ func (v SlotKind) String() string {
 		return "PendingRequest"
 	case SlotKindFrame:
 		return "Frame"
-	case SlotKindRadixNode:
-		return "RadixNode"
 	case SlotKindFileLock:
 		return "FileLock"
 	case SlotKindPosixTimer:
@@ -254,7 +251,8 @@ func (v HartExit) String() string {
 	return "HartExit(?)"
 }
 
-// ClientState: Whether a client slot has a user.
+// ClientState: Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more:
+// the kernel frees what it held, then the slot.
 type ClientState uint32
 
 // Numbers of ClientState.
@@ -612,7 +610,7 @@ type OwnerSlot struct {
 	_ structs.HostLayout
 	// Uses and seqlock of the slot.
 	Header SlotHeader
-	// Client slot that made it.
+	// Client slot that made it; ~0 when that client is gone, and the owner with its last process.
 	// Unit: index. Written by: kernel.
 	Client uint32
 	// Share of hart time relative to other owners, 1 or more.
@@ -656,7 +654,7 @@ type ClientSlot struct {
 	// Uses and seqlock of the slot.
 	Header SlotHeader
 	// Whether somebody uses it.
-	// Written by: kernel.
+	// Written by: any.
 	// Holds a ClientState.
 	State atomic.Uint32
 	// Submission ring: Fixed.RingEntries entries.
@@ -681,7 +679,10 @@ type ClientSlot struct {
 	// 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
 	// Unit: value. Written by: client.
 	ClientSleeping atomic.Uint32
-	Reserved1      [13]uint32
+	// Not 0: somebody drives the rings. Who finds it so has an attachment that is in use.
+	// Unit: flag. Written by: client.
+	Connected atomic.Uint32
+	Reserved1 [12]uint32
 	// Written by the kernel.
 	// Unit: seq. Written by: kernel.
 	SubmissionHead atomic.Uint32

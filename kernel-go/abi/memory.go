@@ -138,9 +138,6 @@ type AddressSpaceLive struct {
 	// Code TLB tag; a new one after every loss of an executable translation.
 	// Unit: id. Written by: kernel.
 	CodeEpoch uint32
-	// Harts that have this address space as current.
-	// Unit: count. Written by: hart.
-	ActiveHarts atomic.Uint32
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
 	LastVma uint32
@@ -157,6 +154,7 @@ type AddressSpaceLive struct {
 	// Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again.
 	// Unit: flag. Written by: any.
 	Quarantine atomic.Uint32
+	Reserved0  uint32
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.

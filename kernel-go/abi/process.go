@@ -163,9 +163,7 @@ type ThreadFlag uint32
 // Numbers of ThreadFlag.
 const (
 	ThreadFlagHasSavedSigmask ThreadFlag = 0x1
-	ThreadFlagKilled          ThreadFlag = 0x2
-	ThreadFlagLeader          ThreadFlag = 0x4
-	ThreadFlagTraced          ThreadFlag = 0x8
+	ThreadFlagLeader          ThreadFlag = 0x2
 )
 
 // String names a single bit; "ThreadFlag(?)" stands for none, several or unknown ones.
@@ -173,12 +171,8 @@ func (v ThreadFlag) String() string {
 	switch v {
 	case ThreadFlagHasSavedSigmask:
 		return "HasSavedSigmask"
-	case ThreadFlagKilled:
-		return "Killed"
 	case ThreadFlagLeader:
 		return "Leader"
-	case ThreadFlagTraced:
-		return "Traced"
 	}
 	return "ThreadFlag(?)"
 }
@@ -222,7 +216,6 @@ const (
 	ProcessFlagDumpable          ProcessFlag = 0x20
 	ProcessFlagNoNewPrivs        ProcessFlag = 0x40
 	ProcessFlagOwnedByHost       ProcessFlag = 0x80
-	ProcessFlagSignaledExit      ProcessFlag = 0x100
 )
 
 // String names a single bit; "ProcessFlag(?)" stands for none, several or unknown ones.
@@ -244,8 +237,6 @@ func (v ProcessFlag) String() string {
 		return "NoNewPrivs"
 	case ProcessFlagOwnedByHost:
 		return "OwnedByHost"
-	case ProcessFlagSignaledExit:
-		return "SignaledExit"
 	}
 	return "ProcessFlag(?)"
 }
@@ -372,7 +363,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 264
+const ThreadStateSize = 256
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -407,9 +398,6 @@ type ThreadState struct {
 	// set_robust_list(2).
 	// Unit: guest-address. Written by: kernel.
 	RobustList uint64
-	// Word that gets its tid when it starts.
-	// Unit: guest-address. Written by: kernel.
-	SetChildTid uint64
 	// ThreadFlag.
 	// Unit: bits. Written by: kernel.
 	Flags uint32
@@ -560,7 +548,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [18]uint32
+	Pad1 [20]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
@@ -739,7 +727,7 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 104
+const ProcessLiveSize = 96
 
 // ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
@@ -783,17 +771,11 @@ type ProcessLive struct {
 	// Previous of all processes.
 	// Unit: slot:Process. Written by: kernel.
 	PrevProcess uint32
-	// PendingRequest that waits for the exit.
-	// Unit: slot:PendingRequest. Written by: kernel.
-	ExitRequest uint32
+	// Client that made it (ProcessFlag.OwnedByHost).
+	// Unit: index. Written by: kernel.
+	Client uint32
 	// ITIMER_REAL.
 	Itimer TimerLive
-	// pid hash chain.
-	// Unit: slot:Process. Written by: kernel.
-	PidNext uint32
-	// Thread whose exec waits for the others to end.
-	// Unit: slot:Thread. Written by: kernel.
-	ExecThread uint32
 	// timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
 	// Unit: slot:PosixTimer. Written by: kernel.
 	Timers uint32
@@ -822,7 +804,7 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	Pad0 [10]uint32
+	Pad0 [12]uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.

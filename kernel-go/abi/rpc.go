@@ -819,7 +819,7 @@ type CloseOwnerRequest struct {
 // AttachClientRequestSize is the size of AttachClientRequest in bytes.
 const AttachClientRequestSize = 64
 
-// AttachClientRequest: Gives a second client its rings: value is its client slot.
+// AttachClientRequest: Gives another client its rings: handle is its client slot. ENOSPC: all of them have users.
 // Member of KernelWorkerRequest for opcode AttachClient.
 type AttachClientRequest struct {
 	_ structs.HostLayout
@@ -831,16 +831,17 @@ type AttachClientRequest struct {
 // DetachClientRequestSize is the size of DetachClientRequest in bytes.
 const DetachClientRequestSize = 64
 
-// DetachClientRequest: Gives a client's rings back; its requests in flight are dropped.
+// DetachClientRequest: Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end
+// with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH:
+// the client is gone.
 // Member of KernelWorkerRequest for opcode DetachClient.
 type DetachClientRequest struct {
 	_ structs.HostLayout
 	// Opcode and request id.
 	Header RpcHeader
 	// Client slot.
-	// Unit: index. Written by: client.
-	Client    uint32
-	Reserved0 [13]uint32
+	Client    SlotHandle
+	Reserved0 [12]uint32
 }
 
 // SetTraceRequestSize is the size of SetTraceRequest in bytes.

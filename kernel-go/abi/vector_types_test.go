@@ -140,6 +140,7 @@ var vectorEnums = map[string]func(int64) string{
 	"ServiceStatus":    func(v int64) string { return ServiceStatus(v).String() },
 	"Errno":            func(v int64) string { return Errno(v).String() },
 	"FsType":           func(v int64) string { return FsType(v).String() },
+	"DentryFlag":       func(v int64) string { return DentryFlag(v).String() },
 	"OfdKind":          func(v int64) string { return OfdKind(v).String() },
 	"TtyFlag":          func(v int64) string { return TtyFlag(v).String() },
 	"OpenFlag":         func(v int64) string { return OpenFlag(v).String() },

@@ -154,8 +154,10 @@ func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
 func InstallIn(table, fd, ofd uint32) {
 	t := kmem.FdTable(table)
 	kmem.Assert(t.Entries[fd].Ofd == 0, "descriptor is free")
+	kmem.WriteBegin(&t.Header)
 	t.Entries[fd] = abi.FdEntryState{Ofd: ofd}
 	t.Count = max(t.Count, fd+1)
+	kmem.WriteEnd(&t.Header)
 	for t.FirstFree < t.Count && t.Entries[t.FirstFree].Ofd != 0 {
 		t.FirstFree++
 	}

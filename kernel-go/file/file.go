@@ -89,10 +89,14 @@ func writable(o *abi.OfdSlot) bool {
 func Put(c *sched.Ctx, i uint32) {
 	o := kmem.Ofd(i)
 	kmem.Assert(o.Header.Refs != 0, "open file description has the reference that is put")
-	o.Header.Refs--
-	if o.Header.Refs != 0 {
+	if o.Header.Refs != 1 {
+		o.Header.Refs--
 		return
 	}
+	// Readers outside the kernel see that what it names is about to go.
+	kmem.WriteBegin(&o.Header)
+	o.Header.Refs = 0
+	kmem.WriteEnd(&o.Header)
 	sched.Effect(abi.SyncEffectOfd)
 	epoll.OfdGone(i)
 	if o.State.Inode != 0 {

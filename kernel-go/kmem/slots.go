@@ -71,6 +71,14 @@ func Handle(kind abi.SlotKind, i uint32) abi.SlotHandle {
 	return abi.SlotHandle{Index: i, Generation: Slot(kind, i).Generation.Load()}
 }
 
+// SetName gives a process or thread its name, which readers outside the kernel
+// see whole.
+func SetName(h *abi.SlotHeader, name, to *[16]uint8) {
+	WriteBegin(h)
+	*name = *to
+	WriteEnd(h)
+}
+
 func Hart(i uint32) *abi.HartSlot     { return (*abi.HartSlot)(Ptr(slotAddr(abi.SlotKindHart, i))) }
 func Client(i uint32) *abi.ClientSlot { return (*abi.ClientSlot)(Ptr(slotAddr(abi.SlotKindClient, i))) }
 func Owner(i uint32) *abi.OwnerSlot   { return (*abi.OwnerSlot)(Ptr(slotAddr(abi.SlotKindOwner, i))) }

@@ -29,7 +29,9 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 			return 0
 		}
 		w := kmem.Vma(n)
+		kmem.WriteBegin(&w.Header)
 		w.StartPage, w.EndPage, w.Flags, w.Inode, w.FilePage, w.Dentry, w.As = v.StartPage, v.EndPage, v.Flags, v.Inode, v.FilePage, v.Dentry, childIndex
+		kmem.WriteEnd(&w.Header)
 		w.Prev = last
 		if last == 0 {
 			ch.State.VmaHead = n

@@ -100,12 +100,14 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 		return 0, abi.ENOMEM
 	}
 	v := kmem.Vma(i)
+	kmem.WriteBegin(&v.Header)
 	v.StartPage, v.EndPage = page, page+m.Pages
 	v.Flags, v.Inode, v.Dentry, v.As = m.Flags, m.Inode, m.Dentry, asIndex
 	if m.Inode != 0 {
 		v.FilePage = m.FilePage
 		v.Flags |= vmFile
 	}
+	kmem.WriteEnd(&v.Header)
 	holdFile(v)
 	insert(as, i)
 	as.State.MappedPages += uint64(m.Pages)

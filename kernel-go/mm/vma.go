@@ -116,12 +116,17 @@ func holdFile(v *abi.VmaSlot) {
 	}
 }
 
-func dropFile(v *abi.VmaSlot) {
-	if v.Inode != 0 {
-		InodeDrop(v.Inode)
+// freeVma gives an unlinked VMA back. Its file goes after it: readers outside
+// the kernel follow what a slot in use names.
+func freeVma(i uint32) {
+	v := kmem.Vma(i)
+	inode, dentry := v.Inode, v.Dentry
+	kmem.Free(abi.SlotKindVma, i)
+	if inode != 0 {
+		InodeDrop(inode)
 	}
-	if v.Dentry != 0 {
-		DentryDrop(v.Dentry)
+	if dentry != 0 {
+		DentryDrop(dentry)
 	}
 }
 
@@ -130,8 +135,7 @@ func deleteVma(as *abi.AddressSpaceSlot, i uint32) {
 	v := kmem.Vma(i)
 	as.State.MappedPages -= uint64(v.EndPage - v.StartPage)
 	unlinkVma(as, i)
-	dropFile(v)
-	kmem.Free(abi.SlotKindVma, i)
+	freeVma(i)
 }
 
 func unlinkVma(as *abi.AddressSpaceSlot, i uint32) {
@@ -161,9 +165,11 @@ func split(as *abi.AddressSpaceSlot, i, page uint32) abi.Errno {
 		return abi.ENOMEM
 	}
 	v, w := kmem.Vma(i), kmem.Vma(n)
+	kmem.WriteBegin(&w.Header)
 	w.StartPage, w.EndPage = page, v.EndPage
 	w.Flags, w.Inode, w.As, w.Dentry = v.Flags, v.Inode, v.As, v.Dentry
 	w.FilePage = v.FilePage + (page - v.StartPage)
+	kmem.WriteEnd(&w.Header)
 	holdFile(w)
 	kmem.WriteBegin(&v.Header)
 	v.EndPage = page
@@ -218,8 +224,7 @@ func absorb(as *abi.AddressSpaceSlot, i, next uint32) {
 	v.EndPage = n.EndPage
 	kmem.WriteEnd(&v.Header)
 	unlinkVma(as, next)
-	dropFile(n)
-	kmem.Free(abi.SlotKindVma, next)
+	freeVma(next)
 }
 
 // gap finds the highest free range of pages below top, 0 when there is none.

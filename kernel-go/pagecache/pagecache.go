@@ -66,9 +66,19 @@ func insert(inode, page, frame uint32) abi.Errno {
 	f.Inode, f.Index = inode, page
 	*w = frame
 	counted(inode, page)
-	kmem.Inode(inode).Live.Pages++
+	count(inode, 1, 0)
 	kmem.Header().CachedFrames.Add(1)
 	return abi.OK
+}
+
+// count adds to an inode's pages and dirty pages, which readers outside the
+// kernel see together.
+func count(inode, pages, dirty uint32) {
+	in := kmem.Inode(inode)
+	kmem.WriteBegin(&in.Header)
+	in.Live.Pages += pages
+	in.Live.DirtyPages += dirty
+	kmem.WriteEnd(&in.Header)
 }
 
 // InsertZero makes an absent page a frame of zeros, whatever its source has.
@@ -88,8 +98,9 @@ func InsertZero(inode, page uint32) (uint32, abi.Errno) {
 // MarkDirty says that a page's bytes differ from its source: it is kept.
 func MarkDirty(frame uint32) {
 	f := kmem.Frame(frame)
-	if f.Flags&abi.FrameFlagDirty == 0 {
+	if f.Inode != 0 && f.Flags&abi.FrameFlagDirty == 0 {
 		f.Flags |= abi.FrameFlagDirty
+		count(f.Inode, 0, 1)
 		kmem.Header().DirtyFrames.Add(1)
 	}
 	f.DirtyGeneration++
@@ -101,12 +112,14 @@ func remove(inode uint32, w *uint32) {
 	frame := *w
 	*w = 0
 	f := kmem.Frame(frame)
+	dirty := uint32(0)
 	if f.Flags&abi.FrameFlagDirty != 0 {
 		f.Flags &^= abi.FrameFlagDirty
+		dirty = 1
 		kmem.Header().DirtyFrames.Add(^uint32(0))
 	}
 	f.Inode, f.Index = 0, 0
-	kmem.Inode(inode).Live.Pages--
+	count(inode, ^uint32(0), -dirty)
 	kmem.Header().CachedFrames.Add(^uint32(0))
 	kmem.UnrefFrame(frame)
 }

@@ -74,8 +74,10 @@ func newPipe(inode uint32) uint32 {
 	}
 	sched.Effect(abi.SyncEffectPipe)
 	p := kmem.Pipe(i)
+	kmem.WriteBegin(&p.Header)
 	p.State.Capacity = usualBytes
 	p.Live.Inode = inode
+	kmem.WriteEnd(&p.Header)
 	kmem.Inode(inode).Live.Pipe = i
 	return i
 }

@@ -52,7 +52,7 @@ func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
 		n.Cpu.X[4] = a.Tls
 	}
 	n.State.Sigmask = t.State.Sigmask
-	n.State.Name = t.State.Name
+	kmem.SetName(&n.Header, &n.State.Name, &t.State.Name)
 }
 
 // tellTids stores the new thread's id where the caller asked for it.
@@ -121,7 +121,10 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 		undoProcess(c, i)
 		return 0, abi.EAGAIN
 	}
+	// A process that has its pid is complete: readers outside the kernel see none before.
+	kmem.WriteBegin(&p.Header)
 	p.State.Pid, p.State.Leader = tid, leader
+	kmem.WriteEnd(&p.Header)
 	n := kmem.Thread(leader)
 	n.State.Flags = uint32(abi.ThreadFlagLeader)
 	childContext(c, leader, a)
@@ -212,25 +215,30 @@ func undoProcess(c *sched.Ctx, i uint32) {
 
 // releaseParts drops what a process holds; what it never got is 0.
 func releaseParts(c *sched.Ctx, i uint32) {
-	s := &kmem.Process(i).State
+	p := kmem.Process(i)
+	s := &p.State
+	files, dirs, actions, as := s.FdTable, s.FsContext, s.Sighand, s.AddressSpace
+	// Readers outside the kernel follow what a process names.
+	kmem.WriteBegin(&p.Header)
+	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace = 0, 0, 0, 0
+	kmem.WriteEnd(&p.Header)
 	// Closing releases the process's record locks: act as it.
 	actor := c.Process
 	c.Process = i
-	if s.FdTable != 0 {
-		file.DropTable(c, s.FdTable)
+	if files != 0 {
+		file.DropTable(c, files)
 	}
-	if s.FsContext != 0 {
-		vfs.DropContext(s.FsContext)
+	if dirs != 0 {
+		vfs.DropContext(dirs)
 	}
-	if s.Sighand != 0 {
-		dropSighand(s.Sighand)
+	if actions != 0 {
+		dropSighand(actions)
 	}
-	if s.AddressSpace != 0 {
-		mm.Drop(s.AddressSpace)
+	if as != 0 {
+		mm.Drop(as)
 	}
-	dropExe(kmem.Process(i))
+	dropExe(p)
 	c.Process = actor
-	s.FdTable, s.FsContext, s.Sighand, s.AddressSpace = 0, 0, 0, 0
 }
 
 func dropSighand(i uint32) {

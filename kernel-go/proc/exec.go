@@ -255,6 +255,7 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno {
 	pr := kmem.Process(process)
 	bounds := *(*argsAt)(kmem.Ptr(c.Vec + vecHeader))
+	old := pr.State.AddressSpace
 	if pr.State.AddressSpace != 0 {
 		if e := unshareForExec(c, pr); e != abi.OK {
 			return e
@@ -264,7 +265,6 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		becomeLeader(process, thread)
 		leaveMemory(c, thread, pr.State.AddressSpace)
 		file.CloseOnExec(c, pr.State.FdTable)
-		mm.Drop(pr.State.AddressSpace)
 		releaseVfork(pr)
 	}
 	dropExe(pr)
@@ -284,11 +284,14 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 	}
 	s.Suid, s.Fsuid, s.Sgid, s.Fsgid = s.Euid, s.Euid, s.Egid, s.Egid
 	kmem.WriteEnd(&pr.Header)
+	if old != 0 {
+		mm.Drop(old)
+	}
 	resetActions(s.Sighand)
 	t := kmem.Thread(thread)
 	t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
 	t.State.ClearChildTid, t.State.RobustList, t.State.RseqAddr = 0, 0, 0
-	t.State.Name = s.Comm
+	kmem.SetName(&t.Header, &t.State.Name, &s.Comm)
 	instret := t.Cpu.Instret
 	t.Cpu = abi.CpuContext{}
 	t.Cpu.Instret = instret
@@ -311,8 +314,9 @@ func unshareForExec(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
 		if own == 0 {
 			return abi.ENOMEM
 		}
-		file.DropTable(c, p.State.FdTable)
+		shared := p.State.FdTable
 		p.State.FdTable = own
+		file.DropTable(c, shared)
 	}
 	if kmem.Sighand(p.State.Sighand).Header.Refs > 1 {
 		own := kmem.Alloc(abi.SlotKindSighand)

@@ -129,9 +129,9 @@ func finish(c *sched.Ctx, process, status uint32) {
 	tty.LeaderGone(c, process)
 	reparent(c, process)
 	hangUpOrphans(c, process, p.State.Parent, process)
+	kmem.WriteBegin(&p.Header)
 	p.State.ExitStatus = status
 	p.State.Flags |= abi.ProcessFlagExiting
-	kmem.WriteBegin(&p.Header)
 	p.State.RunState.Store(uint32(abi.ProcessRunStateZombie))
 	kmem.WriteEnd(&p.Header)
 	kmem.Header().Counters.Exits++

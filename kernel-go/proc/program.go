@@ -38,7 +38,7 @@ func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Err
 		return 0, abi.EAGAIN
 	}
 	p := kmem.Process(i)
-	p.State.Pid, p.State.Pgid, p.State.Sid = tid, tid, tid
+	p.State.Pgid, p.State.Sid = tid, tid
 	p.State.ExitSignal = uint32(abi.SIGCHLD)
 	p.State.Flags |= abi.ProcessFlagOwnedByHost
 	defaultLimits(p)
@@ -60,6 +60,9 @@ func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Err
 		undoProcess(c, i)
 		return 0, e
 	}
+	kmem.WriteBegin(&p.Header)
+	p.State.Pid = tid
+	kmem.WriteEnd(&p.Header)
 	return i, abi.OK
 }
 
@@ -125,6 +128,27 @@ func KillOwned(c *sched.Ctx, owner uint32) {
 		i = next
 	}
 	sched.KickIdle()
+}
+
+// LeaveToThemselves lets go of the processes that a client has started: those
+// that never ran go, the others are reaped when they end.
+func LeaveToThemselves(c *sched.Ctx, client uint32) {
+	for i := kmem.Header().InitProcess; i != 0; {
+		p := kmem.Process(i)
+		next := p.Live.NextProcess
+		if p.State.Flags&abi.ProcessFlagOwnedByHost != 0 && p.Live.Client == client {
+			p.State.Flags &^= abi.ProcessFlagOwnedByHost
+			switch abi.ProcessRunState(p.State.RunState.Load()) {
+			case abi.ProcessRunStatePrepared:
+				Discard(c, i)
+			case abi.ProcessRunStateZombie:
+				if p.State.Parent == 0 {
+					Reap(i)
+				}
+			}
+		}
+		i = next
+	}
 }
 
 // ResumeBlocked completes the system call that a thread is blocked in with a

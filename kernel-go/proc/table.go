@@ -129,7 +129,9 @@ func newThread(process, tid uint32) uint32 {
 		return 0
 	}
 	t, p := kmem.Thread(i), kmem.Process(process)
+	kmem.WriteBegin(&t.Header)
 	t.State.Tid, t.State.Process = tid, process
+	kmem.WriteEnd(&t.Header)
 	t.State.AltStack.Flags = int32(abi.SS_DISABLE)
 	t.State.StartNs = sched.NowNs()
 	t.Live.NextInProcess = p.Live.ThreadHead
@@ -200,6 +202,9 @@ func freeProcess(i uint32) {
 	o.Processes.Add(^uint32(0))
 	if o.Processes.Load() == 0 {
 		sched.WakeAll(&o.ExitWait)
+		if o.Client == ^uint32(0) {
+			sched.RingKernel() // the owner goes, too
+		}
 	}
 	dropQueue(&p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued)
 	kmem.Header().Counters.Instret += p.State.Instret

@@ -11,7 +11,6 @@ import (
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/vfs"
 )
 
 // span turns a place in the client's arena into a linear address.
@@ -77,8 +76,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		if i == 0 {
 			return abi.EBADF
 		}
-		file.CloseOfd(c, i)
-		return abi.OK
+		return closeStream(c, i)
 	case abi.OpcodeCancel:
 		return cancel(c, client, as[abi.CancelRequest](p).Target)
 	case abi.OpcodeBlobFilled:
@@ -102,7 +100,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	case abi.OpcodeAttachClient:
 		return attachClient(a)
 	case abi.OpcodeDetachClient:
-		return detachClient(client, as[abi.DetachClientRequest](p).Client)
+		return detachClient(c, client, as[abi.DetachClientRequest](p).Client)
 	case abi.OpcodeSetTrace:
 		hart.SetTracing(as[abi.SetTraceRequest](p).Syscalls != 0)
 		return abi.OK
@@ -172,45 +170,6 @@ func closeOwner(c *sched.Ctx, h abi.SlotHandle) abi.Errno {
 	if kmem.Owner(i).Processes.Load() != 0 {
 		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, ^uint32(0))
 	}
-	kmem.UnrefFrame(kmem.Owner(i).StatusBase)
-	kmem.Free(abi.SlotKindOwner, i)
-	return abi.OK
-}
-
-func attachClient(a *answer) abi.Errno {
-	for i := range kmem.Header().ClientCount {
-		s := kmem.Client(i)
-		if s.State.CompareAndSwap(uint32(abi.ClientStateFree), uint32(abi.ClientStateAttached)) {
-			s.SubmissionHead.Store(s.SubmissionTail.Load())
-			s.CompletionTail.Store(s.CompletionHead.Load())
-			s.Header.Generation.Add(1)
-			a.value = uint64(i)
-			return abi.OK
-		}
-	}
-	return abi.ENOSPC
-}
-
-// detachClient takes a client's rings back. Client 0 stays, and no client saws
-// off the ring that its answer is to go to.
-func detachClient(by, i uint32) abi.Errno {
-	if i == 0 || i == by || i >= kmem.Header().ClientCount {
-		return abi.EINVAL
-	}
-	s := kmem.Client(i)
-	if !s.State.CompareAndSwap(uint32(abi.ClientStateAttached), uint32(abi.ClientStateFree)) {
-		return abi.EINVAL
-	}
-	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
-	for k := uint32(1); k < n; k++ {
-		p := kmem.Pending(k)
-		if p.Header.Generation.Load()&1 == 1 && p.Client == i {
-			sched.DropRequestWaits(k)
-			kmem.Free(abi.SlotKindPendingRequest, k)
-		}
-	}
-	s.InFlight = 0
-	vfs.DropLayer(i)
-	s.Header.Generation.Add(1)
+	freeOwner(i)
 	return abi.OK
 }

@@ -45,6 +45,7 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 	if e != abi.OK {
 		return e
 	}
+	kmem.Process(process).Live.Client = client
 	registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
 	if e := stdio(c, process, r, &registered); e != abi.OK {
 		proc.Discard(c, process)

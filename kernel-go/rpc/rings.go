@@ -125,10 +125,16 @@ func Service(c *sched.Ctx) {
 	}
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
-		if s.State.Load() == uint32(abi.ClientStateAttached) {
+		switch abi.ClientState(s.State.Load()) {
+		case abi.ClientStateAttached:
 			consume(c, i, s)
+		case abi.ClientStateLost:
+			if i != 0 {
+				releaseClient(c, i)
+			}
 		}
 	}
+	freeOrphans()
 	if sched.TakeReadyRequests() != 0 {
 		retryReady(c)
 	}
@@ -242,6 +248,9 @@ func PrepareSleep() float64 {
 	}
 	for i := range h.ClientCount {
 		s := kmem.Client(i)
+		if i != 0 && s.State.Load() == uint32(abi.ClientStateLost) {
+			return 0
+		}
 		if s.State.Load() == uint32(abi.ClientStateAttached) && s.SubmissionTail.Load() != s.SubmissionHead.Load() && s.InFlight+used(s) < maxFlight {
 			return 0
 		}

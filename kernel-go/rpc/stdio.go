@@ -54,6 +54,7 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 			file.CloseOfd(c, *end)
 			continue
 		}
+		lend(kmem.Process(process).Live.Client, *end)
 		*generations[fd] = kmem.Handle(abi.SlotKindOfd, *end).Generation
 	}
 	return e

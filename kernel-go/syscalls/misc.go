@@ -125,10 +125,11 @@ func sysPrctl(c *sched.Ctx) (uint64, abi.Errno) {
 		if e != abi.OK {
 			return 0, e
 		}
-		t.State.Name = [16]byte{}
-		copy(t.State.Name[:15], kmem.Bytes(c.Page, n))
+		var name [16]byte
+		copy(name[:15], kmem.Bytes(c.Page, n))
+		kmem.SetName(&t.Header, &t.State.Name, &name)
 		if c.Thread == p.State.Leader {
-			p.State.Comm = t.State.Name
+			kmem.SetName(&p.Header, &p.State.Comm, &name)
 		}
 		return 0, abi.OK
 	case abi.PR_GET_NAME:

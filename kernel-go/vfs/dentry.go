@@ -8,17 +8,11 @@ import (
 
 // Dentry flags.
 const (
-	// dLinked: the name exists; the tree holds the dentry.
-	dLinked = 1 << iota
-	// dDynamic: made by a lookup in a generated file system; in the hash
-	// table, but held by its users only.
-	dDynamic
-	// dTmpfile: O_TMPFILE without O_EXCL: may still get a name.
-	dTmpfile
-	// dWhiteout: an entry of a staged layer that removes the name.
-	dWhiteout
-	// dImplied: a directory of a staged layer that no record names.
-	dImplied
+	dLinked   = abi.DentryFlagLinked
+	dDynamic  = abi.DentryFlagDynamic
+	dTmpfile  = abi.DentryFlagTmpfile
+	dWhiteout = abi.DentryFlagWhiteout
+	dImplied  = abi.DentryFlagImplied
 )
 
 // firstCookie is the readdir position of a directory's first entry: 0 and 1

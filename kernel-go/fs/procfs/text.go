@@ -242,15 +242,12 @@ func setComm(p, tid, addr, n uint32) {
 	if tid != 0 {
 		t = findThread(tid)
 	}
+	var name [16]uint8
+	copy(name[:15], kmem.Bytes(addr, n))
 	if t != 0 {
-		putName(&kmem.Thread(t).State.Name, addr, n)
+		kmem.SetName(&kmem.Thread(t).Header, &kmem.Thread(t).State.Name, &name)
 	}
 	if tid == 0 || tid == ps.State.Pid {
-		putName(&ps.State.Comm, addr, n)
+		kmem.SetName(&ps.Header, &ps.State.Comm, &name)
 	}
-}
-
-func putName(dst *[16]uint8, addr, n uint32) {
-	*dst = [16]uint8{}
-	copy(dst[:15], kmem.Bytes(addr, n))
 }

@@ -1,0 +1,138 @@
+package rpc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/proc"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Clients come and go: what one held is freed when it leaves (it writes
+// ClientStateLost), and when another one takes its rings back.
+
+// nobody is the client of an owner whose client is gone.
+const nobody = ^uint32(0)
+
+// orphans counts owners that go with their last process.
+var orphans uint32
+
+func attachClient(a *answer) abi.Errno {
+	for i := range kmem.Header().ClientCount {
+		s := kmem.Client(i)
+		if s.State.Load() != uint32(abi.ClientStateFree) {
+			continue
+		}
+		// The user before may have left the words of its side anywhere.
+		s.SubmissionTail.Store(0)
+		s.SubmissionHead.Store(0)
+		s.CompletionTail.Store(0)
+		s.CompletionHead.Store(0)
+		s.ClientSleeping.Store(0)
+		s.Connected.Store(0)
+		s.Header.Generation.Add(1)
+		s.State.Store(uint32(abi.ClientStateAttached))
+		a.handle = kmem.Handle(abi.SlotKindClient, i)
+		return abi.OK
+	}
+	return abi.ENOSPC
+}
+
+// detachClient takes a client's rings back. Client 0 stays, and no client saws
+// off the ring that its answer is to go to.
+func detachClient(c *sched.Ctx, by uint32, h abi.SlotHandle) abi.Errno {
+	if h.Index == 0 || h.Index == by {
+		return abi.EINVAL
+	}
+	i := kmem.Lookup(abi.SlotKindClient, h)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	releaseClient(c, i)
+	return abi.OK
+}
+
+// releaseClient frees what a client holds, and its slot.
+func releaseClient(c *sched.Ctx, i uint32) {
+	s := kmem.Client(i)
+	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
+	for k := uint32(1); k < n; k++ {
+		p := kmem.Pending(k)
+		if p.Header.Generation.Load()&1 == 1 && p.Client == i {
+			sched.DropRequestWaits(k)
+			kmem.Free(abi.SlotKindPendingRequest, k)
+		}
+	}
+	s.InFlight = 0
+	vfs.DropLayer(i)
+	dropOwners(c, i)
+	proc.LeaveToThemselves(c, i)
+	closeStreams(c, i)
+	s.Header.Generation.Add(1)
+	s.State.Store(uint32(abi.ClientStateFree))
+	kmem.NotifyWord(&s.State, ^uint32(0))
+}
+
+// dropOwners ends a client's owners with their processes.
+func dropOwners(c *sched.Ctx, client uint32) {
+	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
+	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
+		o := kmem.Owner(i)
+		if o.Header.Generation.Load()&1 == 1 && o.Client == client {
+			o.Client = nobody
+			orphans++
+			proc.KillOwned(c, i)
+		}
+	}
+	freeOrphans()
+}
+
+// freeOrphans frees owners without a client whose last process has ended.
+func freeOrphans() {
+	if orphans == 0 {
+		return
+	}
+	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
+	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
+		o := kmem.Owner(i)
+		if o.Header.Generation.Load()&1 == 1 && o.Client == nobody && o.Processes.Load() == 0 {
+			orphans--
+			freeOwner(i)
+		}
+	}
+}
+
+func freeOwner(i uint32) {
+	kmem.UnrefFrame(kmem.Owner(i).StatusBase)
+	kmem.Free(abi.SlotKindOwner, i)
+}
+
+// lend counts a reference to an OFD that a client's stream holds.
+func lend(client, ofd uint32) {
+	o := kmem.Ofd(ofd)
+	o.Live.Client = client
+	o.Live.HostRefs++
+}
+
+// closeStream gives a client's reference back; those of guests are none of its
+// business.
+func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
+	o := kmem.Ofd(ofd)
+	if o.Live.HostRefs == 0 {
+		return abi.EBADF
+	}
+	o.Live.HostRefs--
+	file.CloseOfd(c, ofd)
+	return abi.OK
+}
+
+func closeStreams(c *sched.Ctx, client uint32) {
+	n := kmem.Table(abi.SlotKindOfd).HighWater.Load()
+	for i := uint32(1); i < n; i++ {
+		o := kmem.Ofd(i)
+		for o.Header.Generation.Load()&1 == 1 && o.Live.Client == client && o.Live.HostRefs != 0 {
+			_ = closeStream(c, i)
+		}
+	}
+}
