@@ -9,8 +9,6 @@ import (
 	"foreshore.dev/kernel/boot"
 	"foreshore.dev/kernel/hart"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/rpc"
-	"foreshore.dev/kernel/sched"
 )
 
 func main() {}
@@ -21,23 +19,6 @@ func kernelBoot(maxPages, harts, clients uint32, realtimeNs uint64) abi.Errno {
 
 func hartRun(index uint32, budget int32) abi.HartExit { return hart.Run(index, budget) }
 
-func kernelService() abi.ServiceStatus {
-	kmem.Lock(kmem.WorkerIndex)
-	sched.Act(0)
-	hart.BuryDead(sched.For(kmem.WorkerIndex))
-	rpc.Service(sched.For(kmem.WorkerIndex))
-	sched.KickIdle()
-	failed := kmem.Header().BootState.Load() == uint32(abi.BootStateFailed)
-	kmem.Unlock()
-	if failed {
-		return abi.ServiceStatusFailed
-	}
-	return abi.ServiceStatusOk
-}
+func kernelService() abi.ServiceStatus { return boot.Service() }
 
-func kernelPrepareSleep() float64 {
-	kmem.Lock(kmem.WorkerIndex)
-	ms := rpc.PrepareSleep()
-	kmem.Unlock()
-	return ms
-}
+func kernelPrepareSleep() float64 { return boot.PrepareSleep() }
