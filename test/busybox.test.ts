@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applets, type Command, shell } from "./busybox/commands.ts";
 import { allowedSkip, busyboxRoot } from "./busybox/root.ts";
 import { runIn } from "./oracle/foreshore.ts";
+import { runNativeKernel } from "./oracle/native-kernel.ts";
 import { runQemu } from "./oracle/qemu.ts";
 import type { RunOptions, RunResult } from "./oracle/sandbox.ts";
 
@@ -92,6 +93,21 @@ for (const harts of [1, 4]) {
           throw new Error(`${(error as Error).message}\n${log.splice(0).join("\n")}`);
         }
         expect(text(run)).toEqual(text(want));
+      });
+    }
+  });
+}
+
+// The same kernel as a native program, a machine for each command.
+for (const harts of [1, 4]) {
+  describe.skipIf(!root)(`busybox on the native kernel, ${harts} hart${harts > 1 ? "s" : ""}`, () => {
+    for (const command of commands) {
+      test(command.name, { timeout: 90_000 }, async () => {
+        const run = await runNativeKernel({ harts }, "guest:/bin/busybox", ["sh", "-c", command.script], {
+          ...optionsFor(command),
+          root,
+        });
+        expect(text(run)).toEqual(text(await qemu(command)));
       });
     }
   });

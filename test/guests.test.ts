@@ -1,8 +1,12 @@
-/** Each C guest in Foreshore, with one hart and with four, byte by byte as under qemu. */
+/**
+ * Each C guest in Foreshore, with one hart and with four, byte by byte as under qemu; in kernel.wasm, and on the same kernel built
+ * as a native program.
+ */
 import { describe, expect, test } from "vitest";
 import { guest, guestList, missingTool } from "./guests/build.ts";
 import { compared, qemuArguments } from "./oracle/compare.ts";
 import { runForeshore } from "./oracle/foreshore.ts";
+import { runNativeKernel } from "./oracle/native-kernel.ts";
 import { runQemu } from "./oracle/qemu.ts";
 import type { RunResult } from "./oracle/sandbox.ts";
 
@@ -32,13 +36,16 @@ function qemu(name: string, file: string): Promise<RunResult> {
   return run;
 }
 
-describe.skipIf(missing)("C guests", () => {
+describe.skipIf(missing).each([
+  ["C guests", runForeshore],
+  ["C guests on the native kernel", runNativeKernel],
+] as const)("%s", (_, runMachine) => {
   for (const name of names) {
     for (const harts of [1, 4]) {
       test(`${name}, ${harts} hart${harts > 1 ? "s" : ""}`, { timeout: 120_000 }, async () => {
         const file = await guest(name);
         const machine = memory[name] ? { harts, memory: memory[name] } : { harts };
-        const run = await runForeshore(machine, file, [], env[name] ? { env: env[name] } : {});
+        const run = await runMachine(machine, file, [], env[name] ? { env: env[name] } : {});
         const { got, want } = compared(name, await qemu(name, file), run);
         expect(got).toEqual(want);
       });
@@ -51,7 +58,7 @@ describe.skipIf(missing)("C guests", () => {
       ["pie", []],
     ] as const) {
       const file = await guest(name);
-      const run = await runForeshore({ harts }, file, args);
+      const run = await runMachine({ harts }, file, args);
       const oracle = await runQemu(file, args);
       expect(run.stdout.toString()).toBe(oracle.stdout.toString());
       expect({ code: run.code, signal: run.signal }).toEqual({ code: oracle.code, signal: oracle.signal });

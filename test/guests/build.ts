@@ -115,7 +115,9 @@ export async function guest(name: string): Promise<string> {
     throw new Error(`${name}: ${(error as { stderr?: string }).stderr || (error as Error).message}`);
   }
   renameSync(fresh, out);
-  writeFileSync(stamp, print);
+  // Renamed, too: a checkout whose build folder is a hard link of another's must not be told that it has this one.
+  writeFileSync(fresh, print);
+  renameSync(fresh, stamp);
   return out;
 }
 

@@ -38,7 +38,7 @@ export const QEMU = "/usr/bin/qemu-riscv64-static";
 const SANDBOX = fileURLToPath(new URL("sandbox.pl", import.meta.url));
 
 /** "SIGSEGV" for 11, "SIGRTMIN+8" for 40, as the Runtime's own names. */
-function signalName(number: number): string {
+export function signalName(number: number): string {
   const entry = Object.entries(constants.signals).find(([name, n]) => n === number && name !== "SIGPOLL");
   return entry ? entry[0] : `SIGRTMIN+${number - 32}`;
 }

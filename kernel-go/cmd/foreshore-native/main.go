@@ -255,10 +255,18 @@ func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, s
 	if e != abi.OK {
 		return 0, fmt.Errorf("waiting for %s: %v", o.program, e)
 	}
-	if signal := status & 0x7f; signal != 0 {
-		return exitSignal + int(signal), nil
+	code, how := int(status>>8&0xff), "exited with"
+	if signal := int(status & 0x7f); signal != 0 {
+		code, how = signal, "was ended by signal"
 	}
-	return int(status >> 8 & 0xff), nil
+	if o.logFile != "" {
+		// Our own exit code may be a program's, too: here the two are told apart.
+		f.log(fmt.Sprintf("the program %s %d", how, code))
+	}
+	if status&0x7f != 0 {
+		code += exitSignal
+	}
+	return code, nil
 }
 
 // environment is what was asked for, over what programs take for granted.
