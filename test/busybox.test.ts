@@ -98,17 +98,16 @@ for (const harts of [1, 4]) {
   });
 }
 
-// The same kernel as a native program, a machine for each command.
-for (const harts of [1, 4]) {
-  describe.skipIf(!root)(`busybox on the native kernel, ${harts} hart${harts > 1 ? "s" : ""}`, () => {
-    for (const command of commands) {
-      test(command.name, { timeout: 90_000 }, async () => {
-        const run = await runNativeKernel({ harts }, "guest:/bin/busybox", ["sh", "-c", command.script], {
-          ...optionsFor(command),
-          root,
-        });
-        expect(text(run)).toEqual(text(await qemu(command)));
+// The same kernel as a native program, a machine for each command: every other one with a single hart.
+describe.skipIf(!root)("busybox on the native kernel", () => {
+  for (const [at, command] of commands.entries()) {
+    const harts = at % 2 === 0 ? 4 : 1;
+    test(`${command.name}, ${harts} hart${harts > 1 ? "s" : ""}`, { timeout: 90_000 }, async () => {
+      const run = await runNativeKernel({ harts }, "guest:/bin/busybox", ["sh", "-c", command.script], {
+        ...optionsFor(command),
+        root,
       });
-    }
-  });
-}
+      expect(text(run)).toEqual(text(await qemu(command)));
+    });
+  }
+});
