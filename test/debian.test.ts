@@ -41,7 +41,7 @@ const text = (run: RunResult) => ({
 test("every program has a case, and names are unique", () => {
   const programs = [
     ...["bash", "dash", "coreutils", "findutils", "grep", "sed", "gawk", "tar", "gzip", "xz-utils", "zstd", "jq", "bc"],
-    ...["lua5.4", "perl", "sqlite3", "python3"],
+    ...["lua5.4", "perl", "sqlite3", "python3", "nodejs"],
   ];
   const named = new Set(cases.map((one) => one.name.replace(/\/.*/, "")));
   expect(programs.filter((program) => !named.has(program))).toEqual([]);

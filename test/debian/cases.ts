@@ -236,6 +236,32 @@ export const cases: Case[] = [
       'python3 -c \'def sieve(n):\n    s = bytearray([1]) * (n + 1)\n    for i in range(2, int(n ** .5) + 1):\n        if s[i]: s[i * i::i] = bytes(len(s[i * i::i]))\n    return sum(s) - 2\nprint(sieve(200000))\nd = {}\nfor i in range(150000):\n    k = i * 7919 % 10007\n    d[k] = d.get(k, 0) + i\nprint(len(d), max(d.values()))\nimport json\nx = [{"id": i, "v": [i, str(i)]} for i in range(8000)]\nprint(len(json.dumps(json.loads(json.dumps(x)))))\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nprint(fib(21), sum(x * x % 7 for x in range(100000)))\'',
   },
   {
+    name: "nodejs/compiled-code",
+    // V8 writes code, runs it, throws it away when its guesses fail, and changes pages between writable and executable.
+    script: "node -p 1; node - a b; echo $?",
+    stdin: String.raw`
+const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
+let h = 0;
+for (let r = 0; r < 20; r++) for (let i = 0; i < 20000; i++) h = (Math.imul(h, 31) + i * r) | 0;
+console.log(process.arch, process.argv.slice(2), fib(24), h);
+const add = (a, b) => a + b;
+let s = 0;
+for (let i = 0; i < 50000; i++) s = add(s, i);
+console.log(s, add("a", 1), add([], {}));
+console.log(new Function("x", "return x * 3n")(14n), /(\w+)\s(?<second>\p{L}+)/u.exec("abc wörld").groups.second);
+const bytes = [0,97,115,109,1,0,0,0,1,7,1,96,2,127,127,1,127,3,2,1,0,7,7,1,3,97,100,100,0,0,10,9,1,7,0,32,0,32,1,106,11];
+const wasm = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(bytes)));
+console.log(wasm.exports.add(40, 2), require("crypto").createHash("sha256").update("abc").digest("hex").slice(0, 16));
+const fs = require("fs");
+fs.writeFileSync("x.json", JSON.stringify({ a: [1, { b: "ü" }] }));
+console.log(JSON.parse(fs.readFileSync("x.json", "utf8")).a[1].b, fs.readdirSync("."));
+const { Worker } = require("worker_threads");
+new Worker("require('worker_threads').parentPort.postMessage(6*7)", { eval: true })
+  .on("message", (m) => console.log("worker", m))
+  .on("exit", (code) => setTimeout(() => process.exit(code + 3), 5));
+`,
+  },
+  {
     name: "loader/missing-library",
     script:
       "cp /bin/jq . ; LD_LIBRARY_PATH=/nope LD_PRELOAD=/nope/x.so /bin/true; echo $?; sed 's/libjq[.]so/libjx.so/g' jq > jx; chmod +x jx; ./jx; echo $?",
