@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xe52fedcf)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xf5d35577)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x9de667f9)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xbb58ce64)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -2920,7 +2920,8 @@ struct fsh_address_space_state {
   uint64_t resident_pages;
   /* Length of the auxiliary vector. Unit: bytes. Written by: kernel. */
   uint32_t auxv_len;
-  uint32_t reserved0;
+  /* Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count. Unit: pages. Written by: kernel. */
+  uint32_t anon_pages;
   /* Copy of the auxiliary vector, for /proc/PID/auxv. Unit: value. Written by: kernel. */
   uint64_t auxv[48];
 };
@@ -2934,7 +2935,7 @@ _Static_assert(offsetof(struct fsh_address_space_state, stack_start) == 32, "off
 _Static_assert(offsetof(struct fsh_address_space_state, mapped_pages) == 40, "offset of AddressSpaceState.mapped_pages");
 _Static_assert(offsetof(struct fsh_address_space_state, resident_pages) == 48, "offset of AddressSpaceState.resident_pages");
 _Static_assert(offsetof(struct fsh_address_space_state, auxv_len) == 56, "offset of AddressSpaceState.auxv_len");
-_Static_assert(offsetof(struct fsh_address_space_state, reserved0) == 60, "offset of AddressSpaceState.reserved0");
+_Static_assert(offsetof(struct fsh_address_space_state, anon_pages) == 60, "offset of AddressSpaceState.anon_pages");
 _Static_assert(offsetof(struct fsh_address_space_state, auxv) == 64, "offset of AddressSpaceState.auxv");
 
 /* Translation tables of an address space. */

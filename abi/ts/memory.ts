@@ -92,6 +92,11 @@ export interface AddressSpaceStateData {
    */
   auxvLen: number;
   /**
+   * Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count.
+   * Unit: pages. Written by: kernel.
+   */
+  anonPages: number;
+  /**
    * Copy of the auxiliary vector, for /proc/PID/auxv.
    * Unit: value. Written by: kernel.
    */
@@ -108,7 +113,7 @@ export class AddressSpaceState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { vmaHead: 0, vmaCount: 4, brkStart: 8, brk: 16, mmapTop: 24, stackStart: 32, mappedPages: 40, residentPages: 48, auxvLen: 56, auxv: 64 } as const;
+  static readonly OFFSET = { vmaHead: 0, vmaCount: 4, brkStart: 8, brk: 16, mmapTop: 24, stackStart: 32, mappedPages: 40, residentPages: 48, auxvLen: 56, anonPages: 60, auxv: 64 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { auxv: 48 } as const;
   readonly $mem: Mem;
@@ -337,6 +342,18 @@ export class AddressSpaceState {
   }
 
   /**
+   * Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count.
+   * Unit: pages. Written by: kernel.
+   */
+  get anonPages(): number {
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+  }
+
+  set anonPages(value: number) {
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -388,6 +405,7 @@ export class AddressSpaceState {
       mappedPages: this.mappedPages,
       residentPages: this.residentPages,
       auxvLen: this.auxvLen,
+      anonPages: this.anonPages,
       auxv: Array.from({ length: 48 }, (_, i) => this.auxv(i)),
     };
   }
@@ -403,8 +421,8 @@ export class AddressSpaceState {
     this.mappedPages = data.mappedPages;
     this.residentPages = data.residentPages;
     this.auxvLen = data.auxvLen;
+    this.anonPages = data.anonPages;
     for (let i = 0; i < 48; i++) this.setAuxv(i, fixedElement(data.auxv, i, 48));
-    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
   }
 }
 

@@ -779,8 +779,8 @@ const (
 	_ uintptr = 48 - unsafe.Offsetof(AddressSpaceState{}.ResidentPages)
 	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.AuxvLen) - 56
 	_ uintptr = 56 - unsafe.Offsetof(AddressSpaceState{}.AuxvLen)
-	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.Reserved0) - 60
-	_ uintptr = 60 - unsafe.Offsetof(AddressSpaceState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.AnonPages) - 60
+	_ uintptr = 60 - unsafe.Offsetof(AddressSpaceState{}.AnonPages)
 	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.Auxv) - 64
 	_ uintptr = 64 - unsafe.Offsetof(AddressSpaceState{}.Auxv)
 )

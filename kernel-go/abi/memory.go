@@ -113,8 +113,10 @@ type AddressSpaceState struct {
 	ResidentPages uint64
 	// Length of the auxiliary vector.
 	// Unit: bytes. Written by: kernel.
-	AuxvLen   uint32
-	Reserved0 uint32
+	AuxvLen uint32
+	// Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count.
+	// Unit: pages. Written by: kernel.
+	AnonPages uint32
 	// Copy of the auxiliary vector, for /proc/PID/auxv.
 	// Unit: value. Written by: kernel.
 	Auxv [48]uint64

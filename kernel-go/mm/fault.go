@@ -197,7 +197,16 @@ func populate(c *sched.Ctx, as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint3
 		return faultErr(abi.ENOMEM)
 	}
 	as.State.ResidentPages++
+	as.State.AnonPages += anonPages(pte)
 	return faultOK
+}
+
+// anonPages is 1 for a PT word whose frame is memory of processes alone, else 0.
+func anonPages(pte uint32) uint32 {
+	if pte&pteAnon != 0 && pte&^pteMask != kmem.ZeroFrame() {
+		return 1
+	}
+	return 0
 }
 
 // releasePte drops the reference that a PT word holds.
@@ -234,6 +243,7 @@ func breakCow(c *sched.Ctx, as *abi.AddressSpaceSlot, page, pte uint32) (uint32,
 		as.Live.CodeEpoch = newEpoch()
 	}
 	releasePte(pte)
+	as.State.AnonPages += 1 - anonPages(pte)
 	pte = own | ptePresent | pteAnon
 	setPte(as, page, pte)
 	return pte, abi.OK

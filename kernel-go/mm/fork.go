@@ -15,7 +15,7 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 	}
 	p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
 	ch.State = p.State
-	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages = 0, 0, 0, 0
+	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages = 0, 0, 0, 0, 0
 	downgraded := false
 	last := uint32(0)
 	for i := p.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
@@ -69,7 +69,7 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 // read translations are the parent's: both see the same frames.
 func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool {
 	zero := kmem.ZeroFrame()
-	resident := uint64(0)
+	resident, anon := uint64(0), uint32(0)
 	for page := from; page < to; {
 		if dirOf(p, tablePt, page) == 0 {
 			page = nextRegion(page)
@@ -107,9 +107,11 @@ func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool
 				kmem.Store32(leafSlot(rt, page), kmem.Load32(leafSlot(parentRt, page)))
 			}
 			resident++
+			anon += anonPages(pte)
 		}
 	}
 	ch.State.ResidentPages += resident
+	ch.State.AnonPages += anon
 	return true
 }
 

@@ -132,6 +132,7 @@ func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 						releasePte(pte)
 					}
 					as.State.ResidentPages--
+					as.State.AnonPages -= anonPages(pte)
 				}
 			}
 		}

@@ -298,9 +298,10 @@ func (w *world) load(s *space, k int) {
 }
 
 // consistent checks what guest code looks at: no translation that PT and the
-// mapping do not allow.
+// mapping do not allow. The counts of pages are those of PT.
 func (w *world) consistent(s *space) {
 	as := kmem.AddressSpace(s.as)
+	resident, anon := uint64(0), uint32(0)
 	for k := range modelEnd {
 		page := pageAt(k)
 		pte, rt, wt := pteOf(as, page), translation(as, tableRt, page), translation(as, tableWt, page)
@@ -315,6 +316,13 @@ func (w *world) consistent(s *space) {
 		if p == nil && pte != 0 {
 			w.fail("page %d: PT %#x without a mapping", k, pte)
 		}
+		if pte != 0 {
+			resident++
+			anon += anonPages(pte)
+		}
+	}
+	if as.State.ResidentPages != resident || as.State.AnonPages != anon {
+		w.fail("%d pages resident, %d anonymous; PT has %d and %d", as.State.ResidentPages, as.State.AnonPages, resident, anon)
 	}
 }
 

@@ -25,6 +25,7 @@ func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
 		return abi.ENOMEM
 	}
 	as.State.ResidentPages++
+	as.State.AnonPages++
 	return abi.OK
 }
 

@@ -337,6 +337,9 @@ func pidStatus(p, t uint32) {
 		kib("VmSize:\t", as.MappedPages)
 		kib("VmHWM:\t", as.ResidentPages)
 		kib("VmRSS:\t", as.ResidentPages)
+		kib("RssAnon:\t", uint64(as.AnonPages))
+		kib("RssFile:\t", as.ResidentPages-uint64(as.AnonPages))
+		kib("RssShmem:\t", 0)
 		kib("VmData:\t", (as.Brk-as.BrkStart)>>kmem.PageShift)
 		kib("VmSwap:\t", 0)
 	}
@@ -386,7 +389,8 @@ func statm(as uint32) {
 	s := &kmem.AddressSpace(as).State
 	field(s.MappedPages)
 	field(s.ResidentPages)
-	str("0 0 0 ")
+	field(s.ResidentPages - uint64(s.AnonPages))
+	str("0 0 ")
 	field(s.MappedPages)
 	str("0\n")
 }
