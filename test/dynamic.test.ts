@@ -18,9 +18,9 @@ const FOLDER = "/tmp/dynamic";
 /** The program whole, preloaded, and without its library. */
 const SCRIPT = [
   `${FOLDER}/main a; echo "code $?"`,
-  `LD_PRELOAD=${FOLDER}/libpreload.so ${FOLDER}/main a b | head -n 2`,
+  `LD_PRELOAD=${FOLDER}/libpreload.so ${FOLDER}/main a b | sed -n 1,2p`,
   `mkdir alone; cp ${FOLDER}/main alone; alone/main; echo "code $?"`,
-  `LD_LIBRARY_PATH=${FOLDER} alone/main | head -n 2`,
+  `LD_LIBRARY_PATH=${FOLDER} alone/main | sed -n 1,2p`,
 ].join("\n");
 
 describe.skipIf(root === "")("dynamically linked", () => {
