@@ -1,110 +1,22 @@
 /** Interactive programs in the command line's own terminal, which tmux plays: keys, what is on the screen, sizes. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, test, vi } from "vitest";
 import { allowedSkip, busyboxRoot } from "./busybox/root.ts";
+import { debianEnv, unpacked } from "./debian/root.ts";
+import { ended, FORESHORE, folder, type Screen, terminal } from "./terminal/screen.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-
-const ROOT = join(import.meta.dirname, "..");
-const FORESHORE = join(ROOT, "bin/foreshore");
-/** How long what was typed may take to show, on a machine that is busy otherwise. */
-const DEADLINE_MS = 45_000;
-const LOOK_MS = 40;
-
-/** A terminal with a shell of the host in it. */
-class Screen {
-  readonly #socket: string;
-
-  constructor(folder: string, cols = 80, rows = 24) {
-    this.#socket = join(folder, `tmux-${process.pid}-${performance.now()}`);
-    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, LANG: "C.UTF-8", PS1: "host$ ", TERM: "xterm" };
-    execFileSync("tmux", [
-      ...["-S", this.#socket, "-f", "/dev/null", "new-session", "-d", "-x", String(cols), "-y", String(rows)],
-      ...["env", "-i", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), "TERM=screen", "/bin/sh"],
-    ]);
-  }
-
-  #tmux(...args: string[]): string {
-    return execFileSync("tmux", ["-S", this.#socket, ...args], { encoding: "utf8" });
-  }
-
-  /** Types text as it is. */
-  type(text: string): void {
-    this.#tmux("send-keys", "-l", text);
-  }
-
-  /** Presses keys by tmux's names: Enter, C-c, Left… */
-  press(...keys: string[]): void {
-    this.#tmux("send-keys", ...keys);
-  }
-
-  line(text: string): void {
-    this.type(text);
-    this.press("Enter");
-  }
-
-  resize(cols: number, rows: number): void {
-    this.#tmux("resize-window", "-x", String(cols), "-y", String(rows));
-  }
-
-  get text(): string {
-    return this.#tmux("capture-pane", "-p").trimEnd();
-  }
-
-  /** Waits until the screen shows something. */
-  async shows(what: RegExp | string): Promise<string> {
-    const late = performance.now() + DEADLINE_MS;
-    for (;;) {
-      const text = this.text;
-      if (typeof what === "string" ? text.includes(what) : what.test(text)) return text;
-      if (performance.now() > late) throw new Error(`the terminal does not show ${what}:\n${text}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-  }
-
-  close(): void {
-    this.#tmux("kill-server");
-  }
-}
 
 const busybox = await busyboxRoot();
 const skipped = "missing" in busybox ? allowedSkip("terminal", busybox.missing) : undefined;
 const root = "root" in busybox ? busybox.root : "";
 
-let folder = "";
-const open: Screen[] = [];
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "foreshore-terminal-"));
-});
-afterEach(() => {
-  for (const screen of open.splice(0)) screen.close();
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** A terminal in which `foreshore shell` has said its first prompt; its state before that is in the file "before". */
+/** A terminal in which `foreshore shell` has said its first prompt. */
 async function shell(harts: number, cols = 80, rows = 24): Promise<Screen> {
-  const screen = new Screen(folder, cols, rows);
-  open.push(screen);
-  await screen.shows("host$");
-  screen.line(`stty -a > ${folder}/before; clear`);
+  const screen = await terminal(cols, rows);
   screen.line(`${FORESHORE} shell --harts ${harts} --root ${root} --env PS1='guest> ' /bin/sh`);
   await screen.shows(/^guest>$/m);
   return screen;
-}
-
-/** The shell has ended: its code, and the terminal is as it was. */
-async function ended(screen: Screen, code: number): Promise<void> {
-  screen.line(`echo "code $?"; stty -a > ${folder}/after; echo "sa""ved"`);
-  const text = await screen.shows("saved");
-  expect(text).toContain(`code ${code}`);
-  const settings = (name: string): string =>
-    readFileSync(join(folder, name), "utf8").replace(/rows.*?; columns.*?;/, "");
-  expect(settings("after")).toBe(settings("before"));
 }
 
 describe.skipIf(skipped)("busybox sh in a terminal", () => {
@@ -249,5 +161,140 @@ describe.skipIf(skipped)("busybox sh in a terminal", () => {
     await screen.shows(/^ab\n {2}cd$/m);
     await screen.shows(/host\$$/);
     await ended(screen, 0);
+  });
+});
+
+const debian = await unpacked("guest-root");
+const debianSkipped = "missing" in debian ? allowedSkip("debian", debian.missing) : undefined;
+
+/** Debian's bash, interactive, without the start-up files of anybody. */
+async function bash(harts: number, cols = 80, rows = 24): Promise<Screen> {
+  const screen = await terminal(cols, rows);
+  const env = Object.entries({ ...debianEnv, PS1: "guest> " }).map(([name, value]) => `--env '${name}=${value}'`);
+  const root = "folder" in debian ? debian.folder : "";
+  screen.line(
+    `${FORESHORE} shell --harts ${harts} --root ${root} ${env.join(" ")} -- /usr/bin/bash --norc --noprofile`,
+  );
+  await screen.shows(/^guest>$/m);
+  return screen;
+}
+
+describe.skipIf(debianSkipped)("Debian's programs in a terminal", () => {
+  test.for([1, 4])("bash: history, completion, jobs, lines that go on, sizes; %i harts", async (harts) => {
+    const screen = await bash(harts, 90, 28);
+    screen.line("echo one two | tr a-z A-Z");
+    await screen.shows(/^ONE TWO$/m);
+    screen.press("Up");
+    await screen.shows(/^ONE TWO\nguest> echo one two \| tr a-z A-Z$/m);
+    screen.press("C-a", "M-f", "M-f", "C-k");
+    screen.line(" back");
+    await screen.shows(/^one back$/m);
+    screen.press("C-r");
+    screen.type("tr a");
+    await screen.shows(/\(reverse-i-search\)`tr a': echo one two/);
+    screen.press("Enter");
+    await screen.shows(/^ONE TWO[\s\S]*^ONE TWO$/m);
+    screen.line("clear; mkdir -p /tmp/d; cd /tmp/d; touch quite-long-name");
+    screen.type("ls -d qu");
+    screen.press("Tab");
+    await screen.shows(/guest> ls -d quite-long-name$/m);
+    screen.press("Enter");
+    await screen.shows(/^quite-long-name$/m);
+    screen.line("clear; for i in 1 2; do");
+    await screen.shows(/^>$/m);
+    screen.line('echo "n $i"; done');
+    await screen.shows(/^n 1\nn 2$/m);
+    // A key that comes before the job is in front would reach the shell.
+    screen.line(`clear; sh -c 'echo st""arted; exec sleep 1000'`);
+    await screen.shows(/^started$/m);
+    screen.press("C-z");
+    await screen.shows(/^\[1\]\+ {2}Stopped +sh -c/m);
+    screen.line("bg; jobs");
+    await screen.shows(/^\[1\]\+ {2}Running +sh -c .* &$/m);
+    screen.line("fg");
+    await screen.shows(/^guest> fg\nsh -c/m);
+    screen.press("C-c");
+    await screen.shows(/\^C\n+guest>$/);
+    screen.line("echo code $?");
+    await screen.shows(/^code 130$/m);
+    screen.resize(70, 20);
+    // bash follows the size when a command has ended.
+    screen.line("clear; stty size; echo $COLUMNS");
+    await screen.shows(/^20 70\n70$/m);
+    screen.line("exit 6");
+    await screen.shows(/host\$$/);
+    await ended(screen, 6);
+  });
+
+  test("python's REPL: blocks, history, Ctrl-C, Ctrl-Z, the end", async () => {
+    const screen = await bash(2);
+    screen.line("python3 -q");
+    await screen.shows(/^>>>$/m);
+    screen.line("print(6 * 7, 'grüße')");
+    await screen.shows(/^42 grüße$/m);
+    screen.line("def double(x):");
+    await screen.shows(/^\.\.\.$/m);
+    // The prompt indents by itself.
+    screen.line("return x * 2");
+    screen.press("Enter");
+    await screen.shows(/return x \* 2\n\.\.\.\s*\n>>>$/);
+    screen.line("double(21) + 1");
+    await screen.shows(/^43$/m);
+    screen.press("Up");
+    await screen.shows(/^43\n>>> double\(21\) \+ 1$/m);
+    screen.press("BSpace", "2", "Enter");
+    await screen.shows(/^44$/m);
+    screen.line("import time; time.sleep(1000)");
+    await screen.shows(/sleep\(1000\)$/m);
+    screen.press("C-c");
+    await screen.shows(/^KeyboardInterrupt\n>>>$/m);
+    screen.press("C-z");
+    await screen.shows(/Stopped +python3 -q\n+guest>$/);
+    screen.line("clear; fg");
+    screen.line("1 / 0");
+    await screen.shows(/^ZeroDivisionError: division by zero\n>>>$/m);
+    screen.press("C-d");
+    await screen.shows(/guest>$/);
+    screen.line("echo code $?");
+    await screen.shows(/^code 0$/m);
+  });
+
+  test("less, vi and top as Debian has them", async () => {
+    const screen = await bash(2, 80, 20);
+    screen.line("seq 1000 1500 > /tmp/numbers; less /tmp/numbers");
+    await screen.shows(/^1000\n[\s\S]*^1018\n/m);
+    screen.line("/1234");
+    await screen.shows(/^1234\n/m);
+    screen.press("G");
+    await screen.shows(/^1500\n\(END\)/m);
+    screen.press("q");
+    await screen.shows(/guest>$/);
+    screen.line("clear; printf 'first\\nsecond\\n' > /tmp/file; vi /tmp/file");
+    await screen.shows(/^first\nsecond\n~/m);
+    screen.press("G", "o");
+    screen.type("neue Zeile é");
+    screen.press("Escape");
+    screen.line(":wq");
+    await screen.shows(/guest>$/);
+    screen.line("clear; cat /tmp/file");
+    await screen.shows(/^first\nsecond\nneue Zeile é\nguest>$/m);
+    screen.line("clear; sleep 777 & top -d 1");
+    const text = await screen.shows(/^ +\d+ root .* sleep/m);
+    expect(text).toMatch(/^top - .*load average/m);
+    expect(text).toMatch(/^MiB Mem/m);
+    screen.press("q");
+    await screen.shows(/guest>$/);
+  });
+
+  test.for(["SIGTERM", "SIGHUP"] as const)("%s ends the command, and the terminal is as it was", async (signal) => {
+    const screen = await terminal();
+    const root = "folder" in debian ? debian.folder : "";
+    screen.line(
+      `sh -c 'echo $$ > ${folder}/pid; exec ${FORESHORE} run -t --root ${root} /usr/bin/bash -c "stty raw -echo; echo in it; sleep 1000"'`,
+    );
+    await screen.shows(/^in it/m);
+    process.kill(Number(readFileSync(`${folder}/pid`, "utf8")), signal);
+    await screen.shows(/host\$$/);
+    await ended(screen, signal === "SIGTERM" ? 143 : 129);
   });
 });
