@@ -9,6 +9,7 @@
 import {
   AbiVersion,
   AddressSpaceSlot,
+  DentrySlot,
   FdTableSlot,
   Fixed,
   HartSlot,
@@ -20,6 +21,7 @@ import {
   PipeSlot,
   ProcessSlot,
   ProcessState,
+  SlotHeader,
   SlotKind,
   ThreadSlot,
   VmaSlot,
@@ -29,12 +31,18 @@ import { Mem, type MemSource } from "./mem.ts";
 /** How often a slot that changes under the reader is tried; a change takes well under a microsecond. */
 const TRIES = 64;
 
-/** The memory holds no machine, or one that these packages cannot read. */
-export class AttachError extends Error {
-  /** "none": no booted machine; "abi": one of another version or layout, both named in the message; "bounds": its tables lie outside the memory. */
-  readonly kind: "none" | "abi" | "bounds";
+/**
+ * "none": no booted machine; "abi": one of another version or layout, both named in the message; "bounds": its tables lie
+ * outside the memory. Of attachments also "detached": its rings were given back; "used": somebody else is connected
+ * by it; "full": all client slots have users; "host": this host, or this machine, has no shared memory to attach to.
+ */
+export type AttachErrorKind = "none" | "abi" | "bounds" | "detached" | "used" | "full" | "host";
 
-  constructor(kind: "none" | "abi" | "bounds", message: string) {
+/** The memory holds no machine, or one that these packages cannot read or connect to. */
+export class AttachError extends Error {
+  readonly kind: AttachErrorKind;
+
+  constructor(kind: AttachErrorKind, message: string) {
     super(message);
     this.name = "AttachError";
     this.kind = kind;
@@ -150,15 +158,58 @@ export class SlotReader<S> {
     return this.#index;
   }
 
+  /** The index of the first slot that can be in use. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The generation of what was loaded last: with its index, its handle. */
+  get generation(): number {
+    return this.#words[1]!;
+  }
+
+  /** The sequence of what was loaded last. */
+  get seq(): number {
+    return this.#words[0]!;
+  }
+
+  /** The sequence that slot `index` has now. No load before this call comes after it. */
+  seqOf(index: number): number {
+    if (index >>> 0 !== index || index >= this.#capacity) return 0;
+    return Atomics.add(this.#mem.u32, (this.#base + index * this.#stride) >>> 2, 0);
+  }
+
+  /** The generation that slot `index` has now: even when it is free. */
+  generationOf(index: number): number {
+    if (index >>> 0 !== index || index >= this.#capacity) return 0;
+    return Atomics.load(this.#mem.u32, (this.#base + index * this.#stride + SlotHeader.OFFSET.generation) >>> 2);
+  }
+
+  /**
+   * Whether the slot that was loaded last is still as it was loaded. While it is, what it refers to is what it referred to: a
+   * row of several slots is of one moment when this holds after the last of them was loaded.
+   */
+  unchanged(): boolean {
+    return this.seqOf(this.#index) === this.#words[0];
+  }
+
   /** Copies slot `index` into `slot`, as it is at one moment. Gives up after a bounded number of tries. */
   load(index: number): SlotOutcome {
+    return this.#load(index, this.#copy.length);
+  }
+
+  /** As `load`, of the slot's first `bytes` only (rounded up to 8); the rest of `slot` is of earlier ones. */
+  loadStart(index: number, bytes: number): SlotOutcome {
+    return this.#load(index, Math.min((bytes + 7) >>> 3, this.#copy.length));
+  }
+
+  #load(index: number, count: number): SlotOutcome {
     if (index >>> 0 !== index || index < this.#first || index >= this.#capacity) return "free";
     const { u32, u64 } = this.#mem;
     const at = this.#base + index * this.#stride;
     const word = at >>> 2;
     const from = at >>> 3;
     const copy = this.#copy;
-    const count = copy.length;
     const most = count & ~3;
     for (let tries = 0; tries < TRIES; tries++) {
       // Seq-cst load: the copy's loads come after it.
@@ -211,6 +262,7 @@ export class MachineView {
   readonly ofds: SlotReader<OfdSlot>;
   readonly pipes: SlotReader<PipeSlot>;
   readonly inodes: SlotReader<InodeSlot>;
+  readonly dentries: SlotReader<DentrySlot>;
 
   constructor(header: MachineHeader) {
     this.mem = header.$mem;
@@ -225,6 +277,7 @@ export class MachineView {
     this.ofds = new SlotReader(header, SlotKind.Ofd, OfdSlot);
     this.pipes = new SlotReader(header, SlotKind.Pipe, PipeSlot);
     this.inodes = new SlotReader(header, SlotKind.Inode, InodeSlot);
+    this.dentries = new SlotReader(header, SlotKind.Dentry, DentrySlot);
   }
 }
 

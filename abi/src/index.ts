@@ -2,6 +2,7 @@
 export * from "../ts/index.ts";
 export {
   AttachError,
+  type AttachErrorKind,
   abiText,
   attach,
   checkedHeader,
@@ -12,7 +13,10 @@ export {
   SlotReader,
 } from "./attach.ts";
 export * from "./client/index.ts";
+// Names real-time signals, too, which the generated function of this name does not.
+export { signalName } from "./client/wait-status.ts";
 export { Mem, type MemSource } from "./mem.ts";
+export { memoryRows } from "./memory-rows.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type ProcessStatus, processTable } from "./processes.ts";
 export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";

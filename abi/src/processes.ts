@@ -1,9 +1,19 @@
 /** The process table as viewers show it, read from a machine's memory. */
-import { ProcessRunState, ThreadRunState, type ThreadState } from "../ts/index.ts";
+import {
+  AddressSpaceSlot,
+  AddressSpaceState,
+  ProcessRunState,
+  type SlotHandleData,
+  ThreadRunState,
+  type ThreadState,
+} from "../ts/index.ts";
 import type { MachineView } from "./attach.ts";
+import type { Rows } from "./rows.ts";
+import { collect, fixedText, Pids, u64 } from "./slot-rows.ts";
 
 /** One process. */
 export interface ProcessStatus {
+  readonly handle: SlotHandleData;
   readonly pid: number;
   /** 1 where its parent is the host. */
   readonly ppid: number;
@@ -36,11 +46,14 @@ const STATES: Readonly<Record<number, ProcessStatus["state"]>> = {
   [ProcessRunState.Stopped]: "stopped",
   [ProcessRunState.Zombie]: "zombie",
 };
-const TWO_32 = 2 ** 32;
+/** Without the auxiliary vector. */
+const SPACE_BYTES = AddressSpaceSlot.OFFSET.state + AddressSpaceState.OFFSET.auxvLen;
 /** The host plays init. */
 const HOST_PID = 1;
 
 interface Sums {
+  /** Of the process. */
+  readonly generation: number;
   threads: number;
   userNs: number;
   systemNs: number;
@@ -49,36 +62,65 @@ interface Sums {
   runnable: number;
 }
 
-/** All processes, by pid. Each row is of one moment; two rows may be of different ones. */
-export function processTable(view: MachineView): ProcessStatus[] {
+/** What the threads of each process slot have used. */
+function sumThreads(view: MachineView): { sums: Map<number, Sums>; changing: number } {
   const sums = new Map<number, Sums>();
-  view.threads.forEach(({ state, cpu }) => {
-    const sum = sums.get(state.process) ?? {
-      threads: 0,
-      userNs: 0,
-      systemNs: 0,
-      instructions: 0,
-      syscalls: 0,
-      runnable: 0,
-    };
-    sums.set(state.process, sum);
-    sum.userNs += ns(state.userNsHi, state.userNsLo);
-    sum.instructions += ns(cpu.instretHi, cpu.instretLo);
+  const threads: { process: number; generation: number; state: ThreadSums }[] = [];
+  const changing = collect(view.threads, threads, ({ state, cpu }) => ({
+    process: state.process,
+    generation: view.processRows.generationOf(state.process),
+    state: {
+      lives: state.runState !== ThreadRunState.Exited,
+      runnable: isRunnable(state),
+      userNs: u64(state.userNsHi, state.userNsLo),
+      systemNs: u64(state.systemNsHi, state.systemNsLo),
+      instructions: u64(cpu.instretHi, cpu.instretLo),
+      syscalls: state.syscalls,
+    },
+  }));
+  for (const { process, generation, state } of threads) {
+    let sum = sums.get(process);
+    if (sum === undefined || sum.generation !== generation) {
+      sum = { generation, threads: 0, userNs: 0, systemNs: 0, instructions: 0, syscalls: 0, runnable: 0 };
+      sums.set(process, sum);
+    }
+    sum.userNs += state.userNs;
+    sum.systemNs += state.systemNs;
+    sum.instructions += state.instructions;
     sum.syscalls += state.syscalls;
-    if (state.runState !== ThreadRunState.Exited) sum.threads++;
-    if (isRunnable(state)) sum.runnable++;
-  });
-  const pids = new Map<number, number>();
-  const rows: (ProcessStatus & { parent: number })[] = [];
-  view.processRows.forEach(({ state }, index) => {
-    pids.set(index, state.pid);
-    const sum = sums.get(index);
-    const space = state.addressSpace !== 0 && view.addressSpaces.load(state.addressSpace) === "loaded";
+    if (state.lives) sum.threads++;
+    if (state.runnable) sum.runnable++;
+  }
+  return { sums, changing };
+}
+
+interface ThreadSums {
+  readonly lives: boolean;
+  readonly runnable: boolean;
+  readonly userNs: number;
+  readonly systemNs: number;
+  readonly instructions: number;
+  readonly syscalls: number;
+}
+
+/** All processes, by pid. What a row tells of threads is each of its own moment; the rest is of one. */
+export function processRows(view: MachineView): Rows<"process"> {
+  const { sums, changing } = sumThreads(view);
+  const pids = new Pids(view);
+  const rows: ProcessStatus[] = [];
+  const missed = collect(view.processRows, rows, ({ state }, index): ProcessStatus | undefined => {
+    // The pid comes last: without one it is being made.
+    if (state.pid === 0) return undefined;
+    const { generation } = view.processRows;
+    const found = sums.get(index);
+    const sum = found?.generation === generation ? found : undefined;
+    const space =
+      state.addressSpace !== 0 && view.addressSpaces.loadStart(state.addressSpace, SPACE_BYTES) === "loaded";
     const memory = view.addressSpaces.slot.state;
-    rows.push({
-      parent: state.parent,
+    return {
+      handle: { index, generation },
       pid: state.pid,
-      ppid: 0,
+      ppid: state.parent === 0 ? HOST_PID : pids.of(state.parent) || HOST_PID,
       pgid: state.pgid,
       sid: state.sid,
       uid: state.uid,
@@ -88,28 +130,22 @@ export function processTable(view: MachineView): ProcessStatus[] {
       nice: state.nice,
       residentPages: space ? memory.residentPagesLo : 0,
       mappedPages: space ? memory.mappedPagesLo : 0,
-      userNs: ns(state.userNsHi, state.userNsLo) + (sum?.userNs ?? 0),
-      systemNs: ns(state.systemNsHi, state.systemNsLo) + (sum?.systemNs ?? 0),
-      startNs: ns(state.startNsHi, state.startNsLo),
-      instructions: ns(state.instretHi, state.instretLo) + (sum?.instructions ?? 0),
-      syscalls: ns(state.syscallsHi, state.syscallsLo) + (sum?.syscalls ?? 0),
-      command: text(state.commBytes()),
-    });
+      userNs: u64(state.userNsHi, state.userNsLo) + (sum?.userNs ?? 0),
+      systemNs: u64(state.systemNsHi, state.systemNsLo) + (sum?.systemNs ?? 0),
+      startNs: u64(state.startNsHi, state.startNsLo),
+      instructions: u64(state.instretHi, state.instretLo) + (sum?.instructions ?? 0),
+      syscalls: u64(state.syscallsHi, state.syscallsLo) + (sum?.syscalls ?? 0),
+      command: fixedText(state.commBytes()),
+    };
   });
-  return rows
-    .map(({ parent, ...row }) => ({ ...row, ppid: pids.get(parent) ?? HOST_PID }))
-    .sort((a, b) => a.pid - b.pid);
+  return { rows: rows.sort((a, b) => a.pid - b.pid), changing: changing + missed };
 }
 
-function ns(hi: number, lo: number): number {
-  return hi * TWO_32 + lo;
+/** As `processRows`, without what could not be read. */
+export function processTable(view: MachineView): ProcessStatus[] {
+  return [...processRows(view).rows];
 }
 
 function isRunnable(state: ThreadState): boolean {
   return state.runState === ThreadRunState.Ready || state.runState === ThreadRunState.Running;
-}
-
-function text(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

@@ -66,6 +66,16 @@ export class MachineFailed extends Error {
   readonly code: string = "ERR_MACHINE_FAILED";
 }
 
+/** The session was closed, here or by the machine's Runtime, before or during the call. */
+export class SessionClosed extends Error {
+  override readonly name = "SessionClosed";
+  readonly code = "ERR_SESSION_CLOSED";
+
+  constructor(message = "the session has been closed") {
+    super(message);
+  }
+}
+
 /** The other end of the rings wrote what no kernel of this ABI writes. */
 export class RpcProtocolError extends MachineFailed {
   override readonly name = "RpcProtocolError";

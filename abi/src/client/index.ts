@@ -1,10 +1,21 @@
 /** A client of a machine: requests with ids over rings, in shared memory or by messages. */
 export { ArenaAllocator } from "./arena.ts";
+export {
+  type Attachment,
+  type AttachmentAbi,
+  attachmentAbi,
+  type Connection,
+  type ConnectOptions,
+  connect,
+} from "./attachment.ts";
+export * from "./calls.ts";
 export * from "./errors.ts";
 export { MessageTransport } from "./message-transport.ts";
 export type * from "./messages.ts";
 export { RingEndpoint } from "./ring-endpoint.ts";
 export { type CallOptions, type CallSpec, type KeepAlive, RpcClient } from "./rpc-client.ts";
 export type { Session } from "./session.ts";
-export { SharedTransport } from "./shared-transport.ts";
+export { SharedTransport, type SharedTransportOptions } from "./shared-transport.ts";
+export * from "./text.ts";
 export type { Transport } from "./transport.ts";
+export { type ExitStatus, exitStatus, type SignalName, signalNumber } from "./wait-status.ts";

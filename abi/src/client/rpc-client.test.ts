@@ -24,7 +24,7 @@ interface Setup {
 
 function setup(options: FakeKernelOptions & { useKick?: boolean } = {}): Setup {
   const kernel = new FakeKernel(options);
-  const transport = new SharedTransport(kernel.mem, kernel.slotAddress, options.useKick ?? false);
+  const transport = new SharedTransport(kernel.mem, kernel.slotAddress, { useKick: options.useKick ?? false });
   const events: KernelWorkerOutbound[] = [];
   const failures: Error[] = [];
   const held: string[] = [];

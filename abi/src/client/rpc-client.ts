@@ -16,7 +16,15 @@ import {
   ReplyEvent,
 } from "../../ts/index.ts";
 import { ArenaAllocator } from "./arena.ts";
-import { abortReason, MachineFailed, RequestTimeout, RpcProtocolError, SystemError } from "./errors.ts";
+import {
+  abortReason,
+  MachineFailed,
+  MachineStopped,
+  RequestTimeout,
+  RpcProtocolError,
+  SessionClosed,
+  SystemError,
+} from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** Ids are `use << SLOT_BITS | slot`; a reply is matched by its whole id. */
@@ -65,8 +73,8 @@ export interface RpcClientOptions {
   readonly keepAlive?: KeepAlive;
   /** Entries with request id 0. */
   onEvent?(event: KernelWorkerOutbound): void;
-  /** The client failed by itself (protocol error); not called for `fail()`. */
-  onFailure?(error: MachineFailed): void;
+  /** The client ended by itself (a protocol error, or its transport says that the machine has ended); not called for `fail()`. */
+  onFailure?(error: Error): void;
 }
 
 class PendingCall {
@@ -262,8 +270,8 @@ export class RpcClient {
         if (this.#error !== undefined) return;
       }
     } catch (error) {
-      const failure =
-        error instanceof MachineFailed ? error : new MachineFailed("the RPC client failed", { cause: error });
+      const ended = error instanceof MachineFailed || error instanceof MachineStopped || error instanceof SessionClosed;
+      const failure = ended ? error : new MachineFailed("the RPC client failed", { cause: error });
       this.fail(failure);
       this.#options.onFailure?.(failure);
       return;

@@ -6,6 +6,7 @@
  * before the head that gives its place back. Each word has one writer.
  */
 import {
+  BootState,
   ClientSlot,
   encodeKernelWorkerRequest,
   Fixed,
@@ -13,7 +14,7 @@ import {
   MachineHeader,
 } from "../../ts/index.ts";
 import type { Mem } from "../mem.ts";
-import { RpcProtocolError } from "./errors.ts";
+import { MachineFailed, MachineStopped, RpcProtocolError, SessionClosed } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
 const MASK = Fixed.RingEntries - 1;
@@ -21,6 +22,27 @@ const MASK = Fixed.RingEntries - 1;
 /** Value of clientSleeping of a client that sleeps on completionTail, and of one that cannot and wants host.kick. */
 export const SLEEPS_ON_WORD = 1;
 export const WANTS_KICK = 2;
+
+/** Why a machine answers no more, as its memory tells; undefined while it runs. */
+export function endOf(header: MachineHeader): Error | undefined {
+  switch (header.bootState) {
+    case BootState.Stopping:
+      return new MachineStopped();
+    case BootState.Failed:
+      return new MachineFailed("the machine has failed; its Runtime knows why");
+    default:
+      return undefined;
+  }
+}
+
+export interface SharedTransportOptions {
+  /** True where Atomics.waitAsync is missing: the owner calls `kicked()` when the kernel asks for it. */
+  readonly useKick?: boolean | undefined;
+  /** Has this very thread serve the rings and then call `kicked()`, until `handOver`. */
+  readonly inPlace?: (() => void) | undefined;
+  /** Generation of the client slot, for a client that only has the memory: it then sees by itself when the machine has ended, or the slot is another's. */
+  readonly generation?: number | undefined;
+}
 
 export class SharedTransport implements Transport {
   readonly kind = "shared";
@@ -34,6 +56,8 @@ export class SharedTransport implements Transport {
   readonly #kernelSleeping: number;
   readonly #completionTail: number;
   readonly #useKick: boolean;
+  readonly #header: MachineHeader;
+  readonly #generation: number | undefined;
   #tail: number;
   #head: number;
   #sawFull = false;
@@ -42,17 +66,8 @@ export class SharedTransport implements Transport {
   #inPlace: (() => void) | undefined;
   #closed = false;
 
-  /**
-   * @param slot address of the client's slot
-   * @param useKick true where Atomics.waitAsync is missing: the owner calls `kicked()` when the kernel asks for it
-   * @param inPlace has this very thread serve the rings and then call `kicked()`, until `handOver`
-   */
-  constructor(
-    mem: Mem,
-    slot: number,
-    useKick = typeof Atomics.waitAsync !== "function",
-    inPlace: (() => void) | undefined = undefined,
-  ) {
+  /** @param slot address of the client's slot */
+  constructor(mem: Mem, slot: number, options: SharedTransportOptions = {}) {
     this.mem = mem;
     this.#slot = new ClientSlot(mem, slot);
     this.arenaBase = this.#slot.arenaBase;
@@ -64,13 +79,15 @@ export class SharedTransport implements Transport {
     mem.check(this.#completionBase, ring, 8);
     mem.check(this.arenaBase, this.arenaBytes, 8);
     const header = new MachineHeader(mem, Fixed.HeaderAddress);
+    this.#header = header;
+    this.#generation = options.generation;
     this.#doorbell = header.kernelDoorbellIndex();
     this.#kernelSleeping = header.kernelSleepingIndex();
     this.#completionTail = this.#slot.completionTailIndex();
     this.#tail = this.#slot.submissionTail;
     this.#head = this.#slot.completionHead;
-    this.#useKick = useKick;
-    this.#inPlace = inPlace;
+    this.#useKick = options.useKick ?? typeof Atomics.waitAsync !== "function";
+    this.#inPlace = options.inPlace;
   }
 
   /** A kernel worker serves the rings from now on. */
@@ -80,7 +97,18 @@ export class SharedTransport implements Transport {
     this.flush();
   }
 
+  /** Why nothing comes any more, for who sees only the memory. */
+  #ended(): Error | undefined {
+    if (this.#generation === undefined) return undefined;
+    if (this.#slot.header.generation !== this.#generation) {
+      return new SessionClosed("the machine's Runtime has taken the rings back");
+    }
+    return endOf(this.#header);
+  }
+
   submit(entry: KernelWorkerRequest): boolean {
+    // Whoever waits is about to be told.
+    if (this.#ended() !== undefined) return false;
     // Seq-cst load of the kernel's head: the entries below it have been read.
     if ((this.#tail - this.#slot.submissionHead) >>> 0 >= Fixed.RingEntries) return false;
     encodeKernelWorkerRequest(this.mem, this.#submissionBase + (this.#tail & MASK) * Fixed.RingEntryBytes, entry);
@@ -101,6 +129,8 @@ export class SharedTransport implements Transport {
   }
 
   next(): number {
+    const ended = this.#ended();
+    if (ended !== undefined) throw ended;
     // Seq-cst load: the entries below the tail are complete.
     const count = (this.#slot.completionTail - this.#head) >>> 0;
     if (count === 0) {
@@ -147,7 +177,8 @@ export class SharedTransport implements Transport {
     // Published when registered: the kernel clears the word and then wakes who is registered. The look after it
     // finds what was completed by a kernel that did not yet see us sleep.
     this.#slot.clientSleeping = SLEEPS_ON_WORD;
-    if (this.#slot.completionTail !== this.#head) Atomics.notify(this.mem.i32, this.#completionTail);
+    if (this.#slot.completionTail !== this.#head || this.#ended() !== undefined)
+      Atomics.notify(this.mem.i32, this.#completionTail);
   }
 
   /** The kernel called host.kick for this client, or was served in place. */

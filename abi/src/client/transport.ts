@@ -20,7 +20,8 @@ export interface Transport {
   flush(): void;
   /**
    * Address of the next completion, -1 when there is none.
-   * @throws RpcProtocolError when the ring's indices cannot be true
+   * @throws RpcProtocolError when the ring's indices cannot be true; MachineFailed, MachineStopped or SessionClosed when
+   *   nothing comes any more
    */
   next(): number;
   /** The entry at `next()` has been read. */

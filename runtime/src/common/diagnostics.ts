@@ -1,40 +1,14 @@
 /** What people and tools see of a machine: counters, processes, memory, harts. */
 import {
-  AbiVersion,
   HartSlot,
   HartState,
-  type KernelRuntimeStateData,
-  LayoutHashHi,
-  LayoutHashLo,
-  MachineCounters,
   type MachineCountersData,
   type MachineHeader,
-  Opcode,
-  ProcessRow,
-  ProcessRunState,
+  machineCounters,
   type RpcClient,
-  readKernelRuntimeState,
   SlotKind,
   slotKindName,
 } from "@foreshore/abi";
-import { decodeText } from "./text.ts";
-
-export interface ProcessInfo {
-  readonly pid: number;
-  readonly ppid: number;
-  readonly pgid: number;
-  readonly sid: number;
-  readonly state: "prepared" | "running" | "stopped" | "zombie";
-  readonly threads: number;
-  readonly residentPages: number;
-  /** Open file descriptors. */
-  readonly fds: number;
-  /** Guest instructions retired. */
-  readonly instructions: number;
-  readonly syscalls: number;
-  /** Name of the program, at most 15 bytes of it. */
-  readonly command: string;
-}
 
 export interface HartInfo {
   readonly state: "dead" | "idle" | "guest" | "kernel";
@@ -74,13 +48,6 @@ export interface LiveDiagnostics {
   readonly slots: readonly SlotUse[];
 }
 
-const FIRST_ROWS = 64;
-const STATES: Readonly<Record<number, ProcessInfo["state"]>> = {
-  [ProcessRunState.Prepared]: "prepared",
-  [ProcessRunState.Running]: "running",
-  [ProcessRunState.Stopped]: "stopped",
-  [ProcessRunState.Zombie]: "zombie",
-};
 const HART_STATES: Readonly<Record<number, HartInfo["state"]>> = {
   [HartState.Dead]: "dead",
   [HartState.Idle]: "idle",
@@ -88,99 +55,15 @@ const HART_STATES: Readonly<Record<number, HartInfo["state"]>> = {
   [HartState.InKernel]: "kernel",
 };
 
-/** @param owner owner slot, 0 for all processes of the machine */
-export async function processTable(client: RpcClient, owner = 0): Promise<ProcessInfo[]> {
-  for (let room = FIRST_ROWS; ; ) {
-    const answer = await readRows(client, owner, room);
-    if (answer.count <= room) return answer.rows;
-    // Some more than there were: processes come and go between the two requests.
-    room = answer.count + FIRST_ROWS;
-  }
-}
-
-function readRows(client: RpcClient, owner: number, room: number): Promise<{ count: number; rows: ProcessInfo[] }> {
-  return client.call({
-    syscall: "processes",
-    bytes: room * ProcessRow.SIZE,
-    encode: (at) => ({
-      opcode: Opcode.Processes,
-      flags: 0,
-      requestId: 0,
-      reply: { offset: at, length: room * ProcessRow.SIZE },
-      owner,
-    }),
-    decode: (bytes, reply, at) => {
-      const view = new ProcessRow(client.transport.mem);
-      const row = (_: unknown, i: number): ProcessInfo =>
-        processInfo(view.at(client.address(at) + i * ProcessRow.SIZE));
-      const rows = Array.from({ length: Math.min(room, bytes / ProcessRow.SIZE) }, row);
-      return { count: reply.valueLo, rows };
-    },
-  });
-}
-
-function processInfo(row: ProcessRow): ProcessInfo {
-  const comm = row.commBytes().slice();
-  const end = comm.indexOf(0);
-  return {
-    pid: row.pid,
-    ppid: row.ppid,
-    pgid: row.pgid,
-    sid: row.sid,
-    state: STATES[row.state] ?? "running",
-    threads: row.threads,
-    residentPages: row.residentPages,
-    fds: row.fds,
-    instructions: row.instret,
-    syscalls: row.syscalls,
-    command: decodeText(end < 0 ? comm : comm.subarray(0, end)),
-  };
-}
-
 /** @param header the machine header, where this thread sees it */
 export async function diagnostics(
   client: RpcClient,
   header: MachineHeader | undefined,
   reads: { readonly hits: number; readonly misses: number },
 ): Promise<Diagnostics> {
-  const counters = await client.call({
-    syscall: "diagnostics",
-    bytes: MachineCounters.SIZE,
-    encode: (at) => ({
-      opcode: Opcode.Diagnostics,
-      flags: 0,
-      requestId: 0,
-      reply: { offset: at, length: MachineCounters.SIZE },
-    }),
-    decode: (_result, _reply, at) => new MachineCounters(client.transport.mem, client.address(at)).toData(),
-  });
+  const counters = await machineCounters(client);
   const publishedReads = { hits: reads.hits, misses: reads.misses };
   return { counters, publishedReads, live: header === undefined ? undefined : liveDiagnostics(header) };
-}
-
-/** Room for a KernelRuntimeState, which grows with the versions. */
-const STATE_BYTES = 8192;
-
-/**
- * The handshake of a client, and what the machine is.
- * @throws SystemError EPROTO when the machine speaks another ABI
- */
-export function kernelState(client: RpcClient): Promise<KernelRuntimeStateData> {
-  return client.call({
-    syscall: "kernel-init",
-    bytes: STATE_BYTES,
-    encode: (at) => ({
-      opcode: Opcode.KernelInit,
-      flags: 0,
-      requestId: 0,
-      abiMajor: AbiVersion.Major,
-      abiMinor: AbiVersion.Minor,
-      layoutHashLo: LayoutHashLo,
-      layoutHashHi: LayoutHashHi,
-      reply: { offset: at, length: STATE_BYTES },
-    }),
-    decode: (result, _reply, at) => readKernelRuntimeState(client.bytes(at, result)),
-  });
 }
 
 const WASM_PAGE = 65536;

@@ -1,6 +1,15 @@
 /** Layer entries as the FileRecords that WriteFiles and ApplyFileLayer take. */
-import { FileRecord, type FileRecordData, FileRecordKind, type Mem } from "@foreshore/abi";
-import { align8, dataBytes, type PathLike, pathBytes, pathText } from "./text.ts";
+import {
+  align8,
+  dataBytes,
+  FileRecord,
+  type FileRecordData,
+  FileRecordKind,
+  type Mem,
+  type PathLike,
+  pathBytes,
+  pathText,
+} from "@foreshore/abi";
 
 export interface EntryAttributes {
   /** Absolute, or relative to the layer's prefix. */

@@ -1,9 +1,16 @@
 /** The machine's files, as `runtime.fs`. Paths are absolute, seen from the machine's root. */
 import {
   AtFlag,
+  align8,
   type CallOptions,
+  dataBytes,
+  decodeText,
+  encodeText,
   Opcode,
   OpenFlag,
+  type PathLike,
+  pathBytes,
+  pathText,
   type RpcClient,
   RpcProtocolError,
   Stat,
@@ -12,7 +19,6 @@ import {
 import type { BlobSources } from "./blobs.ts";
 import { type LayerEntries, type LayerOptions, LayerWriter } from "./layers.ts";
 import { type DirectoryItem, directoryItems, type FileStat, fileStat } from "./stat.ts";
-import { align8, dataBytes, decodeText, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
 
 export interface WriteFileOptions extends CallOptions {
   /** Permission bits of a new file. Default 0o644. */

@@ -1,17 +1,33 @@
 /** What both hosts export. */
 
-export type { CallOptions, CallSpec, RpcClient } from "@foreshore/abi";
+export type {
+  Attachment,
+  CallOptions,
+  CallSpec,
+  ExitStatus,
+  PathLike,
+  ProcessInfo,
+  RpcClient,
+  SignalName,
+} from "@foreshore/abi";
 export {
   AbiMismatch,
+  AttachError,
+  decodeText,
+  encodeText,
+  exitStatus,
   MachineFailed,
   MachineStartError,
   MachineStopped,
   RequestTimeout,
   RpcProtocolError,
   SystemError,
+  signalName,
+  signalNumber,
 } from "@foreshore/abi";
+export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
-export type { Diagnostics, HartInfo, LiveDiagnostics, ProcessInfo, SlotUse } from "./diagnostics.ts";
+export type { Diagnostics, HartInfo, LiveDiagnostics, SlotUse } from "./diagnostics.ts";
 export type {
   CharacterDeviceEntry,
   DirectoryEntry,
@@ -31,5 +47,3 @@ export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
 export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
 export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";
-export { decodeText, encodeText, type PathLike } from "./text.ts";
-export { type ExitStatus, exitStatus, type SignalName, signalName, signalNumber } from "./wait-status.ts";

@@ -1,8 +1,7 @@
 /** Many files at once: entries grouped into requests that fit the arena. */
-import { type CallOptions, Opcode, type RpcClient } from "@foreshore/abi";
+import { type CallOptions, Opcode, type PathLike, pathBytes, pathText, type RpcClient } from "@foreshore/abi";
 import { type BlobSources, bytesSource } from "./blobs.ts";
 import { type LayerEntry, type PackedEntry, packEntry, writeRecords } from "./file-records.ts";
-import { type PathLike, pathBytes, pathText } from "./text.ts";
 
 export type LayerEntries = Iterable<LayerEntry> | AsyncIterable<LayerEntry>;
 

@@ -3,7 +3,6 @@ import {
   AbiMismatch,
   BootState,
   ClientSlot,
-  ClientState,
   clientAddress,
   HartSlot,
   type KernelWorkerOutbound,
@@ -187,7 +186,7 @@ export class Machine {
     this.#header = booted.header;
     this.#maxPages = booted.maxPages;
     const slot = clientAddress(booted.header, 0);
-    const transport: SharedTransport = new SharedTransport(booted.mem, slot, undefined, () => loop.requests());
+    const transport: SharedTransport = new SharedTransport(booted.mem, slot, { inPlace: () => loop.requests() });
     const loop = new CooperativeLoop(booted, {
       budgetInsns: Math.min(options.budgetInsns, START_BUDGET_INSNS),
       now: openClock(boot.baseMs),
@@ -347,7 +346,7 @@ export class Machine {
     const wasRunning = this.#state === "running";
     this.#state = "failed";
     this.#error = error;
-    this.#publishFailure();
+    this.#publishEnd(BootState.Failed);
     this.#leaveStart();
     this.#rejectStart(error);
     this.#client?.fail(error);
@@ -356,14 +355,15 @@ export class Machine {
   }
 
   /** For clients in other workers, which only see the memory: the state, and a wake-up to look at it. */
-  #publishFailure(): void {
+  #publishEnd(state: typeof BootState.Failed | typeof BootState.Stopping): void {
     const header = this.#header;
     if (header === undefined) return;
-    header.bootState = BootState.Failed;
+    header.bootState = state;
     const { $mem: mem } = header;
     for (let i = 1; i < header.clientCount; i++) {
       const slot = new ClientSlot(mem, clientAddress(header, i));
-      if (slot.state === ClientState.Attached) Atomics.notify(mem.i32, slot.completionTailIndex());
+      Atomics.notify(mem.i32, slot.completionTailIndex());
+      Atomics.notify(mem.i32, slot.stateIndex());
     }
   }
 
@@ -388,6 +388,7 @@ export class Machine {
       this.#state = "stopped";
       this.#error = new MachineStopped();
       this.#client?.fail(this.#error);
+      this.#publishEnd(BootState.Stopping);
       // Workers that the machine has not moved to have nothing to finish.
       if (!this.#leaveStart()) {
         this.#askToStop();
@@ -399,14 +400,13 @@ export class Machine {
     this.#header = undefined;
   }
 
-  /** Publishes Stopping, then wakes everyone who may sleep and makes guests leave their slice. */
+  /** Wakes everyone who may sleep, to see that the machine stops, and makes guests leave their slice. */
   #askToStop(): void {
     const header = this.#header;
     if (header === undefined) {
       for (const worker of this.#workers) worker.host.post({ type: "stop" });
       return;
     }
-    header.bootState = BootState.Stopping;
     const { $mem: mem } = header;
     const harts = header.tables(SlotKind.Hart);
     for (let i = 0; i < header.hartCount; i++) {

@@ -1,15 +1,17 @@
 /** A process owner: whose processes these are, with a run queue and a share of hart time of its own. */
 import {
+  closeOwner,
+  createOwner,
   type MachineHeader,
-  Opcode,
   OwnerSlot,
+  type ProcessInfo,
+  processes,
   type RpcClient,
   readStatus,
   type SlotHandleData,
   SlotKind,
   type StatusRecords,
 } from "@foreshore/abi";
-import { type ProcessInfo, processTable } from "./diagnostics.ts";
 import type { FileSystem } from "./fs.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
 
@@ -41,12 +43,7 @@ export class ProcessOwner {
     options: OwnerOptions,
     header?: MachineHeader,
   ): Promise<ProcessOwner> {
-    const handle = await client.call({
-      syscall: "create-owner",
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.CreateOwner, flags: 0, requestId: 0, budget: options.budget ?? 0 }),
-      decode: (_result, reply) => reply.handle.toData(),
-    });
+    const handle = await createOwner(client, options.budget);
     return new ProcessOwner(client, fs, handle, header);
   }
 
@@ -58,7 +55,7 @@ export class ProcessOwner {
 
   /** The owner's processes. */
   async processes(): Promise<ProcessInfo[]> {
-    return await processTable(this.#client, this.#handle.index);
+    return await processes(this.#client, this.#handle.index);
   }
 
   /**
@@ -74,11 +71,6 @@ export class ProcessOwner {
 
   /** Kills the owner's processes and gives its slot back. */
   close(): Promise<void> {
-    return this.#client.call({
-      syscall: "close-owner",
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.CloseOwner, flags: 0, requestId: 0, owner: this.#handle }),
-      decode: () => undefined,
-    });
+    return closeOwner(this.#client, this.#handle);
   }
 }

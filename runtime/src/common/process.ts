@@ -1,17 +1,26 @@
 /** Processes of the machine as this client sees them. */
 import {
   abortReason,
-  Opcode,
-  RegisterProcessReply,
+  type Child,
+  discardProcess,
+  type ExitStatus,
+  encodeText,
+  killProcess,
+  type PathLike,
+  type ProgramOptions,
   type RpcClient,
+  registerProcess,
+  resizeTerminal,
+  type SignalName,
   type SlotHandleData,
-  StdioKind,
+  type Stdio,
   SystemError,
+  signalNumber,
+  startProcess,
+  waitProcess,
 } from "@foreshore/abi";
 import type { FileSystem } from "./fs.ts";
-import { closeStream, collect, readableStream, writableStream } from "./streams.ts";
-import { align8, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
-import { type ExitStatus, exitStatus, type SignalName, signalNumber } from "./wait-status.ts";
+import { collect, readableStream, writableStream } from "./streams.ts";
 
 export type StdinOption = "pipe" | "null" | Uint8Array | string | ReadableStream<Uint8Array>;
 export type StdoutOption = "pipe" | "null" | WritableStream<Uint8Array>;
@@ -91,7 +100,7 @@ export class Process {
    */
   async kill(signal: SignalName | number = "SIGTERM"): Promise<void> {
     try {
-      await killProcess(this.#client, this.#handle, this.pid, signalNumber(signal));
+      await killProcess(this.#client, { pid: this.pid, process: this.#handle }, signalNumber(signal));
     } catch (error) {
       if (!(error instanceof SystemError && (error.code === "ESRCH" || error.code === "EBADF"))) throw error;
     }
@@ -105,14 +114,8 @@ export class Process {
   async resize(cols: number, rows: number): Promise<void> {
     const ofd = this.#master;
     if (ofd === null) throw new TypeError('the process has no terminal: spawn it with stdio: "pty"');
-    checkSize(cols, rows);
     try {
-      await this.#client.call({
-        syscall: "resize",
-        bytes: 0,
-        encode: () => ({ opcode: Opcode.ResizeTerminal, flags: 0, requestId: 0, ofd, columns: cols, rows }),
-        decode: () => undefined,
-      });
+      await resizeTerminal(this.#client, ofd, cols, rows);
     } catch (error) {
       if (!(error instanceof SystemError && error.code === "EBADF")) throw error;
     }
@@ -142,32 +145,7 @@ interface StartedProcess {
   readonly forwarded: Promise<void>;
 }
 
-interface Registered {
-  readonly handle: SlotHandleData;
-  readonly pid: number;
-  /** OFDs of our ends; index 0 where there is no pipe. */
-  readonly streams: readonly [SlotHandleData, SlotHandleData, SlotHandleData];
-}
-
-const MAX_SIZE = 0xffff;
-const DEFAULT_COLS = 80;
-const DEFAULT_ROWS = 24;
-
-function checkSize(cols: number, rows: number): void {
-  for (const [name, value] of Object.entries({ cols, rows })) {
-    if (!Number.isInteger(value) || value < 0 || value > MAX_SIZE)
-      throw new RangeError(`${name} is ${value}; it is a whole number from 0 to ${MAX_SIZE}`);
-  }
-}
-
-export function killProcess(client: RpcClient, process: SlotHandleData, pid: number, signal: number): Promise<void> {
-  return client.call({
-    syscall: "kill",
-    bytes: 0,
-    encode: () => ({ opcode: Opcode.KillProcess, flags: 0, requestId: 0, pid, signal, process }),
-    decode: () => undefined,
-  });
-}
+const SIGKILL = 9;
 
 /** Programs given as bytes are files here while they start. */
 const PROGRAM_FOLDER = "/run/foreshore";
@@ -215,39 +193,22 @@ async function start(
   args: readonly string[],
   options: SpawnOptions,
 ): Promise<Process> {
-  const { cols = DEFAULT_COLS, rows = DEFAULT_ROWS } = options;
-  checkSize(cols, rows);
   const pty = options.stdio === "pty";
   if (pty && (options.stdin ?? options.stdout ?? options.stderr) !== undefined)
     throw new TypeError('stdin, stdout and stderr are the terminal where stdio is "pty"');
-  const registered = await register(client, owner, program, args, options);
-  const [stdinOfd, stdoutOfd, stderrOfd] = registered.streams;
+  const child = await registerProcess(client, program, args, programOptions(owner, options));
+  const [stdinOfd, stdoutOfd, stderrOfd] = child.streams;
   try {
     options.signal?.throwIfAborted();
-    await client.call({
-      syscall: "spawn",
-      path: pathText(program),
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.StartProcess, flags: 0, requestId: 0, process: registered.handle }),
-      decode: () => undefined,
-    });
+    await startProcess(client, child, program);
   } catch (error) {
-    // A process that never ran leaves nothing behind.
-    await Promise.allSettled([
-      killProcess(client, registered.handle, registered.pid, 9),
-      ...registered.streams.filter((ofd) => ofd.index !== 0).map((ofd) => closeStream(client, ofd)),
-    ]);
+    await discardProcess(client, child);
     throw error;
   }
-  const exit = client.call({
-    syscall: "wait",
-    bytes: 0,
-    encode: () => ({ opcode: Opcode.WaitProcess, flags: 0, requestId: 0, process: registered.handle }),
-    decode: (_result, reply) => exitStatus(reply.valueLo),
-  });
+  const exit = waitProcess(client, child.process);
   // Whoever does not wait for the exit must not be ended by a machine that stops.
   exit.catch(() => undefined);
-  killOnAbort(client, registered, exit, options.signal);
+  killOnAbort(client, child, exit, options.signal);
 
   const input = stdinOfd.index === 0 ? undefined : writableStream(client, stdinOfd);
   const stdin = input?.stream ?? null;
@@ -260,7 +221,8 @@ async function start(
   const stderr = stderrOfd.index === 0 ? null : readableStream(client, stderrOfd);
   if (pty && stdin !== null && stdout !== null) {
     return new Process(client, {
-      ...registered,
+      handle: child.process,
+      pid: child.pid,
       master: stdinOfd,
       terminal: { readable: stdout, writable: stdin },
       stdin: null,
@@ -276,7 +238,8 @@ async function start(
   );
   forwarded.catch(() => undefined);
   return new Process(client, {
-    ...registered,
+    handle: child.process,
+    pid: child.pid,
     master: null,
     terminal: null,
     stdin: isPipe(options.stdin) ? stdin : null,
@@ -287,89 +250,29 @@ async function start(
   });
 }
 
-function register(
-  client: RpcClient,
-  owner: number,
-  program: PathLike,
-  args: readonly string[],
-  options: SpawnOptions,
-): Promise<Registered> {
-  const path = pathBytes(program);
-  const cwd = pathBytes(options.cwd ?? "/");
-  const argv = [options.argv0 ?? pathText(program), ...args];
-  const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
-  const strings = nulTerminated([...argv, ...env]);
-  const stringsAt = align8(path.length);
-  const cwdAt = stringsAt + align8(strings.length);
-  const replyAt = cwdAt + align8(cwd.length);
-  const kind = (option: StdinOption | StdoutOption | undefined): StdioKind =>
-    options.stdio === "pty" ? StdioKind.Pty : stdioKind(option);
-  return client.call({
-    syscall: "spawn",
-    path: pathText(program),
-    bytes: replyAt + RegisterProcessReply.SIZE,
-    encode: (at) => {
-      client.bytes(at, path.length).set(path);
-      client.bytes(at + stringsAt, strings.length).set(strings);
-      client.bytes(at + cwdAt, cwd.length).set(cwd);
-      return {
-        opcode: Opcode.RegisterProcess,
-        flags: 0,
-        requestId: 0,
-        path: { offset: at, length: path.length },
-        strings: { offset: at + stringsAt, length: strings.length },
-        cwd: { offset: at + cwdAt, length: cwd.length },
-        argc: argv.length,
-        envc: env.length,
-        owner,
-        stdin: kind(options.stdin),
-        stdout: kind(options.stdout),
-        stderr: kind(options.stderr),
-        reply: { offset: at + replyAt, length: RegisterProcessReply.SIZE },
-        columns: options.cols ?? DEFAULT_COLS,
-        rows: options.rows ?? DEFAULT_ROWS,
-      };
-    },
-    decode: (_result, _reply, at): Registered => {
-      const reply = new RegisterProcessReply(client.transport.mem, client.address(at + replyAt)).toData();
-      return {
-        handle: reply.process,
-        pid: reply.pid,
-        streams: [
-          { index: reply.stdin, generation: reply.stdinGeneration },
-          { index: reply.stdout, generation: reply.stdoutGeneration },
-          { index: reply.stderr, generation: reply.stderrGeneration },
-        ],
-      };
-    },
-  });
-}
-
-/** argv and environment as execve(2) lays them out. */
-function nulTerminated(strings: readonly string[]): Uint8Array {
-  const nul = strings.find((text) => text.includes("\0"));
-  if (nul !== undefined)
-    throw new TypeError(`an argument or environment string contains a NUL byte: ${JSON.stringify(nul)}`);
-  return encodeText(strings.map((text) => `${text}\0`).join(""));
-}
-
 function isPipe(option: StdinOption | StdoutOption | undefined): boolean {
   return option === undefined || option === "pipe";
 }
 
-function stdioKind(option: StdinOption | StdoutOption | undefined): StdioKind {
-  return option === "null" ? StdioKind.Null : StdioKind.Pipe;
+function programOptions(owner: number, options: SpawnOptions): ProgramOptions {
+  const { argv0, env, cwd, cols, rows } = options;
+  const kind = (option: StdinOption | StdoutOption | undefined): Stdio => {
+    if (options.stdio === "pty") return "pty";
+    return option === "null" ? "null" : "pipe";
+  };
+  const { stdin, stdout, stderr } = options;
+  return { argv0, env, cwd, cols, rows, owner, stdin: kind(stdin), stdout: kind(stdout), stderr: kind(stderr) };
 }
 
 function killOnAbort(
   client: RpcClient,
-  registered: Registered,
+  child: Child,
   exit: Promise<ExitStatus>,
   signal: AbortSignal | undefined,
 ): void {
   if (signal === undefined) return;
   const kill = (): void => {
-    killProcess(client, registered.handle, registered.pid, 9).catch(() => undefined);
+    killProcess(client, child, SIGKILL).catch(() => undefined);
   };
   signal.addEventListener("abort", kill, { once: true });
   const forget = (): void => signal.removeEventListener("abort", kill);

@@ -1,6 +1,7 @@
 /** The public face of one machine. */
 import {
   type CallOptions,
+  handshake,
   type KernelRuntimeStateData,
   type KernelWorkerOutbound,
   Limit,
@@ -8,11 +9,15 @@ import {
   MachineStartError,
   MachineStopped,
   Opcode,
+  type ProcessInfo,
+  processes,
   type RpcClient,
+  setTrace,
   syscallName,
 } from "@foreshore/abi";
+import { attachment, type RuntimeAttachment } from "./attachment.ts";
 import { type BlobSource, BlobSources } from "./blobs.ts";
-import { type Diagnostics, diagnostics, kernelState, type ProcessInfo, processTable } from "./diagnostics.ts";
+import { type Diagnostics, diagnostics } from "./diagnostics.ts";
 import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
 import { type OwnerOptions, ProcessOwner } from "./owner.ts";
@@ -150,12 +155,21 @@ export class Runtime {
 
   /** All processes of the machine. */
   processes(): Promise<ProcessInfo[]> {
-    return processTable(this.#machine.client);
+    return processes(this.#machine.client);
+  }
+
+  /**
+   * Rings for another worker or a frame of this process: post it there and call `connect` of @foreshore/abi. Each is for one
+   * connection; `detach` takes it back from a peer that is gone without closing.
+   * @throws AttachError "host": this machine has a single worker, whose memory nobody shares; "full": all Limit.Clients have users
+   */
+  attachment(): Promise<RuntimeAttachment> {
+    return attachment(this.#machine);
   }
 
   /** What the machine is, as its kernel tells a client of this ABI. */
   kernelState(): Promise<KernelRuntimeStateData> {
-    return kernelState(this.#machine.client);
+    return handshake(this.#machine.client);
   }
 
   diagnostics(): Promise<Diagnostics> {
@@ -169,12 +183,7 @@ export class Runtime {
 
   /** Turns the trace of system calls on or off: events of type "trace". */
   setTrace(on: boolean): Promise<void> {
-    return this.#machine.client.call({
-      syscall: "set-trace",
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.SetTrace, flags: 0, requestId: 0, syscalls: on ? 1 : 0 }),
-      decode: () => undefined,
-    });
+    return setTrace(this.#machine.client, on);
   }
 
   /** A request that does nothing: resolves when the kernel worker has answered. */

@@ -1,6 +1,5 @@
 /** What stat and readdir tell of a file, outside the memory. */
-import { Dirent64, DirentType, FileMode, type Mem, RpcProtocolError, type Stat } from "@foreshore/abi";
-import { decodeText } from "./text.ts";
+import { Dirent64, DirentType, decodeText, FileMode, type Mem, RpcProtocolError, type Stat } from "@foreshore/abi";
 
 export type FileKind =
   | "file"

@@ -1,19 +1,13 @@
 /** A process's standard streams as web streams; back-pressure reaches the guest's pipe. */
-import { Errno, Opcode, type RpcClient, RpcProtocolError, type SlotHandleData, SystemError } from "@foreshore/abi";
-
-/** Bytes asked for at once: what a pipe holds (Limit.PipeBytes). */
-const READ_BYTES = 64 * 1024;
-const WRITE_BYTES = 64 * 1024;
-
-/** Gives the stream's end back: the guest sees end of file, or EPIPE. */
-export function closeStream(client: RpcClient, ofd: SlotHandleData): Promise<void> {
-  return client.call({
-    syscall: "close",
-    bytes: 0,
-    encode: () => ({ opcode: Opcode.StreamClose, flags: 0, requestId: 0, ofd }),
-    decode: () => undefined,
-  });
-}
+import {
+  Errno,
+  type RpcClient,
+  type SlotHandleData,
+  SystemError,
+  streamClose,
+  streamRead,
+  streamWrite,
+} from "@foreshore/abi";
 
 /** Ends of streams whose reader was forgotten without reading to the end: they go back to the kernel. */
 const forgotten = new FinalizationRegistry<() => void>((giveBack) => giveBack());
@@ -24,30 +18,12 @@ export function readableStream(client: RpcClient, ofd: SlotHandleData): Readable
   const token = {};
   const close = (): Promise<void> => {
     forgotten.unregister(token);
-    return closeStream(client, ofd);
+    return streamClose(client, ofd);
   };
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
-        const bytes = await client.call(
-          {
-            syscall: "read",
-            bytes: READ_BYTES,
-            encode: (at) => ({
-              opcode: Opcode.StreamRead,
-              flags: 0,
-              requestId: 0,
-              ofd,
-              reply: { offset: at, length: READ_BYTES },
-            }),
-            decode: (result, _reply, at) => {
-              if (result > READ_BYTES)
-                throw new RpcProtocolError(`read answers ${result} bytes in a span of ${READ_BYTES}`);
-              return new Uint8Array(client.bytes(at, result));
-            },
-          },
-          { signal: cancelled.signal },
-        );
+        const bytes = await streamRead(client, ofd, undefined, { signal: cancelled.signal });
         if (bytes.length > 0) {
           controller.enqueue(bytes);
           return;
@@ -62,7 +38,7 @@ export function readableStream(client: RpcClient, ofd: SlotHandleData): Readable
     },
     { highWaterMark: 0 },
   );
-  forgotten.register(stream, () => void closeStream(client, ofd).catch(() => undefined), token);
+  forgotten.register(stream, () => void streamClose(client, ofd).catch(() => undefined), token);
   return stream;
 }
 
@@ -77,29 +53,14 @@ export function writableStream(client: RpcClient, ofd: SlotHandleData): StdinPip
   let closed: Promise<void> | undefined;
   const ended = new AbortController();
   const close = (): Promise<void> => {
-    closed ??= closeStream(client, ofd);
+    closed ??= streamClose(client, ofd);
     return closed;
   };
-  const write = (part: Uint8Array, signal: AbortSignal): Promise<void> =>
-    client.call(
-      {
-        syscall: "write",
-        bytes: part.length,
-        encode: (at) => {
-          client.bytes(at, part.length).set(part);
-          return { opcode: Opcode.StreamWrite, flags: 0, requestId: 0, ofd, data: { offset: at, length: part.length } };
-        },
-        decode: () => undefined,
-      },
-      { signal },
-    );
   const stream = new WritableStream<Uint8Array>({
     async write(chunk, controller) {
       if (!(chunk instanceof Uint8Array)) throw new TypeError("stdin takes Uint8Array chunks");
       if (closed !== undefined) throw new SystemError(Errno.EPIPE, "write");
-      for (let at = 0; at < chunk.length; at += WRITE_BYTES) {
-        await write(chunk.subarray(at, at + WRITE_BYTES), AbortSignal.any([controller.signal, ended.signal]));
-      }
+      await streamWrite(client, ofd, chunk, { signal: AbortSignal.any([controller.signal, ended.signal]) });
     },
     close,
     abort: close,

@@ -1,5 +1,5 @@
 /** Linux wait statuses and signal numbers. */
-import { Signal } from "@foreshore/abi";
+import { Signal } from "../../ts/index.ts";
 
 export type SignalName = Extract<keyof typeof Signal, `SIG${string}`>;
 
