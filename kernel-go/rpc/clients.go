@@ -71,7 +71,9 @@ func releaseClient(c *sched.Ctx, i uint32) {
 	closeStreams(c, i)
 	s.Header.Generation.Add(1)
 	s.State.Store(uint32(abi.ClientStateFree))
+	// One that closed waits for this; one that was detached is to look.
 	kmem.NotifyWord(&s.State, ^uint32(0))
+	kmem.NotifyWord(&s.CompletionTail, ^uint32(0))
 }
 
 // dropOwners ends a client's owners with their processes.
