@@ -12,8 +12,24 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x9de667f9)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xbb58ce64)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x41cea89c)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xb58ca6f3)
+
+/* Numbers of the control channel that both sides must know before they have spoken. */
+/* "FSCC", little endian. */
+#define FSH_CONTROL_MAGIC INT32_C(1128485702)
+/* The longest frame that each side takes is at least this, its header included. */
+#define FSH_CONTROL_FRAME_BYTES INT32_C(1048576)
+/* Bytes of records that one answer to a state query holds at most, beside its last record. */
+#define FSH_CONTROL_STATE_BYTES INT32_C(262144)
+/* Requests in flight that are no Cancel: more ends the connection. */
+#define FSH_CONTROL_REQUESTS INT32_C(208)
+/* Requests in flight with all Cancels. */
+#define FSH_CONTROL_REQUESTS_AND_CANCELS INT32_C(224)
+/* Over a MessagePort, which has no back-pressure: bytes that may be under way and unread in one direction, and of one message. */
+#define FSH_CONTROL_PORT_BYTES INT32_C(1048576)
+/* Every part of a frame begins at a multiple of this. */
+#define FSH_CONTROL_ALIGN INT32_C(8)
 
 /* Version of the whole ABI. Client and machine fit when their majors are equal and, where that is 0 or their minors are equal too, their layout hashes. */
 #define FSH_ABI_VERSION_MAJOR INT32_C(0)
@@ -114,6 +130,53 @@ typedef int32_t fsh_service_status;
 /* An invariant of the kernel is broken: the machine has failed. */
 #define FSH_SERVICE_STATUS_FAILED (-INT32_C(1))
 #define FSH_SERVICE_STATUS_OK INT32_C(0)
+
+/* What the machine's side says to a peer's ControlHello. */
+typedef uint32_t fsh_control_status;
+/* Welcome; the client says it of itself, too. */
+#define FSH_CONTROL_STATUS_OK UINT32_C(0)
+/* The versions do not fit: see AbiVersion. */
+#define FSH_CONTROL_STATUS_VERSION UINT32_C(1)
+/* Every client slot of the machine is in use. */
+#define FSH_CONTROL_STATUS_BUSY UINT32_C(2)
+/* The machine has stopped, or its memory cannot be seen from here. */
+#define FSH_CONTROL_STATUS_UNAVAILABLE UINT32_C(3)
+
+/* What a frame carries. */
+typedef uint32_t fsh_control_frame_kind;
+#define FSH_CONTROL_FRAME_KIND_NONE UINT32_C(0)
+/* From the client: a 64-byte entry of KernelWorkerRequest, then the bytes of each of its ArenaSpans but `reply`, in the order of the fields, each from a multiple of Control.Align. */
+#define FSH_CONTROL_FRAME_KIND_REQUEST UINT32_C(1)
+/* From the machine: a 64-byte entry of KernelWorkerOutbound, then, of a reply whose request named a `reply` span, its first `result` bytes. */
+#define FSH_CONTROL_FRAME_KIND_OUTBOUND UINT32_C(2)
+/* From the client: a ControlQuery. */
+#define FSH_CONTROL_FRAME_KIND_QUERY UINT32_C(3)
+/* From the machine: a ControlState, then its records. */
+#define FSH_CONTROL_FRAME_KIND_STATE UINT32_C(4)
+/* From the machine, its last: a ControlFault. */
+#define FSH_CONTROL_FRAME_KIND_FAULT UINT32_C(5)
+
+/* Why a connection was ended by the machine's side. */
+typedef uint32_t fsh_control_fault_code;
+#define FSH_CONTROL_FAULT_CODE_NONE UINT32_C(0)
+/* Longer than the limit, or not what its kind needs. */
+#define FSH_CONTROL_FAULT_CODE_FRAME_LENGTH UINT32_C(1)
+/* No kind that a client sends. */
+#define FSH_CONTROL_FAULT_CODE_FRAME_KIND UINT32_C(2)
+/* No opcode of a request. */
+#define FSH_CONTROL_FAULT_CODE_OPCODE UINT32_C(3)
+/* A span outside the arena, or reply spans larger together than it. */
+#define FSH_CONTROL_FAULT_CODE_SPAN UINT32_C(4)
+/* A request id that is 0, or in flight. */
+#define FSH_CONTROL_FAULT_CODE_REQUEST_ID UINT32_C(5)
+/* More in flight than Control allows. */
+#define FSH_CONTROL_FAULT_CODE_IN_FLIGHT UINT32_C(6)
+/* No kind of slot that has records, a filter that it does not have. */
+#define FSH_CONTROL_FAULT_CODE_QUERY UINT32_C(7)
+/* The rest of a frame, or the hello, did not come. */
+#define FSH_CONTROL_FAULT_CODE_LATE UINT32_C(8)
+/* The machine has stopped. */
+#define FSH_CONTROL_FAULT_CODE_STOPPED UINT32_C(9)
 
 /* Error numbers of RISC-V Linux (uapi asm-generic/errno-base.h, errno.h). */
 typedef int32_t fsh_errno;
@@ -1797,6 +1860,130 @@ typedef uint32_t fsh_manifest_kind;
 typedef uint32_t fsh_digest_kind;
 #define FSH_DIGEST_KIND_NONE UINT32_C(0)
 #define FSH_DIGEST_KIND_SHA256 UINT32_C(1)
+
+/* First 64 bytes in both directions, the client's first. This struct never changes, whatever the version: by it both sides can say which versions met. After a status other than Ok nothing follows. */
+struct fsh_control_hello {
+  /* Control.Magic. Unit: number. Written by: any. */
+  uint32_t magic;
+  /* AbiVersion.Major of the sender. Unit: number. Written by: any. */
+  uint16_t abi_major;
+  /* AbiVersion.Minor of the sender. Unit: number. Written by: any. */
+  uint16_t abi_minor;
+  /* Low half of the sender's layout hash. Unit: hash. Written by: any. */
+  uint32_t layout_hash_lo;
+  /* High half of it. Unit: hash. Written by: any. */
+  uint32_t layout_hash_hi;
+  /* The answer to the other side's hello. Written by: any. */
+  fsh_control_status status;
+  /* Longest frame that the sender takes, its ControlFrame included. Unit: bytes. Written by: any. */
+  uint32_t frame_bytes;
+  /* Of the machine's side: size of the arena that the spans of requests lie in. Of a client 0. Unit: bytes. Written by: any. */
+  uint32_t arena_bytes;
+  uint32_t reserved0[9];
+};
+_Static_assert(sizeof(struct fsh_control_hello) == 64, "size of ControlHello");
+_Static_assert(offsetof(struct fsh_control_hello, magic) == 0, "offset of ControlHello.magic");
+_Static_assert(offsetof(struct fsh_control_hello, abi_major) == 4, "offset of ControlHello.abi_major");
+_Static_assert(offsetof(struct fsh_control_hello, abi_minor) == 6, "offset of ControlHello.abi_minor");
+_Static_assert(offsetof(struct fsh_control_hello, layout_hash_lo) == 8, "offset of ControlHello.layout_hash_lo");
+_Static_assert(offsetof(struct fsh_control_hello, layout_hash_hi) == 12, "offset of ControlHello.layout_hash_hi");
+_Static_assert(offsetof(struct fsh_control_hello, status) == 16, "offset of ControlHello.status");
+_Static_assert(offsetof(struct fsh_control_hello, frame_bytes) == 20, "offset of ControlHello.frame_bytes");
+_Static_assert(offsetof(struct fsh_control_hello, arena_bytes) == 24, "offset of ControlHello.arena_bytes");
+_Static_assert(offsetof(struct fsh_control_hello, reserved0) == 28, "offset of ControlHello.reserved0");
+
+/* Before every frame. */
+struct fsh_control_frame {
+  /* Bytes that follow this header: a multiple of Control.Align. Unit: bytes. Written by: any. */
+  uint32_t length;
+  /* What they are. Written by: any. */
+  fsh_control_frame_kind kind;
+  uint32_t reserved0[2];
+};
+_Static_assert(sizeof(struct fsh_control_frame) == 16, "size of ControlFrame");
+_Static_assert(offsetof(struct fsh_control_frame, length) == 0, "offset of ControlFrame.length");
+_Static_assert(offsetof(struct fsh_control_frame, kind) == 4, "offset of ControlFrame.kind");
+_Static_assert(offsetof(struct fsh_control_frame, reserved0) == 8, "offset of ControlFrame.reserved0");
+
+/* The last frame of a connection that the machine's side ends. */
+struct fsh_control_fault {
+  /* Why. Written by: host. */
+  fsh_control_fault_code code;
+  /* The request or query that it is about, 0 none. Unit: id. Written by: host. */
+  uint32_t id;
+  /* The number that was wrong. Unit: value. Written by: host. */
+  uint32_t value;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_control_fault) == 16, "size of ControlFault");
+_Static_assert(offsetof(struct fsh_control_fault, code) == 0, "offset of ControlFault.code");
+_Static_assert(offsetof(struct fsh_control_fault, id) == 4, "offset of ControlFault.id");
+_Static_assert(offsetof(struct fsh_control_fault, value) == 8, "offset of ControlFault.value");
+_Static_assert(offsetof(struct fsh_control_fault, reserved0) == 12, "offset of ControlFault.reserved0");
+
+/* Asks for the slots of one table that are in use. Answered by one ControlState; queries are answered in order. */
+struct fsh_control_query {
+  /* Repeated in the answer. Unit: id. Written by: client. */
+  uint32_t id;
+  /* SlotKind of the table. 0: the MachineHeader, as the only record. Unit: number. Written by: client. */
+  uint32_t kind;
+  /* Only slots that belong to this one, 0 all: threads of a Process, mappings of an AddressSpace, processes of an Owner. Unit: index. Written by: client. */
+  uint32_t filter;
+  /* First slot that is looked at: 0, or `next` of the answer before. Unit: index. Written by: client. */
+  uint32_t from;
+  /* Of each record's bytes at most so many, 0 all. Unit: bytes. Written by: client. */
+  uint32_t most;
+  uint32_t reserved0[3];
+};
+_Static_assert(sizeof(struct fsh_control_query) == 32, "size of ControlQuery");
+_Static_assert(offsetof(struct fsh_control_query, id) == 0, "offset of ControlQuery.id");
+_Static_assert(offsetof(struct fsh_control_query, kind) == 4, "offset of ControlQuery.kind");
+_Static_assert(offsetof(struct fsh_control_query, filter) == 8, "offset of ControlQuery.filter");
+_Static_assert(offsetof(struct fsh_control_query, from) == 12, "offset of ControlQuery.from");
+_Static_assert(offsetof(struct fsh_control_query, most) == 16, "offset of ControlQuery.most");
+_Static_assert(offsetof(struct fsh_control_query, reserved0) == 20, "offset of ControlQuery.reserved0");
+
+/* Slots of one table. Each record is of one moment, two of them may be of different ones. */
+struct fsh_control_state {
+  /* Of the query. Unit: id. Written by: host. */
+  uint32_t id;
+  /* Of the query. Unit: number. Written by: host. */
+  uint32_t kind;
+  /* ControlRecords that follow. Unit: count. Written by: host. */
+  uint32_t count;
+  /* Where to go on, 0 at the end. Unit: index. Written by: host. */
+  uint32_t next;
+  /* One more than the highest index that was ever used. Unit: index. Written by: host. */
+  uint32_t end;
+  /* Slots that changed at every look: left out. Unit: count. Written by: host. */
+  uint32_t missed;
+  uint32_t reserved0[2];
+};
+_Static_assert(sizeof(struct fsh_control_state) == 32, "size of ControlState");
+_Static_assert(offsetof(struct fsh_control_state, id) == 0, "offset of ControlState.id");
+_Static_assert(offsetof(struct fsh_control_state, kind) == 4, "offset of ControlState.kind");
+_Static_assert(offsetof(struct fsh_control_state, count) == 8, "offset of ControlState.count");
+_Static_assert(offsetof(struct fsh_control_state, next) == 12, "offset of ControlState.next");
+_Static_assert(offsetof(struct fsh_control_state, end) == 16, "offset of ControlState.end");
+_Static_assert(offsetof(struct fsh_control_state, missed) == 20, "offset of ControlState.missed");
+_Static_assert(offsetof(struct fsh_control_state, reserved0) == 24, "offset of ControlState.reserved0");
+
+/* One slot: this, then its portable bytes: what lies behind its SlotHeader and before its `live` part, which stays at home (0) but for a pipe's inode, and a file's name, pages and dirty pages. */
+struct fsh_control_record {
+  /* Index of the slot. Unit: index. Written by: host. */
+  uint32_t index;
+  /* Its generation. Unit: seq. Written by: host. */
+  uint32_t generation;
+  /* Bytes that follow, a multiple of Control.Align: zeros at their end are left out. Unit: bytes. Written by: host. */
+  uint32_t length;
+  /* Who holds the slot (SlotHeader.refs). Unit: count. Written by: host. */
+  uint32_t refs;
+};
+_Static_assert(sizeof(struct fsh_control_record) == 16, "size of ControlRecord");
+_Static_assert(offsetof(struct fsh_control_record, index) == 0, "offset of ControlRecord.index");
+_Static_assert(offsetof(struct fsh_control_record, generation) == 4, "offset of ControlRecord.generation");
+_Static_assert(offsetof(struct fsh_control_record, length) == 8, "offset of ControlRecord.length");
+_Static_assert(offsetof(struct fsh_control_record, refs) == 12, "offset of ControlRecord.refs");
 
 /* What a file is: its attributes and where its absent pages come from. */
 struct fsh_inode_state {

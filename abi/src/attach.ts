@@ -148,6 +148,11 @@ export class SlotReader<S> {
     this.slot = new Struct(new Mem(own), 0);
   }
 
+  /** How much of each slot is copied. */
+  get bytes(): number {
+    return this.#copy.byteLength;
+  }
+
   /** One more than the highest index that was ever used. */
   get end(): number {
     return Math.min(this.#header.tables(this.kind).highWater, this.#capacity);

@@ -15,6 +15,7 @@ export {
 export * from "./client/index.ts";
 // Names real-time signals, too, which the generated function of this name does not.
 export { signalName } from "./client/wait-status.ts";
+export * from "./control/index.ts";
 export { Mem, type MemSource } from "./mem.ts";
 export { memoryRows } from "./memory-rows.ts";
 export { enumName, flagNames } from "./names.ts";

@@ -8,6 +8,102 @@ import "unsafe"
 // difference is 0 both ways round, or its constant overflows uintptr.
 
 const (
+	_ uintptr = unsafe.Sizeof(ControlHello{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(ControlHello{})
+	_ uintptr = unsafe.Offsetof(ControlHello{}.Magic) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlHello{}.Magic)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.AbiMajor) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlHello{}.AbiMajor)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.AbiMinor) - 6
+	_ uintptr = 6 - unsafe.Offsetof(ControlHello{}.AbiMinor)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.LayoutHashLo) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlHello{}.LayoutHashLo)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.LayoutHashHi) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ControlHello{}.LayoutHashHi)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.Status) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ControlHello{}.Status)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.FrameBytes) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ControlHello{}.FrameBytes)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.ArenaBytes) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ControlHello{}.ArenaBytes)
+	_ uintptr = unsafe.Offsetof(ControlHello{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(ControlHello{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ControlFrame{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(ControlFrame{})
+	_ uintptr = unsafe.Offsetof(ControlFrame{}.Length) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlFrame{}.Length)
+	_ uintptr = unsafe.Offsetof(ControlFrame{}.Kind) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlFrame{}.Kind)
+	_ uintptr = unsafe.Offsetof(ControlFrame{}.Reserved0) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlFrame{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ControlFault{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(ControlFault{})
+	_ uintptr = unsafe.Offsetof(ControlFault{}.Code) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlFault{}.Code)
+	_ uintptr = unsafe.Offsetof(ControlFault{}.Id) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlFault{}.Id)
+	_ uintptr = unsafe.Offsetof(ControlFault{}.Value) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlFault{}.Value)
+	_ uintptr = unsafe.Offsetof(ControlFault{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ControlFault{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ControlQuery{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(ControlQuery{})
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.Id) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlQuery{}.Id)
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.Kind) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlQuery{}.Kind)
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.Filter) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlQuery{}.Filter)
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.From) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ControlQuery{}.From)
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.Most) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ControlQuery{}.Most)
+	_ uintptr = unsafe.Offsetof(ControlQuery{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ControlQuery{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ControlState{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(ControlState{})
+	_ uintptr = unsafe.Offsetof(ControlState{}.Id) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlState{}.Id)
+	_ uintptr = unsafe.Offsetof(ControlState{}.Kind) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlState{}.Kind)
+	_ uintptr = unsafe.Offsetof(ControlState{}.Count) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlState{}.Count)
+	_ uintptr = unsafe.Offsetof(ControlState{}.Next) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ControlState{}.Next)
+	_ uintptr = unsafe.Offsetof(ControlState{}.End) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ControlState{}.End)
+	_ uintptr = unsafe.Offsetof(ControlState{}.Missed) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ControlState{}.Missed)
+	_ uintptr = unsafe.Offsetof(ControlState{}.Reserved0) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ControlState{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ControlRecord{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(ControlRecord{})
+	_ uintptr = unsafe.Offsetof(ControlRecord{}.Index) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ControlRecord{}.Index)
+	_ uintptr = unsafe.Offsetof(ControlRecord{}.Generation) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ControlRecord{}.Generation)
+	_ uintptr = unsafe.Offsetof(ControlRecord{}.Length) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ControlRecord{}.Length)
+	_ uintptr = unsafe.Offsetof(ControlRecord{}.Refs) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ControlRecord{}.Refs)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(InodeState{}) - 112
 	_ uintptr = 112 - unsafe.Sizeof(InodeState{})
 	_ uintptr = unsafe.Offsetof(InodeState{}.Ino) - 0

@@ -4,6 +4,12 @@ package abi
 
 // vectorStructs holds one value of every struct.
 var vectorStructs = map[string]any{
+	"ControlHello":                &ControlHello{},
+	"ControlFrame":                &ControlFrame{},
+	"ControlFault":                &ControlFault{},
+	"ControlQuery":                &ControlQuery{},
+	"ControlState":                &ControlState{},
+	"ControlRecord":               &ControlRecord{},
 	"InodeState":                  &InodeState{},
 	"InodeLive":                   &InodeLive{},
 	"InodeSlot":                   &InodeSlot{},
@@ -138,6 +144,9 @@ var vectorStructs = map[string]any{
 var vectorEnums = map[string]func(int64) string{
 	"LogLevel":         func(v int64) string { return LogLevel(v).String() },
 	"ServiceStatus":    func(v int64) string { return ServiceStatus(v).String() },
+	"ControlStatus":    func(v int64) string { return ControlStatus(v).String() },
+	"ControlFrameKind": func(v int64) string { return ControlFrameKind(v).String() },
+	"ControlFaultCode": func(v int64) string { return ControlFaultCode(v).String() },
 	"Errno":            func(v int64) string { return Errno(v).String() },
 	"FsType":           func(v int64) string { return FsType(v).String() },
 	"DentryFlag":       func(v int64) string { return DentryFlag(v).String() },

@@ -10,9 +10,9 @@ export {
 } from "./attachment.ts";
 export * from "./calls.ts";
 export * from "./errors.ts";
-export { MessageTransport } from "./message-transport.ts";
+export { type EndpointEvents, FrameEndpoint } from "./frame-endpoint.ts";
+export { type FrameSink, FrameTransport } from "./frame-transport.ts";
 export type * from "./messages.ts";
-export { RingEndpoint } from "./ring-endpoint.ts";
 export { type CallOptions, type CallSpec, type KeepAlive, RpcClient } from "./rpc-client.ts";
 export type { Session } from "./session.ts";
 export { SharedTransport, type SharedTransportOptions } from "./shared-transport.ts";

@@ -1,24 +1,9 @@
-/** Ring entries and arena bytes as messages: for a client whose thread cannot see the machine's memory. */
+/** Frames as messages: between a thread and the single worker whose memory it cannot see. */
 
-/** Bytes of the client's arena. */
-export interface SpanBytes {
-  readonly offset: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Arena bytes that go back with the reply to request `id`: `result` of them when counted, else all. */
-export interface ReplySpan {
-  readonly id: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly counted: boolean;
-}
-
-export interface RpcEntries {
+/** A frame of abi/control.fbs: Request to the kernel, Outbound from it. */
+export interface RpcFrame {
   readonly type: "rpc";
-  readonly entries: Uint8Array<ArrayBuffer>;
-  readonly spans: readonly SpanBytes[];
-  readonly replies: readonly ReplySpan[];
+  readonly frame: Uint8Array<ArrayBuffer>;
 }
 
 /** What a blob source delivered, for linear address `address`. */
@@ -28,11 +13,5 @@ export interface BlobBytes {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-export type RpcToKernel = RpcEntries | BlobBytes;
-
-/** Completions, and the arena bytes that the kernel wrote for them. */
-export interface RpcFromKernel {
-  readonly type: "rpc";
-  readonly entries: Uint8Array<ArrayBuffer>;
-  readonly spans: readonly SpanBytes[];
-}
+export type RpcToKernel = RpcFrame | BlobBytes;
+export type RpcFromKernel = RpcFrame;

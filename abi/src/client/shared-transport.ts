@@ -42,6 +42,8 @@ export interface SharedTransportOptions {
   readonly inPlace?: (() => void) | undefined;
   /** Generation of the client slot, for a client that only has the memory: it then sees by itself when the machine has ended, or the slot is another's. */
   readonly generation?: number | undefined;
+  /** Called once by `close`. */
+  readonly onClose?: (() => void) | undefined;
 }
 
 export class SharedTransport implements Transport {
@@ -64,6 +66,7 @@ export class SharedTransport implements Transport {
   #ready: (() => void) | undefined;
   /** Has this very thread serve the rings, while there is no kernel worker yet. */
   #inPlace: (() => void) | undefined;
+  readonly #onClose: () => void;
   #closed = false;
 
   /** @param slot address of the client's slot */
@@ -88,6 +91,7 @@ export class SharedTransport implements Transport {
     this.#head = this.#slot.completionHead;
     this.#useKick = options.useKick ?? typeof Atomics.waitAsync !== "function";
     this.#inPlace = options.inPlace;
+    this.#onClose = options.onClose ?? (() => undefined);
   }
 
   /** A kernel worker serves the rings from now on. */
@@ -205,6 +209,7 @@ export class SharedTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#ready = undefined;
+    this.#onClose();
     // Ends a pending waitAsync, whose promise would otherwise keep the memory.
     Atomics.notify(this.mem.i32, this.#completionTail);
   }

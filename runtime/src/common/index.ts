@@ -27,6 +27,7 @@ export {
 } from "@foreshore/abi";
 export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
+export type { ControlConnection, ControlEnd } from "./control.ts";
 export type { Diagnostics, HartInfo, LiveDiagnostics, SlotUse } from "./diagnostics.ts";
 export type {
   CharacterDeviceEntry,
@@ -45,5 +46,6 @@ export type { LayerEntries, LayerOptions } from "./layers.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
+export { RemoteMachine } from "./remote.ts";
 export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
 export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";

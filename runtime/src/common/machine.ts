@@ -3,7 +3,9 @@ import {
   AbiMismatch,
   BootState,
   ClientSlot,
+  ControlFrame,
   clientAddress,
+  FrameTransport,
   HartSlot,
   type KernelWorkerOutbound,
   Limit,
@@ -11,7 +13,6 @@ import {
   type MachineHeader,
   MachineStartError,
   MachineStopped,
-  MessageTransport,
   RpcClient,
   SharedTransport,
   SlotKind,
@@ -78,6 +79,8 @@ export class Machine {
   #header: MachineHeader | undefined;
   #client: RpcClient | undefined;
   #transport: Transport | undefined;
+  /** Rings that this thread drives beside the client's: those of control connections. */
+  readonly #others = new Set<SharedTransport>();
   #error: Error | undefined;
   #stopped: Promise<void> | undefined;
   /** Runs the machine on this thread until its workers are there. */
@@ -190,7 +193,7 @@ export class Machine {
     const loop = new CooperativeLoop(booted, {
       budgetInsns: Math.min(options.budgetInsns, START_BUDGET_INSNS),
       now: openClock(boot.baseMs),
-      served: () => transport.kicked(),
+      served: () => this.#kicked(),
       stopped: () => undefined,
       failed: (error) =>
         this.#fail(
@@ -211,7 +214,7 @@ export class Machine {
         this.#handOver = () => undefined;
         kernelWorker.post({ type: "kernel", module, memory, baseMs });
         firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
-        transport.handOver();
+        for (const each of this.#rings()) each.handOver();
         this.#startHart = (hart) => {
           const worker = this.#startWorker(workerUrl, `hart ${hart}`, hart);
           worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns });
@@ -234,7 +237,11 @@ export class Machine {
   #useSingle(single: WorkerReady["single"], worker: HostWorker): void {
     if (single === undefined) throw new MachineStartError("the single worker names no arena");
     this.#maxPages = single.maxPages;
-    this.#openClient(new MessageTransport(single.arenaBytes, (message, transfer) => worker.post(message, transfer)));
+    const transport = new FrameTransport(single.arenaBytes, {
+      frame: (frame) => worker.post({ type: "rpc", frame }, [frame.buffer]),
+      blob: (address, bytes) => worker.post({ type: "blob", address, bytes }, [bytes.buffer]),
+    });
+    this.#openClient(transport);
   }
 
   #openClient(transport: Transport): void {
@@ -244,6 +251,31 @@ export class Machine {
       onEvent: (event) => this.#events.event(event),
       onFailure: (error) => this.#fail(error),
     });
+  }
+
+  /**
+   * The rings of another client slot, driven by this thread; closed by the caller.
+   * @throws MachineFailed where this thread cannot see the machine's memory
+   */
+  openTransport(client: number): Transport {
+    const header = this.#header;
+    if (header === undefined) throw new MachineFailed("the machine's memory cannot be seen here");
+    const inPlace = this.#starting === undefined ? undefined : (): void => this.#starting?.requests();
+    const transport: SharedTransport = new SharedTransport(header.$mem, clientAddress(header, client), {
+      inPlace,
+      onClose: () => this.#others.delete(transport),
+    });
+    this.#others.add(transport);
+    return transport;
+  }
+
+  #rings(): SharedTransport[] {
+    return this.#transport instanceof SharedTransport ? [this.#transport, ...this.#others] : [];
+  }
+
+  /** There may be completions that nobody sleeps for. */
+  #kicked(): void {
+    for (const each of this.#rings()) each.kicked();
   }
 
   #startWorker(url: string | URL | undefined, name: string, hart?: number): HostWorker {
@@ -278,10 +310,12 @@ export class Machine {
         this.#events.trace(message.text);
         break;
       case "kick":
-        if (this.#transport instanceof SharedTransport) this.#transport.kicked();
+        this.#kicked();
         break;
       case "rpc":
-        if (this.#transport instanceof MessageTransport) this.#transport.receive(message);
+        if (this.#transport instanceof FrameTransport) {
+          this.#transport.receive(message.frame.subarray(ControlFrame.SIZE));
+        }
         break;
       case "failed":
       case "online":

@@ -1,6 +1,7 @@
 /** The public face of one machine. */
 import {
   type CallOptions,
+  type Duplex,
   handshake,
   type KernelRuntimeStateData,
   type KernelWorkerOutbound,
@@ -17,6 +18,7 @@ import {
 } from "@foreshore/abi";
 import { attachment, type RuntimeAttachment } from "./attachment.ts";
 import { type BlobSource, BlobSources } from "./blobs.ts";
+import { type ControlConnection, ControlServer } from "./control.ts";
 import { type Diagnostics, diagnostics } from "./diagnostics.ts";
 import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
@@ -68,11 +70,14 @@ export class Runtime {
   readonly #blobs: BlobSources;
   readonly #view: PublishedView | undefined;
 
-  private constructor(machine: Machine, blobs: BlobSources) {
+  readonly #control: ControlServer;
+
+  private constructor(machine: Machine, blobs: BlobSources, log: NonNullable<RuntimeOptions["log"]>) {
     this.#machine = machine;
     this.#blobs = blobs;
     this.#view = machine.header === undefined ? undefined : new PublishedView(machine.header);
     this.fs = new FileSystem(machine.client, blobs, this.#view);
+    this.#control = new ControlServer(machine, log);
   }
 
   /** `Runtime.create` of node/ and browser/, each with its platform. */
@@ -90,6 +95,7 @@ export class Runtime {
     const log = options.log ?? ((level, text) => platform.log(level, text));
     const emit = (event: RuntimeEvent): void => options.onEvent?.(event);
     let blobs: BlobSources | undefined;
+    let runtime: Runtime | undefined;
     const machine = await Machine.start(
       platform,
       {
@@ -107,11 +113,13 @@ export class Runtime {
         failed: (error) => {
           log("error", error.message);
           emit({ type: "failed", error });
+          if (runtime !== undefined) void runtime.#control.end(error);
         },
       },
     );
     blobs = new BlobSources(machine.client, log);
-    return new Runtime(machine, blobs);
+    runtime = new Runtime(machine, blobs, log);
+    return runtime;
   }
 
   /** The RPC client under this API, for requests that it does not wrap. */
@@ -186,6 +194,15 @@ export class Runtime {
     return setTrace(this.#machine.client, on);
   }
 
+  /**
+   * Lets a peer use the machine over a byte stream or a MessagePort, as a client of its own: requests, and what viewers
+   * read (see abi/README.md for what a peer may do, and what becomes of what it starts when it goes). What it does wrong
+   * ends its connection and nothing else. A machine of a single worker refuses every peer.
+   */
+  serveControl(duplex: Duplex): ControlConnection {
+    return this.#control.serve(duplex);
+  }
+
   /** A request that does nothing: resolves when the kernel worker has answered. */
   noop(options?: CallOptions): Promise<void> {
     return this.#machine.client.call(NOOP, options);
@@ -194,7 +211,8 @@ export class Runtime {
   /** Ends all processes and workers and frees the memory, within a second. Pending calls reject with MachineStopped. */
   async stop(): Promise<void> {
     const stopped = this.#machine.stop();
-    await Promise.all([stopped, this.#blobs.close(this.#machine.error ?? new MachineStopped())]);
+    const why = this.#machine.error ?? new MachineStopped();
+    await Promise.all([stopped, this.#control.end(why), this.#blobs.close(why)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,17 +1,21 @@
-/** The message transport against the worker's endpoint, over a real MessageChannel. */
+/** The transport by frames against the worker's endpoint, over a real MessageChannel. */
 import {
+  ControlFrame,
   Errno,
+  encodeKernelWorkerOutbound,
+  FrameEndpoint,
+  FrameTransport,
   MachineStopped,
-  MessageTransport,
+  Mem,
   Opcode,
-  RingEndpoint,
   RpcClient,
   type RpcFromKernel,
   RpcProtocolError,
   type RpcToKernel,
+  SharedTransport,
   SystemError,
 } from "@foreshore/abi";
-import { FakeKernel } from "@foreshore/abi/testing";
+import { FakeKernel, replyEntry } from "@foreshore/abi/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { BlobSources, bytesSource } from "../common/blobs.ts";
 import { FileSystem } from "../common/fs.ts";
@@ -25,18 +29,23 @@ afterEach(() => {
 function setup() {
   const kernel = new FakeKernel();
   const channel = new MessageChannel();
-  const endpoint = new RingEndpoint(kernel, 0, (message, transfer = []) =>
-    channel.port2.postMessage(message, transfer),
-  );
+  const rings = new SharedTransport(kernel.mem, kernel.slotAddress);
+  const endpoint = new FrameEndpoint(rings, {
+    frame: (frame) => channel.port2.postMessage({ type: "rpc", frame }, [frame.buffer]),
+    failed: (error) => failures.push(error),
+  });
   channel.port2.onmessage = (event: MessageEvent<RpcToKernel>) => {
-    if (event.data.type === "rpc") endpoint.submit(event.data);
-    else kernel.mem.u8.set(event.data.bytes, event.data.address);
+    if (event.data.type === "rpc") {
+      endpoint.request(event.data.frame.subarray(ControlFrame.SIZE));
+      endpoint.flush();
+    } else kernel.mem.u8.set(event.data.bytes, event.data.address);
   };
-  const transport = new MessageTransport(endpoint.arenaBytes, (message, transfer) =>
-    channel.port1.postMessage(message, transfer),
-  );
+  const transport = new FrameTransport(rings.arenaBytes, {
+    frame: (frame) => channel.port1.postMessage({ type: "rpc", frame }, [frame.buffer]),
+    blob: (address, bytes) => channel.port1.postMessage({ type: "blob", address, bytes }, [bytes.buffer]),
+  });
   channel.port1.onmessage = (event: MessageEvent<RpcFromKernel>) => {
-    if (event.data.type === "rpc") transport.receive(event.data);
+    if (event.data.type === "rpc") transport.receive(event.data.frame.subarray(ControlFrame.SIZE));
   };
   const failures: Error[] = [];
   const lines: string[] = [];
@@ -50,14 +59,11 @@ function setup() {
   blobs = new BlobSources(client, (_level, text) => lines.push(text));
   const serve = (answer: Parameters<FakeKernel["serve"]>[0]): void => {
     const server = kernel.serve(answer);
-    const flushing = setInterval(() => endpoint.flush(), 1);
-    cleanup.push(() => {
-      server.stop();
-      clearInterval(flushing);
-    });
+    cleanup.push(() => server.stop());
   };
   cleanup.push(() => {
     client.fail(new MachineStopped());
+    rings.close();
     channel.port1.close();
   });
   return { kernel, endpoint, transport, client, failures, lines, blobs, serve, port: channel.port2 };
@@ -179,24 +185,29 @@ describe("the transport by messages", () => {
       encode: () => ({ opcode: Opcode.Noop, flags: 0, requestId: 0 }),
       decode: () => undefined,
     });
-    port.postMessage({ type: "rpc", entries: new Uint8Array(65), spans: [] });
+    port.postMessage({ type: "rpc", frame: new Uint8Array(ControlFrame.SIZE + 63) });
     await expect(call).rejects.toBeInstanceOf(RpcProtocolError);
     expect(failures).toHaveLength(1);
   });
 
-  test("a reply whose bytes lie outside the arena fails the client", async () => {
-    const { client, port } = setup();
+  test("a reply that is larger than its place fails the client", async () => {
+    const { kernel, client, port } = setup();
     const call = client.call({
-      syscall: "noop",
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.Noop, flags: 0, requestId: 0 }),
+      syscall: "read",
+      bytes: 16,
+      encode: (at) => ({
+        opcode: Opcode.StreamRead,
+        flags: 0,
+        requestId: 0,
+        ofd: { index: 1, generation: 1 },
+        reply: { offset: at, length: 16 },
+      }),
       decode: () => undefined,
     });
-    port.postMessage({
-      type: "rpc",
-      entries: new Uint8Array(64),
-      spans: [{ offset: 65536 - 4, bytes: new Uint8Array(8) }],
-    });
+    await expect.poll(() => kernel.waiting).toBe(1);
+    const frame = new Mem(new ArrayBuffer(ControlFrame.SIZE + 64 + 32));
+    encodeKernelWorkerOutbound(frame, ControlFrame.SIZE, replyEntry(kernel.take()!.requestId, { result: 32 }));
+    port.postMessage({ type: "rpc", frame: frame.u8 });
     await expect(call).rejects.toBeInstanceOf(RpcProtocolError);
   });
 });

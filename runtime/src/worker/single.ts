@@ -3,7 +3,7 @@
  * memory is its own; entries come and go by messages, so it returns to its
  * event loop after each round instead of sleeping on words.
  */
-import { type BlobBytes, BootState, RingEndpoint } from "@foreshore/abi";
+import { type BlobBytes, BootState, ControlFrame, clientAddress, FrameEndpoint, SharedTransport } from "@foreshore/abi";
 import { type BootedMachine, bootMachine } from "../common/boot.ts";
 import { openClock } from "../common/clock.ts";
 import { CooperativeLoop } from "../common/cooperative.ts";
@@ -13,7 +13,7 @@ import { sinkOf, type WorkerPort } from "./port.ts";
 export class SingleWorker {
   readonly #port: WorkerPort;
   #machine: BootedMachine | undefined;
-  #endpoint: RingEndpoint | undefined;
+  #endpoint: FrameEndpoint | undefined;
   #loop: CooperativeLoop | undefined;
   readonly #fail: (error: unknown) => void;
 
@@ -25,17 +25,25 @@ export class SingleWorker {
   async start(start: StartSingle): Promise<void> {
     const machine = await bootMachine(start, sinkOf(this.#port));
     this.#machine = machine;
-    const endpoint = new RingEndpoint(machine, 0, (message, transfer) => this.#port.post(message, transfer));
-    this.#endpoint = endpoint;
-    this.#loop = new CooperativeLoop(machine, {
+    const slot = clientAddress(machine.header, 0);
+    const transport: SharedTransport = new SharedTransport(machine.mem, slot, {
+      useKick: true,
+      inPlace: () => loop.requests(),
+    });
+    const loop = new CooperativeLoop(machine, {
       budgetInsns: start.budgetInsns,
       now: openClock(start.baseMs),
-      served: () => endpoint.flush(),
+      served: () => transport.kicked(),
       stopped: () => this.#end(),
       failed: this.#fail,
     });
-    this.#port.post({ type: "ready", single: { maxPages: machine.maxPages, arenaBytes: endpoint.arenaBytes } });
-    this.#loop.schedule();
+    this.#loop = loop;
+    this.#endpoint = new FrameEndpoint(transport, {
+      frame: (frame) => this.#port.post({ type: "rpc", frame }, [frame.buffer]),
+      failed: this.#fail,
+    });
+    this.#port.post({ type: "ready", single: { maxPages: machine.maxPages, arenaBytes: transport.arenaBytes } });
+    loop.schedule();
   }
 
   message(message: ToWorker): void {
@@ -46,8 +54,16 @@ export class SingleWorker {
     } else if (message.type === "blob")
       this.#fill(message); // BlobFilled follows in a message of its own
     else if (message.type === "rpc") {
-      this.#endpoint?.submit(message);
-      this.#loop?.requests();
+      this.#request(message.frame);
+    }
+  }
+
+  #request(frame: Uint8Array): void {
+    try {
+      this.#endpoint?.request(frame.subarray(ControlFrame.SIZE));
+      this.#endpoint?.flush();
+    } catch (error) {
+      this.#fail(error);
     }
   }
 

@@ -1,0 +1,211 @@
+/**
+ * The machine's side of frames: puts their entries into a client's rings, and
+ * sends what is completed. What comes is read once and checked before the rings
+ * see it; the kernel checks again what the entries mean.
+ */
+import {
+  Control,
+  ControlFaultCode,
+  ControlFrameKind,
+  decodeKernelWorkerRequest,
+  encodeKernelWorkerOutbound,
+  Fixed,
+  type KernelWorkerRequest,
+  Opcode,
+  ReplyEvent,
+} from "../../ts/index.ts";
+import { align, ControlError, memOf } from "../control/frames.ts";
+import { Mem } from "../mem.ts";
+import { entryFrame, replySpan, requestSpans } from "./frames.ts";
+import type { Transport } from "./transport.ts";
+
+/** Requests that hold the kernel's hand: never stuck behind the ones that they end. */
+const isControl = (opcode: number): boolean => opcode === Opcode.Cancel || opcode === Opcode.BlobFilled;
+
+export interface EndpointEvents {
+  /** Sends an Outbound frame; the bytes are the receiver's from now on. */
+  frame(frame: Uint8Array<ArrayBuffer>): void;
+  /** An errno with which this side answers a request itself; undefined lets it go to the kernel. */
+  refuse?(request: KernelWorkerRequest): number | undefined;
+  /** A request was answered; `bytes` are the reply's, in place. */
+  answered?(request: KernelWorkerRequest, reply: ReplyEvent, bytes: Uint8Array): void;
+  /** The rings make no sense any more. */
+  failed(error: Error): void;
+}
+
+interface InFlight {
+  readonly request: KernelWorkerRequest;
+  readonly replyBytes: number;
+}
+
+export class FrameEndpoint {
+  readonly #transport: Transport;
+  readonly #events: EndpointEvents;
+  readonly #inFlight = new Map<number, InFlight>();
+  readonly #reply: ReplyEvent;
+  /** Bytes of all reply spans in flight. */
+  #replyBytes = 0;
+  /** Requests in flight that are no control requests. */
+  #ordinary = 0;
+  /** Nothing goes out any more: requests in flight are only waited for. */
+  #muted = false;
+  #onIdle: (() => void) | undefined;
+  #lastOwn = 0;
+
+  /** @param transport of a client slot that nobody else uses */
+  constructor(transport: Transport, events: EndpointEvents) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#reply = new ReplyEvent(transport.mem);
+    transport.wait(this.#pump);
+  }
+
+  get arenaBytes(): number {
+    return this.#transport.arenaBytes;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /**
+   * Takes what a Request frame carries; `flush` follows.
+   * @throws ControlError when it is no request, or more than a client may have in flight
+   */
+  request(bytes: Uint8Array): void {
+    if (bytes.length < Fixed.RingEntryBytes) {
+      throw new ControlError(`a request of ${bytes.length} bytes`, ControlFaultCode.FrameLength);
+    }
+    const entry = memOf(bytes.subarray(0, Fixed.RingEntryBytes));
+    const request = decodeKernelWorkerRequest(entry, 0);
+    if (request === undefined) {
+      throw new ControlError(`opcode ${entry.u16[0]} is no request`, ControlFaultCode.Opcode);
+    }
+    const { requestId: id, opcode } = request;
+    if (id === 0 || this.#inFlight.has(id)) {
+      throw new ControlError(`request id ${id} is 0 or in flight`, ControlFaultCode.RequestId);
+    }
+    const control = isControl(opcode);
+    if (this.#inFlight.size >= Control.RequestsAndCancels || (!control && this.#ordinary >= Control.Requests)) {
+      throw new ControlError(`${this.#inFlight.size} requests are in flight`, ControlFaultCode.InFlight);
+    }
+    const { arenaBytes, arenaBase, mem } = this.#transport;
+    let length: number = Fixed.RingEntryBytes;
+    const spans = requestSpans(request);
+    const reply = replySpan(request);
+    for (const span of reply === undefined ? spans : [...spans, reply]) {
+      if (span.offset + span.length > arenaBytes) {
+        throw new ControlError(
+          `a span of ${span.length} bytes at ${span.offset} lies outside the arena`,
+          ControlFaultCode.Span,
+        );
+      }
+      if (span !== reply) length += align(span.length);
+    }
+    if (length !== bytes.length) {
+      throw new ControlError(`a request of ${bytes.length} bytes names ${length}`, ControlFaultCode.FrameLength);
+    }
+    const replyBytes = reply?.length ?? 0;
+    if (this.#replyBytes + replyBytes > arenaBytes) {
+      throw new ControlError("replies that are larger together than the arena", ControlFaultCode.Span);
+    }
+    const refused = this.#events.refuse?.(request);
+    if (refused !== undefined) {
+      this.#answer(id, refused);
+      return;
+    }
+    let at = Fixed.RingEntryBytes;
+    for (const span of spans) {
+      mem.u8.set(bytes.subarray(at, at + span.length), arenaBase + span.offset);
+      at += align(span.length);
+    }
+    this.#submit(request, replyBytes);
+  }
+
+  /** The requests so far are to be looked at. */
+  flush(): void {
+    this.#transport.flush();
+  }
+
+  /**
+   * Cancels what is in flight and waits until nothing is; nothing is sent meanwhile, but `answered` is told of all.
+   * A request that the kernel has not begun is answered like any other.
+   */
+  async drain(): Promise<void> {
+    this.#muted = true;
+    const targets = [...this.#inFlight.keys()];
+    const room = Control.RequestsAndCancels - Control.Requests;
+    while (this.#inFlight.size > 0) {
+      for (const target of targets.splice(0, room)) {
+        if (!this.#inFlight.has(target)) continue;
+        do this.#lastOwn = (this.#lastOwn + 1) >>> 0 || 1;
+        while (this.#inFlight.has(this.#lastOwn));
+        this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target }, 0);
+      }
+      this.flush();
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+  }
+
+  #submit(request: KernelWorkerRequest, replyBytes: number): void {
+    if (!this.#transport.submit(request))
+      throw new ControlError("the submission ring is full", ControlFaultCode.InFlight);
+    this.#inFlight.set(request.requestId, { request, replyBytes });
+    this.#replyBytes += replyBytes;
+    if (!isControl(request.opcode)) this.#ordinary++;
+  }
+
+  /** Answers a request that the kernel does not get. */
+  #answer(requestId: number, errno: number): void {
+    const mem = new Mem(new ArrayBuffer(Fixed.RingEntryBytes));
+    encodeKernelWorkerOutbound(mem, 0, {
+      opcode: Opcode.Reply,
+      flags: 0,
+      requestId,
+      result: BigInt(-errno),
+      value: 0n,
+      value2: 0n,
+      handle: { index: 0, generation: 0 },
+    });
+    this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, 0, []));
+  }
+
+  readonly #pump = (): void => {
+    try {
+      for (let at = this.#transport.next(); at >= 0; at = this.#transport.next()) {
+        this.#completion(at);
+        this.#transport.consume();
+      }
+    } catch (error) {
+      this.#events.failed(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#transport.wait(this.#pump);
+    const idle = this.#onIdle;
+    this.#onIdle = undefined;
+    idle?.();
+  };
+
+  #completion(at: number): void {
+    const { mem, arenaBase } = this.#transport;
+    const reply = this.#reply.at(at);
+    const id = reply.header.requestId;
+    const call = reply.header.opcode === Opcode.Reply ? this.#inFlight.get(id) : undefined;
+    if (call === undefined) {
+      if (!this.#muted) this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, at, []));
+      return;
+    }
+    this.#inFlight.delete(id);
+    this.#replyBytes -= call.replyBytes;
+    if (!isControl(call.request.opcode)) this.#ordinary--;
+    const place = replySpan(call.request);
+    const length = place === undefined || reply.resultHi < 0 ? 0 : Math.min(place.length, reply.resultLo);
+    const address = arenaBase + (place?.offset ?? 0);
+    this.#events.answered?.(call.request, reply, mem.u8.subarray(address, address + length));
+    if (!this.#muted) {
+      this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, at, length === 0 ? [] : [{ address, length }]));
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** The control channel: a machine over a byte stream or a MessagePort. */
+export { ControlClient, type ControlOptions, type RecordQuery } from "./control-client.ts";
+export { type Duplex, type PortLike, portDuplex, streamDuplex } from "./duplex.ts";
+export {
+  ControlError,
+  decodeHello,
+  encodeHello,
+  type Frame,
+  FrameReader,
+  FrameWriter,
+  faultFrame,
+  helloMismatch,
+  memOf,
+} from "./frames.ts";
+export { RECORD_KINDS, RecordSource } from "./records.ts";

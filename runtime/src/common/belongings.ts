@@ -1,0 +1,113 @@
+/** What a control connection has made in the machine: only it may use that. The kernel takes it back when the client goes. */
+import {
+  Errno,
+  type KernelWorkerRequest,
+  killProcess,
+  memOf,
+  Opcode,
+  RegisterProcessReply,
+  type ReplyEvent,
+  type RpcClient,
+  Signal,
+  type SlotHandleData,
+  StdioKind,
+} from "@foreshore/abi";
+
+interface Child {
+  readonly handle: SlotHandleData;
+  readonly pid: number;
+  started: boolean;
+  /** It has a terminal of its own, which hangs up by itself when its master is closed. */
+  readonly terminal: boolean;
+}
+
+const key = ({ index, generation }: SlotHandleData): string => `${index}:${generation}`;
+
+export class Belongings {
+  readonly #children = new Map<string, Child>();
+  /** Ends of streams, and how often each is held. */
+  readonly #streams = new Map<string, number>();
+  readonly #owners = new Map<string, SlotHandleData>();
+
+  /** The errno of a request that names what another client has made. */
+  refusal(request: KernelWorkerRequest): number | undefined {
+    switch (request.opcode) {
+      case Opcode.StreamRead:
+      case Opcode.StreamWrite:
+      case Opcode.StreamClose:
+      case Opcode.ResizeTerminal:
+        return this.#streams.has(key(request.ofd)) ? undefined : Errno.EBADF;
+      case Opcode.StartProcess:
+        return this.#children.has(key(request.process)) ? undefined : Errno.ESRCH;
+      case Opcode.WaitProcess:
+        return this.#children.has(key(request.process)) ? undefined : Errno.ECHILD;
+      case Opcode.CloseOwner:
+        return this.#owners.has(key(request.owner)) ? undefined : Errno.EPERM;
+      case Opcode.RegisterProcess:
+        if (request.owner === 0) return undefined;
+        return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.EPERM;
+      default:
+        return undefined;
+    }
+  }
+
+  /** A request was answered; `bytes` are its reply's. */
+  answered(request: KernelWorkerRequest, reply: ReplyEvent, bytes: Uint8Array): void {
+    if (reply.resultHi < 0) return;
+    switch (request.opcode) {
+      case Opcode.RegisterProcess:
+        this.#registered(new RegisterProcessReply(memOf(bytes), 0), request.stdin === StdioKind.Pty);
+        break;
+      case Opcode.StartProcess: {
+        const child = this.#children.get(key(request.process));
+        if (child !== undefined) child.started = true;
+        break;
+      }
+      case Opcode.WaitProcess:
+        this.#children.delete(key(request.process));
+        break;
+      case Opcode.StreamClose: {
+        const held = this.#streams.get(key(request.ofd)) ?? 0;
+        if (held > 1) this.#streams.set(key(request.ofd), held - 1);
+        else this.#streams.delete(key(request.ofd));
+        break;
+      }
+      case Opcode.CreateOwner: {
+        const owner = reply.handle.toData();
+        this.#owners.set(key(owner), owner);
+        break;
+      }
+      case Opcode.CloseOwner:
+        this.#owners.delete(key(request.owner));
+        break;
+    }
+  }
+
+  #registered(reply: RegisterProcessReply, terminal: boolean): void {
+    const handle = reply.process.toData();
+    this.#children.set(key(handle), { handle, pid: reply.pid, started: false, terminal });
+    const ends = [
+      { index: reply.stdin, generation: reply.stdinGeneration },
+      { index: reply.stdout, generation: reply.stdoutGeneration },
+      { index: reply.stderr, generation: reply.stderrGeneration },
+    ];
+    for (const ofd of ends) {
+      if (ofd.index !== 0) this.#streams.set(key(ofd), (this.#streams.get(key(ofd)) ?? 0) + 1);
+    }
+  }
+
+  /**
+   * Hangs up on the processes that run: SIGHUP and SIGCONT to the group of each, as a terminal that goes away does. Those
+   * with a terminal of their own get that from the terminal. The rest is the kernel's (DetachClient): streams are closed,
+   * owners end with their processes, programs that never ran go, and who ignores the signal is reaped when it ends.
+   */
+  async hangUp(client: RpcClient): Promise<void> {
+    const signals = [...this.#children.values()]
+      .filter((child) => child.started && !child.terminal)
+      .flatMap(({ handle, pid }) =>
+        [Signal.SIGHUP, Signal.SIGCONT].map((signo) => killProcess(client, { process: handle, pid: -pid }, signo)),
+      );
+    // A process that is gone needs no signal.
+    await Promise.allSettled(signals);
+  }
+}

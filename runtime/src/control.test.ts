@@ -1,0 +1,199 @@
+/** The control channel over a MessagePort and over web streams, with a machine behind it: in Node and in a page. */
+import {
+  attach,
+  ControlClient,
+  ControlError,
+  ControlFaultCode,
+  ControlHello,
+  ControlStatus,
+  type Duplex,
+  encodeHello,
+  FrameReader,
+  Limit,
+  memOf,
+  memoryRows,
+  Opcode,
+  portDuplex,
+  streamDuplex,
+} from "@foreshore/abi";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { RemoteMachine, Runtime } from "./index.ts";
+import { cat, hello, spin } from "./testing/guests.ts";
+
+let machine: Runtime;
+const remotes: RemoteMachine[] = [];
+
+beforeEach(async () => {
+  machine = await Runtime.create({ memory: 128, harts: 2, log: () => undefined });
+});
+
+afterEach(async () => {
+  for (const remote of remotes.splice(0)) await remote.close();
+  await machine.stop();
+});
+
+function channel(): [Duplex, Duplex] {
+  const { port1, port2 } = new MessageChannel();
+  return [portDuplex(port1), portDuplex(port2)];
+}
+
+async function connected(): Promise<RemoteMachine> {
+  const [ours, theirs] = channel();
+  machine.serveControl(theirs);
+  const remote = await RemoteMachine.connect(ours);
+  remotes.push(remote);
+  return remote;
+}
+
+/** Slots in use that a connection could leave behind. */
+async function held(): Promise<Record<string, number>> {
+  const { live } = await machine.diagnostics();
+  const kinds = ["Ofd", "Pipe", "Process", "Thread", "PendingRequest", "Owner", "Tty", "WaitEntry"];
+  return Object.fromEntries(live!.slots.filter(({ kind }) => kinds.includes(kind)).map((use) => [use.kind, use.inUse]));
+}
+
+async function install(): Promise<void> {
+  await machine.fs.mkdir("/bin", { recursive: true });
+  await machine.fs.writeFile("/bin/cat", cat(), { mode: 0o755 });
+  await machine.fs.writeFile("/bin/hello", hello("over the channel\n", 3), { mode: 0o755 });
+  await machine.fs.writeFile("/bin/spin", spin(), { mode: 0o755 });
+}
+
+describe("a remote machine", () => {
+  test("has files, programs, processes and signals", async () => {
+    await install();
+    const remote = await connected();
+    await remote.fs.writeFile("/tmp/note", "written from afar");
+    expect(await machine.fs.readFile("/tmp/note", { encoding: "utf8" })).toBe("written from afar");
+    const output = await (await remote.spawn("/bin/hello")).output();
+    expect([new TextDecoder().decode(output.stdout), output.code]).toEqual(["over the channel\n", 3]);
+
+    const spinning = await remote.spawn("/bin/spin");
+    const rows = await remote.processes();
+    const mine = rows.find(({ pid }) => pid === spinning.pid)!;
+    expect(mine).toMatchObject({ command: "spin", state: "running", threads: 1, ppid: 1 });
+    expect(mine.residentPages).toBeGreaterThan(0);
+    await remote.kill(spinning.pid, 15);
+    expect((await spinning.exit).signal).toBe("SIGTERM");
+    await expect(remote.kill(spinning.pid, 15)).rejects.toMatchObject({ code: "ESRCH" });
+  });
+
+  test("carries a megabyte through a program unchanged, and two connections do not meet", async () => {
+    await install();
+    const [one, two] = [await connected(), await connected()];
+    const inputs = [3, 5].map((seed) => Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * seed) >>> 3));
+    const outputs = await Promise.all(
+      [one, two].map(async (remote, i) => (await remote.spawn("/bin/cat", [], { stdin: inputs[i]! })).output()),
+    );
+    for (const [i, { stdout, code }] of outputs.entries()) {
+      expect(code).toBe(0);
+      expect(stdout.length).toBe(1 << 20);
+      expect(stdout.every((byte, at) => byte === inputs[i]![at])).toBe(true);
+    }
+  });
+
+  test("over web streams it is the same", async () => {
+    const there = new TransformStream<Uint8Array, Uint8Array>();
+    const back = new TransformStream<Uint8Array, Uint8Array>();
+    machine.serveControl(streamDuplex(there.readable, back.writable));
+    const remote = await RemoteMachine.connect(streamDuplex(back.readable, there.writable));
+    remotes.push(remote);
+    await remote.fs.writeFile("/tmp/streams", new Uint8Array(100_000));
+    expect((await remote.fs.stat("/tmp/streams")).size).toBe(100_000);
+  });
+
+  test("shows the rows that are read from shared memory, of every kind", async () => {
+    await install();
+    const remote = await connected();
+    const waiting = await remote.spawn("/bin/cat");
+    const view = attach(machine.memory!);
+    const kinds = ["process", "thread", "fd", "ofd", "pipe", "vma", "cache", "hart", "memory"] as const;
+    await expect.poll(() => memoryRows(view, "thread").rows.map(({ state }) => state)).toEqual(["blocked"]);
+    for (const kind of kinds) {
+      await expect.poll(async () => (await remote.rows(kind)).rows).toEqual(memoryRows(view, kind).rows);
+      expect(memoryRows(view, kind).rows.length, kind).toBeGreaterThan(0);
+    }
+    expect((await remote.rows("fd", { pid: waiting.pid })).rows).toHaveLength(3);
+  });
+
+  test("what it holds is given back when it goes in the middle of requests", async () => {
+    await install();
+    const before = await held();
+    const remote = await connected();
+    const waiting = await remote.spawn("/bin/cat");
+    const terminal = await remote.spawn("/bin/cat", [], { stdio: "pty" });
+    const reads = [waiting.stdout!.getReader().read(), terminal.terminal!.readable.getReader().read()];
+    for (const read of reads) read.catch(() => undefined);
+    await remote.rpc.call({
+      syscall: "create-owner",
+      bytes: 0,
+      encode: () => ({ opcode: Opcode.CreateOwner, flags: 0, requestId: 0, budget: 0 }),
+      decode: () => undefined,
+    });
+    expect((await held())["PendingRequest"]).toBeGreaterThan(before["PendingRequest"]!);
+    await remote.close();
+    await expect(waiting.exit).rejects.toThrow(/closed/);
+    await expect.poll(held, { timeout: 20_000 }).toEqual(before);
+  });
+
+  test("as many connect as there are client slots; the next is refused, and a place that is given back is taken", async () => {
+    const all: RemoteMachine[] = [];
+    for (let i = 1; i < Limit.Clients; i++) all.push(await connected());
+    const [ours, theirs] = channel();
+    const refused = machine.serveControl(theirs);
+    await expect(RemoteMachine.connect(ours)).rejects.toMatchObject({
+      code: "ERR_CONTROL",
+      status: ControlStatus.Busy,
+      message: expect.stringContaining("client slots"),
+    });
+    expect(await refused.ended).toMatchObject({ status: ControlStatus.Busy });
+    await all[0]!.close();
+    await expect
+      .poll(
+        () =>
+          connected().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+  });
+
+  test("a machine that stops says so to those who are connected", async () => {
+    const remote = await connected();
+    await machine.stop();
+    expect(await remote.closed).toMatchObject({ code: "ERR_CONTROL", fault: ControlFaultCode.Stopped });
+    await expect(remote.processes()).rejects.toBeInstanceOf(ControlError);
+  });
+});
+
+describe("versions", () => {
+  test("a peer of another layout is refused, and both sides name both versions", async () => {
+    const [ours, theirs] = channel();
+    const serving = machine.serveControl(theirs);
+    const skewed = encodeHello({ status: ControlStatus.Ok, arenaBytes: 0 });
+    new DataView(skewed.buffer).setUint32(ControlHello.OFFSET.layoutHashLo, 0x12345678, true);
+    await ours.write(skewed);
+    const answer = new ControlHello(memOf((await new FrameReader(ours).exactly(ControlHello.SIZE))!), 0);
+    expect(answer.status).toBe(ControlStatus.Version);
+    expect(String(await serving.ended)).toMatch(/these packages speak ABI .* the peer .*12345678/);
+  });
+
+  test("a machine of another version is refused by the client, which names both", async () => {
+    const [ours, theirs] = channel();
+    const opening = ControlClient.open(ours);
+    await new FrameReader(theirs).exactly(ControlHello.SIZE);
+    const skewed = encodeHello({ status: ControlStatus.Ok, arenaBytes: 4096 });
+    new DataView(skewed.buffer).setUint16(ControlHello.OFFSET.abiMajor, 9, true);
+    await theirs.write(skewed);
+    await expect(opening).rejects.toThrow(/these packages speak ABI 0\..* the machine 9\./);
+  });
+
+  test("who speaks something else is told so", async () => {
+    const [ours, theirs] = channel();
+    const opening = ControlClient.open(ours);
+    await theirs.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n".padEnd(64)));
+    await expect(opening).rejects.toThrow(/does not speak Foreshore's control channel/);
+  });
+});
