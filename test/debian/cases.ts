@@ -237,6 +237,7 @@ export const cases: Case[] = [
   },
   {
     name: "nodejs/compiled-code",
+    seconds: 4.5,
     // V8 writes code, runs it, throws it away when its guesses fail, and changes pages between writable and executable.
     script: "node -p 1; node - a b; echo $?",
     stdin: String.raw`

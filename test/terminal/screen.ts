@@ -84,7 +84,9 @@ export async function terminal(cols = 80, rows = 24): Promise<Screen> {
   const screen = new Screen(folder, cols, rows);
   open.push(screen);
   await screen.shows("host$");
-  screen.line(`stty -a > ${folder}/before; clear`);
+  screen.line(`stty -a > ${folder}/before; clear; echo he""re`);
+  // What is typed before the prompt is there would be shown before it.
+  await screen.shows(/^here\nhost\$$/);
   return screen;
 }
 
