@@ -4,7 +4,7 @@
  * TypeScript: sdk → runtime → abi and never back; codegen stands alone; bench, test and
  * tools may use all. No relative import leaves its workspace. A bare import is declared in
  * the package's own package.json, so that the published package works. Node's modules, and
- * files of a node or cli folder, are imported only by node and cli folders (and tests);
+ * files of a node or cli folder, are imported in published packages only by node and cli folders (and tests);
  * files of a browser folder only by browser folders. An entry that stands directly in src/
  * may reach both, by a dynamic import.
  *
@@ -89,7 +89,7 @@ function checkTypeScript(path: string, text: string, declared: Declared): string
       if (other !== workspace && WORKSPACES[other] !== undefined && !isTest && PUBLISHED.has(workspace)) {
         fault(`a relative path must not leave ${workspace}/; import @foreshore/${other}`);
       }
-      checkSide(path, target, isTest, dynamic, fault);
+      if (PUBLISHED.has(workspace)) checkSide(path, target, isTest, dynamic, fault);
     } else if (what.startsWith("@foreshore/")) {
       const other = what.split("/")[1] ?? "";
       if (other !== workspace && !allowed.includes(other)) {

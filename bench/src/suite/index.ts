@@ -3,6 +3,7 @@ import type { Benchmark } from "../benchmark.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
 import { files } from "./files.ts";
+import { page } from "./page.ts";
 import { processes } from "./processes.ts";
 import { rpc } from "./rpc.ts";
 import { scaling } from "./scaling.ts";
@@ -14,6 +15,7 @@ export const suite: readonly Benchmark[] = [
   ...size,
   ...rpc,
   ...start,
+  ...page,
   ...views,
   ...processes,
   ...files,
