@@ -1,0 +1,148 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+func label(s string, v uint64) {
+	str(s)
+	line(v)
+}
+
+func mask(s string, v uint64) {
+	str(s)
+	hex(v, 16)
+	putByte('\n')
+}
+
+func four(s string, a, b, c, d uint32) {
+	str(s)
+	num(uint64(a))
+	putByte('\t')
+	num(uint64(b))
+	putByte('\t')
+	num(uint64(c))
+	putByte('\t')
+	line(uint64(d))
+}
+
+func stateName(b byte) string {
+	switch b {
+	case 'R':
+		return "R (running)\n"
+	case 'D':
+		return "D (disk sleep)\n"
+	case 'T':
+		return "T (stopped)\n"
+	case 'Z':
+		return "Z (zombie)\n"
+	}
+	return "S (sleeping)\n"
+}
+
+// allCaps is what root has: every capability up to lastCap.
+const allCaps = uint64(1)<<(lastCap+1) - 1
+
+func pidStatus(p, t uint32) {
+	ps, pl := &kmem.Process(p).State, &kmem.Process(p).Live
+	id := ps.Pid
+	var pending, blocked uint64
+	if t != 0 {
+		ts := &kmem.Thread(t).State
+		id, pending, blocked = ts.Tid, ts.Pending, ts.Sigmask
+	}
+	ignored, caught := handlers(p)
+	str("Name:\t")
+	threadName(p, t)
+	str("\n")
+	if ps.FsContext != 0 {
+		str("Umask:\t0")
+		u := kmem.FsContext(ps.FsContext).Umask
+		for shift := 6; shift >= 0; shift -= 3 {
+			putByte(byte('0' + u>>shift&7))
+		}
+		putByte('\n')
+	}
+	str("State:\t")
+	str(stateName(stateOf(p, t)))
+	label("Tgid:\t", uint64(ps.Pid))
+	label("Ngid:\t", 0)
+	label("Pid:\t", uint64(id))
+	label("PPid:\t", uint64(ppid(p)))
+	label("TracerPid:\t", 0)
+	four("Uid:\t", ps.Uid, ps.Euid, ps.Suid, ps.Fsuid)
+	four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
+	fdSize := uint64(0)
+	if ps.FdTable != 0 {
+		fdSize = uint64(abi.LimitFds)
+	}
+	label("FDSize:\t", fdSize)
+	str("Groups:\t")
+	for i := range ps.GroupCount {
+		field(uint64(ps.Groups[i]))
+	}
+	putByte('\n')
+	if ps.AddressSpace != 0 {
+		as := &kmem.AddressSpace(ps.AddressSpace).State
+		kib("VmPeak:\t", as.MappedPages)
+		kib("VmSize:\t", as.MappedPages)
+		kib("VmHWM:\t", as.ResidentPages)
+		kib("VmRSS:\t", as.ResidentPages)
+		kib("RssAnon:\t", uint64(as.AnonPages))
+		kib("RssFile:\t", as.ResidentPages-uint64(as.AnonPages))
+		kib("RssShmem:\t", 0)
+		kib("VmData:\t", (as.Brk-as.BrkStart)>>kmem.PageShift)
+		kib("VmSwap:\t", 0)
+	}
+	label("Threads:\t", uint64(pl.LiveThreads))
+	str("SigQ:\t")
+	num(uint64(pl.Queued))
+	putByte('/')
+	line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
+	mask("SigPnd:\t", pending)
+	mask("ShdPnd:\t", ps.Pending)
+	mask("SigBlk:\t", blocked)
+	mask("SigIgn:\t", ignored)
+	mask("SigCgt:\t", caught)
+	caps := uint64(0)
+	if ps.Euid == 0 {
+		caps = allCaps
+	}
+	mask("CapInh:\t", 0)
+	mask("CapPrm:\t", caps)
+	mask("CapEff:\t", caps)
+	mask("CapBnd:\t", allCaps)
+	mask("CapAmb:\t", 0)
+	nnp := uint64(0)
+	if ps.Flags&abi.ProcessFlagNoNewPrivs != 0 {
+		nnp = 1
+	}
+	label("NoNewPrivs:\t", nnp)
+	label("Seccomp:\t", 0)
+	harts := kmem.Header().HartCount
+	str("Cpus_allowed:\t")
+	hex(uint64(1)<<harts-1, 1)
+	str("\nCpus_allowed_list:\t0")
+	if harts > 1 {
+		putByte('-')
+		num(uint64(harts - 1))
+	}
+	str("\nMems_allowed:\t1\nMems_allowed_list:\t0\n")
+	label("voluntary_ctxt_switches:\t", 0)
+	label("nonvoluntary_ctxt_switches:\t", 0)
+}
+
+func statm(as uint32) {
+	if as == 0 {
+		str("0 0 0 0 0 0 0\n")
+		return
+	}
+	s := &kmem.AddressSpace(as).State
+	field(s.MappedPages)
+	field(s.ResidentPages)
+	field(s.ResidentPages - uint64(s.AnonPages))
+	str("0 0 ")
+	field(s.MappedPages)
+	str("0\n")
+}
