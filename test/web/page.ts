@@ -83,6 +83,11 @@ async function shells(state: PageState, config: PageConfig): Promise<void> {
     return;
   }
   for (;;) {
+    // What is typed while the shell starts is the shell's.
+    let ahead = "";
+    const typed = terminal.onData((text) => {
+      ahead += text;
+    });
     const shell: Process = await runtime.spawn(program, args, {
       stdio: "pty",
       cols: terminal.cols,
@@ -95,7 +100,10 @@ async function shells(state: PageState, config: PageConfig): Promise<void> {
       first.dispose();
     });
     terminal.focus();
-    await linkTerminal(terminal, shell);
+    typed.dispose();
+    const linked = linkTerminal(terminal, shell);
+    if (ahead !== "") terminal.input(ahead, true);
+    await linked;
     const { code, signal } = await shell.exit;
     terminal.write(`\r\n[the shell ended: ${signal ?? code}; press Enter for another]\r\n`);
     await new Promise<void>((resolve) => {
