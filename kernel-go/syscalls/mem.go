@@ -32,7 +32,16 @@ func pagesOf(addr, length uint64) (from, to uint32, e abi.Errno) {
 func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	addr, length, prot, flags, pos := c.Arg(0), c.Arg(1), uint32(c.Arg(2)), uint32(c.Arg(3)), c.Arg(5)
 	mask := uint64(kmem.PageMask)
-	if length == 0 || pos&mask != 0 || prot&^uint32(abi.PROT_READ|abi.PROT_WRITE|abi.PROT_EXEC|abi.PROT_GROWSDOWN|abi.PROT_GROWSUP) != 0 {
+	if pos&mask != 0 {
+		return 0, abi.EINVAL
+	}
+	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
+		// Before anything that is wrong with the range, as on Linux.
+		if _, e := file.Get(c, int32(c.Arg(4))); e != abi.OK {
+			return 0, e
+		}
+	}
+	if length == 0 {
 		return 0, abi.EINVAL
 	}
 	if length > topAddress {

@@ -259,7 +259,7 @@ func sysGetsid(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSetpgid(c *sched.Ctx) (uint64, abi.Errno) {
-	if int32(c.Arg(1)) < 0 {
+	if group := int32(c.Arg(1)); group < 0 || group == 0 && int32(c.Arg(0)) < 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := target(c, int32(c.Arg(0)))

@@ -84,6 +84,8 @@ static int group_rules(void) {
   if (setpgid(kid, me)) return 5;
   if (setpgid(kid, 0x3ffffff) != -1 || errno != EPERM) return 6;
   if (setpgid(kid, -5) != -1 || errno != EINVAL) return 7;
+  if (setpgid(-1, 0) != -1 || errno != EINVAL) return 11;
+  if (setpgid(-1, 1) != -1 || errno != ESRCH) return 12;
   if (setpgid(1, 0) != -1 || errno != ESRCH) return 8;
   if (getpgid(0x3ffffff) != -1 || errno != ESRCH) return 9;
   close(p[1]);

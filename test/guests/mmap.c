@@ -43,6 +43,10 @@ static void mistakes(void) {
   FAILS("huge", mmap(NULL, (size_t)1 << 62, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
   FAILS("wraps", mmap(NULL, -1ul, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
   FAILS("bad-fd", mmap(NULL, P, PROT_READ, MAP_PRIVATE, 99, 0), EBADF);
+  FAILS("bad-fd-first", mmap(m + 1, 0, 0, MAP_SHARED | MAP_FIXED, 99, 0), EBADF);
+  FAILS("bad-fd-huge", mmap(NULL, -1ul, PROT_READ, MAP_PRIVATE, 99, 0), EBADF);
+  FAILS("position-unaligned", mmap(NULL, P, PROT_READ, MAP_PRIVATE, 99, 1), EINVAL);
+  GOOD("unknown-protection", mmap(NULL, P, PROT_READ | 0x100, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
   FAILS("munmap-unaligned", munmap(m + 1, P), EINVAL);
   FAILS("munmap-zero", munmap(m, 0), EINVAL);
   FAILS("mprotect-unaligned", mprotect(m + 1, P, PROT_READ), EINVAL);
