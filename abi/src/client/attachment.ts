@@ -151,10 +151,13 @@ class MemoryConnection implements Connection {
     // From here on the rings are not ours. The kernel frees what we held and then the slot.
     Atomics.add(i32, this.#header.kernelDoorbellIndex(), 1);
     Atomics.notify(i32, this.#header.kernelDoorbellIndex());
+    const alive = keepAlive();
+    alive.ref();
     while (this.#slot.header.generation === this.#generation && endOf(this.#header) === undefined) {
       const wait = Atomics.waitAsync(i32, state, ClientState.Lost, LOOK_MS);
       if (wait.async) await wait.value;
     }
+    alive.close();
   }
 }
 
