@@ -14,6 +14,7 @@ import { ChromiumPage, missingBrowser } from "./oracle/chromium.ts";
 import { compared, qemuArguments } from "./oracle/compare.ts";
 import { runQemu } from "./oracle/qemu.ts";
 import type { RunResult } from "./oracle/sandbox.ts";
+import { judge } from "./views/readers.ts";
 
 const missing = missingBrowser() ?? missingTool();
 const GUESTS = [
@@ -63,6 +64,11 @@ describe.skipIf(missing)("Chromium", () => {
       expect({ ...run, stdout: run.stdout.toString() }).toEqual({ ...want, stdout: want.stdout.toString() });
     });
   }
+
+  test("views of a machine under stress, from the page and from a worker", { timeout: 150_000 }, async () => {
+    const reports = await (await page(true)).views(4, await guest("stress_views"), ["100000"], 3000);
+    expect(reports.map(judge)).toEqual([[], []]);
+  });
 
   test("busybox", { timeout: 150_000 }, async (context) => {
     const found = await busyboxRoot();

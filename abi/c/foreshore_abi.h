@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x41cea89c)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xb58ca6f3)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x689f8329)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x325d8a3d)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1484,8 +1484,6 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
-#define FSH_OPCODE_MACHINE_FAILED UINT32_C(67)
-#define FSH_OPCODE_LOG_LINE UINT32_C(68)
 
 /* What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session. */
 typedef uint8_t fsh_stdio_kind;
@@ -4629,39 +4627,6 @@ _Static_assert(offsetof(struct fsh_unsupported_syscall_event, number) == 12, "of
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, args) == 16, "offset of UnsupportedSyscallEvent.args");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, detail) == 48, "offset of UnsupportedSyscallEvent.detail");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, reserved0) == 52, "offset of UnsupportedSyscallEvent.reserved0");
-
-/* An invariant of the kernel is broken: nothing more comes. */
-struct fsh_machine_failed_event {
-  /* Opcode and request id. */
-  struct fsh_rpc_header header;
-  /* Hart that noticed. Unit: index. Written by: kernel. */
-  uint32_t hart;
-  /* What is broken. Unit: number. Written by: kernel. */
-  uint32_t code;
-  uint32_t reserved0[12];
-};
-_Static_assert(sizeof(struct fsh_machine_failed_event) == 64, "size of MachineFailedEvent");
-_Static_assert(offsetof(struct fsh_machine_failed_event, header) == 0, "offset of MachineFailedEvent.header");
-_Static_assert(offsetof(struct fsh_machine_failed_event, hart) == 8, "offset of MachineFailedEvent.hart");
-_Static_assert(offsetof(struct fsh_machine_failed_event, code) == 12, "offset of MachineFailedEvent.code");
-_Static_assert(offsetof(struct fsh_machine_failed_event, reserved0) == 16, "offset of MachineFailedEvent.reserved0");
-
-/* A line of the kernel's log. */
-struct fsh_log_line_event {
-  /* Opcode and request id. */
-  struct fsh_rpc_header header;
-  /* 0 error, 1 warning, 2 information. Unit: number. Written by: kernel. */
-  uint32_t level;
-  /* Of the whole line, which may be longer than the text here. Unit: bytes. Written by: kernel. */
-  uint32_t length;
-  /* The line's beginning. Unit: text. Written by: kernel. */
-  uint8_t text[48];
-};
-_Static_assert(sizeof(struct fsh_log_line_event) == 64, "size of LogLineEvent");
-_Static_assert(offsetof(struct fsh_log_line_event, header) == 0, "offset of LogLineEvent.header");
-_Static_assert(offsetof(struct fsh_log_line_event, level) == 8, "offset of LogLineEvent.level");
-_Static_assert(offsetof(struct fsh_log_line_event, length) == 12, "offset of LogLineEvent.length");
-_Static_assert(offsetof(struct fsh_log_line_event, text) == 16, "offset of LogLineEvent.text");
 
 /* One entry of WriteFiles or ApplyFileLayer, followed by path, then by data (contents, link target), each padded to 8 bytes. */
 struct fsh_file_record {

@@ -44,8 +44,6 @@ export const Opcode = {
   Reply: 64,
   BlobRequest: 65,
   UnsupportedSyscall: 66,
-  MachineFailed: 67,
-  LogLine: 68,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
@@ -4921,259 +4919,6 @@ export class UnsupportedSyscallEvent {
   }
 }
 
-/** The values of a MachineFailedEvent, outside the memory. */
-export interface MachineFailedEventData {
-  /**
-   * What the entry is.
-   * Written by: any.
-   */
-  opcode: typeof Opcode.MachineFailed;
-  /**
-   * None is defined yet: 0.
-   * Unit: bits. Written by: any.
-   */
-  flags: number;
-  /**
-   * Chosen by the client; 0 in events that answer nothing.
-   * Unit: id. Written by: any.
-   */
-  requestId: number;
-  /**
-   * Hart that noticed.
-   * Unit: index. Written by: kernel.
-   */
-  hart: number;
-  /**
-   * What is broken.
-   * Unit: number. Written by: kernel.
-   */
-  code: number;
-}
-
-/**
- * An invariant of the kernel is broken: nothing more comes.
- * Member of KernelWorkerOutbound for opcode MachineFailed.
- * A view: `at` positions it, every property reads or writes the memory in place.
- */
-export class MachineFailedEvent {
-  /** Bytes. */
-  static readonly SIZE = 64;
-  /** Bytes. */
-  static readonly ALIGN = 4;
-  /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, hart: 8, code: 12 } as const;
-  readonly $mem: Mem;
-  /** Address of the struct. */
-  $base = 0;
-  #header: RpcHeader | undefined;
-
-  constructor(mem: Mem, addr?: number) {
-    this.$mem = mem;
-    if (addr !== undefined) this.at(addr);
-  }
-
-  /** Opcode and request id. */
-  get header(): RpcHeader {
-    const view = (this.#header ??= new RpcHeader(this.$mem));
-    view.$base = this.$base;
-    return view;
-  }
-
-  /**
-   * Hart that noticed.
-   * Unit: index. Written by: kernel.
-   */
-  get hart(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
-  }
-
-  set hart(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
-  }
-
-  /**
-   * What is broken.
-   * Unit: number. Written by: kernel.
-   */
-  get code(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
-  }
-
-  set code(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /**
-   * Moves the view.
-   * @throws RangeError when the struct would lie outside the memory or misaligned
-   */
-  at(addr: number): this {
-    this.$mem.check(addr, 64, 4);
-    this.$base = addr;
-    return this;
-  }
-
-  /** Copies the values out of the memory. */
-  toData(): MachineFailedEventData {
-    return {
-      opcode: Opcode.MachineFailed,
-      flags: this.header.flags,
-      requestId: this.header.requestId,
-      hart: this.hart,
-      code: this.code,
-    };
-  }
-
-  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
-  setData(data: MachineFailedEventData): void {
-    this.header.opcode = Opcode.MachineFailed;
-    this.header.flags = data.flags;
-    this.header.requestId = data.requestId;
-    this.hart = data.hart;
-    this.code = data.code;
-    this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-  }
-}
-
-/** The values of a LogLineEvent, outside the memory. */
-export interface LogLineEventData {
-  /**
-   * What the entry is.
-   * Written by: any.
-   */
-  opcode: typeof Opcode.LogLine;
-  /**
-   * None is defined yet: 0.
-   * Unit: bits. Written by: any.
-   */
-  flags: number;
-  /**
-   * Chosen by the client; 0 in events that answer nothing.
-   * Unit: id. Written by: any.
-   */
-  requestId: number;
-  /**
-   * 0 error, 1 warning, 2 information.
-   * Unit: number. Written by: kernel.
-   */
-  level: number;
-  /**
-   * Of the whole line, which may be longer than the text here.
-   * Unit: bytes. Written by: kernel.
-   */
-  length: number;
-  /**
-   * The line's beginning.
-   * Unit: text. Written by: kernel.
-   */
-  text: Uint8Array;
-}
-
-/**
- * A line of the kernel's log.
- * Member of KernelWorkerOutbound for opcode LogLine.
- * A view: `at` positions it, every property reads or writes the memory in place.
- */
-export class LogLineEvent {
-  /** Bytes. */
-  static readonly SIZE = 64;
-  /** Bytes. */
-  static readonly ALIGN = 4;
-  /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, level: 8, length: 12, text: 16 } as const;
-  /** Elements of each array. */
-  static readonly LENGTH = { text: 48 } as const;
-  readonly $mem: Mem;
-  /** Address of the struct. */
-  $base = 0;
-  #header: RpcHeader | undefined;
-
-  constructor(mem: Mem, addr?: number) {
-    this.$mem = mem;
-    if (addr !== undefined) this.at(addr);
-  }
-
-  /** Opcode and request id. */
-  get header(): RpcHeader {
-    const view = (this.#header ??= new RpcHeader(this.$mem));
-    view.$base = this.$base;
-    return view;
-  }
-
-  /**
-   * 0 error, 1 warning, 2 information.
-   * Unit: number. Written by: kernel.
-   */
-  get level(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
-  }
-
-  set level(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
-  }
-
-  /**
-   * Of the whole line, which may be longer than the text here.
-   * Unit: bytes. Written by: kernel.
-   */
-  get length(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
-  }
-
-  set length(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /**
-   * Moves the view.
-   * @throws RangeError when the struct would lie outside the memory or misaligned
-   */
-  at(addr: number): this {
-    this.$mem.check(addr, 64, 4);
-    this.$base = addr;
-    return this;
-  }
-
-  /**
-   * The line's beginning.
-   * Unit: text. Written by: kernel.
-   */
-  text(index: number): number {
-    return this.$mem.u8[this.$base + 16 + element(index, 48)]!;
-  }
-
-  setText(index: number, value: number): void {
-    this.$mem.u8[this.$base + 16 + element(index, 48)] = value;
-  }
-
-  /** The bytes of text, in place. */
-  textBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 16, this.$base + 64);
-  }
-
-  /** Copies the values out of the memory. */
-  toData(): LogLineEventData {
-    return {
-      opcode: Opcode.LogLine,
-      flags: this.header.flags,
-      requestId: this.header.requestId,
-      level: this.level,
-      length: this.length,
-      text: this.textBytes().slice(),
-    };
-  }
-
-  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
-  setData(data: LogLineEventData): void {
-    this.header.opcode = Opcode.LogLine;
-    this.header.flags = data.flags;
-    this.header.requestId = data.requestId;
-    this.level = data.level;
-    this.length = data.length;
-    copyBytes(this.textBytes(), data.text);
-  }
-}
-
 /** The values of a FileRecord, outside the memory. */
 export interface FileRecordData {
   /**
@@ -5682,9 +5427,7 @@ export class PendingRequestSlot {
 export type KernelWorkerOutbound = 
     | ReplyEventData
     | BlobRequestEventData
-    | UnsupportedSyscallEventData
-    | MachineFailedEventData
-    | LogLineEventData;
+    | UnsupportedSyscallEventData;
 
 /**
  * Reads the entry at `addr`, each word once.
@@ -5700,10 +5443,6 @@ export function decodeKernelWorkerOutbound(mem: Mem, addr: number): KernelWorker
       return new BlobRequestEvent(mem, addr).toData();
     case Opcode.UnsupportedSyscall:
       return new UnsupportedSyscallEvent(mem, addr).toData();
-    case Opcode.MachineFailed:
-      return new MachineFailedEvent(mem, addr).toData();
-    case Opcode.LogLine:
-      return new LogLineEvent(mem, addr).toData();
     default:
       return undefined;
   }
@@ -5721,10 +5460,6 @@ export function encodeKernelWorkerOutbound(mem: Mem, addr: number, entry: Kernel
       return new BlobRequestEvent(mem, addr).setData(entry);
     case Opcode.UnsupportedSyscall:
       return new UnsupportedSyscallEvent(mem, addr).setData(entry);
-    case Opcode.MachineFailed:
-      return new MachineFailedEvent(mem, addr).setData(entry);
-    case Opcode.LogLine:
-      return new LogLineEvent(mem, addr).setData(entry);
   }
 }
 

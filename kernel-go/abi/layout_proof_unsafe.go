@@ -1997,32 +1997,6 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(MachineFailedEvent{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(MachineFailedEvent{})
-	_ uintptr = unsafe.Offsetof(MachineFailedEvent{}.Header) - 0
-	_ uintptr = 0 - unsafe.Offsetof(MachineFailedEvent{}.Header)
-	_ uintptr = unsafe.Offsetof(MachineFailedEvent{}.Hart) - 8
-	_ uintptr = 8 - unsafe.Offsetof(MachineFailedEvent{}.Hart)
-	_ uintptr = unsafe.Offsetof(MachineFailedEvent{}.Code) - 12
-	_ uintptr = 12 - unsafe.Offsetof(MachineFailedEvent{}.Code)
-	_ uintptr = unsafe.Offsetof(MachineFailedEvent{}.Reserved0) - 16
-	_ uintptr = 16 - unsafe.Offsetof(MachineFailedEvent{}.Reserved0)
-)
-
-const (
-	_ uintptr = unsafe.Sizeof(LogLineEvent{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(LogLineEvent{})
-	_ uintptr = unsafe.Offsetof(LogLineEvent{}.Header) - 0
-	_ uintptr = 0 - unsafe.Offsetof(LogLineEvent{}.Header)
-	_ uintptr = unsafe.Offsetof(LogLineEvent{}.Level) - 8
-	_ uintptr = 8 - unsafe.Offsetof(LogLineEvent{}.Level)
-	_ uintptr = unsafe.Offsetof(LogLineEvent{}.Length) - 12
-	_ uintptr = 12 - unsafe.Offsetof(LogLineEvent{}.Length)
-	_ uintptr = unsafe.Offsetof(LogLineEvent{}.Text) - 16
-	_ uintptr = 16 - unsafe.Offsetof(LogLineEvent{}.Text)
-)
-
-const (
 	_ uintptr = unsafe.Sizeof(FileRecord{}) - 56
 	_ uintptr = 56 - unsafe.Sizeof(FileRecord{})
 	_ uintptr = unsafe.Offsetof(FileRecord{}.Kind) - 0

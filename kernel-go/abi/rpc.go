@@ -46,8 +46,6 @@ const (
 	OpcodeReply                Opcode = 64
 	OpcodeBlobRequest          Opcode = 65
 	OpcodeUnsupportedSyscall   Opcode = 66
-	OpcodeMachineFailed        Opcode = 67
-	OpcodeLogLine              Opcode = 68
 )
 
 // String names the number; "Opcode(?)" stands for an unknown one.
@@ -125,10 +123,6 @@ func (v Opcode) String() string {
 		return "BlobRequest"
 	case OpcodeUnsupportedSyscall:
 		return "UnsupportedSyscall"
-	case OpcodeMachineFailed:
-		return "MachineFailed"
-	case OpcodeLogLine:
-		return "LogLine"
 	}
 	return "Opcode(?)"
 }
@@ -951,44 +945,6 @@ type UnsupportedSyscallEvent struct {
 	// Unit: value. Written by: kernel.
 	Detail    uint32
 	Reserved0 [3]uint32
-}
-
-// MachineFailedEventSize is the size of MachineFailedEvent in bytes.
-const MachineFailedEventSize = 64
-
-// MachineFailedEvent: An invariant of the kernel is broken: nothing more comes.
-// Member of KernelWorkerOutbound for opcode MachineFailed.
-type MachineFailedEvent struct {
-	_ structs.HostLayout
-	// Opcode and request id.
-	Header RpcHeader
-	// Hart that noticed.
-	// Unit: index. Written by: kernel.
-	Hart uint32
-	// What is broken.
-	// Unit: number. Written by: kernel.
-	Code      uint32
-	Reserved0 [12]uint32
-}
-
-// LogLineEventSize is the size of LogLineEvent in bytes.
-const LogLineEventSize = 64
-
-// LogLineEvent: A line of the kernel's log.
-// Member of KernelWorkerOutbound for opcode LogLine.
-type LogLineEvent struct {
-	_ structs.HostLayout
-	// Opcode and request id.
-	Header RpcHeader
-	// 0 error, 1 warning, 2 information.
-	// Unit: number. Written by: kernel.
-	Level uint32
-	// Of the whole line, which may be longer than the text here.
-	// Unit: bytes. Written by: kernel.
-	Length uint32
-	// The line's beginning.
-	// Unit: text. Written by: kernel.
-	Text [48]uint8
 }
 
 // FileRecordSize is the size of FileRecord in bytes.

@@ -97,8 +97,6 @@ var vectorStructs = map[string]any{
 	"ReplyEvent":                  &ReplyEvent{},
 	"BlobRequestEvent":            &BlobRequestEvent{},
 	"UnsupportedSyscallEvent":     &UnsupportedSyscallEvent{},
-	"MachineFailedEvent":          &MachineFailedEvent{},
-	"LogLineEvent":                &LogLineEvent{},
 	"FileRecord":                  &FileRecord{},
 	"PendingRequestSlot":          &PendingRequestSlot{},
 	"Timespec":                    &Timespec{},

@@ -131,6 +131,7 @@ func newThread(process, tid uint32) uint32 {
 	t, p := kmem.Thread(i), kmem.Process(process)
 	kmem.WriteBegin(&t.Header)
 	t.State.Tid, t.State.Process = tid, process
+	t.State.Name = p.State.Comm // until the caller knows better: readers outside the kernel see no thread without a name
 	kmem.WriteEnd(&t.Header)
 	t.State.AltStack.Flags = int32(abi.SS_DISABLE)
 	t.State.StartNs = sched.NowNs()

@@ -67,6 +67,19 @@ static void worker(int which) {
   _exit(0);
 }
 
+// Uses one slot for two mappings and two names in turn, as fast as it can.
+static void flip(void) {
+  int fd = open(MAPPED, O_RDWR);
+  if (fd < 0) _exit(15);
+  for (int i = 0;; i++) {
+    int page = i & 1 ? 8 : 40, pages = i & 1 ? 2 : 3;
+    prctl(PR_SET_NAME, i & 1 ? "LLLLLLLLLLLLLLL" : "RRRRRRRRRRRRRRR");
+    void *at = (void *)(BASE + (unsigned long)page * PAGE);
+    if (mmap(at, pages * PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE, fd, page * PAGE) != at) _exit(16);
+    munmap(at, pages * PAGE);
+  }
+}
+
 static void views(void) {
   int fd = open(MAPPED, O_RDWR | O_CREAT, 0600);
   ftruncate(fd, PAGES * PAGE);
@@ -76,6 +89,8 @@ static void views(void) {
     pids[i] = fork();
     if (pids[i] == 0) worker(i);
   }
+  pid_t flipper = fork();
+  if (flipper == 0) flip();
   // Memory that is kept makes the machine's grow.
   int grown = rounds < 100 ? rounds / 2 : 100;
   for (int i = 0; i < grown; i++) {
@@ -87,6 +102,8 @@ static void views(void) {
   int bad = 0;
   for (int i = 0; i < WORKERS; i++) bad += status_of(pids[i]) != 0;
   EQ("workers-that-failed", bad, 0);
+  kill(flipper, SIGKILL);
+  EQ("flipper", status_of(flipper), SIGKILL);
   unlink(MAPPED);
 }
 

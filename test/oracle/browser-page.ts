@@ -1,6 +1,8 @@
 /** The page of oracle/chromium.ts: runs one program after another, as the driver asks, each in a machine of its own. */
+import { type Attachment, attach } from "@foreshore/abi";
 import { Runtime } from "@foreshore/runtime";
 import { applyLayer, httpLayer } from "@foreshore/sdk";
+import { emptyReport, readFor, type ViewReport } from "../views/readers.ts";
 
 export interface PageRun {
   harts: number;
@@ -18,6 +20,8 @@ export interface PageRun {
   layer?: string;
   /** Runs one after the other in the same machine, instead of `args` once. */
   runs?: { args: string[]; stdin: string; cwd: string }[];
+  /** While the program runs, its machine's views are read so long, here and by a worker: then it is killed. */
+  readViewsMs?: number;
 }
 
 export interface PageResult {
@@ -26,6 +30,8 @@ export interface PageResult {
   stderr: string;
   code: number | null;
   signal: string | null;
+  /** What the readers of views saw: the page's, the worker's. */
+  views?: ViewReport[];
 }
 
 declare global {
@@ -39,6 +45,30 @@ function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return text;
+}
+
+/** Reads the machine's views here and in a worker that has an attachment. */
+async function readViews(runtime: Runtime, ms: number): Promise<ViewReport[]> {
+  const attachment: Attachment = { ...(await runtime.attachment()) };
+  const worker = new Worker("/views-worker.js", { type: "module" });
+  try {
+    const theirs = new Promise<ViewReport>((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<ViewReport>) => resolve(data);
+      worker.onerror = (event) => reject(new Error(event.message));
+    });
+    worker.postMessage({ attachment, ms });
+    if (runtime.memory === undefined) throw new Error("the machine shares no memory");
+    const view = attach(runtime.memory);
+    const report = emptyReport();
+    const until = performance.now() + ms;
+    while (performance.now() < until) {
+      readFor(view, 20, report);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return [report, await theirs];
+  } finally {
+    worker.terminate();
+  }
 }
 
 window.foreshoreIsolated = crossOriginIsolated;
@@ -66,8 +96,10 @@ window.foreshoreRun = async (run) => {
     for (const { args, stdin, cwd } of run.runs ?? [one]) {
       await runtime.fs.mkdir(cwd, { recursive: true });
       const process = await runtime.spawn(run.program, args, { stdin, env: run.env, cwd });
+      const views = run.readViewsMs === undefined ? undefined : await readViews(runtime, run.readViewsMs);
+      if (views !== undefined) await process.kill("SIGKILL");
       const { stdout, stderr, code, signal } = await process.output();
-      results.push({ stdout: latin1(stdout), stderr: latin1(stderr), code, signal });
+      results.push({ stdout: latin1(stdout), stderr: latin1(stderr), code, signal, ...(views && { views }) });
     }
     return results;
   } catch (error) {

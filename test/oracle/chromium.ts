@@ -6,6 +6,7 @@ import { directoryLayer, type Resource, serve } from "@foreshore/sdk/node";
 import { type Browser, chromium, type Page } from "playwright";
 import { rolldown } from "rolldown";
 import { chromiumPath } from "../demo/chromium.ts";
+import type { ViewReport } from "../views/readers.ts";
 import type { PageResult, PageRun } from "./browser-page.ts";
 import { defaultEnv, guestPath, type RunOptions, type RunResult } from "./sandbox.ts";
 
@@ -45,7 +46,10 @@ export class ChromiumPage {
   static async open(isolated: boolean): Promise<ChromiumPage> {
     const folder = mkdtempSync(join(tmpdir(), "oracle-page-"));
     const bundle = await rolldown({
-      input: { page: join(import.meta.dirname, "browser-page.ts") },
+      input: {
+        page: join(import.meta.dirname, "browser-page.ts"),
+        "views-worker": join(import.meta.dirname, "../views/web-worker.ts"),
+      },
       platform: "browser",
       external: /^node:/, // the Runtime's part for Node is a chunk that no browser loads
       logLevel: "silent",
@@ -94,6 +98,20 @@ export class ChromiumPage {
       symlinks: {},
     });
     return asRun(result);
+  }
+
+  /** Runs a program, and reads the machine's views meanwhile, from two threads: what they saw. */
+  async views(harts: number, file: string, args: readonly string[], ms: number): Promise<ViewReport[]> {
+    const path = guestPath(file);
+    const [result] = await this.#evaluate(undefined, {
+      ...this.#defaults(harts, {}),
+      program: path,
+      args: [...args],
+      files: { [path]: this.#serve(file) },
+      symlinks: {},
+      readViewsMs: ms,
+    });
+    return result?.views ?? [];
   }
 
   /** Runs scripts by a shell, one after the other in one machine. */

@@ -354,7 +354,17 @@ describe("a peer that breaks the rules", () => {
     ],
     [
       "an event with a request id",
-      (kernel, id) => kernel.push({ opcode: Opcode.MachineFailed, flags: 0, requestId: id, hart: 0, code: 0 }),
+      (kernel, id) =>
+        kernel.push({
+          opcode: Opcode.BlobRequest,
+          flags: 0,
+          requestId: id,
+          source: 0,
+          token: 0,
+          position: 0,
+          address: 0,
+          length: 0,
+        }),
     ],
     ["a result that is no errno", (kernel, id) => kernel.push(replyEntry(id, { result: -5000 }))],
     [

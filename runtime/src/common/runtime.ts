@@ -6,7 +6,7 @@ import {
   type KernelRuntimeStateData,
   type KernelWorkerOutbound,
   Limit,
-  MachineFailed,
+  type MachineFailed,
   MachineStartError,
   MachineStopped,
   Opcode,
@@ -109,7 +109,7 @@ export class Runtime {
       {
         log,
         trace: (text) => emit({ type: "trace", text }),
-        event: (event) => dispatch(event, blobs, log, emit),
+        event: (event) => dispatch(event, blobs, emit),
         failed: (error) => {
           log("error", error.message);
           emit({ type: "failed", error });
@@ -226,7 +226,6 @@ const NOOP = { syscall: "noop", bytes: 0, encode: () => NOOP_ENTRY, decode: () =
 function dispatch(
   event: KernelWorkerOutbound,
   blobs: BlobSources | undefined,
-  log: (level: LogLevel, text: string) => void,
   emit: (event: RuntimeEvent) => void,
 ): void {
   switch (event.opcode) {
@@ -245,17 +244,10 @@ function dispatch(
       });
       break;
     }
-    case Opcode.LogLine:
-      log(LEVELS[event.level] ?? "info", new TextDecoder().decode(event.text.subarray(0, event.length)));
-      break;
-    case Opcode.MachineFailed:
-      throw new MachineFailed(`the kernel reports a broken invariant (code ${event.code}, hart ${event.hart})`);
     case Opcode.Reply:
       break;
   }
 }
-
-const LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
 
 function checked(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max)
