@@ -20,7 +20,7 @@ export interface PageRun {
   layer?: string;
   /** Runs one after the other in the same machine, instead of `args` once. */
   runs?: { args: string[]; stdin: string; cwd: string }[];
-  /** While the program runs, its machine's views are read so long, here and by a worker: then it is killed. */
+  /** While the program runs, its machine's views are read so long, here and by a worker; its output is not. */
   readViewsMs?: number;
 }
 
@@ -96,10 +96,13 @@ window.foreshoreRun = async (run) => {
     for (const { args, stdin, cwd } of run.runs ?? [one]) {
       await runtime.fs.mkdir(cwd, { recursive: true });
       const process = await runtime.spawn(run.program, args, { stdin, env: run.env, cwd });
-      const views = run.readViewsMs === undefined ? undefined : await readViews(runtime, run.readViewsMs);
-      if (views !== undefined) await process.kill("SIGKILL");
+      if (run.readViewsMs !== undefined) {
+        // The program runs on until the machine stops.
+        const views = await readViews(runtime, run.readViewsMs);
+        return [{ stdout: "", stderr: "", code: null, signal: null, views }];
+      }
       const { stdout, stderr, code, signal } = await process.output();
-      results.push({ stdout: latin1(stdout), stderr: latin1(stderr), code, signal, ...(views && { views }) });
+      results.push({ stdout: latin1(stdout), stderr: latin1(stderr), code, signal });
     }
     return results;
   } catch (error) {
