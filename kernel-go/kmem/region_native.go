@@ -31,6 +31,7 @@ func UseRegion(mem []byte) {
 
 // Ptr turns a linear address into a pointer.
 func Ptr(addr uint32) unsafe.Pointer {
+	touch(addr)
 	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(region)), addr)
 }
 
