@@ -258,7 +258,7 @@ func FuzzRewritten(f *testing.F) {
 		s := kmem.Client(1)
 		copy(kmem.Bytes(s.ArenaBase, s.ArenaBytes), arena)
 		ring := kmem.Bytes(s.SubmissionBase, ringEntries*entryBytes)
-		n := uint32(max(1, copy(ring, stream)+int(entryBytes)-1) / int(entryBytes))
+		n := max(1, (uint32(copy(ring, stream))+entryBytes-1)/entryBytes)
 		for i := range ringEntries {
 			le.PutUint32(ring[i*entryBytes+4:], i+1)
 		}
