@@ -95,6 +95,8 @@ function threadRows(view: MachineView, filter: RowFilter): Rows<"thread"> {
 }
 
 const FD_ENTRIES = FdTableSlot.OFFSET.entries;
+/** What a table has room for, whatever its count says. */
+const MOST_FDS = (FdTableSlot.SIZE - FD_ENTRIES) / FdEntryState.SIZE;
 
 function fdRows(view: MachineView, filter: RowFilter): Rows<"fd"> {
   const rows: FdRow[][] = [];
@@ -111,9 +113,9 @@ function descriptors(view: MachineView, pid: number, table: number): FdRow[] | t
   const { fdTables, ofds } = view;
   for (let tries = 0; tries < 16; tries++) {
     if (fdTables.loadStart(table, FD_ENTRIES) !== "loaded") return CHANGING;
-    const { count } = fdTables.slot;
+    const count = Math.min(fdTables.slot.count, MOST_FDS);
     if (fdTables.loadStart(table, FD_ENTRIES + count * FdEntryState.SIZE) !== "loaded") return CHANGING;
-    if (fdTables.slot.count !== count) continue;
+    if (Math.min(fdTables.slot.count, MOST_FDS) !== count) continue;
     const rows: FdRow[] = [];
     for (let fd = 0; fd < count; fd++) {
       const { ofd, flags } = fdTables.slot.entries(fd);
