@@ -7,6 +7,8 @@
  * with an error without naming a failed case counts as one failed case itself.
  *
  *   --list   print the runners
+ *
+ * FORESHORE_FUZZ_SECONDS: how long each fuzz target is run (default 60).
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -27,7 +29,15 @@ interface Runner {
   /** Where the command leaves its report, when that is not its standard output. */
   readonly report?: string;
   readonly timeoutMinutes: number;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** How long each fuzz target that takes bad input of others is run. */
+const FUZZ_SECONDS = process.env["FORESHORE_FUZZ_SECONDS"] ?? "60";
+/** Where fuzz targets leave how often they were executed, a line each. */
+const FUZZ_COUNTS = join(RESULTS, "fuzz.txt");
+const fuzzing = { FORESHORE_FUZZ_SECONDS: FUZZ_SECONDS, FORESHORE_FUZZ_COUNTS: FUZZ_COUNTS };
 
 /** Kernel packages whose code several harts run at once: these also run under the race detector. */
 const RACE = ["kmem", "sched", "wait", "futex", "mm", "pagecache", "vfs", "file", "pipe", "sock", "proc", "rpc"];
@@ -85,7 +95,15 @@ function runners(): Runner[] {
             timeoutMinutes: 10,
           },
         ]),
-    { name: "node", what: "TypeScript in Node", ...vitest("node"), timeoutMinutes: 15 },
+    {
+      name: "fuzz",
+      what: "the kernel's side of the rings, fuzzed",
+      command: ["tools/fuzz", FUZZ_SECONDS, "entries", "rewritten"],
+      format: "exit",
+      env: fuzzing,
+      timeoutMinutes: 10,
+    },
+    { name: "node", what: "TypeScript in Node", ...vitest("node"), env: fuzzing, timeoutMinutes: 20 },
     { name: "chromium", what: "TypeScript in Chromium", ...vitest("chromium"), timeoutMinutes: 15 },
   ];
 }
@@ -109,7 +127,7 @@ async function run(runner: Runner): Promise<Outcome> {
     cwd: join(ROOT, runner.cwd ?? "."),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, ...runner.env, NO_COLOR: "1" },
   });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
@@ -189,6 +207,14 @@ function judge(runner: Runner, outcome: Outcome): Report {
   return { passed: report.passed, skipped: report.skipped, failures };
 }
 
+/** What the fuzz targets of the last runner say. */
+function fuzzCounts(): string[] {
+  if (!existsSync(FUZZ_COUNTS)) return [];
+  const lines = readFileSync(FUZZ_COUNTS, "utf8").trimEnd().split("\n");
+  rmSync(FUZZ_COUNTS);
+  return lines;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } });
   const all = runners();
@@ -214,6 +240,7 @@ async function main(): Promise<number> {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const skipped = report.skipped === 0 ? "" : `, ${report.skipped} skipped`;
     console.log(`${report.passed} passed, ${report.failures.length} failed${skipped} (${seconds} s)`);
+    for (const line of fuzzCounts()) console.log(`  ${line}`);
     for (const failure of report.failures) {
       console.log(`  FAIL ${failure.name}`);
       for (const line of failure.text.trimEnd().split("\n").slice(-60)) console.log(`    ${line}`);

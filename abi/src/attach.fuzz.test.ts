@@ -116,7 +116,9 @@ function isReader(value: unknown): value is SlotReader<unknown> {
 
 function everySlot(reader: SlotReader<unknown>): string[] {
   let loaded = 0;
-  const missed = reader.forEach(() => loaded++);
+  const missed = reader.forEach(() => {
+    loaded++;
+  });
   for (const index of [-1, 0, 2 ** 31, 2 ** 32, Number.NaN, 0.5]) {
     reader.load(index);
     reader.seqOf(index);

@@ -2,7 +2,7 @@
  * A fuzzer for targets in TypeScript: a kept corpus first, then mutants of what gave a new outcome, for a time.
  *
  * Environment: FORESHORE_FUZZ_SECONDS (default 1) per target, FORESHORE_FUZZ_SEED to do it again, FORESHORE_FUZZ_KEEP the name
- * of a file for the inputs that gave outcomes which the corpus has not.
+ * of a file for the inputs that gave outcomes which the corpus has not, FORESHORE_FUZZ_COUNTS that of one to add the count to.
  */
 
 /** What a host may tell; nothing in a browser. */
@@ -88,7 +88,10 @@ export interface FuzzReport {
 
 interface NodeProcess {
   memoryUsage?(): { heapUsed: number };
-  getBuiltinModule?(name: "node:fs"): { writeFileSync(path: string, text: string): void };
+  getBuiltinModule?(name: "node:fs"): {
+    writeFileSync(path: string, text: string): void;
+    appendFileSync(path: string, text: string): void;
+  };
 }
 
 /**
@@ -125,9 +128,11 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
     seen.add(outcome);
     return true;
   };
-  const report = (): void => {
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`fuzz ${target.name}: ${executions} executions in ${seconds} s, ${seen.size} outcomes, seed ${seed}`);
+  const report = (): string => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    const line = `fuzz ${target.name}: ${executions} executions in ${seconds} s, ${seen.size} outcomes, seed ${seed}`;
+    console.log(line);
+    return line;
   };
 
   for (const input of target.corpus) await execute(input);
@@ -150,7 +155,9 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
       }
     }
   }
-  report();
+  const line = report();
+  const counts = env["FORESHORE_FUZZ_COUNTS"];
+  if (counts !== undefined) process?.getBuiltinModule?.("node:fs").appendFileSync(counts, `${line}\n`);
   const keep = env["FORESHORE_FUZZ_KEEP"];
   if (keep !== undefined && seen.size > corpusOutcomes) {
     process
