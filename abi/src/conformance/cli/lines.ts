@@ -1,0 +1,54 @@
+/** Lines over Node's streams. */
+import type { Readable, Writable } from "node:stream";
+import { SubjectError } from "../subject.ts";
+import type { LineChannel } from "../json-lines.ts";
+
+/** No line of the protocol is longer; what is, is no line. */
+const LONGEST = 64 << 20;
+
+/** A LineChannel over two byte streams. `ended` says what it means that there are no more lines. */
+export function streamLines(input: Readable, output: Writable, ended: () => string, close: () => Promise<void>): LineChannel {
+  const lines: string[] = [];
+  let rest = "";
+  let over = false;
+  let look: () => void = () => undefined;
+  input.setEncoding("utf8");
+  input.on("data", (text: string) => {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop() ?? "";
+    lines.push(...parts.filter((line) => line.trim() !== ""));
+    if (rest.length > LONGEST) over = true;
+    look();
+  });
+  const end = (): void => {
+    over = true;
+    look();
+  };
+  input.on("end", end);
+  input.on("error", end);
+  // EPIPE: the other side is gone, which the input says as well.
+  output.on("error", end);
+  return {
+    send: (line) => void output.write(`${line}\n`),
+    async receive() {
+      while (lines.length === 0) {
+        if (over) throw new SubjectError(ended());
+        await new Promise<void>((resolve) => {
+          look = resolve;
+        });
+      }
+      return lines.shift() ?? "";
+    },
+    close,
+  };
+}
+
+/** Lines on this process's own standard streams. */
+export function standardLines(): LineChannel {
+  return streamLines(
+    process.stdin,
+    process.stdout,
+    () => "standard input has ended",
+    async () => void process.stdin.destroy(),
+  );
+}

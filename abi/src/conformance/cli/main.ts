@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+/** The conformance kit as a command: `foreshore-conformance [options] -- command [args…]`. */
+import { type CaseResult, listCases, runKit, tapLine } from "../kit.ts";
+import { SubjectError } from "../subject.ts";
+import { VECTORS } from "../vectors-file.ts";
+import { childSubject } from "./child.ts";
+
+const USAGE = `usage: foreshore-conformance [options] -- command [args…]
+
+Starts the command and drives it by JSON lines on its standard streams (docs/abi/conformance.md).
+
+  --list           only names the cases, a line each: family, tab, name
+  --only TEXT      only cases whose "family: name" contains TEXT; may be given several times
+  --json           results as JSON lines instead of TAP
+  --timeout MS     how long one answer may take (default 10000)
+  --help           this text
+
+Exit code: 0 when no case failed, 1 when one did, 2 for a mistake in the command line, 3 when the subject cannot be
+driven.`;
+
+interface Options {
+  list: boolean;
+  json: boolean;
+  help: boolean;
+  timeoutMs: number;
+  readonly only: string[];
+  readonly command: string[];
+}
+
+class UsageError extends Error {}
+
+function parse(args: readonly string[]): Options {
+  const options: Options = { list: false, json: false, help: false, timeoutMs: 10_000, only: [], command: [] };
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    const value = (): string => {
+      const next = args[++i];
+      if (next === undefined) throw new UsageError(`${arg} needs a value`);
+      return next;
+    };
+    if (arg === "--") {
+      options.command.push(...args.slice(i + 1));
+      break;
+    }
+    if (arg === "--list") options.list = true;
+    else if (arg === "--json") options.json = true;
+    else if (arg === "--help") options.help = true;
+    else if (arg === "--only") options.only.push(value());
+    else if (arg === "--timeout") options.timeoutMs = milliseconds(value());
+    else throw new UsageError(arg?.startsWith("-") ? `there is no option ${arg}` : `put -- before the command "${arg}"`);
+  }
+  return options;
+}
+
+function milliseconds(text: string): number {
+  const ms = Number(text);
+  if (!Number.isFinite(ms) || ms <= 0) throw new UsageError(`--timeout takes milliseconds, not "${text}"`);
+  return ms;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const wanted = (family: string, name: string): boolean =>
+    options.only.length === 0 || options.only.some((text) => `${family}: ${name}`.includes(text));
+  const cases = listCases(VECTORS).filter(({ family, name }) => wanted(family, name));
+  if (cases.length === 0) throw new UsageError(`no case contains ${options.only.join(" or ")}; --list names them`);
+  if (options.list) {
+    for (const { family, name } of cases) console.log(`${family}\t${name}`);
+    return 0;
+  }
+  const [command, ...rest] = options.command;
+  if (command === undefined) throw new UsageError("no command is given: what is to be tested?");
+  const subject = await childSubject(command, rest);
+  let count = 0;
+  const print = (result: CaseResult): void => {
+    console.log(options.json ? JSON.stringify(result) : tapLine(result, count));
+    count++;
+  };
+  if (!options.json) console.log(`TAP version 14\n1..${cases.length}\n# ${subject.name}`);
+  try {
+    const { timeoutMs } = options;
+    const results = await runKit(subject, { vectors: VECTORS, only: wanted, timeoutMs, onResult: print });
+    const of = (outcome: string): number => results.filter((result) => result.outcome === outcome).length;
+    if (!options.json) console.log(`# ${of("passed")} passed, ${of("failed")} failed, ${of("skipped")} skipped`);
+    return of("failed") === 0 ? 0 : 1;
+  } finally {
+    await subject.close();
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  const usage = error instanceof UsageError;
+  console.error(`foreshore-conformance: ${message}${usage ? "; --help says more" : ""}`);
+  process.exitCode = usage ? 2 : 3;
+  if (!usage && !(error instanceof SubjectError)) console.error(error);
+}

@@ -1,0 +1,389 @@
+/** Opcodes of files and folders. */
+import {
+  type ArenaSpanData,
+  AtFlag,
+  FileRecordKind,
+  Opcode,
+  OpenFlag,
+  RenameFlag,
+  Stat,
+} from "../../ts/index.ts";
+import type { Ask } from "./peer.ts";
+import { exits } from "./programs.ts";
+import { cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
+import { memOf, NOWHERE, type RecordOf, type Trial } from "./trial.ts";
+
+const CREATE = OpenFlag.O_CREAT | OpenFlag.O_TRUNC;
+const PAGE = 4096;
+const ROOT_ONLY = "the host is root and may";
+
+async function write(t: Trial, path: ArenaSpanData, openFlags: number = CREATE): Promise<Ask> {
+  const data = await t.peer.place("contents");
+  return { opcode: Opcode.WriteFile, path, data, position: 0, openFlags, mode: 0o640 };
+}
+
+async function read(t: Trial, path: ArenaSpanData, length = 64, position = 0) {
+  return { opcode: Opcode.ReadFile, path, reply: await t.peer.room(length), position } as const satisfies Ask;
+}
+
+/** Reads a file of the case and compares. */
+async function contains(t: Trial, name: string, want: string): Promise<void> {
+  const ask = await read(t, await t.path(name), want.length + 16);
+  const { result } = await t.peer.ok(ask);
+  t.equal(await t.peer.text(ask.reply, Number(result)), want, `${name}'s contents`);
+}
+
+/** The stat of a file of the case. */
+async function stat(t: Trial, name: string, follow = 0) {
+  const ask = { opcode: Opcode.Stat, path: await t.path(name), reply: await t.peer.room(Stat.SIZE), follow } as const;
+  const { result } = await t.peer.ok(ask);
+  t.equal(Number(result), Stat.SIZE, "Stat's result");
+  return new Stat(memOf(await t.peer.bytes(ask.reply)), 0).toData();
+}
+
+async function gone(t: Trial, name: string): Promise<void> {
+  const path = await t.path(name);
+  await t.peer.refused({ opcode: Opcode.Stat, path, reply: await t.peer.room(Stat.SIZE), follow: 0 }, "ENOENT");
+}
+
+export const writeFile: OpcodeCases = {
+  good: async (t) => write(t, await t.path("new")),
+  async check(t, { result }) {
+    t.equal(result, 8n, "the count of bytes written");
+    await contains(t, "new", "contents");
+    t.equal((await stat(t, "new")).mode & 0o777, 0o640, "the mode");
+  },
+  bad: "EINVAL",
+  errnos: {
+    ...pathErrnos((t, path) => write(t, path)),
+    EISDIR: async (t) => {
+      await t.directory("d");
+      return await write(t, await t.path("d"));
+    },
+    EEXIST: async (t) => {
+      await t.file("there");
+      return await write(t, await t.path("there"), OpenFlag.O_CREAT | OpenFlag.O_EXCL);
+    },
+    ENOSPC: FULL,
+    ENOMEM: FULL,
+    ETXTBSY: async (t) => {
+      const process = await t.process("echo");
+      await t.start(process.process);
+      t.after(() => t.end(process.process));
+      return await write(t, await t.path("echo"));
+    },
+  },
+};
+
+/** Errnos that WriteFiles and ApplyFileLayer share. */
+function recordErrnos(ask: (t: Trial, ...list: RecordOf[]) => Promise<Ask>): OpcodeCases["errnos"] {
+  const at = async (t: Trial, name: string): Promise<string> => `${await t.folder()}/${name}`;
+  return {
+    ENOENT: async (t) => ask(t, { path: await at(t, "link"), kind: FileRecordKind.HardLink, data: await at(t, "none") }),
+    ENOTDIR: async (t) => ask(t, { path: `${await t.file("plain")}/name`, data: "x" }),
+    ENAMETOOLONG: async (t) => ask(t, { path: await at(t, "n".repeat(256)), data: "x" }),
+    EINVAL: async (t) => ask(t, { path: await at(t, "strange"), kind: 99 as FileRecordKind }),
+    EISDIR: async (t) => ask(t, { path: await t.directory("d"), data: "x" }),
+    EEXIST: async (t) => ask(t, { path: await t.file("plain"), kind: FileRecordKind.Directory }),
+    ENOSPC: FULL,
+    ENOMEM: FULL,
+  };
+}
+
+async function twoRecords(t: Trial): Promise<RecordOf[]> {
+  const folder = await t.folder();
+  return [
+    { path: `${folder}/a/deep`, data: "first" },
+    { path: `${folder}/b`, kind: FileRecordKind.Symlink, data: "a/deep" },
+  ];
+}
+
+async function twoWritten(t: Trial, result: bigint): Promise<void> {
+  t.equal(result, 2n, "the count of records");
+  await contains(t, "a/deep", "first");
+  await contains(t, "b", "first");
+}
+
+async function files(t: Trial, ...list: RecordOf[]): Promise<Ask> {
+  return { opcode: Opcode.WriteFiles, records: await t.records(...list), count: list.length };
+}
+
+export const writeFiles: OpcodeCases = {
+  good: async (t) => files(t, ...(await twoRecords(t))),
+  check: (t, { result }) => twoWritten(t, result),
+  bad: "EINVAL",
+  errnos: {
+    ...recordErrnos(files),
+    ELOOP: async (t) => files(t, { path: `${await t.symlink("self", "self")}/name`, data: "x" }),
+    EINVAL: async (t) => ({ ...(await files(t, ...(await twoRecords(t)))), count: 3 }) as Ask,
+  },
+};
+
+async function layer(t: Trial, ...list: RecordOf[]): Promise<Ask> {
+  return { opcode: Opcode.ApplyFileLayer, records: await t.records(...list), prefix: NOWHERE, count: list.length, more: 0 };
+}
+
+export const applyFileLayer: OpcodeCases = {
+  good: async (t) => layer(t, ...(await twoRecords(t))),
+  check: (t, { result }) => twoWritten(t, result),
+  bad: async (t) => {
+    // All or nothing: the first record is sound, the second is not.
+    const folder = await t.folder();
+    const ask = await layer(t, { path: `${folder}/first`, data: "x" }, { path: `${await t.file("plain")}/y`, data: "y" });
+    await t.peer.refused(ask, "ENOTDIR");
+    await gone(t, "first");
+  },
+  errnos: {
+    ...recordErrnos(layer),
+    ELOOP: async (t) => {
+      const prefix = await t.peer.place(`${await t.symlink("self", "self")}/sub`);
+      return { ...(await layer(t, { path: "x", data: "x" })), prefix } as Ask;
+    },
+    EINVAL: async (t) => ({ ...(await layer(t, { path: "x", data: "x" })), records: outside(t) }) as Ask,
+  },
+};
+
+const link = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Symlink,
+  path,
+  target: await t.peer.place("anywhere"),
+});
+
+export const symlink: OpcodeCases = {
+  good: async (t) => link(t, await t.path("link")),
+  async check(t) {
+    const ask = await readlinkOf(t, await t.path("link"));
+    const { result } = await t.peer.ok(ask);
+    t.equal(await t.peer.text(ask.reply, Number(result)), "anywhere", "the link's target");
+  },
+  bad: "EEXIST",
+  errnos: {
+    ...pathErrnos(link),
+    EEXIST: async (t) => link(t, await t.peer.place(await t.file("there"))),
+    ENOSPC: FULL,
+  },
+};
+
+export const readFile: OpcodeCases = {
+  good: async (t) => read(t, await t.peer.place(await t.file("text", "0123456789")), 4, 3),
+  async check(t, reply, ask) {
+    if (ask.opcode !== Opcode.ReadFile) return;
+    t.equal(reply.result, 4n, "the count of bytes");
+    t.equal(reply.value, 10n, "the file's size");
+    t.equal(await t.peer.text(ask.reply), "3456", "the bytes");
+  },
+  bad: "ENOENT",
+  cancelled: async (t) => {
+    const path = await t.peer.place(await t.lazyFile("lazy", PAGE));
+    let token = 0;
+    await cancelWaiting(t, await read(t, path), async () => {
+      token = (await t.peer.event(Opcode.BlobRequest)).token;
+    });
+    await t.peer.request({ opcode: Opcode.BlobFilled, token, result: EIO, bytes: 0 });
+  },
+  errnos: {
+    ...pathErrnos(read),
+    EISDIR: async (t) => read(t, await t.peer.place(await t.directory("d"))),
+    EIO: async (t) => {
+      const [id = 0] = await t.peer.send(await read(t, await t.peer.place(await t.lazyFile("lazy", PAGE))));
+      const { token } = await t.peer.event(Opcode.BlobRequest);
+      await t.peer.ok({ opcode: Opcode.BlobFilled, token, result: EIO, bytes: 0 });
+      t.equal((await t.peer.answer(id)).result, BigInt(-EIO), "the result of a read whose source failed");
+      return undefined;
+    },
+  },
+};
+
+async function readlinkOf(t: Trial, path: ArenaSpanData) {
+  return { opcode: Opcode.Readlink, path, reply: await t.peer.room(64) } as const satisfies Ask;
+}
+
+export const readlink: OpcodeCases = {
+  good: async (t) => readlinkOf(t, await t.peer.place(await t.symlink("link", "the/target"))),
+  async check(t, { result }, ask) {
+    if (ask.opcode !== Opcode.Readlink) return;
+    t.equal(await t.peer.text(ask.reply, Number(result)), "the/target", "the target");
+  },
+  bad: "EINVAL",
+  errnos: {
+    ...pathErrnos(readlinkOf),
+    EINVAL: async (t) => readlinkOf(t, await t.peer.place(await t.file("plain"))),
+  },
+};
+
+const make = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({ opcode: Opcode.Mkdir, path, mode: 0o750, parents: 0 });
+
+export const mkdir: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.Mkdir, path: await t.path("a/b/c"), mode: 0o755, parents: 1 }),
+  async check(t) {
+    t.equal((await stat(t, "a/b/c")).mode, 0o40755, "the mode");
+  },
+  bad: "EEXIST",
+  errnos: {
+    ...pathErrnos(make),
+    EEXIST: async (t) => make(t, await t.peer.place(await t.directory("d"))),
+    ENOSPC: FULL,
+  },
+};
+
+const statOf = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Stat,
+  path,
+  reply: await t.peer.room(Stat.SIZE),
+  follow: 1,
+});
+
+export const statFile: OpcodeCases = {
+  good: async (t) => statOf(t, await t.peer.place(await t.symlink("link", await t.file("text", "12345")))),
+  async check(t, { result }, ask) {
+    if (ask.opcode !== Opcode.Stat) return;
+    t.equal(Number(result), Stat.SIZE, "the result");
+    const data = new Stat(memOf(await t.peer.bytes(ask.reply)), 0).toData();
+    t.equal(Number(data.size), 5, "the size");
+    t.equal(data.mode, 0o100644, "the mode");
+    t.equal((await stat(t, "link")).mode & 0o170000, 0o120000, "the type of the link itself");
+  },
+  bad: "EINVAL",
+  errnos: {
+    ...pathErrnos(statOf),
+    EINVAL: async (t) => ({
+      opcode: Opcode.Stat,
+      path: await t.peer.place(await t.file("plain")),
+      reply: await t.peer.room(Stat.SIZE - 8),
+      follow: 0,
+    }),
+  },
+};
+
+const list = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Readdir,
+  path,
+  reply: await t.peer.room(128),
+  cookie: 0,
+});
+
+/** Names of the Dirent64 records. */
+function namesIn(bytes: Uint8Array): string[] {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const names: string[] = [];
+  for (let at = 0; at + 19 <= bytes.length; ) {
+    const length = words.getUint16(at + 16, true);
+    if (length < 19) break;
+    const name = bytes.subarray(at + 19, at + length);
+    const end = name.indexOf(0);
+    names.push(new TextDecoder().decode(name.slice(0, end < 0 ? name.length : end)));
+    at += length;
+  }
+  return names;
+}
+
+export const readdir: OpcodeCases = {
+  good: async (t) => {
+    for (let i = 0; i < 9; i++) await t.file(`d${i}`);
+    return await list(t, await t.peer.place(await t.folder()));
+  },
+  async check(t, first, ask) {
+    if (ask.opcode !== Opcode.Readdir) return;
+    const names: string[] = [];
+    let reply = first;
+    // The span takes a few records only: the cookie says where to go on.
+    while (reply.result > 0n && names.length < 32) {
+      names.push(...namesIn(await t.peer.bytes(ask.reply, Number(reply.result))));
+      reply = await t.peer.ok({ ...ask, cookie: Number(reply.value) });
+    }
+    const own = names.filter((name) => !/^\.\.?$/.test(name)).sort();
+    t.equal(own.join(), "d0,d1,d2,d3,d4,d5,d6,d7,d8", "the names");
+  },
+  bad: "ENOTDIR",
+  errnos: { ...pathErrnos(list), ENOTDIR: async (t) => list(t, await t.peer.place(await t.file("plain"))) },
+};
+
+const remove = async (_: Trial, path: ArenaSpanData, atFlags = 0): Promise<Ask> => ({ opcode: Opcode.Unlink, path, atFlags });
+
+export const unlink: OpcodeCases = {
+  good: async (t) => remove(t, await t.peer.place(await t.file("old"))),
+  check: (t) => gone(t, "old"),
+  bad: "EISDIR",
+  errnos: {
+    ...pathErrnos(remove),
+    EISDIR: async (t) => remove(t, await t.peer.place(await t.directory("d"))),
+    ENOTEMPTY: async (t) => {
+      const path = await t.peer.place(await t.directory("d"));
+      await t.file("d/inside");
+      return await remove(t, path, AtFlag.AT_REMOVEDIR);
+    },
+    EPERM: ROOT_ONLY,
+    EBUSY: async (t) => remove(t, await t.peer.place("/"), AtFlag.AT_REMOVEDIR),
+  },
+};
+
+async function move(t: Trial, path: ArenaSpanData, to = "target", renameFlags = 0): Promise<Ask> {
+  return { opcode: Opcode.Rename, path, newPath: await t.path(to), renameFlags };
+}
+
+export const rename: OpcodeCases = {
+  good: async (t) => move(t, await t.peer.place(await t.file("old"))),
+  async check(t) {
+    await gone(t, "old");
+    await contains(t, "target", "contents");
+  },
+  bad: "ENOENT",
+  errnos: {
+    ...pathErrnos((t, path) => move(t, path)),
+    EEXIST: async (t) => {
+      await t.file("target");
+      return await move(t, await t.peer.place(await t.file("old")), "target", RenameFlag.RENAME_NOREPLACE);
+    },
+    EISDIR: async (t) => {
+      await t.directory("target");
+      return await move(t, await t.peer.place(await t.file("old")));
+    },
+    ENOTEMPTY: async (t) => {
+      await t.directory("target");
+      await t.file("target/inside");
+      return await move(t, await t.peer.place(await t.directory("old")));
+    },
+    EXDEV: async (t) => ({
+      opcode: Opcode.Rename,
+      path: await t.peer.place(await t.file("old")),
+      newPath: await t.peer.place("/proc/conformance"),
+      renameFlags: 0,
+    }),
+    EBUSY: async (t) => move(t, await t.peer.place(`${await t.directory("d")}/.`)),
+  },
+};
+
+const mode = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({ opcode: Opcode.Chmod, path, mode: 0o4711 });
+
+export const chmod: OpcodeCases = {
+  good: async (t) => mode(t, await t.peer.place(await t.file("program", exits(0)))),
+  async check(t) {
+    t.equal((await stat(t, "program")).mode & 0o7777, 0o4711, "the mode");
+  },
+  bad: "ENOENT",
+  errnos: { ...pathErrnos(mode), EPERM: ROOT_ONLY },
+};
+
+export const blobFilled: OpcodeCases = {
+  good: async (t) => {
+    const ask = await read(t, await t.peer.place(await t.lazyFile("lazy", 5)));
+    const [id = 0] = await t.peer.send(ask);
+    const { token, address, length, position } = await t.peer.event(Opcode.BlobRequest);
+    t.equal(position, 0, "the event's position");
+    t.check(length >= 5, `the event asks for ${length} bytes of a file of 5`);
+    let bytes = "\0";
+    if (t.machine.features.has("memory")) {
+      bytes = "lazy!";
+      await t.machine.write(address, new TextEncoder().encode(bytes));
+    }
+    t.after(async () => {
+      const { result } = await t.peer.answer(id);
+      t.equal(result, 5n, "the result of the read that waited");
+      if (bytes.length > 1) t.equal(await t.peer.text(ask.reply, 5), bytes, "the bytes that were filled in");
+    });
+    return { opcode: Opcode.BlobFilled, token, result: 0, bytes: length };
+  },
+  bad: "EINVAL",
+  errnos: { EINVAL: async () => ({ opcode: Opcode.BlobFilled, token: 0xfffffff0, result: 0, bytes: 0 }) },
+};
+

@@ -1,0 +1,172 @@
+/** Opcodes of the machine itself: handshake, rings, tables of processes, counters. */
+import {
+  AbiVersion,
+  Errno,
+  LayoutHashHi,
+  LayoutHashLo,
+  MachineCounters,
+  Opcode,
+  ProcessRow,
+  readKernelRuntimeState,
+} from "../../ts/index.ts";
+import { NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
+import type { Ask } from "./peer.ts";
+import { memOf, type Trial } from "./trial.ts";
+
+/** Room for a KernelRuntimeState. */
+const STATE_BYTES = 8192;
+
+export type Hello = Extract<Ask, { opcode: typeof Opcode.KernelInit }>;
+
+/** The first request of a client of this ABI. */
+export async function hello(t: Trial): Promise<Hello> {
+  return {
+    opcode: Opcode.KernelInit,
+    abiMajor: AbiVersion.Major,
+    abiMinor: AbiVersion.Minor,
+    layoutHashLo: LayoutHashLo,
+    layoutHashHi: LayoutHashHi,
+    reply: await t.peer.room(STATE_BYTES),
+  };
+}
+
+export const noop: OpcodeCases = {
+  good: async () => ({ opcode: Opcode.Noop }),
+  check: async (t, { result }) => t.equal(result, 0n, "the result"),
+  bad: async (t) => {
+    // Nothing of it can be refused: what lies in its reserved words is nobody's business.
+    const id = t.peer.id();
+    const entry = t.peer.encode({ opcode: Opcode.Noop }, id).fill(0xff, 8);
+    await t.peer.submit([entry]);
+    t.equal((await t.peer.answer(id)).result, 0n, "the result");
+  },
+  errnos: {},
+};
+
+export const kernelInit: OpcodeCases = {
+  good: hello,
+  async check(t, reply, ask) {
+    if (ask.opcode !== Opcode.KernelInit) return;
+    t.check(reply.result > 0n, "the reply has no table");
+    // Throws what the verifier found.
+    const state = readKernelRuntimeState(await t.peer.bytes(ask.reply, Number(reply.result)));
+    t.equal(state.abiMajor, AbiVersion.Major, "the table's major version");
+    t.equal(BigInt(state.layoutHash), reply.value2, "the table's layout hash");
+    t.equal(state.client, t.peer.client, "the client slot that the table names");
+    t.check(state.harts >= 1 && state.clients >= 1, `${state.harts} harts and ${state.clients} clients`);
+    t.check(state.memoryPages <= state.memoryMaxPages, "the memory is larger than it may grow to");
+  },
+  bad: "EPROTO",
+  errnos: {
+    EPROTO: async (t) => ({ ...(await hello(t)), layoutHashLo: ~LayoutHashLo >>> 0, layoutHashHi: 0x12345678 }),
+    EINVAL: async (t) => ({ ...(await hello(t)), reply: outside(t) }),
+    EOVERFLOW: async (t) => ({ ...(await hello(t)), reply: await t.peer.room(16) }),
+  },
+};
+
+export const cancel: OpcodeCases = {
+  good: async (t) => {
+    const { process, streams } = await t.process("echo");
+    await t.start(process);
+    const [id = 0] = await t.peer.send({ opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(8) });
+    t.after(async () => {
+      t.equal((await t.peer.answer(id)).result, BigInt(-Errno.ECANCELED), "the result of the cancelled StreamRead");
+      await t.end(process);
+    });
+    return { opcode: Opcode.Cancel, target: id };
+  },
+  // A cancelled Cancel is one that was answered before.
+  bad: "ENOENT",
+  errnos: { ENOENT: async () => ({ opcode: Opcode.Cancel, target: 0x7ffffffe }) },
+};
+
+export const processes: OpcodeCases = {
+  good: async (t) => {
+    const { process } = await t.process("echo");
+    await t.start(process);
+    t.after(() => t.end(process));
+    return { opcode: Opcode.Processes, reply: await t.peer.room(64 * ProcessRow.SIZE), owner: 0 };
+  },
+  async check(t, { result, value }, ask) {
+    if (ask.opcode !== Opcode.Processes) return;
+    t.equal(Number(result) % ProcessRow.SIZE, 0, "the rest of the result by a row's size");
+    t.check(value >= BigInt(Number(result) / ProcessRow.SIZE), "fewer processes than rows");
+    const mem = memOf(await t.peer.bytes(ask.reply));
+    const names: string[] = [];
+    for (let at = 0; at < Number(result); at += ProcessRow.SIZE) {
+      const { comm } = new ProcessRow(mem, at).toData();
+      names.push(new TextDecoder().decode(Uint8Array.from(comm)).replace(/\0.*$/s, ""));
+    }
+    t.check(names.includes("echo"), `no row is called echo: ${names.join()}`);
+  },
+  bad: "EINVAL",
+  errnos: { EINVAL: async (t) => ({ opcode: Opcode.Processes, reply: outside(t), owner: 0 }) },
+};
+
+export const diagnostics: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.Diagnostics, reply: await t.peer.room(MachineCounters.SIZE) }),
+  async check(t, { result }, ask) {
+    if (ask.opcode !== Opcode.Diagnostics) return;
+    t.equal(Number(result), MachineCounters.SIZE, "the result");
+    const before = new MachineCounters(memOf(await t.peer.bytes(ask.reply)), 0).toData();
+    await t.peer.ok(ask);
+    const after = new MachineCounters(memOf(await t.peer.bytes(ask.reply)), 0).toData();
+    t.check(after.rpcRequests > before.rpcRequests, "the count of requests does not grow");
+  },
+  bad: "EINVAL",
+  errnos: {
+    EINVAL: async (t) => ({ opcode: Opcode.Diagnostics, reply: await t.peer.room(MachineCounters.SIZE - 8) }),
+  },
+};
+
+export const attachClient: OpcodeCases = {
+  good: async (t) => {
+    t.need("clients");
+    return { opcode: Opcode.AttachClient };
+  },
+  async check(t, { handle }) {
+    t.check(handle.index !== t.peer.client, "the new client has the slot of the one that asked");
+    await t.peer.ok({ opcode: Opcode.DetachClient, client: handle });
+  },
+  bad: "ENOSPC",
+  errnos: {
+    ENOSPC: async (t) => {
+      for (let i = 0; i < 1000; i++) {
+        const { result, handle } = await t.peer.request({ opcode: Opcode.AttachClient });
+        if (result < 0n) break;
+        t.after(() => t.peer.ok({ opcode: Opcode.DetachClient, client: handle }));
+      }
+      return { opcode: Opcode.AttachClient };
+    },
+  },
+};
+
+export const detachClient: OpcodeCases = {
+  good: async (t) => {
+    t.need("clients");
+    const { handle } = await t.peer.ok({ opcode: Opcode.AttachClient });
+    return { opcode: Opcode.DetachClient, client: handle };
+  },
+  check: async (t, _, ask) => {
+    await t.peer.refused(ask, "ESRCH");
+  },
+  bad: "ESRCH",
+  errnos: {
+    EINVAL: async () => ({ opcode: Opcode.DetachClient, client: { index: 0, generation: 1 } }),
+    ESRCH: async () => ({ opcode: Opcode.DetachClient, client: NOBODY }),
+  },
+};
+
+export const setTrace: OpcodeCases = {
+  good: async (t) => {
+    t.after(() => t.peer.ok({ opcode: Opcode.SetTrace, syscalls: 0 }));
+    return { opcode: Opcode.SetTrace, syscalls: 1 };
+  },
+  bad: async (t) => {
+    // Nothing of it can be refused either: all but 0 is on.
+    await t.peer.ok({ opcode: Opcode.SetTrace, syscalls: 0xffffffff });
+    await t.peer.ok({ opcode: Opcode.SetTrace, syscalls: 0 });
+  },
+  errnos: {},
+};
+

@@ -1,0 +1,273 @@
+/** Opcodes of processes, their streams and their owners. */
+import { Opcode, type SlotHandleData, SlotKind, StdioKind, ThreadRunState, ThreadSlot } from "../../ts/index.ts";
+import { BY_CANCEL, cancelWaiting, FULL, NOBODY, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
+import type { Ask } from "./peer.ts";
+import { ECHO_CODE } from "./programs.ts";
+import { exitedWith, memOf, type Trial } from "./trial.ts";
+
+const SIGKILL = 9;
+/** More than a pipe holds (Limit.PipeBytes). */
+const MORE_THAN_A_PIPE = 80 * 1024;
+/** More than one argument may be (Limit.ArgStringBytes). */
+const LONG_ARGUMENT = 136 * 1024;
+
+export const registerProcess: OpcodeCases = {
+  good: async (t) => {
+    await t.process("exits"); // writes the program; this one never runs
+    return await t.program(`${await t.folder()}/exits`);
+  },
+  async check(t, reply, ask) {
+    if (ask.opcode !== Opcode.RegisterProcess) return;
+    const made = await t.registered(ask.reply);
+    t.equal(BigInt(made.pid), reply.value, "the pid in reply and table");
+    t.equal(made.process.index, reply.handle.index, "the process's index in reply and table");
+    t.equal(made.process.generation, reply.handle.generation, "its generation");
+    await t.start(made.process);
+    t.equal((await t.wait(made.process)).value, exitedWith(3), "the wait status");
+  },
+  bad: "ENOEXEC",
+  errnos: {
+    ...pathErrnos(async (t, path) => ({ ...(await t.program("/")), path })),
+    ESRCH: async (t) => t.program(await program(t), { owner: 0x7fffffff }),
+    EACCES: async (t) => t.program(await t.file("plain", "\x7fELF", 0o644)),
+    ENOEXEC: async (t) => t.program(await t.file("text", "no program", 0o755)),
+    E2BIG: async (t) => ({
+      ...(await t.program(await program(t))),
+      strings: await t.peer.place(`${"x".repeat(LONG_ARGUMENT)}\0`),
+    }),
+    EAGAIN: FULL,
+    ENOMEM: FULL,
+    ENFILE: FULL,
+    ENOSPC: FULL,
+  },
+};
+
+/** The path of a program that ends at once. */
+async function program(t: Trial): Promise<string> {
+  await t.process("exits");
+  return `${await t.folder()}/exits`;
+}
+
+const start = (process: SlotHandleData): Ask => ({ opcode: Opcode.StartProcess, process });
+
+export const startProcess: OpcodeCases = {
+  good: async (t) => start((await t.process("exits")).process),
+  async check(t, _, ask) {
+    if (ask.opcode !== Opcode.StartProcess) return;
+    t.equal((await t.wait(ask.process)).value, exitedWith(3), "the wait status");
+  },
+  bad: "ESRCH",
+  errnos: { ESRCH: async () => start(NOBODY) },
+};
+
+export const waitProcess: OpcodeCases = {
+  good: async (t) => {
+    const { process, streams } = await t.process("echo");
+    await t.start(process);
+    await t.peer.ok({ opcode: Opcode.StreamClose, ofd: streams[0] });
+    return { opcode: Opcode.WaitProcess, process };
+  },
+  async check(t, { result, value, value2 }, ask) {
+    t.equal(result, 0n, "the result");
+    t.equal(value, exitedWith(ECHO_CODE), "the wait status");
+    t.check(value2 > 0n, "no instructions were counted");
+    // The record is freed: the process is not waited for twice.
+    await t.peer.refused(ask, "ESRCH");
+  },
+  bad: "ESRCH",
+  cancelled: async (t) => {
+    const { process } = await t.process("echo");
+    await t.start(process);
+    await cancelWaiting(t, { opcode: Opcode.WaitProcess, process });
+    await t.end(process);
+  },
+  errnos: {
+    ESRCH: async () => ({ opcode: Opcode.WaitProcess, process: NOBODY }),
+    ECHILD: "needs a process that a guest has made",
+    ECANCELED: BY_CANCEL,
+  },
+};
+
+const NONE = { index: 0, generation: 0 };
+
+export const killProcess: OpcodeCases = {
+  good: async (t) => {
+    const { process, pid } = await t.process("echo");
+    await t.start(process);
+    t.after(async () => t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status"));
+    return { opcode: Opcode.KillProcess, pid, signal: SIGKILL, process: NONE };
+  },
+  bad: "ESRCH",
+  errnos: {
+    ESRCH: async () => ({ opcode: Opcode.KillProcess, pid: 0x7fffffff, signal: SIGKILL, process: NONE }),
+    EINVAL: async () => ({ opcode: Opcode.KillProcess, pid: 0, signal: 65, process: NOBODY }),
+  },
+};
+
+/** A running echo, killed when the case is over. */
+async function echo(t: Trial) {
+  const process = await t.process("echo");
+  await t.start(process.process);
+  t.after(() => t.end(process.process));
+  return process;
+}
+
+export const streamRead: OpcodeCases = {
+  good: async (t) => {
+    const { streams } = await echo(t);
+    await t.peer.ok({ opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("there and back") });
+    return { opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(64) };
+  },
+  async check(t, { result }, ask) {
+    if (ask.opcode !== Opcode.StreamRead) return;
+    t.equal(await t.peer.text(ask.reply, Number(result)), "there and back", "the bytes");
+  },
+  bad: "EBADF",
+  cancelled: async (t) => {
+    const { streams } = await echo(t);
+    await cancelWaiting(t, { opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(64) });
+    // Nothing was taken from the stream by the read that was cancelled.
+    await t.peer.ok({ opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("later") });
+    const reply = await t.peer.room(64);
+    const { result } = await t.peer.ok({ opcode: Opcode.StreamRead, ofd: streams[1], reply });
+    t.equal(await t.peer.text(reply, Number(result)), "later", "what the next read gets");
+  },
+  errnos: {
+    EBADF: async (t) => ({ opcode: Opcode.StreamRead, ofd: NOBODY, reply: await t.peer.room(8) }),
+    EINVAL: async (t) => ({ opcode: Opcode.StreamRead, ofd: (await echo(t)).streams[1], reply: outside(t) }),
+    ECANCELED: BY_CANCEL,
+  },
+};
+
+export const streamWrite: OpcodeCases = {
+  good: async (t) => {
+    const { streams } = await echo(t);
+    return { opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("bytes") };
+  },
+  async check(t, { result }) {
+    t.equal(result, 5n, "the count of bytes");
+  },
+  bad: "EBADF",
+  cancelled: async (t) => {
+    // It never runs, so nobody takes anything from the pipe.
+    const { streams } = await t.process("echo");
+    const data = await t.peer.place(new Uint8Array(MORE_THAN_A_PIPE));
+    await cancelWaiting(t, { opcode: Opcode.StreamWrite, ofd: streams[0], data });
+  },
+  errnos: {
+    EBADF: async (t) => ({ opcode: Opcode.StreamWrite, ofd: NOBODY, data: await t.peer.place("x") }),
+    EINVAL: async (t) => ({ opcode: Opcode.StreamWrite, ofd: (await echo(t)).streams[0], data: outside(t) }),
+    EPIPE: async (t) => {
+      const { process, streams } = await t.process("echo");
+      await t.start(process);
+      await t.end(process);
+      return { opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("x") };
+    },
+    ECANCELED: BY_CANCEL,
+  },
+};
+
+export const streamClose: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.StreamClose, ofd: (await t.process("echo")).streams[0] }),
+  check: async (t, _, ask) => {
+    await t.peer.refused(ask, "EBADF");
+  },
+  bad: "EBADF",
+  errnos: { EBADF: async () => ({ opcode: Opcode.StreamClose, ofd: NOBODY }) },
+};
+
+/** The only thread of a process, once it has this run state. */
+async function threadOf(t: Trial, process: SlotHandleData, state: number): Promise<SlotHandleData> {
+  t.need("memory");
+  let found: SlotHandleData | undefined;
+  await t.until(`a thread of process ${process.index} in state ${state}`, async () => {
+    const { base, stride, highWater } = await t.table(SlotKind.Thread);
+    for (let index = 1; index < highWater && found === undefined; index++) {
+      const bytes = await t.machine.read(base + index * stride, stride);
+      const slot = new ThreadSlot(memOf(bytes), 0);
+      const { generation } = slot.header;
+      if ((generation & 1) === 1 && slot.state.process === process.index && slot.state.runState === state)
+        found = { index, generation };
+    }
+    return found !== undefined;
+  });
+  return found ?? NOBODY;
+}
+
+export const resumeBlockedSyscall: OpcodeCases = {
+  good: async (t) => {
+    const { process } = await t.process("echo");
+    await t.start(process);
+    // Its read(2) answers 0, as at the end of the input: it ends.
+    const thread = await threadOf(t, process, ThreadRunState.Blocked);
+    t.after(async () => t.equal((await t.wait(process)).value, exitedWith(ECHO_CODE), "the wait status"));
+    return { opcode: Opcode.ResumeBlockedSyscall, thread, result: 0n };
+  },
+  bad: "ESRCH",
+  errnos: {
+    ESRCH: async () => ({ opcode: Opcode.ResumeBlockedSyscall, thread: NOBODY, result: 0n }),
+    EINVAL: async (t) => {
+      const { process } = await t.process("exits");
+      const thread = await threadOf(t, process, ThreadRunState.Prepared);
+      return { opcode: Opcode.ResumeBlockedSyscall, thread, result: 0n };
+    },
+  },
+};
+
+export const createOwner: OpcodeCases = {
+  good: async () => ({ opcode: Opcode.CreateOwner, budget: 2 }),
+  async check(t, { handle }) {
+    t.check((handle.generation & 1) === 1, `the owner's generation ${handle.generation} is even: not in use`);
+    await t.peer.ok({ opcode: Opcode.CloseOwner, owner: handle });
+  },
+  bad: "ENOSPC",
+  errnos: {
+    ENOSPC: async (t) => {
+      for (let i = 0; i < 1000; i++) {
+        const { result, handle } = await t.peer.request({ opcode: Opcode.CreateOwner, budget: 0 });
+        if (result < 0n) break;
+        t.after(() => t.peer.ok({ opcode: Opcode.CloseOwner, owner: handle }));
+      }
+      return { opcode: Opcode.CreateOwner, budget: 0 };
+    },
+  },
+};
+
+export const closeOwner: OpcodeCases = {
+  good: async (t) => {
+    const { handle } = await t.peer.ok({ opcode: Opcode.CreateOwner, budget: 0 });
+    const { process } = await t.process("echo", { owner: handle.index });
+    await t.start(process);
+    t.after(() => t.peer.refused({ opcode: Opcode.WaitProcess, process }, "ESRCH"));
+    // Where the request was cancelled, the owner is still there.
+    t.after(() => t.peer.request({ opcode: Opcode.CloseOwner, owner: handle }));
+    return { opcode: Opcode.CloseOwner, owner: handle };
+  },
+  check: async (t, _, ask) => {
+    await t.peer.refused(ask, "ESRCH");
+  },
+  bad: "ESRCH",
+  errnos: {
+    ESRCH: async () => ({ opcode: Opcode.CloseOwner, owner: NOBODY }),
+    // The default owner is slot 1, made once.
+    EPERM: async () => ({ opcode: Opcode.CloseOwner, owner: { index: 1, generation: 1 } }),
+    ECANCELED: BY_CANCEL,
+  },
+};
+
+export const resizeTerminal: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.ResizeTerminal, ofd: await master(t), columns: 132, rows: 43 }),
+  bad: "ENOTTY",
+  errnos: {
+    EBADF: async () => ({ opcode: Opcode.ResizeTerminal, ofd: NOBODY, columns: 80, rows: 24 }),
+    EINVAL: async (t) => ({ opcode: Opcode.ResizeTerminal, ofd: await master(t), columns: 65536, rows: 24 }),
+    ENOTTY: async (t) => {
+      const ofd = (await t.process("echo")).streams[0];
+      return { opcode: Opcode.ResizeTerminal, ofd, columns: 80, rows: 24 };
+    },
+  },
+};
+
+async function master(t: Trial): Promise<SlotHandleData> {
+  return (await t.process("echo", { stdio: StdioKind.Pty })).streams[0];
+}

@@ -1,0 +1,88 @@
+/** Two guest programs of a few instructions each (RV64I, unprivileged spec 20191213 chapter 24), as static ELF files. */
+import { Elf64Ehdr, Elf64Phdr, Syscall } from "../../ts/index.ts";
+import { Mem } from "../mem.ts";
+
+const [zero, sp, a0, a1, a2, a7] = [0, 2, 10, 11, 12, 17];
+const LOAD_ADDRESS = 0x10000;
+const HEADERS = Elf64Ehdr.SIZE + Elf64Phdr.SIZE;
+const EM_RISCV = 243;
+const ET_EXEC = 2;
+const PT_LOAD = 1;
+const [PF_X, PF_R] = [1, 4];
+const PAGE = 4096;
+
+const addi = (rd: number, rs: number, imm: number): number => ((imm << 20) | (rs << 15) | (rd << 7) | 0x13) >>> 0;
+const li = (rd: number, value: number): number => addi(rd, zero, value);
+const ecall = 0x73;
+
+/** beq (0), blt (4), bge (5): `offset` in bytes from the branch itself. */
+function branch(kind: number, rs1: number, rs2: number, offset: number): number {
+  const [high, low] = [((offset >> 12) & 1) * 64 + ((offset >> 5) & 63), ((offset >> 1) & 15) * 2 + ((offset >> 11) & 1)];
+  return ((high << 25) | (rs2 << 20) | (rs1 << 15) | (kind << 12) | (low << 7) | 0x63) >>> 0;
+}
+
+/** Ends with `code`. */
+export function exits(code: number): Uint8Array {
+  return elf([li(a0, code), li(a7, Syscall.SYS_exit_group), ecall]);
+}
+
+/** The status that `echoes` ends with. */
+export const ECHO_CODE = 7;
+
+/** Copies standard input to standard output until its end, then ends with ECHO_CODE. */
+export function echoes(): Uint8Array {
+  const room = 512;
+  return elf([
+    addi(sp, sp, -room),
+    li(a0, 0), // again: read(0, sp, room)
+    addi(a1, sp, 0),
+    li(a2, room),
+    li(a7, Syscall.SYS_read),
+    ecall,
+    branch(5, zero, a0, 24), // bge zero, a0: end
+    addi(a2, a0, 0),
+    li(a0, 1),
+    li(a7, Syscall.SYS_write),
+    ecall,
+    branch(0, zero, zero, -40), // beq zero, zero: again
+    li(a0, ECHO_CODE), // end
+    li(a7, Syscall.SYS_exit_group),
+    ecall,
+  ]);
+}
+
+function elf(words: readonly number[]): Uint8Array {
+  const mem = new Mem(new ArrayBuffer(HEADERS + words.length * 4));
+  const ident = new Uint8Array(16);
+  ident.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  new Elf64Ehdr(mem, 0).setData({
+    ident,
+    type: ET_EXEC,
+    machine: EM_RISCV,
+    version: 1,
+    entry: BigInt(LOAD_ADDRESS + HEADERS),
+    phoff: BigInt(Elf64Ehdr.SIZE),
+    shoff: 0n,
+    flags: 0,
+    ehsize: Elf64Ehdr.SIZE,
+    phentsize: Elf64Phdr.SIZE,
+    phnum: 1,
+    shentsize: 0,
+    shnum: 0,
+    shstrndx: 0,
+  });
+  const size = BigInt(mem.u8.length);
+  new Elf64Phdr(mem, Elf64Ehdr.SIZE).setData({
+    type: PT_LOAD,
+    flags: PF_X | PF_R,
+    offset: 0n,
+    vaddr: BigInt(LOAD_ADDRESS),
+    paddr: BigInt(LOAD_ADDRESS),
+    filesz: size,
+    memsz: size,
+    align: BigInt(PAGE),
+  });
+  const code = new DataView(mem.buffer, HEADERS);
+  for (const [i, word] of words.entries()) code.setUint32(i * 4, word, true);
+  return new Uint8Array(mem.u8);
+}
