@@ -1,8 +1,8 @@
 /**
  * Import directions, read from the import lines of one source file.
  *
- * TypeScript: sdk → runtime → abi and never back; codegen stands alone; bench, test and
- * tools may use all. No relative import leaves its workspace. A bare import is declared in
+ * TypeScript: sdk → runtime → abi and never back; codegen stands alone; examples are frontends
+ * on abi alone; bench, test and tools may use all. No relative import leaves its workspace. A bare import is declared in
  * the package's own package.json, so that the published package works. Node's modules, and
  * files of a node or cli folder, are imported in published packages only by node and cli folders (and tests);
  * files of a browser folder only by browser folders. An entry that stands directly in src/
@@ -26,6 +26,7 @@ const WORKSPACES: Readonly<Record<string, readonly string[]>> = {
   sdk: ["abi", "runtime"],
   bench: ["abi", "runtime", "sdk"],
   test: ["abi", "runtime", "sdk", "bench"],
+  examples: ["abi"],
   tools: ["abi", "runtime", "sdk"],
 };
 /** Workspaces that are published: what they import they must declare. */

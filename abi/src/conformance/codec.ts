@@ -1,6 +1,7 @@
 /** This package's own structs and tables as a codec: what TypeScript subjects offer, and what the kit compares with. */
-import { Mem } from "../mem.ts";
+
 import * as generated from "../../ts/index.ts";
+import { Mem } from "../mem.ts";
 import type { CodecValue, SubjectCodec } from "./subject.ts";
 
 interface View {
@@ -73,7 +74,10 @@ export const ownCodec: SubjectCodec = {
     return mem.u8.slice(0, Struct.SIZE);
   },
   async verify(table, bytes) {
-    const verify = { KernelRuntimeState: generated.verifyKernelRuntimeState, LayerManifest: generated.verifyLayerManifest }[table];
+    const verify = {
+      KernelRuntimeState: generated.verifyKernelRuntimeState,
+      LayerManifest: generated.verifyLayerManifest,
+    }[table];
     if (verify === undefined) throw new RangeError(`the ABI has no table "${table}"`);
     try {
       verify(bytes);

@@ -165,7 +165,8 @@ function casesOf(kind: HandleKind): Case[] {
         if (other.table === SlotKind.Client && !t.machine.features.has("clients")) continue;
         const foreign = await other.make(t);
         const { capacity, highWater } = await t.table(kind.table);
-        const here = foreign.index < Math.min(capacity, highWater) ? await t.slot(kind.table, foreign.index) : undefined;
+        const here =
+          foreign.index < Math.min(capacity, highWater) ? await t.slot(kind.table, foreign.index) : undefined;
         if (here?.u32[1] !== foreign.generation && !(kind.table === SlotKind.Client && foreign.index === 0)) {
           tried++;
           await refused(t, kind, foreign);

@@ -34,7 +34,8 @@ function field<T>(answer: Json, name: string, check: (value: unknown) => value i
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): value is string => typeof value === "string";
 const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
-const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function bytesOf(answer: Json, name: string): Uint8Array {
   const text = field(answer, name, isText, "base64");
@@ -92,7 +93,8 @@ export async function jsonLinesSubject(channel: LineChannel): Promise<Subject> {
   const lines = new Lines(channel);
   const hello = await lines.ask("hello", { protocol: PROTOCOL });
   const theirs = field(hello, "protocol", isCount, "a number");
-  if (theirs !== PROTOCOL) throw new SubjectError(`the subject speaks version ${theirs} of the lines, the kit ${PROTOCOL}`);
+  if (theirs !== PROTOCOL)
+    throw new SubjectError(`the subject speaks version ${theirs} of the lines, the kit ${PROTOCOL}`);
   const codec: SubjectCodec = {
     decode: async (struct, bytes) =>
       field(await lines.ask("decode", { struct, bytes: toBase64(bytes) }), "values", isObject, "an object"),
@@ -115,7 +117,8 @@ function machineOf(lines: Lines, opened: Json): SubjectMachine {
   const machine = field(opened, "machine", isCount, "a number");
   const names = field(opened, "features", (value) => Array.isArray(value) && value.every(isText), "a list of texts");
   const unknown = (names as string[]).filter((name) => !(FEATURES as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new SubjectError(`there is no feature ${unknown.join(", ")}; there are ${FEATURES.join(", ")}`);
+  if (unknown.length > 0)
+    throw new SubjectError(`there is no feature ${unknown.join(", ")}; there are ${FEATURES.join(", ")}`);
   const ask = (op: string, fields: Json = {}): Promise<Json> => lines.ask(op, { machine, ...fields });
   return {
     features: new Set(names as Feature[]),
@@ -140,4 +143,3 @@ function exact(answer: Json, length: number): Uint8Array {
   if (bytes.length !== length) throw new SubjectError(`${length} bytes were asked for, ${bytes.length} came`);
   return bytes;
 }
-

@@ -36,7 +36,10 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** All cases, in the order in which they run. */
 export function listCases(vectors?: Vectors): { readonly family: Family; readonly name: string }[] {
-  const list: readonly (Case | VectorCase)[] = [...(vectors === undefined ? [] : vectorCases(vectors)), ...MACHINE_CASES];
+  const list: readonly (Case | VectorCase)[] = [
+    ...(vectors === undefined ? [] : vectorCases(vectors)),
+    ...MACHINE_CASES,
+  ];
   return list.map(({ family, name }) => ({ family, name }));
 }
 

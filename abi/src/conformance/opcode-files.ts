@@ -1,16 +1,8 @@
 /** Opcodes of files and folders. */
-import {
-  type ArenaSpanData,
-  AtFlag,
-  FileRecordKind,
-  Opcode,
-  OpenFlag,
-  RenameFlag,
-  Stat,
-} from "../../ts/index.ts";
+import { type ArenaSpanData, AtFlag, FileRecordKind, Opcode, OpenFlag, RenameFlag, Stat } from "../../ts/index.ts";
+import { cancelWaiting, EIO, FULL, type OpcodeCases, OUTSIDE, pathErrnos } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { exits } from "./programs.ts";
-import { cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
 import { memOf, NOWHERE, type RecordOf, type Trial } from "./trial.ts";
 
 const CREATE = OpenFlag.O_CREAT | OpenFlag.O_TRUNC;
@@ -79,12 +71,15 @@ export const writeFile: OpcodeCases = {
 function recordErrnos(ask: (t: Trial, ...list: RecordOf[]) => Promise<Ask>): OpcodeCases["errnos"] {
   const at = async (t: Trial, name: string): Promise<string> => `${await t.folder()}/${name}`;
   return {
-    ENOENT: async (t) => ask(t, { path: await at(t, "link"), kind: FileRecordKind.HardLink, data: await at(t, "none") }),
-    ENOTDIR: async (t) => ask(t, { path: `${await t.file("plain")}/name`, data: "x" }),
+    ENOENT: async (t) =>
+      ask(t, { path: await at(t, "link"), kind: FileRecordKind.HardLink, data: await at(t, "none") }),
+    ENOTDIR: async (t) => ask(t, { path: await at(t, "f"), data: "x" }, { path: await at(t, "f/name"), data: "x" }),
     ENAMETOOLONG: async (t) => ask(t, { path: await at(t, "n".repeat(256)), data: "x" }),
     EINVAL: async (t) => ask(t, { path: await at(t, "strange"), kind: 99 as FileRecordKind }),
-    EISDIR: async (t) => ask(t, { path: await t.directory("d"), data: "x" }),
-    EEXIST: async (t) => ask(t, { path: await t.file("plain"), kind: FileRecordKind.Directory }),
+    EISDIR: async (t) =>
+      ask(t, { path: await at(t, "d"), kind: FileRecordKind.Directory }, { path: await at(t, "d"), data: "x" }),
+    EEXIST: async (t) =>
+      ask(t, { path: await at(t, "f"), data: "x" }, { path: await at(t, "f"), kind: FileRecordKind.Directory }),
     ENOSPC: FULL,
     ENOMEM: FULL,
   };
@@ -120,7 +115,13 @@ export const writeFiles: OpcodeCases = {
 };
 
 async function layer(t: Trial, ...list: RecordOf[]): Promise<Ask> {
-  return { opcode: Opcode.ApplyFileLayer, records: await t.records(...list), prefix: NOWHERE, count: list.length, more: 0 };
+  return {
+    opcode: Opcode.ApplyFileLayer,
+    records: await t.records(...list),
+    prefix: NOWHERE,
+    count: list.length,
+    more: 0,
+  };
 }
 
 export const applyFileLayer: OpcodeCases = {
@@ -129,7 +130,7 @@ export const applyFileLayer: OpcodeCases = {
   bad: async (t) => {
     // All or nothing: the first record is sound, the second is not.
     const folder = await t.folder();
-    const ask = await layer(t, { path: `${folder}/first`, data: "x" }, { path: `${await t.file("plain")}/y`, data: "y" });
+    const ask = await layer(t, { path: `${folder}/first`, data: "x" }, { path: `${folder}/first/y`, data: "y" });
     await t.peer.refused(ask, "ENOTDIR");
     await gone(t, "first");
   },
@@ -139,7 +140,7 @@ export const applyFileLayer: OpcodeCases = {
       const prefix = await t.peer.place(`${await t.symlink("self", "self")}/sub`);
       return { ...(await layer(t, { path: "x", data: "x" })), prefix } as Ask;
     },
-    EINVAL: async (t) => ({ ...(await layer(t, { path: "x", data: "x" })), records: outside(t) }) as Ask,
+    EINVAL: async (t) => ({ ...(await layer(t, { path: "x", data: "x" })), records: OUTSIDE }) as Ask,
   },
 };
 
@@ -211,7 +212,12 @@ export const readlink: OpcodeCases = {
   },
 };
 
-const make = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({ opcode: Opcode.Mkdir, path, mode: 0o750, parents: 0 });
+const make = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Mkdir,
+  path,
+  mode: 0o750,
+  parents: 0,
+});
 
 export const mkdir: OpcodeCases = {
   good: async (t) => ({ opcode: Opcode.Mkdir, path: await t.path("a/b/c"), mode: 0o755, parents: 1 }),
@@ -298,7 +304,11 @@ export const readdir: OpcodeCases = {
   errnos: { ...pathErrnos(list), ENOTDIR: async (t) => list(t, await t.peer.place(await t.file("plain"))) },
 };
 
-const remove = async (_: Trial, path: ArenaSpanData, atFlags = 0): Promise<Ask> => ({ opcode: Opcode.Unlink, path, atFlags });
+const remove = async (_: Trial, path: ArenaSpanData, atFlags = 0): Promise<Ask> => ({
+  opcode: Opcode.Unlink,
+  path,
+  atFlags,
+});
 
 export const unlink: OpcodeCases = {
   good: async (t) => remove(t, await t.peer.place(await t.file("old"))),
@@ -386,4 +396,3 @@ export const blobFilled: OpcodeCases = {
   bad: "EINVAL",
   errnos: { EINVAL: async () => ({ opcode: Opcode.BlobFilled, token: 0xfffffff0, result: 0, bytes: 0 }) },
 };
-

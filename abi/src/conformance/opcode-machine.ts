@@ -9,7 +9,7 @@ import {
   ProcessRow,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
-import { NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
+import { NOBODY, type OpcodeCases, OUTSIDE } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { memOf, type Trial } from "./trial.ts";
 
@@ -51,15 +51,16 @@ export const kernelInit: OpcodeCases = {
     // Throws what the verifier found.
     const state = readKernelRuntimeState(await t.peer.bytes(ask.reply, Number(reply.result)));
     t.equal(state.abiMajor, AbiVersion.Major, "the table's major version");
-    t.equal(BigInt(state.layoutHash), reply.value2, "the table's layout hash");
+    t.equal(state.layoutHash, reply.value2, "the table's layout hash");
     t.equal(state.client, t.peer.client, "the client slot that the table names");
-    t.check(state.harts >= 1 && state.clients >= 1, `${state.harts} harts and ${state.clients} clients`);
-    t.check(state.memoryPages <= state.memoryMaxPages, "the memory is larger than it may grow to");
+    const { harts = 0, clients = 0, memoryPages = 0, memoryMaxPages = 0 } = state;
+    t.check(harts >= 1 && clients >= 1, `the table names ${harts} harts and ${clients} clients`);
+    t.check(memoryPages <= memoryMaxPages, `the table's memory has ${memoryPages} of ${memoryMaxPages} pages`);
   },
   bad: "EPROTO",
   errnos: {
     EPROTO: async (t) => ({ ...(await hello(t)), layoutHashLo: ~LayoutHashLo >>> 0, layoutHashHi: 0x12345678 }),
-    EINVAL: async (t) => ({ ...(await hello(t)), reply: outside(t) }),
+    EINVAL: async (t) => ({ ...(await hello(t)), reply: OUTSIDE }),
     EOVERFLOW: async (t) => ({ ...(await hello(t)), reply: await t.peer.room(16) }),
   },
 };
@@ -100,7 +101,7 @@ export const processes: OpcodeCases = {
     t.check(names.includes("echo"), `no row is called echo: ${names.join()}`);
   },
   bad: "EINVAL",
-  errnos: { EINVAL: async (t) => ({ opcode: Opcode.Processes, reply: outside(t), owner: 0 }) },
+  errnos: { EINVAL: async () => ({ opcode: Opcode.Processes, reply: OUTSIDE, owner: 0 }) },
 };
 
 export const diagnostics: OpcodeCases = {
@@ -169,4 +170,3 @@ export const setTrace: OpcodeCases = {
   },
   errnos: {},
 };
-

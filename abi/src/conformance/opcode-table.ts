@@ -1,5 +1,12 @@
 /** What is tried of each opcode, and how. */
-import { type ArenaSpanData, Errno, type KernelWorkerRequest, Opcode, opcodeName, type SlotHandleData } from "../../ts/index.ts";
+import {
+  type ArenaSpanData,
+  Errno,
+  type KernelWorkerRequest,
+  Opcode,
+  opcodeName,
+  type SlotHandleData,
+} from "../../ts/index.ts";
 import { type Ask, type Reply, resultText } from "./peer.ts";
 import type { Case, Trial } from "./trial.ts";
 
@@ -25,7 +32,8 @@ export const BY_CANCEL = "the cancelled case has it";
 
 export type OpcodeTable = { readonly [O in KernelWorkerRequest["opcode"]]: OpcodeCases };
 
-export const outside = (trial: Trial): ArenaSpanData => ({ offset: trial.machine.arenaBytes * 2, length: 8 });
+/** A span that lies in no arena. */
+export const OUTSIDE: ArenaSpanData = { offset: 0x70000000, length: 8 };
 
 /** A handle that names nothing: an index far beyond any table. */
 export const NOBODY: SlotHandleData = { index: 0x7fffffff, generation: 1 };
@@ -44,7 +52,7 @@ export function pathErrnos(make: (trial: Trial, path: ArenaSpanData) => Promise<
       return make(t, await t.path("one/name"));
     },
     ENAMETOOLONG: async (t) => make(t, await t.path("n".repeat(256))),
-    EINVAL: (t) => make(t, outside(t)),
+    EINVAL: (t) => make(t, OUTSIDE),
   };
 }
 
@@ -57,7 +65,11 @@ export async function cancelWaiting(t: Trial, ask: Ask, waiting?: (id: number) =
   t.check(!(await peer.answered(id)), `${opcodeName(ask.opcode)} does not wait`);
   const cancel = await peer.request({ opcode: Opcode.Cancel, target: id });
   t.equal(resultText(cancel.result), "0", "the result of Cancel");
-  t.equal(resultText((await peer.answer(id)).result), "ECANCELED", `the result of the cancelled ${opcodeName(ask.opcode)}`);
+  t.equal(
+    resultText((await peer.answer(id)).result),
+    "ECANCELED",
+    `the result of the cancelled ${opcodeName(ask.opcode)}`,
+  );
 }
 
 /** A request and its Cancel published together: whichever is first, both answers say the same, once. */

@@ -1,8 +1,5 @@
 /** One client of the subject's machine: makes requests, matches replies, and notices what no kernel may do. */
-import {
-  ArenaAllocator,
-} from "../client/arena.ts";
-import { Mem } from "../mem.ts";
+
 import {
   type ArenaSpanData,
   decodeKernelWorkerOutbound,
@@ -16,8 +13,10 @@ import {
   opcodeName,
   type ReplyEventData,
 } from "../../ts/index.ts";
+import { ArenaAllocator } from "../client/arena.ts";
+import { Mem } from "../mem.ts";
 import { declaredErrnos } from "./declared.ts";
-import { type SubjectMachine, SubjectError } from "./subject.ts";
+import { SubjectError, type SubjectMachine } from "./subject.ts";
 
 const ENTRY = Fixed.RingEntryBytes;
 /** Bytes before and behind each span for a reply that must stay as they are. */
@@ -188,7 +187,9 @@ export class Peer {
   }
 
   /** The next event of an opcode. */
-  async event<O extends KernelWorkerOutbound["opcode"]>(opcode: O): Promise<Extract<KernelWorkerOutbound, { opcode: O }>> {
+  async event<O extends KernelWorkerOutbound["opcode"]>(
+    opcode: O,
+  ): Promise<Extract<KernelWorkerOutbound, { opcode: O }>> {
     const until = performance.now() + this.#timeoutMs;
     for (;;) {
       const at = this.events.findIndex((event) => event.opcode === opcode);
@@ -241,7 +242,9 @@ export class Peer {
       const all = await this.machine.readArena(this.client, at, length + 2 * GUARD);
       const bad = all.findIndex((byte, i) => (i < GUARD || i >= GUARD + length) && byte !== GUARD_BYTE);
       if (bad >= 0)
-        throw new CaseFailure(`a byte was written ${bad < GUARD ? `${GUARD - bad} before` : `${bad - GUARD - length + 1} behind`} a span of ${length} bytes`);
+        throw new CaseFailure(
+          `a byte was written ${bad < GUARD ? `${GUARD - bad} before` : `${bad - GUARD - length + 1} behind`} a span of ${length} bytes`,
+        );
     }
     this.forget();
   }

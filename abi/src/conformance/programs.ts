@@ -17,7 +17,10 @@ const ecall = 0x73;
 
 /** beq (0), blt (4), bge (5): `offset` in bytes from the branch itself. */
 function branch(kind: number, rs1: number, rs2: number, offset: number): number {
-  const [high, low] = [((offset >> 12) & 1) * 64 + ((offset >> 5) & 63), ((offset >> 1) & 15) * 2 + ((offset >> 11) & 1)];
+  const [high, low] = [
+    ((offset >> 12) & 1) * 64 + ((offset >> 5) & 63),
+    ((offset >> 1) & 15) * 2 + ((offset >> 11) & 1),
+  ];
   return ((high << 25) | (rs2 << 20) | (rs1 << 15) | (kind << 12) | (low << 7) | 0x63) >>> 0;
 }
 

@@ -55,7 +55,11 @@ export async function serveSubject(subject: Subject, channel: LineChannel): Prom
       return { entries: toBase64(entries) };
     },
     writeArena: async (request) => {
-      await machineOf(request).writeArena(number(request, "client"), number(request, "offset"), bytes(request, "bytes"));
+      await machineOf(request).writeArena(
+        number(request, "client"),
+        number(request, "offset"),
+        bytes(request, "bytes"),
+      );
       return {};
     },
     readArena: async (request) => {

@@ -3,10 +3,10 @@ import {
   type ArenaSpanData,
   ClientSlot,
   Errno,
-  Fixed,
   FileRecord,
   type FileRecordData,
   FileRecordKind,
+  Fixed,
   MachineHeader,
   Opcode,
   OpenFlag,
@@ -56,6 +56,8 @@ export class Trial {
   readonly #others: { readonly peer: Peer; readonly handle: SlotHandleData }[] = [];
   readonly #streams: SlotHandleData[] = [];
   readonly #after: (() => Promise<unknown>)[] = [];
+  /** Programs that were written: one that runs cannot be written again. */
+  readonly #programs = new Map<string, string>();
   #folder: string | undefined;
 
   constructor(machine: SubjectMachine, peer: Peer, timeoutMs: number) {
@@ -173,7 +175,8 @@ export class Trial {
     what: "exits" | "echo",
     options: { readonly owner?: number; readonly stdio?: StdioKind; readonly peer?: Peer } = {},
   ): Promise<TrialProcess> {
-    const path = await this.file(what, what === "echo" ? echoes() : exits(3), 0o755);
+    const path = this.#programs.get(what) ?? (await this.file(what, what === "echo" ? echoes() : exits(3), 0o755));
+    this.#programs.set(what, path);
     const ask = await this.program(path, { stdio: what === "echo" ? StdioKind.Pipe : StdioKind.Null, ...options });
     await this.peer.ok(ask);
     return await this.registered(ask.reply);
@@ -309,7 +312,10 @@ export function packRecords(list: readonly RecordOf[]): Uint8Array {
     };
     return { record, path, data };
   });
-  const bytes = parts.reduce((sum, { path, data }) => sum + FileRecord.SIZE + align8(path.length) + align8(data.length), 0);
+  const bytes = parts.reduce(
+    (sum, { path, data }) => sum + FileRecord.SIZE + align8(path.length) + align8(data.length),
+    0,
+  );
   const mem = new Mem(new ArrayBuffer(bytes));
   const view = new FileRecord(mem);
   let at = 0;

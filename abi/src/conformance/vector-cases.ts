@@ -1,6 +1,7 @@
 /** The vectors of abi/vectors.json, and damaged tables, put to a subject's own encoders, decoders and verifiers. */
-import { MANIFEST, STATE } from "../table-samples.ts";
+
 import { buildKernelRuntimeState, buildLayerManifest } from "../../ts/index.ts";
+import { MANIFEST, STATE } from "../table-samples.ts";
 import type { Vector, Vectors } from "../vectors.ts";
 import { type Fields, flat, ownCodec, plain } from "./codec.ts";
 import { CaseFailure } from "./peer.ts";
@@ -36,7 +37,8 @@ function compare(path: string, got: CodecValue | undefined, want: CodecValue): v
   for (const [name, value] of Object.entries(wanted)) compare(`${path}.${name}`, fields.get(plain(name)), value);
   const names = new Set(Object.keys(wanted).map(plain));
   for (const name of fields.keys())
-    if (!names.has(name) && !/^(reserved|pad|spare)\d*$/.test(name)) throw new CaseFailure(`${path}.${name} is no field`);
+    if (!names.has(name) && !/^(reserved|pad|spare)\d*$/.test(name))
+      throw new CaseFailure(`${path}.${name} is no field`);
 }
 
 function structCase(vector: Vector): VectorCase {
@@ -46,7 +48,8 @@ function structCase(vector: Vector): VectorCase {
     run: async (codec) => {
       compare(vector.struct, await codec.decode(vector.struct, unhex(vector.bytes)), vector.values as CodecValue);
       const written = hex(await codec.encode(vector.struct, vector.values as Fields));
-      if (written !== vector.bytes) throw new CaseFailure(`${vector.struct} is encoded as ${written}, not ${vector.bytes}`);
+      if (written !== vector.bytes)
+        throw new CaseFailure(`${vector.struct} is encoded as ${written}, not ${vector.bytes}`);
     },
   };
 }

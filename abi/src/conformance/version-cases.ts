@@ -45,9 +45,7 @@ const SAID: Readonly<Record<string, Partial<Hello>>> = {
 };
 
 export const VERSION_CASES: readonly Case[] = [
-  ...Object.entries(SAID).map(
-    ([name, change]): Case => ({ family: "version", name, run: (t) => say(t, change) }),
-  ),
+  ...Object.entries(SAID).map(([name, change]): Case => ({ family: "version", name, run: (t) => say(t, change) })),
   {
     family: "version",
     name: "no table is wanted",

@@ -1,13 +1,18 @@
 /** Lines over Node's streams. */
 import type { Readable, Writable } from "node:stream";
-import { SubjectError } from "../subject.ts";
 import type { LineChannel } from "../json-lines.ts";
+import { SubjectError } from "../subject.ts";
 
 /** No line of the protocol is longer; what is, is no line. */
 const LONGEST = 64 << 20;
 
 /** A LineChannel over two byte streams. `ended` says what it means that there are no more lines. */
-export function streamLines(input: Readable, output: Writable, ended: () => string, close: () => Promise<void>): LineChannel {
+export function streamLines(
+  input: Readable,
+  output: Writable,
+  ended: () => string,
+  close: () => Promise<void>,
+): LineChannel {
   const lines: string[] = [];
   let rest = "";
   let over = false;

@@ -47,7 +47,8 @@ function parse(args: readonly string[]): Options {
     else if (arg === "--help") options.help = true;
     else if (arg === "--only") options.only.push(value());
     else if (arg === "--timeout") options.timeoutMs = milliseconds(value());
-    else throw new UsageError(arg?.startsWith("-") ? `there is no option ${arg}` : `put -- before the command "${arg}"`);
+    else
+      throw new UsageError(arg?.startsWith("-") ? `there is no option ${arg}` : `put -- before the command "${arg}"`);
   }
   return options;
 }

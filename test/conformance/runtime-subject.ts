@@ -1,0 +1,46 @@
+/** A machine of the Runtime with its workers as the kit's subject; the kit is a client beside the Runtime's own. */
+import { attachClient, ClientSlot, clientAddress, detachClient, Fixed, MachineHeader, Mem } from "@foreshore/abi";
+import { ownCodec, type Subject, sharedMachine } from "@foreshore/abi/conformance";
+import { Runtime } from "@foreshore/runtime";
+
+/** How long one look at a ring waits for its tail to move, in milliseconds. */
+const LOOK_MS = 5;
+
+export function runtimeSubject(harts: number): Subject {
+  return {
+    name: `a Runtime with ${harts} harts`,
+    codec: ownCodec,
+    async open(options) {
+      const runtime = await Runtime.create({ harts });
+      const { memory } = runtime;
+      if (memory === undefined) throw new Error("the machine has no shared memory");
+      const mem = new Mem(memory);
+      const header = new MachineHeader(mem, Fixed.HeaderAddress);
+      const handle = await attachClient(runtime.rpc);
+      const slot = new ClientSlot(mem, clientAddress(header, handle.index));
+      return sharedMachine({
+        mem,
+        header,
+        client: handle.index,
+        open: options,
+        wake: () => void Atomics.notify(mem.i32, header.kernelDoorbellIndex()),
+        turn: async () => {
+          const tail = slot.completionTail;
+          const wait = Atomics.waitAsync(mem.i32, slot.completionTailIndex(), tail | 0, LOOK_MS);
+          // The machine may still run on this thread: its loop gets a turn of the event loop.
+          await new Promise((resolve) => setImmediate(resolve));
+          if (!wait.async || slot.completionTail !== slot.completionHead) return;
+          // Waiting for a word keeps no event loop alive.
+          const timer = setTimeout(() => undefined, LOOK_MS);
+          await wait.value;
+          clearTimeout(timer);
+        },
+        close: async () => {
+          await detachClient(runtime.rpc, handle);
+          await runtime.stop();
+        },
+      });
+    },
+    close: async () => undefined,
+  };
+}
