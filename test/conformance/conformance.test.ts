@@ -1,0 +1,173 @@
+/** The conformance kit: our machines pass it as any other would, and it finds the faults of those that should not. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type CaseResult,
+  jsonLinesSubject,
+  listCases,
+  runKit,
+  type Subject,
+  SubjectError,
+} from "@foreshore/abi/conformance";
+import { describe, expect, test } from "vitest";
+import type { Vectors } from "../../abi/src/vectors.ts";
+import { messageSubject } from "./message-subject.ts";
+import { miniSubject } from "./mini-subject.ts";
+import { mutants, wrongCodecs } from "./mutants.ts";
+import { runtimeSubject } from "./runtime-subject.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const KIT = join(ROOT, "abi/src/conformance/cli/main.ts");
+const SUBJECT = join(import.meta.dirname, "subject-main.ts");
+const vectors = JSON.parse(readFileSync(join(ROOT, "abi/vectors.json"), "utf8")) as Vectors;
+
+const failures = (results: readonly CaseResult[]): string[] =>
+  results
+    .filter(({ outcome }) => outcome === "failed")
+    .map(({ family, name, detail }) => `${family}: ${name}: ${detail}`);
+const skipped = (results: readonly CaseResult[]): string[] =>
+  results.filter(({ outcome }) => outcome === "skipped").map(({ family, name }) => `${family}: ${name}`);
+
+/** Cases that need what a client beside the Runtime's own does not get. */
+const NEEDS_EVENTS = [
+  "opcodes: BlobFilled: cancelled",
+  "opcodes: BlobFilled: good",
+  "opcodes: ReadFile: EIO",
+  "opcodes: ReadFile: cancelled",
+];
+
+describe("our machines", () => {
+  test("kernel.wasm in the mini-host", async () => {
+    const results = await runKit(await miniSubject(), { vectors });
+    expect(failures(results)).toEqual([]);
+    expect(skipped(results)).toEqual([]);
+    expect(results.length).toBe(listCases(vectors).length);
+  });
+
+  test.each([1, 4])("a Runtime with %i harts", async (harts) => {
+    const results = await runKit(runtimeSubject(harts));
+    expect(failures(results)).toEqual([]);
+    expect(skipped(results).sort()).toEqual(NEEDS_EVENTS);
+  });
+
+  test("a machine of a single worker, by messages", async () => {
+    const results = await runKit(await messageSubject());
+    expect(failures(results)).toEqual([]);
+    // No memory to look at and no second client: the rest must run.
+    const left = results.filter(({ outcome }) => outcome === "skipped");
+    expect(left.filter(({ detail }) => !/does not offer "(memory|clients|ring-start)"/.test(detail))).toEqual([]);
+    expect(results.length - left.length).toBeGreaterThan(150);
+  });
+
+  test("over JSON lines, as a command", () => {
+    const run = spawnSync(process.execPath, [KIT, "--json", "--", process.execPath, SUBJECT], { encoding: "utf8" });
+    const results = run.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as CaseResult);
+    expect(failures(results)).toEqual([]);
+    expect(results.length).toBe(listCases(vectors).length);
+    expect(run.status).toBe(0);
+  });
+});
+
+describe("faults are found", async () => {
+  const sound = await miniSubject();
+
+  test.each(mutants(sound))("a kernel that $name", async ({ subject, family, says }) => {
+    const results = await runKit(subject, { only: (which) => which === family, timeoutMs: 300 });
+    expect(failures(results).filter((text) => says.test(text))).not.toEqual([]);
+  });
+
+  test.each(wrongCodecs(sound).map((subject) => ({ name: subject.name, subject })))(
+    "a codec that $name",
+    async ({ subject }) => {
+      const results = await runKit(subject, { vectors, only: (which) => which === "vectors" });
+      expect(failures(results).length).toBeGreaterThan(0);
+    },
+  );
+
+  test("a case that fails leaves the next ones a machine of their own", async () => {
+    const never = mutants(sound).find(({ name }) => name === "never cancels");
+    if (never === undefined) throw new Error("there is no such mutant");
+    const results = await runKit(never.subject, { only: (family) => family === "opcodes", timeoutMs: 300 });
+    const failed = failures(results);
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.filter((text) => !/[Cc]ancel/.test(text))).toEqual([]);
+  });
+});
+
+describe("the command", () => {
+  const run = (...args: string[]) => spawnSync(process.execPath, [KIT, ...args], { encoding: "utf8" });
+
+  test("names the cases", () => {
+    const lines = execFileSync(process.execPath, [KIT, "--list"], { encoding: "utf8" }).trim().split("\n");
+    expect(lines).toContain("opcodes\tNoop: good");
+    expect(lines).toContain("vectors\tSlotHandle: decoded and encoded");
+    expect(lines.length).toBe(listCases(vectors).length);
+    expect(new Set(lines).size).toBe(lines.length);
+  });
+
+  test("runs the cases that are asked for, as TAP", () => {
+    const { stdout, status } = run("--only", "opcodes: Noop", "--", process.execPath, SUBJECT);
+    expect(stdout.split("\n")).toEqual([
+      "TAP version 14",
+      "1..3",
+      "# kernel.wasm in the mini-host",
+      "ok 1 - opcodes: Noop: good",
+      "ok 2 - opcodes: Noop: bad",
+      "ok 3 - opcodes: Noop: cancelled",
+      "# 3 passed, 0 failed, 0 skipped",
+      "",
+    ]);
+    expect(status).toBe(0);
+  });
+
+  test.each([
+    [[], 2, "no command is given"],
+    [["--lisst"], 2, "there is no option --lisst"],
+    [["--only", "nothing like this"], 2, "no case contains"],
+    [["--timeout", "soon"], 2, "milliseconds"],
+    [["node"], 2, "put -- before the command"],
+    [["--", "/there/is/no/such/command"], 3, "cannot be started"],
+    [["--", process.execPath, "-e", "process.exit(5)"], 3, "ended with exit code 5"],
+    [["--", process.execPath, "-e", "console.log('hello there')"], 3, "no JSON"],
+  ])("%j: exit code %i, and says why", (args, status, text) => {
+    const result = run(...args);
+    expect(result.stderr).toContain(text);
+    expect(result.status).toBe(status);
+  });
+});
+
+describe("a subject that breaks the protocol", () => {
+  const speak = (answers: readonly string[]) => {
+    const left = [...answers];
+    return jsonLinesSubject({
+      send: () => undefined,
+      receive: async () => {
+        const next = left.shift();
+        if (next === undefined) throw new SubjectError("there are no more lines");
+        return next;
+      },
+      close: async () => undefined,
+    });
+  };
+  const hello = '{"id":1,"ok":{"protocol":1,"name":"x","codec":false}}';
+
+  test.each([
+    ["another version", ['{"id":1,"ok":{"protocol":2,"name":"x","codec":false}}'], "speaks version 2"],
+    ["a wrong id", ['{"id":9,"ok":{}}'], "has id 9"],
+    ["neither ok nor error", ['{"id":1}'], "neither"],
+    ["a number", ["17"], "no object"],
+  ])("%s", async (_, answers, text) => {
+    await expect(speak(answers)).rejects.toThrow(text);
+  });
+
+  test.each([
+    ["an unknown feature", '{"id":2,"ok":{"machine":1,"client":0,"arenaBytes":64,"features":["flying"]}}', "flying"],
+    ["no arena", '{"id":2,"ok":{"machine":1,"client":0,"features":[]}}', "arenaBytes"],
+  ])("%s", async (_, line, text) => {
+    await expect(runKit(await speak([hello, line]))).rejects.toThrow(text);
+  });
+});
