@@ -1,6 +1,6 @@
 /** Opcodes of files and folders. */
 import { type ArenaSpanData, AtFlag, FileRecordKind, Opcode, OpenFlag, RenameFlag, Stat } from "../../ts/index.ts";
-import { cancelWaiting, EIO, FULL, type OpcodeCases, OUTSIDE, pathErrnos } from "./opcode-table.ts";
+import { cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { exits } from "./programs.ts";
 import { memOf, NOWHERE, type RecordOf, type Trial } from "./trial.ts";
@@ -140,7 +140,7 @@ export const applyFileLayer: OpcodeCases = {
       const prefix = await t.peer.place(`${await t.symlink("self", "self")}/sub`);
       return { ...(await layer(t, { path: "x", data: "x" })), prefix } as Ask;
     },
-    EINVAL: async (t) => ({ ...(await layer(t, { path: "x", data: "x" })), records: OUTSIDE }) as Ask,
+    EINVAL: async (t) => ({ ...(await layer(t, { path: "x", data: "x" })), records: outside(t) }) as Ask,
   },
 };
 

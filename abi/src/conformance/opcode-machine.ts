@@ -9,7 +9,7 @@ import {
   ProcessRow,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
-import { NOBODY, type OpcodeCases, OUTSIDE } from "./opcode-table.ts";
+import { NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { memOf, type Trial } from "./trial.ts";
 
@@ -60,7 +60,7 @@ export const kernelInit: OpcodeCases = {
   bad: "EPROTO",
   errnos: {
     EPROTO: async (t) => ({ ...(await hello(t)), layoutHashLo: ~LayoutHashLo >>> 0, layoutHashHi: 0x12345678 }),
-    EINVAL: async (t) => ({ ...(await hello(t)), reply: OUTSIDE }),
+    EINVAL: async (t) => ({ ...(await hello(t)), reply: outside(t) }),
     EOVERFLOW: async (t) => ({ ...(await hello(t)), reply: await t.peer.room(16) }),
   },
 };
@@ -101,7 +101,7 @@ export const processes: OpcodeCases = {
     t.check(names.includes("echo"), `no row is called echo: ${names.join()}`);
   },
   bad: "EINVAL",
-  errnos: { EINVAL: async () => ({ opcode: Opcode.Processes, reply: OUTSIDE, owner: 0 }) },
+  errnos: { EINVAL: async (t) => ({ opcode: Opcode.Processes, reply: outside(t), owner: 0 }) },
 };
 
 export const diagnostics: OpcodeCases = {

@@ -1,6 +1,6 @@
 /** Opcodes of processes, their streams and their owners. */
 import { Opcode, type SlotHandleData, SlotKind, StdioKind, ThreadRunState, ThreadSlot } from "../../ts/index.ts";
-import { BY_CANCEL, cancelWaiting, FULL, NOBODY, type OpcodeCases, OUTSIDE, pathErrnos } from "./opcode-table.ts";
+import { BY_CANCEL, cancelWaiting, FULL, NOBODY, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { ECHO_CODE } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
@@ -134,7 +134,7 @@ export const streamRead: OpcodeCases = {
   },
   errnos: {
     EBADF: async (t) => ({ opcode: Opcode.StreamRead, ofd: NOBODY, reply: await t.peer.room(8) }),
-    EINVAL: async (t) => ({ opcode: Opcode.StreamRead, ofd: (await echo(t)).streams[1], reply: OUTSIDE }),
+    EINVAL: async (t) => ({ opcode: Opcode.StreamRead, ofd: (await echo(t)).streams[1], reply: outside(t) }),
     ECANCELED: BY_CANCEL,
   },
 };
@@ -156,7 +156,7 @@ export const streamWrite: OpcodeCases = {
   },
   errnos: {
     EBADF: async (t) => ({ opcode: Opcode.StreamWrite, ofd: NOBODY, data: await t.peer.place("x") }),
-    EINVAL: async (t) => ({ opcode: Opcode.StreamWrite, ofd: (await echo(t)).streams[0], data: OUTSIDE }),
+    EINVAL: async (t) => ({ opcode: Opcode.StreamWrite, ofd: (await echo(t)).streams[0], data: outside(t) }),
     EPIPE: async (t) => {
       const { process, streams } = await t.process("echo");
       await t.start(process);

@@ -33,7 +33,10 @@ export const BY_CANCEL = "the cancelled case has it";
 export type OpcodeTable = { readonly [O in KernelWorkerRequest["opcode"]]: OpcodeCases };
 
 /** A span that lies in no arena. */
-export const OUTSIDE: ArenaSpanData = { offset: 0x70000000, length: 8 };
+export function outside(t: Trial): ArenaSpanData {
+  t.need("raw");
+  return { offset: 0x70000000, length: 8 };
+}
 
 /** A handle that names nothing: an index far beyond any table. */
 export const NOBODY: SlotHandleData = { index: 0x7fffffff, generation: 1 };
@@ -52,7 +55,7 @@ export function pathErrnos(make: (trial: Trial, path: ArenaSpanData) => Promise<
       return make(t, await t.path("one/name"));
     },
     ENAMETOOLONG: async (t) => make(t, await t.path("n".repeat(256))),
-    EINVAL: (t) => make(t, OUTSIDE),
+    EINVAL: (t) => make(t, outside(t)),
   };
 }
 

@@ -1,11 +1,11 @@
 /** Rings: order, room, indices, wakes, and clients that are gone. */
-import { ClientSlot, ClientState, Fixed, Opcode } from "../../ts/index.ts";
+import { ClientSlot, ClientState, Control, Fixed, Opcode } from "../../ts/index.ts";
 import { type Peer, resultText } from "./peer.ts";
 import type { Case, Trial } from "./trial.ts";
 
 const ENTRIES = Fixed.RingEntries;
-/** What a client may have in flight or untaken before the kernel reads no further. */
-const IN_FLIGHT = ENTRIES - Fixed.RingEventRoom;
+/** What a client may have in flight at least, whatever its way to the kernel. */
+const IN_FLIGHT = Control.Requests;
 const WRAP_ENTRIES = 3 * ENTRIES;
 /** How long one completion of many may take, in milliseconds. */
 const PATIENCE_MS = 1000;
@@ -129,8 +129,9 @@ export const RING_CASES: readonly Case[] = [
   {
     family: "rings",
     name: "opcodes that are no request's",
+    needs: ["raw"],
     run: async (t) => {
-      for (const opcode of [Opcode.None, Opcode.Reply, Opcode.LogLine, 63, 255, 0xffff]) {
+      for (const opcode of [Opcode.None, Opcode.Reply, Opcode.UnsupportedSyscall, 63, 255, 0xffff]) {
         const id = t.peer.id();
         const entry = t.peer.encode({ opcode: Opcode.Noop }, id);
         new DataView(entry.buffer).setUint16(0, opcode, true);

@@ -45,7 +45,7 @@ export function sharedMachine(options: SharedMachineOptions): SubjectMachine {
     if (offset + length > arenaBytes) throw new RangeError(`${length} bytes at ${offset} lie outside the arena`);
     return arenaBase + offset;
   };
-  const features: Feature[] = ["memory", "clients", "ring-start"];
+  const features: Feature[] = ["memory", "clients", "ring-start", "raw"];
   if (client === 0) features.push("events");
   const arenaBytes = Array.from({ length: header.clientCount }, (_, index) => slotOf(index).arenaBytes);
   return {

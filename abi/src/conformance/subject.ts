@@ -9,8 +9,10 @@
  * - `clients`: rings that AttachClient gives can be driven, by the slot's index.
  * - `events`: the kit is client 0, to whom the kernel sends its events.
  * - `ring-start`: `open` can set where the rings' indices begin.
+ * - `raw`: entries reach the kernel as they are, those too that no client of good manners sends. (A control channel looks at
+ *   them first, and ends the connection of who sends nonsense.)
  */
-export const FEATURES = ["memory", "clients", "events", "ring-start"] as const;
+export const FEATURES = ["memory", "clients", "events", "ring-start", "raw"] as const;
 export type Feature = (typeof FEATURES)[number];
 
 export interface OpenOptions {
