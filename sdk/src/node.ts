@@ -4,3 +4,12 @@ export * from "./index.ts";
 export { type DirectoryLayerOptions, directoryLayer } from "./node/directory.ts";
 export { accessFile, fileLayer, tarFile } from "./node/host-file.ts";
 export { ISOLATION_HEADERS, type PageServer, type Resource, type ServeOptions, serve } from "./node/serve.ts";
+export {
+  connectMachine,
+  connectSocket,
+  controlSocket,
+  type ListeningSocket,
+  listenSocket,
+  SocketError,
+  socketDuplex,
+} from "./node/socket.ts";

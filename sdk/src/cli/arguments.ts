@@ -1,6 +1,10 @@
 /** The command line's arguments. */
 
 import { parseArgs } from "node:util";
+import { type KillCommand, type PsCommand, parseKill, socketPath, type TopCommand } from "./control-arguments.ts";
+import { UsageError } from "./usage-error.ts";
+
+export { UsageError } from "./usage-error.ts";
 
 /** `--mount HOST:GUEST:ro`: a folder or archive of the host at a path of the machine. */
 export interface Mount {
@@ -28,12 +32,22 @@ export interface RunCommand {
   /** It may set that terminal's title and reach its clipboard. */
   allowOsc: boolean;
   stats: "none" | "text" | "json";
+  /** Path of a socket at which others use the machine. */
+  control: string | undefined;
   /** Undefined: the shell that the machine has (`foreshore shell`). */
   program: string | undefined;
   args: string[];
 }
 
-export type HelpTopic = "all" | "run" | "shell" | "doctor";
+/** What `foreshore exec` runs in a machine that runs already: of the options of `run` those that are the program's. */
+export interface ExecCommand
+  extends Pick<RunCommand, "env" | "cwd" | "timeoutMs" | "tty" | "allowOsc" | "program" | "args"> {
+  command: "exec";
+  control: string;
+}
+
+const TOPICS = ["run", "shell", "ps", "top", "exec", "kill", "doctor"] as const;
+export type HelpTopic = "all" | (typeof TOPICS)[number];
 
 export interface DoctorCommand {
   command: "doctor";
@@ -44,17 +58,13 @@ export interface DoctorCommand {
 
 export type Command =
   | RunCommand
+  | ExecCommand
+  | PsCommand
+  | TopCommand
+  | KillCommand
   | DoctorCommand
   | { command: "help"; topic: HelpTopic }
   | { command: "version"; json: boolean };
-
-/** The command line was not understood; the message says why in one line. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "UsageError";
-  }
-}
 
 /** Limits that the Runtime checks again; here they give a usage line. */
 const HARTS_MAX = 64;
@@ -62,7 +72,7 @@ const MEMORY_MAX_MIB = 4096;
 /** setTimeout's own limit, in seconds. */
 const TIMEOUT_MAX = 2_147_483;
 
-const COMMANDS = ["run", "shell", "doctor", "help", "version"] as const;
+const COMMANDS = [...TOPICS, "help", "version"] as const;
 
 /** @throws UsageError */
 export function parseCommand(argv: readonly string[]): Command {
@@ -82,6 +92,20 @@ export function parseCommand(argv: readonly string[]): Command {
       return parseRun(rest, false);
     case "shell":
       return parseRun(rest, true);
+    case "exec":
+      return parseExec(rest);
+    case "ps": {
+      const values = flags(rest, ["json", "help"], ["control"]);
+      if (values["help"] === true) return { command: "help", topic: "ps" };
+      return { command: "ps", control: socketPath(values["control"], "ps"), json: values["json"] === true };
+    }
+    case "top": {
+      const values = flags(rest, ["once", "help"], ["control"]);
+      if (values["help"] === true) return { command: "help", topic: "top" };
+      return { command: "top", control: socketPath(values["control"], "top"), once: values["once"] === true };
+    }
+    case "kill":
+      return parseKill(rest) ?? { command: "help", topic: "kill" };
     case undefined:
       throw new UsageError("a command is missing");
     default: {
@@ -93,7 +117,8 @@ export function parseCommand(argv: readonly string[]): Command {
 
 function helpTopic(name: string | undefined): HelpTopic {
   if (name === undefined) return "all";
-  if (name === "run" || name === "shell" || name === "doctor") return name;
+  const topic = TOPICS.find((one) => one === name);
+  if (topic !== undefined) return topic;
   throw new UsageError(`there is no help on ${name}`);
 }
 
@@ -161,10 +186,31 @@ const options = {
   "allow-osc": { type: "boolean" },
   // A value only after "=": the program's name may follow at once.
   stats: { type: "boolean" },
+  control: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
 
+/** Options that `exec` has, too. */
+const EXEC_OPTIONS: readonly string[] = ["control", "env", "cwd", "timeout", "tty", "allow-osc", "help"];
+
 function parseRun(argv: string[], shell: boolean): Command {
+  const result = parseProgram(argv, Object.keys(options), shell);
+  if (result === "help") return { command: "help", topic: shell ? "shell" : "run" };
+  if (shell && result.roots.length === 0) throw new UsageError("shell needs a --root with a shell in it");
+  if (result.program === undefined && !shell) throw new UsageError("PROGRAM is missing");
+  return result;
+}
+
+function parseExec(argv: string[]): Command {
+  const result = parseProgram(argv, EXEC_OPTIONS, false);
+  if (result === "help") return { command: "help", topic: "exec" };
+  const control = socketPath(result.control, "exec");
+  if (result.program === undefined) throw new UsageError("PROGRAM is missing");
+  const { env, cwd, timeoutMs, tty, allowOsc, program, args } = result;
+  return { command: "exec", control, env, cwd, timeoutMs, tty, allowOsc, program, args };
+}
+
+function parseProgram(argv: string[], allowed: readonly string[], shell: boolean): RunCommand | "help" {
   // Not strict, so that whatever comes after PROGRAM is left alone: what comes before is checked here.
   const { tokens } = parseArgs({ args: argv, options, strict: false, allowPositionals: true, tokens: true });
   const result: RunCommand = {
@@ -181,6 +227,7 @@ function parseRun(argv: string[], shell: boolean): Command {
     tty: shell,
     allowOsc: false,
     stats: "none",
+    control: undefined,
     program: undefined,
     args: [],
   };
@@ -190,17 +237,15 @@ function parseRun(argv: string[], shell: boolean): Command {
       end = token.kind === "positional" ? token.index : token.index + 1;
       break;
     }
-    if (!Object.hasOwn(options, token.name)) {
-      const names = Object.keys(options).map((name) => `--${name}`);
+    if (!allowed.includes(token.name)) {
+      const names = allowed.map((name) => `--${name}`);
       throw new UsageError(`unknown option ${token.rawName}${suggestion(token.rawName, names)}`);
     }
     const name = token.name as keyof typeof options;
-    if (name === "help") return { command: "help", topic: shell ? "shell" : "run" };
+    if (name === "help") return "help";
     apply(result, name, token.rawName, token.value);
   }
   const [program, ...args] = argv.slice(end);
-  if (shell && result.roots.length === 0) throw new UsageError("shell needs a --root with a shell in it");
-  if (program === undefined && !shell) throw new UsageError("PROGRAM is missing");
   if (program === "") throw new UsageError("PROGRAM is empty");
   return { ...result, program, args };
 }
@@ -232,6 +277,9 @@ function apply(
   switch (name) {
     case "root":
       result.roots.push(value);
+      break;
+    case "control":
+      result.control = value;
       break;
     case "mount":
       result.mounts.push(mount(value));

@@ -8,10 +8,23 @@ import { LayerError } from "../layers/entry.ts";
 import { parseCommand, UsageError } from "./arguments.ts";
 import { examine, formatFindings } from "./doctor.ts";
 import { ExitCode } from "./exit-code.ts";
+import type { RunIo } from "./launch.ts";
+import { ps, top } from "./processes.ts";
 import { ProgramError } from "./program.ts";
+import { exec, kill } from "./remote.ts";
 import { run } from "./run.ts";
 import { StdioError } from "./stdio.ts";
 import { HELP, USAGE } from "./usage.ts";
+
+const STDIO: RunIo = {
+  /** Opened when it is wanted: an open one may keep the process alive. */
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  elapsedMs: () => performance.now(),
+};
 
 /** How long the last messages may take to be read. */
 const FLUSH_MS = 500;
@@ -31,12 +44,15 @@ async function main(argv: readonly string[]): Promise<number> {
         return findings.some(({ state }) => state === "fail") ? 1 : 0;
       }
       case "run":
-        return await run(command, {
-          stdin: process.stdin,
-          stdout: process.stdout,
-          stderr: process.stderr,
-          elapsedMs: () => performance.now(),
-        });
+        return await run(command, STDIO);
+      case "exec":
+        return await exec(command, STDIO);
+      case "kill":
+        return await kill(command, STDIO);
+      case "ps":
+        return await ps(command, STDIO);
+      case "top":
+        return await top(command, STDIO);
     }
   } catch (error) {
     return complain(error);

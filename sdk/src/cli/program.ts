@@ -2,7 +2,7 @@
 
 import { access, constants, stat } from "node:fs/promises";
 import path from "node:path";
-import { type Runtime, SystemError } from "@foreshore/runtime";
+import { type FileSystem, SystemError } from "@foreshore/runtime";
 import { describeProgram, PROGRAM_HEAD } from "../elf.ts";
 import type { LayerSource } from "../layers/entry.ts";
 import { accessFile, errorCode, fileLayer, reason } from "../node/host-file.ts";
@@ -17,6 +17,11 @@ export class ProgramError extends Error {
     this.name = "ProgramError";
     this.exitCode = exitCode;
   }
+}
+
+/** A machine here or elsewhere. */
+export interface HasFiles {
+  readonly fs: FileSystem;
 }
 
 /** Any execute bit. */
@@ -69,7 +74,7 @@ export async function hostProgram(program: string): Promise<{ at: string; layer:
  * @throws ProgramError
  */
 export async function guestProgram(
-  runtime: Runtime,
+  machine: HasFiles,
   program: string,
   cwd: string,
   searchPath: string,
@@ -80,7 +85,7 @@ export async function guestProgram(
   let refused: ProgramError | undefined;
   for (const candidate of candidates) {
     try {
-      const info = await runtime.fs.stat(candidate);
+      const info = await machine.fs.stat(candidate);
       if (info.kind === "directory") {
         refused ??= new ProgramError(`${program}: is a directory`, ExitCode.NotExecutable);
       } else if (info.kind !== "file") {
@@ -88,7 +93,7 @@ export async function guestProgram(
       } else if ((info.mode & EXECUTE) === 0) {
         refused ??= new ProgramError(`${candidate}: permission denied`, ExitCode.NotExecutable);
       } else {
-        await checkGuestProgram(runtime, candidate, info.size);
+        await checkGuestProgram(machine, candidate, info.size);
         return candidate;
       }
     } catch (error) {
@@ -106,17 +111,17 @@ const SHELLS = ["/bin/bash", "/bin/sh"];
  * The shell that a machine has.
  * @throws ProgramError
  */
-export async function guestShell(runtime: Runtime): Promise<string> {
+export async function guestShell(machine: HasFiles): Promise<string> {
   for (const shell of SHELLS) {
-    if (await runtime.fs.exists(shell)) return await guestProgram(runtime, shell, "/", "");
+    if (await machine.fs.exists(shell)) return await guestProgram(machine, shell, "/", "");
   }
   throw new ProgramError(`the machine has no shell (${SHELLS.join(", ")})`, ExitCode.NotFound);
 }
 
-async function checkGuestProgram(runtime: Runtime, file: string, size: number): Promise<void> {
-  const head = await runtime.fs.readFileRange(file, 0, Math.min(size, PROGRAM_HEAD));
+async function checkGuestProgram(machine: HasFiles, file: string, size: number): Promise<void> {
+  const head = await machine.fs.readFileRange(file, 0, Math.min(size, PROGRAM_HEAD));
   const interpreter = requireProgram(file, head, size);
-  if (interpreter === undefined || (await runtime.fs.exists(interpreter))) return;
+  if (interpreter === undefined || (await machine.fs.exists(interpreter))) return;
   throw new ProgramError(`${file}: needs ${interpreter}, which is not in the machine`, ExitCode.NotFound);
 }
 

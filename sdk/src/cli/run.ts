@@ -2,42 +2,25 @@
 
 import { closeSync, openSync, writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import type { Readable, Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { Signal } from "@foreshore/abi";
-import { type Process, type RuntimeEvent, SystemError } from "@foreshore/runtime";
+import type { RuntimeEvent } from "@foreshore/runtime";
 import type { LayerSource } from "../layers/entry.ts";
 import { DEFAULT_ENV, Machine } from "../machine.ts";
 import { directoryLayer } from "../node/directory.ts";
-import { errorCode, reason, tarFile } from "../node/host-file.ts";
+import { reason, tarFile } from "../node/host-file.ts";
+import { controlSocket, type ListeningSocket } from "../node/socket.ts";
 import { traceFormatter } from "../strace/format.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
-import { guestProgram, guestShell, hostProgram, ProgramError } from "./program.ts";
+import { checkCwd, Ended, joinPipes, type RunIo, start } from "./launch.ts";
+import { guestProgram, guestShell, hostProgram } from "./program.ts";
 import { forwardSignals } from "./signals.ts";
 import { formatStats, type RunStats, runStats } from "./stats.ts";
-import { pumpIn, pumpOut } from "./stdio.ts";
 import { HostTerminal } from "./terminal.ts";
-
-export interface RunIo {
-  stdin: Readable;
-  stdout: Writable;
-  stderr: Writable;
-  /** Milliseconds since the command was started. */
-  elapsedMs(): number;
-}
 
 /** How long an ending machine may take to say what it did. */
 const LAST_STATS_MS = 200;
-
-/** `--timeout` or a third Ctrl-C: the machine is ended, whatever the guest does. */
-class Ended extends Error {
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super(`ended with ${exitCode}`);
-    this.exitCode = exitCode;
-  }
-}
 
 /**
  * Runs one program in a machine of its own.
@@ -57,6 +40,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
   };
   const signals = forwardSignals((exitCode) => ended.reject(new Ended(exitCode)));
   let machine: Machine | undefined;
+  let control: ListeningSocket | undefined;
   const trace = openTrace(command, write);
   try {
     const work = async () => {
@@ -73,6 +57,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         onEvent: (event) => showEvent(event, trace.write, say),
       });
       for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
+      if (command.control !== undefined) control = await controlSocket(machine.runtime, command.control, say);
       return await runIn(machine, command, files.program, io, terminal, (send) => {
         started();
         signals.to(send);
@@ -88,6 +73,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
     clearTimeout(timer);
     signals.stop();
     terminal?.restore();
+    control?.close();
     await machine?.stop();
     trace.close();
   }
@@ -138,7 +124,7 @@ async function runIn(
 ): Promise<number> {
   const usual = terminal === undefined ? DEFAULT_ENV : { ...DEFAULT_ENV, TERM: terminal.term };
   const env = { ...usual, ...Object.fromEntries(command.env) };
-  await checkCwd(machine, command.cwd);
+  await checkCwd(machine.runtime, command.cwd);
   const program =
     hostPath ??
     (command.program === undefined
@@ -146,7 +132,7 @@ async function runIn(
       : await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
   if (command.strace) await machine.runtime.setTrace(true);
   const startMs = io.elapsedMs();
-  const process = await start(machine, program, command, env, terminal);
+  const process = await start(machine.runtime, program, command, env, terminal);
   started((signal) => {
     // The program's group, as a terminal would; one that is gone needs no signal.
     machine.kill(-process.pid, Signal[signal]).catch(() => {});
@@ -169,15 +155,6 @@ async function runIn(
   return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
 }
 
-async function joinPipes(process: Process, io: RunIo, stop: AbortSignal): Promise<void> {
-  const input = pumpIn(io.stdin, process.stdin!, stop);
-  await Promise.all([
-    pumpOut(process.stdout!, io.stdout, "standard output"),
-    pumpOut(process.stderr!, io.stderr, "standard error"),
-  ]);
-  await input;
-}
-
 /** Statistics of a machine that is about to be ended, if it answers soon. */
 async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Promise<void> {
   const late = new Promise<undefined>((resolve) => {
@@ -185,61 +162,6 @@ async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Pr
   });
   const diagnostics = await Promise.race([machine.runtime.diagnostics().catch(() => undefined), late]);
   if (diagnostics !== undefined) void writeStats(io.stderr, runStats(diagnostics, 0, io.elapsedMs()), form);
-}
-
-async function checkCwd(machine: Machine, cwd: string): Promise<void> {
-  if (cwd === "/") return;
-  try {
-    if ((await machine.runtime.fs.stat(cwd)).kind === "directory") return;
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw new ProgramError(`--cwd ${cwd}: ${reason(error)}`, ExitCode.Failed);
-  }
-  throw new ProgramError(`--cwd ${cwd}: not a directory`, ExitCode.Failed);
-}
-
-/** Starts the program; what execve(2) refuses becomes the exit code of shells. */
-async function start(
-  machine: Machine,
-  program: string,
-  command: RunCommand,
-  env: Record<string, string>,
-  terminal: HostTerminal | undefined,
-): Promise<Process> {
-  const name = command.program ?? program;
-  const streams = terminal === undefined ? {} : { stdio: "pty" as const, ...terminal.size };
-  try {
-    return await machine.runtime.spawn(program, command.args, { argv0: name, env, cwd: command.cwd, ...streams });
-  } catch (error) {
-    switch (errorCode(error)) {
-      case "ENOENT":
-      case "ENOTDIR":
-        throw new ProgramError(`${name}: ${reason(error)}`, ExitCode.NotFound);
-      case "EACCES":
-      case "ENOEXEC":
-      case "EISDIR":
-      case "ELOOP":
-      case "ENOMEM":
-      case "E2BIG":
-      case "ELIBBAD":
-        throw new ProgramError(`${name}: ${whyNot(error)}`, ExitCode.NotExecutable);
-      default:
-        throw error;
-    }
-  }
-}
-
-function whyNot(error: unknown): string {
-  switch (errorCode(error)) {
-    case "ENOEXEC":
-      return "an ELF program that cannot be loaded (its segments overlap, wrap or lie outside the file)";
-    case "ENOMEM":
-      return "does not fit into the machine's memory";
-    case "E2BIG":
-      return "arguments and environment are too long";
-    default:
-      return reason(error);
-  }
 }
 
 function showEvent(event: RuntimeEvent, trace: (text: string) => void, say: (text: string) => void): void {

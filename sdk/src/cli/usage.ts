@@ -20,6 +20,8 @@ const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar 
   --strace[=FILE]     shows each system call as strace(1) does, on standard error or in a
                       file of the host; what pointers point at is not shown
   --stats[=json]      shows at the end what the run took on standard error
+  --control SOCKET    lets foreshore ps, top, exec and kill use the machine while it runs:
+                      a unix socket (mode 0600) that is removed at the end
   --help              shows this
 `;
 
@@ -69,14 +71,81 @@ examples:
 exit code: 1 when something without which nothing runs is missing, else 0.
 `;
 
+const TRUST = `SOCKET is the one that foreshore run --control SOCKET has made. Whoever may connect to it
+may do anything in the machine.
+`;
+
+const PS = `usage: foreshore ps --control SOCKET [--json]
+
+Lists the processes of a running machine: state (R runnable, S waiting, T stopped,
+Z ended and not waited for, P not yet started), threads, resident memory in KiB,
+processor time. With --json, an array of objects with more about each.
+${TRUST}
+examples:
+  foreshore ps --control /tmp/machine
+  foreshore ps --control /tmp/machine --json | jq '.[] | select(.threads > 1).pid'
+
+exit code: 0, or 125 when nobody answers there.
+`;
+
+const TOP = `usage: foreshore top --control SOCKET [--once]
+
+Shows the processes of a running machine, the busiest first, every second, until q is
+typed. With --once, or where the output is no terminal, once. NO_COLOR is heeded.
+${TRUST}
+examples:
+  foreshore top --control /tmp/machine
+  foreshore top --control /tmp/machine --once | head -20
+
+exit code: 0, or 125 when nobody answers there or the machine ends.
+`;
+
+const EXEC = `usage: foreshore exec --control SOCKET [OPTION]… [--] PROGRAM [ARGUMENT]…
+
+Runs another program in a running machine. PROGRAM is looked up in the machine's files,
+along its PATH, or as a path when it has a slash; its standard streams are this
+command's. When this command goes, its program is hung up on (SIGHUP).
+${TRUST}
+  --env NAME=VALUE    adds to the environment (repeatable)
+  --cwd DIR           working directory (default /)
+  -t, --tty           gives the program this terminal
+  --allow-osc         lets the program set the terminal's title and reach its clipboard
+  --timeout SECONDS   kills a program that has run for so long
+
+examples:
+  foreshore exec --control /tmp/machine ls -l /
+  tar c . | foreshore exec --control /tmp/machine --cwd /work tar x
+  foreshore exec --control /tmp/machine -t sh
+
+exit code: the program's own; 128 + N when signal N ended it; 124 after --timeout;
+125 when foreshore itself fails; 126 when PROGRAM cannot be executed; 127 when it is
+not found. Ctrl-C and SIGTERM go to the program; the third in a row kills it.
+`;
+
+const KILL = `usage: foreshore kill --control SOCKET [-SIGNAL] PID…
+
+Sends a signal (default TERM) to processes of a running machine; -N is the process
+group N, as for kill(1).
+${TRUST}
+examples:
+  foreshore kill --control /tmp/machine 12
+  foreshore kill --control /tmp/machine -9 12 13
+  foreshore kill --control /tmp/machine -HUP -- -12
+
+exit code: 0; 1 when there is no such process; 125 when nobody answers there.
+`;
+
 /** By what help was asked for. */
 export const HELP: Readonly<Record<HelpTopic, string>> = {
   all: `foreshore: runs RISC-V (riscv64) Linux programs
 
 usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…     runs a program
        foreshore shell --root DIR|TAR [OPTION]…             runs a shell on this terminal
+       foreshore ps|top --control SOCKET                    shows the processes of a running machine
+       foreshore exec --control SOCKET PROGRAM [ARGUMENT]…  runs a program in one
+       foreshore kill --control SOCKET [-SIGNAL] PID…       signals its processes
        foreshore doctor [--json] [--url URL]                says what this host lacks
-       foreshore help [run|shell|doctor]                    says more, with examples
+       foreshore help [COMMAND]                             says more, with examples
        foreshore version [--json]
 
 options of run and shell:
@@ -84,5 +153,9 @@ ${OPTIONS}
 ${EXIT}`,
   run: RUN,
   shell: SHELL,
+  ps: PS,
+  top: TOP,
+  exec: EXEC,
+  kill: KILL,
   doctor: DOCTOR,
 };

@@ -2,12 +2,15 @@
 import { lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "@foreshore/abi";
+import { MachineStopped, RemoteMachine, type Runtime } from "@foreshore/runtime";
 import { errorCode } from "./host-file.ts";
 
 /** What is read ahead of whoever takes the frames. */
 const READ_AHEAD = 256 * 1024;
 /** How long a socket that was closed may take to get the last bytes out. */
 const LAST_MS = 1000;
+/** How long a machine may take to say hello. */
+const ANSWER_MS = 10_000;
 
 /** A Duplex over a connected socket; the socket is the Duplex's from now on. */
 export function socketDuplex(socket: Socket): Duplex {
@@ -78,6 +81,8 @@ export function socketDuplex(socket: Socket): Duplex {
 
 /** A path of a socket that cannot be listened on or connected to: one sentence. */
 export class SocketError extends Error {
+  readonly code = "ERR_SOCKET";
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "SocketError";
@@ -170,6 +175,38 @@ function listenPrivately(path: string, connected: (socket: Socket) => void): Pro
       process.umask(before);
     }
   });
+}
+
+/**
+ * Lets others use a machine over a unix socket, while it runs.
+ * @param note gets a sentence for each connection that is refused or cut off
+ * @throws SocketError
+ */
+export function controlSocket(
+  runtime: Pick<Runtime, "serveControl">,
+  path: string,
+  note: (text: string) => void,
+): Promise<ListeningSocket> {
+  return listenSocket(path, (socket) => {
+    void runtime.serveControl(socketDuplex(socket)).ended.then((why) => {
+      if (why !== undefined && !(why instanceof MachineStopped)) note(`control channel: ${why.message}`);
+    });
+  });
+}
+
+/**
+ * Connects to a machine that listens on a unix socket.
+ * @throws SocketError when nobody listens or answers there; AbiMismatch and ControlError as `RemoteMachine.connect`
+ */
+export async function connectMachine(path: string): Promise<RemoteMachine> {
+  const socket = await connectSocket(path);
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  try {
+    return await RemoteMachine.connect(socketDuplex(socket), { signal });
+  } catch (error) {
+    if (signal.aborted) throw new SocketError(`${path}: who listens there does not answer`, { cause: error });
+    throw error;
+  }
 }
 
 /** Removes the file of a socket that nobody listens on. */
