@@ -97,7 +97,7 @@ const run = (...args: string[]) => foreshore(["run", guest, ...args]);
 
 describe("foreshore, asked about itself", () => {
   it("has help for each command, with examples", async () => {
-    for (const topic of ["run", "shell", "doctor"]) {
+    for (const topic of ["run", "shell", "ps", "top", "exec", "kill", "doctor"]) {
       const { code, stdout, stderr } = await foreshore(["help", topic]);
       expect([code, stderr]).toEqual([0, ""]);
       expect(stdout.toString()).toMatch(new RegExp(`^usage: foreshore ${topic} `));
