@@ -134,18 +134,21 @@ export class FrameEndpoint {
   async drain(): Promise<void> {
     this.#muted = true;
     const targets = [...this.#inFlight.keys()];
-    const room = Control.RequestsAndCancels - Control.Requests;
     while (this.#inFlight.size > 0) {
+      // Never more than the kernel reads: it would not look again when there is room.
+      const room = Math.max(0, Control.RequestsAndCancels - this.#inFlight.size);
       for (const target of targets.splice(0, room)) {
         if (!this.#inFlight.has(target)) continue;
         do this.#lastOwn = (this.#lastOwn + 1) >>> 0 || 1;
         while (this.#inFlight.has(this.#lastOwn));
         this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target }, 0);
       }
-      this.flush();
-      await new Promise<void>((resolve) => {
+      // Awaited from before the flush, which may bring the answers at once.
+      const answered = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
+      this.flush();
+      await answered;
     }
   }
 

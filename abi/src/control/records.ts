@@ -31,7 +31,6 @@ import {
   slotKindName,
   ThreadSlot,
   ThreadState,
-  TtySlot,
   VmaSlot,
 } from "../../ts/index.ts";
 import { MachineView, SlotReader } from "../attach.ts";
@@ -82,7 +81,6 @@ const KINDS: ReadonlyMap<number, Portable> = new Map<number, Portable>([
   [SlotKind.Pipe, portable(PipeSlot, { kept: [PIPE_INODE] })],
   [SlotKind.Inode, portable(InodeSlot, { kept: INODE_WORDS })],
   [SlotKind.Dentry, portable(DentrySlot)],
-  [SlotKind.Tty, portable(TtySlot)],
 ]);
 
 /** Kinds of slots that have records. */

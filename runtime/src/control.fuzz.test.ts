@@ -1,0 +1,288 @@
+/**
+ * Hostile peers of the control channel: what they do costs their own connection and nothing else. Random frames come from
+ * a seed that a failure names: FORESHORE_SEED=N replays it, FORESHORE_FUZZ_SECONDS=N goes on for so long.
+ */
+import {
+  Control,
+  ControlError,
+  ControlFaultCode,
+  ControlFrame,
+  ControlFrameKind,
+  ControlHello,
+  ControlQuery,
+  ControlStatus,
+  type Duplex,
+  encodeHello,
+  encodeKernelWorkerRequest,
+  FrameReader,
+  type KernelWorkerRequest,
+  Mem,
+  Opcode,
+  portDuplex,
+  SlotKind,
+  spawn,
+} from "@foreshore/abi";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ControlConnection, RemoteMachine, Runtime } from "./index.ts";
+import { cat } from "./testing/guests.ts";
+
+let machine: Runtime;
+
+beforeAll(async () => {
+  machine = await Runtime.create({ memory: 128, harts: 2, log: () => undefined });
+  await machine.fs.mkdir("/bin", { recursive: true });
+  await machine.fs.writeFile("/bin/cat", cat(), { mode: 0o755 });
+});
+
+afterAll(() => machine.stop());
+
+interface Peer {
+  readonly duplex: Duplex;
+  readonly serving: ControlConnection;
+  readonly reader: FrameReader;
+}
+
+/** A peer that has said hello and been welcomed. */
+async function peer(): Promise<Peer> {
+  const { port1, port2 } = new MessageChannel();
+  const serving = machine.serveControl(portDuplex(port2));
+  const duplex = portDuplex(port1);
+  const reader = new FrameReader(duplex);
+  await duplex.write(encodeHello({ status: ControlStatus.Ok, arenaBytes: 0 }));
+  const hello = await reader.exactly(ControlHello.SIZE);
+  expect(new DataView(hello!.buffer).getUint32(ControlHello.OFFSET.status, true)).toBe(ControlStatus.Ok);
+  return { duplex, serving, reader };
+}
+
+function frame(kind: number, body: Uint8Array, length = body.length): Uint8Array {
+  const bytes = new Uint8Array(ControlFrame.SIZE + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(ControlFrame.OFFSET.length, length, true);
+  view.setUint32(ControlFrame.OFFSET.kind, kind, true);
+  bytes.set(body, ControlFrame.SIZE);
+  return bytes;
+}
+
+function request(entry: KernelWorkerRequest, bytes = 0): Uint8Array {
+  const mem = new Mem(new ArrayBuffer(64 + bytes));
+  encodeKernelWorkerRequest(mem, 0, entry);
+  return frame(ControlFrameKind.Request, mem.u8);
+}
+
+function query(kind: number, filter = 0): Uint8Array {
+  const mem = new Mem(new ArrayBuffer(ControlQuery.SIZE));
+  new ControlQuery(mem, 0).setData({ id: 1, kind, filter, from: 0, most: 0 });
+  return frame(ControlFrameKind.Query, mem.u8);
+}
+
+const noop = (requestId: number): KernelWorkerRequest => ({ opcode: Opcode.Noop, flags: 0, requestId });
+const stat = (offset: number, length: number, reply = { offset: 0, length: 0 }): KernelWorkerRequest => ({
+  ...{ opcode: Opcode.Stat, flags: 0, requestId: 7, follow: 0 },
+  path: { offset, length },
+  reply,
+});
+/** Waits for as long as nobody ends it. */
+const wait = (requestId: number, ofd: { index: number; generation: number }, length: number): KernelWorkerRequest => ({
+  ...{ opcode: Opcode.StreamRead, flags: 0, requestId, ofd },
+  reply: { offset: 0, length },
+});
+
+const KINDS = ["Ofd", "Pipe", "Process", "Thread", "PendingRequest", "Owner", "Tty", "WaitEntry"];
+async function held(): Promise<Record<string, number>> {
+  const { live } = await machine.diagnostics();
+  return Object.fromEntries(live!.slots.filter(({ kind }) => KINDS.includes(kind)).map((use) => [use.kind, use.inUse]));
+}
+
+describe("a peer that does what it may not", () => {
+  test.each<[string, Uint8Array, number]>([
+    [
+      "a frame longer than the limit",
+      frame(ControlFrameKind.Request, new Uint8Array(8), 2 ** 31),
+      ControlFaultCode.FrameLength,
+    ],
+    [
+      "a length that is no multiple of 8",
+      frame(ControlFrameKind.Request, new Uint8Array(8), 7),
+      ControlFaultCode.FrameLength,
+    ],
+    ["a request without an entry", frame(ControlFrameKind.Request, new Uint8Array(8)), ControlFaultCode.FrameLength],
+    ["an unknown kind", frame(77, new Uint8Array(64)), ControlFaultCode.FrameKind],
+    ["a kind of the machine's", frame(ControlFrameKind.Outbound, new Uint8Array(64)), ControlFaultCode.FrameKind],
+    ["an unknown opcode", frame(ControlFrameKind.Request, new Uint8Array(64).fill(0xee)), ControlFaultCode.Opcode],
+    ["request id 0", request(noop(0)), ControlFaultCode.RequestId],
+    ["a span outside the arena", request(stat(2 ** 32 - 8, 64), 64), ControlFaultCode.Span],
+    ["a reply outside the arena", request(stat(0, 8, { offset: 2 ** 31, length: 8 }), 8), ControlFaultCode.Span],
+    ["bytes that its spans do not name", request(stat(0, 8), 64), ControlFaultCode.FrameLength],
+    ["a query of what has no records", query(SlotKind.Client), ControlFaultCode.Query],
+    ["a filter of what has none", query(SlotKind.Pipe, 3), ControlFaultCode.Query],
+    ["a query of another size", frame(ControlFrameKind.Query, new Uint8Array(8)), ControlFaultCode.FrameLength],
+  ])("%s ends its connection with the reason", async (_what, bytes, fault) => {
+    const { duplex, serving, reader } = await peer();
+    await duplex.write(bytes);
+    const last = await reader.next();
+    expect(last?.kind).toBe(ControlFrameKind.Fault);
+    expect(new DataView(last!.bytes.buffer).getUint32(0, true)).toBe(fault);
+    expect(await reader.next()).toBeUndefined();
+    expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", fault });
+    await machine.noop();
+  });
+
+  test("requests that are the host's, or name what others made, are refused and cost nothing", async () => {
+    const child = await machine.spawn("/bin/cat");
+    const { duplex, serving, reader } = await peer();
+    const header = { flags: 0 };
+    const client = { index: 2, generation: 1 };
+    const process = (await machine.processes())[0]!;
+    expect(process.pid).toBe(child.pid);
+    const requests: KernelWorkerRequest[] = [
+      { ...header, opcode: Opcode.AttachClient, requestId: 1 },
+      { ...header, opcode: Opcode.DetachClient, requestId: 2, client },
+      { ...header, opcode: Opcode.BlobFilled, requestId: 3, token: 1, result: 0, bytes: 1 },
+      { ...header, opcode: Opcode.StreamClose, requestId: 4, ofd: { index: 1, generation: 1 } },
+      { ...header, opcode: Opcode.WaitProcess, requestId: 5, process: { index: 1, generation: 1 } },
+      { ...header, opcode: Opcode.CloseOwner, requestId: 6, owner: { index: 1, generation: 1 } },
+    ];
+    for (const entry of requests) await duplex.write(request(entry));
+    for (const { requestId } of requests) {
+      const { bytes } = (await reader.next())!;
+      const view = new DataView(bytes.buffer);
+      expect(view.getUint32(4, true)).toBe(requestId);
+      expect(view.getBigInt64(8, true)).toBeLessThan(0n);
+    }
+    duplex.close();
+    expect(await serving.ended).toBeUndefined();
+    await child.kill();
+    await child.exit;
+  });
+
+  test("more in flight than there is room for ends it, and all of it is given back", async () => {
+    const before = await held();
+    const { port1, port2 } = new MessageChannel();
+    const serving = machine.serveControl(portDuplex(port2));
+    const remote = await RemoteMachine.connect(portDuplex(port1));
+    const { streams } = await spawn(remote.rpc, "/bin/cat");
+    const ofd = streams[1];
+    const calls = Array.from({ length: Control.Requests }, (_, i) =>
+      remote.rpc.call({
+        syscall: "read",
+        bytes: 8,
+        encode: (at) => ({ ...wait(0, ofd, 8), reply: { offset: at, length: 8 } }),
+        decode: () => i,
+      }),
+    );
+    const outcomes = Promise.allSettled(calls);
+    await expect.poll(async () => (await held())["PendingRequest"]).toBeGreaterThan(100);
+    await remote.close();
+    expect((await outcomes).every(({ status }) => status === "rejected")).toBe(true);
+    expect(await serving.ended).toBeUndefined();
+    await expect.poll(held, { timeout: 20_000 }).toEqual(before);
+
+    const flood = await peer();
+    const opened = await RemoteMachine.connect(otherEnd());
+    for (let id = 1; id <= Control.RequestsAndCancels + 20; id++) {
+      await flood.duplex.write(request({ opcode: Opcode.Cancel, flags: 0, requestId: id, target: 999_999 }));
+    }
+    // Cancels are answered at once, so that no flood of them is too much; the connection lives or was ended, the machine lives.
+    flood.duplex.close();
+    const end = await flood.serving.ended;
+    expect(end === undefined || (end as ControlError).fault === ControlFaultCode.InFlight).toBe(true);
+    expect(await opened.processes()).toEqual([]);
+    await opened.close();
+  });
+
+  test("who floods without reading is held up, in bounded memory, and does not hold up others", async () => {
+    const { port1, port2 } = new MessageChannel();
+    let unread = 0;
+    let held = 0;
+    // A stream whose reader never takes anything: writes never finish.
+    const stuck: Duplex = {
+      ...portDuplex(port2),
+      write: (bytes) => {
+        held += bytes.length;
+        return new Promise(() => undefined);
+      },
+    };
+    const serving = machine.serveControl(stuck);
+    const duplex = portDuplex(port1);
+    await duplex.write(encodeHello({ status: ControlStatus.Ok, arenaBytes: 0 }));
+    const flood = (async () => {
+      for (; unread < 5000; unread++) await duplex.write(query(SlotKind.None));
+    })();
+    flood.catch(() => undefined);
+    const other = await RemoteMachine.connect(otherEnd());
+    for (let i = 0; i < 20; i++) await other.fs.writeFile("/tmp/other", `${i}`);
+    expect(held).toBeLessThan(2 << 20);
+    await other.close();
+    await serving.close();
+    duplex.close();
+    await flood.catch(() => undefined);
+    await machine.noop();
+  });
+});
+
+function otherEnd(): Duplex {
+  const { port1, port2 } = new MessageChannel();
+  machine.serveControl(portDuplex(port2));
+  return portDuplex(port1);
+}
+
+/** mulberry32. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+}
+
+const env = (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env ?? {};
+const FIRST_SEED = Number(env["FORESHORE_SEED"] ?? 1);
+const SECONDS = Number(env["FORESHORE_FUZZ_SECONDS"] ?? 0);
+const RUNS = env["FORESHORE_SEED"] === undefined ? 40 : 1;
+
+/** Frames that are nearly right: good ones of which a few words were changed, cut at any place. */
+function mutated(next: () => number): Uint8Array {
+  const opcodes = Object.values(Opcode).filter((opcode) => opcode < Opcode.Reply);
+  const entry = new Uint8Array(64 + (next() % 4) * 8);
+  const view = new DataView(entry.buffer);
+  view.setUint16(0, opcodes[next() % opcodes.length]!, true);
+  view.setUint32(4, next() % 64, true);
+  for (let at = 8; at < 64; at += 4) {
+    const choice = next() % 8;
+    view.setUint32(at, choice < 5 ? 0 : choice === 5 ? next() % 64 : choice === 6 ? (next() % 32) * 8 : next(), true);
+  }
+  const good = next() % 3 === 0 ? query(next() % 28, next() % 3) : frame(ControlFrameKind.Request, entry);
+  if (next() % 10 === 0) new DataView(good.buffer).setUint32((next() % 4) * 4, next(), true);
+  return next() % 25 === 0 ? good.subarray(0, next() % good.length) : good;
+}
+
+describe("random frames", () => {
+  test("cost their own connections only, whatever they are", { timeout: 60_000 + SECONDS * 1000 }, async () => {
+    const before = await held();
+    const until = performance.now() + SECONDS * 1000;
+    let runs = 0;
+    for (let seed = FIRST_SEED; runs < RUNS || performance.now() < until; seed++, runs++) {
+      const next = random(seed);
+      const { duplex, serving } = await peer();
+      const drain = (async () => {
+        while ((await duplex.read()) !== undefined);
+      })();
+      try {
+        for (let i = next() % 60; i > 0; i--) await duplex.write(mutated(next));
+      } catch {
+        // Cut off, as it should be.
+      }
+      // A turn, so that some of it is under way when the peer goes.
+      if (next() % 2 === 0) await machine.noop();
+      duplex.close();
+      const end = await serving.ended;
+      await drain;
+      expect(end === undefined || end instanceof ControlError, `seed ${seed}: ${end}`).toBe(true);
+      await machine.noop();
+    }
+    await expect.poll(held, { timeout: 20_000 }).toEqual(before);
+    expect(runs).toBeGreaterThanOrEqual(RUNS);
+  });
+});
