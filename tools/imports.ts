@@ -87,7 +87,8 @@ function checkTypeScript(path: string, text: string, declared: Declared): string
     if (what.startsWith(".")) {
       const target = posix.normalize(posix.join(posix.dirname(path), what));
       const other = target.split("/")[0] ?? "";
-      if (other !== workspace && WORKSPACES[other] !== undefined && !isTest && PUBLISHED.has(workspace)) {
+      const alone = PUBLISHED.has(workspace) || workspace === "examples";
+      if (other !== workspace && WORKSPACES[other] !== undefined && !isTest && alone) {
         fault(`a relative path must not leave ${workspace}/; import @foreshore/${other}`);
       }
       if (PUBLISHED.has(workspace)) checkSide(path, target, isTest, dynamic, fault);

@@ -1,0 +1,50 @@
+/**
+ * `node examples/top/node/main.ts SOCKET [--once]`: a process viewer in a terminal, over a control channel; or as a worker thread
+ * with `workerData: { attachment }`, live from shared memory. q or Ctrl+C ends it. --once: two looks half a second apart, then the second one.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { attachedSession, socketSession } from "../../node/session.ts";
+import { Top, textLines } from "../table.ts";
+
+const EVERY_MS = 1000;
+const ONCE_MS = 500;
+const CLEAR = "\x1b[H\x1b[J";
+
+async function main(): Promise<void> {
+  const socket = process.argv[2];
+  const session = (await attachedSession()) ?? (socket === undefined ? undefined : await socketSession(socket));
+  if (session === undefined) throw new Error("usage: node examples/top/node/main.ts SOCKET [--once]");
+  const once = process.argv.includes("--once");
+  const { stdin, stdout } = process;
+  const ended = new AbortController();
+  try {
+    const top = new Top(session);
+    if (once) {
+      await top.next();
+      await sleep(ONCE_MS);
+      stdout.write(`${textLines(await top.next(), 200, 10_000).join("\n")}\n`);
+      return;
+    }
+    if (stdin.isTTY) {
+      stdin.setRawMode(true);
+      stdin.on("data", (keys: Buffer) => {
+        if (keys.includes("q") || keys.includes(3)) ended.abort();
+      });
+    }
+    while (!ended.signal.aborted) {
+      const { columns = 80, rows = 24 } = stdout;
+      stdout.write(`${CLEAR}${textLines(await top.next(), columns, rows - 1).join("\r\n")}`);
+      await sleep(EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+    stdout.write("\r\n");
+  } finally {
+    if (stdin.isTTY && !once) stdin.setRawMode(false);
+    stdin.unref?.();
+    await session.close();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(`top: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+});
