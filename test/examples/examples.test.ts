@@ -53,10 +53,14 @@ async function attached(): Promise<Attachment> {
 }
 
 /** Runs an example as a worker thread that has an attachment. */
-async function worker(file: string, argv: string[]): Promise<{ stdout: string; stderr: string; code: number }> {
+async function worker(
+  file: string,
+  argv: string[],
+  input?: string,
+): Promise<{ stdout: string; stderr: string; code: number }> {
   const workerData = { attachment: await attached() };
-  const thread = new Worker(file, { argv, workerData, stdout: true, stderr: true, stdin: true });
-  thread.stdin?.end("from the host");
+  const thread = new Worker(file, { argv, workerData, stdout: true, stderr: true, stdin: input !== undefined });
+  thread.stdin?.end(input);
   const code = new Promise<number>((resolve, reject) => thread.on("exit", resolve).on("error", reject));
   const [stdout, stderr] = await Promise.all([text(thread.stdout), text(thread.stderr)]);
   return { stdout, stderr, code: await code };
@@ -189,7 +193,11 @@ describe("remote-shell", () => {
   });
 
   test("is a worker", async () => {
-    expect(await worker(SHELL, ["/bin/cat"])).toEqual({ stdout: "from the host", stderr: "", code: 0 });
-    expect(await worker(SHELL, ["/bin/hello"])).toMatchObject({ stdout: "hello from afar\n", code: 42 });
+    expect(await worker(SHELL, ["/bin/cat"], "from the host")).toEqual({
+      stdout: "from the host",
+      stderr: "",
+      code: 0,
+    });
+    expect(await worker(SHELL, ["/bin/hello"], "")).toMatchObject({ stdout: "hello from afar\n", code: 42 });
   });
 });

@@ -14,23 +14,32 @@ async function main(): Promise<void> {
   const socket = process.argv[2];
   const session = (await attachedSession()) ?? (socket === undefined ? undefined : await socketSession(socket));
   if (session === undefined) throw new Error("usage: node examples/top/node/main.ts SOCKET [--once]");
-  const once = process.argv.includes("--once");
-  const { stdin, stdout } = process;
-  const ended = new AbortController();
+  const { stdout } = process;
   try {
     const top = new Top(session);
-    if (once) {
+    if (process.argv.includes("--once")) {
       await top.next();
       await sleep(ONCE_MS);
       stdout.write(`${textLines(await top.next(), 200, 10_000).join("\n")}\n`);
       return;
     }
-    if (stdin.isTTY) {
-      stdin.setRawMode(true);
-      stdin.on("data", (keys: Buffer) => {
-        if (keys.includes("q") || keys.includes(3)) ended.abort();
-      });
-    }
+    await show(top);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Draws until a key ends it. */
+async function show(top: Top): Promise<void> {
+  const { stdin, stdout } = process;
+  const ended = new AbortController();
+  if (stdin.isTTY) {
+    stdin.setRawMode(true);
+    stdin.on("data", (keys: Buffer) => {
+      if (keys.includes("q") || keys.includes(3)) ended.abort();
+    });
+  }
+  try {
     while (!ended.signal.aborted) {
       const { columns = 80, rows = 24 } = stdout;
       stdout.write(`${CLEAR}${textLines(await top.next(), columns, rows - 1).join("\r\n")}`);
@@ -38,9 +47,8 @@ async function main(): Promise<void> {
     }
     stdout.write("\r\n");
   } finally {
-    if (stdin.isTTY && !once) stdin.setRawMode(false);
-    stdin.unref?.();
-    await session.close();
+    if (stdin.isTTY) stdin.setRawMode(false);
+    stdin.destroy();
   }
 }
 
