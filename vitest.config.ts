@@ -8,7 +8,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 
-const everywhere = ["{abi,codegen,runtime,sdk,bench,test,tools,examples}/**/*.test.ts"];
+const everywhere = ["{abi,codegen,runtime,sdk,bench,test,tools}/**/*.test.ts"];
 const browser = ["{abi,runtime,sdk,test/common}/**/*.test.ts", "**/*.browser.test.ts"];
 const never = ["**/node_modules/**", "**/dist/**", "build/**"];
 
