@@ -12,7 +12,7 @@ import { memoryRows } from "./memory-rows.ts";
 import { processTable } from "./processes.ts";
 import type { RowKind } from "./rows.ts";
 import { readStatus } from "./status.ts";
-import { type Edit, type FuzzTarget, fuzz, fuzzTestMs, mutateEdits, type Random } from "./testing/fuzz.ts";
+import { differs, type Edit, type FuzzTarget, fuzz, fuzzTestMs, mutateEdits, type Random } from "./testing/fuzz.ts";
 import { sampleMachine } from "./testing/sample-machine.ts";
 
 interface Input {
@@ -70,18 +70,9 @@ function run(input: Input): string {
   for (const [word, value] of input.edits) if (word < words.length) words[word] = value;
   const before = bytes.slice();
   const outcome = attempt(buffer);
-  if (compare(before, bytes) >= 0) throw new Error(`byte ${compare(before, bytes)} of the memory was written`);
+  const written = differs(before, bytes);
+  if (written >= 0) throw new Error(`byte ${written} of the memory was written`);
   return outcome;
-}
-
-/** Where two buffers differ first; -1 nowhere. */
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const wide = a.length & ~7;
-  const x = new BigUint64Array(a.buffer, 0, wide >>> 3);
-  const y = new BigUint64Array(b.buffer, 0, wide >>> 3);
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return i * 8;
-  for (let i = wide; i < a.length; i++) if (a[i] !== b[i]) return i;
-  return -1;
 }
 
 function attempt(buffer: SharedArrayBuffer): string {

@@ -188,3 +188,13 @@ export function mutateEdits(
   else list[at] = random.once(2) ? [list[at]![0], value()] : [place(), list[at]![1]];
   return list;
 }
+
+/** Where two arrays over whole buffers differ first; -1 nowhere. */
+export function differs(a: Uint8Array, b: Uint8Array): number {
+  const wide = a.length & ~7;
+  const x = new BigUint64Array(a.buffer, 0, wide >>> 3);
+  const y = new BigUint64Array(b.buffer, 0, wide >>> 3);
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return i * 8;
+  for (let i = wide; i < a.length; i++) if (a[i] !== b[i]) return i;
+  return -1;
+}
