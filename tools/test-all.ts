@@ -103,7 +103,7 @@ function runners(): Runner[] {
       env: fuzzing,
       timeoutMinutes: 10,
     },
-    { name: "node", what: "TypeScript in Node", ...vitest("node"), env: fuzzing, timeoutMinutes: 20 },
+    { name: "node", what: "TypeScript in Node", ...vitest("node"), env: fuzzing, timeoutMinutes: 30 },
     { name: "chromium", what: "TypeScript in Chromium", ...vitest("chromium"), timeoutMinutes: 15 },
   ];
 }
