@@ -1,10 +1,27 @@
 /** What the package of the ABI carries beside its code, so that others can generate their own. */
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
-const ABI = join(import.meta.dirname, "../abi");
+const ROOT = join(import.meta.dirname, "..");
+const ABI = join(ROOT, "abi");
+const folder = mkdtempSync(join(tmpdir(), "foreshore-abi-package-"));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const npm = (cwd: string, ...args: string[]): string => execFileSync("npm", args, { cwd, encoding: "utf8" });
+const node = (cwd: string, ...args: string[]): string =>
+  execFileSync(process.execPath, args, { cwd, encoding: "utf8" });
+
+/** The archive that npm makes of a package's folder. */
+function packed(from: string): string {
+  const [{ filename }] = JSON.parse(npm(from, "pack", "--json", "--offline", "--pack-destination", folder)) as [
+    { filename: string },
+  ];
+  return join(folder, filename);
+}
 
 test("npm packs the schemas, the lock, the vectors and the C header", () => {
   const out = execFileSync("npm", ["pack", "--dry-run", "--json", "--offline"], { cwd: ABI, encoding: "utf8" });
@@ -12,7 +29,48 @@ test("npm packs the schemas, the lock, the vectors and the C header", () => {
   const paths = new Set(packed.files.map((file) => file.path));
   const schemas = readdirSync(ABI).filter((file) => file.endsWith(".fbs"));
   expect(schemas.length).toBeGreaterThan(10);
-  const wanted = [...schemas, "foreshore.bfbs", "abi.lock.json", "vectors.json", "c/foreshore_abi.h", "README.md"];
+  const wanted = [...schemas, "foreshore.bfbs", "abi.lock.json", "vectors.json", "c/foreshore_abi.h", "README.md", "src/conformance/index.ts"];
   expect(wanted.filter((path) => !paths.has(path))).toEqual([]);
   expect([...paths].filter((path) => path.startsWith("archive/") || path.endsWith(".test.ts"))).toEqual([]);
+});
+
+/** A program of a stranger's: the vectors against this package's own codec, from what npm has installed. */
+const STRANGER = `
+  import { listCases, ownCodec, runKit } from "@foreshore/abi/conformance";
+  import { Opcode } from "@foreshore/abi";
+  import vectors from "@foreshore/abi/vectors.json" with { type: "json" };
+  const subject = { name: "own", codec: ownCodec, open: () => { throw new Error("no machine"); }, close: async () => {} };
+  const results = await runKit(subject, { vectors, only: (family) => family === "vectors" });
+  console.log(JSON.stringify({
+    failed: results.filter(({ outcome }) => outcome !== "passed"),
+    count: results.length,
+    cases: listCases(vectors).length,
+    noop: Opcode.Noop,
+  }));
+`;
+
+test("the packed package works in an empty folder: module, vectors, conformance kit and its command", () => {
+  node(ROOT, "tools/build.ts", "packages", "--out", join(folder, "dist"));
+  const archives = [join(folder, "dist/abi"), join(ROOT, "node_modules/flatbuffers")].map(packed);
+  const home = mkdtempSync(join(folder, "stranger-"));
+  writeFileSync(join(home, "package.json"), '{ "private": true, "type": "module" }');
+  npm(home, "install", "--offline", "--no-audit", "--no-fund", ...archives);
+  writeFileSync(join(home, "stranger.mjs"), STRANGER);
+  const said = JSON.parse(node(home, "stranger.mjs")) as {
+    failed: unknown[];
+    count: number;
+    cases: number;
+    noop: number;
+  };
+  expect(said.failed).toEqual([]);
+  expect(said.count).toBeGreaterThan(100);
+  expect(said.noop).toBe(1);
+
+  const command = join(home, "node_modules/.bin/foreshore-conformance");
+  expect(execFileSync(command, ["--help"], { encoding: "utf8" })).toContain("usage: foreshore-conformance");
+  expect(execFileSync(command, ["--list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(said.cases);
+  // A subject of the checkout, driven by the installed kit.
+  const subject = join(ROOT, "test/conformance/subject-main.ts");
+  const only = ["--only", "version: ", "--", process.execPath, subject];
+  expect(execFileSync(command, only, { encoding: "utf8" })).toContain("12 passed, 0 failed, 0 skipped");
 });

@@ -1,5 +1,5 @@
 /**
- * `node tools/build.ts [worker] [packages]` (default: both).
+ * `node tools/build.ts [worker] [packages] [--out FOLDER]` (default: both; packages go to dist).
  *
  * worker: build/worker.js, the workers' script in one file, and build/foreshore.js, the command. A checkout
  * runs from its TypeScript sources, but stripping types would cost each worker 100 ms and the command 300.
@@ -22,12 +22,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join, posix } from "node:path";
+import { basename, join, posix, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { type Plugin, rolldown } from "rolldown";
 
 const ROOT = join(import.meta.dirname, "..");
 const BUILD = join(ROOT, "build");
-const DIST = join(ROOT, "dist");
 const PUBLISHED = ["abi", "runtime", "sdk"] as const;
 const WORKER = "runtime/src/worker/main.ts";
 const COMMAND = "sdk/src/cli/main.ts";
@@ -98,7 +98,7 @@ const workerBeside: Plugin = {
   },
 };
 
-async function buildPackage(workspace: string, declarations: string): Promise<void> {
+async function buildPackage(workspace: string, declarations: string, dist: string): Promise<void> {
   const manifest = JSON.parse(readFileSync(join(ROOT, workspace, "package.json"), "utf8")) as Manifest;
   const entries = entriesOf(workspace, manifest);
   const absent = entries.filter(({ source }) => !existsSync(join(ROOT, workspace, source)));
@@ -107,7 +107,7 @@ async function buildPackage(workspace: string, declarations: string): Promise<vo
       `${workspace}/package.json names what is not there: ${absent.map(({ source }) => source).join(", ")}`,
     );
   }
-  const out = join(DIST, workspace);
+  const out = join(dist, workspace);
   const bundle = await rolldown({
     input: Object.fromEntries(entries.map(({ name, source }) => [name, join(ROOT, workspace, source)])),
     platform: "neutral",
@@ -151,8 +151,8 @@ async function buildPackage(workspace: string, declarations: string): Promise<vo
 
 /** Declarations of all published workspaces; relative imports in them name .js, as published. */
 function emitDeclarations(): string {
-  const folder = join(BUILD, "declarations");
-  rmSync(folder, { recursive: true, force: true });
+  // Of this process: a test may build its own packages while others are built.
+  const folder = join(BUILD, `declarations.${process.pid}`);
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   try {
     execFileSync(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
@@ -170,17 +170,28 @@ function emitDeclarations(): string {
   return folder;
 }
 
-async function buildPackages(): Promise<void> {
+async function buildPackages(dist: string): Promise<void> {
   if (!existsSync(KERNEL)) throw new Error(`${KERNEL}: not there; run \`make kernel\``);
   const declarations = emitDeclarations();
-  rmSync(DIST, { recursive: true, force: true });
-  for (const workspace of PUBLISHED) await buildPackage(workspace, declarations);
+  for (const workspace of PUBLISHED) {
+    rmSync(join(dist, workspace), { recursive: true, force: true });
+    await buildPackage(workspace, declarations, dist);
+  }
+  rmSync(declarations, { recursive: true, force: true });
 }
 
 const known = ["worker", "packages"];
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : known;
-if (wanted.some((name) => !known.includes(name))) {
-  console.error("usage: node tools/build.ts [worker] [packages]");
+let wanted: string[];
+let dist: string;
+try {
+  const { values, positionals } = parseArgs({ options: { out: { type: "string" } }, allowPositionals: true });
+  const strange = positionals.filter((name) => !known.includes(name));
+  if (strange.length > 0) throw new Error(`there is no ${strange.join(", ")}`);
+  wanted = positionals.length > 0 ? positionals : known;
+  dist = resolve(values.out ?? join(ROOT, "dist"));
+} catch (error) {
+  console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
+  console.error("usage: node tools/build.ts [worker] [packages] [--out FOLDER]");
   process.exit(2);
 }
 try {
@@ -189,7 +200,7 @@ try {
     await buildWorker(join(BUILD, "worker.js"));
     await buildCommand(join(BUILD, "foreshore.js"));
   }
-  if (wanted.includes("packages")) await buildPackages();
+  if (wanted.includes("packages")) await buildPackages(dist);
 } catch (error) {
   console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -74,6 +74,9 @@ function index(model: Model, files: readonly FileModel[]): string[] {
     "",
     ...(model.unions.length === 0 ? [] : ["- [Opcodes](opcodes.md): ring entries, what they carry, what is answered"]),
     ...(model.boundary.length === 0 ? [] : ["- [The wasm boundary](wasm.md): imports and exports of kernel.wasm"]),
+    ...(model.unions.length === 0
+      ? []
+      : ["- [The conformance kit](conformance.md): how an implementation of all this proves itself"]),
     ...files.map((file) => `- [\`abi/${file.stem}.fbs\`](schema-${file.stem}.md): ${count(file)}`),
     "",
     "All numbers are little endian. Units:",
