@@ -29,7 +29,15 @@ test("npm packs the schemas, the lock, the vectors and the C header", () => {
   const paths = new Set(packed.files.map((file) => file.path));
   const schemas = readdirSync(ABI).filter((file) => file.endsWith(".fbs"));
   expect(schemas.length).toBeGreaterThan(10);
-  const wanted = [...schemas, "foreshore.bfbs", "abi.lock.json", "vectors.json", "c/foreshore_abi.h", "README.md", "src/conformance/index.ts"];
+  const wanted = [
+    ...schemas,
+    "foreshore.bfbs",
+    "abi.lock.json",
+    "vectors.json",
+    "c/foreshore_abi.h",
+    "README.md",
+    "src/conformance/index.ts",
+  ];
   expect(wanted.filter((path) => !paths.has(path))).toEqual([]);
   expect([...paths].filter((path) => path.startsWith("archive/") || path.endsWith(".test.ts"))).toEqual([]);
 });
