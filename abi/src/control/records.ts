@@ -261,8 +261,8 @@ function putHeader(mem: Mem, page: Uint8Array): void {
 }
 
 function putRecords(mem: Mem, page: Uint8Array, base: number, stride: number, end: number, most: number): void {
-  const words = memOf(page).u32;
-  const field = (at: number, offset: number): number => words[(at + offset) >>> 2]!;
+  const words = new DataView(page.buffer, page.byteOffset, page.length);
+  const field = (at: number, offset: number): number => words.getUint32(at + offset, true);
   for (let at: number = ControlState.SIZE; at < page.length; ) {
     if (at + ControlRecord.SIZE > page.length) throw new ControlError("a record is cut short");
     const index = field(at, ControlRecord.OFFSET.index);

@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "../benchmark.ts";
+import { control } from "./control.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
 import { files } from "./files.ts";
@@ -17,6 +18,7 @@ export const suite: readonly Benchmark[] = [
   ...start,
   ...page,
   ...views,
+  ...control,
   ...processes,
   ...files,
   ...scaling,
