@@ -106,6 +106,7 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
   const heapBefore = heapUsed();
   const pool: I[] = [...target.corpus];
   const seen = new Set<string>();
+  const keep = env["FORESHORE_FUZZ_KEEP"];
   const news: I[] = [];
   let executions = 0;
   const began = performance.now();
@@ -141,7 +142,7 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
     let input = random.pick(pool);
     for (let n = 1 + random.below(4); n > 0; n--) input = target.mutate(random, input);
     if (await execute(input)) {
-      news.push(input);
+      if (keep !== undefined) news.push(input);
       if (pool.length < POOL) pool.push(input);
       else pool[target.corpus.length + random.below(POOL - target.corpus.length)] = input;
     }
@@ -158,7 +159,6 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
   const line = report();
   const counts = env["FORESHORE_FUZZ_COUNTS"];
   if (counts !== undefined) process?.getBuiltinModule?.("node:fs").appendFileSync(counts, `${line}\n`);
-  const keep = env["FORESHORE_FUZZ_KEEP"];
   if (keep !== undefined && seen.size > corpusOutcomes) {
     process
       ?.getBuiltinModule?.("node:fs")
