@@ -44,7 +44,9 @@ describe.skipIf(skipped)("a machine with --control, from a terminal", () => {
   test("top refreshes in place, follows the terminal's size, and ends with q", async () => {
     const { screen, socket } = await beside("top");
     screen.line(`${FORESHORE} top --control ${socket}`);
-    await screen.shows(/^1 processes, 0 runnable[\s\S]*^ *PID +PPID STAT THR +%CPU +RSS +TIME COMMAND\n.*S.*-.*sleep$/m);
+    await screen.shows(
+      /^1 processes, 0 runnable[\s\S]*^ *PID +PPID STAT THR +%CPU +RSS +TIME COMMAND\n.*S.*-.*sleep$/m,
+    );
     // From the second look on there is a share of the processor.
     await screen.shows(/^ *\d+ +1 +S +1 +0\.0 +\d+ 00:00:0\d sleep$/m);
     screen.resize(40, 10);

@@ -263,6 +263,7 @@ describe("random frames", () => {
     const before = await held();
     const until = performance.now() + SECONDS * 1000;
     let runs = 0;
+    let frames = 0;
     for (let seed = FIRST_SEED; runs < RUNS || performance.now() < until; seed++, runs++) {
       const next = random(seed);
       const { duplex, serving } = await peer();
@@ -270,7 +271,7 @@ describe("random frames", () => {
         while ((await duplex.read()) !== undefined);
       })();
       try {
-        for (let i = next() % 60; i > 0; i--) await duplex.write(mutated(next));
+        for (let i = next() % 60; i > 0; i--, frames++) await duplex.write(mutated(next));
       } catch {
         // Cut off, as it should be.
       }
@@ -283,6 +284,7 @@ describe("random frames", () => {
       await machine.noop();
     }
     await expect.poll(held, { timeout: 20_000 }).toEqual(before);
+    if (SECONDS > 0) console.log(`fuzz control: ${frames} frames, ${runs} connections in ${SECONDS} s`);
     expect(runs).toBeGreaterThanOrEqual(RUNS);
   });
 });

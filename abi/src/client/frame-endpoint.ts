@@ -8,6 +8,7 @@ import {
   ControlFaultCode,
   ControlFrameKind,
   decodeKernelWorkerRequest,
+  Errno,
   encodeKernelWorkerOutbound,
   Fixed,
   type KernelWorkerRequest,
@@ -119,7 +120,13 @@ export class FrameEndpoint {
       mem.u8.set(bytes.subarray(at, at + span.length), arenaBase + span.offset);
       at += align(span.length);
     }
-    this.#submit(request, replyBytes);
+    try {
+      this.#submit(request, replyBytes);
+    } catch (error) {
+      // A number beyond what the schema bounds its field to is not written into the ring.
+      if (!(error instanceof RangeError)) throw error;
+      this.#answer(id, Errno.EINVAL);
+    }
   }
 
   /** The requests so far are to be looked at. */
