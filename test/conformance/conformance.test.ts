@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CaseResult, jsonLinesSubject, listCases, runKit, SubjectError } from "@foreshore/abi/conformance";
 import { describe, expect, test } from "vitest";
+import { childSubject } from "../../abi/src/conformance/cli/child.ts";
 import type { Vectors } from "../../abi/src/vectors.ts";
+import { nativeKernel } from "../oracle/native-kernel.ts";
 import { messageSubject } from "./message-subject.ts";
 import { miniSubject } from "./mini-subject.ts";
 import { mutants, wrongCodecs } from "./mutants.ts";
@@ -51,6 +53,18 @@ describe("our machines", () => {
     const left = results.filter(({ outcome }) => outcome === "skipped");
     expect(left.filter(({ detail }) => !/does not offer "(memory|clients|ring-start|raw)"/.test(detail))).toEqual([]);
     expect(results.length - left.length).toBeGreaterThan(150);
+  });
+
+  test.each([1, 4])("the kernel as a native Go program with %i harts, over JSON lines", async (harts) => {
+    const subject = await childSubject(await nativeKernel(), ["-subject", "-harts", String(harts)]);
+    try {
+      const results = await runKit(subject, { vectors });
+      expect(failures(results)).toEqual([]);
+      // It has no codec: the vectors are proved by kernel-go/abi's own tests. All else is run.
+      expect(skipped(results).filter((name) => !name.startsWith("vectors: "))).toEqual([]);
+    } finally {
+      await subject.close();
+    }
   });
 
   test("over JSON lines, as a command", () => {

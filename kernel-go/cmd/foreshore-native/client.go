@@ -112,7 +112,7 @@ func (c *client) send(e entry) (abi.ReplyEvent, abi.Errno) {
 	// Publishes the entry that was just written.
 	c.slot.SubmissionTail.Store(tail + 1)
 	c.mu.Unlock()
-	c.ring()
+	ringKernel()
 	reply := <-done
 	if reply.Result < 0 {
 		return reply, abi.Errno(-reply.Result)
@@ -120,8 +120,8 @@ func (c *client) send(e entry) (abi.ReplyEvent, abi.Errno) {
 	return reply, abi.OK
 }
 
-// ring wakes the kernel worker.
-func (c *client) ring() {
+// ringKernel wakes the kernel worker.
+func ringKernel() {
 	h := kmem.Header()
 	h.KernelDoorbell.Add(1)
 	if h.KernelSleeping.Load() != 0 {
@@ -150,7 +150,7 @@ func (c *client) receive() {
 			c.dispatch(&e)
 		}
 		if full {
-			c.ring() // the kernel waits for room
+			ringKernel() // the kernel waits for room
 		}
 	}
 }

@@ -26,7 +26,7 @@ type machine struct {
 
 // start boots a machine on memory of its own and has its harts and its kernel
 // worker run. log gets the kernel's lines, trace those of system call traces.
-func start(harts, memoryMiB uint32, log func(string), trace func([]byte)) (*machine, error) {
+func start(harts, memoryMiB, clients uint32, log func(string), trace func([]byte)) (*machine, error) {
 	// The memory comes from the Go heap, which gives large blocks untouched:
 	// what a machine does not use costs no memory.
 	size := uintptr(memoryMiB) << 20
@@ -38,7 +38,7 @@ func start(harts, memoryMiB uint32, log func(string), trace func([]byte)) (*mach
 	config := kmem.Config{
 		MemoryMaxPages:   memoryMiB << 4,
 		Harts:            harts,
-		Clients:          1,
+		Clients:          clients,
 		RealtimeOffsetNs: uint64(time.Now().UnixNano()) - host.NowNs(),
 	}
 	if e := boot.Boot(config); e != abi.OK {

@@ -34,6 +34,7 @@ const (
 )
 
 const usage = `usage: foreshore-native [OPTION…] PROGRAM [ARG…]
+       foreshore-native -subject [-harts N] [-memory MIB]
 Runs a riscv64 Linux program on the Foreshore kernel, built natively.
 
   -root DIR         a host folder as the machine's files (again: a layer above)
@@ -45,6 +46,7 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
   -timeout SECONDS  ends the machine with exit code 124
   -strace           system calls to standard error
   -log FILE         what the machine says of itself to FILE, not standard error
+  -subject          instead of a program: speaks the conformance kit's JSON lines on the standard streams
 
 Without -root and -file, PROGRAM is a file of the host. Exit codes: the program's; 124 time is
 up, 125 foreshore-native failed, 126 PROGRAM cannot be run, 127 not found, 128+N ended by signal N.
@@ -56,8 +58,10 @@ type options struct {
 	cwd, logFile      string
 	timeout           float64
 	strace            bool
-	program           string
-	args              []string
+	// subject: the kit's; one machine of it: of a process that it has started.
+	subject, subjectMachine bool
+	program                 string
+	args                    []string
 }
 
 // failure is why a run ends before its program does.
@@ -87,7 +91,13 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	}
 	code := 0
-	if err == nil {
+	switch {
+	case err != nil:
+	case o.subject:
+		err = serveSubject(o, stdin, stdout, stderr)
+	case o.subjectMachine:
+		err = serveMachine(o, stdin, stdout, stderr)
+	default:
 		code, err = runProgram(o, stdin, stdout, stderr)
 	}
 	if err == nil {
@@ -126,11 +136,15 @@ func parse(args []string) (*options, error) {
 	set.Float64Var(&o.timeout, "timeout", 0, "")
 	set.BoolVar(&o.strace, "strace", false, "")
 	set.StringVar(&o.logFile, "log", "", "")
+	set.BoolVar(&o.subject, "subject", false, "")
+	set.BoolVar(&o.subjectMachine, "subject-machine", false, "")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
 	switch {
-	case set.NArg() == 0 || set.Arg(0) == "":
+	case (o.subject || o.subjectMachine) && set.NArg() != 0:
+		return nil, errors.New("-subject runs no program")
+	case !o.subject && !o.subjectMachine && (set.NArg() == 0 || set.Arg(0) == ""):
 		return nil, errors.New("PROGRAM is missing; -help says more")
 	case o.harts < 1 || o.harts > uint(abi.LimitHarts):
 		return nil, fmt.Errorf("-harts %d: a whole number from 1 to %d", o.harts, abi.LimitHarts)
@@ -146,7 +160,9 @@ func parse(args []string) (*options, error) {
 			return nil, errors.New("an argument contains a NUL")
 		}
 	}
-	o.program, o.args = set.Arg(0), set.Args()[1:]
+	if set.NArg() > 0 {
+		o.program, o.args = set.Arg(0), set.Args()[1:]
+	}
 	return o, nil
 }
 
@@ -170,7 +186,7 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 		defer mu.Unlock()
 		fmt.Fprintf(say, "foreshore-native: %s\n", text)
 	}
-	m, err := start(uint32(o.harts), uint32(o.memoryMiB), log, trace)
+	m, err := start(uint32(o.harts), uint32(o.memoryMiB), 1, log, trace)
 	if err != nil {
 		return 0, err
 	}
