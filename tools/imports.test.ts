@@ -25,6 +25,8 @@ test.each([
   ["runtime/src/a.ts", 'import { Machine } from "@foreshore/sdk";', "sdk → runtime → abi"],
   ["abi/src/a.ts", 'import type { Runtime } from "@foreshore/runtime";', "sdk → runtime → abi"],
   ["abi/src/a.ts", 'export * from "@foreshore/runtime";', "sdk → runtime → abi"],
+  ["examples/top/a.ts", 'import { Runtime } from "@foreshore/runtime";', "sdk → runtime → abi"],
+  ["examples/top/a.ts", 'import { clock } from "../../runtime/src/common/clock.ts";', "must not leave examples/"],
   ["runtime/src/a.ts", 'import {\n  one,\n  two,\n} from "../../abi/ts/index.ts";', "must not leave runtime/"],
   ["runtime/src/common/a.ts", 'import { readFileSync } from "node:fs";', "Node's modules"],
   ["runtime/src/common/a.ts", 'import { host } from "../node/host.ts";', "must not import a node file"],
