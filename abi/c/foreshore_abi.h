@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x689f8329)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x325d8a3d)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xb12cb8d1)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xd42185cb)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1859,6 +1859,19 @@ typedef uint32_t fsh_digest_kind;
 #define FSH_DIGEST_KIND_NONE UINT32_C(0)
 #define FSH_DIGEST_KIND_SHA256 UINT32_C(1)
 
+/* What a TraceRecord tells of a thread. */
+typedef uint32_t fsh_trace_phase;
+/* It begins a system call: number, args, what they point at for the kernel to read. */
+#define FSH_TRACE_PHASE_ENTRY UINT32_C(0)
+/* The call is over: also result, errno, what the kernel has written. */
+#define FSH_TRACE_PHASE_EXIT UINT32_C(1)
+/* A signal reached it: args are si_signo, si_code, si_errno and Siginfo's field0 to field2. */
+#define FSH_TRACE_PHASE_SIGNAL UINT32_C(2)
+/* A signal stopped it: args[0] says which. */
+#define FSH_TRACE_PHASE_STOPPED UINT32_C(3)
+/* It ended: args[0] is the wait status. */
+#define FSH_TRACE_PHASE_ENDED UINT32_C(4)
+
 /* First 64 bytes in both directions, the client's first. This struct never changes, whatever the version: by it both sides can say which versions met. After a status other than Ok nothing follows. */
 struct fsh_control_hello {
   /* Control.Magic. Unit: number. Written by: any. */
@@ -3460,8 +3473,12 @@ struct fsh_thread_live {
   uint32_t futex_bucket;
   /* Tid hash chain. Unit: slot:Thread. Written by: kernel. */
   uint32_t tid_next;
+  /* Not 0: the trace has the beginning of the call in progress, and not its end. Unit: flag. Written by: kernel. */
+  uint32_t traced;
+  /* How often the call about to begin has waited for pages that the trace wants to show. Unit: count. Written by: kernel. */
+  uint32_t trace_waits;
 };
-_Static_assert(sizeof(struct fsh_thread_live) == 72, "size of ThreadLive");
+_Static_assert(sizeof(struct fsh_thread_live) == 80, "size of ThreadLive");
 _Static_assert(offsetof(struct fsh_thread_live, next_in_process) == 0, "offset of ThreadLive.next_in_process");
 _Static_assert(offsetof(struct fsh_thread_live, prev_in_process) == 4, "offset of ThreadLive.prev_in_process");
 _Static_assert(offsetof(struct fsh_thread_live, next_ready) == 8, "offset of ThreadLive.next_ready");
@@ -3475,6 +3492,8 @@ _Static_assert(offsetof(struct fsh_thread_live, futex_next) == 56, "offset of Th
 _Static_assert(offsetof(struct fsh_thread_live, futex_prev) == 60, "offset of ThreadLive.futex_prev");
 _Static_assert(offsetof(struct fsh_thread_live, futex_bucket) == 64, "offset of ThreadLive.futex_bucket");
 _Static_assert(offsetof(struct fsh_thread_live, tid_next) == 68, "offset of ThreadLive.tid_next");
+_Static_assert(offsetof(struct fsh_thread_live, traced) == 72, "offset of ThreadLive.traced");
+_Static_assert(offsetof(struct fsh_thread_live, trace_waits) == 76, "offset of ThreadLive.trace_waits");
 
 /* One guest thread. */
 struct fsh_thread_slot {
@@ -3487,7 +3506,7 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[20];
+  uint32_t pad1[18];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
@@ -3495,7 +3514,7 @@ _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSl
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
 _Static_assert(offsetof(struct fsh_thread_slot, live) == 936, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1008, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1016, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {
@@ -5441,5 +5460,51 @@ _Static_assert(offsetof(struct fsh_elf64_phdr, paddr) == 24, "offset of Elf64Phd
 _Static_assert(offsetof(struct fsh_elf64_phdr, filesz) == 32, "offset of Elf64Phdr.filesz");
 _Static_assert(offsetof(struct fsh_elf64_phdr, memsz) == 40, "offset of Elf64Phdr.memsz");
 _Static_assert(offsetof(struct fsh_elf64_phdr, align) == 48, "offset of Elf64Phdr.align");
+
+/* One event of a thread that is traced. */
+struct fsh_trace_record {
+  /* What it tells. Written by: kernel. */
+  fsh_trace_phase phase;
+  /* How many pieces follow. Unit: count. Written by: kernel. */
+  uint32_t pieces;
+  /* 1 for the first record since tracing was turned on, and one more for each. Unit: number. Written by: kernel. */
+  uint64_t sequence;
+  /* Thread. Unit: id. Written by: kernel. */
+  uint32_t tid;
+  /* Its process. Unit: id. Written by: kernel. */
+  uint32_t pid;
+  /* Entry, Exit: the system call. Unit: number. Written by: kernel. */
+  uint32_t number;
+  /* Exit: 0 or an Errno, which may be ERESTARTSYS and its kin. Entry: not 0 where a call that was interrupted goes on. Unit: number. Written by: kernel. */
+  uint32_t errno_;
+  /* Exit with errno 0: what the call returned. Unit: value. Written by: kernel. */
+  uint64_t result;
+  /* Six arguments of the call, or what the phase says. Unit: value. Written by: kernel. */
+  uint64_t args[6];
+};
+_Static_assert(sizeof(struct fsh_trace_record) == 88, "size of TraceRecord");
+_Static_assert(offsetof(struct fsh_trace_record, phase) == 0, "offset of TraceRecord.phase");
+_Static_assert(offsetof(struct fsh_trace_record, pieces) == 4, "offset of TraceRecord.pieces");
+_Static_assert(offsetof(struct fsh_trace_record, sequence) == 8, "offset of TraceRecord.sequence");
+_Static_assert(offsetof(struct fsh_trace_record, tid) == 16, "offset of TraceRecord.tid");
+_Static_assert(offsetof(struct fsh_trace_record, pid) == 20, "offset of TraceRecord.pid");
+_Static_assert(offsetof(struct fsh_trace_record, number) == 24, "offset of TraceRecord.number");
+_Static_assert(offsetof(struct fsh_trace_record, errno_) == 28, "offset of TraceRecord.errno");
+_Static_assert(offsetof(struct fsh_trace_record, result) == 32, "offset of TraceRecord.result");
+_Static_assert(offsetof(struct fsh_trace_record, args) == 40, "offset of TraceRecord.args");
+
+/* Guest memory as it was when the record was made. */
+struct fsh_trace_piece {
+  /* Where it lies in the process. Unit: address. Written by: kernel. */
+  uint64_t address;
+  /* How many bytes were taken; the first of what there is, where that is too much. Unit: bytes. Written by: kernel. */
+  uint32_t bytes;
+  /* Vectors of strings and directory entries: how many there are, taken or not; else 0. Unit: count. Written by: kernel. */
+  uint32_t count;
+};
+_Static_assert(sizeof(struct fsh_trace_piece) == 16, "size of TracePiece");
+_Static_assert(offsetof(struct fsh_trace_piece, address) == 0, "offset of TracePiece.address");
+_Static_assert(offsetof(struct fsh_trace_piece, bytes) == 8, "offset of TracePiece.bytes");
+_Static_assert(offsetof(struct fsh_trace_piece, count) == 12, "offset of TracePiece.count");
 
 #endif

@@ -15,4 +15,5 @@ export * from "./rpc.ts";
 export * from "./structs.ts";
 export * from "./syscalls.ts";
 export * from "./tables.ts";
+export * from "./trace.ts";
 export * from "./version.ts";

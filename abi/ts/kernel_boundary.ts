@@ -82,8 +82,8 @@ export interface KernelHostImports {
    */
   log(level: LogLevel, addr: number, length: number): void;
   /**
-   * Takes a line of system call trace, with its newline.
-   * @param addr Where the text is. (address)
+   * Takes a TraceRecord with its pieces.
+   * @param addr Where it is, at a multiple of 8. (address)
    * @param length Its length. (bytes)
    * Called by: kernel.
    */

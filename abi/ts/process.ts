@@ -2036,6 +2036,16 @@ export interface ThreadLiveData {
    * Unit: slot:Thread. Written by: kernel.
    */
   tidNext: number;
+  /**
+   * Not 0: the trace has the beginning of the call in progress, and not its end.
+   * Unit: flag. Written by: kernel.
+   */
+  traced: number;
+  /**
+   * How often the call about to begin has waited for pages that the trace wants to show.
+   * Unit: count. Written by: kernel.
+   */
+  traceWaits: number;
 }
 
 /**
@@ -2044,11 +2054,11 @@ export interface ThreadLiveData {
  */
 export class ThreadLive {
   /** Bytes. */
-  static readonly SIZE = 72;
+  static readonly SIZE = 80;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, nextReady: 8, prevReady: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68 } as const;
+  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, nextReady: 8, prevReady: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68, traced: 72, traceWaits: 76 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2211,11 +2221,35 @@ export class ThreadLive {
   }
 
   /**
+   * Not 0: the trace has the beginning of the call in progress, and not its end.
+   * Unit: flag. Written by: kernel.
+   */
+  get traced(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set traced(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /**
+   * How often the call about to begin has waited for pages that the trace wants to show.
+   * Unit: count. Written by: kernel.
+   */
+  get traceWaits(): number {
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+  }
+
+  set traceWaits(value: number) {
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 72, 8);
+    this.$mem.check(addr, 80, 8);
     this.$base = addr;
     return this;
   }
@@ -2236,6 +2270,8 @@ export class ThreadLive {
       futexPrev: this.futexPrev,
       futexBucket: this.futexBucket,
       tidNext: this.tidNext,
+      traced: this.traced,
+      traceWaits: this.traceWaits,
     };
   }
 
@@ -2254,6 +2290,8 @@ export class ThreadLive {
     this.futexPrev = data.futexPrev;
     this.futexBucket = data.futexBucket;
     this.tidNext = data.tidNext;
+    this.traced = data.traced;
+    this.traceWaits = data.traceWaits;
   }
 }
 
@@ -2349,7 +2387,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1008, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1016, this.$base + 1088);
   }
 }
 

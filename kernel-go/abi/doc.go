@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x689f8329
-	LayoutHashHi uint32 = 0x325d8a3d
+	LayoutHashLo uint32 = 0xb12cb8d1
+	LayoutHashHi uint32 = 0xd42185cb
 )

@@ -1106,8 +1106,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 72
-	_ uintptr = 72 - unsafe.Sizeof(ThreadLive{})
+	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 80
+	_ uintptr = 80 - unsafe.Sizeof(ThreadLive{})
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.NextInProcess) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadLive{}.NextInProcess)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.PrevInProcess) - 4
@@ -1134,6 +1134,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadLive{}.FutexBucket)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.TidNext) - 68
 	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.TidNext)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.Traced) - 72
+	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.Traced)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.TraceWaits) - 76
+	_ uintptr = 76 - unsafe.Offsetof(ThreadLive{}.TraceWaits)
 )
 
 const (
@@ -1149,8 +1153,8 @@ const (
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 936
 	_ uintptr = 936 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1008
-	_ uintptr = 1008 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1016
+	_ uintptr = 1016 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (
@@ -2685,4 +2689,38 @@ const (
 	_ uintptr = 40 - unsafe.Offsetof(Elf64Phdr{}.Memsz)
 	_ uintptr = unsafe.Offsetof(Elf64Phdr{}.Align) - 48
 	_ uintptr = 48 - unsafe.Offsetof(Elf64Phdr{}.Align)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TraceRecord{}) - 88
+	_ uintptr = 88 - unsafe.Sizeof(TraceRecord{})
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Phase) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TraceRecord{}.Phase)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Pieces) - 4
+	_ uintptr = 4 - unsafe.Offsetof(TraceRecord{}.Pieces)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Sequence) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TraceRecord{}.Sequence)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Tid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(TraceRecord{}.Tid)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Pid) - 20
+	_ uintptr = 20 - unsafe.Offsetof(TraceRecord{}.Pid)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Number) - 24
+	_ uintptr = 24 - unsafe.Offsetof(TraceRecord{}.Number)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Errno) - 28
+	_ uintptr = 28 - unsafe.Offsetof(TraceRecord{}.Errno)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Result) - 32
+	_ uintptr = 32 - unsafe.Offsetof(TraceRecord{}.Result)
+	_ uintptr = unsafe.Offsetof(TraceRecord{}.Args) - 40
+	_ uintptr = 40 - unsafe.Offsetof(TraceRecord{}.Args)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TracePiece{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(TracePiece{})
+	_ uintptr = unsafe.Offsetof(TracePiece{}.Address) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TracePiece{}.Address)
+	_ uintptr = unsafe.Offsetof(TracePiece{}.Bytes) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TracePiece{}.Bytes)
+	_ uintptr = unsafe.Offsetof(TracePiece{}.Count) - 12
+	_ uintptr = 12 - unsafe.Offsetof(TracePiece{}.Count)
 )

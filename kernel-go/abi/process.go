@@ -486,7 +486,7 @@ type ThreadStatus struct {
 }
 
 // ThreadLiveSize is the size of ThreadLive in bytes.
-const ThreadLiveSize = 72
+const ThreadLiveSize = 80
 
 // ThreadLive: Queues that a thread stands in.
 type ThreadLive struct {
@@ -529,6 +529,12 @@ type ThreadLive struct {
 	// Tid hash chain.
 	// Unit: slot:Thread. Written by: kernel.
 	TidNext uint32
+	// Not 0: the trace has the beginning of the call in progress, and not its end.
+	// Unit: flag. Written by: kernel.
+	Traced uint32
+	// How often the call about to begin has waited for pages that the trace wants to show.
+	// Unit: count. Written by: kernel.
+	TraceWaits uint32
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
@@ -548,7 +554,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [20]uint32
+	Pad1 [18]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.

@@ -136,6 +136,8 @@ var vectorStructs = map[string]any{
 	"Flock":                       &Flock{},
 	"Elf64Ehdr":                   &Elf64Ehdr{},
 	"Elf64Phdr":                   &Elf64Phdr{},
+	"TraceRecord":                 &TraceRecord{},
+	"TracePiece":                  &TracePiece{},
 }
 
 // vectorEnums names a number of every enum.
@@ -258,4 +260,5 @@ var vectorEnums = map[string]func(int64) string{
 	"TableFault":       func(v int64) string { return TableFault(v).String() },
 	"ManifestKind":     func(v int64) string { return ManifestKind(v).String() },
 	"DigestKind":       func(v int64) string { return DigestKind(v).String() },
+	"TracePhase":       func(v int64) string { return TracePhase(v).String() },
 }

@@ -14,6 +14,7 @@ import (
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/riscv"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/trace"
 )
 
 // The interpreter's state of a hart fits the room that boot gave it.
@@ -240,7 +241,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 // fastCall makes system calls that only read what cannot change while the
 // hart is in guest code, without the machine lock.
 func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
-	if tracing {
+	if trace.On {
 		return false
 	}
 	var v uint32
@@ -272,6 +273,9 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	switch exit {
 	case riscv.ExitBudget, riscv.ExitPoll:
 	case riscv.ExitEcall:
+		if trace.On && !traced(c, h) {
+			return
+		}
 		begin(c)
 		syscall(c, h)
 	case riscv.ExitLoadFault:

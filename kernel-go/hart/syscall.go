@@ -8,20 +8,22 @@ import (
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/syscalls"
+	"foreshore.dev/kernel/trace"
 )
 
 func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 
-// tracing has every system call written to the host's trace.
-var tracing bool
-
-// SetTracing turns system call tracing on or off.
-func SetTracing(on bool) {
-	tracing = on
-	proc.ThreadEnded = nil
-	if on {
-		proc.ThreadEnded = traceEnd
+// traced tells of the call that begins. It says whether the call may go on: the
+// thread may have to wait for a page that only the trace wants now.
+func traced(c *sched.Ctx, h *abi.HartSlot) bool {
+	cpu := &c.T().Cpu
+	number := uint32(cpu.X[regA7])
+	args := (*[6]uint64)(cpu.X[regA0 : regA0+6])
+	if trace.Entry(c, number, syscalls.Letters(number), args, true) == abi.OK {
+		return true
 	}
+	block(c, h)
+	return false
 }
 
 // begin fills the thread's record of a new system call.
@@ -53,8 +55,9 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		return
 	}
-	if tracing && (b.Number == uint32(abi.SYS_exit) || b.Number == uint32(abi.SYS_exit_group)) {
-		traceCall(c, b, 0, abi.ENORETURN)
+	if trace.On && t.Live.Traced == 0 {
+		// Its end was told when a signal interrupted it; now it goes on.
+		_ = trace.Entry(c, b.Number, syscalls.Letters(b.Number), &b.Args, false)
 	}
 	v, e := syscalls.Dispatch(c, b.Number)
 	if e == abi.EBLOCKED {
@@ -77,16 +80,16 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 			return
 		}
 		t = c.T()
-		if tracing {
-			traceCall(c, b, t.Cpu.X[regA0], abi.OK)
+		if trace.On {
+			trace.Exit(c, b.Number, "", &b.Args, t.Cpu.X[regA0], abi.OK)
 		}
 		sched.TimerCancel(&t.Live.Timer)
 		t.State.Blocked.Attempt = 0
 		return
 	}
 	sched.TimerCancel(&t.Live.Timer)
-	if tracing {
-		traceCall(c, b, v, e)
+	if trace.On {
+		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
 	}
 	switch {
 	case e == abi.OK:

@@ -24,7 +24,7 @@ const (
 // Log hands n bytes of text at a linear address to the host's log.
 func Log(level, addr, n uint32) { log(level, addr, n) }
 
-// Trace hands a line of system call trace to the host.
+// Trace hands an abi.TraceRecord with its pieces to the host.
 func Trace(addr, n uint32) { trace(addr, n) }
 
 // Kick tells the host that a client which cannot sleep on shared memory has

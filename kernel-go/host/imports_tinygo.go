@@ -20,7 +20,7 @@ func entropy(addr uint32, length uint32)
 //go:wasmimport host log
 func log(level uint32, addr uint32, length uint32)
 
-// trace: Takes a line of system call trace, with its newline.
+// trace: Takes a TraceRecord with its pieces.
 //
 //go:wasmimport host trace
 func trace(addr uint32, length uint32)

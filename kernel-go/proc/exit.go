@@ -8,6 +8,7 @@ import (
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/trace"
 	"foreshore.dev/kernel/tty"
 )
 
@@ -57,17 +58,13 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 	}
 }
 
-// ThreadEnded is told of each thread that ends, with a wait status; nil when
-// nobody asks.
-var ThreadEnded func(c *sched.Ctx, tid, status uint32)
-
 // endThread takes a thread that no hart runs (or that is the caller's) out of
 // every queue. The leader's slot stays until the process is reaped.
 func endThread(c *sched.Ctx, i, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
-	if ThreadEnded != nil {
-		ThreadEnded(c, t.State.Tid, status)
+	if trace.On {
+		trace.Ended(c, t.State.Tid, p.State.Pid, status)
 	}
 	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
 		sched.Unready(i)

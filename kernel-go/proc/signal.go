@@ -5,6 +5,7 @@ import (
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/trace"
 )
 
 // Signals. A signal is pending for a thread or for a process; it is delivered
@@ -208,6 +209,12 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 		flushProcess(p, bit(uint32(abi.SIGCONT)))
 	}
 	if ignored(p, s.Signo) && unmaskable&bit(s.Signo) == 0 && !blockedSomewhere(p, thread, s.Signo) {
+		if trace.On {
+			if thread == 0 {
+				thread = p.State.Leader
+			}
+			tell(c, thread, process, s)
+		}
 		return abi.OK
 	}
 	var e abi.Errno
@@ -223,6 +230,11 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 	file.SignalArrived()
 	nudge(process, thread, s.Signo)
 	return abi.OK
+}
+
+// tell traces a signal that reaches a thread.
+func tell(c *sched.Ctx, thread, process uint32, s *Sig) {
+	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2)
 }
 
 // blockedSomewhere: a signal that is ignored is still kept while it is
@@ -340,6 +352,9 @@ func DeliverSignals(c *sched.Ctx) bool {
 			break
 		}
 		s, _ := TakeSignal(t, p, set)
+		if trace.On && s.Signo != uint32(abi.SIGKILL) {
+			tell(c, c.Thread, c.Process, &s)
+		}
 		a := *action(p, s.Signo)
 		if s.Signo == uint32(abi.SIGKILL) {
 			ExitGroup(c, s.Signo)
@@ -467,6 +482,9 @@ func stopProcess(c *sched.Ctx, signo uint32) {
 // park leaves the calling thread stopped.
 func park(c *sched.Ctx) {
 	t := c.T()
+	if trace.On {
+		trace.Stopped(c, t.State.Tid, c.P().State.Pid, c.P().State.StopSignal)
+	}
 	kmem.WriteBegin(&t.Header)
 	t.State.RunState.Store(uint32(abi.ThreadRunStateStopped))
 	kmem.WriteEnd(&t.Header)

@@ -5,12 +5,12 @@ import (
 
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
-	"foreshore.dev/kernel/hart"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/trace"
 )
 
 // span turns a place in the client's arena into a linear address.
@@ -102,7 +102,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	case abi.OpcodeDetachClient:
 		return detachClient(c, client, as[abi.DetachClientRequest](p).Client)
 	case abi.OpcodeSetTrace:
-		hart.SetTracing(as[abi.SetTraceRequest](p).Syscalls != 0)
+		trace.Set(as[abi.SetTraceRequest](p).Syscalls != 0)
 		return abi.OK
 	}
 	return abi.EOPNOTSUPP

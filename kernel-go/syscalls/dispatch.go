@@ -51,11 +51,10 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	return 0, abi.ERESTARTSYS
 }
 
-// Describe is the name of a call and how many arguments it has, for traces.
-func Describe(number uint32) (string, int) {
-	const prefix = "SYS_"
-	if number >= uint32(len(table)) || table[number].handler == nil {
-		return "", 6
+// Letters is what traces show of a call's arguments (trace/letters.go).
+func Letters(number uint32) string {
+	if number >= uint32(len(table)) {
+		return ""
 	}
-	return abi.Syscall(number).String()[len(prefix):], int(table[number].args)
+	return table[number].args
 }

@@ -123,7 +123,7 @@ func sleepInterrupted(c *sched.Ctx, remain uint64) (uint64, abi.Errno) {
 			return 0, e
 		}
 	}
-	return 0, abi.ERESTARTNOHAND
+	return 0, abi.ERESTARTBLOCK
 }
 
 func sysNanosleep(c *sched.Ctx) (uint64, abi.Errno) {

@@ -4,10 +4,13 @@ import {
   BootState,
   LayoutHashHi,
   LayoutHashLo,
+  Mem,
   SlotKind,
   SyncEffect,
   Syscall,
   ThreadStop,
+  TracePhase,
+  TraceRecord,
 } from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -373,8 +376,14 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       await machine.setTrace(true);
       await (await spawn(hello("traced"))).exit;
       await machine.setTrace(false);
-      const traced = events.flatMap((event) => (event.type === "trace" ? [event.text] : []));
-      expect(traced.some((line) => line.includes("write("))).toBe(true);
+      const traced = events.flatMap((event) => (event.type === "trace" ? [event.record] : []));
+      const records = traced.map((bytes) => new TraceRecord(new Mem(bytes.slice().buffer), 0).toData());
+      const written = records.filter(({ number }) => number === Syscall.SYS_write);
+      expect(written.map(({ phase }) => phase)).toEqual([TracePhase.Entry, TracePhase.Exit]);
+      // The text itself came along.
+      expect(traced.some((bytes) => new TextDecoder("latin1").decode(bytes).includes("traced"))).toBe(true);
+      const sequence = records.map((record) => Number(record.sequence)).sort((a, b) => a - b);
+      expect(sequence).toEqual(Array.from(sequence, (_, i) => i + 1));
     });
 
     test("leave nothing behind", async () => {

@@ -17,13 +17,8 @@ export {
 export { type HttpLayerOptions, httpLayer } from "./layers/http.ts";
 export { layerManifest, type ManifestBlobs, manifestLayer } from "./layers/manifest.ts";
 export { DEFAULT_ENV, Machine, type MachineOptions } from "./machine.ts";
-export {
-  formatCall,
-  parseTrace,
-  type TracedCall,
-  type TraceFormatterOptions,
-  traceFormatter,
-} from "./strace/format.ts";
+export { TraceFormatter, type TraceFormatterOptions } from "./strace/format.ts";
+export { Captured, decodeTrace, type Piece, type TraceEvent } from "./strace/record.ts";
 export { accessBytes, type RandomAccess } from "./tar/access.ts";
 export { tarLayer } from "./tar/layer.ts";
 export { type LinkOptions, linkTerminal, type TerminalEmulator } from "./terminal/link.ts";

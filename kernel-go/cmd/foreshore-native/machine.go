@@ -25,7 +25,7 @@ type machine struct {
 }
 
 // start boots a machine on memory of its own and has its harts and its kernel
-// worker run. log gets the kernel's lines, trace those of system call traces.
+// worker run. log gets the kernel's lines, trace the records of system call traces.
 func start(harts, memoryMiB, clients uint32, log func(string), trace func([]byte)) (*machine, error) {
 	// The memory comes from the Go heap, which gives large blocks untouched:
 	// what a machine does not use costs no memory.

@@ -168,10 +168,10 @@ func parse(args []string) (*options, error) {
 
 func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
 	var mu sync.Mutex
-	say, trace := stderr, func(line []byte) {
+	say, trace := stderr, func(record []byte) {
 		mu.Lock()
 		defer mu.Unlock()
-		_, _ = stderr.Write(line)
+		_, _ = io.WriteString(stderr, traceLine(record))
 	}
 	if o.logFile != "" {
 		file, err := os.Create(o.logFile)

@@ -5,8 +5,8 @@ import { openClock } from "./clock.ts";
 /** Where the kernel's imports deliver what they were told. */
 export interface KernelSink {
   log(level: number, text: string): void;
-  /** A line of system call trace. */
-  trace(text: string): void;
+  /** A TraceRecord with its pieces: the caller's own copy. */
+  trace(record: Uint8Array<ArrayBuffer>): void;
   /** The client has completions and cannot sleep on shared memory. */
   kick(client: number): void;
 }
@@ -42,7 +42,7 @@ export async function instantiate(
       sink.log(level, textAt(memory, addr, length));
     },
     trace(addr, length) {
-      sink.trace(textAt(memory, addr, length));
+      sink.trace(new Uint8Array(memory.buffer, addr >>> 0, length >>> 0).slice());
     },
     kick(client) {
       sink.kick(client);

@@ -38,7 +38,7 @@ export interface MachineOptions {
 
 export interface MachineEvents {
   log(level: LogLevel, text: string): void;
-  trace(text: string): void;
+  trace(record: Uint8Array): void;
   /** Unsolicited entries of the kernel. */
   event(event: KernelWorkerOutbound): void;
   failed(error: MachineFailed): void;
@@ -182,7 +182,7 @@ export class Machine {
   async #bootShared(boot: BootOptions, options: MachineOptions): Promise<void> {
     const booted = await bootMachine(boot, {
       log: (level, text) => this.#events.log(LEVELS[level] ?? "info", text),
-      trace: (text) => this.#events.trace(text),
+      trace: (record) => this.#events.trace(record),
       kick: () => undefined,
     });
     this.#memory = booted.memory;
@@ -307,7 +307,7 @@ export class Machine {
         this.#events.log(LEVELS[message.level] ?? "info", message.text);
         break;
       case "trace":
-        this.#events.trace(message.text);
+        this.#events.trace(message.record);
         break;
       case "kick":
         this.#kicked();

@@ -55,8 +55,8 @@ export type RuntimeEvent =
       readonly args: readonly bigint[];
       readonly detail: number;
     }
-  /** A line of system call trace: see `setTrace`. */
-  | { readonly type: "trace"; readonly text: string }
+  /** A TraceRecord with its pieces (abi/trace.fbs), not always in the order of `sequence`: see `setTrace`. */
+  | { readonly type: "trace"; readonly record: Uint8Array }
   | { readonly type: "failed"; readonly error: MachineFailed };
 
 const DEFAULT_MEMORY_MIB = 1024;
@@ -108,7 +108,7 @@ export class Runtime {
       },
       {
         log,
-        trace: (text) => emit({ type: "trace", text }),
+        trace: (record) => emit({ type: "trace", record }),
         event: (event) => dispatch(event, blobs, emit),
         failed: (error) => {
           log("error", error.message);

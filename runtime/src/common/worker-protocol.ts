@@ -59,7 +59,8 @@ export interface WorkerLog {
 
 export interface WorkerTrace {
   readonly type: "trace";
-  readonly text: string;
+  /** A TraceRecord with its pieces. */
+  readonly record: Uint8Array<ArrayBuffer>;
 }
 
 /** The kernel has completions for a client that cannot sleep on shared memory. */

@@ -50,7 +50,7 @@ export function openPort(): WorkerPort {
 export function sinkOf(port: WorkerPort): KernelSink {
   return {
     log: (level, text) => port.post({ type: "log", level, text }),
-    trace: (text) => port.post({ type: "trace", text }),
+    trace: (record) => port.post({ type: "trace", record }, [record.buffer]),
     kick: (client) => port.post({ type: "kick", client }),
   };
 }

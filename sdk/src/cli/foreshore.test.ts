@@ -419,12 +419,12 @@ describe("foreshore run --strace and --stats", () => {
   it("shows each system call as strace does, on standard error", async () => {
     const { stderr, stdout } = await foreshore(["run", "--strace", guest, "both"]);
     expect(stdout.toString()).toBe("out\n");
-    expect(stderr).toMatch(/^write\(1, 0x[0-9a-f]+, 4\) = 4$/m);
+    expect(stderr).toMatch(/^write\(1, "out\\n", 4\) += 4$/m);
     expect(stderr).toMatch(/^err$/m);
-    expect(stderr).toMatch(/^exit_group\(0\) = \?\n\+\+\+ exited with 0 \+\+\+$/m);
+    expect(stderr).toMatch(/^exit_group\(0\) += \?\n\+\+\+ exited with 0 \+\+\+$/m);
     expect((await foreshore(["run", "--strace", guest, "segv"])).stderr).toMatch(/^\+\+\+ killed by SIGSEGV \+\+\+$/m);
     expect((await foreshore(["run", "--strace", guest, "badcall"])).stderr).toMatch(
-      /^write\(1, 0x8, 10\) = -1 EFAULT \(Bad address\)$/m,
+      /^write\(1, 0x8, 10\) += -1 EFAULT \(Bad address\)$/m,
     );
   });
 
@@ -433,8 +433,8 @@ describe("foreshore run --strace and --stats", () => {
     const { stderr } = await foreshore(["run", `--strace=${file}`, guest, "both"]);
     expect(stderr).toBe("err\n");
     const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-    expect(lines.filter((line) => !/^\d+ (\w+\(.*\) = |\+\+\+ )/.test(line))).toEqual([]);
-    expect(lines.some((line) => /^\d+ write\(1, 0x[0-9a-f]+, 4\) = 4$/.test(line))).toBe(true);
+    expect(lines.filter((line) => !/^\d+ +(\w+\(.*\) += |\+\+\+ )/.test(line))).toEqual([]);
+    expect(lines.some((line) => /^\d+ +write\(1, "out\\n", 4\) += 4$/.test(line))).toBe(true);
     const bad = await foreshore(["run", "--strace=/no/such/folder/x", guest, "both"]);
     expect(bad).toMatchObject({ code: 125 });
     expect(bad.stderr).toMatch(/^foreshore: --strace=\/no\/such\/folder\/x: .*\n$/);

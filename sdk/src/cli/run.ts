@@ -10,7 +10,7 @@ import { DEFAULT_ENV, Machine } from "../machine.ts";
 import { directoryLayer } from "../node/directory.ts";
 import { reason, tarFile } from "../node/host-file.ts";
 import { controlSocket, type ListeningSocket } from "../node/socket.ts";
-import { traceFormatter } from "../strace/format.ts";
+import { TraceFormatter } from "../strace/format.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import { checkCwd, Ended, joinPipes, type RunIo, start } from "./launch.ts";
@@ -54,7 +54,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         layers: files.layers,
         log: (level, text) => (level === "info" ? undefined : say(text)),
         note: say,
-        onEvent: (event) => showEvent(event, trace.write, say),
+        onEvent: (event) => showEvent(event, trace.record, say),
       });
       for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
       if (command.control !== undefined) control = await controlSocket(machine.runtime, command.control, say);
@@ -79,17 +79,47 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
   }
 }
 
+/** Where trace records go. */
+interface Trace {
+  record(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** After so long without a record, a call that has not returned is shown as far as it is known. */
+const TRACE_IDLE_MS = 100;
+
 /** Where `--strace` goes; a file is made at once, so that one that cannot be is told before anything runs. */
-function openTrace(command: RunCommand, write: (text: string) => void): { write(text: string): void; close(): void } {
-  const format = traceFormatter({ prefixAll: command.straceFile !== undefined });
-  if (command.straceFile === undefined) return { write: (text) => write(format(text)), close: () => {} };
+function openTrace(command: RunCommand, write: (text: string) => void): Trace {
+  const formatter = new TraceFormatter({ prefixAll: command.straceFile !== undefined });
+  if (command.straceFile === undefined) return traceTo(formatter, write, () => {});
   let file: number;
   try {
     file = openSync(command.straceFile, "w");
   } catch (error) {
     throw new UsageError(`--strace=${command.straceFile}: ${reason(error)}`);
   }
-  return { write: (text) => void writeSync(file, format(text)), close: () => closeSync(file) };
+  return traceTo(
+    formatter,
+    (text) => void writeSync(file, text),
+    () => closeSync(file),
+  );
+}
+
+function traceTo(formatter: TraceFormatter, write: (text: string) => void, close: () => void): Trace {
+  const show = (text: string) => (text === "" ? undefined : write(text));
+  let idle: NodeJS.Timeout | undefined;
+  return {
+    record: (bytes) => {
+      show(formatter.push(bytes));
+      idle ??= setTimeout(() => show(formatter.idle()), TRACE_IDLE_MS).unref();
+      idle.refresh();
+    },
+    close: () => {
+      clearTimeout(idle);
+      show(formatter.end());
+      close();
+    },
+  };
 }
 
 /** The layers of `--root`, or the one that holds a program of the host. */
@@ -164,10 +194,10 @@ async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Pr
   if (diagnostics !== undefined) void writeStats(io.stderr, runStats(diagnostics, 0, io.elapsedMs()), form);
 }
 
-function showEvent(event: RuntimeEvent, trace: (text: string) => void, say: (text: string) => void): void {
+function showEvent(event: RuntimeEvent, trace: (record: Uint8Array) => void, say: (text: string) => void): void {
   switch (event.type) {
     case "trace":
-      trace(event.text);
+      trace(event.record);
       break;
     case "unsupported-syscall": {
       const args = event.args.map((arg) => `0x${arg.toString(16)}`).join(", ");

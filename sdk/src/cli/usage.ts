@@ -18,7 +18,7 @@ const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar 
                       (OSC 0, 1, 2 and 52), which is filtered otherwise
   --timeout SECONDS   ends a program that has run for so long
   --strace[=FILE]     shows each system call as strace(1) does, on standard error or in a
-                      file of the host; what pointers point at is not shown
+                      file of the host: arguments by name, what they point at, signals
   --stats[=json]      shows at the end what the run took on standard error
   --control SOCKET    lets foreshore ps, top, exec and kill use the machine while it runs:
                       a unix socket (mode 0600) that is removed at the end

@@ -4,120 +4,301 @@ import {
   AccessMode,
   AtFlag,
   Clock,
-  CloneFlag,
   CloseRangeFlag,
   EpollCreateFlag,
+  EpollEvent,
   EpollOp,
   EventfdFlag,
+  Fadvice,
+  FallocExtra,
+  FallocFlag,
   FcntlCmd,
   FcntlFileCmd,
   FdFlag,
+  Flock,
   FlockOp,
   FutexOp,
   GrndFlag,
   IdType,
   Ioctl,
+  Iovec,
   ItimerWhich,
   Madvice,
   MapFlag,
+  MembarrierCmd,
+  MemfdExtra,
+  MemfdFlag,
+  MountFlag,
   MremapFlag,
   MsyncFlag,
   OpenFlag,
+  Pollfd,
+  PrctlOp,
   PrioWhich,
   Prot,
   RenameFlag,
   RlimitId,
   RusageWho,
+  RwfFlag,
   SeekWhence,
   SigHow,
-  Signal,
+  SignalfdFlag,
+  Sigset,
+  SpliceFlag,
+  StatxExtra,
+  SyncRangeFlag,
+  Termios,
+  TimerfdFlag,
+  Timespec,
+  UmountFlag,
+  UtimeNsec,
   WaitFlag,
+  Winsize,
+  XattrFlag,
 } from "@foreshore/abi";
+import { quoted, quotedHex, SHOWN } from "./quote.ts";
+import type { Captured } from "./record.ts";
+import { iovecs, list, pollEvents, pollfds, SHAPES, statxMask, words32, words64 } from "./structs.ts";
+import {
+  bits,
+  dirfd,
+  hex,
+  inOrder,
+  int32,
+  isLockCommand,
+  isLockQuery,
+  mode,
+  type Names,
+  nameOf,
+  openFlags,
+  pointer,
+  signal,
+  signalSet,
+  uint32,
+  waitStatus,
+} from "./values.ts";
 
-type Names = Readonly<Record<string, number>>;
-/** Undefined: the call does not use the argument. */
-type Show = (value: bigint, all: readonly bigint[]) => string | undefined;
+/** A call as far as it is known: at its beginning without what it came to. */
+export interface Call {
+  readonly name: string;
+  readonly args: readonly bigint[];
+  /** Memory when it began. */
+  readonly before: Captured;
+  /** When it was over; undefined at its beginning. */
+  readonly after?: Captured | undefined;
+  readonly errno: number;
+  readonly result: bigint;
+}
+
+/** How argument `i` is shown. Undefined: the call does not use it. */
+export type Show = (value: bigint, call: Call, i: number) => string | undefined;
 
 const CREATES = BigInt(OpenFlag.O_CREAT);
 const TEMPORARY = BigInt(OpenFlag.O_TMPFILE);
 
-export function int32(value: bigint): number {
-  return Number(BigInt.asIntN(32, value));
-}
-
-export function pointer(value: bigint): string {
-  return value === 0n ? "NULL" : `0x${value.toString(16)}`;
-}
-
-export function hex(value: bigint): string {
-  return value === 0n ? "0" : `0x${value.toString(16)}`;
-}
-
-/** Names of the bits in ascending order, then what has no name in hexadecimal. */
-function bits(names: Names, value: bigint, zero = "0", without: readonly string[] = []): string {
-  let rest = Number(BigInt.asUintN(32, value));
-  if (rest === 0) return zero;
-  const found: [number, string][] = [];
-  // Widest first: O_SYNC holds O_DSYNC.
-  const known = Object.entries(names).filter(([name, bit]) => bit > 0 && !without.includes(name));
-  for (const [name, bit] of known.sort((a, b) => weight(b[1]) - weight(a[1]))) {
-    if ((rest & bit) >>> 0 !== bit >>> 0) continue;
-    found.push([bit, name]);
-    rest = (rest & ~bit) >>> 0;
-  }
-  const words = found.sort((a, b) => a[0] - b[0]).map(([, name]) => name);
-  if (rest !== 0) words.push(`0x${rest.toString(16)}`);
-  return words.join("|");
-}
-
-function weight(value: number): number {
-  let count = 0;
-  for (let rest = value >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) count++;
-  return count;
-}
-
 const named =
   (...tables: readonly Names[]): Show =>
-  (value) => {
-    const wanted = int32(value);
-    for (const names of tables) {
-      for (const [name, number] of Object.entries(names)) if ((number | 0) === wanted) return name;
-    }
-    return hex(BigInt.asUintN(32, value));
-  };
+  (value) =>
+    nameOf(int32(value), ...tables) ?? hex(BigInt.asUintN(32, value));
 
 const flags =
   (names: Names, zero?: string, without?: readonly string[]): Show =>
   (value) =>
     bits(names, value, zero, without);
 
-function openFlags(value: bigint): string {
-  const mode = value & BigInt(OpenFlag.O_ACCMODE);
-  const access = mode === 0n ? "O_RDONLY" : mode === 1n ? "O_WRONLY" : mode === 2n ? "O_RDWR" : "O_ACCMODE";
-  const rest = bits(OpenFlag, value & ~3n, "", ["O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"]).split("|");
-  // strace's list ends with it.
-  const last = rest.filter((name) => name === "O_DIRECTORY");
-  return [access, ...rest.filter((name) => name !== "O_DIRECTORY" && name !== ""), ...last].join("|");
+/** The same in an order of strace's own. */
+const ordered =
+  (names: Names, order: readonly string[]): Show =>
+  (value) =>
+    inOrder(bits(names, value), order);
+
+const argument = (call: Call, i: number): bigint => call.args[i] ?? 0n;
+const count = (value: bigint): number => Number(value < 0n || value > 0x7fffffffn ? 0x7fffffffn : value);
+
+/** Bytes of memory, of which the kernel took the first SHOWN. */
+function buffer(memory: Captured, value: bigint, length: bigint, quote = quoted): string {
+  if (value === 0n) return "NULL";
+  if (length === 0n) return '""';
+  const bytes = memory.bytes(value, Math.min(count(length), SHOWN));
+  return bytes === undefined ? pointer(value) : `${quote(bytes)}${length > SHOWN ? "..." : ""}`;
 }
 
-function mode(value: bigint): string {
-  const number = value & 0xffffffffn;
-  return number < 0o100n ? `0${number.toString(8).padStart(2, "0")}` : `0${number.toString(8)}`;
+/** What the kernel has written: as many bytes as the result says. */
+const written =
+  (quote = quoted): Show =>
+  (value, { after, errno, result }) =>
+    after === undefined || errno !== 0 ? pointer(value) : buffer(after, value, result, quote);
+
+/** A string, cut to SHOWN. */
+function text(memory: Captured, value: bigint): string {
+  const found = memory.string(value);
+  if (found === undefined) return pointer(value);
+  const cut = found.bytes.length > SHOWN || !found.whole;
+  return `${quoted(found.bytes.subarray(0, SHOWN))}${cut ? "..." : ""}`;
 }
 
-/** What fcntl's result means, where it is flags. */
-export function fcntlFlags(cmd: bigint, result: bigint): string | undefined {
-  switch (int32(cmd)) {
-    case FcntlCmd.F_GETFD:
-      return result === 0n ? undefined : bits(FdFlag, result);
-    case FcntlCmd.F_GETFL:
-      return openFlags(result);
-    default:
-      return undefined;
+/** A string, whole. */
+const path: Show = (value, { before }) => {
+  const found = before.string(value);
+  if (found === undefined) return pointer(value);
+  return `${quoted(found.bytes)}${found.whole ? "" : "..."}`;
+};
+
+/** The memory that a word means: what the kernel has written, where it begins with `>`. */
+const memoryOf = (call: Call, out: boolean): Captured | undefined =>
+  out ? (call.errno === 0 ? call.after : undefined) : call.before;
+
+function shaped(name: string, out: boolean): Show {
+  const { size, show } = SHAPES[name]!;
+  return (value, call) => {
+    const bytes = memoryOf(call, out)?.bytes(value, size);
+    return bytes === undefined ? pointer(value) : show(bytes);
+  };
+}
+
+/** Something of a fixed size. */
+const fixed =
+  (size: number, out: boolean, show: (bytes: Uint8Array) => string): Show =>
+  (value, call) => {
+    const bytes = memoryOf(call, out)?.bytes(value, size);
+    return bytes === undefined ? pointer(value) : show(bytes);
+  };
+
+const ADDRESSABLE = 2n ** 64n / BigInt(Iovec.SIZE);
+
+/** Iovecs; of `left` bytes in them, or all. */
+function vectors(memory: Captured | undefined, value: bigint, length: bigint, left?: bigint, isFilled = true): string {
+  if (length === 0n) return "[]";
+  // strace multiplies in 64 bits.
+  const bytes = length < ADDRESSABLE ? memory?.bytes(value, Math.min(count(length), SHOWN) * Iovec.SIZE) : undefined;
+  if (bytes === undefined || memory === undefined) return pointer(value);
+  let rest = left;
+  const shown = iovecs(bytes).map(({ base, len }) => {
+    const used = rest === undefined || len < rest ? len : rest;
+    if (rest !== undefined) rest -= used;
+    const contents = isFilled ? buffer(memory, base, used) : pointer(base);
+    return `{iov_base=${contents}, iov_len=${len}}`;
+  });
+  return list(shown, length);
+}
+
+function strings(value: bigint, { before }: Call): string {
+  const found = before.vector(value);
+  if (found === undefined) return pointer(value);
+  const shown = words64(found.bytes)
+    .slice(0, SHOWN)
+    .map((address) => text(before, address));
+  return list(shown, found.count);
+}
+
+function counted(value: bigint, { before }: Call): string {
+  const found = before.vector(value);
+  if (found === undefined) return pointer(value);
+  return `${pointer(value)} /* ${found.count} var${found.count === 1 ? "" : "s"} */`;
+}
+
+const entries: Show = (value, { after, errno }) => {
+  const found = errno === 0 ? after?.vector(value) : undefined;
+  if (found === undefined) return pointer(value);
+  return `${pointer(value)} /* ${found.count} entr${found.count === 1 ? "y" : "ies"} */`;
+};
+
+const polled: Show = (value, call) => {
+  const length = uint32(argument(call, 1));
+  if (length === 0) return value === 0n ? "NULL" : "[]";
+  const bytes = call.before.bytes(value, Math.min(length, SHOWN) * Pollfd.SIZE);
+  if (bytes === undefined) return pointer(value);
+  const shown = pollfds(bytes).map(({ fd, events }) =>
+    fd < 0 ? `{fd=${fd}}` : `{fd=${fd}, events=${pollEvents(events)}}`,
+  );
+  return list(shown, length);
+};
+
+/** Descriptors of an fd_set. */
+export function descriptors(memory: Captured | undefined, value: bigint, limit: bigint): number[] | undefined {
+  const most = Math.max(0, Math.min(int32(limit), 0xffff));
+  const bytes = memory?.bytes(value, Math.ceil(most / 64) * 8);
+  if (bytes === undefined) return undefined;
+  return Array.from({ length: most }, (_, fd) => fd).filter((fd) => ((bytes[fd >> 3] ?? 0) >> (fd & 7)) & 1);
+}
+
+const fdSet: Show = (value, call) => {
+  if (value === 0n) return "NULL";
+  if (int32(argument(call, 0)) <= 0) return "[]";
+  const found = descriptors(call.before, value, argument(call, 0));
+  return found === undefined ? pointer(value) : `[${found.join(" ")}]`;
+};
+
+const selectMask: Show = (value, { before }) => {
+  const [at, size] = words64(before.bytes(value, 2 * 8) ?? new Uint8Array());
+  if (at === undefined || size === undefined) return pointer(value);
+  const bytes = before.bytes(at, Sigset.SIZE);
+  return `{sigmask=${bytes === undefined ? pointer(at) : signalSet(words64(bytes)[0]!)}, sigsetsize=${size}}`;
+};
+
+const epollEvents: Show = (value, { after, errno, result }) => {
+  if (errno !== 0 || after === undefined) return pointer(value);
+  if (result === 0n) return "[]";
+  const length = count(result);
+  const bytes = after.bytes(value, Math.min(length, SHOWN) * EpollEvent.SIZE);
+  if (bytes === undefined) return pointer(value);
+  const shown: string[] = [];
+  for (let at = 0; at < bytes.length; at += EpollEvent.SIZE)
+    shown.push(SHAPES["epoll_event"]!.show(bytes.subarray(at)));
+  return list(shown, length);
+};
+
+/** What is left of a sleep: written only when it was interrupted. */
+const remaining: Show = (value, { after, errno }) => {
+  const bytes = errno === 0 ? undefined : after?.bytes(value, Timespec.SIZE);
+  return bytes === undefined ? pointer(value) : SHAPES["timespec"]!.show(bytes);
+};
+
+/** A position that a call moves: before and after. */
+const position: Show = (value, { before, after, errno }) => {
+  const [from] = words64(before.bytes(value, 8) ?? new Uint8Array());
+  if (from === undefined) return pointer(value);
+  const [to] = errno === 0 ? words64(after?.bytes(value, 8) ?? new Uint8Array()) : [];
+  const shown = `[${BigInt.asIntN(64, from)}]`;
+  return to === undefined || to === from ? shown : `${shown} => [${BigInt.asIntN(64, to)}]`;
+};
+
+const TERMINAL_SETS: readonly number[] = [Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF];
+const NUMBERS: readonly number[] = [
+  Ioctl.TIOCGPGRP,
+  Ioctl.TIOCSPGRP,
+  Ioctl.TIOCGSID,
+  Ioctl.FIONREAD,
+  Ioctl.FIONBIO,
+  Ioctl.FIOASYNC,
+  Ioctl.TIOCOUTQ,
+  Ioctl.TIOCPKT,
+  Ioctl.TIOCGPTN,
+  Ioctl.TIOCSPTLCK,
+];
+const NO_ARGUMENT: readonly number[] = [Ioctl.FIOCLEX, Ioctl.FIONCLEX, Ioctl.TIOCNOTTY, Ioctl.TIOCEXCL];
+
+const ioctlArgument: Show = (value, call) => {
+  const command = uint32(argument(call, 1));
+  if (NO_ARGUMENT.includes(command)) return undefined;
+  const get = (size: number) =>
+    call.before.bytes(value, size) ?? (call.errno === 0 ? call.after?.bytes(value, size) : undefined);
+  const isTerminal = command === Ioctl.TCGETS || TERMINAL_SETS.includes(command);
+  const isSize = command === Ioctl.TIOCGWINSZ || command === Ioctl.TIOCSWINSZ;
+  const shape = isTerminal ? SHAPES["termios"] : isSize ? SHAPES["winsize"] : undefined;
+  const bytes = get(isTerminal ? Termios.SIZE : isSize ? Winsize.SIZE : 4);
+  if (bytes === undefined) return pointer(value);
+  if (shape !== undefined) return shape.show(bytes);
+  return NUMBERS.includes(command) ? `[${words32(bytes)[0]}]` : pointer(value);
+};
+
+const fcntlArgument: Show = (value, call) => {
+  const cmd = argument(call, 1);
+  if (isLockCommand(cmd)) {
+    const query = isLockQuery(cmd);
+    const bytes = (query ? (call.errno === 0 ? call.after : undefined) : call.before)?.bytes(value, Flock.SIZE);
+    return bytes === undefined ? pointer(value) : SHAPES["flock"]!.show(bytes);
   }
-}
-
-function fcntlArgument(value: bigint, [, cmd = 0n]: readonly bigint[]): string | undefined {
   switch (int32(cmd)) {
     case FcntlCmd.F_GETFD:
     case FcntlCmd.F_GETFL:
@@ -137,13 +318,52 @@ function fcntlArgument(value: bigint, [, cmd = 0n]: readonly bigint[]): string |
     default:
       return pointer(value);
   }
-}
+};
 
-function signal(value: bigint): string {
-  const number = int32(value);
-  const entry = Object.entries(Signal).find(([, known]) => known === number);
-  return entry?.[0] ?? String(number);
-}
+const prctlArgument: Show = (value, call) => {
+  const option = int32(argument(call, 0));
+  if (option === PrctlOp.PR_SET_NAME) return text(call.before, value);
+  if (option === PrctlOp.PR_GET_NAME) return call.after === undefined ? pointer(value) : text(call.after, value);
+  return hex(value);
+};
+
+const prctlRest: Show = (value, call) => {
+  const option = int32(argument(call, 0));
+  return option === PrctlOp.PR_SET_NAME || option === PrctlOp.PR_GET_NAME ? undefined : hex(value);
+};
+
+const utimes: Show = (value, { before }) => {
+  const bytes = before.bytes(value, 2 * Timespec.SIZE);
+  if (bytes === undefined) return pointer(value);
+  const time = (at: number): string => {
+    const part = bytes.subarray(at, at + Timespec.SIZE);
+    const nsec = words64(part)[1]!;
+    return nameOf(Number(nsec & 0xffffffffn), nsec >> 32n === 0n ? UtimeNsec : {}) ?? SHAPES["timespec"]!.show(part);
+  };
+  return `[${time(0)}, ${time(Timespec.SIZE)}]`;
+};
+
+const cpus: Show = (value, { after, errno, result }) => {
+  const bytes = errno === 0 ? after?.bytes(value, Math.min(count(result), SHOWN)) : undefined;
+  if (bytes === undefined) return pointer(value);
+  const all = Array.from({ length: bytes.length * 8 }, (_, cpu) => cpu);
+  return `[${all.filter((cpu) => (bytes[cpu >> 3]! >> (cpu & 7)) & 1).join(" ")}]`;
+};
+
+/** strace names the two ways of statx's flags first. */
+const statxFlags: Show = (value) => {
+  const sync = uint32(value) & StatxExtra.AT_STATX_SYNC_TYPE;
+  const first =
+    sync === StatxExtra.AT_STATX_FORCE_SYNC
+      ? "AT_STATX_FORCE_SYNC"
+      : sync === StatxExtra.AT_STATX_DONT_SYNC
+        ? "AT_STATX_DONT_SYNC"
+        : sync === 0
+          ? "AT_STATX_SYNC_AS_STAT"
+          : hex(sync);
+  const rest = bits(AtFlag, uint32(value) & ~sync, "", ["AT_REMOVEDIR", "AT_EACCESS"]);
+  return rest === "" ? first : `${first}|${rest}`;
+};
 
 const FUTEX_COMMANDS = FutexOp.FUTEX_PRIVATE_FLAG - 1;
 
@@ -156,34 +376,44 @@ function futexOp(value: bigint): string {
 
 /** A futex argument that only some operations have. */
 const futexOnly =
-  (show: (value: bigint) => string, ...operations: readonly number[]): Show =>
-  (value, [, op = 0n]) =>
-    operations.includes(int32(op) & FUTEX_COMMANDS) ? show(value) : undefined;
+  (show: Show, ...operations: readonly number[]): Show =>
+  (value, call, i) =>
+    operations.includes(int32(argument(call, 1)) & FUTEX_COMMANDS) ? show(value, call, i) : undefined;
 
 const { FUTEX_WAIT, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_LOCK_PI } = FutexOp;
 const { FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET } = FutexOp;
 const TWO = [FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP] as const;
+const MATCH_ANY = 0xffffffffn;
 
-/** clone's first argument: flags, and the signal that tells the parent. */
-export function cloneFlags(value: bigint): string {
-  const exit = value & BigInt(CloneFlag.CSIGNAL);
-  const words = bits(CloneFlag, value & ~BigInt(CloneFlag.CSIGNAL), "", ["CSIGNAL"]);
-  return [words, exit === 0n ? "" : signal(exit)].filter((word) => word !== "").join("|") || "0";
-}
+const futexBits: Show = (value, call) => {
+  const op = int32(argument(call, 1)) & FUTEX_COMMANDS;
+  const isSet = op === FUTEX_WAIT_BITSET || op === FUTEX_WAKE_BITSET;
+  return isSet && (value & MATCH_ANY) === MATCH_ANY ? "FUTEX_BITSET_MATCH_ANY" : hex(BigInt.asUintN(32, value));
+};
+
+const set: (bytes: Uint8Array) => string = (bytes) => signalSet(words64(bytes)[0]!);
+const number: (bytes: Uint8Array) => string = (bytes) => `[${words32(bytes)[0]}]`;
+const status: Show = (value, call) => {
+  const bytes = call.errno === 0 && call.result !== 0n ? call.after?.bytes(value, 4) : undefined;
+  return bytes === undefined ? pointer(value) : `[${waitStatus(words32(bytes)[0]!)}]`;
+};
+
+const int: Show = (value) => String(int32(value));
+const ptr: Show = (value) => pointer(value);
 
 /** How each word of a signature is shown. */
 export const SHOW: Readonly<Record<string, Show>> = {
-  ptr: pointer,
-  fd: (value) => String(int32(value)),
-  dirfd: (value) => (int32(value) === AtFlag.AT_FDCWD ? "AT_FDCWD" : String(int32(value))),
-  int: (value) => String(int32(value)),
-  uint: (value) => String(BigInt.asUintN(32, value)),
+  ptr,
+  fd: int,
+  dirfd,
+  int,
+  uint: (value) => String(uint32(value)),
   size: (value) => String(value),
   off: (value) => String(BigInt.asIntN(64, value)),
   offhex: hex,
   hex,
   mode,
-  "mode?": (value, [, , open = 0n]) =>
+  "mode?": (value, { args: [, , open = 0n] }) =>
     (open & CREATES) !== 0n || (open & TEMPORARY) === TEMPORARY ? mode(value) : undefined,
   open: openFlags,
   fdflags: flags(OpenFlag),
@@ -193,35 +423,87 @@ export const SHOW: Readonly<Record<string, Show>> = {
   access: (value) => bits(AccessMode, value, "F_OK").split("|").reverse().join("|"),
   whence: named(SeekWhence),
   fcntl: named(FcntlCmd, FcntlFileCmd),
-  "fcntlarg?": fcntlArgument,
+  ">fcntlarg?": fcntlArgument,
   ioctl: named(Ioctl),
-  flock: flags(FlockOp),
+  ">ioctlarg?": ioctlArgument,
+  flockop: flags(FlockOp),
   closerange: flags(CloseRangeFlag),
   rename: flags(RenameFlag),
   epollcreate: flags(EpollCreateFlag),
   epollop: named(EpollOp),
-  eventfd: flags(EventfdFlag),
+  eventfd: ordered(EventfdFlag, ["EFD_SEMAPHORE", "EFD_CLOEXEC", "EFD_NONBLOCK"]),
+  timerfd: ordered(TimerfdFlag, ["TFD_CLOEXEC", "TFD_NONBLOCK"]),
+  memfd: flags({ ...MemfdFlag, ...MemfdExtra }),
+  statxflags: statxFlags,
+  statxmask: (value) => statxMask(uint32(value)),
   prot: flags(Prot, "PROT_NONE"),
   map: flags(MapFlag, "0", ["MAP_TYPE"]),
   mremap: flags(MremapFlag),
-  "ptr?": (value, [, , , how = 0n]) => ((how & BigInt(MremapFlag.MREMAP_FIXED)) === 0n ? undefined : pointer(value)),
+  "ptr?": (value, { args: [, , , how = 0n] }) =>
+    (how & BigInt(MremapFlag.MREMAP_FIXED)) === 0n ? undefined : pointer(value),
   madvise: named(Madvice),
   msync: flags(MsyncFlag),
   wait: flags(WaitFlag),
   idtype: named(IdType),
-  signal,
+  signal: (value) => signal(int32(value)),
   sighow: named(SigHow),
   futex: futexOp,
-  futexval: (value) => String(BigInt.asUintN(32, value)),
-  "futextime?": (value, all) =>
-    futexOnly(pointer, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI)(value, all) ??
-    futexOnly((count) => String(int32(count)), ...TWO)(value, all),
-  "futexptr?": futexOnly(pointer, ...TWO, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET),
-  "futexbits?": futexOnly(hex, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET),
+  futexval: (value) => String(uint32(value)),
+  "futextime?": (value, call, i) =>
+    futexOnly(shaped("timespec", false), FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI)(value, call, i) ??
+    futexOnly(int, ...TWO)(value, call, i),
+  "futexptr?": futexOnly(ptr, ...TWO),
+  "futexbits?": futexOnly(futexBits, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET),
   rlimit: named(RlimitId),
-  who: named(RusageWho),
+  who: (value) => nameOf(int32(value), RusageWho) ?? `${hex(BigInt.asUintN(32, value))} /* RUSAGE_??? */`,
   priowhich: named(PrioWhich),
   clock: named(Clock),
   itimer: named(ItimerWhich),
+  timer: (value) => ((value & 1n) === 0n ? "0" : "TIMER_ABSTIME"),
   grnd: flags(GrndFlag),
+  prctl: named(PrctlOp),
+  ">prctlarg": prctlArgument,
+  "prctlrest?": prctlRest,
+  fadvise: named(Fadvice),
+  falloc: flags({ ...FallocFlag, ...FallocExtra }),
+  membarrier: named(MembarrierCmd),
+  mount: flags(MountFlag),
+  umount: flags(UmountFlag),
+  rwf: flags(RwfFlag),
+  signalfd: ordered(SignalfdFlag, ["SFD_CLOEXEC", "SFD_NONBLOCK"]),
+  splice: flags(SpliceFlag),
+  syncrange: flags(SyncRangeFlag),
+  xattr: flags(XattrFlag),
+  // Memory.
+  path,
+  text: (value, { before }) => text(before, value),
+  bytes: (value, call, i) => buffer(call.before, value, argument(call, i + 1)),
+  ">bytes": written(),
+  ">hexbytes": written(quotedHex),
+  ">cwd": (value, { after, errno }) => (errno === 0 && after !== undefined ? text(after, value) : pointer(value)),
+  iovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1)),
+  ">iovecs": (value, call, i) =>
+    vectors(call.after, value, argument(call, i + 1), call.errno === 0 ? call.result : 0n, call.errno === 0),
+  argv: strings,
+  envp: counted,
+  ">entries": entries,
+  pollfds: polled,
+  fdset: fdSet,
+  selectmask: selectMask,
+  ">epollevents": epollEvents,
+  sigset: fixed(Sigset.SIZE, false, set),
+  ">sigset": fixed(Sigset.SIZE, true, set),
+  ">pair": fixed(8, true, (bytes) => `[${words32(bytes).join(", ")}]`),
+  ">number": fixed(4, true, number),
+  number: fixed(4, false, number),
+  ">address": fixed(8, true, (bytes) => `[${pointer(words64(bytes)[0]!)}]`),
+  ">long": fixed(8, true, (bytes) => `[${words64(bytes)[0]}]`),
+  ">status": status,
+  ">rusage0": (value, call, i) => (call.result === 0n ? pointer(value) : shaped("rusage", true)(value, call, i)),
+  ">left": remaining,
+  ">position": position,
+  utimes,
+  ">cpus": cpus,
+  ...Object.fromEntries(Object.keys(SHAPES).map((name) => [name, shaped(name, false)])),
+  ...Object.fromEntries(Object.keys(SHAPES).map((name) => [`>${name}`, shaped(name, true)])),
 };

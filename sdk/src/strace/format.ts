@@ -1,105 +1,251 @@
 /**
- * The kernel's trace of system calls in the words of strace(1): names for
- * descriptors, flags, commands and errors. What pointers point at is not in the
- * kernel's trace: they are shown as strace shows memory that it cannot read.
+ * The kernel's trace in the words of strace(1): each line is a system call, a
+ * signal or the end of a thread; what pointers point at is shown where the kernel
+ * could read it.
  */
 
-import { cloneFlags, fcntlFlags, hex, pointer, SHOW } from "./arguments.ts";
-import { ERRNO_TEXT } from "./errno-text.ts";
-import { SIGNATURES } from "./signatures.ts";
-
-/** A line of the kernel's trace. */
-export interface TracedCall {
-  readonly tid: number;
-  readonly name: string;
-  readonly args: readonly bigint[];
-  /** As the kernel says it: a number, `-1 ENAME`, `?`. */
-  readonly result: string;
-}
-
-const LINE = /^\[(\d+)\] (.*)$/s;
-const CALL = /^(\w+)\(((?:0x[0-9a-f]+(?:, )?)*)\) = (.*)$/s;
-
-/** @returns the thread and the rest of a line of trace; undefined for anything else */
-function splitLine(text: string): { tid: number; rest: string } | undefined {
-  const [, who, rest] = LINE.exec(text.trimEnd()) ?? [];
-  if (who === undefined || rest === undefined) return undefined;
-  return { tid: Number(who), rest };
-}
-
-/** Reads the text of a RuntimeEvent of type "trace"; undefined for what is no call. */
-export function parseTrace(text: string): TracedCall | undefined {
-  const line = splitLine(text);
-  if (line === undefined) return undefined;
-  const [, name, args, result] = CALL.exec(line.rest) ?? [];
-  if (name === undefined || args === undefined || result === undefined) return undefined;
-  return { tid: line.tid, name, args: args === "" ? [] : args.split(", ").map(BigInt), result };
-}
-
-/** `name(arguments) = result`, without the thread. */
-export function formatCall(call: TracedCall): string {
-  return `${call.name}(${formatArguments(call)}) = ${formatResult(call)}`;
-}
-
-function formatArguments({ name, args }: TracedCall): string {
-  if (name === "clone") return formatClone(args);
-  const signature = Object.hasOwn(SIGNATURES, name) ? SIGNATURES[name] : undefined;
-  if (signature === undefined) return args.map((arg) => `0x${arg.toString(16)}`).join(", ");
-  const words = signature.split(" ").filter((word) => word !== "");
-  const shown = words.map((word, i) => SHOW[word]?.(args[i] ?? 0n, args));
-  return shown.filter((text) => text !== undefined).join(", ");
-}
-
-/** strace names clone's arguments, since their order differs between machines. */
-function formatClone([flags = 0n, stack = 0n, parentTid = 0n, tls = 0n, childTid = 0n]: readonly bigint[]): string {
-  const words = cloneFlags(flags);
-  const parts = [`child_stack=${pointer(stack)}`, `flags=${words}`];
-  if (words.includes("CLONE_PARENT_SETTID")) parts.push(`parent_tid=${pointer(parentTid)}`);
-  if (words.includes("CLONE_SETTLS")) parts.push(`tls=${pointer(tls)}`);
-  if (/CLONE_CHILD_(SET|CLEAR)TID/.test(words)) parts.push(`child_tidptr=${pointer(childTid)}`);
-  return parts.join(", ");
-}
-
-/** Calls whose result is an address. */
-const ADDRESSES: ReadonlySet<string> = new Set(["brk", "mmap", "mremap"]);
-
-const NUMBER = /^(0x[0-9a-f]+|\d+)$/;
-
-function formatResult({ name, args, result }: TracedCall): string {
-  const error = /^-1 (E\w+)$/.exec(result)?.[1];
-  if (error !== undefined) {
-    const text = Object.hasOwn(ERRNO_TEXT, error) ? ERRNO_TEXT[error] : undefined;
-    return text === undefined ? result : `${result} (${text})`;
-  }
-  if (ADDRESSES.has(name) && NUMBER.test(result)) return hex(BigInt(result));
-  if (name === "fcntl" && NUMBER.test(result)) {
-    const flags = fcntlFlags(args[1] ?? 0n, BigInt(result));
-    if (flags !== undefined) return `${hex(BigInt(result))} (flags ${flags})`;
-  }
-  return result;
-}
+import { Errno, Syscall, TracePhase } from "@foreshore/abi";
+import type { Call } from "./arguments.ts";
+import { callName, showArguments, showResult } from "./call.ts";
+import { Order } from "./order.ts";
+import { Captured, decodeTrace, type TraceEvent } from "./record.ts";
+import { signalDetail } from "./structs.ts";
+import { signal } from "./values.ts";
 
 export interface TraceFormatterOptions {
   /** Each line begins with its thread's id, as in a file of `strace -f -o`. Default: `[pid N]` once there are several. */
   readonly prefixAll?: boolean | undefined;
 }
 
+/** Where strace puts the result (its option -a). */
+const RESULT_COLUMN = 40;
+/** What strace leaves for a thread's id. */
+const PID_WIDTH = 5;
+
+/** A thread in a call. */
+interface Running {
+  readonly name: string;
+  readonly entry: TraceEvent;
+  /** Signals that reach a thread in a call are shown behind it. */
+  readonly signals: string[];
+}
+
+const NEVER_RETURNS: ReadonlySet<number> = new Set([Syscall.SYS_exit, Syscall.SYS_exit_group]);
+
 /**
- * @returns a function that makes a line of strace(1), with its newline, of the
- *   text of each RuntimeEvent of type "trace"
+ * Makes strace's lines of trace records in whatever order they come. Text is given out when it
+ * can be; a call that has not returned yet is given out as far as it is known by `idle`.
  */
-export function traceFormatter({ prefixAll = false }: TraceFormatterOptions = {}): (text: string) => string {
-  let first: number | undefined;
-  let several = false;
-  return (text) => {
-    const line = splitLine(text);
-    if (line === undefined) return text.endsWith("\n") ? text : `${text}\n`;
-    const { tid } = line;
-    first ??= tid;
-    several ||= tid !== first;
-    const call = parseTrace(text);
-    const shown = call === undefined ? line.rest : formatCall(call);
-    if (prefixAll) return `${tid} ${shown}\n`;
-    return several ? `[pid ${tid}] ${shown}\n` : `${shown}\n`;
+export class TraceFormatter {
+  readonly #prefixAll: boolean;
+  readonly #order = new Order<TraceEvent>();
+  readonly #running = new Map<number, Running>();
+  /** Threads whose last call may go on as Linux's restart_syscall: its number. */
+  readonly #restarts = new Map<number, number>();
+  #first: number | undefined;
+  #several = false;
+  /** What is ready to be given out. */
+  #text = "";
+  /** The line that is not at its end. */
+  #line: { readonly tid: number; text: string; given: number } | undefined;
+
+  constructor({ prefixAll = false }: TraceFormatterOptions = {}) {
+    this.#prefixAll = prefixAll;
+  }
+
+  /**
+   * Takes the bytes of a RuntimeEvent of type "trace".
+   * @returns what can be shown now; bytes that are no record add nothing
+   */
+  push(record: Uint8Array): string {
+    const event = decodeTrace(record);
+    if (event !== undefined) for (const next of this.#order.push(event.sequence, event)) this.#show(next);
+    return this.#take();
+  }
+
+  /**
+   * Nothing has come for a while: what waited for a missing record is shown, and the
+   * beginning of a call that lasts, without the line's end.
+   */
+  idle(): string {
+    for (const event of this.#order.flush()) this.#show(event);
+    const line = this.#line;
+    if (line !== undefined) {
+      this.#text += line.text.slice(line.given);
+      line.given = line.text.length;
+    }
+    return this.#take();
+  }
+
+  /** Nothing comes any more. */
+  end(): string {
+    for (const event of this.#order.flush()) this.#show(event);
+    this.#break();
+    return this.#take();
+  }
+
+  #take(): string {
+    const text = this.#text;
+    this.#text = "";
+    return text;
+  }
+
+  #show(event: TraceEvent): void {
+    this.#first ??= event.tid;
+    this.#several ||= event.tid !== this.#first;
+    switch (event.phase) {
+      case TracePhase.Entry:
+        this.#entry(event);
+        break;
+      case TracePhase.Exit:
+        this.#exit(event);
+        break;
+      case TracePhase.Signal:
+        this.#signal(event);
+        break;
+      case TracePhase.Stopped:
+        this.#note(event.tid, `--- stopped by ${signal(Number(event.args[0]))} ---`);
+        break;
+      case TracePhase.Ended:
+        this.#ended(event);
+        break;
+    }
+  }
+
+  #entry(event: TraceEvent): void {
+    const { tid, number } = event;
+    const name = callName(number);
+    const running = { name, entry: event, signals: [] };
+    const resumes = event.errno !== 0 && this.#restarts.get(tid) === number;
+    this.#restarts.delete(tid);
+    this.#open(tid);
+    if (resumes) {
+      this.#add(`restart_syscall(<... resuming interrupted ${name} ...>`);
+      this.#running.set(tid, { ...running, name: "restart_syscall" });
+      return;
+    }
+    this.#add(`${name}(${showArguments(callOf(event)).first}`);
+    if (NEVER_RETURNS.has(number)) this.#close(")", "?");
+    else this.#running.set(tid, running);
+  }
+
+  #exit(event: TraceEvent): void {
+    const { tid, errno, number } = event;
+    const running = this.#running.get(tid);
+    this.#running.delete(tid);
+    if (errno === Errno.ERESTARTBLOCK) this.#restarts.set(tid, number);
+    else this.#restarts.delete(tid);
+    if (running?.entry.number !== number) {
+      // Its beginning was before the trace.
+      const call = callOf(event, event);
+      const { first, rest } = showArguments(call);
+      this.#open(tid);
+      this.#add(`${call.name}(${first}${rest}`);
+      this.#close(")", showResult(call));
+      return;
+    }
+    const call = callOf(running.entry, event);
+    this.#resume(tid, running.name);
+    if (running.name !== "restart_syscall") this.#add(showArguments(call).rest);
+    this.#close(")", showResult(call));
+    for (const line of running.signals) this.#note(tid, line);
+  }
+
+  #signal({ tid, args }: TraceEvent): void {
+    const [signo = 0n, code = 0n, errno = 0n, field0 = 0n, field1 = 0n, field2 = 0n] = args;
+    const number = Number(BigInt.asIntN(32, signo));
+    const detail = signalDetail({
+      signo: number,
+      code: Number(BigInt.asIntN(32, code)),
+      errno: Number(BigInt.asIntN(32, errno)),
+      field0,
+      field1,
+      utime: field1 >> 32n,
+      stime: field2,
+    });
+    const line = `--- ${signal(number)} ${detail} ---`;
+    const running = this.#running.get(tid);
+    if (running === undefined) this.#note(tid, line);
+    else running.signals.push(line);
+  }
+
+  #ended({ tid, args }: TraceEvent): void {
+    const running = this.#running.get(tid);
+    this.#running.delete(tid);
+    this.#restarts.delete(tid);
+    if (running !== undefined) {
+      this.#resume(tid, running.name);
+      const { rest } = showArguments(callOf(running.entry));
+      if (rest !== "" && !rest.startsWith(",")) this.#add(" <unfinished ...>");
+      this.#close(")", "?");
+      for (const line of running.signals) this.#note(tid, line);
+    }
+    const status = Number(BigInt.asUintN(32, args[0] ?? 0n));
+    const killer = status & 0x7f;
+    const core = (status & 0x80) === 0 ? "" : " (core dumped)";
+    const how = killer === 0 ? `exited with ${(status >> 8) & 0xff}` : `killed by ${signal(killer)}${core}`;
+    this.#note(tid, `+++ ${how} +++`);
+  }
+
+  /** A line of its own. */
+  #note(tid: number, text: string): void {
+    this.#open(tid);
+    this.#add(text);
+    this.#finish();
+  }
+
+  /** Ends whatever line there is and begins one. */
+  #open(tid: number): void {
+    this.#break();
+    let prefix = "";
+    if (this.#prefixAll) prefix = `${String(tid).padEnd(PID_WIDTH)} `;
+    else if (this.#several) prefix = `[pid ${String(tid).padStart(PID_WIDTH)}] `;
+    this.#line = { tid, text: prefix, given: 0 };
+  }
+
+  /** Goes on with a thread's line, or begins another for the same call. */
+  #resume(tid: number, name: string): void {
+    if (this.#line?.tid === tid) return;
+    this.#open(tid);
+    this.#add(`<... ${name} resumed>`);
+  }
+
+  #add(text: string): void {
+    if (this.#line !== undefined) this.#line.text += text;
+  }
+
+  #close(last: string, result: string): void {
+    this.#add(last);
+    const column = this.#line?.text.length ?? 0;
+    this.#add(`${" ".repeat(Math.max(1, RESULT_COLUMN - column))}= ${result}`);
+    this.#finish();
+  }
+
+  /** Another line is to begin: the call of this one is not over. */
+  #break(): void {
+    if (this.#line === undefined) return;
+    this.#add(" <unfinished ...>");
+    this.#finish();
+  }
+
+  #finish(): void {
+    const line = this.#line;
+    if (line === undefined) return;
+    this.#text += `${line.text.slice(line.given)}\n`;
+    this.#line = undefined;
+  }
+}
+
+const NOTHING = new Captured();
+
+/** A call from the record of its beginning and, once it is over, that of its end. */
+function callOf(entry: TraceEvent, exit?: TraceEvent): Call {
+  return {
+    name: callName(entry.number),
+    args: entry.args,
+    before: entry === exit ? NOTHING : entry.memory,
+    after: exit?.memory,
+    errno: exit?.errno ?? 0,
+    result: exit?.result ?? 0n,
   };
 }

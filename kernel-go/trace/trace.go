@@ -1,0 +1,142 @@
+// Package trace tells the host of system calls, signals and ends of threads
+// (abi.TraceRecord), with the memory that arguments point at. Nothing of it may
+// be noticed by guests, and nothing is done while it is off.
+//
+// All of it wants the machine lock: records are numbered under it.
+package trace
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// On has every system call told to the host.
+var On bool
+
+var sequence uint64
+
+// Set turns tracing on or off; records are numbered anew.
+func Set(on bool) { On, sequence = on, 0 }
+
+// What is shown at most: of bytes and strings, of elements, of a path.
+const (
+	showBytes    = 32
+	showElements = 32
+	pathBytes    = uint32(abi.FixedPathMax)
+	// countMax bounds the walk along a vector of strings.
+	countMax = 1 << 17
+	// waitsMax is how many pages one call waits for at most: it begins anew for
+	// each, and under want of memory the first may be gone again.
+	waitsMax = 64
+)
+
+const (
+	// The record is made in the upper part of the hart's scratch memory, whose
+	// last bytes procfs uses.
+	recordAt    = 48 << 10
+	recordBytes = kmem.ScratchBytes - recordAt - 64
+)
+
+const regSP = 2
+
+// record is one in the making.
+type record struct {
+	base, n uint32
+	as      uint32
+	wait    bool
+}
+
+var records [abi.LimitHarts + 1]record
+
+func (r *record) head() *abi.TraceRecord { return (*abi.TraceRecord)(kmem.Ptr(r.base)) }
+
+// begin starts the record of a thread.
+func begin(c *sched.Ctx, phase abi.TracePhase, tid, pid uint32) *record {
+	r := &records[c.Hart]
+	r.base, r.n, r.as, r.wait = kmem.Scratch(c.Hart)+recordAt, abi.TraceRecordSize, c.As, false
+	kmem.Zero(r.base, r.n)
+	h := r.head()
+	h.Phase, h.Tid, h.Pid = phase, tid, pid
+	return r
+}
+
+// beginCall starts the record of a system call of the context's thread.
+func beginCall(c *sched.Ctx, phase abi.TracePhase, number uint32, args *[6]uint64) *record {
+	r := begin(c, phase, c.T().State.Tid, c.P().State.Pid)
+	h := r.head()
+	h.Number, h.Args = number, *args
+	return r
+}
+
+func (r *record) send() {
+	sequence++
+	r.head().Sequence = sequence
+	host.Trace(r.base, r.n)
+}
+
+// Entry tells that the context's thread begins a system call. EBLOCKED, only
+// when wait is set: memory that it points at has yet to come in; the thread must
+// wait, and begin the call anew.
+func Entry(c *sched.Ctx, number uint32, letters string, args *[6]uint64, wait bool) abi.Errno {
+	t := c.T()
+	r := beginCall(c, abi.TracePhaseEntry, number, args)
+	if t.State.Blocked.Attempt != 0 {
+		r.head().Errno = uint32(abi.ERESTARTBLOCK)
+	}
+	r.wait = wait && t.Live.TraceWaits < waitsMax
+	e := abi.OK
+	for i := 0; i < len(letters) && e == abi.OK; i++ {
+		e = r.read(c, letters[i], i, args)
+	}
+	if e == abi.OK && number == uint32(abi.SYS_rt_sigreturn) {
+		e = r.take(c, t.Cpu.X[regSP]+abi.SiginfoSize+uint64(unsafe.Offsetof(abi.Ucontext{}.Sigmask)), abi.SigsetSize)
+	}
+	if e != abi.OK {
+		t.Live.TraceWaits++
+		return e
+	}
+	t.Live.Traced, t.Live.TraceWaits = 1, 0
+	r.send()
+	return abi.OK
+}
+
+// Exit tells how a call of the context's thread ended; args as it began.
+func Exit(c *sched.Ctx, number uint32, letters string, args *[6]uint64, v uint64, e abi.Errno) {
+	r := beginCall(c, abi.TracePhaseExit, number, args)
+	r.head().Result, r.head().Errno = v, uint32(e)
+	if e == abi.OK || e == abi.EINTR || e >= abi.ERESTARTSYS {
+		for i := range len(letters) {
+			r.written(c, letters[i], i, args, uint32(min(v, uint64(abi.MAX_RW_COUNT))))
+		}
+	} else if len(letters) > 1 && letters[1] == 'I' {
+		// Where it would have read to: the addresses alone.
+		r.written(c, 'I', 1, args, 0)
+	}
+	c.T().Live.Traced = 0
+	r.send()
+}
+
+// Signal tells that a signal reached a thread.
+func Signal(c *sched.Ctx, tid, pid, signo uint32, code, errno int32, field0, field1, field2 uint64) {
+	r := begin(c, abi.TracePhaseSignal, tid, pid)
+	r.head().Args = [6]uint64{uint64(signo), uint64(int64(code)), uint64(int64(errno)), field0, field1, field2}
+	r.send()
+}
+
+// Stopped tells that a signal stopped a thread.
+func Stopped(c *sched.Ctx, tid, pid, signo uint32) {
+	r := begin(c, abi.TracePhaseStopped, tid, pid)
+	r.head().Args[0] = uint64(signo)
+	r.send()
+}
+
+// Ended tells that a thread ended, with a wait status.
+func Ended(c *sched.Ctx, tid, pid, status uint32) {
+	r := begin(c, abi.TracePhaseEnded, tid, pid)
+	r.head().Args[0] = uint64(status)
+	r.send()
+}
