@@ -19,6 +19,11 @@ const budgetInsns = 300_000
 
 // machine is the one machine of this process: the kernel's packages keep state
 // of their own, so that there is no second one.
+//
+// Loads and stores of guests on several harts are plain ones of Go, as they are
+// of WebAssembly: who wants an order says so by fences and atomics, which are
+// kmem's. The race detector would report the guests' races, not the kernel's; the
+// packages that harts share run under it by themselves (tools/test-all.ts, go-race).
 type machine struct {
 	// failed gets the reason when the kernel or one of its loops is broken.
 	failed chan error
