@@ -5,6 +5,7 @@ import type { PageServer } from "@foreshore/sdk/node/serve";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { allowedSkip } from "./busybox/root.ts";
+import { unpacked } from "./debian/root.ts";
 import { chromiumPath } from "./demo/chromium.ts";
 import { serveWeb } from "./web/node/main.ts";
 import { busyboxLayer } from "./web/node/root.ts";
@@ -21,6 +22,9 @@ if (!("missing" in root)) await root.close?.();
 const missing =
   executable === undefined ? 'Chromium is missing: run "make setup"' : "missing" in root ? root.missing : undefined;
 if (missing !== undefined) console.warn(allowedSkip("web", missing));
+
+const debian = await unpacked("guest-root");
+if ("missing" in debian) console.warn(allowedSkip("debian", debian.missing));
 
 let browser: Browser;
 const servers: PageServer[] = [];
@@ -43,8 +47,8 @@ interface Opened {
   readonly errors: string[];
 }
 
-async function open(options: { isolated?: boolean; before?: () => void } = {}): Promise<Opened> {
-  const server = await serveWeb({ isolated: options.isolated ?? true });
+async function open(options: { isolated?: boolean; root?: string; before?: () => void } = {}): Promise<Opened> {
+  const server = await serveWeb({ isolated: options.isolated ?? true, root: options.root });
   servers.push(server);
   const page = await browser.newPage({ viewport: { width: 1280, height: 760 } });
   if (options.before !== undefined) await page.addInitScript(options.before);
@@ -202,6 +206,27 @@ describe.skipIf(missing !== undefined)("the page", () => {
     await page.keyboard.press("Control+C");
     await enter(page, "clear; echo flood is over");
     await shows(page, "\nflood is over");
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  test.skipIf("missing" in debian)("Debian's bash and python's REPL", async () => {
+    const { page, errors } = await open({ root: "folder" in debian ? debian.folder : "" });
+    await enter(page, "echo $BASH_VERSINFO $((6 * 7))");
+    await shows(page, "\n5 42");
+    await page.keyboard.type("echo /etc/host");
+    await page.keyboard.press("Tab");
+    await shows(page, "echo /etc/host");
+    await page.keyboard.type("name");
+    await page.keyboard.press("Enter");
+    await shows(page, "\n/etc/hostname");
+    await enter(page, "clear; python3 -q");
+    await shows(page, ">>> ");
+    await enter(page, "print(6 * 7, 'grüße')");
+    await shows(page, "\n42 grüße");
+    await page.keyboard.press("Control+D");
+    await enter(page, "echo after $?");
+    await shows(page, "\nafter 0");
     expect(errors).toEqual([]);
     await page.close();
   });
