@@ -225,6 +225,8 @@ describe.skipIf(missing !== undefined)("the page", () => {
     await enter(page, "print(6 * 7, 'grüße')");
     await shows(page, "\n42 grüße");
     await page.keyboard.press("Control+D");
+    // python throws away what was typed when it gives the terminal back.
+    await expect.poll(() => screen(page), { timeout: 60_000 }).toMatch(/# \s*$/);
     await enter(page, "echo after $?");
     await shows(page, "\nafter 0");
     expect(errors).toEqual([]);
