@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xb12cb8d1)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xd42185cb)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x9f958d58)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x54c26d62)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1865,7 +1865,7 @@ typedef uint32_t fsh_trace_phase;
 #define FSH_TRACE_PHASE_ENTRY UINT32_C(0)
 /* The call is over: also result, errno, what the kernel has written. */
 #define FSH_TRACE_PHASE_EXIT UINT32_C(1)
-/* A signal reached it: args are si_signo, si_code, si_errno and Siginfo's field0 to field2. */
+/* A signal reached it: number is si_signo, args are si_code, si_errno and Siginfo's field0 to field3. */
 #define FSH_TRACE_PHASE_SIGNAL UINT32_C(2)
 /* A signal stopped it: args[0] says which. */
 #define FSH_TRACE_PHASE_STOPPED UINT32_C(3)
@@ -3809,11 +3809,13 @@ struct fsh_sig_info_slot {
   uint64_t field1;
   /* Siginfo.field2. Unit: value. Written by: kernel. */
   uint64_t field2;
+  /* Siginfo.field3. Unit: value. Written by: kernel. */
+  uint64_t field3;
   /* PosixTimer slot whose own this record is, 0 for others: it is not freed when taken. Unit: slot:PosixTimer. Written by: kernel. */
   uint32_t timer;
   uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_sig_info_slot) == 64, "size of SigInfoSlot");
+_Static_assert(sizeof(struct fsh_sig_info_slot) == 72, "size of SigInfoSlot");
 _Static_assert(offsetof(struct fsh_sig_info_slot, header) == 0, "offset of SigInfoSlot.header");
 _Static_assert(offsetof(struct fsh_sig_info_slot, next) == 16, "offset of SigInfoSlot.next");
 _Static_assert(offsetof(struct fsh_sig_info_slot, signo) == 20, "offset of SigInfoSlot.signo");
@@ -3822,8 +3824,9 @@ _Static_assert(offsetof(struct fsh_sig_info_slot, errno_) == 28, "offset of SigI
 _Static_assert(offsetof(struct fsh_sig_info_slot, field0) == 32, "offset of SigInfoSlot.field0");
 _Static_assert(offsetof(struct fsh_sig_info_slot, field1) == 40, "offset of SigInfoSlot.field1");
 _Static_assert(offsetof(struct fsh_sig_info_slot, field2) == 48, "offset of SigInfoSlot.field2");
-_Static_assert(offsetof(struct fsh_sig_info_slot, timer) == 56, "offset of SigInfoSlot.timer");
-_Static_assert(offsetof(struct fsh_sig_info_slot, reserved0) == 60, "offset of SigInfoSlot.reserved0");
+_Static_assert(offsetof(struct fsh_sig_info_slot, field3) == 56, "offset of SigInfoSlot.field3");
+_Static_assert(offsetof(struct fsh_sig_info_slot, timer) == 64, "offset of SigInfoSlot.timer");
+_Static_assert(offsetof(struct fsh_sig_info_slot, reserved0) == 68, "offset of SigInfoSlot.reserved0");
 
 /* One timer of timer_create(2). */
 struct fsh_posix_timer_slot {
@@ -5198,7 +5201,9 @@ struct fsh_siginfo {
   /* Written by: kernel, guest. */
   uint64_t field2;
   /* Written by: kernel, guest. */
-  uint64_t rest[11];
+  uint64_t field3;
+  /* Written by: kernel, guest. */
+  uint64_t rest[10];
 };
 _Static_assert(sizeof(struct fsh_siginfo) == 128, "size of Siginfo");
 _Static_assert(offsetof(struct fsh_siginfo, signo) == 0, "offset of Siginfo.signo");
@@ -5208,7 +5213,8 @@ _Static_assert(offsetof(struct fsh_siginfo, pad) == 12, "offset of Siginfo.pad")
 _Static_assert(offsetof(struct fsh_siginfo, field0) == 16, "offset of Siginfo.field0");
 _Static_assert(offsetof(struct fsh_siginfo, field1) == 24, "offset of Siginfo.field1");
 _Static_assert(offsetof(struct fsh_siginfo, field2) == 32, "offset of Siginfo.field2");
-_Static_assert(offsetof(struct fsh_siginfo, rest) == 40, "offset of Siginfo.rest");
+_Static_assert(offsetof(struct fsh_siginfo, field3) == 40, "offset of Siginfo.field3");
+_Static_assert(offsetof(struct fsh_siginfo, rest) == 48, "offset of Siginfo.rest");
 
 /* struct user_regs_struct: pc, then x1..x31. */
 struct fsh_user_regs {
@@ -5473,7 +5479,7 @@ struct fsh_trace_record {
   uint32_t tid;
   /* Its process. Unit: id. Written by: kernel. */
   uint32_t pid;
-  /* Entry, Exit: the system call. Unit: number. Written by: kernel. */
+  /* Entry, Exit: the system call; Signal: the signal. Unit: number. Written by: kernel. */
   uint32_t number;
   /* Exit: 0 or an Errno, which may be ERESTARTSYS and its kin. Entry: not 0 where a call that was interrupted goes on. Unit: number. Written by: kernel. */
   uint32_t errno_;

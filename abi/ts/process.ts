@@ -4371,6 +4371,11 @@ export interface SigInfoSlotData {
    */
   field2: bigint;
   /**
+   * Siginfo.field3.
+   * Unit: value. Written by: kernel.
+   */
+  field3: bigint;
+  /**
    * PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
    * Unit: slot:PosixTimer. Written by: kernel.
    */
@@ -4384,11 +4389,11 @@ export interface SigInfoSlotData {
  */
 export class SigInfoSlot {
   /** Bytes. */
-  static readonly SIZE = 64;
+  static readonly SIZE = 72;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, next: 16, signo: 20, code: 24, errno: 28, field0: 32, field1: 40, field2: 48, timer: 56 } as const;
+  static readonly OFFSET = { header: 0, next: 16, signo: 20, code: 24, errno: 28, field0: 32, field1: 40, field2: 48, field3: 56, timer: 64 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4545,15 +4550,45 @@ export class SigInfoSlot {
   }
 
   /**
+   * Siginfo.field3.
+   * Unit: value. Written by: kernel.
+   */
+  get field3(): bigint {
+    return this.$mem.u64[(this.$base + 56) >>> 3]!;
+  }
+
+  set field3(value: bigint) {
+    this.$mem.u64[(this.$base + 56) >>> 3] = value;
+  }
+
+  /** Low 32 bits of field3. */
+  get field3Lo(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set field3Lo(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  /** High 32 bits of field3. */
+  get field3Hi(): number {
+    return this.$mem.u32[(this.$base + 56 + 4) >>> 2]!;
+  }
+
+  set field3Hi(value: number) {
+    this.$mem.u32[(this.$base + 56 + 4) >>> 2] = value;
+  }
+
+  /**
    * PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
    * Unit: slot:PosixTimer. Written by: kernel.
    */
   get timer(): number {
-    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
 
   set timer(value: number) {
-    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
   /**
@@ -4561,7 +4596,7 @@ export class SigInfoSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 64, 8);
+    this.$mem.check(addr, 72, 8);
     this.$base = addr;
     return this;
   }
@@ -4577,6 +4612,7 @@ export class SigInfoSlot {
       field0: this.field0,
       field1: this.field1,
       field2: this.field2,
+      field3: this.field3,
       timer: this.timer,
     };
   }
@@ -4591,8 +4627,9 @@ export class SigInfoSlot {
     this.field0 = data.field0;
     this.field1 = data.field1;
     this.field2 = data.field2;
+    this.field3 = data.field3;
     this.timer = data.timer;
-    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 68, this.$base + 72);
   }
 }
 

@@ -4215,6 +4215,8 @@ export interface SiginfoData {
   /** Written by: kernel, guest. */
   field2: bigint;
   /** Written by: kernel, guest. */
+  field3: bigint;
+  /** Written by: kernel, guest. */
   rest: bigint[];
 }
 
@@ -4229,9 +4231,9 @@ export class Siginfo {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { signo: 0, errno: 4, code: 8, field0: 16, field1: 24, field2: 32, rest: 40 } as const;
+  static readonly OFFSET = { signo: 0, errno: 4, code: 8, field0: 16, field1: 24, field2: 32, field3: 40, rest: 48 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { rest: 11 } as const;
+  static readonly LENGTH = { rest: 10 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4349,6 +4351,33 @@ export class Siginfo {
     this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
+  /** Written by: kernel, guest. */
+  get field3(): bigint {
+    return this.$mem.u64[(this.$base + 40) >>> 3]!;
+  }
+
+  set field3(value: bigint) {
+    this.$mem.u64[(this.$base + 40) >>> 3] = value;
+  }
+
+  /** Low 32 bits of field3. */
+  get field3Lo(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set field3Lo(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** High 32 bits of field3. */
+  get field3Hi(): number {
+    return this.$mem.u32[(this.$base + 40 + 4) >>> 2]!;
+  }
+
+  set field3Hi(value: number) {
+    this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
@@ -4361,29 +4390,29 @@ export class Siginfo {
 
   /** Written by: kernel, guest. */
   rest(index: number): bigint {
-    return this.$mem.u64[(this.$base + 40 + element(index, 11) * 8) >>> 3]!;
+    return this.$mem.u64[(this.$base + 48 + element(index, 10) * 8) >>> 3]!;
   }
 
   setRest(index: number, value: bigint): void {
-    this.$mem.u64[(this.$base + 40 + element(index, 11) * 8) >>> 3] = value;
+    this.$mem.u64[(this.$base + 48 + element(index, 10) * 8) >>> 3] = value;
   }
 
   /** Low 32 bits of rest. */
   restLo(index: number): number {
-    return this.$mem.u32[(this.$base + 40 + element(index, 11) * 8) >>> 2]!;
+    return this.$mem.u32[(this.$base + 48 + element(index, 10) * 8) >>> 2]!;
   }
 
   setRestLo(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 40 + element(index, 11) * 8) >>> 2] = value;
+    this.$mem.u32[(this.$base + 48 + element(index, 10) * 8) >>> 2] = value;
   }
 
   /** High 32 bits of rest. */
   restHi(index: number): number {
-    return this.$mem.u32[(this.$base + 40 + element(index, 11) * 8 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 48 + element(index, 10) * 8 + 4) >>> 2]!;
   }
 
   setRestHi(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 40 + element(index, 11) * 8 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 48 + element(index, 10) * 8 + 4) >>> 2] = value;
   }
 
   /** Copies the values out of the memory. */
@@ -4395,7 +4424,8 @@ export class Siginfo {
       field0: this.field0,
       field1: this.field1,
       field2: this.field2,
-      rest: Array.from({ length: 11 }, (_, i) => this.rest(i)),
+      field3: this.field3,
+      rest: Array.from({ length: 10 }, (_, i) => this.rest(i)),
     };
   }
 
@@ -4407,7 +4437,8 @@ export class Siginfo {
     this.field0 = data.field0;
     this.field1 = data.field1;
     this.field2 = data.field2;
-    for (let i = 0; i < 11; i++) this.setRest(i, fixedElement(data.rest, i, 11));
+    this.field3 = data.field3;
+    for (let i = 0; i < 10; i++) this.setRest(i, fixedElement(data.rest, i, 10));
     this.$mem.u8.fill(0, this.$base + 12, this.$base + 16);
   }
 }

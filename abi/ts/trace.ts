@@ -10,7 +10,7 @@ export const TracePhase = {
   Entry: 0,
   /** The call is over: also result, errno, what the kernel has written. */
   Exit: 1,
-  /** A signal reached it: args are si_signo, si_code, si_errno and Siginfo's field0 to field2. */
+  /** A signal reached it: number is si_signo, args are si_code, si_errno and Siginfo's field0 to field3. */
   Signal: 2,
   /** A signal stopped it: args[0] says which. */
   Stopped: 3,
@@ -52,7 +52,7 @@ export interface TraceRecordData {
    */
   pid: number;
   /**
-   * Entry, Exit: the system call.
+   * Entry, Exit: the system call; Signal: the signal.
    * Unit: number. Written by: kernel.
    */
   number: number;
@@ -174,7 +174,7 @@ export class TraceRecord {
   }
 
   /**
-   * Entry, Exit: the system call.
+   * Entry, Exit: the system call; Signal: the signal.
    * Unit: number. Written by: kernel.
    */
   get number(): number {

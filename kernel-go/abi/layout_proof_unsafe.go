@@ -1332,8 +1332,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(SigInfoSlot{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(SigInfoSlot{})
+	_ uintptr = unsafe.Sizeof(SigInfoSlot{}) - 72
+	_ uintptr = 72 - unsafe.Sizeof(SigInfoSlot{})
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(SigInfoSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Next) - 16
@@ -1350,10 +1350,12 @@ const (
 	_ uintptr = 40 - unsafe.Offsetof(SigInfoSlot{}.Field1)
 	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Field2) - 48
 	_ uintptr = 48 - unsafe.Offsetof(SigInfoSlot{}.Field2)
-	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Timer) - 56
-	_ uintptr = 56 - unsafe.Offsetof(SigInfoSlot{}.Timer)
-	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Reserved0) - 60
-	_ uintptr = 60 - unsafe.Offsetof(SigInfoSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Field3) - 56
+	_ uintptr = 56 - unsafe.Offsetof(SigInfoSlot{}.Field3)
+	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Timer) - 64
+	_ uintptr = 64 - unsafe.Offsetof(SigInfoSlot{}.Timer)
+	_ uintptr = unsafe.Offsetof(SigInfoSlot{}.Reserved0) - 68
+	_ uintptr = 68 - unsafe.Offsetof(SigInfoSlot{}.Reserved0)
 )
 
 const (
@@ -2490,8 +2492,10 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(Siginfo{}.Field1)
 	_ uintptr = unsafe.Offsetof(Siginfo{}.Field2) - 32
 	_ uintptr = 32 - unsafe.Offsetof(Siginfo{}.Field2)
-	_ uintptr = unsafe.Offsetof(Siginfo{}.Rest) - 40
-	_ uintptr = 40 - unsafe.Offsetof(Siginfo{}.Rest)
+	_ uintptr = unsafe.Offsetof(Siginfo{}.Field3) - 40
+	_ uintptr = 40 - unsafe.Offsetof(Siginfo{}.Field3)
+	_ uintptr = unsafe.Offsetof(Siginfo{}.Rest) - 48
+	_ uintptr = 48 - unsafe.Offsetof(Siginfo{}.Rest)
 )
 
 const (

@@ -827,7 +827,7 @@ type SighandSlot struct {
 }
 
 // SigInfoSlotSize is the size of SigInfoSlot in bytes.
-const SigInfoSlotSize = 64
+const SigInfoSlotSize = 72
 
 // SigInfoSlot: One queued signal.
 // Element of the slot table of kind SigInfo.
@@ -856,6 +856,9 @@ type SigInfoSlot struct {
 	// Siginfo.field2.
 	// Unit: value. Written by: kernel.
 	Field2 uint64
+	// Siginfo.field3.
+	// Unit: value. Written by: kernel.
+	Field3 uint64
 	// PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
 	// Unit: slot:PosixTimer. Written by: kernel.
 	Timer     uint32

@@ -492,7 +492,9 @@ type Siginfo struct {
 	// Written by: kernel, guest.
 	Field2 uint64
 	// Written by: kernel, guest.
-	Rest [11]uint64
+	Field3 uint64
+	// Written by: kernel, guest.
+	Rest [10]uint64
 }
 
 // UserRegsSize is the size of UserRegs in bytes.

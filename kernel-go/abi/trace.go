@@ -12,7 +12,7 @@ type TracePhase uint32
 const (
 	TracePhaseEntry   TracePhase = 0 // It begins a system call: number, args, what they point at for the kernel to read.
 	TracePhaseExit    TracePhase = 1 // The call is over: also result, errno, what the kernel has written.
-	TracePhaseSignal  TracePhase = 2 // A signal reached it: args are si_signo, si_code, si_errno and Siginfo's field0 to field2.
+	TracePhaseSignal  TracePhase = 2 // A signal reached it: number is si_signo, args are si_code, si_errno and Siginfo's field0 to field3.
 	TracePhaseStopped TracePhase = 3 // A signal stopped it: args[0] says which.
 	TracePhaseEnded   TracePhase = 4 // It ended: args[0] is the wait status.
 )
@@ -55,7 +55,7 @@ type TraceRecord struct {
 	// Its process.
 	// Unit: id. Written by: kernel.
 	Pid uint32
-	// Entry, Exit: the system call.
+	// Entry, Exit: the system call; Signal: the signal.
 	// Unit: number. Written by: kernel.
 	Number uint32
 	// Exit: 0 or an Errno, which may be ERESTARTSYS and its kin. Entry: not 0 where a call that was interrupted goes on.

@@ -78,7 +78,7 @@ var autodisarm = uint32(abi.SS_AUTODISARM)
 
 func fillSiginfo(i *abi.Siginfo, s *Sig) {
 	i.Signo, i.Errno, i.Code = int32(s.Signo), s.Errno, s.Code
-	i.Field0, i.Field1, i.Field2 = s.Field0, s.Field1, s.Field2
+	i.Field0, i.Field1, i.Field2, i.Field3 = s.Field0, s.Field1, s.Field2, s.Field3
 }
 
 // WriteSiginfo stores a siginfo_t in user memory.

@@ -35,10 +35,11 @@ const synchronous = uint64(1)<<(abi.SIGSEGV-1) | uint64(1)<<(abi.SIGBUS-1) | uin
 
 // Sig is one signal with what siginfo_t says of it.
 type Sig struct {
-	Signo                  uint32
-	Code                   int32
-	Errno                  int32
-	Field0, Field1, Field2 uint64
+	Signo uint32
+	Code  int32
+	Errno int32
+	// The union of siginfo_t, as far as the kernel keeps it (offsets 16 to 47).
+	Field0, Field1, Field2, Field3 uint64
 	// Timer is the PosixTimer whose signal this is, 0 for others.
 	Timer uint32
 }
@@ -86,7 +87,7 @@ func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
 // record fills signal record i and puts it at the end of a queue.
 func record(i uint32, head, tail, queued *uint32, s *Sig) {
 	q := kmem.SigInfo(i)
-	q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2
+	q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Field3 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3
 	q.Next = 0
 	if *tail == 0 {
 		*head = i
@@ -110,7 +111,7 @@ func dequeue(pending *uint64, head, tail, queued *uint32, signo uint32) Sig {
 				break
 			}
 			found = true
-			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Timer}
+			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Field3, q.Timer}
 			if prev == 0 {
 				*head = next
 			} else {
@@ -192,7 +193,7 @@ func SendChild(c *sched.Ctx, child, parent uint32) {
 	}
 	ticks := uint64(10_000_000) // ns per USER_HZ tick
 	s := Sig{Signo: signo, Code: w.Code, Field0: uint64(w.Pid) | uint64(w.Uid)<<32,
-		Field1: uint64(w.Value) | p.State.UserNs/ticks<<32, Field2: p.State.SystemNs / ticks}
+		Field1: uint64(uint32(w.Value)), Field2: p.State.UserNs / ticks, Field3: p.State.SystemNs / ticks}
 	_ = send(c, parent, 0, &s)
 }
 
@@ -234,7 +235,7 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 
 // tell traces a signal that reaches a thread.
 func tell(c *sched.Ctx, thread, process uint32, s *Sig) {
-	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2)
+	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3)
 }
 
 // blockedSomewhere: a signal that is ignored is still kept while it is
@@ -530,41 +531,24 @@ func signalPending(process, thread uint32, mask uint64) bool {
 	return set&mask != 0
 }
 
-// signalfdSiginfo offsets (uapi linux/signalfd.h): a record of 128 bytes.
-const (
-	ssiErrno  = 4
-	ssiCode   = 8
-	ssiPid    = 12
-	ssiUid    = 16
-	ssiTid    = 24
-	ssiOver   = 32
-	ssiInt    = 44
-	ssiPtr    = 48
-	ssiStatus = 40
-	ssiSize   = 128
-)
-
+// takeForSignalfd takes a signal of the mask and writes its signalfd_siginfo.
 func takeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
 	s, ok := TakeSignal(c.T(), c.P(), mask)
 	if !ok {
 		return false
 	}
-	kmem.Zero(dst, ssiSize)
-	kmem.Store32(dst, s.Signo)
-	kmem.Store32(dst+ssiErrno, uint32(s.Errno))
-	kmem.Store32(dst+ssiCode, uint32(s.Code))
+	kmem.Zero(dst, abi.SignalfdSiginfoSize)
+	i := (*abi.SignalfdSiginfo)(kmem.Ptr(dst))
+	i.Signo, i.Errno, i.Code = s.Signo, s.Errno, s.Code
 	if s.Code == int32(abi.SI_TIMER) {
-		kmem.Store32(dst+ssiTid, uint32(s.Field0))
-		kmem.Store32(dst+ssiOver, uint32(s.Field0>>32))
+		i.Tid, i.Overrun = uint32(s.Field0), uint32(s.Field0>>32)
 	} else {
-		kmem.Store32(dst+ssiPid, uint32(s.Field0))
-		kmem.Store32(dst+ssiUid, uint32(s.Field0>>32))
+		i.Pid, i.Uid = uint32(s.Field0), uint32(s.Field0>>32)
 	}
 	if s.Signo == uint32(abi.SIGCHLD) {
-		kmem.Store32(dst+ssiStatus, uint32(s.Field1))
+		i.Status, i.Utime, i.Stime = int32(s.Field1), s.Field2, s.Field3
 	} else {
-		kmem.Store32(dst+ssiInt, uint32(s.Field1))
-		kmem.Store64(dst+ssiPtr, s.Field1)
+		i.IntValue, i.Ptr = int32(s.Field1), s.Field1
 	}
 	return true
 }

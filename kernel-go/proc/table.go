@@ -186,6 +186,10 @@ func newProcess(parent, owner uint32) uint32 {
 	return i
 }
 
+// NoClient is the client of an owner whose client is gone: the owner goes with its
+// last process.
+const NoClient = ^uint32(0)
+
 func freeProcess(i uint32) {
 	p := kmem.Process(i)
 	setParent(i, 0)
@@ -203,7 +207,7 @@ func freeProcess(i uint32) {
 	o.Processes.Add(^uint32(0))
 	if o.Processes.Load() == 0 {
 		sched.WakeAll(&o.ExitWait)
-		if o.Client == ^uint32(0) {
+		if o.Client == NoClient {
 			sched.RingKernel() // the owner goes, too
 		}
 	}

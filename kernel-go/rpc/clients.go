@@ -12,9 +12,6 @@ import (
 // Clients come and go: what one held is freed when it leaves (it writes
 // ClientStateLost), and when another one takes its rings back.
 
-// nobody is the client of an owner whose client is gone.
-const nobody = ^uint32(0)
-
 // orphans counts owners that go with their last process.
 var orphans uint32
 
@@ -82,7 +79,7 @@ func dropOwners(c *sched.Ctx, client uint32) {
 	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
 		o := kmem.Owner(i)
 		if o.Header.Generation.Load()&1 == 1 && o.Client == client {
-			o.Client = nobody
+			o.Client = proc.NoClient
 			orphans++
 			proc.KillOwned(c, i)
 		}
@@ -98,7 +95,7 @@ func freeOrphans() {
 	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
 	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
 		o := kmem.Owner(i)
-		if o.Header.Generation.Load()&1 == 1 && o.Client == nobody && o.Processes.Load() == 0 {
+		if o.Header.Generation.Load()&1 == 1 && o.Client == proc.NoClient && o.Processes.Load() == 0 {
 			orphans--
 			freeOwner(i)
 		}

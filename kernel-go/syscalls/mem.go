@@ -35,9 +35,11 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if pos&mask != 0 {
 		return 0, abi.EINVAL
 	}
+	ofd := uint32(0)
 	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
 		// Before anything that is wrong with the range, as on Linux.
-		if _, e := file.Get(c, int32(c.Arg(4))); e != abi.OK {
+		var e abi.Errno
+		if ofd, e = file.Get(c, int32(c.Arg(4))); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -74,8 +76,8 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&uint32(abi.MAP_GROWSDOWN) != 0 {
 		m.Flags |= abi.VmaFlagGrowsDown
 	}
-	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
-		if e := fileMapping(c, &m, c.Arg(4), prot, shared, pos); e != abi.OK {
+	if ofd != 0 {
+		if e := fileMapping(&m, ofd, prot, shared, pos); e != abi.OK {
 			return 0, e
 		}
 	} else if shared {
@@ -115,12 +117,8 @@ func populate(c *sched.Ctx, from, to, prot uint32) {
 	}
 }
 
-func fileMapping(c *sched.Ctx, m *mm.Mapping, fd uint64, prot uint32, shared bool, pos uint64) abi.Errno {
-	i, e := file.Get(c, int32(fd))
-	if e != abi.OK {
-		return e
-	}
-	o := kmem.Ofd(i)
+func fileMapping(m *mm.Mapping, ofd, prot uint32, shared bool, pos uint64) abi.Errno {
+	o := kmem.Ofd(ofd)
 	mode := o.State.Flags & uint32(abi.O_ACCMODE)
 	if mode == uint32(abi.O_WRONLY) || shared && prot&uint32(abi.PROT_WRITE) != 0 && mode != uint32(abi.O_RDWR) {
 		return abi.EACCES

@@ -62,7 +62,7 @@ func queued(c *sched.Ctx, signo, va uint64) (proc.Sig, abi.Errno) {
 		return proc.Sig{}, e
 	}
 	i := (*abi.Siginfo)(kmem.Ptr(c.Page))
-	return proc.Sig{Signo: uint32(signo), Code: i.Code, Errno: i.Errno, Field0: i.Field0, Field1: i.Field1, Field2: i.Field2}, abi.OK
+	return proc.Sig{Signo: uint32(signo), Code: i.Code, Errno: i.Errno, Field0: i.Field0, Field1: i.Field1, Field2: i.Field2, Field3: i.Field3}, abi.OK
 }
 
 func sysRtSigqueueinfo(c *sched.Ctx) (uint64, abi.Errno) {

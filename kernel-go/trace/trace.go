@@ -121,9 +121,10 @@ func Exit(c *sched.Ctx, number uint32, letters string, args *[6]uint64, v uint64
 }
 
 // Signal tells that a signal reached a thread.
-func Signal(c *sched.Ctx, tid, pid, signo uint32, code, errno int32, field0, field1, field2 uint64) {
+func Signal(c *sched.Ctx, tid, pid, signo uint32, code, errno int32, field0, field1, field2, field3 uint64) {
 	r := begin(c, abi.TracePhaseSignal, tid, pid)
-	r.head().Args = [6]uint64{uint64(signo), uint64(int64(code)), uint64(int64(errno)), field0, field1, field2}
+	r.head().Number = signo
+	r.head().Args = [6]uint64{uint64(int64(code)), uint64(int64(errno)), field0, field1, field2, field3}
 	r.send()
 }
 

@@ -184,6 +184,44 @@ static void descriptors(void) {
   sigprocmask(SIG_UNBLOCK, &s, NULL);
 }
 
+// What a SIGCHLD says of the child: its times in ticks of a hundredth of a second, behind the status.
+static void child_times(void) {
+  sigset_t s;
+  set_of(&s, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &s, NULL);
+  siginfo_t info;
+  struct signalfd_siginfo record;
+  int fd = GOOD("signalfd", signalfd(-1, &s, SFD_CLOEXEC));
+  for (int round = 0; round < 2; round++) {
+    pid_t child = fork();
+    if (child == 0) {
+      struct timespec t;
+      do clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+      while (t.tv_sec == 0 && t.tv_nsec < 60000000);
+      _exit(0x2a);
+    }
+    long ticks;
+    if (round == 0) {
+      memset(&info, 0xee, sizeof info);
+      EQ("signo", sigwaitinfo(&s, &info), SIGCHLD);
+      EQ("pid", info.si_pid, child);
+      EQ("code", info.si_code, CLD_EXITED);
+      EQ("status", info.si_status, 0x2a);
+      ticks = info.si_utime + info.si_stime;
+    } else {
+      EQ("read", read(fd, &record, sizeof record), sizeof record);
+      EQ("fd-pid", record.ssi_pid, child);
+      EQ("fd-status", record.ssi_status, 0x2a);
+      ticks = record.ssi_utime + record.ssi_stime;
+    }
+    waitpid(child, NULL, 0);
+    // Each of the two is rounded down; what the end itself costs may come on top.
+    TRUE(round == 0 ? "times" : "fd-times", ticks >= 4 && ticks < 1000);
+  }
+  close(fd);
+  sigprocmask(SIG_UNBLOCK, &s, NULL);
+}
+
 static void alarms(void) {
   struct sigaction a = {.sa_handler = counter};
   sigaction(SIGALRM, &a, NULL);
@@ -246,5 +284,5 @@ static void endless_loop(void) {
   close(p[0]), close(p[1]);
 }
 
-CHECK_MAIN(CASE(interrupts), CASE(restarts), CASE(suspending), CASE(timed_waits), CASE(descriptors), CASE(alarms),
+CHECK_MAIN(CASE(interrupts), CASE(restarts), CASE(suspending), CASE(timed_waits), CASE(descriptors), CASE(child_times), CASE(alarms),
            CASE(endless_loop))

@@ -24,7 +24,7 @@ func traceLine(p []byte) string {
 	case abi.TracePhaseExit:
 		line += callLine(r)
 	case abi.TracePhaseSignal:
-		line += fmt.Sprintf("--- %s ---", signal(r.Args[0]))
+		line += fmt.Sprintf("--- %s ---", signal(uint64(r.Number)))
 	case abi.TracePhaseStopped:
 		line += fmt.Sprintf("--- stopped by %s ---", signal(r.Args[0]))
 	case abi.TracePhaseEnded:

@@ -151,17 +151,16 @@ export class TraceFormatter {
     for (const line of running.signals) this.#note(tid, line);
   }
 
-  #signal({ tid, args }: TraceEvent): void {
-    const [signo = 0n, code = 0n, errno = 0n, field0 = 0n, field1 = 0n, field2 = 0n] = args;
-    const number = Number(BigInt.asIntN(32, signo));
+  #signal({ tid, number, args }: TraceEvent): void {
+    const [code = 0n, errno = 0n, field0 = 0n, field1 = 0n, utime = 0n, stime = 0n] = args;
     const detail = signalDetail({
       signo: number,
       code: Number(BigInt.asIntN(32, code)),
       errno: Number(BigInt.asIntN(32, errno)),
       field0,
       field1,
-      utime: field1 >> 32n,
-      stime: field2,
+      utime,
+      stime,
     });
     const line = `--- ${signal(number)} ${detail} ---`;
     const running = this.#running.get(tid);

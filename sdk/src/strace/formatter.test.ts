@@ -116,10 +116,10 @@ describe("the formatter", () => {
   it("shows what ends a thread, signals behind the call that they reach, and sleeps that go on", () => {
     const next = numbered();
     const sleep = { number: Syscall.SYS_nanosleep, args: [0x10n, 0n] };
-    const child = [BigInt(Signal.SIGCHLD), 1n, 0n, 9n, 2n, 0n];
+    const child = [1n, 0n, 9n, 2n, 3n, 250n];
     const shown = format([
       next({ phase: Entry, number: Syscall.SYS_wait4, args: [9n, 0x20n] }),
-      next({ phase: Signalled, args: child }),
+      next({ phase: Signalled, number: Signal.SIGCHLD, args: child }),
       next({ phase: Exit, number: Syscall.SYS_wait4, args: [9n, 0x20n], result: 9n }, [
         { address: 0x20n, bytes: Uint8Array.of(0, 2, 0, 0) },
       ]),
@@ -133,7 +133,7 @@ describe("the formatter", () => {
     ]);
     expect(squeezed(shown).split("\n")).toEqual([
       "7     wait4(9, [{WIFEXITED(s) && WEXITSTATUS(s) == 2}], 0, NULL) = 9",
-      "7     --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=9, si_uid=0, si_status=2, si_utime=0, si_stime=0} ---",
+      "7     --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=9, si_uid=0, si_status=2, si_utime=3 /* 0.03 s */, si_stime=250 /* 2.50 s */} ---",
       "7     nanosleep(0x10, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)",
       "7     --- stopped by SIGTSTP ---",
       "7     restart_syscall(<... resuming interrupted nanosleep ...>) = -1 EINTR (Interrupted system call)",

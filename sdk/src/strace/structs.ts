@@ -309,7 +309,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     (s) => `{ss_sp=${pointer(s.sp)}, ss_flags=${bits(SigStackFlag, s.flags, "0", ["MINSIGSTKSZ"])}, ss_size=${s.size}}`,
   ),
   siginfo: shape(Siginfo, (s) =>
-    signalDetail({ ...s, field0: s.field0, field1: s.field1, utime: s.field2, stime: s.rest[0] ?? 0n }),
+    signalDetail({ ...s, utime: s.field2, stime: s.field3 }),
   ),
   epoll_event: shape(
     EpollEvent,
