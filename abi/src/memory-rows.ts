@@ -32,7 +32,7 @@ import type {
   ThreadRow,
   VmaRow,
 } from "./rows.ts";
-import { CHANGING, collect, fixedText, inodeNumber, Pids, pathOf, together, u64 } from "./slot-rows.ts";
+import { CHANGING, collect, fixedText, inodeNumber, Pids, pathOf, TRIES, together, u64 } from "./slot-rows.ts";
 
 const WASM_PAGE = 65536;
 
@@ -111,7 +111,7 @@ function fdRows(view: MachineView, filter: RowFilter): Rows<"fd"> {
 /** As `together`, for a table of which only the descriptors in use are copied. */
 function descriptors(view: MachineView, pid: number, table: number): FdRow[] | typeof CHANGING {
   const { fdTables, ofds } = view;
-  for (let tries = 0; tries < 16; tries++) {
+  for (let tries = 0; tries < TRIES; tries++) {
     if (fdTables.loadStart(table, FD_ENTRIES) !== "loaded") return CHANGING;
     const count = Math.min(fdTables.slot.count, MOST_FDS);
     if (fdTables.loadStart(table, FD_ENTRIES + count * FdEntryState.SIZE) !== "loaded") return CHANGING;

@@ -3,7 +3,7 @@ import { DentryFlag, DentrySlot, InodeSlot, InodeState, ProcessSlot, ProcessStat
 import type { MachineView, SlotReader } from "./attach.ts";
 
 /** How often a row is begun again because the slot that it starts from changed meanwhile. */
-const TRIES = 16;
+export const TRIES = 16;
 /** Directories above a file; the kernel's own limit is the length of a path. */
 const MAX_DEPTH = 256;
 const INO_BYTES = InodeSlot.OFFSET.state + InodeState.OFFSET.ino + 8;

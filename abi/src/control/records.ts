@@ -58,6 +58,8 @@ interface Portable {
 }
 
 const FIRST = SlotHeader.SIZE;
+const ENTROPY = MachineHeader.OFFSET.entropy;
+const ENTROPY_BYTES = MachineHeader.LENGTH.entropy * BigUint64Array.BYTES_PER_ELEMENT;
 
 function portable(Struct: SlotStruct, options: { parent?: number; kept?: readonly number[] } = {}): Portable {
   return { Struct, end: Struct.OFFSET.live ?? Struct.SIZE, parent: options.parent, kept: options.kept ?? [] };
@@ -118,7 +120,10 @@ export class RecordSource {
     const { mem, at } = stateFrame(query, { count: 1, next: 0, end: 1, missed: 0 }, ControlRecord.SIZE + length);
     new ControlRecord(mem, at).setData({ index: 0, generation: 1, length, refs: 0 });
     const { $mem, $base } = this.#header;
-    mem.u8.set($mem.u8.subarray($base, $base + MachineHeader.SIZE), at + ControlRecord.SIZE);
+    const copy = at + ControlRecord.SIZE;
+    mem.u8.set($mem.u8.subarray($base, $base + MachineHeader.SIZE), copy);
+    // The state of the machine's random generator is no viewer's business.
+    mem.u8.fill(0, copy + ENTROPY, copy + ENTROPY + ENTROPY_BYTES);
     return mem.u8;
   }
 
