@@ -148,11 +148,18 @@ describe("foreshore, called wrongly", () => {
     [["run"], "PROGRAM is missing"],
     [["run", "--fast", "x"], "unknown option --fast"],
     [["run", "--root", "/no/such/folder", "x"], "--root /no/such/folder: no such file or directory"],
+    [["all"], "unknown command all"],
+    [["shell"], "--root"],
+    [["ps"], "ps needs --control SOCKET"],
+    [["exec", "--control", "/no/such"], "PROGRAM is missing"],
+    [["kill", "--control", "/no/such", "x"], "x: a process id is the form"],
+    [["doctor", "--fast"], "--fast"],
   ])("%j: one usage line and 125", async (args, message) => {
     const { code, stderr, stdout } = await foreshore(args);
     expect(code).toBe(125);
     expect(stdout.toString()).toBe("");
-    expect(stderr).toMatch(/^foreshore: .*; usage: foreshore run .*\n$/);
+    const named = ["shell", "ps", "exec", "kill", "doctor"].find((name) => name === args[0]) ?? "run";
+    expect(stderr).toMatch(new RegExp(`^foreshore: .*; usage: foreshore ${named} .*\n$`));
     expect(stderr).toContain(message);
   });
 

@@ -14,7 +14,7 @@ import { ProgramError } from "./program.ts";
 import { exec, kill } from "./remote.ts";
 import { run } from "./run.ts";
 import { StdioError } from "./stdio.ts";
-import { HELP, USAGE } from "./usage.ts";
+import { HELP, usageLine } from "./usage.ts";
 
 const STDIO: RunIo = {
   /** Opened when it is wanted: an open one may keep the process alive. */
@@ -55,7 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
         return await top(command, STDIO);
     }
   } catch (error) {
-    return complain(error);
+    return complain(error, argv[0]);
   }
 }
 
@@ -66,9 +66,9 @@ function version(json: boolean): string {
 }
 
 /** Says on standard error what went wrong, in one line where it is not our own mistake. */
-function complain(error: unknown): number {
+function complain(error: unknown, command: string | undefined): number {
   if (error instanceof UsageError) {
-    process.stderr.write(`foreshore: ${error.message}; ${USAGE}\n`);
+    process.stderr.write(`foreshore: ${error.message}; ${usageLine(command)}\n`);
     return ExitCode.Failed;
   }
   if (error instanceof ProgramError) {

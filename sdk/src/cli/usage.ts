@@ -1,8 +1,6 @@
 /** What the command line says of itself. */
 import type { HelpTopic } from "./arguments.ts";
 
-export const USAGE = "usage: foreshore run [OPTION]… [--] PROGRAM [ARGUMENT]…   (foreshore --help says more)";
-
 const OPTIONS = `  --root DIR|TAR      files of the machine: a folder, or a tar archive that is not
                       compressed; read when touched, never written. Of several,
                       later ones lie over earlier ones
@@ -159,3 +157,10 @@ ${EXIT}`,
   kill: KILL,
   doctor: DOCTOR,
 };
+
+/** The usage line of the command that was meant, of `run` where none of that name is there. */
+export function usageLine(command: string | undefined): string {
+  const known = command !== undefined && command !== "all" && Object.hasOwn(HELP, command);
+  const help = known ? HELP[command as HelpTopic] : RUN;
+  return `${help.slice(0, help.indexOf("\n"))}   (foreshore --help says more)`;
+}
