@@ -308,9 +308,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     Sigaltstack,
     (s) => `{ss_sp=${pointer(s.sp)}, ss_flags=${bits(SigStackFlag, s.flags, "0", ["MINSIGSTKSZ"])}, ss_size=${s.size}}`,
   ),
-  siginfo: shape(Siginfo, (s) =>
-    signalDetail({ ...s, utime: s.field2, stime: s.field3 }),
-  ),
+  siginfo: shape(Siginfo, (s) => signalDetail({ ...s, utime: s.field2, stime: s.field3 })),
   epoll_event: shape(
     EpollEvent,
     (e) => `{events=${bits(EPOLL, e.events)}, data={u32=${e.data & 0xffffffffn}, u64=${e.data}}}`,
