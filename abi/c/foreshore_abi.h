@@ -4018,7 +4018,7 @@ _Static_assert(offsetof(struct fsh_write_file_request, open_flags) == 32, "offse
 _Static_assert(offsetof(struct fsh_write_file_request, mode) == 36, "offset of WriteFileRequest.mode");
 _Static_assert(offsetof(struct fsh_write_file_request, reserved0) == 40, "offset of WriteFileRequest.reserved0");
 
-/* Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. */
+/* Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. EBUSY: a mount is in the way. */
 struct fsh_write_files_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4034,7 +4034,7 @@ _Static_assert(offsetof(struct fsh_write_files_request, records) == 8, "offset o
 _Static_assert(offsetof(struct fsh_write_files_request, count) == 16, "offset of WriteFilesRequest.count");
 _Static_assert(offsetof(struct fsh_write_files_request, reserved0) == 20, "offset of WriteFilesRequest.reserved0");
 
-/* Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
+/* Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
 struct fsh_apply_file_layer_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4395,7 +4395,7 @@ _Static_assert(offsetof(struct fsh_cancel_request, header) == 0, "offset of Canc
 _Static_assert(offsetof(struct fsh_cancel_request, target) == 8, "offset of CancelRequest.target");
 _Static_assert(offsetof(struct fsh_cancel_request, reserved0) == 12, "offset of CancelRequest.reserved0");
 
-/* The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). */
+/* The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). EPERM: by a control channel. */
 struct fsh_blob_filled_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4526,7 +4526,7 @@ _Static_assert(offsetof(struct fsh_close_owner_request, header) == 0, "offset of
 _Static_assert(offsetof(struct fsh_close_owner_request, owner) == 8, "offset of CloseOwnerRequest.owner");
 _Static_assert(offsetof(struct fsh_close_owner_request, reserved0) == 16, "offset of CloseOwnerRequest.reserved0");
 
-/* Gives another client its rings: handle is its client slot. ENOSPC: all of them have users. */
+/* Gives another client its rings: handle is its client slot. ENOSPC: all of them have users; EPERM: by a control channel. */
 struct fsh_attach_client_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4536,7 +4536,7 @@ _Static_assert(sizeof(struct fsh_attach_client_request) == 64, "size of AttachCl
 _Static_assert(offsetof(struct fsh_attach_client_request, header) == 0, "offset of AttachClientRequest.header");
 _Static_assert(offsetof(struct fsh_attach_client_request, reserved0) == 8, "offset of AttachClientRequest.reserved0");
 
-/* Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone. */
+/* Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone; EPERM: by a control channel. */
 struct fsh_detach_client_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;

@@ -694,7 +694,7 @@ export interface WriteFilesRequestData {
 }
 
 /**
- * Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written.
+ * Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. EBUSY: a mount is in the way.
  * Member of KernelWorkerRequest for opcode WriteFiles.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -808,7 +808,7 @@ export interface ApplyFileLayerRequestData {
 }
 
 /**
- * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
+ * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
  * Member of KernelWorkerRequest for opcode ApplyFileLayer.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -3116,7 +3116,7 @@ export interface BlobFilledRequestData {
 }
 
 /**
- * The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno).
+ * The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). EPERM: by a control channel.
  * Member of KernelWorkerRequest for opcode BlobFilled.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -4010,7 +4010,8 @@ export interface AttachClientRequestData {
 }
 
 /**
- * Gives another client its rings: handle is its client slot. ENOSPC: all of them have users.
+ * Gives another client its rings: handle is its client slot. ENOSPC: all of them have users; EPERM: by a control
+ * channel.
  * Member of KernelWorkerRequest for opcode AttachClient.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -4090,7 +4091,7 @@ export interface DetachClientRequestData {
 /**
  * Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end
  * with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH:
- * the client is gone.
+ * the client is gone; EPERM: by a control channel.
  * Member of KernelWorkerRequest for opcode DetachClient.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -5668,12 +5669,12 @@ export interface KernelWorkerReply {
     /** written */
     readonly bytes: number;
   };
-  /** Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. */
+  /** Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. EBUSY: a mount is in the way. */
   [Opcode.WriteFiles]: {
     /** records written */
     readonly count: number;
   };
-  /** Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
+  /** Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
   [Opcode.ApplyFileLayer]: {
     /** records applied */
     readonly count: number;
@@ -5758,7 +5759,7 @@ export interface KernelWorkerReply {
   /** Cancels the request `target`: it answers ECANCELED, unless it was done already. */
   [Opcode.Cancel]: {
   };
-  /** The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). */
+  /** The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). EPERM: by a control channel. */
   [Opcode.BlobFilled]: {
   };
   /** Ends the system call that a blocked thread waits in: it returns `result`. */
@@ -5784,12 +5785,12 @@ export interface KernelWorkerReply {
   /** Kills an owner's processes and frees it; answers when they are gone. */
   [Opcode.CloseOwner]: {
   };
-  /** Gives another client its rings: handle is its client slot. ENOSPC: all of them have users. */
+  /** Gives another client its rings: handle is its client slot. ENOSPC: all of them have users; EPERM: by a control channel. */
   [Opcode.AttachClient]: {
     /** its slot */
     readonly client: { readonly index: number; readonly generation: number };
   };
-  /** Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone. */
+  /** Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone; EPERM: by a control channel. */
   [Opcode.DetachClient]: {
   };
   /** chmod(2): sets the permission bits. */
@@ -5809,8 +5810,8 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Noop]: { names: {  }, errnos: [] },
   [Opcode.KernelInit]: { names: { result: "bytes", value: "version", value2: "layoutHash" }, errnos: ["EPROTO", "EINVAL", "EOVERFLOW"] },
   [Opcode.WriteFile]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM", "ETXTBSY"] },
-  [Opcode.WriteFiles]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM"] },
-  [Opcode.ApplyFileLayer]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM"] },
+  [Opcode.WriteFiles]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM"] },
+  [Opcode.ApplyFileLayer]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM"] },
   [Opcode.Symlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC"] },
   [Opcode.ReadFile]: { names: { result: "bytes", value: "size", value2: "changeSeq", handle: "inode" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EIO"] },
   [Opcode.Readlink]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
@@ -5827,14 +5828,14 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.StreamWrite]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EPIPE", "ECANCELED"] },
   [Opcode.StreamClose]: { names: {  }, errnos: ["EBADF"] },
   [Opcode.Cancel]: { names: {  }, errnos: ["ENOENT"] },
-  [Opcode.BlobFilled]: { names: {  }, errnos: ["EINVAL"] },
+  [Opcode.BlobFilled]: { names: {  }, errnos: ["EINVAL", "EPERM"] },
   [Opcode.ResumeBlockedSyscall]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
   [Opcode.Processes]: { names: { result: "bytes", value: "count" }, errnos: ["EINVAL"] },
   [Opcode.Diagnostics]: { names: { result: "bytes" }, errnos: ["EINVAL"] },
   [Opcode.CreateOwner]: { names: { handle: "owner" }, errnos: ["ENOSPC"] },
   [Opcode.CloseOwner]: { names: {  }, errnos: ["ESRCH", "EPERM", "ECANCELED"] },
-  [Opcode.AttachClient]: { names: { handle: "client" }, errnos: ["ENOSPC"] },
-  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL", "ESRCH"] },
+  [Opcode.AttachClient]: { names: { handle: "client" }, errnos: ["ENOSPC", "EPERM"] },
+  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL", "ESRCH", "EPERM"] },
   [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
   [Opcode.SetTrace]: { names: {  }, errnos: [] },
   [Opcode.ResizeTerminal]: { names: {  }, errnos: ["EBADF", "EINVAL", "ENOTTY"] },

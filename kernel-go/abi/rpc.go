@@ -285,7 +285,7 @@ type WriteFileRequest struct {
 // WriteFilesRequestSize is the size of WriteFilesRequest in bytes.
 const WriteFilesRequestSize = 64
 
-// WriteFilesRequest: Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written.
+// WriteFilesRequest: Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. EBUSY: a mount is in the way.
 // Member of KernelWorkerRequest for opcode WriteFiles.
 type WriteFilesRequest struct {
 	_ structs.HostLayout
@@ -302,7 +302,7 @@ type WriteFilesRequest struct {
 // ApplyFileLayerRequestSize is the size of ApplyFileLayerRequest in bytes.
 const ApplyFileLayerRequestSize = 64
 
-// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
+// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
 // Member of KernelWorkerRequest for opcode ApplyFileLayer.
 type ApplyFileLayerRequest struct {
 	_ structs.HostLayout
@@ -672,7 +672,7 @@ type CancelRequest struct {
 // BlobFilledRequestSize is the size of BlobFilledRequest in bytes.
 const BlobFilledRequestSize = 64
 
-// BlobFilledRequest: The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno).
+// BlobFilledRequest: The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). EPERM: by a control channel.
 // Member of KernelWorkerRequest for opcode BlobFilled.
 type BlobFilledRequest struct {
 	_ structs.HostLayout
@@ -813,7 +813,8 @@ type CloseOwnerRequest struct {
 // AttachClientRequestSize is the size of AttachClientRequest in bytes.
 const AttachClientRequestSize = 64
 
-// AttachClientRequest: Gives another client its rings: handle is its client slot. ENOSPC: all of them have users.
+// AttachClientRequest: Gives another client its rings: handle is its client slot. ENOSPC: all of them have users; EPERM: by a control
+// channel.
 // Member of KernelWorkerRequest for opcode AttachClient.
 type AttachClientRequest struct {
 	_ structs.HostLayout
@@ -827,7 +828,7 @@ const DetachClientRequestSize = 64
 
 // DetachClientRequest: Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end
 // with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH:
-// the client is gone.
+// the client is gone; EPERM: by a control channel.
 // Member of KernelWorkerRequest for opcode DetachClient.
 type DetachClientRequest struct {
 	_ structs.HostLayout

@@ -57,6 +57,17 @@ func seeds(add func(arena, stream []byte)) {
 		entry(abi.OpcodeReadFile, append(span(0, 6), span(64, 4096)...)...)...))
 	add([]byte("/proc/meminfo"), entry(abi.OpcodeReadFile, append(span(0, 13), span(64, 4096)...)...))
 	add([]byte("/bin/x\x00x\x00"), entry(abi.OpcodeRegisterProcess, append(append(span(0, 6), span(7, 2)...), 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1)...))
+	for _, name := range []string{"/proc/self", "/proc/1/fd", "/proc", "/dev/pts/0", "/dev/ptmx", "/sys/x", "/"} {
+		for kind := abi.FileRecordKindFile; kind <= abi.FileRecordKindWhiteout; kind++ {
+			r := make([]byte, abi.FileRecordSize)
+			rec := (*abi.FileRecord)(unsafe.Pointer(&r[0]))
+			*rec = abi.FileRecord{Kind: kind, Mode: 0o644, PathLength: uint32(len(name)), DataLength: 8}
+			r = append(append(r, name...), make([]byte, -len(name)&7)...)
+			r = append(r, "contents"...)
+			records := span(0, uint32(len(r)))
+			add(r, append(entry(abi.OpcodeWriteFiles, append(records, 1)...), entry(abi.OpcodeApplyFileLayer, append(append(records, span(0, 0)...), 1)...)...))
+		}
+	}
 	for op := abi.OpcodeNoop; op <= 40; op++ {
 		add([]byte("/a/b"), entry(op, span(1, 1)...))
 	}

@@ -105,12 +105,18 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 	return Permission(c, inode, MayWrite|MayExec)
 }
 
+// kernelNames says whether the names of a file system are the kernel's own to
+// add and to remove.
+func kernelNames(fs abi.FsType) bool {
+	return fs == abi.FsTypeProcfs || fs == abi.FsTypeSysfs || fs == abi.FsTypeDevpts
+}
+
 // mayRemove checks that a name may be removed from its directory: write
 // permission there, and with the sticky bit to be an owner (EPERM).
 func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	inode := InodeOf(dir)
 	ds := &kmem.Inode(inode).State
-	if ds.FsType == abi.FsTypeProcfs || ds.FsType == abi.FsTypeSysfs || ds.FsType == abi.FsTypeDevpts {
+	if kernelNames(ds.FsType) {
 		return abi.EPERM
 	}
 	if e := Permission(c, inode, MayWrite|MayExec); e != abi.OK {

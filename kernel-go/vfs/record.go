@@ -91,6 +91,9 @@ func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
 func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 	r := &current
 	staged := base != 0
+	if f.Parent != 0 && kernelNames(kmem.Inode(InodeOf(f.Parent)).State.FsType) {
+		return abi.EBUSY
+	}
 	if r.Kind == abi.FileRecordKindDirectory {
 		return applyDirectory(c, f)
 	}

@@ -10,6 +10,7 @@ import {
   ControlFrameKind,
   ControlHello,
   ControlQuery,
+  ControlState,
   ControlStatus,
   type Duplex,
   encodeHello,
@@ -17,6 +18,7 @@ import {
   FrameReader,
   type KernelWorkerRequest,
   Mem,
+  memOf,
   Opcode,
   portDuplex,
   SlotKind,
@@ -69,9 +71,9 @@ function request(entry: KernelWorkerRequest, bytes = 0): Uint8Array {
   return frame(ControlFrameKind.Request, mem.u8);
 }
 
-function query(kind: number, filter = 0): Uint8Array {
+function query(kind: number, filter = 0, most = 0): Uint8Array {
   const mem = new Mem(new ArrayBuffer(ControlQuery.SIZE));
-  new ControlQuery(mem, 0).setData({ id: 1, kind, filter, from: 0, most: 0 });
+  new ControlQuery(mem, 0).setData({ id: 1, kind, filter, from: 0, most });
   return frame(ControlFrameKind.Query, mem.u8);
 }
 
@@ -126,6 +128,19 @@ describe("a peer that does what it may not", () => {
     expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", fault });
     await machine.noop();
   });
+
+  test.each([1, 2 ** 31, 2 ** 32 - 8, 2 ** 32 - 1])(
+    "a query of at most %i bytes of a slot is answered",
+    async (most) => {
+      const { duplex, serving, reader } = await peer();
+      await duplex.write(query(SlotKind.Hart, 0, most));
+      const { kind, bytes } = (await reader.next())!;
+      expect(kind).toBe(ControlFrameKind.State);
+      expect(new ControlState(memOf(bytes), 0).count).toBe(2);
+      duplex.close();
+      expect(await serving.ended).toBeUndefined();
+    },
+  );
 
   test("requests that are the host's, or name what others made, are refused and cost nothing", async () => {
     // Nothing of it may be left for the tests that count.
@@ -255,7 +270,10 @@ function mutated(next: () => number): Uint8Array {
     const choice = next() % 8;
     view.setUint32(at, choice < 5 ? 0 : choice === 5 ? next() % 64 : choice === 6 ? (next() % 32) * 8 : next(), true);
   }
-  const good = next() % 3 === 0 ? query(next() % 28, next() % 3) : frame(ControlFrameKind.Request, entry);
+  const good =
+    next() % 3 === 0
+      ? query(next() % 28, next() % 3, next() % 4 === 0 ? next() : 0)
+      : frame(ControlFrameKind.Request, entry);
   if (next() % 10 === 0) new DataView(good.buffer).setUint32((next() % 4) * 4, next(), true);
   return next() % 25 === 0 ? good.subarray(0, next() % good.length) : good;
 }

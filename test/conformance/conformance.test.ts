@@ -1,16 +1,19 @@
 /** The conformance kit: our machines pass it as any other would, and it finds the faults of those that should not. */
-import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { type CaseResult, jsonLinesSubject, listCases, runKit, SubjectError } from "@foreshore/abi/conformance";
+import { Runtime } from "@foreshore/runtime";
 import { describe, expect, test } from "vitest";
 import { childSubject } from "../../abi/src/conformance/cli/child.ts";
 import type { Vectors } from "../../abi/src/vectors.ts";
+import { controlSocket } from "../../sdk/src/node/socket.ts";
 import { nativeKernel } from "../oracle/native-kernel.ts";
 import { messageSubject } from "./message-subject.ts";
 import { miniSubject } from "./mini-subject.ts";
 import { mutants, wrongCodecs } from "./mutants.ts";
-import { runtimeSubject } from "./runtime-subject.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const KIT = join(ROOT, "abi/src/conformance/cli/main.ts");
@@ -24,26 +27,15 @@ const failures = (results: readonly CaseResult[]): string[] =>
 const skipped = (results: readonly CaseResult[]): string[] =>
   results.filter(({ outcome }) => outcome === "skipped").map(({ family, name }) => `${family}: ${name}`);
 
-/** Cases that need what a client beside the Runtime's own does not get. */
-const NEEDS_EVENTS = [
-  "opcodes: BlobFilled: cancelled",
-  "opcodes: BlobFilled: good",
-  "opcodes: ReadFile: EIO",
-  "opcodes: ReadFile: cancelled",
-];
+/** What only a control channel refuses: see runtime/src/conformance.test.ts. */
+const ONLY_CONTROL = ["opcodes: BlobFilled: EPERM", "opcodes: AttachClient: EPERM", "opcodes: DetachClient: EPERM"];
 
 describe("our machines", () => {
   test("kernel.wasm in the mini-host", async () => {
     const results = await runKit(await miniSubject(), { vectors });
     expect(failures(results)).toEqual([]);
-    expect(skipped(results)).toEqual([]);
+    expect(skipped(results)).toEqual(ONLY_CONTROL);
     expect(results.length).toBe(listCases(vectors).length);
-  });
-
-  test.each([1, 4])("a Runtime with %i harts", async (harts) => {
-    const results = await runKit(runtimeSubject(harts));
-    expect(failures(results)).toEqual([]);
-    expect(skipped(results).sort()).toEqual(NEEDS_EVENTS);
   });
 
   test("a machine of a single worker, by messages", async () => {
@@ -51,7 +43,9 @@ describe("our machines", () => {
     expect(failures(results)).toEqual([]);
     // No memory to look at and no second client: the rest must run.
     const left = results.filter(({ outcome }) => outcome === "skipped");
-    expect(left.filter(({ detail }) => !/does not offer "(memory|clients|ring-start|raw)"/.test(detail))).toEqual([]);
+    expect(
+      left.filter(({ detail }) => !/does not offer "(memory|clients|ring-start|raw|control)"/.test(detail)),
+    ).toEqual([]);
     expect(results.length - left.length).toBeGreaterThan(150);
   });
 
@@ -61,7 +55,7 @@ describe("our machines", () => {
       const results = await runKit(subject, { vectors });
       expect(failures(results)).toEqual([]);
       // It has no codec: the vectors are proved by kernel-go/abi's own tests. All else is run.
-      expect(skipped(results).filter((name) => !name.startsWith("vectors: "))).toEqual([]);
+      expect(skipped(results).filter((name) => !name.startsWith("vectors: "))).toEqual(ONLY_CONTROL);
     } finally {
       await subject.close();
     }
@@ -131,7 +125,32 @@ describe("the command", () => {
     expect(status).toBe(0);
   });
 
+  test("puts the cases to a machine behind a control channel's socket", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "foreshore-conformance-"));
+    const path = join(folder, "control");
+    const runtime = await Runtime.create({ harts: 2, log: () => undefined });
+    const notes: string[] = [];
+    const socket = await controlSocket(runtime, path, (text) => notes.push(text));
+    try {
+      const all = await promisify(execFile)(process.execPath, [KIT, "--json", "--control", path]);
+      const results = all.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as CaseResult);
+      expect(failures(results)).toEqual([]);
+      expect(results.length).toBe(listCases(vectors).length);
+      expect(results.filter(({ outcome }) => outcome === "passed").length).toBeGreaterThan(300);
+      expect(notes).toEqual([]);
+    } finally {
+      await socket.close();
+      await runtime.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test.each([
+    [["--control", "/there/is/no/socket"], 3, "/there/is/no/socket"],
+    [["--control", "x", "--", "node"], 2, "exclude each other"],
     [[], 2, "no command is given"],
     [["--lisst"], 2, "there is no option --lisst"],
     [["--only", "nothing like this"], 2, "no case contains"],

@@ -1,14 +1,13 @@
 /** A machine of a single worker as the kit's subject: entries and arena bytes travel as frames. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Control, decodeKernelWorkerRequest, Fixed, FrameTransport, Mem, type RpcToKernel } from "@foreshore/abi";
-import { ownCodec, type Subject, SubjectError, type SubjectMachine } from "@foreshore/abi/conformance";
+import { FrameTransport, type RpcToKernel } from "@foreshore/abi";
+import { frameMachine, ownCodec, type Subject, type SubjectMachine } from "@foreshore/abi/conformance";
 import { absoluteMs } from "../../runtime/src/common/clock.ts";
 import type { FromWorker } from "../../runtime/src/common/worker-protocol.ts";
 import { SingleWorker } from "../../runtime/src/worker/single.ts";
 
 const KERNEL = join(import.meta.dirname, "../../build/kernel.wasm");
-const ENTRY = Fixed.RingEntryBytes;
 /** A frame's bytes begin behind its ControlFrame. */
 const FRAME_HEADER = 16;
 const MAX_PAGES = 4096;
@@ -58,58 +57,17 @@ async function open(module: WebAssembly.Module): Promise<SubjectMachine> {
     blob: (address, bytes) => post({ type: "blob", address, bytes }),
   });
   transport = frames;
-  let inFlight = 0;
-  const scratch = new Mem(new ArrayBuffer(ENTRY));
-  const turn = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (failure !== undefined) throw failure;
-  };
-  const unreachable = async (): Promise<never> => {
-    throw new SubjectError("this thread does not see the machine's memory");
-  };
-  return {
-    features: new Set(["events"]),
+  return frameMachine({
+    frames,
     client: 0,
-    arenaBytes,
-    async submit(_client, entries) {
-      // More in flight would end a connection.
-      const count = Math.max(0, Math.min(entries.length / ENTRY, Control.Requests - inFlight));
-      for (let i = 0; i < count; i++) {
-        scratch.u8.set(entries.subarray(i * ENTRY, (i + 1) * ENTRY));
-        const entry = decodeKernelWorkerRequest(scratch, 0);
-        if (entry === undefined || !frames.submit(entry)) throw new SubjectError(`entry ${i} does not go into a frame`);
-      }
-      inFlight += count;
-      frames.flush();
-      return count;
+    features: ["events"],
+    async turn() {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (failure !== undefined) throw failure;
     },
-    async completions(_client, most, timeoutMs) {
-      const until = performance.now() + timeoutMs;
-      do await turn();
-      while (frames.next() < 0 && performance.now() < until);
-      const taken: number[] = [];
-      for (let i = 0; i < most; i++) {
-        const at = frames.next();
-        if (at < 0) break;
-        // Events answer nothing: their request id is 0.
-        if (frames.mem.u32[(at + 4) >>> 2] !== 0) inFlight--;
-        taken.push(...frames.mem.u8.subarray(at, at + ENTRY));
-        frames.consume();
-      }
-      return Uint8Array.from(taken);
-    },
-    writeArena: async (_client, offset, bytes) => frames.mem.u8.set(bytes, frames.arenaBase + offset),
-    readArena: async (_client, offset, length) =>
-      frames.mem.u8.slice(frames.arenaBase + offset, frames.arenaBase + offset + length),
-    async wake() {
-      frames.flush();
-      await turn();
-    },
-    read: unreachable,
-    write: unreachable,
-    close: async () => {
+    async close() {
       frames.close();
       worker.message({ type: "stop" });
     },
-  };
+  });
 }

@@ -3,6 +3,8 @@
  * another language speaks JSON lines (docs/abi/conformance.md) and is driven by the program `foreshore-conformance`.
  */
 export { ownCodec } from "./codec.ts";
+export { controlSubject } from "./control-subject.ts";
+export { type FrameMachineOptions, frameMachine } from "./frame-machine.ts";
 export { jsonLinesSubject, type LineChannel, PROTOCOL } from "./json-lines.ts";
 export {
   type CaseResult,

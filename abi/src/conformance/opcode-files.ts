@@ -1,6 +1,6 @@
 /** Opcodes of files and folders. */
 import { type ArenaSpanData, AtFlag, FileRecordKind, Opcode, OpenFlag, RenameFlag, Stat } from "../../ts/index.ts";
-import { cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
+import { byControl, byHost, cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { exits } from "./programs.ts";
 import { memOf, NOWHERE, type RecordOf, type Trial } from "./trial.ts";
@@ -80,6 +80,10 @@ function recordErrnos(ask: (t: Trial, ...list: RecordOf[]) => Promise<Ask>): Opc
       ask(t, { path: await at(t, "d"), kind: FileRecordKind.Directory }, { path: await at(t, "d"), data: "x" }),
     EEXIST: async (t) =>
       ask(t, { path: await at(t, "f"), data: "x" }, { path: await at(t, "f"), kind: FileRecordKind.Directory }),
+    EBUSY: async (t) => {
+      await t.peer.refused(await ask(t, { path: "/proc", kind: FileRecordKind.Whiteout }), "EBUSY");
+      return await ask(t, { path: "/proc/self", kind: FileRecordKind.Symlink, data: "elsewhere" });
+    },
     ENOSPC: FULL,
     ENOMEM: FULL,
   };
@@ -394,5 +398,8 @@ export const blobFilled: OpcodeCases = {
     return { opcode: Opcode.BlobFilled, token, result: 0, bytes: length };
   },
   bad: "EINVAL",
-  errnos: { EINVAL: async () => ({ opcode: Opcode.BlobFilled, token: 0xfffffff0, result: 0, bytes: 0 }) },
+  errnos: {
+    EINVAL: byHost({ opcode: Opcode.BlobFilled, token: 0xfffffff0, result: 0, bytes: 0 }),
+    EPERM: byControl({ opcode: Opcode.BlobFilled, token: 1, result: 0, bytes: 0 }),
+  },
 };

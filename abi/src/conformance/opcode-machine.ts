@@ -9,9 +9,9 @@ import {
   ProcessRow,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
-import { NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
-import type { Ask } from "./peer.ts";
-import { memOf, type Trial } from "./trial.ts";
+import { byControl, byHost, NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
+import type { Ask, Peer } from "./peer.ts";
+import { memOf } from "./trial.ts";
 
 /** Room for a KernelRuntimeState. */
 const STATE_BYTES = 8192;
@@ -19,14 +19,14 @@ const STATE_BYTES = 8192;
 export type Hello = Extract<Ask, { opcode: typeof Opcode.KernelInit }>;
 
 /** The first request of a client of this ABI. */
-export async function hello(t: Trial): Promise<Hello> {
+export async function hello(peer: Peer): Promise<Hello> {
   return {
     opcode: Opcode.KernelInit,
     abiMajor: AbiVersion.Major,
     abiMinor: AbiVersion.Minor,
     layoutHashLo: LayoutHashLo,
     layoutHashHi: LayoutHashHi,
-    reply: await t.peer.room(STATE_BYTES),
+    reply: await peer.room(STATE_BYTES),
   };
 }
 
@@ -44,7 +44,7 @@ export const noop: OpcodeCases = {
 };
 
 export const kernelInit: OpcodeCases = {
-  good: hello,
+  good: (t) => hello(t.peer),
   async check(t, reply, ask) {
     if (ask.opcode !== Opcode.KernelInit) return;
     t.check(reply.result > 0n, "the reply has no table");
@@ -59,9 +59,9 @@ export const kernelInit: OpcodeCases = {
   },
   bad: "EPROTO",
   errnos: {
-    EPROTO: async (t) => ({ ...(await hello(t)), layoutHashLo: ~LayoutHashLo >>> 0, layoutHashHi: 0x12345678 }),
-    EINVAL: async (t) => ({ ...(await hello(t)), reply: outside(t) }),
-    EOVERFLOW: async (t) => ({ ...(await hello(t)), reply: await t.peer.room(16) }),
+    EPROTO: async (t) => ({ ...(await hello(t.peer)), layoutHashLo: ~LayoutHashLo >>> 0, layoutHashHi: 0x12345678 }),
+    EINVAL: async (t) => ({ ...(await hello(t.peer)), reply: outside(t) }),
+    EOVERFLOW: async (t) => ({ ...(await hello(t.peer)), reply: await t.peer.room(16) }),
   },
 };
 
@@ -132,6 +132,7 @@ export const attachClient: OpcodeCases = {
   bad: "ENOSPC",
   errnos: {
     ENOSPC: async (t) => {
+      t.never("control");
       for (let i = 0; i < 1000; i++) {
         const { result, handle } = await t.peer.request({ opcode: Opcode.AttachClient });
         if (result < 0n) break;
@@ -139,6 +140,7 @@ export const attachClient: OpcodeCases = {
       }
       return { opcode: Opcode.AttachClient };
     },
+    EPERM: byControl({ opcode: Opcode.AttachClient }),
   },
 };
 
@@ -153,8 +155,9 @@ export const detachClient: OpcodeCases = {
   },
   bad: "ESRCH",
   errnos: {
-    EINVAL: async () => ({ opcode: Opcode.DetachClient, client: { index: 0, generation: 1 } }),
-    ESRCH: async () => ({ opcode: Opcode.DetachClient, client: NOBODY }),
+    EINVAL: byHost({ opcode: Opcode.DetachClient, client: { index: 0, generation: 1 } }),
+    ESRCH: byHost({ opcode: Opcode.DetachClient, client: NOBODY }),
+    EPERM: byControl({ opcode: Opcode.DetachClient, client: NOBODY }),
   },
 };
 

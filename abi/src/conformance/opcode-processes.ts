@@ -1,6 +1,15 @@
 /** Opcodes of processes, their streams and their owners. */
 import { Opcode, type SlotHandleData, SlotKind, StdioKind, ThreadRunState, ThreadSlot } from "../../ts/index.ts";
-import { BY_CANCEL, cancelWaiting, FULL, NOBODY, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
+import {
+  BY_CANCEL,
+  byHost,
+  cancelWaiting,
+  FULL,
+  NOBODY,
+  type OpcodeCases,
+  outside,
+  pathErrnos,
+} from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { ECHO_CODE } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
@@ -250,7 +259,7 @@ export const closeOwner: OpcodeCases = {
   errnos: {
     ESRCH: async () => ({ opcode: Opcode.CloseOwner, owner: NOBODY }),
     // The default owner is slot 1, made once.
-    EPERM: async () => ({ opcode: Opcode.CloseOwner, owner: { index: 1, generation: 1 } }),
+    EPERM: byHost({ opcode: Opcode.CloseOwner, owner: { index: 1, generation: 1 } }),
     ECANCELED: BY_CANCEL,
   },
 };

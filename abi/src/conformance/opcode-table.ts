@@ -41,6 +41,22 @@ export function outside(t: Trial): ArenaSpanData {
 /** A handle that names nothing: an index far beyond any table. */
 export const NOBODY: SlotHandleData = { index: 0x7fffffff, generation: 1 };
 
+/** A request that a machine behind a control channel refuses with EPERM. */
+export function byControl(ask: Ask): Provoke {
+  return async (t) => {
+    t.need("control");
+    return ask;
+  };
+}
+
+/** A request that is a host's: no control channel lets it through. */
+export function byHost(ask: Ask): Provoke {
+  return async (t) => {
+    t.never("control");
+    return ask;
+  };
+}
+
 /** The errnos of a path, for requests that have one. */
 export function pathErrnos(make: (trial: Trial, path: ArenaSpanData) => Promise<Ask>): Record<string, Provoke> {
   return {

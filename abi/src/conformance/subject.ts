@@ -11,8 +11,9 @@
  * - `ring-start`: `open` can set where the rings' indices begin.
  * - `raw`: entries reach the kernel as they are, those too that no client of good manners sends. (A control channel looks at
  *   them first, and ends the connection of who sends nonsense.)
+ * - `control`: the machine is behind a control channel, which refuses what is a host's to ask (EPERM).
  */
-export const FEATURES = ["memory", "clients", "events", "ring-start", "raw"] as const;
+export const FEATURES = ["memory", "clients", "events", "ring-start", "raw", "control"] as const;
 export type Feature = (typeof FEATURES)[number];
 
 export interface OpenOptions {

@@ -91,6 +91,11 @@ export class Trial {
     if (!this.machine.features.has(feature)) this.skip(`the subject does not offer "${feature}"`);
   }
 
+  /** The opposite of `need`. */
+  never(feature: Feature): void {
+    if (this.machine.features.has(feature)) this.skip(`it is not for a subject with "${feature}"`);
+  }
+
   /** A folder of the case's own. */
   async folder(): Promise<string> {
     if (this.#folder !== undefined) return this.#folder;

@@ -15,7 +15,7 @@ function fits(major: number, minor: number, sameLayout: boolean): boolean {
 }
 
 async function say(t: Trial, change: Partial<Hello>): Promise<void> {
-  const ask = { ...(await hello(t)), ...change };
+  const ask = { ...(await hello(t.peer)), ...change };
   const same = ask.layoutHashLo === LayoutHashLo && ask.layoutHashHi === LayoutHashHi;
   const wanted = fits(ask.abiMajor, ask.abiMinor, same);
   const { result, value, value2 } = await t.peer.request(ask);
@@ -50,7 +50,7 @@ export const VERSION_CASES: readonly Case[] = [
     family: "version",
     name: "no table is wanted",
     run: async (t) => {
-      const { result, value } = await t.peer.ok({ ...(await hello(t)), reply: NOWHERE });
+      const { result, value } = await t.peer.ok({ ...(await hello(t.peer)), reply: NOWHERE });
       t.equal(result, 0n, "the result");
       t.equal(value, VERSION, "the version in the reply's value");
     },
@@ -59,8 +59,8 @@ export const VERSION_CASES: readonly Case[] = [
     family: "version",
     name: "requests after a refusal are answered",
     run: async (t) => {
-      await t.peer.refused({ ...(await hello(t)), ...OTHER }, "EPROTO");
-      await t.peer.ok(await hello(t));
+      await t.peer.refused({ ...(await hello(t.peer)), ...OTHER }, "EPROTO");
+      await t.peer.ok(await hello(t.peer));
     },
   },
   {

@@ -2,38 +2,24 @@
 import {
   AddressSpaceSlot,
   AddressSpaceState,
-  Control,
   ControlFault,
   ControlFrameKind,
-  ControlHello,
   ControlQuery,
-  ControlStatus,
-  controlStatusName,
   ProcessSlot,
   ProcessState,
   SlotHeader,
   SlotKind,
 } from "../../ts/index.ts";
 import type { MachineView } from "../attach.ts";
-import { AbiMismatch, abortReason, SessionClosed } from "../client/errors.ts";
+import { SessionClosed } from "../client/errors.ts";
 import { FrameTransport } from "../client/frame-transport.ts";
 import { RpcClient } from "../client/rpc-client.ts";
 import type { Session } from "../client/session.ts";
 import { memoryRows } from "../memory-rows.ts";
 import type { RowFilter, RowKind, RowSource, Rows } from "../rows.ts";
 import type { Duplex } from "./duplex.ts";
-import {
-  ControlError,
-  decodeHello,
-  encodeHello,
-  FrameReader,
-  FrameWriter,
-  faultText,
-  HEADER,
-  helloMismatch,
-  memOf,
-  newFrame,
-} from "./frames.ts";
+import { ControlError, type FrameReader, FrameWriter, faultText, HEADER, memOf, newFrame } from "./frames.ts";
+import { openChannel } from "./handshake.ts";
 import { type RecordPages, recordView, stateOf } from "./records.ts";
 
 export interface ControlOptions {
@@ -50,11 +36,6 @@ export interface RecordQuery {
   /** Of each record's bytes at most so many. */
   readonly most?: number | undefined;
 }
-
-const WHY: Readonly<Record<number, string>> = {
-  [ControlStatus.Busy]: "all client slots of the machine are in use",
-  [ControlStatus.Unavailable]: "the machine has stopped or cannot be reached",
-};
 
 /** Without supplementary groups and limits, which no row shows. */
 const PROCESSES = {
@@ -111,41 +92,10 @@ export class ControlClient implements Session {
    * @throws AbiMismatch when the versions do not fit, ControlError when the machine refuses or nobody answers in our language
    */
   static async open(duplex: Duplex, options: ControlOptions = {}): Promise<ControlClient> {
-    const { signal } = options;
-    const onAbort = (): void => duplex.close();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      if (signal?.aborted) throw abortReason(signal);
-      const reader = new FrameReader(duplex);
-      const bytes = await duplex
-        .write(encodeHello({ status: ControlStatus.Ok, arenaBytes: 0 }))
-        .then(() => reader.exactly(ControlHello.SIZE))
-        .catch((cause) => {
-          throw new ControlError("nobody answers on the control channel", undefined, undefined, { cause });
-        });
-      if (signal?.aborted) throw abortReason(signal);
-      if (bytes === undefined) throw new ControlError("the control channel was closed before it was open");
-      const hello = decodeHello(bytes);
-      const mismatch = helloMismatch(hello, "machine");
-      if (mismatch !== undefined) throw new AbiMismatch(mismatch);
-      if (hello.status !== ControlStatus.Ok) {
-        const why = WHY[hello.status] ?? controlStatusName(hello.status);
-        throw new ControlError(
-          `the machine refuses the control channel: ${why}`,
-          undefined,
-          hello.status as ControlStatus,
-        );
-      }
-      if (hello.arenaBytes > Control.FrameBytes) throw new ControlError(`an arena of ${hello.arenaBytes} bytes`);
-      const session = new ControlClient(duplex, hello.arenaBytes);
-      void session.#read(reader);
-      return session;
-    } catch (error) {
-      duplex.close();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
+    const { reader, arenaBytes } = await openChannel(duplex, options.signal);
+    const session = new ControlClient(duplex, arenaBytes);
+    void session.#read(reader);
+    return session;
   }
 
   /**

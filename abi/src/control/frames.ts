@@ -87,8 +87,9 @@ export function faultFrame(code: ControlFaultCode, id: number, value: number): U
   return mem.u8;
 }
 
+/** Also of what does not fit into 32 bits any more. */
 export function align(bytes: number): number {
-  return (bytes + Control.Align - 1) & -Control.Align;
+  return Math.ceil(bytes / Control.Align) * Control.Align;
 }
 
 /** A struct's bytes where its views can read them: in a buffer of their own, at 0. */

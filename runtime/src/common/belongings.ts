@@ -29,7 +29,7 @@ export class Belongings {
   readonly #streams = new Map<string, number>();
   readonly #owners = new Map<string, SlotHandleData>();
 
-  /** The errno of a request that names what another client has made. */
+  /** The errno of a request that names what another client has made: the one for what is not there. */
   refusal(request: KernelWorkerRequest): number | undefined {
     switch (request.opcode) {
       case Opcode.StreamRead:
@@ -38,14 +38,13 @@ export class Belongings {
       case Opcode.ResizeTerminal:
         return this.#streams.has(key(request.ofd)) ? undefined : Errno.EBADF;
       case Opcode.StartProcess:
-        return this.#children.has(key(request.process)) ? undefined : Errno.ESRCH;
       case Opcode.WaitProcess:
-        return this.#children.has(key(request.process)) ? undefined : Errno.ECHILD;
+        return this.#children.has(key(request.process)) ? undefined : Errno.ESRCH;
       case Opcode.CloseOwner:
-        return this.#owners.has(key(request.owner)) ? undefined : Errno.EPERM;
+        return this.#owners.has(key(request.owner)) ? undefined : Errno.ESRCH;
       case Opcode.RegisterProcess:
         if (request.owner === 0) return undefined;
-        return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.EPERM;
+        return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.ESRCH;
       default:
         return undefined;
     }

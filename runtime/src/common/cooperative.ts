@@ -28,14 +28,14 @@ export interface CooperativeOptions {
 }
 
 /** Turns of the host's event loop. */
-interface Turns {
+export interface Turns {
   /** Calls the function once, after the events that have arrived. */
   next(): void;
   close(): void;
 }
 
 /** A message to oneself is what browsers have; in Node the first event of a message port loads 60 ms of modules. */
-function openTurns(turn: () => void): Turns {
+export function openTurns(turn: () => void): Turns {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
   if (setImmediate !== undefined) return { next: () => setImmediate(turn), close: () => undefined };
   const { port1, port2 } = new MessageChannel();

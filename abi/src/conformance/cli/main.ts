@@ -1,14 +1,19 @@
 #!/usr/bin/env node
-/** The conformance kit as a command: `foreshore-conformance [options] -- command [args…]`. */
+import { controlSubject } from "../control-subject.ts";
+/** The conformance kit as a command: `foreshore-conformance [options] -- command [args…]`, or `--control SOCKET`. */
 import { type CaseResult, listCases, runKit, tapLine } from "../kit.ts";
-import { SubjectError } from "../subject.ts";
+import { type Subject, SubjectError } from "../subject.ts";
 import { VECTORS } from "../vectors-file.ts";
 import { childSubject } from "./child.ts";
+import { connectSocket } from "./socket.ts";
 
 const USAGE = `usage: foreshore-conformance [options] -- command [args…]
+       foreshore-conformance [options] --control SOCKET
 
-Starts the command and drives it by JSON lines on its standard streams (docs/abi/conformance.md).
+Starts the command and drives it by JSON lines on its standard streams (docs/abi/conformance.md), or puts the cases to
+the machine behind a control channel, which must not be in use: it gets files in /conformance, and programs are run.
 
+  --control SOCKET the unix socket of a control channel (foreshore run --control SOCKET)
   --list           only names the cases, a line each: family, tab, name
   --only TEXT      only cases whose "family: name" contains TEXT; may be given several times
   --json           results as JSON lines instead of TAP
@@ -23,6 +28,7 @@ interface Options {
   json: boolean;
   help: boolean;
   timeoutMs: number;
+  control: string | undefined;
   readonly only: string[];
   readonly command: string[];
 }
@@ -30,7 +36,15 @@ interface Options {
 class UsageError extends Error {}
 
 function parse(args: readonly string[]): Options {
-  const options: Options = { list: false, json: false, help: false, timeoutMs: 10_000, only: [], command: [] };
+  const options: Options = {
+    list: false,
+    json: false,
+    help: false,
+    timeoutMs: 10_000,
+    control: undefined,
+    only: [],
+    command: [],
+  };
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     const value = (): string => {
@@ -46,6 +60,7 @@ function parse(args: readonly string[]): Options {
     else if (arg === "--json") options.json = true;
     else if (arg === "--help") options.help = true;
     else if (arg === "--only") options.only.push(value());
+    else if (arg === "--control") options.control = value();
     else if (arg === "--timeout") options.timeoutMs = milliseconds(value());
     else
       throw new UsageError(arg?.startsWith("-") ? `there is no option ${arg}` : `put -- before the command "${arg}"`);
@@ -57,6 +72,14 @@ function milliseconds(text: string): number {
   const ms = Number(text);
   if (!Number.isFinite(ms) || ms <= 0) throw new UsageError(`--timeout takes milliseconds, not "${text}"`);
   return ms;
+}
+
+async function subjectOf({ control, command: [command, ...args] }: Options): Promise<Subject> {
+  if (control !== undefined && command !== undefined)
+    throw new UsageError("a command and --control exclude each other");
+  if (control !== undefined) return controlSubject(`the control channel at ${control}`, () => connectSocket(control));
+  if (command === undefined) throw new UsageError("no command is given: what is to be tested?");
+  return await childSubject(command, args);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -73,9 +96,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const { family, name } of cases) console.log(`${family}\t${name}`);
     return 0;
   }
-  const [command, ...rest] = options.command;
-  if (command === undefined) throw new UsageError("no command is given: what is to be tested?");
-  const subject = await childSubject(command, rest);
+  const subject = await subjectOf(options);
   let count = 0;
   const print = (result: CaseResult): void => {
     console.log(options.json ? JSON.stringify(result) : tapLine(result, count));

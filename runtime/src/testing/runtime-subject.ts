@@ -1,10 +1,21 @@
 /** A machine of the Runtime with its workers as the kit's subject; the kit is a client beside the Runtime's own. */
 import { attachClient, ClientSlot, clientAddress, detachClient, Fixed, MachineHeader, Mem } from "@foreshore/abi";
 import { ownCodec, type Subject, sharedMachine } from "@foreshore/abi/conformance";
-import { Runtime } from "@foreshore/runtime";
+import { openTurns } from "../common/cooperative.ts";
+import { Runtime } from "../index.ts";
 
 /** How long one look at a ring waits for its tail to move, in milliseconds. */
 const LOOK_MS = 5;
+
+/** One turn of this thread's event loop. */
+const eventTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    const turns = openTurns(() => {
+      turns.close();
+      resolve();
+    });
+    turns.next();
+  });
 
 export function runtimeSubject(harts: number): Subject {
   return {
@@ -28,7 +39,7 @@ export function runtimeSubject(harts: number): Subject {
           const tail = slot.completionTail;
           const wait = Atomics.waitAsync(mem.i32, slot.completionTailIndex(), tail | 0, LOOK_MS);
           // The machine may still run on this thread: its loop gets a turn of the event loop.
-          await new Promise((resolve) => setImmediate(resolve));
+          await eventTurn();
           if (!wait.async || slot.completionTail !== slot.completionHead) return;
           // Waiting for a word keeps no event loop alive.
           const timer = setTimeout(() => undefined, LOOK_MS);
