@@ -172,6 +172,31 @@ describe("a peer that does what it may not", () => {
     await expect.poll(async () => (await held())["Ofd"]).toBe(0);
   });
 
+  test.each(["what is sent", "another reply"])(
+    "%s over a reply under way ends it: replies tell whose handles are whose",
+    async (what) => {
+      const before = await held();
+      const { port1, port2 } = new MessageChannel();
+      const serving = machine.serveControl(portDuplex(port2));
+      const remote = await RemoteMachine.connect(portDuplex(port1));
+      const { streams } = await spawn(remote.rpc, "/bin/cat");
+      const ask = (encode: (at: number) => KernelWorkerRequest) =>
+        remote.rpc.call({ syscall: "test", bytes: 16, encode, decode: () => undefined });
+      let taken = 0;
+      const waiting = ask((at) => {
+        taken = at;
+        return { ...wait(0, streams[1], 8), reply: { offset: at, length: 8 } };
+      });
+      const over = ask((at) =>
+        what === "what is sent" ? stat(taken + 4, 8) : stat(at, 8, { offset: taken + 4, length: 8 }),
+      );
+      const outcomes = Promise.allSettled([waiting, over]);
+      expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", fault: ControlFaultCode.Span });
+      expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+      await expect.poll(held, { timeout: 20_000 }).toEqual(before);
+    },
+  );
+
   test("more in flight than there is room for ends it, and all of it is given back", async () => {
     const before = await held();
     const { port1, port2 } = new MessageChannel();

@@ -4,6 +4,7 @@
  * see it; the kernel checks again what the entries mean.
  */
 import {
+  type ArenaSpanData,
   Control,
   ControlFaultCode,
   ControlFrameKind,
@@ -36,16 +37,20 @@ export interface EndpointEvents {
 
 interface InFlight {
   readonly request: KernelWorkerRequest;
-  readonly replyBytes: number;
+  /** Where the kernel writes its reply: nothing else may be put there. */
+  readonly reply: ArenaSpanData | undefined;
 }
+
+const NO_SPAN: ArenaSpanData = { offset: 0, length: 0 };
+
+const overlap = (a: ArenaSpanData, b: ArenaSpanData): boolean =>
+  Math.max(a.offset, b.offset) < Math.min(a.offset + a.length, b.offset + b.length);
 
 export class FrameEndpoint {
   readonly #transport: Transport;
   readonly #events: EndpointEvents;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #reply: ReplyEvent;
-  /** Bytes of all reply spans in flight. */
-  #replyBytes = 0;
   /** Requests in flight that are no control requests. */
   #ordinary = 0;
   /** Nothing goes out any more: requests in flight are only waited for. */
@@ -101,14 +106,19 @@ export class FrameEndpoint {
           ControlFaultCode.Span,
         );
       }
+      // `answered` reads there what the kernel has said, not what the peer has put over it.
+      for (const { reply: taken = NO_SPAN } of this.#inFlight.values()) {
+        if (overlap(span, taken)) {
+          throw new ControlError(
+            `a span of ${span.length} bytes at ${span.offset} lies over a reply in flight`,
+            ControlFaultCode.Span,
+          );
+        }
+      }
       if (span !== reply) length += align(span.length);
     }
     if (length !== bytes.length) {
       throw new ControlError(`a request of ${bytes.length} bytes names ${length}`, ControlFaultCode.FrameLength);
-    }
-    const replyBytes = reply?.length ?? 0;
-    if (this.#replyBytes + replyBytes > arenaBytes) {
-      throw new ControlError("replies that are larger together than the arena", ControlFaultCode.Span);
     }
     const refused = this.#events.refuse?.(request);
     if (refused !== undefined) {
@@ -121,7 +131,7 @@ export class FrameEndpoint {
       at += align(span.length);
     }
     try {
-      this.#submit(request, replyBytes);
+      this.#submit(request, reply);
     } catch (error) {
       // A number beyond what the schema bounds its field to is not written into the ring.
       if (!(error instanceof RangeError)) throw error;
@@ -148,7 +158,7 @@ export class FrameEndpoint {
         if (!this.#inFlight.has(target)) continue;
         do this.#lastOwn = (this.#lastOwn + 1) >>> 0 || 1;
         while (this.#inFlight.has(this.#lastOwn));
-        this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target }, 0);
+        this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target }, undefined);
       }
       // Awaited from before the flush, which may bring the answers at once.
       const answered = new Promise<void>((resolve) => {
@@ -159,11 +169,10 @@ export class FrameEndpoint {
     }
   }
 
-  #submit(request: KernelWorkerRequest, replyBytes: number): void {
+  #submit(request: KernelWorkerRequest, reply: ArenaSpanData | undefined): void {
     if (!this.#transport.submit(request))
       throw new ControlError("the submission ring is full", ControlFaultCode.InFlight);
-    this.#inFlight.set(request.requestId, { request, replyBytes });
-    this.#replyBytes += replyBytes;
+    this.#inFlight.set(request.requestId, { request, reply });
     if (!isControl(request.opcode)) this.#ordinary++;
   }
 
@@ -208,9 +217,8 @@ export class FrameEndpoint {
       return;
     }
     this.#inFlight.delete(id);
-    this.#replyBytes -= call.replyBytes;
     if (!isControl(call.request.opcode)) this.#ordinary--;
-    const place = replySpan(call.request);
+    const place = call.reply;
     const length = place === undefined || reply.resultHi < 0 ? 0 : Math.min(place.length, reply.resultLo);
     const address = arenaBase + (place?.offset ?? 0);
     this.#events.answered?.(call.request, reply, mem.u8.subarray(address, address + length));
