@@ -167,6 +167,13 @@ describe("the command", () => {
 });
 
 describe("a subject that breaks the protocol", () => {
+  test.each([
+    ["says nothing", 500, "setInterval(() => 0, 1000)", "has not answered for 500 ms"],
+    ["says a line without end", 20_000, "process.stdout.write('x'.repeat(1 << 27))", "a line has more than"],
+  ])("one that %s is given up", async (_, answerMs, script, text) => {
+    await expect(childSubject(process.execPath, ["-e", script], answerMs)).rejects.toThrow(text);
+  });
+
   const speak = (answers: readonly string[]) => {
     const left = [...answers];
     return jsonLinesSubject({

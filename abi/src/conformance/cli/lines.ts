@@ -12,23 +12,31 @@ export function streamLines(
   output: Writable,
   ended: () => string,
   close: () => Promise<void>,
-): LineChannel {
+): LineChannel & { tooLong(): boolean } {
   const lines: string[] = [];
   let rest = "";
+  let tooLong = false;
   let over = false;
   let look: () => void = () => undefined;
   input.setEncoding("utf8");
-  input.on("data", (text: string) => {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    lines.push(...parts.filter((line) => line.trim() !== ""));
-    if (rest.length > LONGEST) over = true;
-    look();
-  });
   const end = (): void => {
     over = true;
     look();
   };
+  input.on("data", (text: string) => {
+    if (over) return;
+    rest += text;
+    tooLong = rest.length > LONGEST;
+    if (tooLong) {
+      rest = "";
+      end();
+    } else if (text.includes("\n")) {
+      const parts = rest.split("\n");
+      rest = parts.pop() ?? "";
+      lines.push(...parts.filter((line) => line.trim() !== ""));
+      look();
+    }
+  });
   input.on("end", end);
   input.on("error", end);
   // EPIPE: the other side is gone, which the input says as well.
@@ -37,13 +45,14 @@ export function streamLines(
     send: (line) => void output.write(`${line}\n`),
     async receive() {
       while (lines.length === 0) {
-        if (over) throw new SubjectError(ended());
+        if (over) throw new SubjectError(tooLong ? `a line has more than ${LONGEST} characters` : ended());
         await new Promise<void>((resolve) => {
           look = resolve;
         });
       }
       return lines.shift() ?? "";
     },
+    tooLong: () => tooLong,
     close,
   };
 }

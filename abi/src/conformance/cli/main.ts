@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { controlSubject } from "../control-subject.ts";
 /** The conformance kit as a command: `foreshore-conformance [options] -- command [args…]`, or `--control SOCKET`. */
+import { controlSubject } from "../control-subject.ts";
 import { type CaseResult, listCases, runKit, tapLine } from "../kit.ts";
 import { type Subject, SubjectError } from "../subject.ts";
 import { VECTORS } from "../vectors-file.ts";
-import { childSubject } from "./child.ts";
+import { ANSWER_MS, childSubject } from "./child.ts";
 import { connectSocket } from "./socket.ts";
 
 const USAGE = `usage: foreshore-conformance [options] -- command [args…]
@@ -17,7 +17,8 @@ the machine behind a control channel, which must not be in use: it gets files in
   --list           only names the cases, a line each: family, tab, name
   --only TEXT      only cases whose "family: name" contains TEXT; may be given several times
   --json           results as JSON lines instead of TAP
-  --timeout MS     how long one answer may take (default 10000)
+  --timeout MS     how long a request may stay unanswered (default 10000); a subject
+                   that is silent for 10 s more is given up
   --help           this text
 
 Exit code: 0 when no case failed, 1 when one did, 2 for a mistake in the command line, 3 when the subject cannot be
@@ -74,12 +75,12 @@ function milliseconds(text: string): number {
   return ms;
 }
 
-async function subjectOf({ control, command: [command, ...args] }: Options): Promise<Subject> {
+async function subjectOf({ control, timeoutMs, command: [command, ...args] }: Options): Promise<Subject> {
   if (control !== undefined && command !== undefined)
     throw new UsageError("a command and --control exclude each other");
   if (control !== undefined) return controlSubject(`the control channel at ${control}`, () => connectSocket(control));
   if (command === undefined) throw new UsageError("no command is given: what is to be tested?");
-  return await childSubject(command, args);
+  return await childSubject(command, args, timeoutMs + ANSWER_MS);
 }
 
 async function main(args: readonly string[]): Promise<number> {
