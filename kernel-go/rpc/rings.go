@@ -251,7 +251,9 @@ func PrepareSleep() float64 {
 		if i != 0 && s.State.Load() == uint32(abi.ClientStateLost) {
 			return 0
 		}
-		if s.State.Load() == uint32(abi.ClientStateAttached) && s.SubmissionTail.Load() != s.SubmissionHead.Load() && s.InFlight+used(s) < maxFlight {
+		// A tail that cannot be is waited for like none: consume does not look at it either.
+		n := s.SubmissionTail.Load() - s.SubmissionHead.Load()
+		if s.State.Load() == uint32(abi.ClientStateAttached) && n != 0 && n <= entries && s.InFlight+used(s) < maxFlight {
 			return 0
 		}
 	}

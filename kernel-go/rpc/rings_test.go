@@ -159,6 +159,9 @@ func TestHostileIndices(t *testing.T) {
 		if c.slot.SubmissionHead.Load() != 0 || c.slot.CompletionTail.Load() != 0 {
 			t.Fatalf("tail %d was believed", tail)
 		}
+		if ms := rpc.PrepareSleep(); ms != -1 {
+			t.Fatalf("tail %d keeps the kernel worker awake: it may sleep for %v ms", tail, ms)
+		}
 	}
 	c.slot.SubmissionTail.Store(0)
 	for _, head := range []uint32{1, 1 << 31, ^uint32(0) - 1000} {
