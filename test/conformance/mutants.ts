@@ -83,6 +83,11 @@ export const FAULTS: Readonly<
       };
     },
   },
+  "never has room": {
+    family: "rings",
+    says: /no entry of \d+ found room/,
+    change: () => ({ submit: async () => 0 }),
+  },
   "answers with a wrong request id": {
     family: "rings",
     says: /which is not in flight/,

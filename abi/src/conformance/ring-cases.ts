@@ -1,6 +1,6 @@
 /** Rings: order, room, indices, wakes, and clients that are gone. */
 import { ClientSlot, ClientState, Control, Fixed, Opcode } from "../../ts/index.ts";
-import { type Peer, resultText } from "./peer.ts";
+import { CaseFailure, type Peer, resultText } from "./peer.ts";
 import type { Case, Trial } from "./trial.ts";
 
 const ENTRIES = Fixed.RingEntries;
@@ -10,9 +10,10 @@ const WRAP_ENTRIES = 3 * ENTRIES;
 /** How long one completion of many may take, in milliseconds. */
 const PATIENCE_MS = 1000;
 
-/** Publishes `count` requests at once and takes the answers of all that found room. */
+/** Publishes `count` requests at once while none is in flight, and takes the answers of all that found room. */
 async function batch(peer: Peer, count: number): Promise<number> {
   const ids = await peer.submit(Array.from({ length: count }, () => peer.encode({ opcode: Opcode.Noop })));
+  if (ids.length === 0) throw new CaseFailure(`no entry of ${count} found room, with nothing in flight`);
   for (const id of ids) await peer.answer(id);
   return ids.length;
 }
