@@ -39,7 +39,7 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
 
   -root DIR         a host folder as the machine's files (again: a layer above)
   -file PATH=FILE   a host file under a path of the machine (may be given again)
-  -harts N          harts, 1 to 64 (default 1)
+  -harts N          harts, 1 to 16 (default 1)
   -memory MIB       memory of the machine, 32 to 4096 (default 1024)
   -env NAME=VALUE   adds to the environment (may be given again)
   -cwd DIR          working directory in the machine, made when missing (default /)
