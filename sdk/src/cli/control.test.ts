@@ -166,6 +166,9 @@ describe("a machine with --control", () => {
     writeFileSync(socket, "a file");
     const file = await foreshore(["run", "--control", socket, "--root", root, "/guest", "exit", "3"]);
     expect([file.code, file.stderr]).toEqual([125, `foreshore: ${socket}: exists and is not a socket\n`]);
+    const missing = path.join(folder, "no", "s");
+    const nowhere = await foreshore(["run", "--control", missing, "--root", root, "/guest", "exit", "3"]);
+    expect([nowhere.code, nowhere.stderr]).toEqual([125, `foreshore: ${missing}: its folder does not exist\n`]);
     const long = path.join(folder, "x".repeat(200));
     expect((await foreshore(["run", "--control", long, "--root", root, "/guest"])).code).toBe(125);
   });

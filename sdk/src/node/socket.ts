@@ -1,6 +1,7 @@
 /** Node's sockets as what the control channel runs over, and the unix socket that a machine listens on. */
-import { lstatSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 import type { Duplex } from "@foreshore/abi";
 import { MachineStopped, RemoteMachine, type Runtime } from "@foreshore/runtime";
 import { errorCode } from "./host-file.ts";
@@ -131,12 +132,12 @@ export async function listenSocket(path: string, connected: (socket: Socket) => 
   try {
     server = await listenPrivately(path, connected);
   } catch (error) {
-    if (errorCode(error) !== "EADDRINUSE") throw new SocketError(`${path}: ${why(error)}`, { cause: error });
+    if (errorCode(error) !== "EADDRINUSE") throw new SocketError(`${path}: ${why(error, path)}`, { cause: error });
     await removeStale(path);
     try {
       server = await listenPrivately(path, connected);
     } catch (again) {
-      throw new SocketError(`${path}: ${why(again)}`, { cause: again });
+      throw new SocketError(`${path}: ${why(again, path)}`, { cause: again });
     }
   }
   const made = lstatSync(path, { throwIfNoEntry: false });
@@ -151,9 +152,10 @@ export async function listenSocket(path: string, connected: (socket: Socket) => 
   };
 }
 
-function why(error: unknown): string {
+function why(error: unknown, path: string): string {
   const code = errorCode(error) ?? "";
-  if (code === "ENOENT") return "its folder does not exist";
+  // libuv says EACCES for a folder that is missing, too.
+  if (code === "ENOENT" || (code === "EACCES" && !existsSync(dirname(path)))) return "its folder does not exist";
   if (code === "EADDRINUSE") return "is in use";
   if (code === "EINVAL") return "the path is too long for a socket";
   return WHY[code] ?? (error instanceof Error ? error.message : String(error));
