@@ -1,8 +1,8 @@
 /** What the package of the ABI carries beside its code, so that others can generate their own. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -57,8 +57,24 @@ const STRANGER = `
   }));
 `;
 
+/** Relative links of a package's documents that lead nowhere in it. */
+function deadLinks(root: string): string[] {
+  return globSync("**/*.md", { cwd: root }).flatMap((file) =>
+    [...readFileSync(join(root, file), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
+      .map(([, link = ""]) => link)
+      .filter((link) => !existsSync(join(root, dirname(file), link)))
+      .map((link) => `${file}: ${link}`),
+  );
+}
+
 test("the packed package works in an empty folder: module, vectors, conformance kit and its command", () => {
   node(ROOT, "tools/build.ts", "packages", "--out", join(folder, "dist"));
+  const built = ["abi", "runtime", "sdk"].map((name) => join(folder, "dist", name));
+  expect(built.filter((root) => !existsSync(join(root, "README.md")))).toEqual([]);
+  expect(built.flatMap(deadLinks)).toEqual([]);
+  // What --help sends a reader to.
+  expect(existsSync(join(folder, "dist/abi/docs/abi/conformance.md"))).toBe(true);
+  expect(readFileSync(join(folder, "dist/abi/examples/mini-host/machine.ts"), "utf8")).toContain("@foreshore/abi");
   const archives = [join(folder, "dist/abi"), join(ROOT, "node_modules/flatbuffers")].map(packed);
   const home = mkdtempSync(join(folder, "stranger-"));
   writeFileSync(join(home, "package.json"), '{ "private": true, "type": "module" }');

@@ -6,7 +6,8 @@
  *
  * packages: dist/NAME for each published workspace, as `npm publish` wants it: one bundled
  * module per entry that its package.json exports (other @foreshore packages stay imports),
- * declarations, the licence; with the runtime worker.js and kernel.wasm. package.json of a
+ * declarations, README and licence; with the runtime worker.js and kernel.wasm, with the ABI
+ * its reference and the smallest host. package.json of a
  * checkout names sources; the one in dist names what was built.
  */
 import { execFileSync } from "node:child_process";
@@ -117,8 +118,9 @@ async function buildPackage(workspace: string, declarations: string, dist: strin
   await bundle.write({ dir: out, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" });
   cpSync(join(declarations, workspace), join(out, "types"), { recursive: true });
   copyFileSync(join(ROOT, "LICENSE"), join(out, "LICENSE"));
-  if (existsSync(join(ROOT, workspace, "README.md")))
-    copyFileSync(join(ROOT, workspace, "README.md"), join(out, "README.md"));
+  // What it leads to in a checkout lies beside it in the package.
+  const readme = readFileSync(join(ROOT, workspace, "README.md"), "utf8");
+  writeFileSync(join(out, "README.md"), readme.replaceAll("](../", "]("));
 
   const exports: Record<string, unknown> = {};
   const bin: Record<string, string> = {};
@@ -142,6 +144,9 @@ async function buildPackage(workspace: string, declarations: string, dist: strin
     })) {
       cpSync(join(ROOT, "abi", path), join(out, path));
       exports[`./${path}`] = `./${path}`;
+    }
+    for (const folder of ["docs/abi", "examples/mini-host"]) {
+      cpSync(join(ROOT, folder), join(out, folder), { recursive: true });
     }
   }
   const { files: _, ...rest } = manifest;

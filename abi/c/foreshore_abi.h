@@ -4326,7 +4326,7 @@ struct fsh_kill_process_request {
   int32_t pid;
   /* Signal, 0 only looks. Unit: number. Written by: client. */
   uint32_t signal;
-  /* When its index is not 0: this process instead of pid. */
+  /* When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
   struct fsh_slot_handle process;
   uint32_t reserved0[10];
 };

@@ -2599,7 +2599,7 @@ export interface KillProcessRequestData {
    * Unit: number. Written by: client.
    */
   signal: number;
-  /** When its index is not 0: this process instead of pid. */
+  /** When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
   process: SlotHandleData;
 }
 
@@ -2657,7 +2657,7 @@ export class KillProcessRequest {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** When its index is not 0: this process instead of pid. */
+  /** When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 16;
@@ -5809,7 +5809,7 @@ export interface KernelWorkerReply {
 export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Noop]: { names: {  }, errnos: [] },
   [Opcode.KernelInit]: { names: { result: "bytes", value: "version", value2: "layoutHash" }, errnos: ["EPROTO", "EINVAL", "EOVERFLOW"] },
-  [Opcode.WriteFile]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "ENOSPC", "ENOMEM", "ETXTBSY"] },
+  [Opcode.WriteFile]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY"] },
   [Opcode.WriteFiles]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM"] },
   [Opcode.ApplyFileLayer]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM"] },
   [Opcode.Symlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC"] },
@@ -5819,8 +5819,8 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Stat]: { names: { result: "bytes", value2: "changeSeq" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
   [Opcode.Readdir]: { names: { result: "bytes", value: "cookie" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
   [Opcode.Unlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"] },
-  [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EBUSY"] },
-  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
+  [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EPERM", "EBUSY"] },
+  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
   [Opcode.StartProcess]: { names: {  }, errnos: ["ESRCH"] },
   [Opcode.WaitProcess]: { names: { value: "status", value2: "instret" }, errnos: ["ESRCH", "ECHILD", "ECANCELED"] },
   [Opcode.KillProcess]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },

@@ -603,7 +603,7 @@ type KillProcessRequest struct {
 	// Signal, 0 only looks.
 	// Unit: number. Written by: client.
 	Signal uint32
-	// When its index is not 0: this process instead of pid.
+	// When its index is not 0: this process instead of pid; where pid is negative, this one's group.
 	Process   SlotHandle
 	Reserved0 [10]uint32
 }

@@ -235,7 +235,13 @@ func mapSegment(c *sched.Ctx, as uint32, im *image, p abi.Elf64Phdr) abi.Errno {
 		}
 	}
 	if tail := uint32(fileEnd) & kmem.PageMask; tail != 0 && p.Filesz != 0 && memEnd > fileEnd && flags&abi.VmaFlagWrite != 0 {
-		return mm.ZeroUser(c, as, fileEnd, kmem.PageSize-tail)
+		// A file that was cut off there has no such page. Linux notices when the old
+		// program is gone already, and kills the process.
+		if e := mm.ZeroUser(c, as, fileEnd, kmem.PageSize-tail); e == abi.EFAULT {
+			return abi.ENOEXEC
+		} else if e != abi.OK {
+			return e
+		}
 	}
 	return abi.OK
 }

@@ -113,7 +113,10 @@ describe("top", () => {
       expect(output).toMatch(new RegExp(`^ +${busy.pid} +1 R .* spin$`, "m"));
     }
     expect([command.stderr, thread.stderr, thread.code]).toEqual(["", "", 0]);
-    await expect(run(process.execPath, [TOP])).rejects.toMatchObject({ code: 1 });
+    for (const words of [[], ["--help"], [socket, "--twice"]]) {
+      const refused = { code: 1, stderr: expect.stringContaining("usage: ") };
+      await expect(run(process.execPath, [TOP, ...words])).rejects.toMatchObject(refused);
+    }
   });
 });
 

@@ -56,6 +56,9 @@ export const writeFile: OpcodeCases = {
       await t.file("there");
       return await write(t, await t.path("there"), OpenFlag.O_CREAT | OpenFlag.O_EXCL);
     },
+    EFBIG: async (t) => ({ ...(await write(t, await t.path("far"))), position: 2 ** 52 }) as Ask,
+    EIO: async (t) =>
+      t.sourceFails(await write(t, await t.peer.place(await t.lazyFile("lazy", PAGE)), OpenFlag.O_CREAT)),
     ENOSPC: FULL,
     ENOMEM: FULL,
     ETXTBSY: async (t) => {
@@ -189,13 +192,7 @@ export const readFile: OpcodeCases = {
   errnos: {
     ...pathErrnos(read),
     EISDIR: async (t) => read(t, await t.peer.place(await t.directory("d"))),
-    EIO: async (t) => {
-      const [id = 0] = await t.peer.send(await read(t, await t.peer.place(await t.lazyFile("lazy", PAGE))));
-      const { token } = await t.peer.event(Opcode.BlobRequest);
-      await t.peer.ok({ opcode: Opcode.BlobFilled, token, result: EIO, bytes: 0 });
-      t.equal((await t.peer.answer(id)).result, BigInt(-EIO), "the result of a read whose source failed");
-      return undefined;
-    },
+    EIO: async (t) => t.sourceFails(await read(t, await t.peer.place(await t.lazyFile("lazy", PAGE)))),
   },
 };
 
@@ -360,6 +357,12 @@ export const rename: OpcodeCases = {
     EXDEV: async (t) => ({
       opcode: Opcode.Rename,
       path: await t.peer.place(await t.file("old")),
+      newPath: await t.peer.place("/proc/conformance"),
+      renameFlags: 0,
+    }),
+    EPERM: async (t) => ({
+      opcode: Opcode.Rename,
+      path: await t.peer.place("/proc/self"),
       newPath: await t.peer.place("/proc/conformance"),
       renameFlags: 0,
     }),

@@ -11,10 +11,11 @@ import {
   pathErrnos,
 } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
-import { ECHO_CODE } from "./programs.ts";
+import { ECHO_CODE, interpreted } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
 
 const SIGKILL = 9;
+const PAGE = 4096;
 /** More than a pipe holds (Limit.PipeBytes). */
 const MORE_THAN_A_PIPE = 80 * 1024;
 /** More than one argument may be (Limit.ArgStringBytes). */
@@ -40,6 +41,10 @@ export const registerProcess: OpcodeCases = {
     ESRCH: async (t) => t.program(await program(t), { owner: 0x7fffffff }),
     EACCES: async (t) => t.program(await t.file("plain", "\x7fELF", 0o644)),
     ENOEXEC: async (t) => t.program(await t.file("text", "no program", 0o755)),
+    ELIBBAD: async (t) =>
+      t.program(await t.file("dynamic", interpreted(await t.file("interpreter", "no program", 0o755)), 0o755)),
+    ETXTBSY: "needs a guest that has the program open for writing",
+    EIO: async (t) => t.sourceFails(await t.program(await t.lazyFile("lazy", PAGE, 0o755))),
     E2BIG: async (t) => ({
       ...(await t.program(await program(t))),
       strings: await t.peer.place(`${"x".repeat(LONG_ARGUMENT)}\0`),
@@ -104,6 +109,13 @@ export const killProcess: OpcodeCases = {
     const { process, pid } = await t.process("echo");
     await t.start(process);
     t.after(async () => t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status"));
+    // By its handle, and as the leader of its group.
+    for (const group of [0, -1]) {
+      const { process } = await t.process("echo");
+      await t.start(process);
+      await t.peer.ok({ opcode: Opcode.KillProcess, pid: group, signal: SIGKILL, process });
+      t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status");
+    }
     return { opcode: Opcode.KillProcess, pid, signal: SIGKILL, process: NONE };
   },
   bad: "ESRCH",

@@ -4,10 +4,9 @@ import { Mem } from "../mem.ts";
 
 const [zero, sp, a0, a1, a2, a7] = [0, 2, 10, 11, 12, 17];
 const LOAD_ADDRESS = 0x10000;
-const HEADERS = Elf64Ehdr.SIZE + Elf64Phdr.SIZE;
 const EM_RISCV = 243;
 const ET_EXEC = 2;
-const PT_LOAD = 1;
+const [PT_LOAD, PT_INTERP] = [1, 3];
 const [PF_X, PF_R] = [1, 4];
 const PAGE = 4096;
 
@@ -54,8 +53,17 @@ export function echoes(): Uint8Array {
   ]);
 }
 
-function elf(words: readonly number[]): Uint8Array {
-  const mem = new Mem(new ArrayBuffer(HEADERS + words.length * 4));
+/** A program that wants to be started by the one at `path`. */
+export function interpreted(path: string): Uint8Array {
+  return elf([ecall], path);
+}
+
+function elf(words: readonly number[], interpreter?: string): Uint8Array {
+  const name = interpreter === undefined ? new Uint8Array(0) : new TextEncoder().encode(`${interpreter}\0`);
+  const phnum = interpreter === undefined ? 1 : 2;
+  const start = Elf64Ehdr.SIZE + phnum * Elf64Phdr.SIZE;
+  const end = start + words.length * 4;
+  const mem = new Mem(new ArrayBuffer(Math.ceil((end + name.length) / 4) * 4));
   const ident = new Uint8Array(16);
   ident.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   new Elf64Ehdr(mem, 0).setData({
@@ -63,13 +71,13 @@ function elf(words: readonly number[]): Uint8Array {
     type: ET_EXEC,
     machine: EM_RISCV,
     version: 1,
-    entry: BigInt(LOAD_ADDRESS + HEADERS),
+    entry: BigInt(LOAD_ADDRESS + start),
     phoff: BigInt(Elf64Ehdr.SIZE),
     shoff: 0n,
     flags: 0,
     ehsize: Elf64Ehdr.SIZE,
     phentsize: Elf64Phdr.SIZE,
-    phnum: 1,
+    phnum,
     shentsize: 0,
     shnum: 0,
     shstrndx: 0,
@@ -85,7 +93,14 @@ function elf(words: readonly number[]): Uint8Array {
     memsz: size,
     align: BigInt(PAGE),
   });
-  const code = new DataView(mem.buffer, HEADERS);
+  if (interpreter !== undefined) {
+    const bytes = BigInt(name.length);
+    const at = { offset: BigInt(end), vaddr: BigInt(LOAD_ADDRESS + end), paddr: BigInt(LOAD_ADDRESS + end) };
+    const segment = { type: PT_INTERP, flags: PF_R, ...at, filesz: bytes, memsz: bytes, align: 1n };
+    new Elf64Phdr(mem, Elf64Ehdr.SIZE + Elf64Phdr.SIZE).setData(segment);
+    mem.u8.set(name, end);
+  }
+  const code = new DataView(mem.buffer, start);
   for (const [i, word] of words.entries()) code.setUint32(i * 4, word, true);
   return new Uint8Array(mem.u8);
 }

@@ -176,6 +176,26 @@ export const RING_CASES: readonly Case[] = [
   },
   {
     family: "rings",
+    name: "a Cancel reaches its own client's requests only",
+    needs: ["clients"],
+    run: async (t) => {
+      const { process, streams } = await t.process("echo");
+      await t.start(process);
+      t.after(() => t.end(process));
+      const { peer } = await t.other();
+      // One that waits and one that does not know of it, under one id.
+      const id = 0x7000_0000;
+      const ask = { opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(16) } as const;
+      await t.peer.submit([t.peer.encode(ask, id)]);
+      await t.peer.ok({ opcode: Opcode.Noop });
+      await peer.refused({ opcode: Opcode.Cancel, target: id }, "ENOENT");
+      t.check(!(await t.peer.answered(id)), "another client's Cancel has ended the request");
+      await t.peer.ok({ opcode: Opcode.Cancel, target: id });
+      t.equal(resultText((await t.peer.answer(id)).result), "ECANCELED", "the result of its own client's Cancel");
+    },
+  },
+  {
+    family: "rings",
     name: "a client is detached with requests in flight; its slot serves the next one afresh",
     needs: ["clients"],
     run: async (t) => {

@@ -146,12 +146,20 @@ export class Trial {
   }
 
   /** A file whose bytes nobody gives before the case does: what reads it waits. */
-  async lazyFile(name: string, size: number): Promise<string> {
+  async lazyFile(name: string, size: number, mode = 0o644): Promise<string> {
     this.need("events");
     const path = `${await this.folder()}/${name}`;
-    const records = await this.records({ path: `${path}`, kind: FileRecordKind.LazyFile, source: 0x7fff, size });
+    const records = await this.records({ path: `${path}`, kind: FileRecordKind.LazyFile, source: 0x7fff, size, mode });
     await this.peer.ok({ opcode: Opcode.ApplyFileLayer, records, prefix: NOWHERE, count: 1, more: 0 });
     return path;
+  }
+
+  /** A request that needs a lazy file's bytes, which are said to be lost: it must fail with EIO. */
+  async sourceFails(ask: Ask): Promise<undefined> {
+    const [id = 0] = await this.peer.send(ask);
+    const { token } = await this.peer.event(Opcode.BlobRequest);
+    await this.peer.ok({ opcode: Opcode.BlobFilled, token, result: Errno.EIO, bytes: 0 });
+    this.equal((await this.peer.answer(id)).result, BigInt(-Errno.EIO), "the result where the source failed");
   }
 
   /** What RegisterProcess needs to make a process of a file. */

@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { attachedSession, socketSession } from "../../node/session.ts";
 import { RemoteShell } from "../shell.ts";
 
+const USAGE = "usage: node examples/remote-shell/node/main.ts SOCKET [PROGRAM [ARGUMENT…]]";
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
 /** Writes and waits until there is room for more. */
@@ -18,9 +19,9 @@ async function main(): Promise<number> {
   const words = process.argv.slice(2);
   const attached = await attachedSession();
   const socket = attached === undefined ? words.shift() : undefined;
+  if (socket?.startsWith("-")) throw new Error(USAGE);
   const session = attached ?? (socket === undefined ? undefined : await socketSession(socket));
-  if (session === undefined)
-    throw new Error("usage: node examples/remote-shell/node/main.ts SOCKET [PROGRAM [ARGUMENT…]]");
+  if (session === undefined) throw new Error(USAGE);
   const [program = "/bin/sh", ...args] = words;
   const { stdin, stdout, stderr } = process;
   const terminal = stdin.isTTY && stdout.isTTY ? { cols: stdout.columns, rows: stdout.rows } : undefined;

@@ -6,14 +6,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { attachedSession, socketSession } from "../../node/session.ts";
 import { Top, textLines } from "../table.ts";
 
+const USAGE = "usage: node examples/top/node/main.ts SOCKET [--once]";
 const EVERY_MS = 1000;
 const ONCE_MS = 500;
 const CLEAR = "\x1b[H\x1b[J";
 
 async function main(): Promise<void> {
-  const socket = process.argv[2];
+  const socket = process.argv.slice(2).find((word) => !word.startsWith("-"));
+  const strange = process.argv.slice(2).some((word) => word.startsWith("-") && word !== "--once");
+  if (strange) throw new Error(USAGE);
   const session = (await attachedSession()) ?? (socket === undefined ? undefined : await socketSession(socket));
-  if (session === undefined) throw new Error("usage: node examples/top/node/main.ts SOCKET [--once]");
+  if (session === undefined) throw new Error(USAGE);
   const { stdout } = process;
   try {
     const top = new Top(session);

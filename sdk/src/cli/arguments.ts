@@ -1,6 +1,7 @@
 /** The command line's arguments. */
 
 import { parseArgs } from "node:util";
+import { Limit } from "@foreshore/abi";
 import { type KillCommand, type PsCommand, parseKill, socketPath, type TopCommand } from "./control-arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -67,7 +68,6 @@ export type Command =
   | { command: "version"; json: boolean };
 
 /** Limits that the Runtime checks again; here they give a usage line. */
-const HARTS_MAX = 64;
 const MEMORY_MAX_MIB = 4096;
 /** setTimeout's own limit, in seconds. */
 const TIMEOUT_MAX = 2_147_483;
@@ -243,6 +243,11 @@ function parseProgram(argv: string[], allowed: readonly string[], shell: boolean
     }
     const name = token.name as keyof typeof options;
     if (name === "help") return "help";
+    // --control --root x: a value was forgotten.
+    if (token.inlineValue === false && token.value.startsWith("--"))
+      throw new UsageError(
+        `${token.rawName} needs a value; one like ${token.value} is written ${token.rawName}=${token.value}`,
+      );
     apply(result, name, token.rawName, token.value);
   }
   const [program, ...args] = argv.slice(end);
@@ -285,7 +290,7 @@ function apply(
       result.mounts.push(mount(value));
       break;
     case "harts":
-      result.harts = integer(rawName, value, 1, HARTS_MAX);
+      result.harts = integer(rawName, value, 1, Limit.Harts);
       break;
     case "memory":
       result.memoryMiB = integer(rawName, value, 1, MEMORY_MAX_MIB);

@@ -2,8 +2,8 @@
 import { existsSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import type { Duplex } from "@foreshore/abi";
-import { MachineStopped, RemoteMachine, type Runtime } from "@foreshore/runtime";
+import { ControlError, ControlFaultCode, ControlStatus, type Duplex } from "@foreshore/abi";
+import { RemoteMachine, type Runtime } from "@foreshore/runtime";
 import { errorCode } from "./host-file.ts";
 
 /** What is read ahead of whoever takes the frames. */
@@ -181,7 +181,8 @@ function listenPrivately(path: string, connected: (socket: Socket) => void): Pro
 
 /**
  * Lets others use a machine over a unix socket, while it runs.
- * @param note gets a sentence for each connection that is refused or cut off
+ * @param note gets a sentence for each connection that is cut off, or speaks another ABI. Who is told by itself why it is not
+ *   let in (the machine is busy), or only looked whether somebody listens, is worth none
  * @throws SocketError
  */
 export function controlSocket(
@@ -191,7 +192,8 @@ export function controlSocket(
 ): Promise<ListeningSocket> {
   return listenSocket(path, (socket) => {
     void runtime.serveControl(socketDuplex(socket)).ended.then((why) => {
-      if (why !== undefined && !(why instanceof MachineStopped)) note(`control channel: ${why.message}`);
+      if (why instanceof ControlError && (why.fault !== ControlFaultCode.None || why.status === ControlStatus.Version))
+        note(`control channel: ${why.message}`);
     });
   });
 }
