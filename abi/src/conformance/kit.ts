@@ -3,6 +3,7 @@ import type { Vectors } from "../vectors.ts";
 import { HANDLE_CASES } from "./handle-cases.ts";
 import { OPCODE_CASES } from "./opcode-cases.ts";
 import { CaseFailure, Peer } from "./peer.ts";
+import { PLACE_CASES } from "./place-cases.ts";
 import { RING_CASES } from "./ring-cases.ts";
 import { type OpenOptions, type Subject, SubjectError, type SubjectMachine } from "./subject.ts";
 import { type Case, CaseSkipped, type Family, Trial } from "./trial.ts";
@@ -31,7 +32,13 @@ export interface KitOptions {
   readonly onResult?: ((result: CaseResult) => void) | undefined;
 }
 
-const MACHINE_CASES: readonly Case[] = [...VERSION_CASES, ...RING_CASES, ...HANDLE_CASES, ...OPCODE_CASES];
+const MACHINE_CASES: readonly Case[] = [
+  ...VERSION_CASES,
+  ...RING_CASES,
+  ...HANDLE_CASES,
+  ...OPCODE_CASES,
+  ...PLACE_CASES,
+];
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** All cases, in the order in which they run. */

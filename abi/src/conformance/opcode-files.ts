@@ -59,6 +59,7 @@ export const writeFile: OpcodeCases = {
     EFBIG: async (t) => ({ ...(await write(t, await t.path("far"))), position: 2 ** 52 }) as Ask,
     EIO: async (t) =>
       t.sourceFails(await write(t, await t.peer.place(await t.lazyFile("lazy", PAGE)), OpenFlag.O_CREAT)),
+    EPERM: async (t) => write(t, await t.peer.place(KERNELS_OWN)),
     ENOSPC: FULL,
     ENOMEM: FULL,
     ETXTBSY: async (t) => {
@@ -69,6 +70,9 @@ export const writeFile: OpcodeCases = {
     },
   },
 };
+
+/** A name that only the kernel may make. */
+const KERNELS_OWN = "/dev/pts/conformance";
 
 /** Errnos that WriteFiles and ApplyFileLayer share. */
 function recordErrnos(ask: (t: Trial, ...list: RecordOf[]) => Promise<Ask>): OpcodeCases["errnos"] {
@@ -87,6 +91,8 @@ function recordErrnos(ask: (t: Trial, ...list: RecordOf[]) => Promise<Ask>): Opc
       await t.peer.refused(await ask(t, { path: "/proc", kind: FileRecordKind.Whiteout }), "EBUSY");
       return await ask(t, { path: "/proc/self", kind: FileRecordKind.Symlink, data: "elsewhere" });
     },
+    EPERM: async (t) => ask(t, { path: await at(t, "link"), kind: FileRecordKind.HardLink, data: await t.folder() }),
+    EXDEV: async (t) => ask(t, { path: await at(t, "link"), kind: FileRecordKind.HardLink, data: "/proc/version" }),
     ENOSPC: FULL,
     ENOMEM: FULL,
   };
@@ -168,6 +174,7 @@ export const symlink: OpcodeCases = {
   errnos: {
     ...pathErrnos(link),
     EEXIST: async (t) => link(t, await t.peer.place(await t.file("there"))),
+    EPERM: async (t) => link(t, await t.peer.place(KERNELS_OWN)),
     ENOSPC: FULL,
   },
 };
@@ -229,6 +236,7 @@ export const mkdir: OpcodeCases = {
   errnos: {
     ...pathErrnos(make),
     EEXIST: async (t) => make(t, await t.peer.place(await t.directory("d"))),
+    EPERM: async (t) => make(t, await t.peer.place(KERNELS_OWN)),
     ENOSPC: FULL,
   },
 };
