@@ -52,6 +52,10 @@ export function readBoundary(item: RawObject, context: Context): BoundaryItem {
   if (returns !== undefined && result === undefined)
     refuse(`${label}: wasm has no result of type "${returns}"; use ${[...RESULTS.keys()].join(", ")}`);
   if (kind === "global" && result === undefined) refuse(`${label}: a global needs its type; add (returns: "uint")`);
+  if (kind === "memory" && attributes.get("memory") !== "shared")
+    refuse(`${label}: a machine's memory is shared by its workers; write (memory: "shared")`);
+  if (kind === "global" && !["mutable", "const"].includes(attributes.get("global") ?? ""))
+    refuse(`${label}: a global may change or not; write (global: "mutable") or (global: "const")`);
   const caller = attributes.get("caller");
   if (kind !== "memory" && !CALLERS.some((known) => known === caller))
     refuse(`${label}: it does not say who may call it; add (caller: "…") with ${CALLERS.join(", ")}`);

@@ -29,7 +29,7 @@ import {
   type UnionModel,
   VERSION,
 } from "./model.ts";
-import { checkReply, readReply } from "./replies.ts";
+import { checkPayload, checkReply, readReply } from "./replies.ts";
 import { mapSource, type SourceMap } from "./source.ts";
 import { checkTables, readTableModel } from "./tables.ts";
 
@@ -105,7 +105,12 @@ class Builder {
     const unions = this.#unions([...structs.values()], structs, enums);
     const declared = { enums, structs, constants, tables };
     for (const item of enums.values()) this.#problems.push(...checkEnum(item));
-    for (const item of structs.values()) this.#problems.push(...checkStruct(item, structs));
+    for (const item of structs.values()) {
+      this.#problems.push(...checkStruct(item, structs));
+      if (item.reply === undefined) continue;
+      for (const sentence of checkPayload(`struct ${item.name}`, item.reply, declared))
+        this.#refuse(item.where, sentence);
+    }
     this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
     this.#problems.push(...checkBoundary(boundary), ...checkTables(tables));
     const files = this.#files(declared);

@@ -226,7 +226,10 @@ export function checkDocumentation(model: Model): string[] {
   };
   for (const item of model.boundary) {
     described(item);
-    for (const param of item.params) described({ ...param, name: `${item.name}.${param.name}`, where: item.where });
+    for (const param of item.params) {
+      described({ ...param, name: `${item.name}.${param.name}`, where: item.where });
+      if (param.enum === undefined) unitOf(item.name, { ...param, where: item.where });
+    }
   }
   for (const file of model.files) {
     for (const item of [...file.enums, ...file.constants, ...file.structs, ...file.tables]) described(item);

@@ -252,6 +252,11 @@ describe("documentation", () => {
       whole.replace("count", "slot:Thing"),
       "S.a: SlotKind has no value Thing; add it or correct (unit).",
     ],
+    [
+      "a parameter's unit",
+      `${whole}\n/// F.\ntable F (export: "f", caller: "hart") {\n/// Its parameter.\na: uint; }`,
+      'F.a: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another.',
+    ],
   ])("%s is missing", (_, schema, sentence) => {
     expect(undocumented(schema)).toEqual([sentence]);
   });
@@ -294,6 +299,11 @@ describe("ring entries", () => {
       "a union without an opcode",
       'struct X (union: "U") { a: uint; }',
       "struct X: (union) and (opcode) belong together; give both or none.",
+    ],
+    [
+      "a payload that is not there",
+      `${UNION} struct X (union: "U", opcode: "A", errnos: "", payload: "Row records") { h: Header; }`,
+      "struct X: there is no struct or table Row; declare it or correct (payload).",
     ],
     [
       "a header's field once more",
@@ -389,6 +399,16 @@ describe("the wasm boundary", () => {
       "a status that is no enum",
       'table F (export: "f", caller: "hart", returns: "int", status: "E") {}',
       "table F: (status) names an enum of an int result, but there is no enum E, or the result is another.",
+    ],
+    [
+      "a memory that is not shared",
+      'table F (import: "env.memory", memory: "private") {}',
+      'table F: a machine\'s memory is shared by its workers; write (memory: "shared").',
+    ],
+    [
+      "a global of another kind",
+      'table F (export: "f", global: "variable", returns: "uint", caller: "hart") {}',
+      'table F: a global may change or not; write (global: "mutable") or (global: "const").',
     ],
     [
       "an order after nothing",

@@ -20,6 +20,17 @@ export function readReply(item: RawObject): ReplyModel | undefined {
   };
 }
 
+/** A payload of one name, or of "Name records", is a layout of the schema; anything else is words. */
+export function checkPayload(
+  label: string,
+  { payload }: ReplyModel,
+  layouts: { readonly structs: ReadonlyMap<string, unknown>; readonly tables: ReadonlyMap<string, unknown> },
+): string[] {
+  const name = /^([A-Z]\w*)(?: records)?$/.exec(payload ?? "")?.[1];
+  if (name === undefined || layouts.structs.has(name) || layouts.tables.has(name)) return [];
+  return [`${label}: there is no struct or table ${name}; declare it or correct (payload)`];
+}
+
 export function checkReply(label: string, reply: ReplyModel, enums: ReadonlyMap<string, EnumModel>): string[] {
   const names = enums.get("Errno")?.values.flatMap((value) => [value.name, ...value.aliases]) ?? [];
   return [
