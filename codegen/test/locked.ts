@@ -52,6 +52,37 @@ export function readLocked(lock: Lock, struct: string, view: DataView, at: numbe
   );
 }
 
+/** The values of a table's buffer that its root, or the table at `at`, has; absent fields are left out. */
+export function readLockedTable(lock: Lock, name: string, view: DataView, at = follow(view, 0)): LockedValue {
+  const vtable = at - view.getInt32(at, true);
+  const places = Object.entries(lock.tables?.[name]?.fields ?? {}).flatMap(([field, { id, type }]) => {
+    const slot = 4 + 2 * id;
+    const offset = slot < view.getUint16(vtable, true) ? view.getUint16(vtable + slot, true) : 0;
+    return offset === 0 ? [] : [[field, at + offset, type.replace(/^(required |bounded )+| = .*$/g, "")] as const];
+  });
+  return Object.fromEntries(places.map(([field, place, type]) => [field, tableValue(lock, type, view, place)]));
+}
+
+function follow(view: DataView, at: number): number {
+  return at + view.getUint32(at, true);
+}
+
+function tableValue(lock: Lock, type: string, view: DataView, at: number): LockedValue {
+  if (type.startsWith("[")) {
+    const [start, inner] = [follow(view, at), type.slice(1, -1)];
+    const struct = lock.structs[inner.replace("struct ", "")]?.size;
+    const size = struct ?? SCALAR_SIZE[inner.slice(inner.indexOf(":") + 1) as ScalarKind] ?? 4;
+    const place = (i: number): number => start + 4 + i * size;
+    return Array.from({ length: view.getUint32(start, true) }, (_, i) => tableValue(lock, inner, view, place(i)));
+  }
+  if (type.startsWith("table ")) return readLockedTable(lock, type.slice(6), view, follow(view, at));
+  if (type !== "string") return element(lock, type.replace("struct ", ""), view, at);
+  const start = follow(view, at);
+  return new TextDecoder().decode(
+    new Uint8Array(view.buffer, view.byteOffset + start + 4, view.getUint32(start, true)),
+  );
+}
+
 /** What of `part` is missing in, or differs from, `whole`; by path. */
 export function missing(part: LockedValue, whole: LockedValue | undefined, path: string): string[] {
   if (typeof part !== "object") return part === whole ? [] : [`${path}: ${part}, not ${JSON.stringify(whole)}`];
