@@ -3361,7 +3361,7 @@ struct fsh_thread_state {
   uint64_t robust_list;
   /* ThreadFlag. Unit: bits. Written by: kernel. */
   uint32_t flags;
-  /* What it ended with. Unit: value. Written by: kernel. */
+  /* What it ended with: a wait status. Unit: value. Written by: kernel. */
   int32_t exit_code;
   /* comm, NUL-terminated. Unit: text. Written by: kernel. */
   uint8_t name[16];
@@ -3425,7 +3425,7 @@ struct fsh_thread_status {
   fsh_wait_reason reason;
   /* Blocked: the system call that waits. Unit: number. Written by: kernel. */
   uint32_t syscall;
-  /* Exited: exit code; ProcessExited: wait status. Unit: value. Written by: kernel. */
+  /* Exited, ProcessExited: wait status. Unit: value. Written by: kernel. */
   uint32_t status;
   /* Monotonic time. Unit: ns. Written by: kernel. */
   uint64_t time_ns;

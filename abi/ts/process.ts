@@ -1158,7 +1158,7 @@ export interface ThreadStateData {
    */
   flags: number;
   /**
-   * What it ended with.
+   * What it ended with: a wait status.
    * Unit: value. Written by: kernel.
    */
   exitCode: number;
@@ -1448,7 +1448,7 @@ export class ThreadState {
   }
 
   /**
-   * What it ended with.
+   * What it ended with: a wait status.
    * Unit: value. Written by: kernel.
    */
   get exitCode(): number {
@@ -1749,7 +1749,7 @@ export interface ThreadStatusData {
    */
   syscall: number;
   /**
-   * Exited: exit code; ProcessExited: wait status.
+   * Exited, ProcessExited: wait status.
    * Unit: value. Written by: kernel.
    */
   status: number;
@@ -1882,7 +1882,7 @@ export class ThreadStatus {
   }
 
   /**
-   * Exited: exit code; ProcessExited: wait status.
+   * Exited, ProcessExited: wait status.
    * Unit: value. Written by: kernel.
    */
   get status(): number {

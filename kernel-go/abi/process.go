@@ -401,7 +401,7 @@ type ThreadState struct {
 	// ThreadFlag.
 	// Unit: bits. Written by: kernel.
 	Flags uint32
-	// What it ended with.
+	// What it ended with: a wait status.
 	// Unit: value. Written by: kernel.
 	ExitCode int32
 	// comm, NUL-terminated.
@@ -476,7 +476,7 @@ type ThreadStatus struct {
 	// Blocked: the system call that waits.
 	// Unit: number. Written by: kernel.
 	Syscall uint32
-	// Exited: exit code; ProcessExited: wait status.
+	// Exited, ProcessExited: wait status.
 	// Unit: value. Written by: kernel.
 	Status uint32
 	// Monotonic time.

@@ -59,7 +59,7 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 }
 
 // endThread takes a thread that no hart runs (or that is the caller's) out of
-// every queue. The leader's slot stays until the process is reaped.
+// every queue; status is a wait status. The leader's slot stays until the process is reaped.
 func endThread(c *sched.Ctx, i, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
@@ -78,6 +78,7 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	pipe.OpenerGone(&t.State.Blocked)
 	// Not blocked any more: Unblock then only takes it off queues and timers.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
+	t.State.ExitCode = int32(status)
 	sched.Unblock(i)
 	sched.ThreadStopped(i, abi.ThreadStopExited)
 	p.Live.LiveThreads--

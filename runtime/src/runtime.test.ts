@@ -351,6 +351,11 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       expect(end?.effects).toBe(SyncEffect.ChildExit);
       const again = owner.threadStatus(records.length);
       expect(again).toEqual({ records: [], next: records.length, lost: 0 });
+      await (await owner.spawn(hello("", 3))).exit;
+      expect(owner.threadStatus(records.length)?.records.slice(-2)).toMatchObject([
+        { stop: ThreadStop.Exited, status: 3 << 8 },
+        { stop: ThreadStop.ProcessExited, status: 3 << 8 },
+      ]);
       await owner.close();
       expect(owner.threadStatus()).toBeUndefined();
     });
