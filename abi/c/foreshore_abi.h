@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x9f958d58)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x54c26d62)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x4f5cb8d6)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x15e8bba8)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */

@@ -11,7 +11,10 @@ const E = "enum E : uint { A = 0, B = 1, C = 2 }";
 const F = 'table F (export: "f", returns: "int", caller: "hart") { a: uint; }';
 const I = 'table I (import: "host.i", caller: "kernel") {}';
 const M = 'table M (root: "FSMM") { a: uint; b: string; }';
-const BASE = `${M} ${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
+const R = `enum Op : ushort { None = 0, A = 1 } enum Errno : uint (bare) { OK = 0 }
+struct Row { a: uint; } struct Other { a: uint; }
+struct Ask (union: "U", opcode: "A", errnos: "", value: "size: of it", payload: "Row records") { opcode: Op; a: ushort; }`;
+const BASE = `${R} ${M} ${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
 
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */
 function change(
@@ -115,8 +118,23 @@ const BREAKING: [string, string, string][] = [
   ["an export removed", BASE.replace(F, ""), "export f: it was removed; put it back"],
   [
     "an export of another signature",
-    BASE.replace("{ a: uint; }", "{ a: ulong; }"),
-    "export f: it was (u32) -> i32 by hart and is (u64) -> i32 by hart; put it back and add a new name",
+    BASE.replace(F, F.replace("a: uint", "a: ulong")),
+    "export f: it was (a u32) -> i32 by hart and is (a u64) -> i32 by hart; put it back and add a new name",
+  ],
+  [
+    "an export's parameters renamed, or swapped",
+    BASE.replace(F, F.replace("a: uint", "b: uint")),
+    "export f: it was (a u32) -> i32 by hart and is (b u32) -> i32 by hart; put it back and add a new name",
+  ],
+  [
+    "a reply's word of another meaning",
+    BASE.replace('value: "size', 'value: "pid'),
+    "Ask: its reply's value was size and is pid; put it back and add an opcode",
+  ],
+  [
+    "a reply's bytes of another layout",
+    BASE.replace("Row records", "Other"),
+    "Ask: its reply's payload was Row and is Other; put it back and add an opcode",
   ],
   [
     "a new import",
@@ -132,6 +150,11 @@ const ADDITIVE: [string, string, string][] = [
   ["a table", `${BASE} table N { a: uint; }`, "table N: added."],
   ["a table's field at its end", BASE.replace("b: string;", "b: string; c: uint;"), "M.c: added."],
   ["an export", `${BASE} table G (export: "g", caller: "hart") {}`, "export g: added."],
+  [
+    "a name for a reply's word",
+    BASE.replace('value: "size: of it"', 'value: "size: of it", value2: "seq: of it"'),
+    "Ask: its reply's value2 is seq.",
+  ],
   ["an import less", BASE.replace(I, ""), "import host.i: it was removed."],
   ["a struct", `${BASE} struct R { a: uint; }`, "struct R: added."],
   [

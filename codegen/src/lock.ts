@@ -8,6 +8,7 @@ import {
   type FieldModel,
   fieldSize,
   type Model,
+  replyNames,
   type StructModel,
   tableTypeText,
   typeText,
@@ -36,6 +37,8 @@ export interface LockedStruct {
   readonly slot?: string;
   readonly union?: string;
   readonly opcode?: string;
+  /** Of a request: what the words of its reply are called, and the layout of its bytes. */
+  readonly reply?: Readonly<Record<string, string>>;
   readonly fields: readonly LockedField[];
 }
 
@@ -266,6 +269,7 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
       ),
     );
   }
+  changes.push(...compareReplies(name, old.reply ?? {}, next.reply ?? {}));
   const now = new Map(next.fields.map((field) => [field.name, field]));
   for (const field of old.fields) {
     if (field.reserved === true) continue;
@@ -292,6 +296,19 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
       );
   }
   return changes;
+}
+
+/** A word that had no name was 0, so a name for it is an addition. */
+function compareReplies(name: string, old: Readonly<Record<string, string>>, next: typeof old): Change[] {
+  const fresh = Object.keys(next).filter((word) => !(word in old));
+  const changed = Object.keys(old).filter((word) => next[word] !== old[word]);
+  return [
+    ...fresh.map((word) => additive(`${name}: its reply's ${word} is ${next[word]}`)),
+    ...changed.map((word) => {
+      const sentence = `${name}: its reply's ${word} was ${old[word]} and is ${next[word] ?? "nothing"}`;
+      return breaking(`${sentence}; put it back and add an opcode`);
+    }),
+  ];
 }
 
 /** Whether every byte of the range belongs to a reserved field. */
@@ -325,6 +342,7 @@ function lockStruct(item: StructModel): LockedStruct {
     ...(item.cacheLine === undefined ? {} : { cacheLine: item.cacheLine }),
     ...(item.slot === undefined ? {} : { slot: item.slot }),
     ...(item.union === undefined ? {} : { union: item.union.name, opcode: item.union.opcode }),
+    ...(item.reply === undefined ? {} : { reply: replyNames(item.reply) }),
     fields: item.fields.map(lockField),
   };
 }

@@ -231,14 +231,21 @@ export interface BoundaryItem extends Declaration {
   readonly toolchain: boolean;
 }
 
-/** `(i32, i32) -> i32:HartExit by hart after kernel_boot`: all that a caller relies on. */
+/** `(hart u32, budget_insns i32) -> i32:HartExit by hart after kernel_boot`: all that a caller relies on. */
 export function boundaryText(item: BoundaryItem): string {
-  const params = item.params.map((param) => param.scalar).join(", ");
+  const params = item.params.map((param) => `${param.name} ${param.scalar}`).join(", ");
   const shape = item.kind === "function" ? `(${params})` : `${item.mutable ? "mutable " : ""}${item.kind}`;
   const result =
     item.result === undefined ? "" : ` -> ${item.result}${item.status === undefined ? "" : `:${item.status}`}`;
   const caller = item.caller === "" ? "" : ` by ${item.caller}`;
   return `${shape}${result}${caller}${item.after.length === 0 ? "" : ` after ${item.after.join(", ")}`}`;
+}
+
+/** What whoever makes a request relies on of its reply: the names of its words, and the layout of its bytes. */
+export function replyNames(reply: ReplyModel | undefined): Record<string, string> {
+  const layout = /^([A-Z]\w*)(?: records)?$/.exec(reply?.payload ?? "")?.[1];
+  const words = (reply?.parts ?? []).map((part): [string, string] => [part.from, part.name]);
+  return Object.fromEntries(layout === undefined ? words : [...words, ["payload", layout]]);
 }
 
 /** A discriminated union of ring entries. */
@@ -297,6 +304,7 @@ export function renderLayout(model: Omit<Model, "layoutHash">): string {
   for (const item of byName(model.structs.values())) {
     lines.push(`struct ${item.name} size=${item.size} align=${item.align} line=${item.cacheLine ?? 0}`);
     for (const field of item.fields) lines.push(` ${field.offset} ${typeText(field)} ${field.name}`);
+    for (const [from, name] of Object.entries(replyNames(item.reply))) lines.push(` reply ${from}=${name}`);
   }
   for (const item of byName(model.tables.values())) {
     lines.push(`table ${item.name} ${item.root ?? ""}`);

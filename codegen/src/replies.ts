@@ -1,6 +1,6 @@
 /** What a request's reply says: attributes of its struct. */
 import type { RawObject } from "./bfbs.ts";
-import type { EnumModel, ReplyModel, ReplyPart } from "./model.ts";
+import { type EnumModel, type ReplyModel, type ReplyPart, replyNames } from "./model.ts";
 
 const PARTS = ["result", "value", "value2", "handle"] as const;
 
@@ -23,10 +23,10 @@ export function readReply(item: RawObject): ReplyModel | undefined {
 /** A payload of one name, or of "Name records", is a layout of the schema; anything else is words. */
 export function checkPayload(
   label: string,
-  { payload }: ReplyModel,
+  reply: ReplyModel,
   layouts: { readonly structs: ReadonlyMap<string, unknown>; readonly tables: ReadonlyMap<string, unknown> },
 ): string[] {
-  const name = /^([A-Z]\w*)(?: records)?$/.exec(payload ?? "")?.[1];
+  const name = replyNames(reply)["payload"];
   if (name === undefined || layouts.structs.has(name) || layouts.tables.has(name)) return [];
   return [`${label}: there is no struct or table ${name}; declare it or correct (payload)`];
 }
