@@ -1,7 +1,7 @@
 /** build/kernel.wasm against what abi/boundary.fbs says of it: nothing more, nothing less. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BoundaryEntry, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
+import { type BoundaryEntry, Fixed, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
 import { describe, expect, test } from "vitest";
 import { interfaceOf, keepExports, type ModuleEntry } from "./wasm-interface.ts";
 
@@ -26,6 +26,11 @@ describe("build/kernel.wasm", () => {
   test("exports what abi/boundary.fbs declares", () => {
     expect(built(kernel.exports)).toEqual(declared(KERNEL_EXPORTS));
     expect(kernel.exports.get("__stack_pointer")?.flag).toBe(true);
+  });
+
+  test("begins where the schema says", () => {
+    const target = JSON.parse(readFileSync(join(import.meta.dirname, "../kernel-go/target.json"), "utf8"));
+    expect(target.ldflags).toContain(`--global-base=${Fixed.GlobalBase}`);
   });
 });
 

@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x4f5cb8d6)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x15e8bba8)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x3f748ce0)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x5a975492)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -367,8 +367,6 @@ typedef uint32_t fsh_ofd_kind;
 #define FSH_OFD_KIND_TIMERFD UINT32_C(13)
 #define FSH_OFD_KIND_SIGNALFD UINT32_C(14)
 #define FSH_OFD_KIND_PIDFD UINT32_C(15)
-#define FSH_OFD_KIND_INOTIFY UINT32_C(16)
-#define FSH_OFD_KIND_SOCKET UINT32_C(17)
 
 /* What is true of a pair of pseudo-terminals. */
 typedef uint32_t fsh_tty_flag;
@@ -1319,7 +1317,6 @@ typedef uint8_t fsh_frame_flag;
 #define FSH_FRAME_FLAG_DIRTY UINT32_C(1)
 #define FSH_FRAME_FLAG_REFERENCED UINT32_C(2)
 #define FSH_FRAME_FLAG_UPTODATE UINT32_C(4)
-#define FSH_FRAME_FLAG_CODE UINT32_C(8)
 #define FSH_FRAME_FLAG_BUSY UINT32_C(16)
 
 /* What a hart's worker is doing. The Runtime writes Dead when a worker has ended; the next one at this hart, or the kernel worker, buries what it ran. */
@@ -1378,7 +1375,6 @@ typedef uint32_t fsh_thread_run_state;
 #define FSH_THREAD_RUN_STATE_BLOCKED UINT32_C(3)
 #define FSH_THREAD_RUN_STATE_STOPPED UINT32_C(4)
 #define FSH_THREAD_RUN_STATE_EXITED UINT32_C(5)
-#define FSH_THREAD_RUN_STATE_FAILED UINT32_C(6)
 
 /* What a blocked thread waits for. */
 typedef uint32_t fsh_wait_reason;
@@ -2589,8 +2585,7 @@ struct fsh_epoll_item_slot {
   uint32_t next_ready;
   /* Not 0: it stands in the list of those that may be ready. Unit: flag. Written by: kernel. */
   uint32_t queued;
-  /* Edge trigger: events that were already reported. Unit: bits. Written by: kernel. */
-  uint32_t reported;
+  uint32_t reserved0;
   /* Its entries in the queues of what it watches. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait_entries;
 };
@@ -2607,7 +2602,7 @@ _Static_assert(offsetof(struct fsh_epoll_item_slot, next_in_ofd) == 48, "offset 
 _Static_assert(offsetof(struct fsh_epoll_item_slot, prev_in_ofd) == 52, "offset of EpollItemSlot.prev_in_ofd");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, next_ready) == 56, "offset of EpollItemSlot.next_ready");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, queued) == 60, "offset of EpollItemSlot.queued");
-_Static_assert(offsetof(struct fsh_epoll_item_slot, reported) == 64, "offset of EpollItemSlot.reported");
+_Static_assert(offsetof(struct fsh_epoll_item_slot, reserved0) == 64, "offset of EpollItemSlot.reserved0");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, wait_entries) == 68, "offset of EpollItemSlot.wait_entries");
 
 /* One eventfd. */
@@ -2795,7 +2790,7 @@ struct fsh_machine_counters {
   uint64_t rpc_requests;
   /* Bytes moved between two places of the memory by the kernel's copy routine. Unit: bytes. Written by: kernel. Below 2^53. */
   uint64_t copied_bytes;
-  /* Times that decoded code was dropped. Unit: count. Written by: kernel. Below 2^53. */
+  /* Times that all decoded code was dropped, since there was no room for more. Unit: count. Written by: kernel. Below 2^53. */
   uint64_t decode_flushes;
   /* Instructions retired by threads that are gone; those of live threads are in their slots. Unit: insns. Written by: kernel. Below 2^53. */
   uint64_t instret;
@@ -2859,8 +2854,7 @@ struct fsh_machine_header {
   uint64_t realtime_offset_ns;
   /* Absolute monotonic time of the next timer, ~0 when there is none. Unit: ns. Written by: kernel. */
   uint64_t next_timer_ns;
-  /* Bumped when decoded code of any frame is dropped. Unit: seq. Written by: kernel. */
-  FSH_ATOMIC(uint32_t) code_epoch;
+  uint32_t reserved4;
   /* Raised around renames of directories and layer switches: see the published view. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) tree_seq;
   /* Root of the tree of files. Unit: slot:Dentry. Written by: boot. */
@@ -2910,7 +2904,7 @@ _Static_assert(offsetof(struct fsh_machine_header, dirty_frames) == 56, "offset 
 _Static_assert(offsetof(struct fsh_machine_header, reserve_frames) == 60, "offset of MachineHeader.reserve_frames");
 _Static_assert(offsetof(struct fsh_machine_header, realtime_offset_ns) == 64, "offset of MachineHeader.realtime_offset_ns");
 _Static_assert(offsetof(struct fsh_machine_header, next_timer_ns) == 72, "offset of MachineHeader.next_timer_ns");
-_Static_assert(offsetof(struct fsh_machine_header, code_epoch) == 80, "offset of MachineHeader.code_epoch");
+_Static_assert(offsetof(struct fsh_machine_header, reserved4) == 80, "offset of MachineHeader.reserved4");
 _Static_assert(offsetof(struct fsh_machine_header, tree_seq) == 84, "offset of MachineHeader.tree_seq");
 _Static_assert(offsetof(struct fsh_machine_header, root_dentry) == 88, "offset of MachineHeader.root_dentry");
 _Static_assert(offsetof(struct fsh_machine_header, decode_arena_base) == 92, "offset of MachineHeader.decode_arena_base");
@@ -2944,12 +2938,7 @@ struct fsh_frame_state {
   uint32_t index;
   /* Address of the frame's map of decoded code, 0 when there is none. Unit: address. Written by: kernel. */
   FSH_ATOMIC(uint32_t) code;
-  /* Anonymous frames: one address space and page that maps it (a hint for reverse mapping). Unit: slot:AddressSpace. Written by: kernel. */
-  uint32_t owner_as;
-  /* Page at which owner_as maps it. Unit: page-number. Written by: kernel. */
-  uint32_t owner_page;
-  /* Of the time when it was last written to. Unit: seq. Written by: kernel. */
-  uint32_t dirty_generation;
+  uint32_t reserved0[3];
 };
 _Static_assert(sizeof(struct fsh_frame_state) == 32, "size of FrameState");
 _Static_assert(offsetof(struct fsh_frame_state, refs) == 0, "offset of FrameState.refs");
@@ -2959,9 +2948,7 @@ _Static_assert(offsetof(struct fsh_frame_state, pinned) == 6, "offset of FrameSt
 _Static_assert(offsetof(struct fsh_frame_state, inode) == 8, "offset of FrameState.inode");
 _Static_assert(offsetof(struct fsh_frame_state, index) == 12, "offset of FrameState.index");
 _Static_assert(offsetof(struct fsh_frame_state, code) == 16, "offset of FrameState.code");
-_Static_assert(offsetof(struct fsh_frame_state, owner_as) == 20, "offset of FrameState.owner_as");
-_Static_assert(offsetof(struct fsh_frame_state, owner_page) == 24, "offset of FrameState.owner_page");
-_Static_assert(offsetof(struct fsh_frame_state, dirty_generation) == 28, "offset of FrameState.dirty_generation");
+_Static_assert(offsetof(struct fsh_frame_state, reserved0) == 20, "offset of FrameState.reserved0");
 
 /* One thread worker. */
 struct fsh_hart_slot {
@@ -2979,8 +2966,7 @@ struct fsh_hart_slot {
   uint64_t wake_at_ns;
   /* Address of the code TLB of this hart. Unit: address. Written by: boot. */
   uint32_t code_tlb;
-  /* Address of this hart's scratch area (Fixed.KernelStackBytes bytes). Unit: address. Written by: boot. */
-  uint32_t scratch;
+  uint32_t reserved2;
   /* Time spent in guest code. Unit: ns. Written by: hart. */
   uint64_t busy_ns;
   uint32_t reserved1[2];
@@ -3000,7 +2986,7 @@ _Static_assert(offsetof(struct fsh_hart_slot, doorbell_seen) == 24, "offset of H
 _Static_assert(offsetof(struct fsh_hart_slot, stack_top) == 28, "offset of HartSlot.stack_top");
 _Static_assert(offsetof(struct fsh_hart_slot, wake_at_ns) == 32, "offset of HartSlot.wake_at_ns");
 _Static_assert(offsetof(struct fsh_hart_slot, code_tlb) == 40, "offset of HartSlot.code_tlb");
-_Static_assert(offsetof(struct fsh_hart_slot, scratch) == 44, "offset of HartSlot.scratch");
+_Static_assert(offsetof(struct fsh_hart_slot, reserved2) == 44, "offset of HartSlot.reserved2");
 _Static_assert(offsetof(struct fsh_hart_slot, busy_ns) == 48, "offset of HartSlot.busy_ns");
 _Static_assert(offsetof(struct fsh_hart_slot, reserved1) == 56, "offset of HartSlot.reserved1");
 _Static_assert(offsetof(struct fsh_hart_slot, state) == 64, "offset of HartSlot.state");
@@ -3148,8 +3134,7 @@ struct fsh_address_space_live {
   uint32_t code_epoch;
   /* Mapping found last: looked at first. Unit: slot:Vma. Written by: kernel. */
   uint32_t last_vma;
-  /* Directory pages in use of the page table, for exit and fork. Unit: pages. Written by: kernel. */
-  uint32_t pt_leaves;
+  uint32_t reserved1;
   /* Processes that have it. Unit: count. Written by: kernel. */
   uint32_t users;
   /* A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there. Unit: address. Written by: kernel. */
@@ -3164,7 +3149,7 @@ _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of 
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, code_epoch) == 12, "offset of AddressSpaceLive.code_epoch");
 _Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 16, "offset of AddressSpaceLive.last_vma");
-_Static_assert(offsetof(struct fsh_address_space_live, pt_leaves) == 20, "offset of AddressSpaceLive.pt_leaves");
+_Static_assert(offsetof(struct fsh_address_space_live, reserved1) == 20, "offset of AddressSpaceLive.reserved1");
 _Static_assert(offsetof(struct fsh_address_space_live, users) == 24, "offset of AddressSpaceLive.users");
 _Static_assert(offsetof(struct fsh_address_space_live, high) == 28, "offset of AddressSpaceLive.high");
 _Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 32, "offset of AddressSpaceLive.quarantine");
@@ -3373,8 +3358,7 @@ struct fsh_thread_state {
   uint64_t user_ns;
   /* Time in the kernel on its behalf: system calls, faults, signals. Unit: ns. Written by: hart. */
   uint64_t system_ns;
-  /* rseq(2) area, 0 none. Unit: guest-address. Written by: kernel. */
-  uint64_t rseq_addr;
+  uint64_t reserved0;
   /* System calls made so far. Unit: count. Written by: hart. Below 2^53. */
   uint64_t syscalls;
   /* A restart errno that waits for what signal delivery decides, 0 none. Unit: value. Written by: kernel. */
@@ -3400,7 +3384,7 @@ _Static_assert(offsetof(struct fsh_thread_state, blocked) == 104, "offset of Thr
 _Static_assert(offsetof(struct fsh_thread_state, start_ns) == 208, "offset of ThreadState.start_ns");
 _Static_assert(offsetof(struct fsh_thread_state, user_ns) == 216, "offset of ThreadState.user_ns");
 _Static_assert(offsetof(struct fsh_thread_state, system_ns) == 224, "offset of ThreadState.system_ns");
-_Static_assert(offsetof(struct fsh_thread_state, rseq_addr) == 232, "offset of ThreadState.rseq_addr");
+_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 232, "offset of ThreadState.reserved0");
 _Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
 _Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
 _Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
@@ -4638,17 +4622,14 @@ struct fsh_unsupported_syscall_event {
   uint32_t number;
   /* Its first arguments. Unit: value. Written by: kernel. */
   uint64_t args[4];
-  /* What of the call it was, where a part of it is done. Unit: value. Written by: kernel. */
-  uint32_t detail;
-  uint32_t reserved0[3];
+  uint32_t reserved0[4];
 };
 _Static_assert(sizeof(struct fsh_unsupported_syscall_event) == 64, "size of UnsupportedSyscallEvent");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, header) == 0, "offset of UnsupportedSyscallEvent.header");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, pid) == 8, "offset of UnsupportedSyscallEvent.pid");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, number) == 12, "offset of UnsupportedSyscallEvent.number");
 _Static_assert(offsetof(struct fsh_unsupported_syscall_event, args) == 16, "offset of UnsupportedSyscallEvent.args");
-_Static_assert(offsetof(struct fsh_unsupported_syscall_event, detail) == 48, "offset of UnsupportedSyscallEvent.detail");
-_Static_assert(offsetof(struct fsh_unsupported_syscall_event, reserved0) == 52, "offset of UnsupportedSyscallEvent.reserved0");
+_Static_assert(offsetof(struct fsh_unsupported_syscall_event, reserved0) == 48, "offset of UnsupportedSyscallEvent.reserved0");
 
 /* One entry of WriteFiles or ApplyFileLayer, followed by path, then by data (contents, link target), each padded to 8 bytes. */
 struct fsh_file_record {
@@ -4694,32 +4675,25 @@ struct fsh_pending_request_slot {
   struct fsh_slot_header header;
   /* Who asked. Unit: index. Written by: kernel. */
   uint32_t client;
-  /* Next of its list. Unit: slot:PendingRequest. Written by: kernel. */
-  uint32_t next;
-  /* Previous of its list. Unit: slot:PendingRequest. Written by: kernel. */
-  uint32_t prev;
+  uint32_t reserved0[2];
   /* Queues that it stands in. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait_entries;
   /* Not 0: look at it again. Unit: flag. Written by: kernel. */
   uint32_t ready;
   /* What earlier attempts have done. Unit: bytes. Written by: kernel. */
   uint32_t progress;
-  /* Not 0: it was cancelled. Unit: flag. Written by: kernel. */
-  uint32_t cancelled;
-  uint32_t pad0[5];
+  uint32_t reserved1[6];
   /* The request, as it was taken from the ring. Unit: value. Written by: kernel. */
   uint64_t entry[8];
 };
 _Static_assert(sizeof(struct fsh_pending_request_slot) == 128, "size of PendingRequestSlot");
 _Static_assert(offsetof(struct fsh_pending_request_slot, header) == 0, "offset of PendingRequestSlot.header");
 _Static_assert(offsetof(struct fsh_pending_request_slot, client) == 16, "offset of PendingRequestSlot.client");
-_Static_assert(offsetof(struct fsh_pending_request_slot, next) == 20, "offset of PendingRequestSlot.next");
-_Static_assert(offsetof(struct fsh_pending_request_slot, prev) == 24, "offset of PendingRequestSlot.prev");
+_Static_assert(offsetof(struct fsh_pending_request_slot, reserved0) == 20, "offset of PendingRequestSlot.reserved0");
 _Static_assert(offsetof(struct fsh_pending_request_slot, wait_entries) == 28, "offset of PendingRequestSlot.wait_entries");
 _Static_assert(offsetof(struct fsh_pending_request_slot, ready) == 32, "offset of PendingRequestSlot.ready");
 _Static_assert(offsetof(struct fsh_pending_request_slot, progress) == 36, "offset of PendingRequestSlot.progress");
-_Static_assert(offsetof(struct fsh_pending_request_slot, cancelled) == 40, "offset of PendingRequestSlot.cancelled");
-_Static_assert(offsetof(struct fsh_pending_request_slot, pad0) == 44, "offset of PendingRequestSlot.pad0");
+_Static_assert(offsetof(struct fsh_pending_request_slot, reserved1) == 40, "offset of PendingRequestSlot.reserved1");
 _Static_assert(offsetof(struct fsh_pending_request_slot, entry) == 64, "offset of PendingRequestSlot.entry");
 
 /* struct timespec (64-bit). */

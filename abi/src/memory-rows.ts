@@ -65,7 +65,6 @@ const THREAD_STATES: Readonly<Record<number, ThreadRow["state"]>> = {
   [ThreadRunState.Blocked]: "blocked",
   [ThreadRunState.Stopped]: "stopped",
   [ThreadRunState.Exited]: "exited",
-  [ThreadRunState.Failed]: "failed",
 };
 
 function threadRows(view: MachineView, filter: RowFilter): Rows<"thread"> {
@@ -135,8 +134,6 @@ const NAMELESS: Readonly<Record<number, string>> = {
   [OfdKind.Timerfd]: "anon_inode:[timerfd]",
   [OfdKind.Signalfd]: "anon_inode:[signalfd]",
   [OfdKind.Pidfd]: "anon_inode:[pidfd]",
-  [OfdKind.Inotify]: "anon_inode:inotify",
-  [OfdKind.Socket]: "socket",
   [OfdKind.PtyMaster]: "/dev/ptmx",
 };
 

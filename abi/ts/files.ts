@@ -64,8 +64,6 @@ export const OfdKind = {
   Timerfd: 13,
   Signalfd: 14,
   Pidfd: 15,
-  Inotify: 16,
-  Socket: 17,
 } as const;
 export type OfdKind = (typeof OfdKind)[keyof typeof OfdKind];
 
@@ -3440,11 +3438,6 @@ export interface EpollItemSlotData {
    */
   queued: number;
   /**
-   * Edge trigger: events that were already reported.
-   * Unit: bits. Written by: kernel.
-   */
-  reported: number;
-  /**
    * Its entries in the queues of what it watches.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -3462,7 +3455,7 @@ export class EpollItemSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, reported: 64, waitEntries: 68 } as const;
+  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, waitEntries: 68 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3631,18 +3624,6 @@ export class EpollItemSlot {
   }
 
   /**
-   * Edge trigger: events that were already reported.
-   * Unit: bits. Written by: kernel.
-   */
-  get reported(): number {
-    return this.$mem.u32[(this.$base + 64) >>> 2]!;
-  }
-
-  set reported(value: number) {
-    this.$mem.u32[(this.$base + 64) >>> 2] = value;
-  }
-
-  /**
    * Its entries in the queues of what it watches.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -3679,7 +3660,6 @@ export class EpollItemSlot {
       prevInOfd: this.prevInOfd,
       nextReady: this.nextReady,
       queued: this.queued,
-      reported: this.reported,
       waitEntries: this.waitEntries,
     };
   }
@@ -3698,8 +3678,8 @@ export class EpollItemSlot {
     this.prevInOfd = data.prevInOfd;
     this.nextReady = data.nextReady;
     this.queued = data.queued;
-    this.reported = data.reported;
     this.waitEntries = data.waitEntries;
+    this.$mem.u8.fill(0, this.$base + 64, this.$base + 68);
   }
 }
 

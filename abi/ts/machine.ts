@@ -82,7 +82,6 @@ export const FrameFlag = {
   Dirty: 1,
   Referenced: 2,
   Uptodate: 4,
-  Code: 8,
   Busy: 16,
 } as const;
 export type FrameFlag = (typeof FrameFlag)[keyof typeof FrameFlag];
@@ -616,7 +615,7 @@ export interface MachineCountersData {
    */
   copiedBytes: number;
   /**
-   * Times that decoded code was dropped.
+   * Times that all decoded code was dropped, since there was no room for more.
    * Unit: count. Written by: kernel. Below 2^53.
    */
   decodeFlushes: number;
@@ -804,7 +803,7 @@ export class MachineCounters {
   }
 
   /**
-   * Times that decoded code was dropped.
+   * Times that all decoded code was dropped, since there was no room for more.
    * Unit: count. Written by: kernel. Below 2^53.
    */
   get decodeFlushes(): number {
@@ -977,11 +976,6 @@ export interface MachineHeaderData {
    */
   nextTimerNs: bigint;
   /**
-   * Bumped when decoded code of any frame is dropped.
-   * Unit: seq. Written by: kernel.
-   */
-  codeEpoch: number;
-  /**
    * Raised around renames of directories and layer switches: see the published view.
    * Unit: seq. Written by: kernel.
    */
@@ -1047,7 +1041,7 @@ export class MachineHeader {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, codeEpoch: 80, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, lock: 192, entropy: 256, counters: 320, tables: 448 } as const;
+  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, lock: 192, entropy: 256, counters: 320, tables: 448 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entropy: 4, tables: 32 } as const;
   readonly $mem: Mem;
@@ -1326,18 +1320,6 @@ export class MachineHeader {
   }
 
   /**
-   * Bumped when decoded code of any frame is dropped.
-   * Unit: seq. Written by: kernel.
-   */
-  get codeEpoch(): number {
-    return Atomics.load(this.$mem.u32, (this.$base + 80) >>> 2);
-  }
-
-  set codeEpoch(value: number) {
-    Atomics.store(this.$mem.u32, (this.$base + 80) >>> 2, value);
-  }
-
-  /**
    * Raised around renames of directories and layer switches: see the published view.
    * Unit: seq. Written by: kernel.
    */
@@ -1492,11 +1474,6 @@ export class MachineHeader {
     return (this.$base + 56) >>> 2;
   }
 
-  /** Index of codeEpoch in the memory's `i32` and `u32`, for `Atomics`. */
-  codeEpochIndex(): number {
-    return (this.$base + 80) >>> 2;
-  }
-
   /** Index of treeSeq in the memory's `i32` and `u32`, for `Atomics`. */
   treeSeqIndex(): number {
     return (this.$base + 84) >>> 2;
@@ -1579,7 +1556,6 @@ export class MachineHeader {
       reserveFrames: this.reserveFrames,
       realtimeOffsetNs: this.realtimeOffsetNs,
       nextTimerNs: this.nextTimerNs,
-      codeEpoch: this.codeEpoch,
       treeSeq: this.treeSeq,
       rootDentry: this.rootDentry,
       decodeArenaBase: this.decodeArenaBase,
@@ -1616,7 +1592,6 @@ export class MachineHeader {
     this.reserveFrames = data.reserveFrames;
     this.realtimeOffsetNs = data.realtimeOffsetNs;
     this.nextTimerNs = data.nextTimerNs;
-    this.codeEpoch = data.codeEpoch;
     this.treeSeq = data.treeSeq;
     this.rootDentry = data.rootDentry;
     this.decodeArenaBase = data.decodeArenaBase;
@@ -1629,6 +1604,7 @@ export class MachineHeader {
     for (let i = 0; i < 4; i++) this.setEntropy(i, fixedElement(data.entropy, i, 4));
     this.counters.setData(data.counters);
     for (let i = 0; i < 32; i++) this.tables(i).setData(fixedElement(data.tables, i, 32));
+    this.$mem.u8.fill(0, this.$base + 80, this.$base + 84);
     this.$mem.u8.fill(0, this.$base + 108, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
     this.$mem.u8.fill(0, this.$base + 196, this.$base + 256);
@@ -1673,21 +1649,6 @@ export interface FrameStateData {
    * Unit: address. Written by: kernel.
    */
   code: number;
-  /**
-   * Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
-   * Unit: slot:AddressSpace. Written by: kernel.
-   */
-  ownerAs: number;
-  /**
-   * Page at which owner_as maps it.
-   * Unit: page-number. Written by: kernel.
-   */
-  ownerPage: number;
-  /**
-   * Of the time when it was last written to.
-   * Unit: seq. Written by: kernel.
-   */
-  dirtyGeneration: number;
 }
 
 /**
@@ -1701,7 +1662,7 @@ export class FrameState {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { refs: 0, type: 4, flags: 5, pinned: 6, inode: 8, index: 12, code: 16, ownerAs: 20, ownerPage: 24, dirtyGeneration: 28 } as const;
+  static readonly OFFSET = { refs: 0, type: 4, flags: 5, pinned: 6, inode: 8, index: 12, code: 16 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1796,42 +1757,6 @@ export class FrameState {
   }
 
   /**
-   * Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
-   * Unit: slot:AddressSpace. Written by: kernel.
-   */
-  get ownerAs(): number {
-    return this.$mem.u32[(this.$base + 20) >>> 2]!;
-  }
-
-  set ownerAs(value: number) {
-    this.$mem.u32[(this.$base + 20) >>> 2] = value;
-  }
-
-  /**
-   * Page at which owner_as maps it.
-   * Unit: page-number. Written by: kernel.
-   */
-  get ownerPage(): number {
-    return this.$mem.u32[(this.$base + 24) >>> 2]!;
-  }
-
-  set ownerPage(value: number) {
-    this.$mem.u32[(this.$base + 24) >>> 2] = value;
-  }
-
-  /**
-   * Of the time when it was last written to.
-   * Unit: seq. Written by: kernel.
-   */
-  get dirtyGeneration(): number {
-    return this.$mem.u32[(this.$base + 28) >>> 2]!;
-  }
-
-  set dirtyGeneration(value: number) {
-    this.$mem.u32[(this.$base + 28) >>> 2] = value;
-  }
-
-  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -1856,9 +1781,6 @@ export class FrameState {
       inode: this.inode,
       index: this.index,
       code: this.code,
-      ownerAs: this.ownerAs,
-      ownerPage: this.ownerPage,
-      dirtyGeneration: this.dirtyGeneration,
     };
   }
 
@@ -1871,9 +1793,7 @@ export class FrameState {
     this.inode = data.inode;
     this.index = data.index;
     this.code = data.code;
-    this.ownerAs = data.ownerAs;
-    this.ownerPage = data.ownerPage;
-    this.dirtyGeneration = data.dirtyGeneration;
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 32);
   }
 }
 
@@ -1912,11 +1832,6 @@ export interface HartSlotData {
    */
   codeTlb: number;
   /**
-   * Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-   * Unit: address. Written by: boot.
-   */
-  scratch: number;
-  /**
    * Time spent in guest code.
    * Unit: ns. Written by: hart.
    */
@@ -1949,7 +1864,7 @@ export class HartSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, index: 16, thread: 20, doorbellSeen: 24, stackTop: 28, wakeAtNs: 32, codeTlb: 40, scratch: 44, busyNs: 48, state: 64, poll: 68, doorbell: 72 } as const;
+  static readonly OFFSET = { header: 0, index: 16, thread: 20, doorbellSeen: 24, stackTop: 28, wakeAtNs: 32, codeTlb: 40, busyNs: 48, state: 64, poll: 68, doorbell: 72 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2058,18 +1973,6 @@ export class HartSlot {
   }
 
   /**
-   * Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-   * Unit: address. Written by: boot.
-   */
-  get scratch(): number {
-    return this.$mem.u32[(this.$base + 44) >>> 2]!;
-  }
-
-  set scratch(value: number) {
-    this.$mem.u32[(this.$base + 44) >>> 2] = value;
-  }
-
-  /**
    * Time spent in guest code.
    * Unit: ns. Written by: hart.
    */
@@ -2175,7 +2078,6 @@ export class HartSlot {
       stackTop: this.stackTop,
       wakeAtNs: this.wakeAtNs,
       codeTlb: this.codeTlb,
-      scratch: this.scratch,
       busyNs: this.busyNs,
       state: this.state,
       poll: this.poll,
@@ -2192,11 +2094,11 @@ export class HartSlot {
     this.stackTop = data.stackTop;
     this.wakeAtNs = data.wakeAtNs;
     this.codeTlb = data.codeTlb;
-    this.scratch = data.scratch;
     this.busyNs = data.busyNs;
     this.state = data.state;
     this.poll = data.poll;
     this.doorbell = data.doorbell;
+    this.$mem.u8.fill(0, this.$base + 44, this.$base + 48);
     this.$mem.u8.fill(0, this.$base + 56, this.$base + 64);
     this.$mem.u8.fill(0, this.$base + 76, this.$base + 128);
   }

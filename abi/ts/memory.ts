@@ -454,11 +454,6 @@ export interface AddressSpaceLiveData {
    */
   lastVma: number;
   /**
-   * Directory pages in use of the page table, for exit and fork.
-   * Unit: pages. Written by: kernel.
-   */
-  ptLeaves: number;
-  /**
    * Processes that have it.
    * Unit: count. Written by: kernel.
    */
@@ -486,7 +481,7 @@ export class AddressSpaceLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, ptLeaves: 20, users: 24, high: 28, quarantine: 32 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, users: 24, high: 28, quarantine: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -557,18 +552,6 @@ export class AddressSpaceLive {
   }
 
   /**
-   * Directory pages in use of the page table, for exit and fork.
-   * Unit: pages. Written by: kernel.
-   */
-  get ptLeaves(): number {
-    return this.$mem.u32[(this.$base + 20) >>> 2]!;
-  }
-
-  set ptLeaves(value: number) {
-    this.$mem.u32[(this.$base + 20) >>> 2] = value;
-  }
-
-  /**
    * Processes that have it.
    * Unit: count. Written by: kernel.
    */
@@ -628,7 +611,6 @@ export class AddressSpaceLive {
       ptDir: this.ptDir,
       codeEpoch: this.codeEpoch,
       lastVma: this.lastVma,
-      ptLeaves: this.ptLeaves,
       users: this.users,
       high: this.high,
       quarantine: this.quarantine,
@@ -642,10 +624,10 @@ export class AddressSpaceLive {
     this.ptDir = data.ptDir;
     this.codeEpoch = data.codeEpoch;
     this.lastVma = data.lastVma;
-    this.ptLeaves = data.ptLeaves;
     this.users = data.users;
     this.high = data.high;
     this.quarantine = data.quarantine;
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 24);
     this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
   }
 }

@@ -14,7 +14,6 @@ export const ThreadRunState = {
   Blocked: 3,
   Stopped: 4,
   Exited: 5,
-  Failed: 6,
 } as const;
 export type ThreadRunState = (typeof ThreadRunState)[keyof typeof ThreadRunState];
 
@@ -1185,11 +1184,6 @@ export interface ThreadStateData {
    */
   systemNs: bigint;
   /**
-   * rseq(2) area, 0 none.
-   * Unit: guest-address. Written by: kernel.
-   */
-  rseqAddr: bigint;
-  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
@@ -1216,7 +1210,7 @@ export class ThreadState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, rseqAddr: 232, syscalls: 240, restart: 248, effects: 252 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, syscalls: 240, restart: 248, effects: 252 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1557,36 +1551,6 @@ export class ThreadState {
   }
 
   /**
-   * rseq(2) area, 0 none.
-   * Unit: guest-address. Written by: kernel.
-   */
-  get rseqAddr(): bigint {
-    return this.$mem.u64[(this.$base + 232) >>> 3]!;
-  }
-
-  set rseqAddr(value: bigint) {
-    this.$mem.u64[(this.$base + 232) >>> 3] = value;
-  }
-
-  /** Low 32 bits of rseqAddr. */
-  get rseqAddrLo(): number {
-    return this.$mem.u32[(this.$base + 232) >>> 2]!;
-  }
-
-  set rseqAddrLo(value: number) {
-    this.$mem.u32[(this.$base + 232) >>> 2] = value;
-  }
-
-  /** High 32 bits of rseqAddr. */
-  get rseqAddrHi(): number {
-    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
-  }
-
-  set rseqAddrHi(value: number) {
-    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
-  }
-
-  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
@@ -1674,7 +1638,6 @@ export class ThreadState {
       startNs: this.startNs,
       userNs: this.userNs,
       systemNs: this.systemNs,
-      rseqAddr: this.rseqAddr,
       syscalls: this.syscalls,
       restart: this.restart,
       effects: this.effects,
@@ -1700,10 +1663,10 @@ export class ThreadState {
     this.startNs = data.startNs;
     this.userNs = data.userNs;
     this.systemNs = data.systemNs;
-    this.rseqAddr = data.rseqAddr;
     this.syscalls = data.syscalls;
     this.restart = data.restart;
     this.effects = data.effects;
+    this.$mem.u8.fill(0, this.$base + 232, this.$base + 240);
   }
 }
 

@@ -4780,11 +4780,6 @@ export interface UnsupportedSyscallEventData {
    * Unit: value. Written by: kernel.
    */
   args: bigint[];
-  /**
-   * What of the call it was, where a part of it is done.
-   * Unit: value. Written by: kernel.
-   */
-  detail: number;
 }
 
 /**
@@ -4798,7 +4793,7 @@ export class UnsupportedSyscallEvent {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, pid: 8, number: 12, args: 16, detail: 48 } as const;
+  static readonly OFFSET = { header: 0, pid: 8, number: 12, args: 16 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { args: 4 } as const;
   readonly $mem: Mem;
@@ -4840,18 +4835,6 @@ export class UnsupportedSyscallEvent {
 
   set number(value: number) {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /**
-   * What of the call it was, where a part of it is done.
-   * Unit: value. Written by: kernel.
-   */
-  get detail(): number {
-    return this.$mem.u32[(this.$base + 48) >>> 2]!;
-  }
-
-  set detail(value: number) {
-    this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
   /**
@@ -4903,7 +4886,6 @@ export class UnsupportedSyscallEvent {
       pid: this.pid,
       number: this.number,
       args: Array.from({ length: 4 }, (_, i) => this.args(i)),
-      detail: this.detail,
     };
   }
 
@@ -4915,8 +4897,7 @@ export class UnsupportedSyscallEvent {
     this.pid = data.pid;
     this.number = data.number;
     for (let i = 0; i < 4; i++) this.setArgs(i, fixedElement(data.args, i, 4));
-    this.detail = data.detail;
-    this.$mem.u8.fill(0, this.$base + 52, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 48, this.$base + 64);
   }
 }
 
@@ -5203,16 +5184,6 @@ export interface PendingRequestSlotData {
    */
   client: number;
   /**
-   * Next of its list.
-   * Unit: slot:PendingRequest. Written by: kernel.
-   */
-  next: number;
-  /**
-   * Previous of its list.
-   * Unit: slot:PendingRequest. Written by: kernel.
-   */
-  prev: number;
-  /**
    * Queues that it stands in.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -5227,11 +5198,6 @@ export interface PendingRequestSlotData {
    * Unit: bytes. Written by: kernel.
    */
   progress: number;
-  /**
-   * Not 0: it was cancelled.
-   * Unit: flag. Written by: kernel.
-   */
-  cancelled: number;
   /**
    * The request, as it was taken from the ring.
    * Unit: value. Written by: kernel.
@@ -5250,7 +5216,7 @@ export class PendingRequestSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, next: 20, prev: 24, waitEntries: 28, ready: 32, progress: 36, cancelled: 40, entry: 64 } as const;
+  static readonly OFFSET = { header: 0, client: 16, waitEntries: 28, ready: 32, progress: 36, entry: 64 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entry: 8 } as const;
   readonly $mem: Mem;
@@ -5280,30 +5246,6 @@ export class PendingRequestSlot {
 
   set client(value: number) {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
-  }
-
-  /**
-   * Next of its list.
-   * Unit: slot:PendingRequest. Written by: kernel.
-   */
-  get next(): number {
-    return this.$mem.u32[(this.$base + 20) >>> 2]!;
-  }
-
-  set next(value: number) {
-    this.$mem.u32[(this.$base + 20) >>> 2] = value;
-  }
-
-  /**
-   * Previous of its list.
-   * Unit: slot:PendingRequest. Written by: kernel.
-   */
-  get prev(): number {
-    return this.$mem.u32[(this.$base + 24) >>> 2]!;
-  }
-
-  set prev(value: number) {
-    this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
   /**
@@ -5340,18 +5282,6 @@ export class PendingRequestSlot {
 
   set progress(value: number) {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
-  }
-
-  /**
-   * Not 0: it was cancelled.
-   * Unit: flag. Written by: kernel.
-   */
-  get cancelled(): number {
-    return this.$mem.u32[(this.$base + 40) >>> 2]!;
-  }
-
-  set cancelled(value: number) {
-    this.$mem.u32[(this.$base + 40) >>> 2] = value;
   }
 
   /**
@@ -5399,12 +5329,9 @@ export class PendingRequestSlot {
     return {
       header: this.header.toData(),
       client: this.client,
-      next: this.next,
-      prev: this.prev,
       waitEntries: this.waitEntries,
       ready: this.ready,
       progress: this.progress,
-      cancelled: this.cancelled,
       entry: Array.from({ length: 8 }, (_, i) => this.entry(i)),
     };
   }
@@ -5413,14 +5340,12 @@ export class PendingRequestSlot {
   setData(data: PendingRequestSlotData): void {
     this.header.setData(data.header);
     this.client = data.client;
-    this.next = data.next;
-    this.prev = data.prev;
     this.waitEntries = data.waitEntries;
     this.ready = data.ready;
     this.progress = data.progress;
-    this.cancelled = data.cancelled;
     for (let i = 0; i < 8; i++) this.setEntry(i, fixedElement(data.entry, i, 8));
-    this.$mem.u8.fill(0, this.$base + 44, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 28);
+    this.$mem.u8.fill(0, this.$base + 40, this.$base + 64);
   }
 }
 

@@ -93,8 +93,6 @@ const (
 	OfdKindTimerfd   OfdKind = 13
 	OfdKindSignalfd  OfdKind = 14
 	OfdKindPidfd     OfdKind = 15
-	OfdKindInotify   OfdKind = 16
-	OfdKindSocket    OfdKind = 17
 )
 
 // String names the number; "OfdKind(?)" stands for an unknown one.
@@ -132,10 +130,6 @@ func (v OfdKind) String() string {
 		return "Signalfd"
 	case OfdKindPidfd:
 		return "Pidfd"
-	case OfdKindInotify:
-		return "Inotify"
-	case OfdKindSocket:
-		return "Socket"
 	}
 	return "OfdKind(?)"
 }
@@ -745,10 +739,8 @@ type EpollItemSlot struct {
 	NextReady uint32
 	// Not 0: it stands in the list of those that may be ready.
 	// Unit: flag. Written by: kernel.
-	Queued uint32
-	// Edge trigger: events that were already reported.
-	// Unit: bits. Written by: kernel.
-	Reported uint32
+	Queued    uint32
+	Reserved0 uint32
 	// Its entries in the queues of what it watches.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32

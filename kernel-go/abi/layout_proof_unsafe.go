@@ -482,8 +482,8 @@ const (
 	_ uintptr = 56 - unsafe.Offsetof(EpollItemSlot{}.NextReady)
 	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Queued) - 60
 	_ uintptr = 60 - unsafe.Offsetof(EpollItemSlot{}.Queued)
-	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Reported) - 64
-	_ uintptr = 64 - unsafe.Offsetof(EpollItemSlot{}.Reported)
+	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Reserved0) - 64
+	_ uintptr = 64 - unsafe.Offsetof(EpollItemSlot{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.WaitEntries) - 68
 	_ uintptr = 68 - unsafe.Offsetof(EpollItemSlot{}.WaitEntries)
 )
@@ -694,8 +694,8 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(MachineHeader{}.RealtimeOffsetNs)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.NextTimerNs) - 72
 	_ uintptr = 72 - unsafe.Offsetof(MachineHeader{}.NextTimerNs)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.CodeEpoch) - 80
-	_ uintptr = 80 - unsafe.Offsetof(MachineHeader{}.CodeEpoch)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved4) - 80
+	_ uintptr = 80 - unsafe.Offsetof(MachineHeader{}.Reserved4)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.TreeSeq) - 84
 	_ uintptr = 84 - unsafe.Offsetof(MachineHeader{}.TreeSeq)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.RootDentry) - 88
@@ -747,12 +747,8 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(FrameState{}.Index)
 	_ uintptr = unsafe.Offsetof(FrameState{}.Code) - 16
 	_ uintptr = 16 - unsafe.Offsetof(FrameState{}.Code)
-	_ uintptr = unsafe.Offsetof(FrameState{}.OwnerAs) - 20
-	_ uintptr = 20 - unsafe.Offsetof(FrameState{}.OwnerAs)
-	_ uintptr = unsafe.Offsetof(FrameState{}.OwnerPage) - 24
-	_ uintptr = 24 - unsafe.Offsetof(FrameState{}.OwnerPage)
-	_ uintptr = unsafe.Offsetof(FrameState{}.DirtyGeneration) - 28
-	_ uintptr = 28 - unsafe.Offsetof(FrameState{}.DirtyGeneration)
+	_ uintptr = unsafe.Offsetof(FrameState{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FrameState{}.Reserved0)
 )
 
 const (
@@ -772,8 +768,8 @@ const (
 	_ uintptr = 32 - unsafe.Offsetof(HartSlot{}.WakeAtNs)
 	_ uintptr = unsafe.Offsetof(HartSlot{}.CodeTlb) - 40
 	_ uintptr = 40 - unsafe.Offsetof(HartSlot{}.CodeTlb)
-	_ uintptr = unsafe.Offsetof(HartSlot{}.Scratch) - 44
-	_ uintptr = 44 - unsafe.Offsetof(HartSlot{}.Scratch)
+	_ uintptr = unsafe.Offsetof(HartSlot{}.Reserved2) - 44
+	_ uintptr = 44 - unsafe.Offsetof(HartSlot{}.Reserved2)
 	_ uintptr = unsafe.Offsetof(HartSlot{}.BusyNs) - 48
 	_ uintptr = 48 - unsafe.Offsetof(HartSlot{}.BusyNs)
 	_ uintptr = unsafe.Offsetof(HartSlot{}.Reserved1) - 56
@@ -894,8 +890,8 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(AddressSpaceLive{}.CodeEpoch)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.LastVma) - 16
 	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceLive{}.LastVma)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.PtLeaves) - 20
-	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.PtLeaves)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Reserved1) - 20
+	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.Reserved1)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 24
 	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.Users)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 28
@@ -1066,8 +1062,8 @@ const (
 	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.UserNs)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 224
 	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.SystemNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.RseqAddr) - 232
-	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.RseqAddr)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 232
+	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
 	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
@@ -1996,10 +1992,8 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(UnsupportedSyscallEvent{}.Number)
 	_ uintptr = unsafe.Offsetof(UnsupportedSyscallEvent{}.Args) - 16
 	_ uintptr = 16 - unsafe.Offsetof(UnsupportedSyscallEvent{}.Args)
-	_ uintptr = unsafe.Offsetof(UnsupportedSyscallEvent{}.Detail) - 48
-	_ uintptr = 48 - unsafe.Offsetof(UnsupportedSyscallEvent{}.Detail)
-	_ uintptr = unsafe.Offsetof(UnsupportedSyscallEvent{}.Reserved0) - 52
-	_ uintptr = 52 - unsafe.Offsetof(UnsupportedSyscallEvent{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(UnsupportedSyscallEvent{}.Reserved0) - 48
+	_ uintptr = 48 - unsafe.Offsetof(UnsupportedSyscallEvent{}.Reserved0)
 )
 
 const (
@@ -2036,20 +2030,16 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(PendingRequestSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Client) - 16
 	_ uintptr = 16 - unsafe.Offsetof(PendingRequestSlot{}.Client)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Next) - 20
-	_ uintptr = 20 - unsafe.Offsetof(PendingRequestSlot{}.Next)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Prev) - 24
-	_ uintptr = 24 - unsafe.Offsetof(PendingRequestSlot{}.Prev)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PendingRequestSlot{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.WaitEntries) - 28
 	_ uintptr = 28 - unsafe.Offsetof(PendingRequestSlot{}.WaitEntries)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Ready) - 32
 	_ uintptr = 32 - unsafe.Offsetof(PendingRequestSlot{}.Ready)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Progress) - 36
 	_ uintptr = 36 - unsafe.Offsetof(PendingRequestSlot{}.Progress)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Cancelled) - 40
-	_ uintptr = 40 - unsafe.Offsetof(PendingRequestSlot{}.Cancelled)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Pad0) - 44
-	_ uintptr = 44 - unsafe.Offsetof(PendingRequestSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Reserved1) - 40
+	_ uintptr = 40 - unsafe.Offsetof(PendingRequestSlot{}.Reserved1)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Entry) - 64
 	_ uintptr = 64 - unsafe.Offsetof(PendingRequestSlot{}.Entry)
 )

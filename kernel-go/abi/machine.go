@@ -178,7 +178,6 @@ const (
 	FrameFlagDirty      FrameFlag = 0x1
 	FrameFlagReferenced FrameFlag = 0x2
 	FrameFlagUptodate   FrameFlag = 0x4
-	FrameFlagCode       FrameFlag = 0x8
 	FrameFlagBusy       FrameFlag = 0x10
 )
 
@@ -191,8 +190,6 @@ func (v FrameFlag) String() string {
 		return "Referenced"
 	case FrameFlagUptodate:
 		return "Uptodate"
-	case FrameFlagCode:
-		return "Code"
 	case FrameFlagBusy:
 		return "Busy"
 	}
@@ -386,7 +383,7 @@ type MachineCounters struct {
 	// Bytes moved between two places of the memory by the kernel's copy routine.
 	// Unit: bytes. Written by: kernel. Below 2^53.
 	CopiedBytes uint64
-	// Times that decoded code was dropped.
+	// Times that all decoded code was dropped, since there was no room for more.
 	// Unit: count. Written by: kernel. Below 2^53.
 	DecodeFlushes uint64
 	// Instructions retired by threads that are gone; those of live threads are in their slots.
@@ -460,9 +457,7 @@ type MachineHeader struct {
 	// Absolute monotonic time of the next timer, ~0 when there is none.
 	// Unit: ns. Written by: kernel.
 	NextTimerNs uint64
-	// Bumped when decoded code of any frame is dropped.
-	// Unit: seq. Written by: kernel.
-	CodeEpoch atomic.Uint32
+	Reserved4   uint32
 	// Raised around renames of directories and layer switches: see the published view.
 	// Unit: seq. Written by: kernel.
 	TreeSeq atomic.Uint32
@@ -541,16 +536,8 @@ type FrameState struct {
 	Index uint32
 	// Address of the frame's map of decoded code, 0 when there is none.
 	// Unit: address. Written by: kernel.
-	Code atomic.Uint32
-	// Anonymous frames: one address space and page that maps it (a hint for reverse mapping).
-	// Unit: slot:AddressSpace. Written by: kernel.
-	OwnerAs uint32
-	// Page at which owner_as maps it.
-	// Unit: page-number. Written by: kernel.
-	OwnerPage uint32
-	// Of the time when it was last written to.
-	// Unit: seq. Written by: kernel.
-	DirtyGeneration uint32
+	Code      atomic.Uint32
+	Reserved0 [3]uint32
 }
 
 // HartSlotSize is the size of HartSlot in bytes.
@@ -580,10 +567,8 @@ type HartSlot struct {
 	WakeAtNs uint64
 	// Address of the code TLB of this hart.
 	// Unit: address. Written by: boot.
-	CodeTlb uint32
-	// Address of this hart's scratch area (Fixed.KernelStackBytes bytes).
-	// Unit: address. Written by: boot.
-	Scratch uint32
+	CodeTlb   uint32
+	Reserved2 uint32
 	// Time spent in guest code.
 	// Unit: ns. Written by: hart.
 	BusyNs    uint64

@@ -142,10 +142,8 @@ type AddressSpaceLive struct {
 	CodeEpoch uint32
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
-	LastVma uint32
-	// Directory pages in use of the page table, for exit and fork.
-	// Unit: pages. Written by: kernel.
-	PtLeaves uint32
+	LastVma   uint32
+	Reserved1 uint32
 	// Processes that have it.
 	// Unit: count. Written by: kernel.
 	Users uint32

@@ -19,7 +19,6 @@ const (
 	ThreadRunStateBlocked  ThreadRunState = 3
 	ThreadRunStateStopped  ThreadRunState = 4
 	ThreadRunStateExited   ThreadRunState = 5
-	ThreadRunStateFailed   ThreadRunState = 6
 )
 
 // String names the number; "ThreadRunState(?)" stands for an unknown one.
@@ -37,8 +36,6 @@ func (v ThreadRunState) String() string {
 		return "Stopped"
 	case ThreadRunStateExited:
 		return "Exited"
-	case ThreadRunStateFailed:
-		return "Failed"
 	}
 	return "ThreadRunState(?)"
 }
@@ -417,10 +414,8 @@ type ThreadState struct {
 	UserNs uint64
 	// Time in the kernel on its behalf: system calls, faults, signals.
 	// Unit: ns. Written by: hart.
-	SystemNs uint64
-	// rseq(2) area, 0 none.
-	// Unit: guest-address. Written by: kernel.
-	RseqAddr uint64
+	SystemNs  uint64
+	Reserved0 uint64
 	// System calls made so far.
 	// Unit: count. Written by: hart. Below 2^53.
 	Syscalls uint64

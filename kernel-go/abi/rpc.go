@@ -941,11 +941,8 @@ type UnsupportedSyscallEvent struct {
 	Number uint32
 	// Its first arguments.
 	// Unit: value. Written by: kernel.
-	Args [4]uint64
-	// What of the call it was, where a part of it is done.
-	// Unit: value. Written by: kernel.
-	Detail    uint32
-	Reserved0 [3]uint32
+	Args      [4]uint64
+	Reserved0 [4]uint32
 }
 
 // FileRecordSize is the size of FileRecord in bytes.
@@ -1002,13 +999,8 @@ type PendingRequestSlot struct {
 	Header SlotHeader
 	// Who asked.
 	// Unit: index. Written by: kernel.
-	Client uint32
-	// Next of its list.
-	// Unit: slot:PendingRequest. Written by: kernel.
-	Next uint32
-	// Previous of its list.
-	// Unit: slot:PendingRequest. Written by: kernel.
-	Prev uint32
+	Client    uint32
+	Reserved0 [2]uint32
 	// Queues that it stands in.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
@@ -1017,11 +1009,8 @@ type PendingRequestSlot struct {
 	Ready uint32
 	// What earlier attempts have done.
 	// Unit: bytes. Written by: kernel.
-	Progress uint32
-	// Not 0: it was cancelled.
-	// Unit: flag. Written by: kernel.
-	Cancelled uint32
-	Pad0      [5]uint32
+	Progress  uint32
+	Reserved1 [6]uint32
 	// The request, as it was taken from the ring.
 	// Unit: value. Written by: kernel.
 	Entry [8]uint64

@@ -165,7 +165,6 @@ func reserveHarts(c Config) bool {
 		s.Header.Generation.Store(1)
 		s.Index = i
 		s.StackTop = base + (i+1)*stack
-		s.Scratch = scratch + i*ScratchBytes
 		s.CodeTlb = tlbs + i*CpuBytes
 		Store64(base+i*stack, StackCanary)
 	}

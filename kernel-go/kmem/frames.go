@@ -60,7 +60,7 @@ func AllocFrameRaw(t abi.FrameType) uint32 {
 	freeHead = f.Index
 	freeCount--
 	f.Refs, f.Type, f.Flags, f.Pinned = 1, t, 0, 0
-	f.Inode, f.Index, f.OwnerAs, f.OwnerPage = 0, 0, 0, 0
+	f.Inode, f.Index = 0, 0
 	if f.Code.Load() != 0 {
 		fail("frame freed with decoded code")
 	}

@@ -39,7 +39,7 @@ func Ptr(addr uint32) unsafe.Pointer {
 func Addr(p unsafe.Pointer) uint32 { return uint32(uintptr(p) - regionBase) }
 
 // HeapBase is the first linear address that boot may use.
-func HeapBase() uint32 { return 65536 }
+func HeapBase() uint32 { return abi.FixedGlobalBase }
 
 func memoryPages() uint32 { return regionSize }
 

@@ -100,7 +100,6 @@ func makePtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
 	if leaf == 0 {
 		if leaf = kmem.AllocFrame(abi.FrameTypePageTable); leaf != 0 {
 			kmem.Store32(d, leaf)
-			as.Live.PtLeaves++
 		}
 	}
 	return leaf

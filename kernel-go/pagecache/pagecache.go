@@ -103,7 +103,6 @@ func MarkDirty(frame uint32) {
 		count(f.Inode, 0, 1)
 		kmem.Header().DirtyFrames.Add(1)
 	}
-	f.DirtyGeneration++
 }
 
 // remove takes a page's frame out of the cache and drops the cache's

@@ -290,7 +290,7 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 	resetActions(s.Sighand)
 	t := kmem.Thread(thread)
 	t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
-	t.State.ClearChildTid, t.State.RobustList, t.State.RseqAddr = 0, 0, 0
+	t.State.ClearChildTid, t.State.RobustList = 0, 0
 	kmem.SetName(&t.Header, &t.State.Name, &s.Comm)
 	instret := t.Cpu.Instret
 	t.Cpu = abi.CpuContext{}

@@ -20,16 +20,15 @@ import (
 // Emptying waits until no hart is inside run (busy): a hart leaves within 1,000
 // instructions because its poll word is raised, and waits for locks only while not busy.
 type arenaState struct {
-	lock   atomic.Uint32 // 0 free, else 1 + the hart's index, or kernelSide
-	epoch  atomic.Uint32 // raised when decoded code became invalid
-	table  uint32        // frame table
-	mask   uint32        // its entries - 1
-	start  uint32        // first byte after the table
-	next   uint32
-	limit  uint32
-	used   uint32 // entries of the frame table in use
-	harts  uint32 // list of harts, by HartCpu.link
-	flushN atomic.Uint32
+	lock  atomic.Uint32 // 0 free, else 1 + the hart's index, or kernelSide
+	epoch atomic.Uint32 // raised when decoded code became invalid
+	table uint32        // frame table
+	mask  uint32        // its entries - 1
+	start uint32        // first byte after the table
+	next  uint32
+	limit uint32
+	used  uint32 // entries of the frame table in use
+	harts uint32 // list of harts, by HartCpu.link
 }
 
 var arena arenaState
@@ -72,7 +71,6 @@ func Init(base, size uint32) {
 	arena.limit = base + size
 	arena.epoch.Store(1)
 	arena.harts = 0
-	arena.flushN.Store(0)
 	reset()
 }
 
@@ -222,9 +220,6 @@ func FlushAll() {
 	unlockArena()
 }
 
-// Flushes returns how often the arena was emptied since Init.
-func Flushes() uint32 { return arena.flushN.Load() }
-
 // empty drops everything, once no other hart executes decoded code. The lock is
 // held; the caller, when it is a hart, holds no address of an op.
 func empty(self *HartCpu) {
@@ -241,5 +236,5 @@ func empty(self *HartCpu) {
 		}
 	}
 	reset()
-	arena.flushN.Add(1)
+	kmem.Header().Counters.DecodeFlushes++
 }

@@ -67,7 +67,7 @@ const (
 )
 
 // sliceInsns is how many instructions run between two looks at the poll word.
-const sliceInsns = 1000
+const sliceInsns = abi.FixedPollInsns
 
 // Run executes guest code until something needs the kernel. c is the thread's
 // context, h the hart that runs it (registered: Register). It is called again and

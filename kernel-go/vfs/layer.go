@@ -298,7 +298,8 @@ func merge(root uint32) {
 }
 
 // settle readies a staged tree to be moved as a whole: whiteouts in it have
-// nothing to remove, and directories get their times.
+// nothing to remove, and directories get their times: entries that were added
+// have changed mtime, but not atime.
 func settle(top uint32) {
 	for d := top; d != 0; {
 		s := kmem.Dentry(d)
@@ -312,10 +313,7 @@ func settle(top uint32) {
 		kmem.Dentry(d).Flags &^= dImplied
 		in := kmem.Inode(InodeOf(d))
 		if in.State.Mode&ifmt == ifdir {
-			if in.State.SourceOffset != 0 {
-				in.State.MtimeNs = in.State.SourceOffset
-			}
-			in.State.SourceOffset, in.State.NodeArg = 0, 0
+			in.State.MtimeNs, in.State.NodeArg = in.State.AtimeNs, 0
 		}
 	}
 }
@@ -325,9 +323,7 @@ func copyAttributes(to, from uint32) {
 	in, s := kmem.Inode(to), &kmem.Inode(from).State
 	kmem.WriteBegin(&in.Header)
 	in.State.Mode, in.State.Uid, in.State.Gid = s.Mode, s.Uid, s.Gid
-	if s.SourceOffset != 0 {
-		in.State.MtimeNs = s.SourceOffset
-	}
+	in.State.MtimeNs = s.AtimeNs
 	in.State.CtimeNs = sched.RealNs()
 	kmem.WriteEnd(&in.Header)
 }

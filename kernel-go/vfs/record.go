@@ -189,9 +189,6 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	inode := InodeOf(d)
 	setMode(inode, r.Mode)
 	setAttributes(inode)
-	// Entries that are added later change a directory's mtime: a staged one
-	// remembers what it is to be.
-	kmem.Inode(inode).State.SourceOffset = r.MtimeNs
 	return abi.OK
 }
 

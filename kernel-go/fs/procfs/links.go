@@ -98,14 +98,6 @@ func describe(at, ofd uint32) uint32 {
 		return putText(at, "anon_inode:[signalfd]")
 	case abi.OfdKindPidfd:
 		return putText(at, "anon_inode:[pidfd]")
-	case abi.OfdKindInotify:
-		return putText(at, "anon_inode:inotify")
-	case abi.OfdKindSocket:
-		at = putText(at, "socket:[")
-		if o.State.Inode != 0 {
-			at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
-		}
-		return putText(at, "]")
 	}
 	return putText(at, "anon_inode:[unknown]")
 }

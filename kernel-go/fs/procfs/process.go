@@ -103,7 +103,7 @@ func stateOf(p, t uint32) byte {
 		return 'R'
 	case abi.ThreadRunStateStopped:
 		return 'T'
-	case abi.ThreadRunStateExited, abi.ThreadRunStateFailed:
+	case abi.ThreadRunStateExited:
 		return 'Z'
 	case abi.ThreadRunStateBlocked:
 		if ts.Blocked.Reason == abi.WaitReasonPageIn {

@@ -53,7 +53,6 @@ export type RuntimeEvent =
       readonly number: number;
       readonly name: string;
       readonly args: readonly bigint[];
-      readonly detail: number;
     }
   /** A TraceRecord with its pieces (abi/trace.fbs), not always in the order of `sequence`: see `setTrace`. */
   | { readonly type: "trace"; readonly record: Uint8Array }
@@ -233,14 +232,13 @@ function dispatch(
       void blobs?.serve(event);
       break;
     case Opcode.UnsupportedSyscall: {
-      const { pid, number, detail } = event;
+      const { pid, number } = event;
       emit({
         type: "unsupported-syscall",
         pid,
         number,
         name: syscallName(number).replace(/^SYS_/, ""),
         args: [...event.args],
-        detail,
       });
       break;
     }
