@@ -95,6 +95,16 @@ interface NodeProcess {
   };
 }
 
+/** 53 bits of a text (FNV-1a, twice): outcomes are kept for an hour, and are many. */
+function digest(text: string): number {
+  let [low, high] = [0x811c9dc5, 0x9dc5811c];
+  for (let i = 0; i < text.length; i++) {
+    low = Math.imul(low ^ text.charCodeAt(i), 0x01000193);
+    high = Math.imul(high ^ low, 0x01000193) ^ (low >>> 15);
+  }
+  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0);
+}
+
 /**
  * Runs a target for `fuzzSeconds` and prints how many executions there were.
  * @throws Error with the input, as JSON, and the seed, when the target finds something
@@ -111,7 +121,7 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
     return usage === undefined ? performance.now() : (usage.user + usage.system) / 1000;
   };
   const pool: I[] = [...target.corpus];
-  const seen = new Set<string>();
+  const seen = new Set<number>();
   const keep = env["FORESHORE_FUZZ_KEEP"];
   const news: I[] = [];
   let executions = 0;
@@ -132,9 +142,9 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
       throw new Error(`${target.name}, seed ${seed}: input ${JSON.stringify(input)}\n${text}`, { cause: error });
     }
     executions++;
-    if (seen.has(outcome)) return false;
-    seen.add(outcome);
-    return true;
+    const outcomes = seen.size;
+    seen.add(digest(outcome));
+    return seen.size > outcomes;
   };
   const report = (): string => {
     const seconds = ((performance.now() - began) / 1000).toFixed(0);
@@ -149,7 +159,7 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
     let input = random.pick(pool);
     for (let n = 1 + random.below(4); n > 0; n--) input = target.mutate(random, input);
     if (await execute(input)) {
-      if (keep !== undefined) news.push(input);
+      if (keep !== undefined && news.length < POOL) news.push(input);
       if (pool.length < POOL) pool.push(input);
       else pool[target.corpus.length + random.below(POOL - target.corpus.length)] = input;
     }
