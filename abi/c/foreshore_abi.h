@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x3f748ce0)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x5a975492)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x85042e28)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xa222737d)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2524,11 +2524,13 @@ struct fsh_tty_slot {
   struct fsh_tty_state state;
   /* Queues and frames, which mean something in this memory only. */
   struct fsh_tty_live live;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_tty_slot) == 708, "size of TtySlot");
+_Static_assert(sizeof(struct fsh_tty_slot) == 712, "size of TtySlot");
 _Static_assert(offsetof(struct fsh_tty_slot, header) == 0, "offset of TtySlot.header");
 _Static_assert(offsetof(struct fsh_tty_slot, state) == 16, "offset of TtySlot.state");
 _Static_assert(offsetof(struct fsh_tty_slot, live) == 144, "offset of TtySlot.live");
+_Static_assert(offsetof(struct fsh_tty_slot, reserved0) == 708, "offset of TtySlot.reserved0");
 
 /* One epoll instance. */
 struct fsh_epoll_slot {
@@ -2548,8 +2550,9 @@ struct fsh_epoll_slot {
   uint32_t next_notified;
   /* Not 0: it stands in that list. Unit: flag. Written by: kernel. */
   uint32_t notified;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_epoll_slot) == 44, "size of EpollSlot");
+_Static_assert(sizeof(struct fsh_epoll_slot) == 48, "size of EpollSlot");
 _Static_assert(offsetof(struct fsh_epoll_slot, header) == 0, "offset of EpollSlot.header");
 _Static_assert(offsetof(struct fsh_epoll_slot, item_head) == 16, "offset of EpollSlot.item_head");
 _Static_assert(offsetof(struct fsh_epoll_slot, ready_head) == 20, "offset of EpollSlot.ready_head");
@@ -2558,6 +2561,7 @@ _Static_assert(offsetof(struct fsh_epoll_slot, wait) == 28, "offset of EpollSlot
 _Static_assert(offsetof(struct fsh_epoll_slot, item_count) == 32, "offset of EpollSlot.item_count");
 _Static_assert(offsetof(struct fsh_epoll_slot, next_notified) == 36, "offset of EpollSlot.next_notified");
 _Static_assert(offsetof(struct fsh_epoll_slot, notified) == 40, "offset of EpollSlot.notified");
+_Static_assert(offsetof(struct fsh_epoll_slot, reserved0) == 44, "offset of EpollSlot.reserved0");
 
 /* One file that an epoll instance watches. */
 struct fsh_epoll_item_slot {

@@ -3122,7 +3122,7 @@ export interface TtySlotData {
  */
 export class TtySlot {
   /** Bytes. */
-  static readonly SIZE = 708;
+  static readonly SIZE = 712;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
@@ -3165,7 +3165,7 @@ export class TtySlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 708, 4);
+    this.$mem.check(addr, 712, 4);
     this.$base = addr;
     return this;
   }
@@ -3184,6 +3184,7 @@ export class TtySlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
+    this.$mem.u8.fill(0, this.$base + 708, this.$base + 712);
   }
 }
 
@@ -3235,7 +3236,7 @@ export interface EpollSlotData {
  */
 export class EpollSlot {
   /** Bytes. */
-  static readonly SIZE = 44;
+  static readonly SIZE = 48;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
@@ -3346,7 +3347,7 @@ export class EpollSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 44, 4);
+    this.$mem.check(addr, 48, 4);
     this.$base = addr;
     return this;
   }
@@ -3375,6 +3376,7 @@ export class EpollSlot {
     this.itemCount = data.itemCount;
     this.nextNotified = data.nextNotified;
     this.notified = data.notified;
+    this.$mem.u8.fill(0, this.$base + 44, this.$base + 48);
   }
 }
 

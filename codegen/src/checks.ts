@@ -178,6 +178,9 @@ function checkHeader(item: StructModel, union: UnionModel, structs: Structs): st
     );
 }
 
+/** Slots lie one behind the other, and readers take them in words of so many bytes. */
+const SLOT_ALIGN = 8;
+
 export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
   const problems: string[] = [];
   const kinds = enums.get("SlotKind");
@@ -190,6 +193,11 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
         `${item.where}: struct ${item.name}: slot table ${item.slot} has elements already, ${other}; give it a kind of its own.`,
       );
     slots.set(item.slot, item.name);
+    if (item.size % SLOT_ALIGN !== 0) {
+      problems.push(
+        `${item.where}: struct ${item.name}: a slot of ${item.size} bytes; readers copy words of ${SLOT_ALIGN}, add reserved ones at its end.`,
+      );
+    }
     if (kinds?.values.some((value) => value.name === item.slot) !== true) {
       problems.push(
         `${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`,

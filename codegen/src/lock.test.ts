@@ -177,11 +177,21 @@ describe("before the first release", () => {
     expect(change(BASE, after, DRAFT).notes).toContain(sentence);
   });
 
-  test("documentation, owners and units are no change", () => {
-    expect(change(BASE, BASE.replace("b: uint", '\n/// Doc.\n b: uint (owner: "kernel", unit: "ns")'), DRAFT)).toEqual({
-      problems: [],
-      notes: [],
-    });
+  test("documentation is no change", () => {
+    expect(change(BASE, BASE.replace("b: uint", "\n/// Doc.\n b: uint"), DRAFT)).toEqual({ problems: [], notes: [] });
+  });
+
+  test("an owner and a unit may be given, and then stay", () => {
+    const told = BASE.replace("b: uint", 'b: uint (owner: "kernel", unit: "ns")');
+    const notes = ["S.b: its owner is kernel.", "S.b: its unit is ns."];
+    expect(change(BASE, told, DRAFT)).toEqual({ problems: [], notes });
+    const sentence = (fact: string, was: string, is: string) =>
+      `S.b: its ${fact} was ${was} and is ${is}; put it back or take a new field`;
+    expect(change(told, told.replace('"kernel"', '"client"'), DRAFT).problems.join()).toContain(
+      sentence("owner", "kernel", "client"),
+    );
+    expect(change(told, told.replace('"ns"', '"ms"'), DRAFT).problems.join()).toContain(sentence("unit", "ns", "ms"));
+    expect(change(told, BASE, DRAFT).problems.join()).toContain(sentence("unit", "ns", "not declared"));
   });
 });
 

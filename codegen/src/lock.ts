@@ -131,7 +131,7 @@ export function renderLock(lock: Lock): string {
   return `${JSON.stringify(lock, null, 1)}\n`;
 }
 
-/** Everything in which `next` differs from `lock`, except documentation, owners and units. */
+/** Everything in which `next` differs from `lock`, except documentation. */
 export function compareLocks(lock: Lock, next: Lock): Change[] {
   return [
     ...compareMaps("enum", lock.enums, next.enums, compareEnums),
@@ -281,7 +281,7 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
           `${name}.${field.name}: it was ${field.type} at offset ${field.offset} and is ${same.type} at ${same.offset}; put it back or add ${name}V2`,
         ),
       );
-    }
+    } else changes.push(...compareMeaning(`${name}.${field.name}`, field, same));
   }
   const before = new Set(old.fields.filter((field) => field.reserved !== true).map((field) => field.name));
   for (const field of next.fields) {
@@ -296,6 +296,18 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
       );
   }
   return changes;
+}
+
+/** Who writes a field, and what its number counts: a reader relies on both, though the bytes are the same. */
+function compareMeaning(label: string, old: LockedField, next: LockedField): Change[] {
+  return (["owner", "unit"] as const).flatMap((fact) => {
+    const [was, is] = [old[fact], next[fact]];
+    if (was === is) return [];
+    if (was === undefined) return [additive(`${label}: its ${fact} is ${is}`)];
+    return [
+      breaking(`${label}: its ${fact} was ${was} and is ${is ?? "not declared"}; put it back or take a new field`),
+    ];
+  });
 }
 
 /** A word that had no name was 0, so a name for it is an addition. */

@@ -175,12 +175,17 @@ describe("declarations", () => {
     ],
     [
       "a slot kind that is not there",
-      'enum SlotKind : uint { None = 0 } struct S (slot: "Pipe") { a: uint; }',
+      'enum SlotKind : uint { None = 0 } struct S (slot: "Pipe") { a: ulong; }',
       "struct S: SlotKind has no value Pipe; add it or correct (slot).",
     ],
     [
+      "a slot that is no multiple of 8 bytes",
+      'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: uint; }',
+      "struct A: a slot of 4 bytes; readers copy words of 8, add reserved ones at its end.",
+    ],
+    [
       "a slot table of two structs",
-      'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: uint; } struct B (slot: "Pipe") { a: uint; }',
+      'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: ulong; } struct B (slot: "Pipe") { a: ulong; }',
       "struct B: slot table Pipe has elements already, A; give it a kind of its own.",
     ],
   ])("%s", (_, schema, sentence) => {

@@ -652,7 +652,7 @@ type TtyLive struct {
 }
 
 // TtySlotSize is the size of TtySlot in bytes.
-const TtySlotSize = 708
+const TtySlotSize = 712
 
 // TtySlot: One pair of pseudo-terminals: master, slave and the line discipline between them.
 // Element of the slot table of kind Tty.
@@ -663,11 +663,12 @@ type TtySlot struct {
 	// The portable part.
 	State TtyState
 	// Queues and frames, which mean something in this memory only.
-	Live TtyLive
+	Live      TtyLive
+	Reserved0 uint32
 }
 
 // EpollSlotSize is the size of EpollSlot in bytes.
-const EpollSlotSize = 44
+const EpollSlotSize = 48
 
 // EpollSlot: One epoll instance.
 // Element of the slot table of kind Epoll.
@@ -695,7 +696,8 @@ type EpollSlot struct {
 	NextNotified uint32
 	// Not 0: it stands in that list.
 	// Unit: flag. Written by: kernel.
-	Notified uint32
+	Notified  uint32
+	Reserved0 uint32
 }
 
 // EpollItemSlotSize is the size of EpollItemSlot in bytes.

@@ -424,19 +424,21 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(TtySlot{}) - 708
-	_ uintptr = 708 - unsafe.Sizeof(TtySlot{})
+	_ uintptr = unsafe.Sizeof(TtySlot{}) - 712
+	_ uintptr = 712 - unsafe.Sizeof(TtySlot{})
 	_ uintptr = unsafe.Offsetof(TtySlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(TtySlot{}.Header)
 	_ uintptr = unsafe.Offsetof(TtySlot{}.State) - 16
 	_ uintptr = 16 - unsafe.Offsetof(TtySlot{}.State)
 	_ uintptr = unsafe.Offsetof(TtySlot{}.Live) - 144
 	_ uintptr = 144 - unsafe.Offsetof(TtySlot{}.Live)
+	_ uintptr = unsafe.Offsetof(TtySlot{}.Reserved0) - 708
+	_ uintptr = 708 - unsafe.Offsetof(TtySlot{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(EpollSlot{}) - 44
-	_ uintptr = 44 - unsafe.Sizeof(EpollSlot{})
+	_ uintptr = unsafe.Sizeof(EpollSlot{}) - 48
+	_ uintptr = 48 - unsafe.Sizeof(EpollSlot{})
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(EpollSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.ItemHead) - 16
@@ -453,6 +455,8 @@ const (
 	_ uintptr = 36 - unsafe.Offsetof(EpollSlot{}.NextNotified)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Notified) - 40
 	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.Notified)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.Reserved0) - 44
+	_ uintptr = 44 - unsafe.Offsetof(EpollSlot{}.Reserved0)
 )
 
 const (

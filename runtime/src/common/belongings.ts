@@ -29,7 +29,7 @@ export class Belongings {
   readonly #streams = new Map<string, number>();
   readonly #owners = new Map<string, SlotHandleData>();
 
-  /** The errno of a request that names what another client has made: the one for what is not there. */
+  /** The errno of what a connection may not ask: EPERM for what is the host's, the one for what is not there when it names what others made. */
   refusal(request: KernelWorkerRequest): number | undefined {
     switch (request.opcode) {
       case Opcode.StreamRead:
@@ -45,8 +45,37 @@ export class Belongings {
       case Opcode.RegisterProcess:
         if (request.owner === 0) return undefined;
         return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.ESRCH;
-      default:
+      // They name nothing of another connection's, or what everybody may use: files, any process's pid or handle to signal, counters. A
+      // new opcode does not compile before it is decided here.
+      case Opcode.Noop:
+      case Opcode.KernelInit:
+      case Opcode.WriteFile:
+      case Opcode.WriteFiles:
+      case Opcode.ApplyFileLayer:
+      case Opcode.Symlink:
+      case Opcode.ReadFile:
+      case Opcode.Readlink:
+      case Opcode.Mkdir:
+      case Opcode.Stat:
+      case Opcode.Readdir:
+      case Opcode.Unlink:
+      case Opcode.Rename:
+      case Opcode.Chmod:
+      case Opcode.KillProcess:
+      case Opcode.ResumeBlockedSyscall:
+      case Opcode.Cancel:
+      case Opcode.Processes:
+      case Opcode.Diagnostics:
+      case Opcode.CreateOwner:
+      case Opcode.SetTrace:
         return undefined;
+      // The host's alone.
+      case Opcode.AttachClient:
+      case Opcode.DetachClient:
+      case Opcode.BlobFilled:
+        return Errno.EPERM;
+      default:
+        return request satisfies never;
     }
   }
 

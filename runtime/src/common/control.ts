@@ -15,16 +15,13 @@ import {
   type Duplex,
   decodeHello,
   detachClient,
-  Errno,
   encodeHello,
   FrameEndpoint,
   FrameReader,
   FrameWriter,
   faultFrame,
   helloMismatch,
-  type KernelWorkerRequest,
   type MachineHeader,
-  Opcode,
   RecordSource,
   type RpcClient,
   type SlotHandleData,
@@ -217,7 +214,7 @@ class Connection {
     });
     const endpoint = new FrameEndpoint(transport, {
       frame: (frame) => this.#writer.push(frame),
-      refuse: (request) => this.#refusal(request),
+      refuse: (request) => this.#belongings.refusal(request),
       answered: (request, reply, bytes) => this.#belongings.answered(request, reply, bytes),
       failed: (error) => this.#broken(error),
     });
@@ -256,18 +253,6 @@ class Connection {
         default:
           throw new ControlError(`a frame of kind ${frame.kind}`, ControlFaultCode.FrameKind);
       }
-    }
-  }
-
-  /** What a connection may not ask: to answer for the host, and what belongs to others. */
-  #refusal(request: KernelWorkerRequest): number | undefined {
-    switch (request.opcode) {
-      case Opcode.AttachClient:
-      case Opcode.DetachClient:
-      case Opcode.BlobFilled:
-        return Errno.EPERM;
-      default:
-        return this.#belongings.refusal(request);
     }
   }
 
