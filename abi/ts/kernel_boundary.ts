@@ -22,12 +22,18 @@ export interface BoundaryEntry {
 /** The functions, and the global, that kernel.wasm exports. */
 export interface KernelExports {
   /**
-   * Stack pointer of the instance. Set once, before the instance's first call other than _initialize and kernel_boot.
+   * Stack pointer of the instance. Each hart has a stack of its own: an instance that runs it is given HartSlot.stack_top before hart_run.
+   * kernel_boot, kernel_service and kernel_prepare_sleep run on the stack that an instance begins with. It is the same memory in all
+   * instances, so one thread at a time is in them. An instance that plays both parts in turn, as a host of one thread has it, sets the pointer
+   * before each.
    * Called by: hart. After: kernel_boot.
    */
   readonly __stack_pointer: WebAssembly.Global<"i32">;
   /**
-   * Writes the kernel's data into the memory. Once per machine, by the first instance.
+   * Writes the kernel's data into the memory. Once per machine, by the first instance; in a later one it would write them again.
+   * The order of a machine: _initialize and kernel_boot once. Then each hart's thread makes an instance on the same memory, sets
+   * __stack_pointer and calls hart_run in a loop; one thread calls kernel_service, then kernel_prepare_sleep, then sleeps on
+   * MachineHeader.kernel_doorbell.
    * Called by: boot.
    */
   _initialize(): void;
