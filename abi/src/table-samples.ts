@@ -20,7 +20,7 @@ export const MANIFEST: LayerManifestData = {
       kind: ManifestKind.File,
       mode: 0o644,
       uid: 1000,
-      gid: 1000,
+      gid: 100,
       mtimeNs: 0xffffffffffffffffn,
       size: Number.MAX_SAFE_INTEGER,
       source: "archive.tar",

@@ -20,7 +20,7 @@ func sampleManifest() *LayerManifestData {
 		Entries: []ManifestEntryData{
 			{Path: []byte("bin"), Kind: ManifestKindDirectory, Mode: 0o755, MtimeNs: 1},
 			{
-				Path: []byte("bin/prüfung"), Mode: 0o644, Uid: 1000, Gid: 1000, MtimeNs: math.MaxUint64,
+				Path: []byte("bin/prüfung"), Mode: 0o644, Uid: 1000, Gid: 100, MtimeNs: math.MaxUint64,
 				Size: 1<<53 - 1, Source: []byte("archive.tar"), Position: 512, DigestKind: DigestKindSha256, Digest: digest,
 			},
 			{Path: []byte("bin/link"), Kind: ManifestKindSymlink, Target: []byte("prüfung")},
