@@ -21,6 +21,8 @@ const OTHERS = [
   "DetachClient: EPERM",
   "ReadFile: EIO",
   "ReadFile: cancelled",
+  "RegisterProcess: EIO",
+  "WriteFile: EIO",
 ];
 
 test.each([1, 4])("a Runtime with %i harts", async (harts) => {

@@ -41,6 +41,12 @@ describe("OscFilter", () => {
     expect(shown("\x1b]0;title\x07\x1b]52;c;x\x07", [52])).toBe("\x1b]0;title\x07");
   });
 
+  test("a sequence that ends a blocked string, cut behind its first byte", () => {
+    const filter = new OscFilter();
+    const parts = ["\x1b]2\x1b", "[", "1m"].map((part) => text(filter.push(bytes(part))));
+    expect(parts).toEqual(["", "\x1b[", "1m"]);
+  });
+
   test("it does not matter where the output is cut", () => {
     const piece = fc.constantFrom(
       "\x1b]",

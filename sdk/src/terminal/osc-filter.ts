@@ -42,7 +42,8 @@ export class OscFilter {
   push(bytes: Uint8Array): Uint8Array {
     // Most output has none of it: handed on as it is.
     if (this.#state === "text" && bytes.indexOf(ESC) < 0 && bytes.indexOf(C1_LEAD) < 0) return bytes;
-    const out = new Uint8Array(bytes.length + this.#held.length);
+    // What was held may come, too: in the middle of a swallowed string an ESC, which is not kept.
+    const out = new Uint8Array(bytes.length + this.#held.length + 1);
     let length = 0;
     const show = (byte: number): void => {
       out[length++] = byte;
