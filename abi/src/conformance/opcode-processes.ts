@@ -11,7 +11,7 @@ import {
   pathErrnos,
 } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
-import { ECHO_CODE, interpreted } from "./programs.ts";
+import { cutOff, ECHO_CODE, interpreted } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
 
 const SIGKILL = 9;
@@ -40,7 +40,10 @@ export const registerProcess: OpcodeCases = {
     ...pathErrnos(async (t, path) => ({ ...(await t.program("/")), path })),
     ESRCH: async (t) => t.program(await program(t), { owner: 0x7fffffff }),
     EACCES: async (t) => t.program(await t.file("plain", "\x7fELF", 0o644)),
-    ENOEXEC: async (t) => t.program(await t.file("text", "no program", 0o755)),
+    ENOEXEC: async (t) => {
+      await t.peer.refused(await t.program(await t.file("cut", cutOff(), 0o755)), "ENOEXEC");
+      return await t.program(await t.file("text", "no program", 0o755));
+    },
     ELIBBAD: async (t) =>
       t.program(await t.file("dynamic", interpreted(await t.file("interpreter", "no program", 0o755)), 0o755)),
     ETXTBSY: "needs a guest that has the program open for writing",

@@ -7,7 +7,7 @@ const LOAD_ADDRESS = 0x10000;
 const EM_RISCV = 243;
 const ET_EXEC = 2;
 const [PT_LOAD, PT_INTERP] = [1, 3];
-const [PF_X, PF_R] = [1, 4];
+const [PF_X, PF_W, PF_R] = [1, 2, 4];
 const PAGE = 4096;
 
 const addi = (rd: number, rs: number, imm: number): number => ((imm << 20) | (rs << 15) | (rd << 7) | 0x13) >>> 0;
@@ -56,6 +56,22 @@ export function echoes(): Uint8Array {
 /** A program that wants to be started by the one at `path`. */
 export function interpreted(path: string): Uint8Array {
   return elf([ecall], path);
+}
+
+/** A program whose file ends before its data do. */
+export function cutOff(): Uint8Array {
+  const bytes = exits(0);
+  const mem = new Mem(new ArrayBuffer(bytes.length));
+  mem.u8.set(bytes);
+  const segment = new Elf64Phdr(mem, Elf64Ehdr.SIZE);
+  const { filesz } = segment.toData();
+  segment.setData({
+    ...segment.toData(),
+    flags: PF_R | PF_W,
+    filesz: filesz + 2n * BigInt(PAGE),
+    memsz: 3n * BigInt(PAGE),
+  });
+  return new Uint8Array(mem.u8);
 }
 
 function elf(words: readonly number[], interpreter?: string): Uint8Array {

@@ -33,13 +33,13 @@ const (
 	exitSignal        = 128 // and the signal's number
 )
 
-const usage = `usage: foreshore-native [OPTION…] PROGRAM [ARG…]
+var usage = fmt.Sprintf(`usage: foreshore-native [OPTION…] PROGRAM [ARG…]
        foreshore-native -subject [-harts N] [-memory MIB]
 Runs a riscv64 Linux program on the Foreshore kernel, built natively.
 
   -root DIR         a host folder as the machine's files (again: a layer above)
   -file PATH=FILE   a host file under a path of the machine (may be given again)
-  -harts N          harts, 1 to 16 (default 1)
+  -harts N          harts, 1 to %d (default 1)
   -memory MIB       memory of the machine, 32 to 4096 (default 1024)
   -env NAME=VALUE   adds to the environment (may be given again)
   -cwd DIR          working directory in the machine, made when missing (default /)
@@ -50,7 +50,7 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
 
 Without -root and -file, PROGRAM is a file of the host. Exit codes: the program's; 124 time is
 up, 125 foreshore-native failed, 126 PROGRAM cannot be run, 127 not found, 128+N ended by signal N.
-`
+`, abi.LimitHarts)
 
 type options struct {
 	roots, files, env []string
