@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x85042e28)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xa222737d)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x8a79d345)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x3b86b359)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -325,6 +325,8 @@ typedef int32_t fsh_errno;
 #define FSH_EBLOCKED INT32_C(600)
 /* The call does not return to its caller (execve, exit, rt_sigreturn). */
 #define FSH_ENORETURN INT32_C(601)
+/* Part of a long call is done, and remembered: others get their turn, then the call is made again. */
+#define FSH_ERESCHED INT32_C(602)
 
 /* Which file system an inode belongs to. */
 typedef uint32_t fsh_fs_type;
@@ -770,6 +772,26 @@ typedef uint32_t fsh_sigev_notify;
 #define FSH_SIGEV_NONE UINT32_C(1)
 #define FSH_SIGEV_THREAD UINT32_C(2)
 #define FSH_SIGEV_THREAD_ID UINT32_C(4)
+
+/* sched_setscheduler(2) (uapi linux/sched.h). */
+typedef uint32_t fsh_sched_policy;
+#define FSH_SCHED_OTHER UINT32_C(0)
+#define FSH_SCHED_FIFO UINT32_C(1)
+#define FSH_SCHED_RR UINT32_C(2)
+#define FSH_SCHED_BATCH UINT32_C(3)
+#define FSH_SCHED_IDLE UINT32_C(5)
+#define FSH_SCHED_DEADLINE UINT32_C(6)
+#define FSH_SCHED_RESET_ON_FORK UINT32_C(1073741824)
+
+/* sched_setattr(2) (uapi linux/sched.h). */
+typedef uint64_t fsh_sched_flag;
+#define FSH_SCHED_FLAG_RESET_ON_FORK UINT64_C(1)
+#define FSH_SCHED_FLAG_RECLAIM UINT64_C(2)
+#define FSH_SCHED_FLAG_DL_OVERRUN UINT64_C(4)
+#define FSH_SCHED_FLAG_KEEP_POLICY UINT64_C(8)
+#define FSH_SCHED_FLAG_KEEP_PARAMS UINT64_C(16)
+#define FSH_SCHED_FLAG_UTIL_CLAMP_MIN UINT64_C(32)
+#define FSH_SCHED_FLAG_UTIL_CLAMP_MAX UINT64_C(64)
 
 /* getpriority(2) (uapi linux/resource.h). */
 typedef uint32_t fsh_prio_which;
@@ -1300,6 +1322,15 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_TTY UINT32_C(25)
 #define FSH_SLOT_KIND_COUNT UINT32_C(26)
 
+/* What the machine lock was held for. */
+typedef uint16_t fsh_hold_kind;
+/* Nothing that has a number: signals, exits, choosing who runs. */
+#define FSH_HOLD_KIND_OTHER UINT32_C(0)
+#define FSH_HOLD_KIND_SYSTEM_CALL UINT32_C(1)
+#define FSH_HOLD_KIND_FAULT UINT32_C(2)
+#define FSH_HOLD_KIND_TIMERS UINT32_C(3)
+#define FSH_HOLD_KIND_REQUEST UINT32_C(4)
+
 /* What a frame is used for. */
 typedef uint8_t fsh_frame_type;
 #define FSH_FRAME_TYPE_FREE UINT32_C(0)
@@ -1423,6 +1454,8 @@ typedef uint32_t fsh_thread_stop;
 typedef uint32_t fsh_thread_flag;
 #define FSH_THREAD_FLAG_HAS_SAVED_SIGMASK UINT32_C(1)
 #define FSH_THREAD_FLAG_LEADER UINT32_C(2)
+/* It has called sched_yield(2): others go first. */
+#define FSH_THREAD_FLAG_YIELDS UINT32_C(4)
 
 /* Where a process is between its making and its end. */
 typedef uint32_t fsh_process_run_state;
@@ -2798,7 +2831,12 @@ struct fsh_machine_counters {
   uint64_t decode_flushes;
   /* Instructions retired by threads that are gone; those of live threads are in their slots. Unit: insns. Written by: kernel. Below 2^53. */
   uint64_t instret;
-  uint64_t reserved0;
+  /* Longest time that the machine lock was held without a break, by harts and the kernel worker. Unit: us. Written by: kernel. */
+  uint32_t longest_hold_us;
+  /* What most of it went to. Written by: kernel. */
+  fsh_hold_kind longest_hold_kind;
+  /* A system call's number, or a request's opcode. Unit: number. Written by: kernel. */
+  uint16_t longest_hold_number;
 };
 _Static_assert(sizeof(struct fsh_machine_counters) == 128, "size of MachineCounters");
 _Static_assert(offsetof(struct fsh_machine_counters, syscalls) == 0, "offset of MachineCounters.syscalls");
@@ -2816,7 +2854,9 @@ _Static_assert(offsetof(struct fsh_machine_counters, rpc_requests) == 88, "offse
 _Static_assert(offsetof(struct fsh_machine_counters, copied_bytes) == 96, "offset of MachineCounters.copied_bytes");
 _Static_assert(offsetof(struct fsh_machine_counters, decode_flushes) == 104, "offset of MachineCounters.decode_flushes");
 _Static_assert(offsetof(struct fsh_machine_counters, instret) == 112, "offset of MachineCounters.instret");
-_Static_assert(offsetof(struct fsh_machine_counters, reserved0) == 120, "offset of MachineCounters.reserved0");
+_Static_assert(offsetof(struct fsh_machine_counters, longest_hold_us) == 120, "offset of MachineCounters.longest_hold_us");
+_Static_assert(offsetof(struct fsh_machine_counters, longest_hold_kind) == 124, "offset of MachineCounters.longest_hold_kind");
+_Static_assert(offsetof(struct fsh_machine_counters, longest_hold_number) == 126, "offset of MachineCounters.longest_hold_number");
 
 /* What whoever attaches reads first: versions, sizes, tables; it lies at Fixed.HeaderAddress. */
 struct fsh_machine_header {
@@ -2877,6 +2917,9 @@ struct fsh_machine_header {
   /* Not 0 while the kernel worker sleeps: only then is a notify needed. Unit: flag. Written by: kernel. */
   FSH_ATOMIC(uint32_t) kernel_sleeping;
   uint32_t reserved1[14];
+  /* The latest time that anybody has read of the machine's monotonic clock: no reader is told an earlier one. Unit: ns. Written by: any. */
+  FSH_ATOMIC(uint64_t) clock_ns;
+  uint32_t reserved5[14];
   /* The machine lock: 0 free, else 1 + the holder's index, plus Contended. Unit: value. Written by: kernel. */
   FSH_ATOMIC(uint32_t) lock;
   uint32_t reserved2[15];
@@ -2888,7 +2931,7 @@ struct fsh_machine_header {
   /* Slot tables, by SlotKind. */
   struct fsh_slot_table tables[32];
 };
-_Static_assert(sizeof(struct fsh_machine_header) == 1472, "size of MachineHeader");
+_Static_assert(sizeof(struct fsh_machine_header) == 1536, "size of MachineHeader");
 _Static_assert(offsetof(struct fsh_machine_header, magic) == 0, "offset of MachineHeader.magic");
 _Static_assert(offsetof(struct fsh_machine_header, abi_major) == 4, "offset of MachineHeader.abi_major");
 _Static_assert(offsetof(struct fsh_machine_header, abi_minor) == 6, "offset of MachineHeader.abi_minor");
@@ -2919,12 +2962,14 @@ _Static_assert(offsetof(struct fsh_machine_header, reserved0) == 108, "offset of
 _Static_assert(offsetof(struct fsh_machine_header, kernel_doorbell) == 128, "offset of MachineHeader.kernel_doorbell");
 _Static_assert(offsetof(struct fsh_machine_header, kernel_sleeping) == 132, "offset of MachineHeader.kernel_sleeping");
 _Static_assert(offsetof(struct fsh_machine_header, reserved1) == 136, "offset of MachineHeader.reserved1");
-_Static_assert(offsetof(struct fsh_machine_header, lock) == 192, "offset of MachineHeader.lock");
-_Static_assert(offsetof(struct fsh_machine_header, reserved2) == 196, "offset of MachineHeader.reserved2");
-_Static_assert(offsetof(struct fsh_machine_header, entropy) == 256, "offset of MachineHeader.entropy");
-_Static_assert(offsetof(struct fsh_machine_header, reserved3) == 288, "offset of MachineHeader.reserved3");
-_Static_assert(offsetof(struct fsh_machine_header, counters) == 320, "offset of MachineHeader.counters");
-_Static_assert(offsetof(struct fsh_machine_header, tables) == 448, "offset of MachineHeader.tables");
+_Static_assert(offsetof(struct fsh_machine_header, clock_ns) == 192, "offset of MachineHeader.clock_ns");
+_Static_assert(offsetof(struct fsh_machine_header, reserved5) == 200, "offset of MachineHeader.reserved5");
+_Static_assert(offsetof(struct fsh_machine_header, lock) == 256, "offset of MachineHeader.lock");
+_Static_assert(offsetof(struct fsh_machine_header, reserved2) == 260, "offset of MachineHeader.reserved2");
+_Static_assert(offsetof(struct fsh_machine_header, entropy) == 320, "offset of MachineHeader.entropy");
+_Static_assert(offsetof(struct fsh_machine_header, reserved3) == 352, "offset of MachineHeader.reserved3");
+_Static_assert(offsetof(struct fsh_machine_header, counters) == 384, "offset of MachineHeader.counters");
+_Static_assert(offsetof(struct fsh_machine_header, tables) == 512, "offset of MachineHeader.tables");
 
 /* What is known of one 4 KiB frame, by frame number. */
 struct fsh_frame_state {
@@ -3008,10 +3053,9 @@ struct fsh_owner_slot {
   uint32_t budget;
   /* Its processes that have not been reaped. Unit: count. Written by: kernel. */
   FSH_ATOMIC(uint32_t) processes;
-  /* Ready threads. Unit: slot:Thread. Written by: kernel. */
-  uint32_t ready_head;
-  /* Last ready thread. Unit: slot:Thread. Written by: kernel. */
-  uint32_t ready_tail;
+  /* Root of the heap of its ready threads: the one that goes next. Unit: slot:Thread. Written by: kernel. */
+  uint32_t ready_root;
+  uint32_t reserved0;
   /* Ready threads. Unit: count. Written by: kernel. */
   FSH_ATOMIC(uint32_t) ready_count;
   /* Who waits for its last process to end. Unit: slot:WaitEntry. Written by: kernel. */
@@ -3020,23 +3064,35 @@ struct fsh_owner_slot {
   uint32_t status_base;
   /* Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) status_tail;
-  uint32_t reserved0;
+  /* Not 0: its real-time threads have used what they may of this period, and wait for the next. Unit: flag. Written by: kernel. */
+  uint32_t throttled;
   /* Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next. Unit: value. Written by: kernel. */
   uint64_t pass;
+  /* Virtual time of the thread that was taken last: whoever becomes ready after a rest begins near it. Unit: value. Written by: kernel. */
+  uint64_t virtual_time;
+  /* Beginning of the current period of real-time throttling. Unit: ns. Written by: kernel. */
+  uint64_t period_start_ns;
+  /* Time that its real-time threads have run in this period. Unit: ns. Written by: kernel. */
+  uint64_t realtime_ns;
+  uint32_t reserved1[10];
 };
-_Static_assert(sizeof(struct fsh_owner_slot) == 64, "size of OwnerSlot");
+_Static_assert(sizeof(struct fsh_owner_slot) == 128, "size of OwnerSlot");
 _Static_assert(offsetof(struct fsh_owner_slot, header) == 0, "offset of OwnerSlot.header");
 _Static_assert(offsetof(struct fsh_owner_slot, client) == 16, "offset of OwnerSlot.client");
 _Static_assert(offsetof(struct fsh_owner_slot, budget) == 20, "offset of OwnerSlot.budget");
 _Static_assert(offsetof(struct fsh_owner_slot, processes) == 24, "offset of OwnerSlot.processes");
-_Static_assert(offsetof(struct fsh_owner_slot, ready_head) == 28, "offset of OwnerSlot.ready_head");
-_Static_assert(offsetof(struct fsh_owner_slot, ready_tail) == 32, "offset of OwnerSlot.ready_tail");
+_Static_assert(offsetof(struct fsh_owner_slot, ready_root) == 28, "offset of OwnerSlot.ready_root");
+_Static_assert(offsetof(struct fsh_owner_slot, reserved0) == 32, "offset of OwnerSlot.reserved0");
 _Static_assert(offsetof(struct fsh_owner_slot, ready_count) == 36, "offset of OwnerSlot.ready_count");
 _Static_assert(offsetof(struct fsh_owner_slot, exit_wait) == 40, "offset of OwnerSlot.exit_wait");
 _Static_assert(offsetof(struct fsh_owner_slot, status_base) == 44, "offset of OwnerSlot.status_base");
 _Static_assert(offsetof(struct fsh_owner_slot, status_tail) == 48, "offset of OwnerSlot.status_tail");
-_Static_assert(offsetof(struct fsh_owner_slot, reserved0) == 52, "offset of OwnerSlot.reserved0");
+_Static_assert(offsetof(struct fsh_owner_slot, throttled) == 52, "offset of OwnerSlot.throttled");
 _Static_assert(offsetof(struct fsh_owner_slot, pass) == 56, "offset of OwnerSlot.pass");
+_Static_assert(offsetof(struct fsh_owner_slot, virtual_time) == 64, "offset of OwnerSlot.virtual_time");
+_Static_assert(offsetof(struct fsh_owner_slot, period_start_ns) == 72, "offset of OwnerSlot.period_start_ns");
+_Static_assert(offsetof(struct fsh_owner_slot, realtime_ns) == 80, "offset of OwnerSlot.realtime_ns");
+_Static_assert(offsetof(struct fsh_owner_slot, reserved1) == 88, "offset of OwnerSlot.reserved1");
 
 /* One user of the RPC rings. Indices are free-running; mask with RingEntries - 1. */
 struct fsh_client_slot {
@@ -3138,14 +3194,16 @@ struct fsh_address_space_live {
   uint32_t code_epoch;
   /* Mapping found last: looked at first. Unit: slot:Vma. Written by: kernel. */
   uint32_t last_vma;
-  uint32_t reserved1;
+  /* Frames that its tables take. Unit: frames. Written by: kernel. */
+  uint32_t table_frames;
   /* Processes that have it. Unit: count. Written by: kernel. */
   uint32_t users;
   /* A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there. Unit: address. Written by: kernel. */
   uint32_t high;
   /* Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again. Unit: flag. Written by: any. */
   FSH_ATOMIC(uint32_t) quarantine;
-  uint32_t reserved0;
+  /* Next address space that nobody has any more and that is freed piece by piece. Unit: slot:AddressSpace. Written by: kernel. */
+  uint32_t next_buried;
 };
 _Static_assert(sizeof(struct fsh_address_space_live) == 40, "size of AddressSpaceLive");
 _Static_assert(offsetof(struct fsh_address_space_live, rt_dir) == 0, "offset of AddressSpaceLive.rt_dir");
@@ -3153,11 +3211,11 @@ _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of 
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, code_epoch) == 12, "offset of AddressSpaceLive.code_epoch");
 _Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 16, "offset of AddressSpaceLive.last_vma");
-_Static_assert(offsetof(struct fsh_address_space_live, reserved1) == 20, "offset of AddressSpaceLive.reserved1");
+_Static_assert(offsetof(struct fsh_address_space_live, table_frames) == 20, "offset of AddressSpaceLive.table_frames");
 _Static_assert(offsetof(struct fsh_address_space_live, users) == 24, "offset of AddressSpaceLive.users");
 _Static_assert(offsetof(struct fsh_address_space_live, high) == 28, "offset of AddressSpaceLive.high");
 _Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 32, "offset of AddressSpaceLive.quarantine");
-_Static_assert(offsetof(struct fsh_address_space_live, reserved0) == 36, "offset of AddressSpaceLive.reserved0");
+_Static_assert(offsetof(struct fsh_address_space_live, next_buried) == 36, "offset of AddressSpaceLive.next_buried");
 
 /* One address space. */
 struct fsh_address_space_slot {
@@ -3362,15 +3420,25 @@ struct fsh_thread_state {
   uint64_t user_ns;
   /* Time in the kernel on its behalf: system calls, faults, signals. Unit: ns. Written by: hart. */
   uint64_t system_ns;
-  uint64_t reserved0;
+  /* Harts that it may run on, bit n for hart n (sched_setaffinity(2)). Unit: bits. Written by: kernel. */
+  uint64_t affinity;
   /* System calls made so far. Unit: count. Written by: hart. Below 2^53. */
   uint64_t syscalls;
   /* A restart errno that waits for what signal delivery decides, 0 none. Unit: value. Written by: kernel. */
   uint32_t restart;
   /* What the thread has changed since its last ThreadStatus, SyncEffect. Unit: bits. Written by: kernel. */
   uint32_t effects;
+  /* Instructions that it has used, divided by its weight: of an owner's threads the one that has least goes next. Unit: value. Written by: kernel. */
+  uint64_t virtual_time;
+  /* Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK. Unit: value. Written by: kernel. */
+  uint32_t policy;
+  /* Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others. Unit: value. Written by: kernel. */
+  uint32_t priority;
+  /* Nice value, -20 to 19. Unit: value. Written by: kernel. */
+  int32_t nice;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_thread_state) == 256, "size of ThreadState");
+_Static_assert(sizeof(struct fsh_thread_state) == 280, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 _Static_assert(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 _Static_assert(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -3388,10 +3456,15 @@ _Static_assert(offsetof(struct fsh_thread_state, blocked) == 104, "offset of Thr
 _Static_assert(offsetof(struct fsh_thread_state, start_ns) == 208, "offset of ThreadState.start_ns");
 _Static_assert(offsetof(struct fsh_thread_state, user_ns) == 216, "offset of ThreadState.user_ns");
 _Static_assert(offsetof(struct fsh_thread_state, system_ns) == 224, "offset of ThreadState.system_ns");
-_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 232, "offset of ThreadState.reserved0");
+_Static_assert(offsetof(struct fsh_thread_state, affinity) == 232, "offset of ThreadState.affinity");
 _Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
 _Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
 _Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
+_Static_assert(offsetof(struct fsh_thread_state, virtual_time) == 256, "offset of ThreadState.virtual_time");
+_Static_assert(offsetof(struct fsh_thread_state, policy) == 264, "offset of ThreadState.policy");
+_Static_assert(offsetof(struct fsh_thread_state, priority) == 268, "offset of ThreadState.priority");
+_Static_assert(offsetof(struct fsh_thread_state, nice) == 272, "offset of ThreadState.nice");
+_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 276, "offset of ThreadState.reserved0");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -3439,10 +3512,10 @@ struct fsh_thread_live {
   uint32_t next_in_process;
   /* Previous thread of the process. Unit: slot:Thread. Written by: kernel. */
   uint32_t prev_in_process;
-  /* Ready queue. Unit: slot:Thread. Written by: kernel. */
-  uint32_t next_ready;
-  /* Previous in the ready queue. Unit: slot:Thread. Written by: kernel. */
-  uint32_t prev_ready;
+  /* Its owner's heap of ready threads: what lies below it on one side. Unit: slot:Thread. Written by: kernel. */
+  uint32_t ready_left;
+  /* And on the other. Unit: slot:Thread. Written by: kernel. */
+  uint32_t ready_right;
   /* Wait entries of this thread. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait_entries;
   /* Queued signal details, SigInfo slots. Unit: slot:SigInfo. Written by: kernel. */
@@ -3465,12 +3538,18 @@ struct fsh_thread_live {
   uint32_t traced;
   /* How often the call about to begin has waited for pages that the trace wants to show. Unit: count. Written by: kernel. */
   uint32_t trace_waits;
+  /* What lies above it in the heap of ready threads, 0 for the root. Unit: slot:Thread. Written by: kernel. */
+  uint32_t ready_up;
+  /* Which of those with the same key came first. Unit: seq. Written by: kernel. */
+  uint32_t ready_seq;
+  /* Its place in the heap of ready threads: the least goes next. Unit: value. Written by: kernel. */
+  uint64_t ready_key;
 };
-_Static_assert(sizeof(struct fsh_thread_live) == 80, "size of ThreadLive");
+_Static_assert(sizeof(struct fsh_thread_live) == 96, "size of ThreadLive");
 _Static_assert(offsetof(struct fsh_thread_live, next_in_process) == 0, "offset of ThreadLive.next_in_process");
 _Static_assert(offsetof(struct fsh_thread_live, prev_in_process) == 4, "offset of ThreadLive.prev_in_process");
-_Static_assert(offsetof(struct fsh_thread_live, next_ready) == 8, "offset of ThreadLive.next_ready");
-_Static_assert(offsetof(struct fsh_thread_live, prev_ready) == 12, "offset of ThreadLive.prev_ready");
+_Static_assert(offsetof(struct fsh_thread_live, ready_left) == 8, "offset of ThreadLive.ready_left");
+_Static_assert(offsetof(struct fsh_thread_live, ready_right) == 12, "offset of ThreadLive.ready_right");
 _Static_assert(offsetof(struct fsh_thread_live, wait_entries) == 16, "offset of ThreadLive.wait_entries");
 _Static_assert(offsetof(struct fsh_thread_live, sig_queue_head) == 20, "offset of ThreadLive.sig_queue_head");
 _Static_assert(offsetof(struct fsh_thread_live, sig_queue_tail) == 24, "offset of ThreadLive.sig_queue_tail");
@@ -3482,6 +3561,9 @@ _Static_assert(offsetof(struct fsh_thread_live, futex_bucket) == 64, "offset of 
 _Static_assert(offsetof(struct fsh_thread_live, tid_next) == 68, "offset of ThreadLive.tid_next");
 _Static_assert(offsetof(struct fsh_thread_live, traced) == 72, "offset of ThreadLive.traced");
 _Static_assert(offsetof(struct fsh_thread_live, trace_waits) == 76, "offset of ThreadLive.trace_waits");
+_Static_assert(offsetof(struct fsh_thread_live, ready_up) == 80, "offset of ThreadLive.ready_up");
+_Static_assert(offsetof(struct fsh_thread_live, ready_seq) == 84, "offset of ThreadLive.ready_seq");
+_Static_assert(offsetof(struct fsh_thread_live, ready_key) == 88, "offset of ThreadLive.ready_key");
 
 /* One guest thread. */
 struct fsh_thread_slot {
@@ -3494,15 +3576,15 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[18];
+  uint32_t pad1[8];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-_Static_assert(offsetof(struct fsh_thread_slot, live) == 936, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1016, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, live) == 960, "offset of ThreadSlot.live");
+_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1056, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {
@@ -3613,7 +3695,7 @@ struct fsh_process_state {
   uint64_t itimer_prof_ns;
   /* Period of ITIMER_PROF. Unit: ns. Written by: kernel. */
   uint64_t itimer_prof_interval_ns;
-  /* -20 to 19. Unit: value. Written by: kernel. */
+  /* Nice value of its leader, as viewers show it. Unit: value. Written by: kernel. */
   int32_t nice;
   /* Of a session leader whose terminal was hung up: the group that was in its foreground. Unit: id. Written by: kernel. */
   uint32_t hung_up_group;
@@ -5095,6 +5177,41 @@ _Static_assert(offsetof(struct fsh_rusage, msgrcv) == 112, "offset of Rusage.msg
 _Static_assert(offsetof(struct fsh_rusage, nsignals) == 120, "offset of Rusage.nsignals");
 _Static_assert(offsetof(struct fsh_rusage, nvcsw) == 128, "offset of Rusage.nvcsw");
 _Static_assert(offsetof(struct fsh_rusage, nivcsw) == 136, "offset of Rusage.nivcsw");
+
+/* struct sched_attr, as since Linux 5.3. */
+struct fsh_sched_attr {
+  /* Written by: kernel, guest. */
+  uint32_t size;
+  /* Written by: kernel, guest. */
+  uint32_t policy;
+  /* Written by: kernel, guest. */
+  uint64_t flags;
+  /* Written by: kernel, guest. */
+  int32_t nice;
+  /* Written by: kernel, guest. */
+  uint32_t priority;
+  /* Written by: kernel, guest. */
+  uint64_t runtime;
+  /* Written by: kernel, guest. */
+  uint64_t deadline;
+  /* Written by: kernel, guest. */
+  uint64_t period;
+  /* Written by: kernel, guest. */
+  uint32_t util_min;
+  /* Written by: kernel, guest. */
+  uint32_t util_max;
+};
+_Static_assert(sizeof(struct fsh_sched_attr) == 56, "size of SchedAttr");
+_Static_assert(offsetof(struct fsh_sched_attr, size) == 0, "offset of SchedAttr.size");
+_Static_assert(offsetof(struct fsh_sched_attr, policy) == 4, "offset of SchedAttr.policy");
+_Static_assert(offsetof(struct fsh_sched_attr, flags) == 8, "offset of SchedAttr.flags");
+_Static_assert(offsetof(struct fsh_sched_attr, nice) == 16, "offset of SchedAttr.nice");
+_Static_assert(offsetof(struct fsh_sched_attr, priority) == 20, "offset of SchedAttr.priority");
+_Static_assert(offsetof(struct fsh_sched_attr, runtime) == 24, "offset of SchedAttr.runtime");
+_Static_assert(offsetof(struct fsh_sched_attr, deadline) == 32, "offset of SchedAttr.deadline");
+_Static_assert(offsetof(struct fsh_sched_attr, period) == 40, "offset of SchedAttr.period");
+_Static_assert(offsetof(struct fsh_sched_attr, util_min) == 48, "offset of SchedAttr.util_min");
+_Static_assert(offsetof(struct fsh_sched_attr, util_max) == 52, "offset of SchedAttr.util_max");
 
 /* struct tms. */
 struct fsh_tms {

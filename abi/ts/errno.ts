@@ -150,6 +150,8 @@ export const Errno = {
   EBLOCKED: 600,
   /** The call does not return to its caller (execve, exit, rt_sigreturn). */
   ENORETURN: 601,
+  /** Part of a long call is done, and remembered: others get their turn, then the call is made again. */
+  ERESCHED: 602,
 } as const;
 export type Errno = (typeof Errno)[keyof typeof Errno];
 

@@ -655,6 +655,42 @@ export function sigevNotifyName(value: number): string {
 }
 
 
+/** sched_setscheduler(2) (uapi linux/sched.h). */
+export const SchedPolicy = {
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_IDLE: 5,
+  SCHED_DEADLINE: 6,
+  SCHED_RESET_ON_FORK: 1073741824,
+} as const;
+export type SchedPolicy = (typeof SchedPolicy)[keyof typeof SchedPolicy];
+
+/** Names a number of SchedPolicy. */
+export function schedPolicyName(value: number): string {
+  return enumName("SchedPolicy", SchedPolicy, value);
+}
+
+
+/** sched_setattr(2) (uapi linux/sched.h). */
+export const SchedFlag = {
+  SCHED_FLAG_RESET_ON_FORK: 1,
+  SCHED_FLAG_RECLAIM: 2,
+  SCHED_FLAG_DL_OVERRUN: 4,
+  SCHED_FLAG_KEEP_POLICY: 8,
+  SCHED_FLAG_KEEP_PARAMS: 16,
+  SCHED_FLAG_UTIL_CLAMP_MIN: 32,
+  SCHED_FLAG_UTIL_CLAMP_MAX: 64,
+} as const;
+export type SchedFlag = (typeof SchedFlag)[keyof typeof SchedFlag];
+
+/** Names a number of SchedFlag. */
+export function schedFlagName(value: number): string {
+  return enumName("SchedFlag", SchedFlag, value);
+}
+
+
 /** getpriority(2) (uapi linux/resource.h). */
 export const PrioWhich = {
   PRIO_PROCESS: 0,

@@ -57,6 +57,23 @@ export function slotKindName(value: number): string {
 }
 
 
+/** What the machine lock was held for. */
+export const HoldKind = {
+  /** Nothing that has a number: signals, exits, choosing who runs. */
+  Other: 0,
+  SystemCall: 1,
+  Fault: 2,
+  Timers: 3,
+  Request: 4,
+} as const;
+export type HoldKind = (typeof HoldKind)[keyof typeof HoldKind];
+
+/** Names a number of HoldKind. */
+export function holdKindName(value: number): string {
+  return enumName("HoldKind", HoldKind, value);
+}
+
+
 /** What a frame is used for. */
 export const FrameType = {
   Free: 0,
@@ -624,6 +641,21 @@ export interface MachineCountersData {
    * Unit: insns. Written by: kernel. Below 2^53.
    */
   instret: number;
+  /**
+   * Longest time that the machine lock was held without a break, by harts and the kernel worker.
+   * Unit: us. Written by: kernel.
+   */
+  longestHoldUs: number;
+  /**
+   * What most of it went to.
+   * Written by: kernel.
+   */
+  longestHoldKind: number;
+  /**
+   * A system call's number, or a request's opcode.
+   * Unit: number. Written by: kernel.
+   */
+  longestHoldNumber: number;
 }
 
 /**
@@ -636,7 +668,7 @@ export class MachineCounters {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { syscalls: 0, unsupported: 8, faults: 16, cowCopies: 24, pageIns: 32, shootdowns: 40, contextSwitches: 48, forks: 56, execs: 64, exits: 72, signals: 80, rpcRequests: 88, copiedBytes: 96, decodeFlushes: 104, instret: 112 } as const;
+  static readonly OFFSET = { syscalls: 0, unsupported: 8, faults: 16, cowCopies: 24, pageIns: 32, shootdowns: 40, contextSwitches: 48, forks: 56, execs: 64, exits: 72, signals: 80, rpcRequests: 88, copiedBytes: 96, decodeFlushes: 104, instret: 112, longestHoldUs: 120, longestHoldKind: 124, longestHoldNumber: 126 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -827,6 +859,42 @@ export class MachineCounters {
   }
 
   /**
+   * Longest time that the machine lock was held without a break, by harts and the kernel worker.
+   * Unit: us. Written by: kernel.
+   */
+  get longestHoldUs(): number {
+    return this.$mem.u32[(this.$base + 120) >>> 2]!;
+  }
+
+  set longestHoldUs(value: number) {
+    this.$mem.u32[(this.$base + 120) >>> 2] = value;
+  }
+
+  /**
+   * What most of it went to.
+   * Written by: kernel.
+   */
+  get longestHoldKind(): number {
+    return this.$mem.u16[(this.$base + 124) >>> 1]!;
+  }
+
+  set longestHoldKind(value: number) {
+    this.$mem.u16[(this.$base + 124) >>> 1] = value;
+  }
+
+  /**
+   * A system call's number, or a request's opcode.
+   * Unit: number. Written by: kernel.
+   */
+  get longestHoldNumber(): number {
+    return this.$mem.u16[(this.$base + 126) >>> 1]!;
+  }
+
+  set longestHoldNumber(value: number) {
+    this.$mem.u16[(this.$base + 126) >>> 1] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -854,6 +922,9 @@ export class MachineCounters {
       copiedBytes: this.copiedBytes,
       decodeFlushes: this.decodeFlushes,
       instret: this.instret,
+      longestHoldUs: this.longestHoldUs,
+      longestHoldKind: this.longestHoldKind,
+      longestHoldNumber: this.longestHoldNumber,
     };
   }
 
@@ -874,7 +945,9 @@ export class MachineCounters {
     this.copiedBytes = data.copiedBytes;
     this.decodeFlushes = data.decodeFlushes;
     this.instret = data.instret;
-    this.$mem.u8.fill(0, this.$base + 120, this.$base + 128);
+    this.longestHoldUs = data.longestHoldUs;
+    this.longestHoldKind = data.longestHoldKind;
+    this.longestHoldNumber = data.longestHoldNumber;
   }
 }
 
@@ -1016,6 +1089,11 @@ export interface MachineHeaderData {
    */
   kernelSleeping: number;
   /**
+   * The latest time that anybody has read of the machine's monotonic clock: no reader is told an earlier one.
+   * Unit: ns. Written by: any.
+   */
+  clockNs: bigint;
+  /**
    * The machine lock: 0 free, else 1 + the holder's index, plus Contended.
    * Unit: value. Written by: kernel.
    */
@@ -1037,11 +1115,11 @@ export interface MachineHeaderData {
  */
 export class MachineHeader {
   /** Bytes. */
-  static readonly SIZE = 1472;
+  static readonly SIZE = 1536;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, lock: 192, entropy: 256, counters: 320, tables: 448 } as const;
+  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, counters: 384, tables: 512 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entropy: 4, tables: 32 } as const;
   readonly $mem: Mem;
@@ -1416,21 +1494,51 @@ export class MachineHeader {
   }
 
   /**
+   * The latest time that anybody has read of the machine's monotonic clock: no reader is told an earlier one.
+   * Unit: ns. Written by: any.
+   */
+  get clockNs(): bigint {
+    return Atomics.load(this.$mem.u64, (this.$base + 192) >>> 3);
+  }
+
+  set clockNs(value: bigint) {
+    Atomics.store(this.$mem.u64, (this.$base + 192) >>> 3, value);
+  }
+
+  /** Low 32 bits of clockNs. */
+  get clockNsLo(): number {
+    return Atomics.load(this.$mem.u32, (this.$base + 192) >>> 2);
+  }
+
+  set clockNsLo(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base + 192) >>> 2, value);
+  }
+
+  /** High 32 bits of clockNs. */
+  get clockNsHi(): number {
+    return Atomics.load(this.$mem.u32, (this.$base + 192 + 4) >>> 2);
+  }
+
+  set clockNsHi(value: number) {
+    Atomics.store(this.$mem.u32, (this.$base + 192 + 4) >>> 2, value);
+  }
+
+  /**
    * The machine lock: 0 free, else 1 + the holder's index, plus Contended.
    * Unit: value. Written by: kernel.
    */
   get lock(): number {
-    return Atomics.load(this.$mem.u32, (this.$base + 192) >>> 2);
+    return Atomics.load(this.$mem.u32, (this.$base + 256) >>> 2);
   }
 
   set lock(value: number) {
-    Atomics.store(this.$mem.u32, (this.$base + 192) >>> 2, value);
+    Atomics.store(this.$mem.u32, (this.$base + 256) >>> 2, value);
   }
 
   /** Totals since boot. */
   get counters(): MachineCounters {
     const view = (this.#counters ??= new MachineCounters(this.$mem));
-    view.$base = this.$base + 320;
+    view.$base = this.$base + 384;
     return view;
   }
 
@@ -1439,7 +1547,7 @@ export class MachineHeader {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 1472, 8);
+    this.$mem.check(addr, 1536, 8);
     this.$base = addr;
     return this;
   }
@@ -1489,9 +1597,14 @@ export class MachineHeader {
     return (this.$base + 132) >>> 2;
   }
 
+  /** Index of clockNs in the memory's `i64` and `u64`, for `Atomics`. */
+  clockNsIndex(): number {
+    return (this.$base + 192) >>> 3;
+  }
+
   /** Index of lock in the memory's `i32` and `u32`, for `Atomics`. */
   lockIndex(): number {
-    return (this.$base + 192) >>> 2;
+    return (this.$base + 256) >>> 2;
   }
 
   /**
@@ -1499,29 +1612,29 @@ export class MachineHeader {
    * Unit: value. Written by: kernel.
    */
   entropy(index: number): bigint {
-    return this.$mem.u64[(this.$base + 256 + element(index, 4) * 8) >>> 3]!;
+    return this.$mem.u64[(this.$base + 320 + element(index, 4) * 8) >>> 3]!;
   }
 
   setEntropy(index: number, value: bigint): void {
-    this.$mem.u64[(this.$base + 256 + element(index, 4) * 8) >>> 3] = value;
+    this.$mem.u64[(this.$base + 320 + element(index, 4) * 8) >>> 3] = value;
   }
 
   /** Low 32 bits of entropy. */
   entropyLo(index: number): number {
-    return this.$mem.u32[(this.$base + 256 + element(index, 4) * 8) >>> 2]!;
+    return this.$mem.u32[(this.$base + 320 + element(index, 4) * 8) >>> 2]!;
   }
 
   setEntropyLo(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 256 + element(index, 4) * 8) >>> 2] = value;
+    this.$mem.u32[(this.$base + 320 + element(index, 4) * 8) >>> 2] = value;
   }
 
   /** High 32 bits of entropy. */
   entropyHi(index: number): number {
-    return this.$mem.u32[(this.$base + 256 + element(index, 4) * 8 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 320 + element(index, 4) * 8 + 4) >>> 2]!;
   }
 
   setEntropyHi(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 256 + element(index, 4) * 8 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 320 + element(index, 4) * 8 + 4) >>> 2] = value;
   }
 
   /**
@@ -1530,7 +1643,7 @@ export class MachineHeader {
    */
   tables(index: number): SlotTable {
     const view = (this.#tables ??= new SlotTable(this.$mem));
-    view.$base = this.$base + 448 + element(index, 32) * 32;
+    view.$base = this.$base + 512 + element(index, 32) * 32;
     return view;
   }
 
@@ -1564,6 +1677,7 @@ export class MachineHeader {
       initProcess: this.initProcess,
       kernelDoorbell: this.kernelDoorbell,
       kernelSleeping: this.kernelSleeping,
+      clockNs: this.clockNs,
       lock: this.lock,
       entropy: Array.from({ length: 4 }, (_, i) => this.entropy(i)),
       counters: this.counters.toData(),
@@ -1600,6 +1714,7 @@ export class MachineHeader {
     this.initProcess = data.initProcess;
     this.kernelDoorbell = data.kernelDoorbell;
     this.kernelSleeping = data.kernelSleeping;
+    this.clockNs = data.clockNs;
     this.lock = data.lock;
     for (let i = 0; i < 4; i++) this.setEntropy(i, fixedElement(data.entropy, i, 4));
     this.counters.setData(data.counters);
@@ -1607,8 +1722,9 @@ export class MachineHeader {
     this.$mem.u8.fill(0, this.$base + 80, this.$base + 84);
     this.$mem.u8.fill(0, this.$base + 108, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
-    this.$mem.u8.fill(0, this.$base + 196, this.$base + 256);
-    this.$mem.u8.fill(0, this.$base + 288, this.$base + 320);
+    this.$mem.u8.fill(0, this.$base + 200, this.$base + 256);
+    this.$mem.u8.fill(0, this.$base + 260, this.$base + 320);
+    this.$mem.u8.fill(0, this.$base + 352, this.$base + 384);
   }
 }
 
@@ -2124,15 +2240,10 @@ export interface OwnerSlotData {
    */
   processes: number;
   /**
-   * Ready threads.
+   * Root of the heap of its ready threads: the one that goes next.
    * Unit: slot:Thread. Written by: kernel.
    */
-  readyHead: number;
-  /**
-   * Last ready thread.
-   * Unit: slot:Thread. Written by: kernel.
-   */
-  readyTail: number;
+  readyRoot: number;
   /**
    * Ready threads.
    * Unit: count. Written by: kernel.
@@ -2154,10 +2265,30 @@ export interface OwnerSlotData {
    */
   statusTail: number;
   /**
+   * Not 0: its real-time threads have used what they may of this period, and wait for the next.
+   * Unit: flag. Written by: kernel.
+   */
+  throttled: number;
+  /**
    * Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
    * Unit: value. Written by: kernel.
    */
   pass: bigint;
+  /**
+   * Virtual time of the thread that was taken last: whoever becomes ready after a rest begins near it.
+   * Unit: value. Written by: kernel.
+   */
+  virtualTime: bigint;
+  /**
+   * Beginning of the current period of real-time throttling.
+   * Unit: ns. Written by: kernel.
+   */
+  periodStartNs: bigint;
+  /**
+   * Time that its real-time threads have run in this period.
+   * Unit: ns. Written by: kernel.
+   */
+  realtimeNs: bigint;
 }
 
 /**
@@ -2167,11 +2298,11 @@ export interface OwnerSlotData {
  */
 export class OwnerSlot {
   /** Bytes. */
-  static readonly SIZE = 64;
+  static readonly SIZE = 128;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyHead: 28, readyTail: 32, readyCount: 36, exitWait: 40, statusBase: 44, statusTail: 48, pass: 56 } as const;
+  static readonly OFFSET = { header: 0, client: 16, budget: 20, processes: 24, readyRoot: 28, readyCount: 36, exitWait: 40, statusBase: 44, statusTail: 48, throttled: 52, pass: 56, virtualTime: 64, periodStartNs: 72, realtimeNs: 80 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2226,27 +2357,15 @@ export class OwnerSlot {
   }
 
   /**
-   * Ready threads.
+   * Root of the heap of its ready threads: the one that goes next.
    * Unit: slot:Thread. Written by: kernel.
    */
-  get readyHead(): number {
+  get readyRoot(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
   }
 
-  set readyHead(value: number) {
+  set readyRoot(value: number) {
     this.$mem.u32[(this.$base + 28) >>> 2] = value;
-  }
-
-  /**
-   * Last ready thread.
-   * Unit: slot:Thread. Written by: kernel.
-   */
-  get readyTail(): number {
-    return this.$mem.u32[(this.$base + 32) >>> 2]!;
-  }
-
-  set readyTail(value: number) {
-    this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
   /**
@@ -2298,6 +2417,18 @@ export class OwnerSlot {
   }
 
   /**
+   * Not 0: its real-time threads have used what they may of this period, and wait for the next.
+   * Unit: flag. Written by: kernel.
+   */
+  get throttled(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set throttled(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
    * Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
    * Unit: value. Written by: kernel.
    */
@@ -2328,11 +2459,101 @@ export class OwnerSlot {
   }
 
   /**
+   * Virtual time of the thread that was taken last: whoever becomes ready after a rest begins near it.
+   * Unit: value. Written by: kernel.
+   */
+  get virtualTime(): bigint {
+    return this.$mem.u64[(this.$base + 64) >>> 3]!;
+  }
+
+  set virtualTime(value: bigint) {
+    this.$mem.u64[(this.$base + 64) >>> 3] = value;
+  }
+
+  /** Low 32 bits of virtualTime. */
+  get virtualTimeLo(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set virtualTimeLo(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /** High 32 bits of virtualTime. */
+  get virtualTimeHi(): number {
+    return this.$mem.u32[(this.$base + 64 + 4) >>> 2]!;
+  }
+
+  set virtualTimeHi(value: number) {
+    this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Beginning of the current period of real-time throttling.
+   * Unit: ns. Written by: kernel.
+   */
+  get periodStartNs(): bigint {
+    return this.$mem.u64[(this.$base + 72) >>> 3]!;
+  }
+
+  set periodStartNs(value: bigint) {
+    this.$mem.u64[(this.$base + 72) >>> 3] = value;
+  }
+
+  /** Low 32 bits of periodStartNs. */
+  get periodStartNsLo(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set periodStartNsLo(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /** High 32 bits of periodStartNs. */
+  get periodStartNsHi(): number {
+    return this.$mem.u32[(this.$base + 72 + 4) >>> 2]!;
+  }
+
+  set periodStartNsHi(value: number) {
+    this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Time that its real-time threads have run in this period.
+   * Unit: ns. Written by: kernel.
+   */
+  get realtimeNs(): bigint {
+    return this.$mem.u64[(this.$base + 80) >>> 3]!;
+  }
+
+  set realtimeNs(value: bigint) {
+    this.$mem.u64[(this.$base + 80) >>> 3] = value;
+  }
+
+  /** Low 32 bits of realtimeNs. */
+  get realtimeNsLo(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set realtimeNsLo(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /** High 32 bits of realtimeNs. */
+  get realtimeNsHi(): number {
+    return this.$mem.u32[(this.$base + 80 + 4) >>> 2]!;
+  }
+
+  set realtimeNsHi(value: number) {
+    this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 64, 8);
+    this.$mem.check(addr, 128, 8);
     this.$base = addr;
     return this;
   }
@@ -2359,13 +2580,16 @@ export class OwnerSlot {
       client: this.client,
       budget: this.budget,
       processes: this.processes,
-      readyHead: this.readyHead,
-      readyTail: this.readyTail,
+      readyRoot: this.readyRoot,
       readyCount: this.readyCount,
       exitWait: this.exitWait,
       statusBase: this.statusBase,
       statusTail: this.statusTail,
+      throttled: this.throttled,
       pass: this.pass,
+      virtualTime: this.virtualTime,
+      periodStartNs: this.periodStartNs,
+      realtimeNs: this.realtimeNs,
     };
   }
 
@@ -2375,14 +2599,18 @@ export class OwnerSlot {
     this.client = data.client;
     this.budget = data.budget;
     this.processes = data.processes;
-    this.readyHead = data.readyHead;
-    this.readyTail = data.readyTail;
+    this.readyRoot = data.readyRoot;
     this.readyCount = data.readyCount;
     this.exitWait = data.exitWait;
     this.statusBase = data.statusBase;
     this.statusTail = data.statusTail;
+    this.throttled = data.throttled;
     this.pass = data.pass;
-    this.$mem.u8.fill(0, this.$base + 52, this.$base + 56);
+    this.virtualTime = data.virtualTime;
+    this.periodStartNs = data.periodStartNs;
+    this.realtimeNs = data.realtimeNs;
+    this.$mem.u8.fill(0, this.$base + 32, this.$base + 36);
+    this.$mem.u8.fill(0, this.$base + 88, this.$base + 128);
   }
 }
 

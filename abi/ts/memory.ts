@@ -454,6 +454,11 @@ export interface AddressSpaceLiveData {
    */
   lastVma: number;
   /**
+   * Frames that its tables take.
+   * Unit: frames. Written by: kernel.
+   */
+  tableFrames: number;
+  /**
    * Processes that have it.
    * Unit: count. Written by: kernel.
    */
@@ -469,6 +474,11 @@ export interface AddressSpaceLiveData {
    * Unit: flag. Written by: any.
    */
   quarantine: number;
+  /**
+   * Next address space that nobody has any more and that is freed piece by piece.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  nextBuried: number;
 }
 
 /**
@@ -481,7 +491,7 @@ export class AddressSpaceLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, users: 24, high: 28, quarantine: 32 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, tableFrames: 20, users: 24, high: 28, quarantine: 32, nextBuried: 36 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -552,6 +562,18 @@ export class AddressSpaceLive {
   }
 
   /**
+   * Frames that its tables take.
+   * Unit: frames. Written by: kernel.
+   */
+  get tableFrames(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set tableFrames(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
    * Processes that have it.
    * Unit: count. Written by: kernel.
    */
@@ -589,6 +611,18 @@ export class AddressSpaceLive {
   }
 
   /**
+   * Next address space that nobody has any more and that is freed piece by piece.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  get nextBuried(): number {
+    return this.$mem.u32[(this.$base + 36) >>> 2]!;
+  }
+
+  set nextBuried(value: number) {
+    this.$mem.u32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -611,9 +645,11 @@ export class AddressSpaceLive {
       ptDir: this.ptDir,
       codeEpoch: this.codeEpoch,
       lastVma: this.lastVma,
+      tableFrames: this.tableFrames,
       users: this.users,
       high: this.high,
       quarantine: this.quarantine,
+      nextBuried: this.nextBuried,
     };
   }
 
@@ -624,11 +660,11 @@ export class AddressSpaceLive {
     this.ptDir = data.ptDir;
     this.codeEpoch = data.codeEpoch;
     this.lastVma = data.lastVma;
+    this.tableFrames = data.tableFrames;
     this.users = data.users;
     this.high = data.high;
     this.quarantine = data.quarantine;
-    this.$mem.u8.fill(0, this.$base + 20, this.$base + 24);
-    this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
+    this.nextBuried = data.nextBuried;
   }
 }
 

@@ -94,6 +94,8 @@ export function threadStopName(value: number): string {
 export const ThreadFlag = {
   HasSavedSigmask: 1,
   Leader: 2,
+  /** It has called sched_yield(2): others go first. */
+  Yields: 4,
 } as const;
 export type ThreadFlag = (typeof ThreadFlag)[keyof typeof ThreadFlag];
 
@@ -1184,6 +1186,11 @@ export interface ThreadStateData {
    */
   systemNs: bigint;
   /**
+   * Harts that it may run on, bit n for hart n (sched_setaffinity(2)).
+   * Unit: bits. Written by: kernel.
+   */
+  affinity: bigint;
+  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
@@ -1198,6 +1205,26 @@ export interface ThreadStateData {
    * Unit: bits. Written by: kernel.
    */
   effects: number;
+  /**
+   * Instructions that it has used, divided by its weight: of an owner's threads the one that has least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  virtualTime: bigint;
+  /**
+   * Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK.
+   * Unit: value. Written by: kernel.
+   */
+  policy: number;
+  /**
+   * Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others.
+   * Unit: value. Written by: kernel.
+   */
+  priority: number;
+  /**
+   * Nice value, -20 to 19.
+   * Unit: value. Written by: kernel.
+   */
+  nice: number;
 }
 
 /**
@@ -1206,11 +1233,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 256;
+  static readonly SIZE = 280;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, syscalls: 240, restart: 248, effects: 252 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, affinity: 232, syscalls: 240, restart: 248, effects: 252, virtualTime: 256, policy: 264, priority: 268, nice: 272 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1551,6 +1578,36 @@ export class ThreadState {
   }
 
   /**
+   * Harts that it may run on, bit n for hart n (sched_setaffinity(2)).
+   * Unit: bits. Written by: kernel.
+   */
+  get affinity(): bigint {
+    return this.$mem.u64[(this.$base + 232) >>> 3]!;
+  }
+
+  set affinity(value: bigint) {
+    this.$mem.u64[(this.$base + 232) >>> 3] = value;
+  }
+
+  /** Low 32 bits of affinity. */
+  get affinityLo(): number {
+    return this.$mem.u32[(this.$base + 232) >>> 2]!;
+  }
+
+  set affinityLo(value: number) {
+    this.$mem.u32[(this.$base + 232) >>> 2] = value;
+  }
+
+  /** High 32 bits of affinity. */
+  get affinityHi(): number {
+    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
+  }
+
+  set affinityHi(value: number) {
+    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
+  }
+
+  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
@@ -1587,11 +1644,77 @@ export class ThreadState {
   }
 
   /**
+   * Instructions that it has used, divided by its weight: of an owner's threads the one that has least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  get virtualTime(): bigint {
+    return this.$mem.u64[(this.$base + 256) >>> 3]!;
+  }
+
+  set virtualTime(value: bigint) {
+    this.$mem.u64[(this.$base + 256) >>> 3] = value;
+  }
+
+  /** Low 32 bits of virtualTime. */
+  get virtualTimeLo(): number {
+    return this.$mem.u32[(this.$base + 256) >>> 2]!;
+  }
+
+  set virtualTimeLo(value: number) {
+    this.$mem.u32[(this.$base + 256) >>> 2] = value;
+  }
+
+  /** High 32 bits of virtualTime. */
+  get virtualTimeHi(): number {
+    return this.$mem.u32[(this.$base + 256 + 4) >>> 2]!;
+  }
+
+  set virtualTimeHi(value: number) {
+    this.$mem.u32[(this.$base + 256 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK.
+   * Unit: value. Written by: kernel.
+   */
+  get policy(): number {
+    return this.$mem.u32[(this.$base + 264) >>> 2]!;
+  }
+
+  set policy(value: number) {
+    this.$mem.u32[(this.$base + 264) >>> 2] = value;
+  }
+
+  /**
+   * Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others.
+   * Unit: value. Written by: kernel.
+   */
+  get priority(): number {
+    return this.$mem.u32[(this.$base + 268) >>> 2]!;
+  }
+
+  set priority(value: number) {
+    this.$mem.u32[(this.$base + 268) >>> 2] = value;
+  }
+
+  /**
+   * Nice value, -20 to 19.
+   * Unit: value. Written by: kernel.
+   */
+  get nice(): number {
+    return this.$mem.i32[(this.$base + 272) >>> 2]!;
+  }
+
+  set nice(value: number) {
+    this.$mem.i32[(this.$base + 272) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 256, 8);
+    this.$mem.check(addr, 280, 8);
     this.$base = addr;
     return this;
   }
@@ -1638,9 +1761,14 @@ export class ThreadState {
       startNs: this.startNs,
       userNs: this.userNs,
       systemNs: this.systemNs,
+      affinity: this.affinity,
       syscalls: this.syscalls,
       restart: this.restart,
       effects: this.effects,
+      virtualTime: this.virtualTime,
+      policy: this.policy,
+      priority: this.priority,
+      nice: this.nice,
     };
   }
 
@@ -1663,10 +1791,15 @@ export class ThreadState {
     this.startNs = data.startNs;
     this.userNs = data.userNs;
     this.systemNs = data.systemNs;
+    this.affinity = data.affinity;
     this.syscalls = data.syscalls;
     this.restart = data.restart;
     this.effects = data.effects;
-    this.$mem.u8.fill(0, this.$base + 232, this.$base + 240);
+    this.virtualTime = data.virtualTime;
+    this.policy = data.policy;
+    this.priority = data.priority;
+    this.nice = data.nice;
+    this.$mem.u8.fill(0, this.$base + 276, this.$base + 280);
   }
 }
 
@@ -1948,15 +2081,15 @@ export interface ThreadLiveData {
    */
   prevInProcess: number;
   /**
-   * Ready queue.
+   * Its owner's heap of ready threads: what lies below it on one side.
    * Unit: slot:Thread. Written by: kernel.
    */
-  nextReady: number;
+  readyLeft: number;
   /**
-   * Previous in the ready queue.
+   * And on the other.
    * Unit: slot:Thread. Written by: kernel.
    */
-  prevReady: number;
+  readyRight: number;
   /**
    * Wait entries of this thread.
    * Unit: slot:WaitEntry. Written by: kernel.
@@ -2009,6 +2142,21 @@ export interface ThreadLiveData {
    * Unit: count. Written by: kernel.
    */
   traceWaits: number;
+  /**
+   * What lies above it in the heap of ready threads, 0 for the root.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  readyUp: number;
+  /**
+   * Which of those with the same key came first.
+   * Unit: seq. Written by: kernel.
+   */
+  readySeq: number;
+  /**
+   * Its place in the heap of ready threads: the least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  readyKey: bigint;
 }
 
 /**
@@ -2017,11 +2165,11 @@ export interface ThreadLiveData {
  */
 export class ThreadLive {
   /** Bytes. */
-  static readonly SIZE = 80;
+  static readonly SIZE = 96;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, nextReady: 8, prevReady: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68, traced: 72, traceWaits: 76 } as const;
+  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, readyLeft: 8, readyRight: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68, traced: 72, traceWaits: 76, readyUp: 80, readySeq: 84, readyKey: 88 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2057,26 +2205,26 @@ export class ThreadLive {
   }
 
   /**
-   * Ready queue.
+   * Its owner's heap of ready threads: what lies below it on one side.
    * Unit: slot:Thread. Written by: kernel.
    */
-  get nextReady(): number {
+  get readyLeft(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
 
-  set nextReady(value: number) {
+  set readyLeft(value: number) {
     this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
   /**
-   * Previous in the ready queue.
+   * And on the other.
    * Unit: slot:Thread. Written by: kernel.
    */
-  get prevReady(): number {
+  get readyRight(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
 
-  set prevReady(value: number) {
+  set readyRight(value: number) {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
@@ -2208,11 +2356,65 @@ export class ThreadLive {
   }
 
   /**
+   * What lies above it in the heap of ready threads, 0 for the root.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  get readyUp(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set readyUp(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /**
+   * Which of those with the same key came first.
+   * Unit: seq. Written by: kernel.
+   */
+  get readySeq(): number {
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+  }
+
+  set readySeq(value: number) {
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+  }
+
+  /**
+   * Its place in the heap of ready threads: the least goes next.
+   * Unit: value. Written by: kernel.
+   */
+  get readyKey(): bigint {
+    return this.$mem.u64[(this.$base + 88) >>> 3]!;
+  }
+
+  set readyKey(value: bigint) {
+    this.$mem.u64[(this.$base + 88) >>> 3] = value;
+  }
+
+  /** Low 32 bits of readyKey. */
+  get readyKeyLo(): number {
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+  }
+
+  set readyKeyLo(value: number) {
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+  }
+
+  /** High 32 bits of readyKey. */
+  get readyKeyHi(): number {
+    return this.$mem.u32[(this.$base + 88 + 4) >>> 2]!;
+  }
+
+  set readyKeyHi(value: number) {
+    this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 80, 8);
+    this.$mem.check(addr, 96, 8);
     this.$base = addr;
     return this;
   }
@@ -2222,8 +2424,8 @@ export class ThreadLive {
     return {
       nextInProcess: this.nextInProcess,
       prevInProcess: this.prevInProcess,
-      nextReady: this.nextReady,
-      prevReady: this.prevReady,
+      readyLeft: this.readyLeft,
+      readyRight: this.readyRight,
       waitEntries: this.waitEntries,
       sigQueueHead: this.sigQueueHead,
       sigQueueTail: this.sigQueueTail,
@@ -2235,6 +2437,9 @@ export class ThreadLive {
       tidNext: this.tidNext,
       traced: this.traced,
       traceWaits: this.traceWaits,
+      readyUp: this.readyUp,
+      readySeq: this.readySeq,
+      readyKey: this.readyKey,
     };
   }
 
@@ -2242,8 +2447,8 @@ export class ThreadLive {
   setData(data: ThreadLiveData): void {
     this.nextInProcess = data.nextInProcess;
     this.prevInProcess = data.prevInProcess;
-    this.nextReady = data.nextReady;
-    this.prevReady = data.prevReady;
+    this.readyLeft = data.readyLeft;
+    this.readyRight = data.readyRight;
     this.waitEntries = data.waitEntries;
     this.sigQueueHead = data.sigQueueHead;
     this.sigQueueTail = data.sigQueueTail;
@@ -2255,6 +2460,9 @@ export class ThreadLive {
     this.tidNext = data.tidNext;
     this.traced = data.traced;
     this.traceWaits = data.traceWaits;
+    this.readyUp = data.readyUp;
+    this.readySeq = data.readySeq;
+    this.readyKey = data.readyKey;
   }
 }
 
@@ -2281,7 +2489,7 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 936 } as const;
+  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 960 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2319,7 +2527,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 936;
+    view.$base = this.$base + 960;
     return view;
   }
 
@@ -2350,7 +2558,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1016, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1056, this.$base + 1088);
   }
 }
 
@@ -2597,7 +2805,7 @@ export interface ProcessStateData {
    */
   itimerProfIntervalNs: bigint;
   /**
-   * -20 to 19.
+   * Nice value of its leader, as viewers show it.
    * Unit: value. Written by: kernel.
    */
   nice: number;
@@ -3545,7 +3753,7 @@ export class ProcessState {
   }
 
   /**
-   * -20 to 19.
+   * Nice value of its leader, as viewers show it.
    * Unit: value. Written by: kernel.
    */
   get nice(): number {

@@ -3215,6 +3215,253 @@ export class Rusage {
   }
 }
 
+/** The values of a SchedAttr, outside the memory. */
+export interface SchedAttrData {
+  /** Written by: kernel, guest. */
+  size: number;
+  /** Written by: kernel, guest. */
+  policy: number;
+  /** Written by: kernel, guest. */
+  flags: bigint;
+  /** Written by: kernel, guest. */
+  nice: number;
+  /** Written by: kernel, guest. */
+  priority: number;
+  /** Written by: kernel, guest. */
+  runtime: bigint;
+  /** Written by: kernel, guest. */
+  deadline: bigint;
+  /** Written by: kernel, guest. */
+  period: bigint;
+  /** Written by: kernel, guest. */
+  utilMin: number;
+  /** Written by: kernel, guest. */
+  utilMax: number;
+}
+
+/**
+ * struct sched_attr, as since Linux 5.3.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class SchedAttr {
+  /** Bytes. */
+  static readonly SIZE = 56;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { size: 0, policy: 4, flags: 8, nice: 16, priority: 20, runtime: 24, deadline: 32, period: 40, utilMin: 48, utilMax: 52 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get size(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set size(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get policy(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set policy(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get flags(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set flags(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of flags. */
+  get flagsLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set flagsLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of flags. */
+  get flagsHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set flagsHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get nice(): number {
+    return this.$mem.i32[(this.$base + 16) >>> 2]!;
+  }
+
+  set nice(value: number) {
+    this.$mem.i32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get priority(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set priority(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get runtime(): bigint {
+    return this.$mem.u64[(this.$base + 24) >>> 3]!;
+  }
+
+  set runtime(value: bigint) {
+    this.$mem.u64[(this.$base + 24) >>> 3] = value;
+  }
+
+  /** Low 32 bits of runtime. */
+  get runtimeLo(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set runtimeLo(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** High 32 bits of runtime. */
+  get runtimeHi(): number {
+    return this.$mem.u32[(this.$base + 24 + 4) >>> 2]!;
+  }
+
+  set runtimeHi(value: number) {
+    this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get deadline(): bigint {
+    return this.$mem.u64[(this.$base + 32) >>> 3]!;
+  }
+
+  set deadline(value: bigint) {
+    this.$mem.u64[(this.$base + 32) >>> 3] = value;
+  }
+
+  /** Low 32 bits of deadline. */
+  get deadlineLo(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set deadlineLo(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /** High 32 bits of deadline. */
+  get deadlineHi(): number {
+    return this.$mem.u32[(this.$base + 32 + 4) >>> 2]!;
+  }
+
+  set deadlineHi(value: number) {
+    this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get period(): bigint {
+    return this.$mem.u64[(this.$base + 40) >>> 3]!;
+  }
+
+  set period(value: bigint) {
+    this.$mem.u64[(this.$base + 40) >>> 3] = value;
+  }
+
+  /** Low 32 bits of period. */
+  get periodLo(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set periodLo(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** High 32 bits of period. */
+  get periodHi(): number {
+    return this.$mem.u32[(this.$base + 40 + 4) >>> 2]!;
+  }
+
+  set periodHi(value: number) {
+    this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get utilMin(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set utilMin(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get utilMax(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set utilMax(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 56, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): SchedAttrData {
+    return {
+      size: this.size,
+      policy: this.policy,
+      flags: this.flags,
+      nice: this.nice,
+      priority: this.priority,
+      runtime: this.runtime,
+      deadline: this.deadline,
+      period: this.period,
+      utilMin: this.utilMin,
+      utilMax: this.utilMax,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: SchedAttrData): void {
+    this.size = data.size;
+    this.policy = data.policy;
+    this.flags = data.flags;
+    this.nice = data.nice;
+    this.priority = data.priority;
+    this.runtime = data.runtime;
+    this.deadline = data.deadline;
+    this.period = data.period;
+    this.utilMin = data.utilMin;
+    this.utilMax = data.utilMax;
+  }
+}
+
 /** The values of a Tms, outside the memory. */
 export interface TmsData {
   /** Written by: kernel, guest. */

@@ -146,6 +146,7 @@ const (
 	ERESTARTBLOCK   Errno = 516 // Interrupted: restart through the blocked-syscall record (remaining time).
 	EBLOCKED        Errno = 600 // The thread now waits; the call is made again when it is woken.
 	ENORETURN       Errno = 601 // The call does not return to its caller (execve, exit, rt_sigreturn).
+	ERESCHED        Errno = 602 // Part of a long call is done, and remembered: others get their turn, then the call is made again.
 )
 
 // String names the number; "Errno(?)" stands for an unknown one.
@@ -427,6 +428,8 @@ func (v Errno) String() string {
 		return "EBLOCKED"
 	case ENORETURN:
 		return "ENORETURN"
+	case ERESCHED:
+		return "ERESCHED"
 	}
 	return "Errno(?)"
 }

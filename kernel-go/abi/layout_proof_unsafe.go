@@ -653,13 +653,17 @@ const (
 	_ uintptr = 104 - unsafe.Offsetof(MachineCounters{}.DecodeFlushes)
 	_ uintptr = unsafe.Offsetof(MachineCounters{}.Instret) - 112
 	_ uintptr = 112 - unsafe.Offsetof(MachineCounters{}.Instret)
-	_ uintptr = unsafe.Offsetof(MachineCounters{}.Reserved0) - 120
-	_ uintptr = 120 - unsafe.Offsetof(MachineCounters{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(MachineCounters{}.LongestHoldUs) - 120
+	_ uintptr = 120 - unsafe.Offsetof(MachineCounters{}.LongestHoldUs)
+	_ uintptr = unsafe.Offsetof(MachineCounters{}.LongestHoldKind) - 124
+	_ uintptr = 124 - unsafe.Offsetof(MachineCounters{}.LongestHoldKind)
+	_ uintptr = unsafe.Offsetof(MachineCounters{}.LongestHoldNumber) - 126
+	_ uintptr = 126 - unsafe.Offsetof(MachineCounters{}.LongestHoldNumber)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(MachineHeader{}) - 1472
-	_ uintptr = 1472 - unsafe.Sizeof(MachineHeader{})
+	_ uintptr = unsafe.Sizeof(MachineHeader{}) - 1536
+	_ uintptr = 1536 - unsafe.Sizeof(MachineHeader{})
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Magic) - 0
 	_ uintptr = 0 - unsafe.Offsetof(MachineHeader{}.Magic)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.AbiMajor) - 4
@@ -720,18 +724,22 @@ const (
 	_ uintptr = 132 - unsafe.Offsetof(MachineHeader{}.KernelSleeping)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved1) - 136
 	_ uintptr = 136 - unsafe.Offsetof(MachineHeader{}.Reserved1)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Lock) - 192
-	_ uintptr = 192 - unsafe.Offsetof(MachineHeader{}.Lock)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved2) - 196
-	_ uintptr = 196 - unsafe.Offsetof(MachineHeader{}.Reserved2)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Entropy) - 256
-	_ uintptr = 256 - unsafe.Offsetof(MachineHeader{}.Entropy)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved3) - 288
-	_ uintptr = 288 - unsafe.Offsetof(MachineHeader{}.Reserved3)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Counters) - 320
-	_ uintptr = 320 - unsafe.Offsetof(MachineHeader{}.Counters)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Tables) - 448
-	_ uintptr = 448 - unsafe.Offsetof(MachineHeader{}.Tables)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.ClockNs) - 192
+	_ uintptr = 192 - unsafe.Offsetof(MachineHeader{}.ClockNs)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved5) - 200
+	_ uintptr = 200 - unsafe.Offsetof(MachineHeader{}.Reserved5)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Lock) - 256
+	_ uintptr = 256 - unsafe.Offsetof(MachineHeader{}.Lock)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved2) - 260
+	_ uintptr = 260 - unsafe.Offsetof(MachineHeader{}.Reserved2)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Entropy) - 320
+	_ uintptr = 320 - unsafe.Offsetof(MachineHeader{}.Entropy)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved3) - 352
+	_ uintptr = 352 - unsafe.Offsetof(MachineHeader{}.Reserved3)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Counters) - 384
+	_ uintptr = 384 - unsafe.Offsetof(MachineHeader{}.Counters)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Tables) - 512
+	_ uintptr = 512 - unsafe.Offsetof(MachineHeader{}.Tables)
 )
 
 const (
@@ -789,8 +797,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OwnerSlot{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(OwnerSlot{})
+	_ uintptr = unsafe.Sizeof(OwnerSlot{}) - 128
+	_ uintptr = 128 - unsafe.Sizeof(OwnerSlot{})
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OwnerSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Client) - 16
@@ -799,10 +807,10 @@ const (
 	_ uintptr = 20 - unsafe.Offsetof(OwnerSlot{}.Budget)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Processes) - 24
 	_ uintptr = 24 - unsafe.Offsetof(OwnerSlot{}.Processes)
-	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ReadyHead) - 28
-	_ uintptr = 28 - unsafe.Offsetof(OwnerSlot{}.ReadyHead)
-	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ReadyTail) - 32
-	_ uintptr = 32 - unsafe.Offsetof(OwnerSlot{}.ReadyTail)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ReadyRoot) - 28
+	_ uintptr = 28 - unsafe.Offsetof(OwnerSlot{}.ReadyRoot)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 32
+	_ uintptr = 32 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ReadyCount) - 36
 	_ uintptr = 36 - unsafe.Offsetof(OwnerSlot{}.ReadyCount)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.ExitWait) - 40
@@ -811,10 +819,18 @@ const (
 	_ uintptr = 44 - unsafe.Offsetof(OwnerSlot{}.StatusBase)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.StatusTail) - 48
 	_ uintptr = 48 - unsafe.Offsetof(OwnerSlot{}.StatusTail)
-	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved0) - 52
-	_ uintptr = 52 - unsafe.Offsetof(OwnerSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Throttled) - 52
+	_ uintptr = 52 - unsafe.Offsetof(OwnerSlot{}.Throttled)
 	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Pass) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OwnerSlot{}.Pass)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.VirtualTime) - 64
+	_ uintptr = 64 - unsafe.Offsetof(OwnerSlot{}.VirtualTime)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.PeriodStartNs) - 72
+	_ uintptr = 72 - unsafe.Offsetof(OwnerSlot{}.PeriodStartNs)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.RealtimeNs) - 80
+	_ uintptr = 80 - unsafe.Offsetof(OwnerSlot{}.RealtimeNs)
+	_ uintptr = unsafe.Offsetof(OwnerSlot{}.Reserved1) - 88
+	_ uintptr = 88 - unsafe.Offsetof(OwnerSlot{}.Reserved1)
 )
 
 const (
@@ -894,16 +910,16 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(AddressSpaceLive{}.CodeEpoch)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.LastVma) - 16
 	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceLive{}.LastVma)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Reserved1) - 20
-	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.Reserved1)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.TableFrames) - 20
+	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.TableFrames)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 24
 	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.Users)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 28
 	_ uintptr = 28 - unsafe.Offsetof(AddressSpaceLive{}.High)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Quarantine) - 32
 	_ uintptr = 32 - unsafe.Offsetof(AddressSpaceLive{}.Quarantine)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Reserved0) - 36
-	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.NextBuried) - 36
+	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.NextBuried)
 )
 
 const (
@@ -1030,8 +1046,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 256
-	_ uintptr = 256 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 280
+	_ uintptr = 280 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -1066,14 +1082,24 @@ const (
 	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.UserNs)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 224
 	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.SystemNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 232
-	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 232
+	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.Affinity)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
 	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
 	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 252
 	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 256
+	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.VirtualTime)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 264
+	_ uintptr = 264 - unsafe.Offsetof(ThreadState{}.Policy)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 268
+	_ uintptr = 268 - unsafe.Offsetof(ThreadState{}.Priority)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 272
+	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.Nice)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 276
+	_ uintptr = 276 - unsafe.Offsetof(ThreadState{}.Reserved0)
 )
 
 const (
@@ -1106,16 +1132,16 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 80
-	_ uintptr = 80 - unsafe.Sizeof(ThreadLive{})
+	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 96
+	_ uintptr = 96 - unsafe.Sizeof(ThreadLive{})
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.NextInProcess) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadLive{}.NextInProcess)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.PrevInProcess) - 4
 	_ uintptr = 4 - unsafe.Offsetof(ThreadLive{}.PrevInProcess)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.NextReady) - 8
-	_ uintptr = 8 - unsafe.Offsetof(ThreadLive{}.NextReady)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.PrevReady) - 12
-	_ uintptr = 12 - unsafe.Offsetof(ThreadLive{}.PrevReady)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyLeft) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ThreadLive{}.ReadyLeft)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyRight) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ThreadLive{}.ReadyRight)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.WaitEntries) - 16
 	_ uintptr = 16 - unsafe.Offsetof(ThreadLive{}.WaitEntries)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.SigQueueHead) - 20
@@ -1138,6 +1164,12 @@ const (
 	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.Traced)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.TraceWaits) - 76
 	_ uintptr = 76 - unsafe.Offsetof(ThreadLive{}.TraceWaits)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyUp) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ThreadLive{}.ReadyUp)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadySeq) - 84
+	_ uintptr = 84 - unsafe.Offsetof(ThreadLive{}.ReadySeq)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyKey) - 88
+	_ uintptr = 88 - unsafe.Offsetof(ThreadLive{}.ReadyKey)
 )
 
 const (
@@ -1151,10 +1183,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 936
-	_ uintptr = 936 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1016
-	_ uintptr = 1016 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 960
+	_ uintptr = 960 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1056
+	_ uintptr = 1056 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (
@@ -2357,6 +2389,31 @@ const (
 	_ uintptr = 128 - unsafe.Offsetof(Rusage{}.Nvcsw)
 	_ uintptr = unsafe.Offsetof(Rusage{}.Nivcsw) - 136
 	_ uintptr = 136 - unsafe.Offsetof(Rusage{}.Nivcsw)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SchedAttr{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(SchedAttr{})
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Size) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SchedAttr{}.Size)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Policy) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SchedAttr{}.Policy)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Flags) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SchedAttr{}.Flags)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Nice) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SchedAttr{}.Nice)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Priority) - 20
+	_ uintptr = 20 - unsafe.Offsetof(SchedAttr{}.Priority)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Runtime) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SchedAttr{}.Runtime)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Deadline) - 32
+	_ uintptr = 32 - unsafe.Offsetof(SchedAttr{}.Deadline)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.Period) - 40
+	_ uintptr = 40 - unsafe.Offsetof(SchedAttr{}.Period)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.UtilMin) - 48
+	_ uintptr = 48 - unsafe.Offsetof(SchedAttr{}.UtilMin)
+	_ uintptr = unsafe.Offsetof(SchedAttr{}.UtilMax) - 52
+	_ uintptr = 52 - unsafe.Offsetof(SchedAttr{}.UtilMax)
 )
 
 const (

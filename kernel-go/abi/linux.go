@@ -1309,6 +1309,76 @@ func (v SigevNotify) String() string {
 	return "SigevNotify(?)"
 }
 
+// SchedPolicy: sched_setscheduler(2) (uapi linux/sched.h).
+type SchedPolicy uint32
+
+// Numbers of SchedPolicy.
+const (
+	SCHED_OTHER         SchedPolicy = 0
+	SCHED_FIFO          SchedPolicy = 1
+	SCHED_RR            SchedPolicy = 2
+	SCHED_BATCH         SchedPolicy = 3
+	SCHED_IDLE          SchedPolicy = 5
+	SCHED_DEADLINE      SchedPolicy = 6
+	SCHED_RESET_ON_FORK SchedPolicy = 1073741824
+)
+
+// String names the number; "SchedPolicy(?)" stands for an unknown one.
+func (v SchedPolicy) String() string {
+	switch v {
+	case SCHED_OTHER:
+		return "SCHED_OTHER"
+	case SCHED_FIFO:
+		return "SCHED_FIFO"
+	case SCHED_RR:
+		return "SCHED_RR"
+	case SCHED_BATCH:
+		return "SCHED_BATCH"
+	case SCHED_IDLE:
+		return "SCHED_IDLE"
+	case SCHED_DEADLINE:
+		return "SCHED_DEADLINE"
+	case SCHED_RESET_ON_FORK:
+		return "SCHED_RESET_ON_FORK"
+	}
+	return "SchedPolicy(?)"
+}
+
+// SchedFlag: sched_setattr(2) (uapi linux/sched.h).
+type SchedFlag uint64
+
+// Numbers of SchedFlag.
+const (
+	SCHED_FLAG_RESET_ON_FORK  SchedFlag = 1
+	SCHED_FLAG_RECLAIM        SchedFlag = 2
+	SCHED_FLAG_DL_OVERRUN     SchedFlag = 4
+	SCHED_FLAG_KEEP_POLICY    SchedFlag = 8
+	SCHED_FLAG_KEEP_PARAMS    SchedFlag = 16
+	SCHED_FLAG_UTIL_CLAMP_MIN SchedFlag = 32
+	SCHED_FLAG_UTIL_CLAMP_MAX SchedFlag = 64
+)
+
+// String names the number; "SchedFlag(?)" stands for an unknown one.
+func (v SchedFlag) String() string {
+	switch v {
+	case SCHED_FLAG_RESET_ON_FORK:
+		return "SCHED_FLAG_RESET_ON_FORK"
+	case SCHED_FLAG_RECLAIM:
+		return "SCHED_FLAG_RECLAIM"
+	case SCHED_FLAG_DL_OVERRUN:
+		return "SCHED_FLAG_DL_OVERRUN"
+	case SCHED_FLAG_KEEP_POLICY:
+		return "SCHED_FLAG_KEEP_POLICY"
+	case SCHED_FLAG_KEEP_PARAMS:
+		return "SCHED_FLAG_KEEP_PARAMS"
+	case SCHED_FLAG_UTIL_CLAMP_MIN:
+		return "SCHED_FLAG_UTIL_CLAMP_MIN"
+	case SCHED_FLAG_UTIL_CLAMP_MAX:
+		return "SCHED_FLAG_UTIL_CLAMP_MAX"
+	}
+	return "SchedFlag(?)"
+}
+
 // PrioWhich: getpriority(2) (uapi linux/resource.h).
 type PrioWhich uint32
 

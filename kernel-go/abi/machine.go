@@ -129,6 +129,35 @@ func (v SlotKind) String() string {
 	return "SlotKind(?)"
 }
 
+// HoldKind: What the machine lock was held for.
+type HoldKind uint16
+
+// Numbers of HoldKind.
+const (
+	HoldKindOther      HoldKind = 0 // Nothing that has a number: signals, exits, choosing who runs.
+	HoldKindSystemCall HoldKind = 1
+	HoldKindFault      HoldKind = 2
+	HoldKindTimers     HoldKind = 3
+	HoldKindRequest    HoldKind = 4
+)
+
+// String names the number; "HoldKind(?)" stands for an unknown one.
+func (v HoldKind) String() string {
+	switch v {
+	case HoldKindOther:
+		return "Other"
+	case HoldKindSystemCall:
+		return "SystemCall"
+	case HoldKindFault:
+		return "Fault"
+	case HoldKindTimers:
+		return "Timers"
+	case HoldKindRequest:
+		return "Request"
+	}
+	return "HoldKind(?)"
+}
+
 // FrameType: What a frame is used for.
 type FrameType uint8
 
@@ -388,12 +417,20 @@ type MachineCounters struct {
 	DecodeFlushes uint64
 	// Instructions retired by threads that are gone; those of live threads are in their slots.
 	// Unit: insns. Written by: kernel. Below 2^53.
-	Instret   uint64
-	Reserved0 uint64
+	Instret uint64
+	// Longest time that the machine lock was held without a break, by harts and the kernel worker.
+	// Unit: us. Written by: kernel.
+	LongestHoldUs uint32
+	// What most of it went to.
+	// Written by: kernel.
+	LongestHoldKind HoldKind
+	// A system call's number, or a request's opcode.
+	// Unit: number. Written by: kernel.
+	LongestHoldNumber uint16
 }
 
 // MachineHeaderSize is the size of MachineHeader in bytes.
-const MachineHeaderSize = 1472
+const MachineHeaderSize = 1536
 
 // MachineHeader: What whoever attaches reads first: versions, sizes, tables; it lies at Fixed.HeaderAddress.
 // Starts on a cache line of 64 bytes.
@@ -484,6 +521,10 @@ type MachineHeader struct {
 	// Unit: flag. Written by: kernel.
 	KernelSleeping atomic.Uint32
 	Reserved1      [14]uint32
+	// The latest time that anybody has read of the machine's monotonic clock: no reader is told an earlier one.
+	// Unit: ns. Written by: any.
+	ClockNs   atomic.Uint64
+	Reserved5 [14]uint32
 	// The machine lock: 0 free, else 1 + the holder's index, plus Contended.
 	// Unit: value. Written by: kernel.
 	Lock      atomic.Uint32
@@ -586,7 +627,7 @@ type HartSlot struct {
 }
 
 // OwnerSlotSize is the size of OwnerSlot in bytes.
-const OwnerSlotSize = 64
+const OwnerSlotSize = 128
 
 // OwnerSlot: A process owner: whose processes these are, with a run queue of its own.
 // Element of the slot table of kind Owner.
@@ -604,12 +645,10 @@ type OwnerSlot struct {
 	// Its processes that have not been reaped.
 	// Unit: count. Written by: kernel.
 	Processes atomic.Uint32
-	// Ready threads.
+	// Root of the heap of its ready threads: the one that goes next.
 	// Unit: slot:Thread. Written by: kernel.
-	ReadyHead uint32
-	// Last ready thread.
-	// Unit: slot:Thread. Written by: kernel.
-	ReadyTail uint32
+	ReadyRoot uint32
+	Reserved0 uint32
 	// Ready threads.
 	// Unit: count. Written by: kernel.
 	ReadyCount atomic.Uint32
@@ -622,10 +661,22 @@ type OwnerSlot struct {
 	// Records ever written; record n lies at n mod Fixed.StatusEntries and has sequence n + 1.
 	// Unit: seq. Written by: kernel.
 	StatusTail atomic.Uint32
-	Reserved0  uint32
+	// Not 0: its real-time threads have used what they may of this period, and wait for the next.
+	// Unit: flag. Written by: kernel.
+	Throttled uint32
 	// Instructions that its threads have used, divided by the share (in 2^-16): the ready owner that has least goes next.
 	// Unit: value. Written by: kernel.
 	Pass uint64
+	// Virtual time of the thread that was taken last: whoever becomes ready after a rest begins near it.
+	// Unit: value. Written by: kernel.
+	VirtualTime uint64
+	// Beginning of the current period of real-time throttling.
+	// Unit: ns. Written by: kernel.
+	PeriodStartNs uint64
+	// Time that its real-time threads have run in this period.
+	// Unit: ns. Written by: kernel.
+	RealtimeNs uint64
+	Reserved1  [10]uint32
 }
 
 // ClientSlotSize is the size of ClientSlot in bytes.

@@ -142,8 +142,10 @@ type AddressSpaceLive struct {
 	CodeEpoch uint32
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
-	LastVma   uint32
-	Reserved1 uint32
+	LastVma uint32
+	// Frames that its tables take.
+	// Unit: frames. Written by: kernel.
+	TableFrames uint32
 	// Processes that have it.
 	// Unit: count. Written by: kernel.
 	Users uint32
@@ -154,7 +156,9 @@ type AddressSpaceLive struct {
 	// Not 0 when a worker that nobody can vouch for may still use translations of it: its frames are never used again.
 	// Unit: flag. Written by: any.
 	Quarantine atomic.Uint32
-	Reserved0  uint32
+	// Next address space that nobody has any more and that is freed piece by piece.
+	// Unit: slot:AddressSpace. Written by: kernel.
+	NextBuried uint32
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.

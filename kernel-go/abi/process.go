@@ -161,6 +161,7 @@ type ThreadFlag uint32
 const (
 	ThreadFlagHasSavedSigmask ThreadFlag = 0x1
 	ThreadFlagLeader          ThreadFlag = 0x2
+	ThreadFlagYields          ThreadFlag = 0x4 // It has called sched_yield(2): others go first.
 )
 
 // String names a single bit; "ThreadFlag(?)" stands for none, several or unknown ones.
@@ -170,6 +171,8 @@ func (v ThreadFlag) String() string {
 		return "HasSavedSigmask"
 	case ThreadFlagLeader:
 		return "Leader"
+	case ThreadFlagYields:
+		return "Yields"
 	}
 	return "ThreadFlag(?)"
 }
@@ -360,7 +363,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 256
+const ThreadStateSize = 280
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -414,8 +417,10 @@ type ThreadState struct {
 	UserNs uint64
 	// Time in the kernel on its behalf: system calls, faults, signals.
 	// Unit: ns. Written by: hart.
-	SystemNs  uint64
-	Reserved0 uint64
+	SystemNs uint64
+	// Harts that it may run on, bit n for hart n (sched_setaffinity(2)).
+	// Unit: bits. Written by: kernel.
+	Affinity uint64
 	// System calls made so far.
 	// Unit: count. Written by: hart. Below 2^53.
 	Syscalls uint64
@@ -425,6 +430,19 @@ type ThreadState struct {
 	// What the thread has changed since its last ThreadStatus, SyncEffect.
 	// Unit: bits. Written by: kernel.
 	Effects uint32
+	// Instructions that it has used, divided by its weight: of an owner's threads the one that has least goes next.
+	// Unit: value. Written by: kernel.
+	VirtualTime uint64
+	// Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK.
+	// Unit: value. Written by: kernel.
+	Policy uint32
+	// Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others.
+	// Unit: value. Written by: kernel.
+	Priority uint32
+	// Nice value, -20 to 19.
+	// Unit: value. Written by: kernel.
+	Nice      int32
+	Reserved0 uint32
 }
 
 // LoadRunState reads RunState as a ThreadRunState.
@@ -481,7 +499,7 @@ type ThreadStatus struct {
 }
 
 // ThreadLiveSize is the size of ThreadLive in bytes.
-const ThreadLiveSize = 80
+const ThreadLiveSize = 96
 
 // ThreadLive: Queues that a thread stands in.
 type ThreadLive struct {
@@ -492,12 +510,12 @@ type ThreadLive struct {
 	// Previous thread of the process.
 	// Unit: slot:Thread. Written by: kernel.
 	PrevInProcess uint32
-	// Ready queue.
+	// Its owner's heap of ready threads: what lies below it on one side.
 	// Unit: slot:Thread. Written by: kernel.
-	NextReady uint32
-	// Previous in the ready queue.
+	ReadyLeft uint32
+	// And on the other.
 	// Unit: slot:Thread. Written by: kernel.
-	PrevReady uint32
+	ReadyRight uint32
 	// Wait entries of this thread.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
@@ -530,6 +548,15 @@ type ThreadLive struct {
 	// How often the call about to begin has waited for pages that the trace wants to show.
 	// Unit: count. Written by: kernel.
 	TraceWaits uint32
+	// What lies above it in the heap of ready threads, 0 for the root.
+	// Unit: slot:Thread. Written by: kernel.
+	ReadyUp uint32
+	// Which of those with the same key came first.
+	// Unit: seq. Written by: kernel.
+	ReadySeq uint32
+	// Its place in the heap of ready threads: the least goes next.
+	// Unit: value. Written by: kernel.
+	ReadyKey uint64
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
@@ -549,7 +576,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [18]uint32
+	Pad1 [8]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
@@ -703,7 +730,7 @@ type ProcessState struct {
 	// Period of ITIMER_PROF.
 	// Unit: ns. Written by: kernel.
 	ItimerProfIntervalNs uint64
-	// -20 to 19.
+	// Nice value of its leader, as viewers show it.
 	// Unit: value. Written by: kernel.
 	Nice int32
 	// Of a session leader whose terminal was hung up: the group that was in its foreground.

@@ -339,6 +339,34 @@ type Rusage struct {
 	Nivcsw int64
 }
 
+// SchedAttrSize is the size of SchedAttr in bytes.
+const SchedAttrSize = 56
+
+// SchedAttr: struct sched_attr, as since Linux 5.3.
+type SchedAttr struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Size uint32
+	// Written by: kernel, guest.
+	Policy uint32
+	// Written by: kernel, guest.
+	Flags uint64
+	// Written by: kernel, guest.
+	Nice int32
+	// Written by: kernel, guest.
+	Priority uint32
+	// Written by: kernel, guest.
+	Runtime uint64
+	// Written by: kernel, guest.
+	Deadline uint64
+	// Written by: kernel, guest.
+	Period uint64
+	// Written by: kernel, guest.
+	UtilMin uint32
+	// Written by: kernel, guest.
+	UtilMax uint32
+}
+
 // TmsSize is the size of Tms in bytes.
 const TmsSize = 32
 

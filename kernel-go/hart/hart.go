@@ -45,7 +45,7 @@ func Init() {
 	h := kmem.Header()
 	riscv.Init(h.DecodeArenaBase, h.DecodeArenaBytes)
 	riscv.FetchPage = fetchPage
-	riscv.TimeNow = timeNow
+	riscv.TimeNow = sched.TimeCsr
 	riscv.HartDead = dead
 	kmem.DropCode = dropCode
 	fetches = [abi.LimitHarts][fetchSlots]fetched{}
@@ -55,9 +55,6 @@ func Init() {
 		s.State.Store(uint32(abi.HartStateIdle))
 	}
 }
-
-// timeNow is the time CSR: Linux's usual 10 MHz time base.
-func timeNow() uint64 { return host.NowNs() / 100 }
 
 func dropCode(frame uint32) {
 	kmem.Frame(frame).Code.Store(0)
@@ -95,14 +92,19 @@ func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
 func Run(hart uint32, budget int32) abi.HartExit {
 	c, h := sched.For(hart), kmem.Hart(hart)
 	kmem.Lock(hart)
+	now := sched.NowNs()
+	sched.HoldBegins(c, now)
 	if dead(hart) {
 		takeOver(c, h)
 	}
 	sched.Act(0)
-	sched.RunTimers(sched.NowNs())
+	do(c, abi.HoldKindTimers, 0)
+	sched.RunTimers(now)
 	exit := loop(c, h, budget)
 	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")
-	kmem.Unlock()
+	held(c, sched.NowNs())
+	sched.HoldEnds(c, sched.NowNs())
+	kmem.UnlockToOthers()
 	return exit
 }
 
@@ -116,14 +118,33 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			}
 			return abi.HartExitStop
 		}
-		if h.Thread.Load() == 0 && !switchIn(c, h) {
-			h.WakeAtNs = kmem.Header().NextTimerNs
-			h.DoorbellSeen = h.Doorbell.Load()
-			h.State.Store(uint32(abi.HartStateIdle))
-			return abi.HartExitIdle
+		if h.Thread.Load() == 0 {
+			now := sched.NowNs()
+			if sched.HeldLong(c, now) {
+				return abi.HartExitBudget // others have waited for the lock
+			}
+			held(c, now)
+			if !switchIn(c, h, now) {
+				sched.KickIdle() // for what may only run elsewhere
+				h.WakeAtNs = kmem.Header().NextTimerNs
+				h.DoorbellSeen = h.Doorbell.Load()
+				h.State.Store(uint32(abi.HartStateIdle))
+				return abi.HartExitIdle
+			}
 		}
 		bind(c, h)
+		if !sched.MayRun(c.Thread, c.Hart) {
+			yield(c, h, true)
+			continue
+		}
 		if c.T().State.Blocked.Attempt != 0 {
+			if resched[c.Hart] {
+				resched[c.Hart] = false
+				if sched.HaveReady(c.Hart) {
+					yield(c, h, false)
+				}
+				return abi.HartExitBudget
+			}
 			syscall(c, h)
 			continue
 		}
@@ -131,20 +152,31 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			switchOut(h)
 			continue
 		}
-		if t := c.T(); t.State.Restart != 0 {
+		t := c.T()
+		if t.State.Restart != 0 {
 			// Interrupted for nothing: make the call again.
 			t.State.Restart = 0
 			continue
 		}
+		if t.State.Flags&uint32(abi.ThreadFlagYields) != 0 {
+			t.State.Flags &^= uint32(abi.ThreadFlagYields)
+			if sched.HaveReady(c.Hart) {
+				sched.Yielded(c.Thread)
+				yield(c, h, false)
+				continue
+			}
+		}
 		if left <= 0 {
-			if sched.HaveReady() {
-				yield(c, h)
+			if sched.HaveReady(c.Hart) {
+				yield(c, h, sched.PolicyOf(t) == abi.SCHED_FIFO)
 			}
 			return abi.HartExitBudget
 		}
-		owner, before := c.P().State.Owner, left
+		if sched.Displaced(c.Thread, c.Hart) {
+			yield(c, h, true)
+			continue
+		}
 		left = guest(c, h, left)
-		sched.Charge(owner, before-left)
 	}
 }
 
@@ -152,15 +184,37 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 // its time is system time.
 var entered [abi.LimitHarts]uint64
 
+// resched: the system call in progress has given way (ERESCHED).
+var resched [abi.LimitHarts]bool
+
+// doing is what each hart does with the machine lock, for the counters.
+var doing [abi.LimitHarts]struct {
+	kind   abi.HoldKind
+	number uint32
+}
+
+func do(c *sched.Ctx, kind abi.HoldKind, number uint32) {
+	d := &doing[c.Hart]
+	d.kind, d.number = kind, number
+}
+
+// held says what the lock was held for until now.
+func held(c *sched.Ctx, now uint64) {
+	d := &doing[c.Hart]
+	sched.HeldFor(c, now, d.kind, d.number)
+	d.kind, d.number = abi.HoldKindOther, 0
+}
+
 func chargeSystem(c *sched.Ctx, now uint64) {
 	spent := now - entered[c.Hart]
 	c.T().State.SystemNs += spent
 	kmem.Hart(c.Hart).BusyNs += spent
+	held(c, now)
 }
 
 // switchIn gives the hart a ready thread.
-func switchIn(c *sched.Ctx, h *abi.HartSlot) bool {
-	i := sched.PickReady()
+func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
+	i := sched.PickReady(c.Hart)
 	if i == 0 {
 		return false
 	}
@@ -170,7 +224,7 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot) bool {
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
-	entered[c.Hart] = sched.NowNs()
+	entered[c.Hart] = now
 	h.Thread.Store(i)
 	h.State.Store(uint32(abi.HartStateInKernel))
 	kmem.Header().Counters.ContextSwitches++
@@ -180,12 +234,13 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot) bool {
 // switchOut: the hart's thread is blocked, stopped or gone.
 func switchOut(h *abi.HartSlot) { h.Thread.Store(0) }
 
-// yield puts the running thread at the end of its queue.
-func yield(c *sched.Ctx, h *abi.HartSlot) {
+// yield puts the running thread back into its queue, before its equals if it was
+// displaced.
+func yield(c *sched.Ctx, h *abi.HartSlot, displaced bool) {
 	i := c.Thread
 	chargeSystem(c, sched.NowNs())
 	switchOut(h)
-	sched.MakeReady(i)
+	sched.Requeue(i, displaced)
 }
 
 // bind makes the context act for the hart's thread.
@@ -210,6 +265,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	cpu.Left = left
 	begin := sched.NowNs()
 	chargeSystem(c, begin)
+	sched.HoldEnds(c, begin)
 	sched.EnterGuest(c.Hart, c.As)
 	sched.KickIdle()
 	kmem.Unlock()
@@ -217,25 +273,27 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	for exit == riscv.ExitEcall && fastCall(c, cpu) {
 		exit = riscv.Run(cpu, cpuOf(h))
 	}
-	left = cpu.Left
+	used := left - cpu.Left + kernelEntryCost
 	sched.LeaveGuest(c.Hart)
 	kmem.Lock(c.Hart)
 	now := sched.NowNs()
+	sched.HoldBegins(c, now)
 	entered[c.Hart] = now
 	if h.Thread.Load() == 0 {
 		// Another thread ended this one meanwhile; its slot may be another's.
 		c.Thread, c.Process, c.As = 0, 0, 0
-		return left
+		return left - used
 	}
 	sched.Act(c.Thread)
 	spent := now - begin
+	sched.Charge(c.Thread, used, now, spent)
 	c.T().State.UserNs += spent
 	h.BusyNs += spent
 	if c.P().Live.CpuTimers != 0 {
 		proc.CheckCpuTimers(c)
 	}
 	serve(c, h, exit)
-	return left - kernelEntryCost
+	return left - used
 }
 
 // fastCall makes system calls that only read what cannot change while the
@@ -270,8 +328,10 @@ func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
 
 func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	cpu := &c.T().Cpu
+	do(c, abi.HoldKindFault, 0)
 	switch exit {
 	case riscv.ExitBudget, riscv.ExitPoll:
+		do(c, abi.HoldKindOther, 0)
 	case riscv.ExitEcall:
 		if trace.On && !traced(c, h) {
 			return

@@ -59,7 +59,13 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		// Its end was told when a signal interrupted it; now it goes on.
 		_ = trace.Entry(c, b.Number, syscalls.Letters(b.Number), &b.Args, false)
 	}
+	do(c, abi.HoldKindSystemCall, b.Number)
 	v, e := syscalls.Dispatch(c, b.Number)
+	if e == abi.ERESCHED {
+		b.Attempt++
+		giveWay(c)
+		return
+	}
 	if e == abi.EBLOCKED {
 		if !interrupted(c, b) {
 			b.Attempt++
@@ -107,6 +113,21 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		t.Cpu.Pc += 4
 		b.Attempt = 0
 	}
+}
+
+// insnsPerUs is what a microsecond in the kernel counts as, for shares: about
+// what guest code retires in that time.
+const insnsPerUs = 200
+
+// giveWay has others go first, since the call in progress takes long. What it
+// took so far counts as if guest code had run.
+func giveWay(c *sched.Ctx) {
+	resched[c.Hart] = true
+	now := sched.NowNs()
+	spent := now - entered[c.Hart]
+	chargeSystem(c, now)
+	entered[c.Hart] = now
+	sched.Charge(c.Thread, int32(min(spent/1000*insnsPerUs, 1<<30)), now, spent)
 }
 
 // deliverRestart delivers the signals that interrupted a call.

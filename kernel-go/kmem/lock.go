@@ -24,6 +24,13 @@ func Lock(self uint32) {
 			return
 		}
 	}
+	lockAmongSleepers(self)
+}
+
+// lockAmongSleepers takes the lock and leaves it marked as contended, whoever
+// else may sleep on it.
+func lockAmongSleepers(self uint32) {
+	h := Header()
 	for {
 		v := h.Lock.Load()
 		if v == 0 {
@@ -48,6 +55,26 @@ func Unlock() {
 	h := Header()
 	if h.Lock.Swap(0)&contended != 0 {
 		NotifyWord(&h.Lock, 1)
+	}
+}
+
+// letInNs is how long somebody who let others in waits for one of them to come:
+// a sleeper needs some ten microseconds.
+const letInNs = 50_000
+
+// never is a word that nobody changes.
+var never atomic.Uint32
+
+// UnlockToOthers is Unlock by somebody who will want the lock again at once, and
+// so would always be there before one that sleeps on it.
+func UnlockToOthers() {
+	h := Header()
+	if h.Lock.Swap(0)&contended == 0 {
+		return
+	}
+	NotifyWord(&h.Lock, 1)
+	if h.Lock.Load() == 0 {
+		WaitWord(&never, 0, letInNs)
 	}
 }
 

@@ -52,7 +52,16 @@ func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
 		n.Cpu.X[4] = a.Tls
 	}
 	n.State.Sigmask = t.State.Sigmask
+	sched.Inherit(child, c.Thread)
 	kmem.SetName(&n.Header, &n.State.Name, &t.State.Name)
+}
+
+// SetNice gives a thread a nice value; its leader's is what viewers show of a process.
+func SetNice(thread uint32, nice int32) {
+	sched.SetNice(thread, nice)
+	if p := kmem.Process(kmem.Thread(thread).State.Process); p.State.Leader == thread {
+		p.State.Nice = nice
+	}
 }
 
 // tellTids stores the new thread's id where the caller asked for it.
@@ -128,6 +137,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	n := kmem.Thread(leader)
 	n.State.Flags = uint32(abi.ThreadFlagLeader)
 	childContext(c, leader, a)
+	p.State.Nice = n.State.Nice
 	n.State.AltStack = c.T().State.AltStack
 	if f&uint64(abi.CLONE_VM) != 0 && f&uint64(abi.CLONE_VFORK) == 0 {
 		n.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
@@ -169,7 +179,7 @@ func inherit(p, parent *abi.ProcessSlot) {
 	holdExe(p)
 	s.Comm, s.Rlimits = o.Comm, o.Rlimits
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = o.ArgStart, o.ArgEnd, o.EnvStart, o.EnvEnd
-	s.Tty, s.Personality, s.Nice = o.Tty, o.Personality, o.Nice
+	s.Tty, s.Personality = o.Tty, o.Personality
 	s.Flags |= abi.ProcessFlagForkNoExec | o.Flags&abi.ProcessFlagNoNewPrivs
 }
 

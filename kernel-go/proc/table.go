@@ -134,6 +134,7 @@ func newThread(process, tid uint32) uint32 {
 	t.State.Name = p.State.Comm // until the caller knows better: readers outside the kernel see no thread without a name
 	kmem.WriteEnd(&t.Header)
 	t.State.AltStack.Flags = int32(abi.SS_DISABLE)
+	t.State.Affinity = sched.AllHarts
 	t.State.StartNs = sched.NowNs()
 	t.Live.NextInProcess = p.Live.ThreadHead
 	if p.Live.ThreadHead != 0 {

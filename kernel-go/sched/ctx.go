@@ -7,7 +7,6 @@ package sched
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
 	"foreshore.dev/kernel/kmem"
 )
 
@@ -49,11 +48,3 @@ func (c *Ctx) P() *abi.ProcessSlot { return kmem.Process(c.Process) }
 
 // Arg is argument i of the system call in progress.
 func (c *Ctx) Arg(i int) uint64 { return kmem.Thread(c.Thread).State.Blocked.Args[i] }
-
-// NowNs is the machine's monotonic clock. It moves in steps of the time CSR
-// (100 ns), so that clocks read by the vDSO and by system calls never run
-// against each other.
-func NowNs() uint64 { return host.NowNs() / 100 * 100 }
-
-// RealNs is CLOCK_REALTIME, nanoseconds since the epoch.
-func RealNs() uint64 { return NowNs() + kmem.Header().RealtimeOffsetNs }

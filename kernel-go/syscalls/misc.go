@@ -5,7 +5,6 @@ import (
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/uts"
 )
@@ -191,75 +190,6 @@ func setFlag(p *abi.ProcessSlot, f abi.ProcessFlag, v uint64) (uint64, abi.Errno
 		return 0, abi.EINVAL
 	}
 	return 0, abi.OK
-}
-
-func sysSchedGetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
-	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
-		return 0, abi.ESRCH
-	}
-	if c.Arg(1) < 8 || c.Arg(1)&7 != 0 {
-		return 0, abi.EINVAL
-	}
-	kmem.Store64(c.Page, 1<<kmem.Header().HartCount-1)
-	return 8, mm.CopyOut(c, c.Arg(2), c.Page, 8)
-}
-
-func sysSchedSetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
-	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
-		return 0, abi.ESRCH
-	}
-	kmem.Store64(c.Page, 0)
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), uint32(min(c.Arg(1), 8))); e != abi.OK {
-		return 0, e
-	}
-	if kmem.Load64(c.Page)&(1<<kmem.Header().HartCount-1) == 0 {
-		return 0, abi.EINVAL
-	}
-	// Threads go where a hart is free: an affinity is accepted as a hint.
-	return 0, abi.OK
-}
-
-// Every thread is SCHED_OTHER with priority 0.
-func sysSchedGetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
-	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
-		return 0, abi.ESRCH
-	}
-	return 0, abi.OK
-}
-
-func sysSchedGetparam(c *sched.Ctx) (uint64, abi.Errno) {
-	if pid := uint32(c.Arg(0)); pid != 0 && proc.FindThread(pid) == 0 {
-		return 0, abi.ESRCH
-	}
-	kmem.Store32(c.Page, 0)
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
-}
-
-func sysSchedSetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.Arg(1) != 0 {
-		return 0, abi.EPERM
-	}
-	return 0, abi.OK
-}
-
-func sysSchedGetPriorityMax(c *sched.Ctx) (uint64, abi.Errno) {
-	switch c.Arg(0) {
-	case 1, 2:
-		return 99, abi.OK
-	case 0, 3, 5:
-		return 0, abi.OK
-	}
-	return 0, abi.EINVAL
-}
-
-func sysSchedGetPriorityMin(c *sched.Ctx) (uint64, abi.Errno) {
-	switch c.Arg(0) {
-	case 1, 2:
-		return 1, abi.OK
-	case 0, 3, 5:
-		return 0, abi.OK
-	}
-	return 0, abi.EINVAL
 }
 
 func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {

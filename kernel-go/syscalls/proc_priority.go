@@ -7,28 +7,25 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Nice values are a process's (Linux has one per thread) and have no effect on
-// who runs.
+// Nice values (setpriority(2)). A thread has its own, as on Linux.
 
 // prioTarget is what getpriority(2)'s first two arguments name.
 type prioTarget struct {
-	which   abi.PrioWhich
-	process uint32
-	id      uint32
+	which  abi.PrioWhich
+	thread uint32
+	id     uint32
 }
 
 // prioTargetOf reads them: EINVAL for a kind that is none, ESRCH for a thread
 // that is none.
 func prioTargetOf(c *sched.Ctx) (prioTarget, abi.Errno) {
-	t := prioTarget{which: abi.PrioWhich(arg32(c, 0)), process: c.Process, id: arg32(c, 1)}
+	t := prioTarget{which: abi.PrioWhich(arg32(c, 0)), thread: c.Thread, id: arg32(c, 1)}
 	switch t.which {
 	case abi.PRIO_PROCESS:
 		if t.id != 0 {
-			i := proc.FindThread(t.id)
-			if i == 0 {
+			if t.thread = proc.FindThread(t.id); t.thread == 0 {
 				return t, abi.ESRCH
 			}
-			t.process = kmem.Thread(i).State.Process
 		}
 	case abi.PRIO_PGRP:
 		if t.id == 0 {
@@ -44,12 +41,33 @@ func prioTargetOf(c *sched.Ctx) (prioTarget, abi.Errno) {
 	return t, abi.OK
 }
 
-func (t prioTarget) matches(i uint32) bool {
-	s := &kmem.Process(i).State
-	switch t.which {
-	case abi.PRIO_PROCESS:
-		return i == t.process
-	case abi.PRIO_PGRP:
+// next is the first target behind thread `after` (0: the first of all), 0 at the end.
+func (t prioTarget) next(after uint32) uint32 {
+	if t.which == abi.PRIO_PROCESS {
+		if after == 0 {
+			return t.thread
+		}
+		return 0
+	}
+	i, p := uint32(0), kmem.Header().InitProcess
+	if after != 0 {
+		p = kmem.Thread(after).State.Process
+		i = kmem.Thread(after).Live.NextInProcess
+		if i == 0 {
+			p = kmem.Process(p).Live.NextProcess
+		}
+	}
+	for ; i == 0 && p != 0; p = kmem.Process(p).Live.NextProcess {
+		if t.matches(p) {
+			i = kmem.Process(p).Live.ThreadHead
+		}
+	}
+	return i
+}
+
+func (t prioTarget) matches(process uint32) bool {
+	s := &kmem.Process(process).State
+	if t.which == abi.PRIO_PGRP {
 		return s.Pgid == t.id
 	}
 	return s.Uid == t.id
@@ -62,10 +80,8 @@ func sysGetpriority(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	best := int32(0)
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		if t.matches(i) {
-			best = max(best, 20-kmem.Process(i).State.Nice)
-		}
+	for i := t.next(0); i != 0; i = t.next(i) {
+		best = max(best, 20-kmem.Thread(i).State.Nice)
 	}
 	if best == 0 {
 		return 0, abi.ESRCH
@@ -80,15 +96,12 @@ func sysSetpriority(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	nice := min(max(int32(arg32(c, 2)), -20), 19)
 	result := abi.ESRCH
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		if !t.matches(i) {
-			continue
-		}
+	for i := t.next(0); i != 0; i = t.next(i) {
 		if e := mayRenice(c, i, nice); e != abi.OK {
 			result = e
 			continue
 		}
-		kmem.Process(i).State.Nice = nice
+		proc.SetNice(i, nice)
 		if result == abi.ESRCH {
 			result = abi.OK
 		}
@@ -96,17 +109,14 @@ func sysSetpriority(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, result
 }
 
-// mayRenice: EPERM for another user's process, EACCES to favour one beyond
+// mayRenice: EPERM for another user's thread, EACCES to favour one beyond
 // RLIMIT_NICE; root may.
-func mayRenice(c *sched.Ctx, i uint32, nice int32) abi.Errno {
-	if root(c) {
-		return abi.OK
-	}
-	s, euid := &kmem.Process(i).State, c.P().State.Euid
-	if s.Uid != euid && s.Euid != euid {
+func mayRenice(c *sched.Ctx, thread uint32, nice int32) abi.Errno {
+	if !ownsThread(c, thread) {
 		return abi.EPERM
 	}
-	if nice < s.Nice && uint64(20-nice) > s.Rlimits[abi.RLIMIT_NICE].Cur {
+	t := kmem.Thread(thread)
+	if !root(c) && nice < t.State.Nice && uint64(20-nice) > kmem.Process(t.State.Process).State.Rlimits[abi.RLIMIT_NICE].Cur {
 		return abi.EACCES
 	}
 	return abi.OK

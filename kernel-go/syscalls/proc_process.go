@@ -282,8 +282,3 @@ func sysPersonality(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	return uint64(old), abi.OK
 }
-
-func sysSchedYield(c *sched.Ctx) (uint64, abi.Errno) {
-	c.T().Cpu.Left = 0
-	return 0, abi.OK
-}

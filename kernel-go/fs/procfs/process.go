@@ -216,13 +216,7 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	field(ticks(system))
 	field(ticks(ps.ChildUserNs))
 	field(ticks(ps.ChildSystemNs))
-	field(uint64(20 + ps.Nice))
-	if ps.Nice < 0 {
-		putByte('-')
-		field(uint64(-ps.Nice))
-	} else {
-		field(uint64(ps.Nice))
-	}
+	schedStat(t)
 	field(uint64(kmem.Process(p).Live.LiveThreads))
 	str("0 ")
 	field(ticks(start))
@@ -240,7 +234,9 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	field(blocked & 0x7fffffff)
 	field(ignored & 0x7fffffff)
 	field(caught & 0x7fffffff)
-	str("0 0 0 17 0 0 0 0 0 0 0 0 ")
+	str("0 0 0 17 ")
+	hartStat(t)
+	str("0 0 0 0 0 ")
 	if as != nil && mayTrace(c, p) {
 		field(as.BrkStart)
 		field(ps.ArgStart)

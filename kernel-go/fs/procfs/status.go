@@ -120,15 +120,8 @@ func pidStatus(p, t uint32) {
 	}
 	label("NoNewPrivs:\t", nnp)
 	label("Seccomp:\t", 0)
-	harts := kmem.Header().HartCount
-	str("Cpus_allowed:\t")
-	hex(uint64(1)<<harts-1, 1)
-	str("\nCpus_allowed_list:\t0")
-	if harts > 1 {
-		putByte('-')
-		num(uint64(harts - 1))
-	}
-	str("\nMems_allowed:\t1\nMems_allowed_list:\t0\n")
+	cpusAllowed(t)
+	str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
 	label("voluntary_ctxt_switches:\t", 0)
 	label("nonvoluntary_ctxt_switches:\t", 0)
 }

@@ -1,0 +1,75 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// What /proc says of how a thread is scheduled. A zombie's thread is gone: 0.
+
+func signed(v int32) {
+	if v < 0 {
+		putByte('-')
+		v = -v
+	}
+	field(uint64(v))
+}
+
+// schedStat is priority and nice of stat: 20 + nice, or of real-time threads
+// -1 - the priority (proc(5)).
+func schedStat(t uint32) {
+	if t == 0 {
+		str("20 0 ")
+		return
+	}
+	s := &kmem.Thread(t).State
+	if sched.RealTime(kmem.Thread(t)) {
+		signed(-1 - int32(s.Priority))
+	} else {
+		signed(20 + s.Nice)
+	}
+	signed(s.Nice)
+}
+
+// hartStat is processor, rt_priority and policy of stat.
+func hartStat(t uint32) {
+	if t == 0 {
+		str("0 0 0 ")
+		return
+	}
+	s := &kmem.Thread(t).State
+	field(uint64(s.Hart))
+	field(uint64(s.Priority))
+	field(uint64(s.Policy &^ uint32(abi.SCHED_RESET_ON_FORK)))
+}
+
+// cpusAllowed is the two lines of status: as a mask, and as a list of ranges.
+func cpusAllowed(t uint32) {
+	mask := sched.AllHarts & (1<<kmem.Header().HartCount - 1)
+	if t != 0 {
+		mask = sched.AffinityOf(t)
+	}
+	str("Cpus_allowed:\t")
+	hex(mask, 1)
+	str("\nCpus_allowed_list:\t")
+	for first, comma := uint32(0), false; first < kmem.Header().HartCount; first++ {
+		if mask>>first&1 == 0 {
+			continue
+		}
+		last := first
+		for mask>>(last+1)&1 != 0 {
+			last++
+		}
+		if comma {
+			putByte(',')
+		}
+		num(uint64(first))
+		if last != first {
+			putByte('-')
+			num(uint64(last))
+		}
+		first, comma = last, true
+	}
+	putByte('\n')
+}
