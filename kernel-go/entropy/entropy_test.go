@@ -55,3 +55,19 @@ func TestFill(t *testing.T) {
 		t.Error("what was written to /dev/random changes nothing")
 	}
 }
+
+// Where the bytes go does not change what they are.
+func TestFillUnaligned(t *testing.T) {
+	kmemtest.New(t, 64)
+	at, key := kmem.Scratch(0), &kmem.Header().Entropy
+	*key = [4]uint64{5, 6, 7, 8}
+	Fill(at, 500)
+	want := bytes.Clone(kmem.Bytes(at, 500))
+	for off := uint32(1); off < 4; off++ {
+		*key = [4]uint64{5, 6, 7, 8}
+		Fill(at+off, 500)
+		if !bytes.Equal(kmem.Bytes(at+off, 500), want) {
+			t.Errorf("other bytes at an address that is off by %d", off)
+		}
+	}
+}

@@ -14,15 +14,19 @@ import (
 
 var copied mm.Buf
 
+// copyPiece is after how many bytes a copy looks whether others are to have a turn.
+const copyPiece = 64 << 10
+
 // CopyOut sends up to count bytes of regular file `in`, from pos on, to OFD
 // `out`: at outPos, or at its own position. What went out before it would block
-// is the result; then the caller asks again for the rest.
+// is the result; then the caller asks again for the rest. With ERESCHED the
+// caller's positions have not moved, and pos is to be the same again.
 func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (uint64, abi.Errno) {
 	o := kmem.Ofd(out)
 	inode := kmem.Ofd(in).State.Inode
 	vfs.Accessed(inode)
 	base := baseOf(c, o, outPos)
-	done := uint64(0)
+	done := min(progressOf(c), count)
 	e := abi.OK
 	for done < count && e == abi.OK {
 		size := kmem.Inode(inode).State.Size
@@ -49,6 +53,14 @@ func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (ui
 		if uint64(moved) < n {
 			break
 		}
+		if e == abi.OK && done < count && done&(copyPiece-1) < n {
+			e = sched.GiveWay(c)
+		}
+	}
+	if e == abi.ERESCHED {
+		b := &c.T().State.Blocked
+		b.Progress, b.Key0 = done, base
+		return 0, e
 	}
 	if done != 0 {
 		if e == abi.EBLOCKED {

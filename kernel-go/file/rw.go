@@ -48,10 +48,10 @@ func Resume(c *sched.Ctx, b *mm.Buf) uint32 {
 	return done
 }
 
-// Finish ends a call that has done `done` bytes in all: EBLOCKED is passed on
-// with the amount remembered, other errors count only when nothing was done.
+// Finish ends a call that has done `done` bytes in all: EBLOCKED and ERESCHED are
+// passed on with the amount remembered, other errors count only when nothing was done.
 func Finish(c *sched.Ctx, done uint32, e abi.Errno) (uint32, abi.Errno) {
-	if e == abi.EBLOCKED {
+	if sched.GoesOn(e) {
 		setProgress(c, uint64(done))
 		return 0, e
 	}
@@ -174,7 +174,7 @@ func moveTo(c *sched.Ctx, o *abi.OfdSlot, pos, base, end uint64, e abi.Errno) {
 	switch {
 	case e == abi.OK:
 		setPos(o, end)
-	case e == abi.EBLOCKED && c.Thread != 0 && c.T().State.Blocked.Progress != 0:
+	case sched.GoesOn(e) && c.Thread != 0 && c.T().State.Blocked.Progress != 0:
 		c.T().State.Blocked.Key0 = base
 		setPos(o, end)
 	}

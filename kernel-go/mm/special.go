@@ -44,7 +44,13 @@ func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
 	return v.Inode, v.FilePage + (page - v.StartPage), true
 }
 
-// Resident is what mincore(2) says of a page: 1 when it has a frame.
-func Resident(asIndex, page uint32) byte {
-	return byte(pteOf(kmem.AddressSpace(asIndex), page) & ptePresent)
+// Resident writes what mincore(2) says of n pages to dst, a byte for each: 1 for
+// one that has a frame.
+func Resident(asIndex, page, n, dst uint32) {
+	as := kmem.AddressSpace(asIndex)
+	out := kmem.Bytes(dst, n)
+	clear(out)
+	for k := nextPresent(as, page, 0, n); k < n; k = nextPresent(as, page, k+1, n) {
+		out[k] = 1
+	}
 }

@@ -31,7 +31,7 @@ var (
 // Init readies the tables of a new machine.
 func Init() {
 	lastTid, listTail = firstPid-1, 0
-	sched.Fired = timerFired
+	sched.Fired, sched.HasSignal = timerFired, HasSignal
 	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
 	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
 	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned

@@ -54,8 +54,29 @@ func HoldEnds(c *Ctx, nowNs uint64) {
 // HeldLong says whether the holder was to let others in by now.
 func HeldLong(c *Ctx, nowNs uint64) bool { return nowNs-holds[c.Hart].since > holdNs }
 
-// Overdue says whether a call is to stop where it is and return ERESCHED. It
-// reads the clock. Who acts for neither a thread nor a request goes on.
+// Overdue says whether a thread's call is to stop where it is and return
+// ERESCHED. It reads the clock. Requests go on: their arenas bound them.
 func Overdue(c *Ctx) bool {
-	return c != nil && c.Thread|c.Request != 0 && HeldLong(c, NowNs())
+	return c != nil && c.Thread != 0 && HeldLong(c, NowNs())
+}
+
+// GoesOn says whether a call that returns e will be made again, and so has to
+// remember what it has done.
+func GoesOn(e abi.Errno) bool { return e == abi.EBLOCKED || e == abi.ERESCHED }
+
+// HasSignal says whether a signal waits that would interrupt the caller's wait;
+// proc sets it.
+var HasSignal func(c *Ctx) bool
+
+// GiveWay is what a long transfer asks between two pieces of which it could end
+// after any: OK to go on, ERESCHED to let others in, EINTR when a signal waits,
+// and the transfer is to end with what it has done.
+func GiveWay(c *Ctx) abi.Errno {
+	switch {
+	case !Overdue(c):
+		return abi.OK
+	case HasSignal(c):
+		return abi.EINTR
+	}
+	return abi.ERESCHED
 }

@@ -239,10 +239,17 @@ func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
 	if !mm.Covered(c.As, from, to) {
 		return 0, abi.ENOMEM
 	}
-	for p, k := from, uint64(0); p < to; p, k = p+1, k+1 {
-		*(*byte)(kmem.Ptr(c.Page)) = mm.Resident(c.As, p)
-		if e := mm.CopyOut(c, c.Arg(2)+k, c.Page, 1); e != abi.OK {
+	b := &c.T().State.Blocked
+	for done := uint32(b.Progress); from+done < to; {
+		n := min(to-from-done, kmem.PageSize)
+		mm.Resident(c.As, from+done, n, c.Page)
+		if e := mm.CopyOut(c, c.Arg(2)+uint64(done), c.Page, n); e != abi.OK {
 			return 0, e
+		}
+		done += n
+		b.Progress = uint64(done)
+		if sched.Overdue(c) {
+			return 0, abi.ERESCHED
 		}
 	}
 	return 0, abi.OK

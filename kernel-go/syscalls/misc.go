@@ -42,19 +42,25 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(2)&^uint64(abi.GRND_NONBLOCK|abi.GRND_RANDOM|abi.GRND_INSECURE) != 0 {
 		return 0, abi.EINVAL
 	}
-	n := uint32(min(c.Arg(1), 1<<25))
-	for done := uint32(0); done < n; {
+	// As many bytes as Linux gives at once (random(4)).
+	n := uint32(min(c.Arg(1), 1<<25-1))
+	b := &c.T().State.Blocked
+	done, e := uint32(b.Progress), abi.OK
+	for done < n && e == abi.OK {
 		part := min(n-done, kmem.PageSize)
 		entropy.Fill(c.Page, part)
-		if e := mm.CopyOut(c, c.Arg(0)+uint64(done), c.Page, part); e != abi.OK {
-			if done != 0 {
-				return uint64(done), abi.OK
-			}
-			return 0, e
+		if e = mm.CopyOut(c, c.Arg(0)+uint64(done), c.Page, part); e != abi.OK {
+			break
 		}
-		done += part
+		if done += part; done&(1<<16-1) == 0 && done != n {
+			e = sched.GiveWay(c)
+		}
 	}
-	return uint64(n), abi.OK
+	b.Progress = uint64(done)
+	if e == abi.OK || sched.GoesOn(e) || done == 0 {
+		return uint64(done), e
+	}
+	return uint64(done), abi.OK // as much as there was before the error, or the signal
 }
 
 func limitOf(c *sched.Ctx, pid int32) (*abi.ProcessSlot, abi.Errno) {

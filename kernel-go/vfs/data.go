@@ -12,6 +12,11 @@ import (
 // the error that ended them: after EBLOCKED the caller remembers the amount
 // and goes on there, after other errors it reports the amount if it is not 0.
 
+// After how many bytes a transfer looks whether others are to have a turn. Writes
+// look less often: whoever appends less than that at once (a log's lines, a
+// record) finds it in one piece.
+const readPiece, writePiece = 64 << 10, 4 << 20
+
 // ReadAt reads from a regular file into a buffer, up to its end.
 func ReadAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
 	size := kmem.Inode(inode).State.Size
@@ -33,6 +38,9 @@ func ReadAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errn
 		moved := before - b.Len
 		done += moved
 		pos += uint64(moved)
+		if e == abi.OK && done&(readPiece-1) < moved && sched.Overdue(c) {
+			e = abi.ERESCHED
+		}
 		if e != abi.OK {
 			return done, e
 		}
@@ -94,6 +102,9 @@ func WriteAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Err
 			kmem.WriteBegin(&in.Header)
 			in.State.Size = pos
 			kmem.WriteEnd(&in.Header)
+		}
+		if e == abi.OK && b.Len != 0 && done&(writePiece-1) < moved && sched.Overdue(c) {
+			e = abi.ERESCHED
 		}
 		if e != abi.OK {
 			break

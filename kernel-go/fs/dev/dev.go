@@ -25,29 +25,52 @@ func Read(c *sched.Ctx, rdev uint64, b *mm.Buf) (uint32, abi.Errno) {
 	case abi.DEV_NULL:
 		return 0, abi.OK
 	case abi.DEV_ZERO, abi.DEV_FULL:
-		before := b.Len
-		e := mm.BufZero(c, b, b.Len)
-		return before - b.Len, e
+		return zeros(c, b)
 	case abi.DEV_RANDOM, abi.DEV_URANDOM:
 		return random(c, b)
 	}
 	return 0, abi.ENXIO
 }
 
+// piece is after how many bytes of an endless device others may have a turn. A
+// signal ends a transfer there.
+const piece = 64 << 10
+
+// ended is what a transfer from a device that has done `done` bytes comes to.
+func ended(done uint32, e abi.Errno) (uint32, abi.Errno) {
+	if e == abi.EINTR {
+		e = abi.OK
+	}
+	return done, e
+}
+
+func zeros(c *sched.Ctx, b *mm.Buf) (uint32, abi.Errno) {
+	done, e := uint32(0), abi.OK
+	for b.Len != 0 && e == abi.OK {
+		before := b.Len
+		e = mm.BufZero(c, b, min(b.Len, piece))
+		done += before - b.Len
+		if e == abi.OK && b.Len != 0 {
+			e = sched.GiveWay(c)
+		}
+	}
+	return ended(done, e)
+}
+
 func random(c *sched.Ctx, b *mm.Buf) (uint32, abi.Errno) {
-	done := uint32(0)
-	for b.Len != 0 {
+	done, e := uint32(0), abi.OK
+	for b.Len != 0 && e == abi.OK {
 		n := min(b.Len, kmem.PageSize)
 		entropy.Fill(c.Page, n)
 		before := b.Len
-		e := mm.BufOut(c, b, c.Page, n)
+		e = mm.BufOut(c, b, c.Page, n)
 		kmem.Zero(c.Page, n)
 		done += before - b.Len
-		if e != abi.OK {
-			return done, e
+		if e == abi.OK && done&(piece-1) == 0 && b.Len != 0 {
+			e = sched.GiveWay(c)
 		}
 	}
-	return done, abi.OK
+	return ended(done, e)
 }
 
 // Write writes to a device.
@@ -61,16 +84,23 @@ func Write(c *sched.Ctx, rdev uint64, b *mm.Buf) (uint32, abi.Errno) {
 	case abi.DEV_FULL:
 		return 0, abi.ENOSPC
 	case abi.DEV_RANDOM, abi.DEV_URANDOM:
-		done := uint32(0)
-		for b.Len != 0 {
-			part := min(b.Len, kmem.PageSize)
-			if e := mm.BufIn(c, b, c.Page, part); e != abi.OK {
-				return done, e
-			}
-			entropy.Mix(c.Page, part)
-			done += part
-		}
-		return done, abi.OK
+		return mix(c, b)
 	}
 	return 0, abi.ENXIO
+}
+
+func mix(c *sched.Ctx, b *mm.Buf) (uint32, abi.Errno) {
+	done, e := uint32(0), abi.OK
+	for b.Len != 0 && e == abi.OK {
+		part := min(b.Len, kmem.PageSize)
+		if e = mm.BufIn(c, b, c.Page, part); e != abi.OK {
+			break
+		}
+		entropy.Mix(c.Page, part)
+		done += part
+		if done&(piece-1) == 0 && b.Len != 0 {
+			e = sched.GiveWay(c)
+		}
+	}
+	return ended(done, e)
 }
