@@ -19,7 +19,6 @@ import (
 )
 
 const (
-	oAccmode  = uint32(abi.O_ACCMODE)
 	oWronly   = uint32(abi.O_WRONLY)
 	oRdwr     = uint32(abi.O_RDWR)
 	oAppend   = uint32(abi.O_APPEND)
@@ -77,13 +76,15 @@ func attach(i, inode, dentry uint32) {
 // Hold adds a reference to an OFD.
 func Hold(i uint32) { kmem.Ofd(i).Header.Refs++ }
 
-func readable(o *abi.OfdSlot) bool {
-	return o.State.Flags&oAccmode == 0 || o.State.Flags&oAccmode == oRdwr
-}
+func readable(o *abi.OfdSlot) bool { return vfs.Readable(o.State.Flags) }
 
-func writable(o *abi.OfdSlot) bool {
-	return o.State.Flags&oAccmode == oWronly || o.State.Flags&oAccmode == oRdwr
-}
+func writable(o *abi.OfdSlot) bool { return vfs.Writable(o.State.Flags) }
+
+// ForReading says whether an OFD was opened for reading.
+func ForReading(i uint32) bool { return readable(kmem.Ofd(i)) }
+
+// ForWriting says whether an OFD was opened for writing.
+func ForWriting(i uint32) bool { return writable(kmem.Ofd(i)) }
 
 // Put gives a reference back; the last one closes what is open.
 func Put(c *sched.Ctx, i uint32) {
@@ -181,6 +182,9 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		kind = abi.OfdKindDirectory
 	case ififo:
 		if flags&oPath == 0 {
+			if !readable(o) && !writable(o) {
+				return abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
+			}
 			object, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
 			if e != abi.OK {
 				return e

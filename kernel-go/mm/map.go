@@ -67,6 +67,10 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	if m.Pages == 0 || m.Pages > highPage {
 		return 0, abi.ENOMEM
 	}
+	// Page numbers of files are words, and sums of them must not wrap.
+	if m.Inode != 0 && uint64(m.FilePage)+uint64(m.Pages) > 1<<32-1 {
+		return 0, abi.EOVERFLOW
+	}
 	page := m.Page
 	switch {
 	case m.NoReplace:
@@ -315,6 +319,9 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true}
 			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
 			_, e := Map(c, asIndex, &m)
+			if e == abi.EOVERFLOW {
+				e = abi.EINVAL
+			}
 			return from, e
 		}
 		if !mayMove {
@@ -331,6 +338,9 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 		m.Page = 0
 	}
 	to, e := Map(c, asIndex, &m)
+	if e == abi.EOVERFLOW {
+		e = abi.EINVAL
+	}
 	if e != abi.OK {
 		return 0, e
 	}

@@ -121,6 +121,11 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	p := kmem.Process(i)
 	inherit(p, parent)
 	p.State.ExitSignal = a.ExitSignal
+	if f&uint64(abi.CLONE_PARENT) != 0 {
+		// The caller's parent is told as it is told of the caller: nobody
+		// chooses a signal for a process that it may not signal.
+		p.State.ExitSignal = parent.State.ExitSignal
+	}
 	if e := shareOrCopy(c, p, parent, f); e != abi.OK {
 		undoProcess(c, i)
 		return 0, e

@@ -19,8 +19,8 @@ const (
 	pieBase = 0x2000_0000
 	// userEnd is the first address that a segment may not reach.
 	userEnd = mm.StackTop - 8<<20
-	// maxPhdrs keeps all program headers within one page.
-	maxPhdrs = kmem.PageSize / abi.Elf64PhdrSize
+	// maxPhdrs keeps all program headers within c.Path2.
+	maxPhdrs = uint32(abi.FixedPathMax) / abi.Elf64PhdrSize
 )
 
 // image is what is known of a loaded ELF file.
@@ -84,7 +84,9 @@ func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 	return e
 }
 
-// readHeaders checks the ELF header and reads the program headers into c.Page.
+// readHeaders checks the ELF header and reads the program headers into c.Path2.
+// Both are read once: another hart may be writing to the file (a mapped memfd),
+// and what was checked is what is used.
 func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	head := c.Vec + vecHeader
 	if e := readAt(c, im.inode, 0, head, abi.Elf64EhdrSize); e != abi.OK {
@@ -101,7 +103,7 @@ func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	if uint32(h.Phentsize) != abi.Elf64PhdrSize || h.Phnum == 0 || uint32(h.Phnum) > maxPhdrs {
 		return nil, abi.ENOEXEC
 	}
-	if e := readAt(c, im.inode, h.Phoff, c.Page, uint32(h.Phnum)*abi.Elf64PhdrSize); e != abi.OK {
+	if e := readAt(c, im.inode, h.Phoff, c.Path2, uint32(h.Phnum)*abi.Elf64PhdrSize); e != abi.OK {
 		return nil, e
 	}
 	im.phnum, im.dyn = uint32(h.Phnum), h.Type == uint16(abi.ET_DYN)
@@ -110,7 +112,7 @@ func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 }
 
 func phdrAt(c *sched.Ctx, i uint32) *abi.Elf64Phdr {
-	return (*abi.Elf64Phdr)(kmem.Ptr(c.Page + i*abi.Elf64PhdrSize))
+	return (*abi.Elf64Phdr)(kmem.Ptr(c.Path2 + i*abi.Elf64PhdrSize))
 }
 
 // checkSegments validates the program headers and finds the file's span.
@@ -133,7 +135,7 @@ func checkSegments(c *sched.Ctx, im *image, phoff uint64) abi.Errno {
 			}
 			// A segment may reach beyond the file, as on Linux: its pages there
 			// are SIGBUS.
-			if p.Filesz > p.Memsz || p.Offset+p.Filesz < p.Offset || p.Offset>>44 != 0 || (p.Vaddr^p.Offset)&uint64(kmem.PageMask) != 0 {
+			if p.Filesz > p.Memsz || p.Offset>>43 != 0 || (p.Vaddr^p.Offset)&uint64(kmem.PageMask) != 0 {
 				return abi.ENOEXEC
 			}
 			if p.Vaddr+p.Memsz < p.Vaddr || p.Memsz > uint64(userEnd) || p.Vaddr > uint64(userEnd)-p.Memsz {
@@ -190,10 +192,6 @@ func load(c *sched.Ctx, as uint32, im *image, base uint64) abi.Errno {
 	for i := range im.phnum {
 		if p := phdrAt(c, i); p.Type == uint32(abi.PT_LOAD) && p.Memsz != 0 {
 			if e := mapSegment(c, as, im, *p); e != abi.OK {
-				return e
-			}
-			// c.Page may have been used meanwhile.
-			if e := readAt(c, im.inode, h.Phoff, c.Page, im.phnum*abi.Elf64PhdrSize); e != abi.OK {
 				return e
 			}
 		}

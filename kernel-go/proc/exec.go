@@ -222,12 +222,7 @@ func (p *plan) prepend(c *sched.Ctx, src, n uint32) bool {
 
 // loadInterp loads the dynamic linker that PT_INTERP names.
 func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
-	entry := p.main.entry
-	if _, e := readHeaders(c, &p.main); e != abi.OK {
-		return e
-	}
-	p.main.entry = entry
-	n := uint32(0)
+	n := uint32(0) // the program's headers are still where load read them
 	for i := range p.main.phnum {
 		if ph := phdrAt(c, i); ph.Type == uint32(abi.PT_INTERP) {
 			n = uint32(ph.Filesz)
@@ -274,6 +269,8 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 	s.ExeDentry, s.AddressSpace = p.main.dentry, p.as
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = bounds.argStart, bounds.argEnd, bounds.envStart, bounds.envEnd
 	s.Flags &^= abi.ProcessFlagForkNoExec
+	// Linux does the same (fs/exec.c, de_thread): who chose it is gone.
+	s.ExitSignal = uint32(abi.SIGCHLD)
 	setComm(c, pr, p.execFnLen)
 	in := kmem.Inode(p.main.inode)
 	if in.State.Mode&uint32(abi.S_ISUID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {

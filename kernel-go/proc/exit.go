@@ -155,7 +155,8 @@ func notifyParent(c *sched.Ctx, process uint32) {
 		a := &kmem.Sighand(o.State.Sighand).Actions[abi.SIGCHLD-1]
 		autoReap = a.Handler == uint64(abi.SIG_IGN) || a.Flags&uint64(abi.SA_NOCLDWAIT) != 0
 	}
-	if p.State.ExitSignal != 0 {
+	// clone(2) takes any byte for it; what is no signal is not sent.
+	if s := p.State.ExitSignal; s != 0 && s <= sigCount {
 		SendChild(c, process, parent)
 	}
 	sched.WakeAll(&o.Live.ChildWait)

@@ -176,7 +176,7 @@ func writableFile(c *sched.Ctx, fd int32, other abi.Errno) (uint32, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(ofd)
-	if o.State.Kind != abi.OfdKindFile || o.State.Flags&uint32(abi.O_ACCMODE) == 0 {
+	if o.State.Kind != abi.OfdKindFile || !file.ForWriting(ofd) {
 		return 0, other
 	}
 	return o.State.Inode, abi.OK
@@ -204,7 +204,7 @@ func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	o := kmem.Ofd(ofd)
 	switch {
-	case o.State.Flags&uint32(abi.O_ACCMODE) == 0:
+	case !file.ForWriting(ofd):
 		return 0, abi.EBADF
 	case o.State.Kind == abi.OfdKindFifo, o.State.Kind == abi.OfdKindPipeWrite:
 		return 0, abi.ESPIPE
@@ -272,7 +272,7 @@ func sysReadahead(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	o := kmem.Ofd(ofd)
 	switch {
-	case o.State.Flags&uint32(abi.O_ACCMODE) == uint32(abi.O_WRONLY):
+	case !file.ForReading(ofd):
 		return 0, abi.EBADF
 	case o.State.Kind != abi.OfdKindFile:
 		return 0, abi.EINVAL

@@ -15,7 +15,7 @@ func source(c *sched.Ctx, i int) (uint32, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(ofd)
-	if o.State.Flags&uint32(abi.O_ACCMODE) == uint32(abi.O_WRONLY) {
+	if !file.ForReading(ofd) {
 		return 0, abi.EBADF
 	}
 	if o.State.Kind == abi.OfdKindDirectory {
@@ -62,7 +62,7 @@ func sysSendfile(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(out)
-	if o.State.Flags&uint32(abi.O_ACCMODE) == 0 {
+	if !file.ForWriting(out) {
 		return 0, abi.EBADF
 	}
 	if o.State.Flags&uint32(abi.O_APPEND) != 0 {
@@ -101,7 +101,7 @@ func sysCopyFileRange(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EISDIR
 	case o.State.Kind != abi.OfdKindFile:
 		return 0, abi.EINVAL
-	case o.State.Flags&uint32(abi.O_ACCMODE) == 0, o.State.Flags&uint32(abi.O_APPEND) != 0:
+	case !file.ForWriting(out), o.State.Flags&uint32(abi.O_APPEND) != 0:
 		return 0, abi.EBADF
 	}
 	from, e := offsetIn(c, 1, in)

@@ -128,14 +128,13 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 	if e := lockRange(o, &l, &r); e != abi.OK {
 		return 0, e
 	}
-	mode := o.State.Flags & uint32(abi.O_ACCMODE)
 	switch r.Type {
 	case abi.F_RDLCK:
-		if cmd != abi.F_GETLK && mode == uint32(abi.O_WRONLY) {
+		if cmd != abi.F_GETLK && !file.ForReading(ofd) {
 			return 0, abi.EBADF
 		}
 	case abi.F_WRLCK:
-		if cmd != abi.F_GETLK && mode == uint32(abi.O_RDONLY) {
+		if cmd != abi.F_GETLK && !file.ForWriting(ofd) {
 			return 0, abi.EBADF
 		}
 	case abi.F_UNLCK:

@@ -18,8 +18,7 @@ func ends(c *sched.Ctx, a, b int) (from, to uint32, e abi.Errno) {
 	if to, e = file.Get(c, fdArg(c, b)); e != abi.OK {
 		return 0, 0, e
 	}
-	const mode = uint32(abi.O_ACCMODE)
-	if kmem.Ofd(from).State.Flags&mode == uint32(abi.O_WRONLY) || kmem.Ofd(to).State.Flags&mode == uint32(abi.O_RDONLY) {
+	if !file.ForReading(from) || !file.ForWriting(to) {
 		return 0, 0, abi.EBADF
 	}
 	return from, to, abi.OK
@@ -136,7 +135,7 @@ func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	into := kmem.Ofd(ofd).State.Flags&uint32(abi.O_ACCMODE) != 0
+	into := file.ForWriting(ofd)
 	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
 	return uint64(n), e
 }

@@ -81,6 +81,9 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 	} else if shared {
+		if m.Flags&abi.VmaFlagGrowsDown != 0 {
+			return 0, abi.EINVAL
+		}
 		inode := vfs.NewInode(abi.FsTypeAnon, uint32(abi.S_IFREG)|0o600, 0, 0)
 		if inode == 0 {
 			return 0, abi.ENOMEM
@@ -119,8 +122,7 @@ func populate(c *sched.Ctx, from, to, prot uint32) {
 
 func fileMapping(m *mm.Mapping, ofd, prot uint32, shared bool, pos uint64) abi.Errno {
 	o := kmem.Ofd(ofd)
-	mode := o.State.Flags & uint32(abi.O_ACCMODE)
-	if mode == uint32(abi.O_WRONLY) || shared && prot&uint32(abi.PROT_WRITE) != 0 && mode != uint32(abi.O_RDWR) {
+	if !file.ForReading(ofd) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !file.ForWriting(ofd) {
 		return abi.EACCES
 	}
 	if o.State.Kind != abi.OfdKindFile {
@@ -133,6 +135,9 @@ func fileMapping(m *mm.Mapping, ofd, prot uint32, shared bool, pos uint64) abi.E
 	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
 		return abi.EOVERFLOW
 	}
+	if m.Flags&abi.VmaFlagGrowsDown != 0 {
+		return abi.EINVAL // only private memory without a file grows down
+	}
 	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
 	if sealed := kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0; sealed {
 		// It may be mapped for reading, and not be made writable later.
@@ -141,7 +146,7 @@ func fileMapping(m *mm.Mapping, ofd, prot uint32, shared bool, pos uint64) abi.E
 		}
 		return abi.OK
 	}
-	if shared && mode == uint32(abi.O_RDWR) {
+	if shared && file.ForWriting(ofd) {
 		m.Flags |= abi.VmaFlagMaybeWrite
 	}
 	return abi.OK

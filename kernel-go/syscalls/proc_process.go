@@ -62,6 +62,9 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 	if u.Flags&uint64(abi.CSIGNAL) != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
 		return 0, abi.EINVAL
 	}
+	if u.Flags&uint64(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 {
+		return 0, abi.EINVAL
+	}
 	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid}
 	if u.Stack != 0 {
 		a.Stack = u.Stack + u.StackSize

@@ -101,8 +101,7 @@ func sessionControl(c *sched.Ctx, ofd, i uint32, master bool) (uint64, abi.Errno
 	request, arg := abi.Ioctl(arg32(c, 1)), c.Arg(2)
 	switch request {
 	case abi.TIOCSCTTY:
-		readable := kmem.Ofd(ofd).State.Flags&uint32(abi.O_ACCMODE) != uint32(abi.O_WRONLY)
-		return 0, tty.SetControlling(c, i, readable, arg)
+		return 0, tty.SetControlling(c, i, file.ForReading(ofd), arg)
 	case abi.TIOCNOTTY:
 		if master {
 			return 0, abi.ENOTTY

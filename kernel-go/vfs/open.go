@@ -21,6 +21,13 @@ const (
 	oRdwr      = uint32(abi.O_RDWR)
 )
 
+// Readable says whether the access mode of open(2)'s flags allows reading.
+// Mode 3 allows neither: such a descriptor is for ioctl(2) alone.
+func Readable(flags uint32) bool { return flags&oAccmode == 0 || flags&oAccmode == oRdwr }
+
+// Writable is the same for writing.
+func Writable(flags uint32) bool { return flags&oAccmode == oWronly || flags&oAccmode == oRdwr }
+
 // WantOf is the permission that an open for these flags needs.
 func WantOf(flags uint32) uint32 {
 	want := uint32(0)
@@ -120,7 +127,7 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 	if e := Permission(c, inode, want); e != abi.OK {
 		return e
 	}
-	if want&MayWrite != 0 && in.Live.Execs != 0 {
+	if (Writable(flags) || flags&oTrunc != 0) && in.Live.Execs != 0 {
 		return abi.ETXTBSY
 	}
 	if flags&oNoatime != 0 && !ownerOrRoot(c, inode) {
@@ -136,7 +143,7 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 
 // openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
 func openTmpfile(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
-	if flags&oAccmode != oWronly && flags&oAccmode != oRdwr {
+	if !Writable(flags) {
 		return 0, abi.EINVAL
 	}
 	f, e := Walk(c, root, dir, path, n, walk|Follow)

@@ -308,13 +308,12 @@ func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
 			return makeInode(nodeFdinfo, file|0o444, pid, v)
 		}
 		mode := link | 0o100
-		switch kmem.Ofd(ofd).State.Flags & uint32(abi.O_ACCMODE) {
-		case 0:
+		flags := kmem.Ofd(ofd).State.Flags
+		if vfs.Readable(flags) {
 			mode |= 0o400
-		case uint32(abi.O_WRONLY):
+		}
+		if vfs.Writable(flags) {
 			mode |= 0o200
-		default:
-			mode |= 0o600
 		}
 		return makeInode(nodeFd, mode, pid, v)
 	}
