@@ -58,3 +58,9 @@ func Letters(number uint32) string {
 	}
 	return table[number].args
 }
+
+// Count is one more than the highest number of the table.
+const Count = len(table)
+
+// Known says whether a call has a handler.
+func Known(number uint32) bool { return number < uint32(Count) && table[number].handler != nil }

@@ -34,8 +34,9 @@ type client struct {
 	mu      sync.Mutex
 	nextID  uint32
 	waiting map[uint32]chan abi.ReplyEvent
-	// carved is how much of the arena is given away.
+	// carved is how much of the arena is given away, spare what came back of it.
 	carved uint32
+	spare  []region
 }
 
 func newClient(onEvent func(*entry)) *client {
@@ -50,15 +51,28 @@ func newClient(onEvent func(*entry)) *client {
 // region is a part of the arena with one user at a time.
 type region struct{ offset, length uint32 }
 
-// carve gives a part of the arena away for good.
+// carve gives a part of the arena away, until it is given back.
 func (c *client) carve(length uint32) region {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for i, r := range c.spare {
+		if r.length == length {
+			c.spare = append(c.spare[:i], c.spare[i+1:]...)
+			return r
+		}
+	}
 	r := region{c.carved, length}
 	if c.carved += (length + 7) &^ 7; c.carved > c.slot.ArenaBytes {
 		panic("the arena is smaller than what is carved out of it")
 	}
 	return r
+}
+
+// giveBack ends the use of a part of the arena.
+func (c *client) giveBack(r region) {
+	c.mu.Lock()
+	c.spare = append(c.spare, r)
+	c.mu.Unlock()
 }
 
 // bytes is the memory of the region.

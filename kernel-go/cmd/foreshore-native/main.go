@@ -45,6 +45,9 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
   -cwd DIR          working directory in the machine, made when missing (default /)
   -timeout SECONDS  ends the machine with exit code 124
   -strace           system calls to standard error
+  -rounds N         runs PROGRAM ARG… SEED for N seeds and after each PROGRAM after, which must end with 0;
+                    exit code 125 when slots or frames of the machine are left
+  -seed SEED        the first of them (default 1)
   -log FILE         what the machine says of itself to FILE, not standard error
   -subject          instead of a program: speaks the conformance kit's JSON lines on the standard streams
 
@@ -58,6 +61,8 @@ type options struct {
 	cwd, logFile      string
 	timeout           float64
 	strace            bool
+	rounds            uint
+	seed              uint64
 	// subject: the kit's; one machine of it: of a process that it has started.
 	subject, subjectMachine bool
 	program                 string
@@ -135,6 +140,8 @@ func parse(args []string) (*options, error) {
 	set.StringVar(&o.cwd, "cwd", "/", "")
 	set.Float64Var(&o.timeout, "timeout", 0, "")
 	set.BoolVar(&o.strace, "strace", false, "")
+	set.UintVar(&o.rounds, "rounds", 0, "")
+	set.Uint64Var(&o.seed, "seed", 1, "")
 	set.StringVar(&o.logFile, "log", "", "")
 	set.BoolVar(&o.subject, "subject", false, "")
 	set.BoolVar(&o.subjectMachine, "subject-machine", false, "")
@@ -255,6 +262,9 @@ func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, s
 	}
 	if o.strace {
 		_, _ = f.c.call(entryOf(abi.OpcodeSetTrace, abi.SetTraceRequest{Syscalls: 1}))
+	}
+	if o.rounds != 0 {
+		return runRounds(o, f, at, env, stdout)
 	}
 	p, e := spawn(f, at, o.cwd, append([]string{o.program}, o.args...), env)
 	switch e {

@@ -77,6 +77,7 @@ func (c *client) closeStream(ofd abi.SlotHandle) {
 // end, or when the guest has closed its own.
 func (p *process) pumpIn(from io.Reader) {
 	room := p.c.carve(streamBytes)
+	defer p.c.giveBack(room)
 	defer p.c.closeStream(p.stdin)
 	for {
 		n, err := from.Read(p.c.bytes(room))
@@ -95,6 +96,7 @@ func (p *process) pumpIn(from io.Reader) {
 // more the guest's writes fail, as on Linux.
 func (p *process) pumpOut(to io.Writer, ofd abi.SlotHandle) {
 	room := p.c.carve(streamBytes)
+	defer p.c.giveBack(room)
 	defer p.c.closeStream(ofd)
 	for {
 		reply, e := p.c.call(entryOf(abi.OpcodeStreamRead, abi.StreamReadRequest{Ofd: ofd, Reply: room.span(0, streamBytes)}))
