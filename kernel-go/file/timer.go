@@ -77,7 +77,11 @@ func fired(object uint32) {
 		if now > deadline {
 			n += (now - deadline) / every
 		}
-		sched.TimerSet(&o.Live.Timer, deadline+n*every, sched.TimerTimerfd, object)
+		next := deadline + (n-1)*every // not after now
+		if next += every; next < every {
+			next = ^uint64(0)
+		}
+		sched.TimerSet(&o.Live.Timer, next, sched.TimerTimerfd, object)
 	}
 	eventfd.Expired(o.State.Object, n)
 }
@@ -137,7 +141,16 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, nonblock bool) (uint32
 		return 0, abi.EINVAL
 	}
 	done := uint32(0)
-	for b.Len >= size && Signals.Take != nil && Signals.Take(c, o.State.Cursor, c.Page) {
+	for b.Len >= size && Signals.Take != nil {
+		// A signal that was taken cannot be put back.
+		if b.As != 0 {
+			if e := mm.Await(c, b.Addr, size); e != abi.OK {
+				return done, e
+			}
+		}
+		if !Signals.Take(c, o.State.Cursor, c.Page) {
+			break
+		}
 		if e := mm.BufOut(c, b, c.Page, size); e != abi.OK {
 			return done, e
 		}

@@ -303,18 +303,18 @@ func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
 		return false
 	}
 	var v uint32
-	switch abi.Syscall(cpu.X[regA7]) {
-	case abi.SYS_getpid:
+	switch cpu.X[regA7] {
+	case uint64(abi.SYS_getpid):
 		v = c.P().State.Pid
-	case abi.SYS_gettid:
+	case uint64(abi.SYS_gettid):
 		v = c.T().State.Tid
-	case abi.SYS_getuid:
+	case uint64(abi.SYS_getuid):
 		v = c.P().State.Uid
-	case abi.SYS_geteuid:
+	case uint64(abi.SYS_geteuid):
 		v = c.P().State.Euid
-	case abi.SYS_getgid:
+	case uint64(abi.SYS_getgid):
 		v = c.P().State.Gid
-	case abi.SYS_getegid:
+	case uint64(abi.SYS_getegid):
 		v = c.P().State.Egid
 	default:
 		return false

@@ -17,7 +17,7 @@ func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 // thread may have to wait for a page that only the trace wants now.
 func traced(c *sched.Ctx, h *abi.HartSlot) bool {
 	cpu := &c.T().Cpu
-	number := uint32(cpu.X[regA7])
+	number := numberOf(cpu.X[regA7])
 	args := (*[6]uint64)(cpu.X[regA0 : regA0+6])
 	if trace.Entry(c, number, syscalls.Letters(number), args, true) == abi.OK {
 		return true
@@ -26,11 +26,14 @@ func traced(c *sched.Ctx, h *abi.HartSlot) bool {
 	return false
 }
 
+// numberOf is the call that a register names; what is beyond 32 bits names none.
+func numberOf(a7 uint64) uint32 { return uint32(min(a7, 1<<32-1)) }
+
 // begin fills the thread's record of a new system call.
 func begin(c *sched.Ctx) {
 	t := c.T()
 	b := &t.State.Blocked
-	b.Number = uint32(t.Cpu.X[regA7])
+	b.Number = numberOf(t.Cpu.X[regA7])
 	for i := range b.Args {
 		b.Args[i] = t.Cpu.X[regA0+i]
 	}

@@ -116,22 +116,40 @@ func CopyInStringAs(c *sched.Ctx, asIndex, dst, max uint32, va uint64) (uint32, 
 	return 0, abi.ENAMETOOLONG
 }
 
-// Load32 and Load64 read one aligned word of user memory.
+// Load32 reads a word of user memory, which may lie across two pages.
 func Load32(c *sched.Ctx, va uint64) (uint32, abi.Errno) {
-	lin, e := linear(c, c.As, va, Read)
+	e := CopyIn(c, c.Page, va, 4)
 	if e != abi.OK {
 		return 0, e
 	}
-	return kmem.Load32(lin), abi.OK
+	return kmem.Load32(c.Page), abi.OK
 }
 
-// Store32 writes one aligned word of user memory.
+// Store32 writes a word of user memory.
 func Store32(c *sched.Ctx, va uint64, v uint32) abi.Errno {
-	lin, e := linear(c, c.As, va, Write)
-	if e == abi.OK {
-		kmem.Store32(lin, v)
+	kmem.Store32(c.Page, v)
+	return CopyOut(c, va, c.Page, 4)
+}
+
+// Await makes sure that n bytes of user memory, which an answer will go to, need
+// not come in first: for calls whose effect comes before their answer, and which
+// must not be made again. It returns EBLOCKED or OK; memory that cannot be
+// written is an error where the answer is stored. va 0 stands for no answer.
+func Await(c *sched.Ctx, va uint64, n uint32) abi.Errno {
+	if va == 0 {
+		return abi.OK
 	}
-	return e
+	for at := va; ; at = (at | uint64(kmem.PageMask)) + 1 {
+		if at-va >= uint64(n) {
+			return abi.OK
+		}
+		if _, e := linear(c, c.As, at, Write); e != abi.OK {
+			if e != abi.EBLOCKED {
+				e = abi.OK
+			}
+			return e
+		}
+	}
 }
 
 // Buf is where a transfer goes to or comes from: user memory of an address

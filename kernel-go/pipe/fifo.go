@@ -147,7 +147,8 @@ func waitOpen(c *sched.Ctx, p *abi.PipeSlot, events, opens uint32) abi.Errno {
 		b.Key0 = metMark | uint64(opens)
 	}
 	b.Reason = abi.WaitReasonPipe
-	b.Key1 = uint64(indexOf(p))
+	h := kmem.Handle(abi.SlotKindPipe, indexOf(p))
+	b.Key1 = uint64(h.Generation)<<32 | uint64(h.Index)
 	return sched.WaitOn(c, &p.Live.OpenWait, events)
 }
 
@@ -163,8 +164,9 @@ func OpenerGone(b *abi.BlockedSyscall) {
 	if b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
 		return
 	}
-	i := uint32(b.Key1)
-	if kmem.Slot(abi.SlotKindPipe, i).Generation.Load()&1 == 0 {
+	// The FIFO may be gone, and its slot another's.
+	i := kmem.Lookup(abi.SlotKindPipe, abi.SlotHandle{Index: uint32(b.Key1), Generation: uint32(b.Key1 >> 32)})
+	if i == 0 {
 		return
 	}
 	p := kmem.Pipe(i)

@@ -75,7 +75,9 @@ func tellTids(c *sched.Ctx, child uint32, as uint32, a *CloneArgs) abi.Errno {
 	}
 	if a.Flags&uint64(abi.CLONE_CHILD_SETTID) != 0 {
 		// Linux ignores a bad address here; so does who waits for it.
-		_ = mm.CopyOutAs(c, as, a.ChildTid, c.Page, 4)
+		if e := mm.CopyOutAs(c, as, a.ChildTid, c.Page, 4); e == abi.EBLOCKED {
+			return e
+		}
 	}
 	if a.Flags&uint64(abi.CLONE_CHILD_CLEARTID) != 0 {
 		n.State.ClearChildTid = a.ChildTid

@@ -292,9 +292,9 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 	instret := t.Cpu.Instret
 	t.Cpu = abi.CpuContext{}
 	t.Cpu.Instret = instret
-	t.Cpu.Pc = p.main.entry
+	t.Cpu.Pc = pcOf(p.main.entry)
 	if p.main.interp {
-		t.Cpu.Pc = p.interp.entry
+		t.Cpu.Pc = pcOf(p.interp.entry)
 	}
 	t.Cpu.X[regSP] = sp
 	t.Cpu.As = p.as

@@ -18,6 +18,10 @@ const (
 	regA2 = 12
 )
 
+// pcOf is where a guest's address makes a thread go on: as in the sepc register,
+// bit 0 does not count (privileged ISA manual, 4.1.7).
+func pcOf(va uint64) uint64 { return va &^ 1 }
+
 func onAltStack(t *abi.ThreadSlot, sp uint64) bool {
 	a := &t.State.AltStack
 	return a.Flags&int32(abi.SS_DISABLE) == 0 && sp > a.Sp && sp-a.Sp <= a.Size
@@ -65,7 +69,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	cpu.X[regA0] = uint64(s.Signo)
 	cpu.X[regA1] = sp
 	cpu.X[regA2] = sp + abi.SiginfoSize
-	cpu.Pc = a.Handler
+	cpu.Pc = pcOf(a.Handler)
 	cpu.LrValid = 0
 	t.State.Sigmask |= a.Mask &^ unmaskable
 	if a.Flags&uint64(abi.SA_NODEFER) == 0 {
@@ -102,7 +106,7 @@ func Sigreturn(c *sched.Ctx) abi.Errno {
 	f := (*abi.RtSigframe)(kmem.Ptr(c.Page))
 	t.State.Sigmask = f.Uc.Sigmask &^ unmaskable
 	m := &f.Uc.Mcontext
-	cpu.Pc = m.Regs.Pc
+	cpu.Pc = pcOf(m.Regs.Pc)
 	for i := range m.Regs.X {
 		cpu.X[i+1] = m.Regs.X[i]
 	}

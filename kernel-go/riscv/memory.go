@@ -34,6 +34,8 @@ const (
 
 // dirOf is the directory for a guest address: the context's own below 4 GiB, above it
 // one per 4 GiB (abi.AddressSpaceLive.High), 0 when there is none.
+//
+//go:norace
 func dirOf(c *abi.CpuContext, t table, va uint64) uint32 {
 	if va>>32 == 0 {
 		if t == readTable {
@@ -48,6 +50,8 @@ func dirOf(c *abi.CpuContext, t table, va uint64) uint32 {
 }
 
 // translate finds the linear address behind a guest address.
+//
+//go:norace
 func translate(c *abi.CpuContext, t table, va uint64) (at uint32, ok bool) {
 	dir := dirOf(c, t, va)
 	if dir == 0 {
@@ -109,6 +113,8 @@ func (h *HartCpu) memory(c *abi.CpuContext) Exit {
 }
 
 // loadSlow loads into register d (x0: nothing is written).
+//
+//go:norace
 func loadSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 	a := accessOf(op)
 	s, bad, ok := locate(c, readTable, va, a.bytes)
@@ -140,6 +146,8 @@ func loadSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 }
 
 // readAligned reads n bytes that are aligned to n, as one access.
+//
+//go:norace
 func readAligned(at, n uint32) uint64 {
 	switch n {
 	case 1:
@@ -153,6 +161,8 @@ func readAligned(at, n uint32) uint64 {
 }
 
 // storeSlow stores register d.
+//
+//go:norace
 func storeSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 	a := accessOf(op)
 	s, bad, ok := locate(c, writeTable, va, a.bytes)
@@ -175,6 +185,8 @@ func storeSlow(c *abi.CpuContext, op Op, d uint32, va uint64) Exit {
 }
 
 // writeAligned writes the low n bytes of v to where they are aligned, as one access.
+//
+//go:norace
 func writeAligned(at, n uint32, v uint64) {
 	switch n {
 	case 1:

@@ -62,6 +62,7 @@ func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
 		e.IsRequest, e.Waiter = 1, c.Request
 		e.NextOfWaiter, p.WaitEntries = p.WaitEntries, i
 	} else {
+		kmem.Assert(c.Thread != 0, "who waits is a thread or a request")
 		t := c.T()
 		e.Waiter = c.Thread
 		e.NextOfWaiter, t.Live.WaitEntries = t.Live.WaitEntries, i

@@ -92,6 +92,9 @@ func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
 	if l.Start > 0 && start < base {
 		return abi.EOVERFLOW
 	}
+	if start < 0 {
+		return abi.EINVAL
+	}
 	end := int64(1<<63 - 1)
 	switch {
 	case l.Len > 0:

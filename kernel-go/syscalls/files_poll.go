@@ -13,6 +13,9 @@ import (
 // Waiting for several files. The deadline is set at the first attempt and kept
 // in the thread's record; a wait that ends is made again from the beginning.
 
+// vecBytes is the size of c.Vec.
+const vecBytes = uint32(32 << 10)
+
 // maskIn swaps the signal mask for the call's duration, if the user gives one.
 func maskIn(c *sched.Ctx, va, size uint64) abi.Errno {
 	if va == 0 {
@@ -75,6 +78,13 @@ func sleepOn(c *sched.Ctx, reason abi.WaitReason, e abi.Errno) abi.Errno {
 	sched.SetDeadline(c, b.DeadlineNs)
 	return abi.EBLOCKED
 }
+
+// What the calls of this file keep in c.Vec fits it.
+const (
+	_ = uint32(vecBytes) - uint32(abi.LimitFds)*abi.PollfdSize
+	_ = uint32(vecBytes) - 6*setBytes
+	_ = uint32(vecBytes) - uint32(abi.IOV_MAX)*abi.IovecSize
+)
 
 func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	count := arg32(c, 1)
@@ -276,7 +286,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 		return 0, e
 	}
 	// As many as the scratch area holds; the others come next time.
-	n := min(uint32(most), 32<<10/abi.EpollEventSize)
+	n := min(uint32(most), vecBytes/abi.EpollEventSize)
 	if epoll.Poll(ep) != 0 {
 		// An event that was taken cannot be put back: see first that there is
 		// somewhere to write.

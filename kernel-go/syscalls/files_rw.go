@@ -165,7 +165,7 @@ func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	// Through the scratch area: what is there goes out, the rest comes next
 	// time.
-	max := min(arg32(c, 2), 32<<10)
+	max := min(arg32(c, 2), vecBytes)
 	n, e := file.Readdir(c, ofd, c.Vec, max)
 	if e != abi.OK || n == 0 {
 		return 0, e

@@ -63,46 +63,73 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(done), abi.OK // as much as there was before the error, or the signal
 }
 
+// limitOf is the process whose limits the caller may see and set: EPERM for
+// another user's, but for root (prlimit(2)).
 func limitOf(c *sched.Ctx, pid int32) (*abi.ProcessSlot, abi.Errno) {
-	p, e := target(c, pid)
+	i, e := target(c, pid)
 	if e != abi.OK {
 		return nil, e
 	}
-	return kmem.Process(p), abi.OK
+	if !sameUser(c, i) {
+		return nil, abi.EPERM
+	}
+	return kmem.Process(i), abi.OK
+}
+
+// sameUser says whether all ids of a process are the caller's real ones, or the
+// caller is root.
+func sameUser(c *sched.Ctx, i uint32) bool {
+	a, b := &c.P().State, &kmem.Process(i).State
+	return i == c.Process || a.Euid == 0 ||
+		a.Uid == b.Uid && a.Uid == b.Euid && a.Uid == b.Suid && a.Gid == b.Gid && a.Gid == b.Egid && a.Gid == b.Sgid
 }
 
 func sysPrlimit64(c *sched.Ctx) (uint64, abi.Errno) {
-	id := c.Arg(1)
-	if id > uint64(abi.RLIMIT_RTTIME) {
-		return 0, abi.EINVAL
+	return 0, prlimit(c, int32(c.Arg(0)), c.Arg(1), c.Arg(2), c.Arg(3))
+}
+
+func sysSetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
+	if c.Arg(1) == 0 {
+		return 0, abi.EFAULT
 	}
-	p, e := limitOf(c, int32(c.Arg(0)))
+	return 0, prlimit(c, 0, c.Arg(0), c.Arg(1), 0)
+}
+
+// prlimit sets a limit from newVa and tells the old one at oldVa, each if not 0.
+func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
+	if id > uint64(abi.RLIMIT_RTTIME) {
+		return abi.EINVAL
+	}
+	p, e := limitOf(c, pid)
 	if e != abi.OK {
-		return 0, e
+		return e
 	}
 	l := &p.State.Rlimits[id]
 	old := *l
-	if va := c.Arg(2); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, abi.Rlimit64Size); e != abi.OK {
-			return 0, e
+	if newVa != 0 {
+		if e := mm.CopyIn(c, c.Page, newVa, abi.Rlimit64Size); e != abi.OK {
+			return e
 		}
 		n := *(*abi.Rlimit64)(kmem.Ptr(c.Page))
 		if n.Cur > n.Max {
-			return 0, abi.EINVAL
+			return abi.EINVAL
 		}
 		if n.Max > old.Max && c.P().State.Euid != 0 {
-			return 0, abi.EPERM
+			return abi.EPERM
 		}
 		if id == uint64(abi.RLIMIT_NOFILE) && n.Max > uint64(abi.LimitFds) {
-			return 0, abi.EPERM
+			return abi.EPERM
+		}
+		if e := mm.Await(c, oldVa, abi.Rlimit64Size); e != abi.OK {
+			return e
 		}
 		*l = n
 	}
-	if va := c.Arg(3); va != 0 {
+	if oldVa != 0 {
 		*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = old
-		return 0, mm.CopyOut(c, va, c.Page, abi.Rlimit64Size)
+		return mm.CopyOut(c, oldVa, c.Page, abi.Rlimit64Size)
 	}
-	return 0, abi.OK
+	return abi.OK
 }
 
 func sysGetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
@@ -111,12 +138,6 @@ func sysGetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = c.P().State.Rlimits[c.Arg(0)]
 	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.Rlimit64Size)
-}
-
-func sysSetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
-	a := &c.T().State.Blocked.Args
-	a[2], a[1], a[0], a[3] = a[1], a[0], 0, 0
-	return sysPrlimit64(c)
 }
 
 func sysPrctl(c *sched.Ctx) (uint64, abi.Errno) {

@@ -86,6 +86,9 @@ func sysGetRobustList(c *sched.Ctx) (uint64, abi.Errno) {
 		if t = proc.FindThread(tid); t == 0 {
 			return 0, abi.ESRCH
 		}
+		if !sameUser(c, kmem.Thread(t).State.Process) {
+			return 0, abi.EPERM
+		}
 	}
 	kmem.Store64(c.Page, kmem.Thread(t).State.RobustList)
 	if e := mm.CopyOut(c, c.Arg(1), c.Page, 8); e != abi.OK {

@@ -59,6 +59,17 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	u := *(*abi.CloneArgs)(kmem.Ptr(c.Page))
+	// A caller of a later kernel may pass more, as long as it is 0.
+	if rest := uint32(size) - min(uint32(size), abi.CloneArgsSize); rest != 0 {
+		if e := mm.CopyIn(c, c.Page, c.Arg(0)+uint64(abi.CloneArgsSize), rest); e != abi.OK {
+			return 0, e
+		}
+		for _, b := range kmem.Bytes(c.Page, rest) {
+			if b != 0 {
+				return 0, abi.E2BIG
+			}
+		}
+	}
 	if u.Flags&uint64(abi.CSIGNAL) != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
 		return 0, abi.EINVAL
 	}
@@ -142,6 +153,9 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	default:
 		w.ID = uint32(pid)
 	}
+	if e := awaitBoth(c, c.Arg(1), 4, c.Arg(3)); e != abi.OK {
+		return 0, e
+	}
 	got, e := proc.Wait(c, w, options|uint32(abi.WEXITED))
 	if e != abi.OK || got.Process == 0 {
 		return 0, e
@@ -161,6 +175,15 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	return uint64(got.Pid), abi.OK
+}
+
+// awaitBoth is mm.Await for what a wait call says of a child, n bytes, and for its usage.
+func awaitBoth(c *sched.Ctx, va uint64, n uint32, usage uint64) abi.Errno {
+	e := mm.Await(c, va, n)
+	if e == abi.OK {
+		e = mm.Await(c, usage, abi.RusageSize)
+	}
+	return e
 }
 
 func reapIfDead(w proc.Waited) {
@@ -192,6 +215,9 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	default:
 		return 0, abi.EINVAL
+	}
+	if e := awaitBoth(c, c.Arg(2), abi.SiginfoSize, c.Arg(4)); e != abi.OK {
+		return 0, e
 	}
 	got, e := proc.Wait(c, w, options)
 	if e != abi.OK {

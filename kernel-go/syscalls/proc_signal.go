@@ -109,6 +109,9 @@ func sysRtSigaction(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		n := *(*abi.Sigaction)(kmem.Ptr(c.Page))
+		if e := mm.Await(c, c.Arg(2), abi.SigactionSize); e != abi.OK {
+			return 0, e
+		}
 		n.Mask &^= 1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1)
 		*a = n
 		proc.ActionChanged(c, uint32(signo))
@@ -182,6 +185,9 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	set := kmem.Load64(c.Page) &^ (1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1))
+	if e := mm.Await(c, c.Arg(1), abi.SiginfoSize); e != abi.OK {
+		return 0, e
+	}
 	b := &c.T().State.Blocked
 	if s, ok := proc.TakeSignal(c.T(), c.P(), set); ok {
 		if va := c.Arg(1); va != 0 {
@@ -220,6 +226,9 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		n := *(*abi.Sigaltstack)(kmem.Ptr(c.Page))
+		if e := mm.Await(c, c.Arg(1), abi.SigaltstackSize); e != abi.OK {
+			return 0, e
+		}
 		if on {
 			return 0, abi.EPERM
 		}

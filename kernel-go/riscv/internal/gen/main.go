@@ -242,9 +242,12 @@ import (
 
 // run executes decoded ops from h.ip until one of them leaves, and says why. It
 // makes no call: whatever is rare leaves by a branch and is done outside (run.go).
+// Guests' loads and stores, and the looks at tables that the kernel changes
+// meanwhile, are races by design; the race detector watches the kernel.
 //
 //go:nobounds
 //go:noinline
+//go:norace
 func run(h *HartCpu) (why uint32) {
 	c, rt, wt, hc, gen := h.ctx, h.rt, h.wt, h.tlb, uint64(h.gen)<<32
 	ip, left, page, fp := h.ip, h.left, h.page, h.fp
