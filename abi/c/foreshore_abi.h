@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x8a79d345)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x3b86b359)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x83edbf0c)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xd1e7925a)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -747,6 +747,9 @@ typedef uint32_t fsh_futex_op;
 #define FSH_FUTEX_TRYLOCK_PI UINT32_C(8)
 #define FSH_FUTEX_WAIT_BITSET UINT32_C(9)
 #define FSH_FUTEX_WAKE_BITSET UINT32_C(10)
+#define FSH_FUTEX_WAIT_REQUEUE_PI UINT32_C(11)
+#define FSH_FUTEX_CMP_REQUEUE_PI UINT32_C(12)
+#define FSH_FUTEX_LOCK_PI2 UINT32_C(13)
 #define FSH_FUTEX_PRIVATE_FLAG UINT32_C(128)
 #define FSH_FUTEX_CLOCK_REALTIME UINT32_C(256)
 #define FSH_FUTEX_TID_MASK UINT32_C(1073741823)
@@ -3532,6 +3535,10 @@ struct fsh_thread_live {
   uint32_t futex_prev;
   /* Number of the bucket + 1, 0 none. Unit: index. Written by: kernel. */
   uint32_t futex_bucket;
+  /* Owner of the priority-inheritance futex that it waits for, 0 when it waits for none. Unit: slot:Thread. Written by: kernel. */
+  uint32_t pi_owner;
+  /* Threads that wait for such a futex of this one. Unit: count. Written by: kernel. */
+  uint32_t pi_waiters;
   /* Tid hash chain. Unit: slot:Thread. Written by: kernel. */
   uint32_t tid_next;
   /* Not 0: the trace has the beginning of the call in progress, and not its end. Unit: flag. Written by: kernel. */
@@ -3545,7 +3552,7 @@ struct fsh_thread_live {
   /* Its place in the heap of ready threads: the least goes next. Unit: value. Written by: kernel. */
   uint64_t ready_key;
 };
-_Static_assert(sizeof(struct fsh_thread_live) == 96, "size of ThreadLive");
+_Static_assert(sizeof(struct fsh_thread_live) == 104, "size of ThreadLive");
 _Static_assert(offsetof(struct fsh_thread_live, next_in_process) == 0, "offset of ThreadLive.next_in_process");
 _Static_assert(offsetof(struct fsh_thread_live, prev_in_process) == 4, "offset of ThreadLive.prev_in_process");
 _Static_assert(offsetof(struct fsh_thread_live, ready_left) == 8, "offset of ThreadLive.ready_left");
@@ -3558,12 +3565,14 @@ _Static_assert(offsetof(struct fsh_thread_live, timer) == 32, "offset of ThreadL
 _Static_assert(offsetof(struct fsh_thread_live, futex_next) == 56, "offset of ThreadLive.futex_next");
 _Static_assert(offsetof(struct fsh_thread_live, futex_prev) == 60, "offset of ThreadLive.futex_prev");
 _Static_assert(offsetof(struct fsh_thread_live, futex_bucket) == 64, "offset of ThreadLive.futex_bucket");
-_Static_assert(offsetof(struct fsh_thread_live, tid_next) == 68, "offset of ThreadLive.tid_next");
-_Static_assert(offsetof(struct fsh_thread_live, traced) == 72, "offset of ThreadLive.traced");
-_Static_assert(offsetof(struct fsh_thread_live, trace_waits) == 76, "offset of ThreadLive.trace_waits");
-_Static_assert(offsetof(struct fsh_thread_live, ready_up) == 80, "offset of ThreadLive.ready_up");
-_Static_assert(offsetof(struct fsh_thread_live, ready_seq) == 84, "offset of ThreadLive.ready_seq");
-_Static_assert(offsetof(struct fsh_thread_live, ready_key) == 88, "offset of ThreadLive.ready_key");
+_Static_assert(offsetof(struct fsh_thread_live, pi_owner) == 68, "offset of ThreadLive.pi_owner");
+_Static_assert(offsetof(struct fsh_thread_live, pi_waiters) == 72, "offset of ThreadLive.pi_waiters");
+_Static_assert(offsetof(struct fsh_thread_live, tid_next) == 76, "offset of ThreadLive.tid_next");
+_Static_assert(offsetof(struct fsh_thread_live, traced) == 80, "offset of ThreadLive.traced");
+_Static_assert(offsetof(struct fsh_thread_live, trace_waits) == 84, "offset of ThreadLive.trace_waits");
+_Static_assert(offsetof(struct fsh_thread_live, ready_up) == 88, "offset of ThreadLive.ready_up");
+_Static_assert(offsetof(struct fsh_thread_live, ready_seq) == 92, "offset of ThreadLive.ready_seq");
+_Static_assert(offsetof(struct fsh_thread_live, ready_key) == 96, "offset of ThreadLive.ready_key");
 
 /* One guest thread. */
 struct fsh_thread_slot {
@@ -3576,7 +3585,7 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[8];
+  uint32_t pad1[6];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
@@ -3584,7 +3593,7 @@ _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSl
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
 _Static_assert(offsetof(struct fsh_thread_slot, live) == 960, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1056, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1064, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {

@@ -2128,6 +2128,16 @@ export interface ThreadLiveData {
    */
   futexBucket: number;
   /**
+   * Owner of the priority-inheritance futex that it waits for, 0 when it waits for none.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  piOwner: number;
+  /**
+   * Threads that wait for such a futex of this one.
+   * Unit: count. Written by: kernel.
+   */
+  piWaiters: number;
+  /**
    * Tid hash chain.
    * Unit: slot:Thread. Written by: kernel.
    */
@@ -2165,11 +2175,11 @@ export interface ThreadLiveData {
  */
 export class ThreadLive {
   /** Bytes. */
-  static readonly SIZE = 96;
+  static readonly SIZE = 104;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, readyLeft: 8, readyRight: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, tidNext: 68, traced: 72, traceWaits: 76, readyUp: 80, readySeq: 84, readyKey: 88 } as const;
+  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, readyLeft: 8, readyRight: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, piOwner: 68, piWaiters: 72, tidNext: 76, traced: 80, traceWaits: 84, readyUp: 88, readySeq: 92, readyKey: 96 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2320,15 +2330,39 @@ export class ThreadLive {
   }
 
   /**
+   * Owner of the priority-inheritance futex that it waits for, 0 when it waits for none.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  get piOwner(): number {
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+  }
+
+  set piOwner(value: number) {
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+  }
+
+  /**
+   * Threads that wait for such a futex of this one.
+   * Unit: count. Written by: kernel.
+   */
+  get piWaiters(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set piWaiters(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /**
    * Tid hash chain.
    * Unit: slot:Thread. Written by: kernel.
    */
   get tidNext(): number {
-    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
 
   set tidNext(value: number) {
-    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
   }
 
   /**
@@ -2336,11 +2370,11 @@ export class ThreadLive {
    * Unit: flag. Written by: kernel.
    */
   get traced(): number {
-    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
 
   set traced(value: number) {
-    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -2348,11 +2382,11 @@ export class ThreadLive {
    * Unit: count. Written by: kernel.
    */
   get traceWaits(): number {
-    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
   }
 
   set traceWaits(value: number) {
-    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
   /**
@@ -2360,11 +2394,11 @@ export class ThreadLive {
    * Unit: slot:Thread. Written by: kernel.
    */
   get readyUp(): number {
-    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
   }
 
   set readyUp(value: number) {
-    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
   }
 
   /**
@@ -2372,11 +2406,11 @@ export class ThreadLive {
    * Unit: seq. Written by: kernel.
    */
   get readySeq(): number {
-    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
   }
 
   set readySeq(value: number) {
-    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
   }
 
   /**
@@ -2384,29 +2418,29 @@ export class ThreadLive {
    * Unit: value. Written by: kernel.
    */
   get readyKey(): bigint {
-    return this.$mem.u64[(this.$base + 88) >>> 3]!;
+    return this.$mem.u64[(this.$base + 96) >>> 3]!;
   }
 
   set readyKey(value: bigint) {
-    this.$mem.u64[(this.$base + 88) >>> 3] = value;
+    this.$mem.u64[(this.$base + 96) >>> 3] = value;
   }
 
   /** Low 32 bits of readyKey. */
   get readyKeyLo(): number {
-    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
   }
 
   set readyKeyLo(value: number) {
-    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
   }
 
   /** High 32 bits of readyKey. */
   get readyKeyHi(): number {
-    return this.$mem.u32[(this.$base + 88 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 96 + 4) >>> 2]!;
   }
 
   set readyKeyHi(value: number) {
-    this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 96 + 4) >>> 2] = value;
   }
 
   /**
@@ -2414,7 +2448,7 @@ export class ThreadLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 96, 8);
+    this.$mem.check(addr, 104, 8);
     this.$base = addr;
     return this;
   }
@@ -2434,6 +2468,8 @@ export class ThreadLive {
       futexNext: this.futexNext,
       futexPrev: this.futexPrev,
       futexBucket: this.futexBucket,
+      piOwner: this.piOwner,
+      piWaiters: this.piWaiters,
       tidNext: this.tidNext,
       traced: this.traced,
       traceWaits: this.traceWaits,
@@ -2457,6 +2493,8 @@ export class ThreadLive {
     this.futexNext = data.futexNext;
     this.futexPrev = data.futexPrev;
     this.futexBucket = data.futexBucket;
+    this.piOwner = data.piOwner;
+    this.piWaiters = data.piWaiters;
     this.tidNext = data.tidNext;
     this.traced = data.traced;
     this.traceWaits = data.traceWaits;
@@ -2558,7 +2596,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1056, this.$base + 1088);
+    this.$mem.u8.fill(0, this.$base + 1064, this.$base + 1088);
   }
 }
 

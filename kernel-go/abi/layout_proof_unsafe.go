@@ -1132,8 +1132,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 96
-	_ uintptr = 96 - unsafe.Sizeof(ThreadLive{})
+	_ uintptr = unsafe.Sizeof(ThreadLive{}) - 104
+	_ uintptr = 104 - unsafe.Sizeof(ThreadLive{})
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.NextInProcess) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadLive{}.NextInProcess)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.PrevInProcess) - 4
@@ -1158,18 +1158,22 @@ const (
 	_ uintptr = 60 - unsafe.Offsetof(ThreadLive{}.FutexPrev)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.FutexBucket) - 64
 	_ uintptr = 64 - unsafe.Offsetof(ThreadLive{}.FutexBucket)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.TidNext) - 68
-	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.TidNext)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.Traced) - 72
-	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.Traced)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.TraceWaits) - 76
-	_ uintptr = 76 - unsafe.Offsetof(ThreadLive{}.TraceWaits)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyUp) - 80
-	_ uintptr = 80 - unsafe.Offsetof(ThreadLive{}.ReadyUp)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadySeq) - 84
-	_ uintptr = 84 - unsafe.Offsetof(ThreadLive{}.ReadySeq)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyKey) - 88
-	_ uintptr = 88 - unsafe.Offsetof(ThreadLive{}.ReadyKey)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.PiOwner) - 68
+	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.PiOwner)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.PiWaiters) - 72
+	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.PiWaiters)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.TidNext) - 76
+	_ uintptr = 76 - unsafe.Offsetof(ThreadLive{}.TidNext)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.Traced) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ThreadLive{}.Traced)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.TraceWaits) - 84
+	_ uintptr = 84 - unsafe.Offsetof(ThreadLive{}.TraceWaits)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyUp) - 88
+	_ uintptr = 88 - unsafe.Offsetof(ThreadLive{}.ReadyUp)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadySeq) - 92
+	_ uintptr = 92 - unsafe.Offsetof(ThreadLive{}.ReadySeq)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.ReadyKey) - 96
+	_ uintptr = 96 - unsafe.Offsetof(ThreadLive{}.ReadyKey)
 )
 
 const (
@@ -1185,8 +1189,8 @@ const (
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 960
 	_ uintptr = 960 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1056
-	_ uintptr = 1056 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1064
+	_ uintptr = 1064 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (

@@ -499,7 +499,7 @@ type ThreadStatus struct {
 }
 
 // ThreadLiveSize is the size of ThreadLive in bytes.
-const ThreadLiveSize = 96
+const ThreadLiveSize = 104
 
 // ThreadLive: Queues that a thread stands in.
 type ThreadLive struct {
@@ -539,6 +539,12 @@ type ThreadLive struct {
 	// Number of the bucket + 1, 0 none.
 	// Unit: index. Written by: kernel.
 	FutexBucket uint32
+	// Owner of the priority-inheritance futex that it waits for, 0 when it waits for none.
+	// Unit: slot:Thread. Written by: kernel.
+	PiOwner uint32
+	// Threads that wait for such a futex of this one.
+	// Unit: count. Written by: kernel.
+	PiWaiters uint32
 	// Tid hash chain.
 	// Unit: slot:Thread. Written by: kernel.
 	TidNext uint32
@@ -576,7 +582,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [8]uint32
+	Pad1 [6]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.

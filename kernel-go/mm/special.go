@@ -30,7 +30,7 @@ func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
 }
 
 // SharedKey names the memory behind a page that several address spaces share:
-// inode and file page. ok is false for private memory.
+// inode and file page. ok is false for private memory, once it was written.
 func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
 	as := kmem.AddressSpace(asIndex)
 	i := find(as, page)
@@ -38,7 +38,7 @@ func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
 		return 0, 0, false
 	}
 	v := kmem.Vma(i)
-	if v.Inode == 0 || v.Flags&vmShared == 0 {
+	if v.Inode == 0 || v.Flags&vmShared == 0 && pteOf(as, page)&pteAnon != 0 {
 		return 0, 0, false
 	}
 	return v.Inode, v.FilePage + (page - v.StartPage), true

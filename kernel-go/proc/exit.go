@@ -1,8 +1,6 @@
 package proc
 
 import (
-	"unsafe"
-
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -70,6 +68,7 @@ func endThread(c *sched.Ctx, i, status uint32) {
 		sched.Unready(i)
 	}
 	FutexForget(i)
+	piOwnerGone(c, i)
 	if b := &t.State.Blocked; b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
 		if child := FindProcess(uint32(b.Progress)); child != 0 {
 			kmem.Process(child).Live.VforkParent = 0
@@ -302,55 +301,4 @@ func report(i, options uint32) (Waited, bool) {
 		return Waited{}, false
 	}
 	return w, true
-}
-
-// walkRobust marks the robust futexes that a dying thread holds as
-// OWNER_DIED (linux/futex.h); the list is the guest's and may be nonsense.
-func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as uint32) {
-	head := t.State.RobustList
-	t.State.RobustList = 0
-	if n, e := mm.CopyInAs(c, as, c.Page, head, abi.RobustListHeadSize); e != abi.OK || n != abi.RobustListHeadSize {
-		return
-	}
-	h := *(*abi.RobustListHead)(kmem.Ptr(c.Page))
-	next := h.Next &^ 1
-	for range 2048 {
-		if next == head || next == 0 {
-			break
-		}
-		at := next
-		if n, e := mm.CopyInAs(c, as, c.Page, at, 8); e != abi.OK || n != 8 {
-			return
-		}
-		next = kmem.Load64(c.Page) &^ 1
-		if at != h.Pending&^1 {
-			markDead(c, t, as, at+uint64(h.FutexOffset))
-		}
-	}
-	if h.Pending != 0 {
-		markDead(c, t, as, h.Pending&^1+uint64(h.FutexOffset))
-	}
-}
-
-func markDead(c *sched.Ctx, t *abi.ThreadSlot, as uint32, va uint64) {
-	if va&3 != 0 {
-		return
-	}
-	lin, e := mm.Linear(c, as, va, mm.Write)
-	if e != abi.OK {
-		return
-	}
-	w := (*uint32)(unsafe.Pointer(kmem.Ptr(lin)))
-	for {
-		v := atomicLoad(w)
-		if v&uint32(abi.FUTEX_TID_MASK) != t.State.Tid {
-			return
-		}
-		if atomicCas(w, v, v&uint32(abi.FUTEX_WAITERS)|uint32(abi.FUTEX_OWNER_DIED)) {
-			if v&uint32(abi.FUTEX_WAITERS) != 0 {
-				FutexWakeAt(c, as, va, 1)
-			}
-			return
-		}
-	}
 }

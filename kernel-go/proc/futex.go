@@ -14,19 +14,35 @@ import (
 
 type futexKey struct{ a, b uint64 }
 
-func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool) (futexKey, abi.Errno) {
+// futexKeyOf is the key of a word. As in Linux's get_futex_key, a word that is
+// not private must be there (EFAULT): writable for operations that write, and
+// for others at least readable, in memory whose contents can change.
+func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool, access mm.Access) (futexKey, abi.Errno) {
 	if va&3 != 0 {
 		return futexKey{}, abi.EINVAL
 	}
 	if va >= mm.UserEnd {
 		return futexKey{}, abi.EFAULT
 	}
-	if !private {
-		if inode, page, ok := mm.SharedKey(as, uint32(va>>kmem.PageShift)); ok {
-			return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | va&uint64(kmem.PageMask)}, abi.OK
-		}
+	own := futexKey{uint64(as), va}
+	if private {
+		return own, abi.OK
 	}
-	return futexKey{uint64(as), va}, abi.OK
+	_, e := mm.Linear(c, as, va, mm.Write)
+	readOnly := e == abi.EFAULT && access == mm.Read
+	if readOnly {
+		_, e = mm.Linear(c, as, va, mm.Read)
+	}
+	if e != abi.OK {
+		return futexKey{}, e
+	}
+	if inode, page, ok := mm.SharedKey(as, uint32(va>>kmem.PageShift)); ok {
+		return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | va&uint64(kmem.PageMask)}, abi.OK
+	}
+	if readOnly {
+		return futexKey{}, abi.EFAULT
+	}
+	return own, abi.OK
 }
 
 func (k futexKey) bucket() uint32 {
@@ -63,6 +79,7 @@ func FutexForget(thread uint32) {
 	if t.Live.FutexBucket == 0 {
 		return
 	}
+	piLeave(thread)
 	w := bucketWord(t.Live.FutexBucket - 1)
 	t.Live.FutexBucket = 0
 	if t.Live.FutexNext == thread {
@@ -76,30 +93,48 @@ func FutexForget(thread uint32) {
 	}
 }
 
-// eachWaiter visits the bucket of k in order; visit says whether to go on.
-func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32) (uint32, uint32) {
-	woken, moved := uint32(0), uint32(0)
-	w := bucketWord(k.bucket())
-	first := kmem.Load32(w)
+// futexTop is the first waiter of a key, 0 when there is none.
+func futexTop(k futexKey) uint32 {
+	first := kmem.Load32(bucketWord(k.bucket()))
 	for i := first; i != 0; {
+		t := kmem.Thread(i)
+		if t.State.Blocked.Key0 == k.a && t.State.Blocked.Key1 == k.b {
+			return i
+		}
+		if i = t.Live.FutexNext; i == first {
+			break
+		}
+	}
+	return 0
+}
+
+// futexScan wakes up to `wake` waiters of a key, in order, and moves up to
+// `limit` of the others to another key. EINVAL at the first one that only the
+// operations of priority inheritance may wake; what was done before is done.
+func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32) (woken, moved uint32, e abi.Errno) {
+	w := bucketWord(k.bucket())
+	for i := kmem.Load32(w); i != 0; {
 		t := kmem.Thread(i)
 		s := &t.State.Blocked
 		next := t.Live.FutexNext
 		last := next == kmem.Load32(w)
-		if s.Key0 == k.a && s.Key1 == k.b && s.Bitset&bitset != 0 {
+		if s.Key0 == k.a && s.Key1 == k.b {
 			switch {
+			case woken == wake && (requeue == nil || moved == limit):
+				return woken, moved, abi.OK
+			case inherits(t):
+				return woken, moved, abi.EINVAL
+			case s.Bitset&bitset == 0:
 			case woken < wake:
 				FutexForget(i)
 				s.Result = 1
 				sched.Unblock(i)
 				woken++
-			case requeue != nil && moved < limit:
+			default:
 				bits := s.Bitset
 				FutexForget(i)
 				futexEnqueue(i, *requeue, bits)
 				moved++
-			default:
-				return woken, moved
 			}
 		}
 		if last || kmem.Load32(w) == 0 {
@@ -107,16 +142,16 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 		}
 		i = next
 	}
-	return woken, moved
+	return woken, moved, abi.OK
 }
 
 // FutexWakeAt wakes up to n waiters on a word, shared or private.
 func FutexWakeAt(c *sched.Ctx, as uint32, va uint64, n uint32) {
-	if k, e := futexKeyOf(c, as, va, false); e == abi.OK {
-		futexScan(k, ^uint32(0), n, nil, 0)
+	if k, e := futexKeyOf(c, as, va, false, mm.Read); e == abi.OK {
+		_, _, _ = futexScan(k, ^uint32(0), n, nil, 0)
 	}
-	if k, e := futexKeyOf(c, as, va, true); e == abi.OK {
-		futexScan(k, ^uint32(0), n, nil, 0)
+	if k, e := futexKeyOf(c, as, va, true, mm.Read); e == abi.OK {
+		_, _, _ = futexScan(k, ^uint32(0), n, nil, 0)
 	}
 }
 
@@ -125,12 +160,12 @@ func FutexWake(c *sched.Ctx, va uint64, private bool, n, bitset uint32) (uint64,
 	if bitset == 0 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, va, private)
+	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	woken, _ := futexScan(k, bitset, n, nil, 0)
-	return uint64(woken), abi.OK
+	woken, _, e := futexScan(k, bitset, n, nil, 0)
+	return uint64(woken), e
 }
 
 // FutexWait is FUTEX_WAIT and FUTEX_WAIT_BITSET until an absolute deadline.
@@ -149,7 +184,7 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	if bitset == 0 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, va, private)
+	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -162,7 +197,7 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 			return 0, abi.EAGAIN
 		}
 	} else if HasSignal(c) {
-		return 0, abi.ERESTARTSYS
+		return 0, FutexInterrupted(c)
 	}
 	futexEnqueue(c.Thread, k, bitset)
 	sched.SetDeadline(c, deadlineNs)
@@ -171,11 +206,11 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 
 // FutexRequeue is FUTEX_REQUEUE and, with compare, FUTEX_CMP_REQUEUE.
 func FutexRequeue(c *sched.Ctx, va, va2 uint64, private bool, wake, limit uint32, compare bool, expect uint32) (uint64, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, va, private)
+	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private)
+	k2, e := futexKeyOf(c, c.As, va2, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -189,20 +224,20 @@ func FutexRequeue(c *sched.Ctx, va, va2 uint64, private bool, wake, limit uint32
 		}
 	}
 	if k == k2 {
-		woken, _ := futexScan(k, ^uint32(0), wake, nil, 0)
-		return uint64(woken), abi.OK
+		woken, _, e := futexScan(k, ^uint32(0), wake, nil, 0)
+		return uint64(woken), e
 	}
-	woken, moved := futexScan(k, ^uint32(0), wake, &k2, limit)
-	return uint64(woken + moved), abi.OK
+	woken, moved, e := futexScan(k, ^uint32(0), wake, &k2, limit)
+	return uint64(woken + moved), e
 }
 
 // FutexWakeOp is FUTEX_WAKE_OP.
 func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uint32) (uint64, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, va, private)
+	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private)
+	k2, e := futexKeyOf(c, c.As, va2, private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -237,7 +272,10 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 			break
 		}
 	}
-	woken, _ := futexScan(k, ^uint32(0), wake, nil, 0)
+	woken, _, e := futexScan(k, ^uint32(0), wake, nil, 0)
+	if e != abi.OK {
+		return 0, e
+	}
 	hit := false
 	a, b := int32(old), int32(cmparg)
 	switch op >> 24 & 15 {
@@ -257,7 +295,10 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 		return 0, abi.ENOSYS
 	}
 	if hit {
-		more, _ := futexScan(k2, ^uint32(0), wake2, nil, 0)
+		more, _, e := futexScan(k2, ^uint32(0), wake2, nil, 0)
+		if e != abi.OK {
+			return 0, e
+		}
 		woken += more
 	}
 	return uint64(woken), abi.OK

@@ -6,6 +6,7 @@ package syscalls
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -32,6 +33,8 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	switch abi.Syscall(number) {
+	case abi.SYS_futex:
+		return 0, proc.FutexInterrupted(c)
 	case abi.SYS_nanosleep:
 		return sleepInterrupted(c, c.Arg(1))
 	case abi.SYS_clock_nanosleep:

@@ -11,43 +11,59 @@ import (
 const futexAny = uint32(abi.FUTEX_BITSET_MATCH_ANY)
 
 func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
-	op := uint32(c.Arg(1))
+	op := arg32(c, 1)
 	private := op&uint32(abi.FUTEX_PRIVATE_FLAG) != 0
 	realtime := op&uint32(abi.FUTEX_CLOCK_REALTIME) != 0
 	cmd := abi.FutexOp(op &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
-	if realtime && cmd != abi.FUTEX_WAIT_BITSET && cmd != abi.FUTEX_WAIT {
-		return 0, abi.ENOSYS
-	}
-	va, val := c.Arg(0), uint32(c.Arg(2))
+	deadline := forever
 	switch cmd {
-	case abi.FUTEX_WAIT, abi.FUTEX_WAIT_BITSET:
-		bitset := futexAny
-		if cmd == abi.FUTEX_WAIT_BITSET {
-			bitset = uint32(c.Arg(5))
+	case abi.FUTEX_WAIT, abi.FUTEX_WAIT_BITSET, abi.FUTEX_WAIT_REQUEUE_PI, abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:
+		if realtime && (cmd == abi.FUTEX_WAIT || cmd == abi.FUTEX_LOCK_PI) {
+			return 0, abi.ENOSYS
 		}
-		deadline, e := futexDeadline(c, cmd == abi.FUTEX_WAIT_BITSET, realtime)
-		if e != abi.OK {
+		var e abi.Errno
+		if deadline, e = futexDeadline(c, cmd != abi.FUTEX_WAIT, realtime || cmd == abi.FUTEX_LOCK_PI); e != abi.OK {
 			return 0, e
 		}
-		return proc.FutexWait(c, va, private, val, bitset, deadline)
+	default:
+		if realtime {
+			return 0, abi.ENOSYS
+		}
+	}
+	va, val, va2, limit, val3 := c.Arg(0), arg32(c, 2), c.Arg(4), arg32(c, 3), arg32(c, 5)
+	switch cmd {
+	case abi.FUTEX_WAIT:
+		return proc.FutexWait(c, va, private, val, futexAny, deadline)
+	case abi.FUTEX_WAIT_BITSET:
+		return proc.FutexWait(c, va, private, val, val3, deadline)
 	case abi.FUTEX_WAKE:
 		return proc.FutexWake(c, va, private, max(val, 1), futexAny)
 	case abi.FUTEX_WAKE_BITSET:
-		return proc.FutexWake(c, va, private, max(val, 1), uint32(c.Arg(5)))
-	case abi.FUTEX_REQUEUE, abi.FUTEX_CMP_REQUEUE:
-		limit := c.Arg(3)
+		return proc.FutexWake(c, va, private, max(val, 1), val3)
+	case abi.FUTEX_WAKE_OP:
+		return proc.FutexWakeOp(c, va, va2, private, val, limit, val3)
+	case abi.FUTEX_REQUEUE, abi.FUTEX_CMP_REQUEUE, abi.FUTEX_CMP_REQUEUE_PI:
 		if int32(val) < 0 || int32(limit) < 0 {
 			return 0, abi.EINVAL
 		}
-		return proc.FutexRequeue(c, va, c.Arg(4), private, val, uint32(limit), cmd == abi.FUTEX_CMP_REQUEUE, uint32(c.Arg(5)))
-	case abi.FUTEX_WAKE_OP:
-		return proc.FutexWakeOp(c, va, c.Arg(4), private, val, uint32(c.Arg(3)), uint32(c.Arg(5)))
+		if cmd == abi.FUTEX_CMP_REQUEUE_PI {
+			return proc.FutexRequeuePi(c, va, va2, private, val, limit, val3)
+		}
+		return proc.FutexRequeue(c, va, va2, private, val, limit, cmd == abi.FUTEX_CMP_REQUEUE, val3)
+	case abi.FUTEX_WAIT_REQUEUE_PI:
+		return proc.FutexWaitRequeuePi(c, va, va2, private, val, deadline)
+	case abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:
+		return proc.FutexLockPi(c, va, private, false, deadline)
+	case abi.FUTEX_TRYLOCK_PI:
+		return proc.FutexLockPi(c, va, private, true, forever)
+	case abi.FUTEX_UNLOCK_PI:
+		return proc.FutexUnlockPi(c, va, private)
 	}
 	return 0, abi.ENOSYS
 }
 
 // futexDeadline is the monotonic deadline of a wait: relative for FUTEX_WAIT,
-// absolute for FUTEX_WAIT_BITSET. A second attempt keeps the first's.
+// absolute for the others. A second attempt keeps the first's.
 func futexDeadline(c *sched.Ctx, absolute, realtime bool) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	if b.Attempt != 0 || c.Arg(3) == 0 {

@@ -136,7 +136,7 @@ var table = [...]entry{
 	abi.SYS_wait4:                  {sysWait4, "vNvR", full, 0, ""},
 	abi.SYS_waitid:                 {sysWaitid, "vvGvR", partial, 0, "no P_PIDFD"},
 	abi.SYS_set_tid_address:        {sysSetTidAddress, "v", full, 0, ""},
-	abi.SYS_futex:                  {sysFutex, "vvv~vv", partial, 0, "no priority inheritance"},
+	abi.SYS_futex:                  {sysFutex, "vvv~vv", full, 0, ""},
 	abi.SYS_set_robust_list:        {sysSetRobustList, "vv", full, 0, ""},
 	abi.SYS_get_robust_list:        {sysGetRobustList, "vQQ", full, 0, ""},
 	abi.SYS_nanosleep:              {sysNanosleep, "tT", full, noHand, ""},

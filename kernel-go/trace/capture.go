@@ -235,7 +235,7 @@ func (r *record) read(c *sched.Ctx, letter byte, i int, args *[6]uint64) abi.Err
 		}
 	case '~':
 		switch op := uint32(args[1]) &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME); op {
-		case uint32(abi.FUTEX_WAIT), uint32(abi.FUTEX_WAIT_BITSET), uint32(abi.FUTEX_LOCK_PI):
+		case uint32(abi.FUTEX_WAIT), uint32(abi.FUTEX_WAIT_BITSET), uint32(abi.FUTEX_LOCK_PI), uint32(abi.FUTEX_LOCK_PI2), uint32(abi.FUTEX_WAIT_REQUEUE_PI):
 			return r.take(c, va, abi.TimespecSize)
 		}
 	case '%':

@@ -1,0 +1,298 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Futexes with priority inheritance (futex(2), "Priority-inheritance futexes";
+// Linux kernel/futex/pi.c). The word is the owner's tid, and says whether
+// threads wait; the kernel hands it from owner to owner in the order of the
+// queue. All waiters of a key name the same owner (ThreadLive.pi_owner), which
+// counts them (pi_waiters): a key with waiters always has one, since the end of
+// an owner hands the word on at once.
+
+const (
+	tidMask    = uint32(abi.FUTEX_TID_MASK)
+	ownerDied  = uint32(abi.FUTEX_OWNER_DIED)
+	hasWaiters = uint32(abi.FUTEX_WAITERS)
+)
+
+// What Blocked.Result says of a word that was handed over.
+const (
+	piOwned = 1
+	// piUnwritten: the new owner has to write its tid there itself.
+	piUnwritten = 2
+)
+
+// Inherit is told of a thread when the set of those that wait for what it
+// holds has changed. Threads have no priorities yet; the scheduler sets it.
+var Inherit func(owner uint32)
+
+func futexCmd(t *abi.ThreadSlot) abi.FutexOp {
+	return abi.FutexOp(uint32(t.State.Blocked.Args[1]) &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
+}
+
+// inherits says whether a waiter takes part in priority inheritance: only
+// FUTEX_UNLOCK_PI and FUTEX_CMP_REQUEUE_PI may wake or move it.
+func inherits(t *abi.ThreadSlot) bool {
+	switch futexCmd(t) {
+	case abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2, abi.FUTEX_WAIT_REQUEUE_PI:
+		return true
+	}
+	return false
+}
+
+// piWait puts a thread at the end of the queue for a word with an owner.
+func piWait(thread uint32, k futexKey, owner uint32) {
+	futexEnqueue(thread, k, ^uint32(0))
+	kmem.Thread(thread).Live.PiOwner = owner
+	kmem.Thread(owner).Live.PiWaiters++
+	boost(owner)
+}
+
+// piLeave ends what piWait began, but for the queue.
+func piLeave(thread uint32) {
+	t := kmem.Thread(thread)
+	if owner := t.Live.PiOwner; owner != 0 {
+		t.Live.PiOwner = 0
+		kmem.Thread(owner).Live.PiWaiters--
+		boost(owner)
+	}
+}
+
+func boost(owner uint32) {
+	if Inherit != nil {
+		Inherit(owner)
+	}
+}
+
+// closesCircle says whether a thread that begins to wait for another would
+// wait for itself.
+func closesCircle(thread, owner uint32) bool {
+	for owner != 0 && owner != thread {
+		owner = kmem.Thread(owner).Live.PiOwner
+	}
+	return owner == thread
+}
+
+// piAcquire takes the word for a thread, or marks that threads wait for it and
+// returns its owner. With waiters the word is marked in any case. (Linux
+// futex_lock_pi_atomic.)
+func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32, e abi.Errno) {
+	tid := kmem.Thread(thread).State.Tid
+	for {
+		v := atomicLoad(w)
+		if v&tidMask == tid {
+			return 0, abi.EDEADLK
+		}
+		if top := futexTop(k); top != 0 {
+			owner = kmem.Thread(top).Live.PiOwner
+			if owner == 0 {
+				return 0, abi.EINVAL // they wait for another operation
+			}
+			dead := v&ownerDied != 0 && v&tidMask == 0
+			if !dead && v&tidMask != kmem.Thread(owner).State.Tid {
+				return 0, abi.EINVAL // somebody wrote there
+			}
+			return owner, abi.OK
+		}
+		next := v | hasWaiters
+		if v&tidMask == 0 {
+			if next = v&ownerDied | tid; waiters {
+				next |= hasWaiters
+			}
+		}
+		if !atomicCas(w, v, next) {
+			continue
+		}
+		if v&tidMask == 0 {
+			return 0, abi.OK
+		}
+		owner = FindThread(v & tidMask)
+		if owner == 0 || kmem.Thread(owner).State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+			return 0, abi.ESRCH
+		}
+		return owner, abi.OK
+	}
+}
+
+// piGive makes the first waiter of a key the owner of its word and wakes it;
+// the others wait for that one from now on.
+func piGive(k futexKey, top uint32, result int32) {
+	FutexForget(top)
+	for i := futexTop(k); i != 0; i = futexAfter(k, i) {
+		piLeave(i)
+		kmem.Thread(i).Live.PiOwner = top
+		kmem.Thread(top).Live.PiWaiters++
+	}
+	boost(top)
+	kmem.Thread(top).State.Blocked.Result = result
+	sched.Unblock(top)
+}
+
+// futexAfter is the next waiter of a key behind one.
+func futexAfter(k futexKey, i uint32) uint32 {
+	first := kmem.Load32(bucketWord(k.bucket()))
+	for i = kmem.Thread(i).Live.FutexNext; i != first; i = kmem.Thread(i).Live.FutexNext {
+		if s := &kmem.Thread(i).State.Blocked; s.Key0 == k.a && s.Key1 == k.b {
+			return i
+		}
+	}
+	return 0
+}
+
+// piOwnerGone hands on what an ending thread owns and others wait for.
+func piOwnerGone(c *sched.Ctx, thread uint32) {
+	t := kmem.Thread(thread)
+	n := kmem.Table(abi.SlotKindThread).HighWater.Load()
+	for i := uint32(1); i < n && t.Live.PiWaiters != 0; i++ {
+		w := kmem.Thread(i)
+		if w.Header.Generation.Load()&1 == 0 || w.Live.PiOwner != thread {
+			continue
+		}
+		k := futexKey{w.State.Blocked.Key0, w.State.Blocked.Key1}
+		top := futexTop(k)
+		result := int32(piOwned)
+		if !piTakeDead(c, top) {
+			result = piUnwritten
+		}
+		piGive(k, top, result)
+	}
+	kmem.Assert(t.Live.PiWaiters == 0, "nobody waits for a thread that ended")
+}
+
+// piTakeDead writes a waiter into the word whose owner has died; false when
+// the word cannot be reached now.
+func piTakeDead(c *sched.Ctx, thread uint32) bool {
+	t := kmem.Thread(thread)
+	va := t.State.Blocked.Args[0]
+	if futexCmd(t) == abi.FUTEX_WAIT_REQUEUE_PI {
+		va = t.State.Blocked.Args[4]
+	}
+	lin, e := mm.Linear(c, kmem.Process(t.State.Process).State.AddressSpace, va, mm.Write)
+	if e != abi.OK {
+		if e == abi.EBLOCKED {
+			sched.CancelWaits(c)
+		}
+		return false
+	}
+	w := (*uint32)(kmem.Ptr(lin))
+	for {
+		if v := atomicLoad(w); atomicCas(w, v, t.State.Tid|ownerDied|hasWaiters) {
+			return true
+		}
+	}
+}
+
+// piResume looks what has become of a wait. done: the call is over with e, or
+// goes on waiting (EBLOCKED), its place in the queue kept.
+func piResume(c *sched.Ctx, deadlineNs uint64) (e abi.Errno, done bool) {
+	t := c.T()
+	b := &t.State.Blocked
+	if b.Attempt == 0 || b.Reason != abi.WaitReasonFutex {
+		return abi.OK, false
+	}
+	switch {
+	case b.Result == piUnwritten:
+		if !piTakeDead(c, c.Thread) {
+			return abi.EFAULT, true
+		}
+		return abi.OK, true
+	case b.Result != 0:
+		return abi.OK, true
+	case b.TimedOut != 0:
+		FutexForget(c.Thread)
+		return abi.ETIMEDOUT, true
+	case HasSignal(c):
+		e = FutexInterrupted(c)
+		FutexForget(c.Thread)
+		return e, true
+	case t.Live.FutexBucket != 0:
+		sched.SetDeadline(c, deadlineNs)
+		return abi.EBLOCKED, true
+	}
+	return abi.OK, false // made again after a signal without a handler
+}
+
+// FutexInterrupted is how a wait that a signal ends is restarted. A lock is
+// never left without; a wait with a time-out is, when a handler runs.
+func FutexInterrupted(c *sched.Ctx) abi.Errno {
+	t := c.T()
+	switch futexCmd(t) {
+	case abi.FUTEX_WAIT_REQUEUE_PI:
+		if t.Live.PiOwner != 0 {
+			return abi.EAGAIN // it was moved: the first word has changed
+		}
+		return abi.ERESTARTNOINTR
+	case abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:
+		return abi.ERESTARTNOINTR
+	}
+	if t.State.Blocked.DeadlineNs != ^uint64(0) {
+		return abi.ERESTARTBLOCK
+	}
+	return abi.ERESTARTSYS
+}
+
+// FutexLockPi is FUTEX_LOCK_PI and FUTEX_LOCK_PI2 until an absolute deadline,
+// and FUTEX_TRYLOCK_PI.
+func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) (uint64, abi.Errno) {
+	if e, done := piResume(c, deadlineNs); done {
+		return 0, e
+	}
+	k, e := futexKeyOf(c, c.As, va, private, mm.Write)
+	if e != abi.OK {
+		return 0, e
+	}
+	lin, e := mm.Linear(c, c.As, va, mm.Write)
+	if e != abi.OK {
+		return 0, e
+	}
+	owner, e := piAcquire((*uint32)(kmem.Ptr(lin)), k, c.Thread, false)
+	switch {
+	case e != abi.OK || owner == 0:
+		return 0, e
+	case try:
+		return 0, abi.EAGAIN
+	case closesCircle(c.Thread, owner):
+		return 0, abi.EDEADLK
+	}
+	piWait(c.Thread, k, owner)
+	sched.SetDeadline(c, deadlineNs)
+	return 0, abi.EBLOCKED
+}
+
+// FutexUnlockPi is FUTEX_UNLOCK_PI.
+func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
+	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	if e != abi.OK {
+		return 0, e
+	}
+	v := atomicLoad((*uint32)(kmem.Ptr(lin)))
+	if v&tidMask != c.T().State.Tid {
+		return 0, abi.EPERM
+	}
+	k, e := futexKeyOf(c, c.As, va, private, mm.Write)
+	if e != abi.OK {
+		return 0, e
+	}
+	if lin, e = mm.Linear(c, c.As, va, mm.Write); e != abi.OK {
+		return 0, e
+	}
+	top, next := futexTop(k), uint32(0)
+	if top != 0 {
+		if kmem.Thread(top).Live.PiOwner != c.Thread {
+			return 0, abi.EINVAL
+		}
+		next = kmem.Thread(top).State.Tid | hasWaiters
+	}
+	if !atomicCas((*uint32)(kmem.Ptr(lin)), v, next) {
+		return 0, abi.EAGAIN // another thread wrote there: the caller looks again
+	}
+	if top != 0 {
+		piGive(k, top, piOwned)
+	}
+	return 0, abi.OK
+}

@@ -1,0 +1,81 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Robust futexes (get_robust_list(2), Documentation/locking/robust-futexes):
+// the words that a thread's list names are marked when it ends.
+
+const (
+	// robustMax is how far a list is followed (ROBUST_LIST_LIMIT).
+	robustMax = 2048
+	// robustPi in an entry's address says that its word is one of FUTEX_LOCK_PI.
+	robustPi = uint64(1)
+)
+
+// walkRobust marks the robust futexes that a dying thread holds as
+// OWNER_DIED; the list is the guest's and may be nonsense.
+func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as uint32) {
+	head := t.State.RobustList
+	t.State.RobustList = 0
+	if n, e := mm.CopyInAs(c, as, c.Page, head, abi.RobustListHeadSize); e != abi.OK || n != abi.RobustListHeadSize {
+		return
+	}
+	h := *(*abi.RobustListHead)(kmem.Ptr(c.Page))
+	entry := h.Next
+	for range robustMax {
+		at := entry &^ robustPi
+		if at == head || at == 0 {
+			break
+		}
+		pi := entry&robustPi != 0
+		if n, e := mm.CopyInAs(c, as, c.Page, at, 8); e != abi.OK || n != 8 {
+			return
+		}
+		entry = kmem.Load64(c.Page)
+		// The one that is being locked or unlocked is looked at last.
+		if at != h.Pending&^robustPi && !markDead(c, t, as, at+uint64(h.FutexOffset), pi, false) {
+			return
+		}
+	}
+	if at := h.Pending &^ robustPi; at != 0 {
+		_ = markDead(c, t, as, at+uint64(h.FutexOffset), h.Pending&robustPi != 0, true)
+	}
+}
+
+// markDead marks one word, when the thread owns it, and wakes who waits for it.
+// Who waits for a word of priority inheritance becomes its owner (piOwnerGone).
+// It says whether there was a word.
+func markDead(c *sched.Ctx, t *abi.ThreadSlot, as uint32, va uint64, pi, pending bool) bool {
+	if va&3 != 0 {
+		return false
+	}
+	lin, e := mm.Linear(c, as, va, mm.Write)
+	if e != abi.OK {
+		return false
+	}
+	w := (*uint32)(kmem.Ptr(lin))
+	for {
+		v := atomicLoad(w)
+		owner := v & tidMask
+		if owner == 0 && pending && !pi {
+			// It died between giving the word back and waking the next one,
+			// or was the one that was woken.
+			FutexWakeAt(c, as, va, 1)
+			return true
+		}
+		if owner != t.State.Tid {
+			return true
+		}
+		if atomicCas(w, v, v&hasWaiters|ownerDied) {
+			if !pi && v&hasWaiters != 0 {
+				FutexWakeAt(c, as, va, 1)
+			}
+			return true
+		}
+	}
+}
