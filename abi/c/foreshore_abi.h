@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x83edbf0c)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xd1e7925a)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x23937d57)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xe5a1cb4c)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2128,7 +2128,8 @@ struct fsh_inode_live {
   uint32_t seals;
   /* Of the pages in memory, those that were written to. Unit: pages. Written by: kernel. */
   uint32_t dirty_pages;
-  uint32_t reserved0;
+  /* Not 0: made by memfd_create(2). Unit: flag. Written by: kernel. */
+  uint32_t memfd;
 };
 _Static_assert(sizeof(struct fsh_inode_live) == 88, "size of InodeLive");
 _Static_assert(offsetof(struct fsh_inode_live, direct) == 0, "offset of InodeLive.direct");
@@ -2149,7 +2150,7 @@ _Static_assert(offsetof(struct fsh_inode_live, execs) == 68, "offset of InodeLiv
 _Static_assert(offsetof(struct fsh_inode_live, lock_head) == 72, "offset of InodeLive.lock_head");
 _Static_assert(offsetof(struct fsh_inode_live, seals) == 76, "offset of InodeLive.seals");
 _Static_assert(offsetof(struct fsh_inode_live, dirty_pages) == 80, "offset of InodeLive.dirty_pages");
-_Static_assert(offsetof(struct fsh_inode_live, reserved0) == 84, "offset of InodeLive.reserved0");
+_Static_assert(offsetof(struct fsh_inode_live, memfd) == 84, "offset of InodeLive.memfd");
 
 /* First words of every slot. `seq` is a seqlock: odd while the slot changes. `generation` counts the slot's uses; odd while the slot is in use. */
 struct fsh_slot_header {

@@ -696,6 +696,11 @@ export interface InodeLiveData {
    * Unit: pages. Written by: kernel.
    */
   dirtyPages: number;
+  /**
+   * Not 0: made by memfd_create(2).
+   * Unit: flag. Written by: kernel.
+   */
+  memfd: number;
 }
 
 /**
@@ -708,7 +713,7 @@ export class InodeLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80 } as const;
+  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80, memfd: 84 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { direct: 4 } as const;
   readonly $mem: Mem;
@@ -925,6 +930,18 @@ export class InodeLive {
   }
 
   /**
+   * Not 0: made by memfd_create(2).
+   * Unit: flag. Written by: kernel.
+   */
+  get memfd(): number {
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+  }
+
+  set memfd(value: number) {
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -967,6 +984,7 @@ export class InodeLive {
       lockHead: this.lockHead,
       seals: this.seals,
       dirtyPages: this.dirtyPages,
+      memfd: this.memfd,
     };
   }
 
@@ -990,7 +1008,7 @@ export class InodeLive {
     this.lockHead = data.lockHead;
     this.seals = data.seals;
     this.dirtyPages = data.dirtyPages;
-    this.$mem.u8.fill(0, this.$base + 84, this.$base + 88);
+    this.memfd = data.memfd;
   }
 }
 

@@ -303,7 +303,9 @@ type InodeLive struct {
 	// Of the pages in memory, those that were written to.
 	// Unit: pages. Written by: kernel.
 	DirtyPages uint32
-	Reserved0  uint32
+	// Not 0: made by memfd_create(2).
+	// Unit: flag. Written by: kernel.
+	Memfd uint32
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.

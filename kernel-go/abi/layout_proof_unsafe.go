@@ -185,8 +185,8 @@ const (
 	_ uintptr = 76 - unsafe.Offsetof(InodeLive{}.Seals)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.DirtyPages) - 80
 	_ uintptr = 80 - unsafe.Offsetof(InodeLive{}.DirtyPages)
-	_ uintptr = unsafe.Offsetof(InodeLive{}.Reserved0) - 84
-	_ uintptr = 84 - unsafe.Offsetof(InodeLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Memfd) - 84
+	_ uintptr = 84 - unsafe.Offsetof(InodeLive{}.Memfd)
 )
 
 const (

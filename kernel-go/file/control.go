@@ -38,10 +38,11 @@ func Readable(i uint32) (uint32, abi.Errno) {
 }
 
 // Written says whether a file is open for writing, or mapped so, by anyone: it
-// must not be executed (ETXTBSY). Files without a name in any file system
-// (memfds) are not asked for, as on Linux, where they count no writers.
+// must not be executed (ETXTBSY). Files of memfd_create(2) are not asked for:
+// on Linux their first descriptor counts as no writer. (One that was opened
+// anew through /proc does there.)
 func Written(inode uint32) bool {
-	if kmem.Inode(inode).State.FsType == abi.FsTypeAnon {
+	if kmem.Inode(inode).Live.Memfd != 0 {
 		return false
 	}
 	t := kmem.Table(abi.SlotKindOfd)

@@ -301,6 +301,7 @@ func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
 		kmem.Free(abi.SlotKindOfd, i)
 		return 0, e
 	}
+	kmem.Inode(vfs.InodeOf(d)).Live.Memfd = 1
 	if !sealing {
 		kmem.Inode(vfs.InodeOf(d)).Live.Seals = uint32(abi.F_SEAL_SEAL)
 	}

@@ -32,6 +32,11 @@ type Strings struct {
 	Linear     uint32
 	Bytes      uint32
 	Argc, Envc uint32
+	// Dirfd bytes of c.Path2 are what comes before a path that a descriptor's
+	// directory begins: "/dev/fd/N". Unreachable: that name is gone after the
+	// exec (close-on-exec), so that no interpreter could open it.
+	Dirfd       uint32
+	Unreachable bool
 }
 
 // plan is an exec in progress; one per hart, in static memory.
@@ -63,10 +68,19 @@ func ExecFile(c *sched.Ctx, process, thread, dentry, n uint32, s *Strings) abi.E
 }
 
 func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *Strings) abi.Errno {
-	kmem.Copy(c.Vec+vecExecFn, c.Path, n)
-	kmem.Store32(c.Vec+vecExecFn+n, 0)
 	p := &plans[c.Hart]
 	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
+	at := c.Vec + vecExecFn
+	if s.Dirfd != 0 {
+		if p.execFnLen += s.Dirfd + 1; p.execFnLen >= uint32(abi.FixedPathMax) {
+			return abi.ENAMETOOLONG
+		}
+		kmem.Copy(at, c.Path2, s.Dirfd)
+		*(*byte)(kmem.Ptr(at + s.Dirfd)) = '/'
+		at += s.Dirfd + 1
+	}
+	kmem.Copy(at, c.Path, n)
+	*(*byte)(kmem.Ptr(at + n)) = 0
 	e := p.build(c, dir, n, follow, found)
 	if e == abi.OK {
 		var sp uint64
@@ -92,7 +106,8 @@ func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *St
 
 // build finds the program behind any "#!" and loads it.
 func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno {
-	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, n+1)
+	script := p.execFnLen // length of the name in vecScript
+	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, script+1)
 	for depth := 0; ; depth++ {
 		d, e := dir, abi.OK
 		if found {
@@ -105,19 +120,23 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 			return e
 		}
 		p.main.dentry, p.main.inode = d, vfs.InodeOf(d)
-		script, e := p.isScript(c)
+		is, e := p.isScript(c)
 		if e != abi.OK {
 			return e
 		}
-		if !script {
+		if !is {
 			break
 		}
 		if depth == int(abi.LimitScriptDepth) {
 			return abi.ELOOP
 		}
-		if n, e = p.unwrapScript(c, n); e != abi.OK {
+		if p.strings.Unreachable {
+			return abi.ENOENT
+		}
+		if n, e = p.unwrapScript(c, script); e != abi.OK {
 			return e
 		}
+		script, dir = n, vfs.CwdOf(c)
 		vfs.Put(d)
 		p.main.dentry = 0
 		follow = vfs.Follow

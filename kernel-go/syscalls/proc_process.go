@@ -98,11 +98,19 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 		if d == 0 {
 			return 0, abi.EACCES
 		}
+		s.Unreachable = file.FlagsOf(c, dirfd)&uint32(abi.FD_CLOEXEC) != 0
 		return 0, proc.ExecFile(c, c.Process, c.Thread, d, putFdName(c.Path, uint32(dirfd)), &s)
+	}
+	if n == 0 {
+		return 0, abi.ENOENT
 	}
 	dir, e := dirOf(c, dirfd, c.Path, n)
 	if e != abi.OK {
 		return 0, e
+	}
+	if dirfd != int32(abi.AT_FDCWD) && *(*byte)(kmem.Ptr(c.Path)) != '/' {
+		s.Dirfd = putFdName(c.Path2, uint32(dirfd))
+		s.Unreachable = file.FlagsOf(c, dirfd)&uint32(abi.FD_CLOEXEC) != 0
 	}
 	follow := uint32(vfs.Follow)
 	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {

@@ -2,6 +2,7 @@
 #include "check.h"
 #include <elf.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 static int run_with(char **argv, char **envp, const char *path) {
@@ -19,6 +20,14 @@ static int again(int argc, char **argv) {
   const char *what = argv[1] + 1;
   extern char **environ;
   if (!strcmp(what, "exit")) return atoi(argv[2]);
+  if (!strcmp(what, "name")) {
+    // what /proc says that it runs, and what it was executed as
+    char exe[PATH_MAX] = "";
+    if (readlink("/proc/self/exe", exe, sizeof exe - 1) < 0) return 1;
+    if (strncmp(exe, argv[2], strlen(argv[2]))) return 2;
+    const char *as = (const char *)getauxval(AT_EXECFN);
+    return strncmp(as, argv[3], strlen(argv[3])) ? 3 : 0;
+  }
   if (!strcmp(what, "env"))
     return !(environ[0] && !strcmp(environ[0], "A=1") && environ[1] && !strcmp(environ[1], "B=two words") && !environ[2]);
   if (!strncmp(what, "args", 4)) {
@@ -260,5 +269,74 @@ static void written(void) {
   EQ("unmapped", execute("./copy"), EXITED(23));
 }
 
+static int execute_at(int fd, const char *path, int flags, char **argv) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    syscall(SYS_execveat, fd, path, argv, (char *[]){NULL}, flags);
+    _exit(errno);
+  }
+  return status_of(pid);
+}
+
+static int memory_file(const char *name, unsigned flags, const char *text) {
+  int fd = must(syscall(SYS_memfd_create, name, flags));
+  if (text) {
+    must(write(fd, text, strlen(text)));
+    return fd;
+  }
+  int self = must(open(check_self, O_RDONLY));
+  char buffer[65536];
+  for (ssize_t n; (n = must(read(self, buffer, sizeof buffer))) > 0;) must(write(fd, buffer, n));
+  close(self);
+  return fd;
+}
+
+// Programs that are nowhere but in memory: they run although their descriptor may write, closed by the execve or not.
+static void memory_files(void) {
+  int closed = memory_file("prog", MFD_CLOEXEC, NULL), kept = memory_file("prog", 0, NULL);
+  EQ("closed", execute_at(closed, "", AT_EMPTY_PATH, (char *[]){"m", "+name", "/memfd:prog", "/dev/fd/", NULL}), EXITED(0));
+  EQ("kept", execute_at(kept, "", AT_EMPTY_PATH, (char *[]){"m", "+name", "/memfd:prog", "/dev/fd/", NULL}), EXITED(0));
+  pid_t pid = fork();
+  if (pid == 0) {
+    fexecve(closed, (char *[]){"m", "+exit", "31", NULL}, (char *[]){NULL});
+    _exit(errno);
+  }
+  EQ("fexecve", status_of(pid), EXITED(31));
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", kept);
+  pid = fork();
+  if (pid == 0) {
+    execl(path, "m", "+exit", "32", NULL);
+    _exit(errno);
+  }
+  EQ("by-proc", status_of(pid), EXITED(32));
+  EQ("without-flag", execute_at(kept, "", 0, (char *[]){"m", NULL}), EXITED(ENOENT));
+  EQ("unknown-flag", execute_at(kept, "", AT_EMPTY_PATH | 0x8000, (char *[]){"m", NULL}), EXITED(EINVAL));
+  EQ("no-descriptor", execute_at(999, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(EBADF));
+  fchmod(kept, 0600);
+  EQ("not-executable", execute_at(kept, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(EACCES));
+  close(closed), close(kept);
+  // A script's interpreter opens the script by name, and a descriptor that is closed has none.
+  static char text[PATH_MAX + 16];
+  snprintf(text, sizeof text, "#!%s +exit\n", check_self);
+  closed = memory_file("script", MFD_CLOEXEC, text);
+  EQ("script-closed", execute_at(closed, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(ENOENT));
+  close(closed);
+  snprintf(text, sizeof text, "#!%s +args\n", check_self);
+  kept = memory_file("script", 0, text);
+  must(dup2(kept, 17));
+  EQ("script-kept", execute_at(17, "", AT_EMPTY_PATH, (char *[]){"m", "arg", NULL}), EXITED(4));
+  close(kept), close(17);
+  int dir = must(open("/", O_RDONLY | O_DIRECTORY));
+  EQ("directory", execute_at(dir, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(EACCES));
+  close(dir);
+  // A path below a descriptor is told by the descriptor's name.
+  int here = must(open(".", O_RDONLY | O_DIRECTORY));
+  must(symlink(check_self, "below"));
+  EQ("below", execute_at(here, "below", 0, (char *[]){"m", "+name", "/", "/dev/fd/", NULL}), EXITED(0));
+  EQ("below-cwd", execute_at(AT_FDCWD, "below", 0, (char *[]){"m", "+name", "/", "below", NULL}), EXITED(0));
+  close(here);
+}
+
 CHECK_MAIN_AFTER(again, CASE(arguments), CASE(survives), CASE(threads_end), CASE(wrong_paths), CASE(scripts), CASE(search),
-                 CASE(busy), CASE(written))
+                 CASE(busy), CASE(written), CASE(memory_files))
