@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x23937d57)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xe5a1cb4c)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xa0915abd)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xfc642305)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -75,14 +75,17 @@
 #define FSH_LIMIT_HARTS INT32_C(16)
 #define FSH_LIMIT_CLIENTS INT32_C(8)
 #define FSH_LIMIT_OWNERS INT32_C(16)
-/* File descriptors of a process (RLIMIT_NOFILE). */
-#define FSH_LIMIT_FDS INT32_C(1024)
+/* File descriptors of a process (RLIMIT_NOFILE's hard limit), those that its soft limit begins with, and those in one FdTable slot. */
+#define FSH_LIMIT_FDS INT32_C(65536)
+#define FSH_LIMIT_FDS_AT_FIRST INT32_C(1024)
+#define FSH_LIMIT_FDS_PER_TABLE INT32_C(256)
 #define FSH_LIMIT_PROCESSES_PER_GIB INT32_C(4096)
 #define FSH_LIMIT_THREADS_PER_GIB INT32_C(8192)
 #define FSH_LIMIT_VMAS_PER_GIB INT32_C(131072)
 #define FSH_LIMIT_INODES_PER_GIB INT32_C(131072)
 #define FSH_LIMIT_DENTRIES_PER_GIB INT32_C(131072)
-#define FSH_LIMIT_OFDS_PER_GIB INT32_C(16384)
+#define FSH_LIMIT_FD_TABLES_PER_GIB INT32_C(16384)
+#define FSH_LIMIT_OFDS_PER_GIB INT32_C(65536)
 #define FSH_LIMIT_PIPES_PER_GIB INT32_C(4096)
 #define FSH_LIMIT_EPOLL_ITEMS_PER_GIB INT32_C(16384)
 #define FSH_LIMIT_SIG_INFOS_PER_GIB INT32_C(16384)
@@ -2246,15 +2249,19 @@ struct fsh_fd_table_slot {
   uint32_t count;
   /* Lowest descriptor that may be free. Unit: index. Written by: kernel. */
   uint32_t first_free;
-  uint32_t reserved0[2];
-  /* By descriptor. */
-  struct fsh_fd_entry_state entries[1024];
+  /* Slot with the next 256 descriptors, 0 none. What changes there changes the sequence of the process's own slot too; `count` and `first_free` of the process's own slot are for all of them. Unit: slot:FdTable. Written by: kernel. */
+  uint32_t next;
+  /* Frame of a longer table's slots by their place in it, for the kernel; 0 where there is one slot. Unit: address. Written by: kernel. */
+  uint32_t parts;
+  /* By descriptor, less those of the slots before. */
+  struct fsh_fd_entry_state entries[256];
 };
-_Static_assert(sizeof(struct fsh_fd_table_slot) == 8224, "size of FdTableSlot");
+_Static_assert(sizeof(struct fsh_fd_table_slot) == 2080, "size of FdTableSlot");
 _Static_assert(offsetof(struct fsh_fd_table_slot, header) == 0, "offset of FdTableSlot.header");
 _Static_assert(offsetof(struct fsh_fd_table_slot, count) == 16, "offset of FdTableSlot.count");
 _Static_assert(offsetof(struct fsh_fd_table_slot, first_free) == 20, "offset of FdTableSlot.first_free");
-_Static_assert(offsetof(struct fsh_fd_table_slot, reserved0) == 24, "offset of FdTableSlot.reserved0");
+_Static_assert(offsetof(struct fsh_fd_table_slot, next) == 24, "offset of FdTableSlot.next");
+_Static_assert(offsetof(struct fsh_fd_table_slot, parts) == 28, "offset of FdTableSlot.parts");
 _Static_assert(offsetof(struct fsh_fd_table_slot, entries) == 32, "offset of FdTableSlot.entries");
 
 /* An open file description: what dup and fork share. */

@@ -10,6 +10,7 @@ import {
   FdTableSlot,
   Fixed,
   HartState,
+  Limit,
   OfdKind,
   type OfdSlot,
   ofdKindName,
@@ -94,8 +95,6 @@ function threadRows(view: MachineView, filter: RowFilter): Rows<"thread"> {
 }
 
 const FD_ENTRIES = FdTableSlot.OFFSET.entries;
-/** What a table has room for, whatever its count says. */
-const MOST_FDS = (FdTableSlot.SIZE - FD_ENTRIES) / FdEntryState.SIZE;
 
 function fdRows(view: MachineView, filter: RowFilter): Rows<"fd"> {
   const rows: FdRow[][] = [];
@@ -107,22 +106,27 @@ function fdRows(view: MachineView, filter: RowFilter): Rows<"fd"> {
   return { rows: rows.flat().sort((a, b) => a.pid - b.pid || a.fd - b.fd), changing };
 }
 
-/** As `together`, for a table of which only the descriptors in use are copied. */
+/** As `together`, for a table (a chain of slots) of which only the descriptors in use are copied. */
 function descriptors(view: MachineView, pid: number, table: number): FdRow[] | typeof CHANGING {
   const { fdTables, ofds } = view;
   for (let tries = 0; tries < TRIES; tries++) {
     if (fdTables.loadStart(table, FD_ENTRIES) !== "loaded") return CHANGING;
-    const count = Math.min(fdTables.slot.count, MOST_FDS);
-    if (fdTables.loadStart(table, FD_ENTRIES + count * FdEntryState.SIZE) !== "loaded") return CHANGING;
-    if (Math.min(fdTables.slot.count, MOST_FDS) !== count) continue;
+    const { count } = fdTables.slot;
+    const { seq } = fdTables;
     const rows: FdRow[] = [];
-    for (let fd = 0; fd < count; fd++) {
-      const { ofd, flags } = fdTables.slot.entries(fd);
-      if (ofd === 0) continue;
-      const handle = { index: ofd, generation: ofds.generationOf(ofd) };
-      rows.push({ pid, fd, ofd: handle, closeOnExec: (flags & FdFlag.FD_CLOEXEC) !== 0 });
+    let [part, base] = [table, 0];
+    while (part !== 0 && base < count && base < Limit.Fds) {
+      const inUse = Math.min(count - base, Limit.FdsPerTable);
+      if (fdTables.loadStart(part, FD_ENTRIES + inUse * FdEntryState.SIZE) !== "loaded") break;
+      for (let k = 0; k < inUse; k++) {
+        const { ofd, flags } = fdTables.slot.entries(k);
+        if (ofd === 0) continue;
+        const handle = { index: ofd, generation: ofds.generationOf(ofd) };
+        rows.push({ pid, fd: base + k, ofd: handle, closeOnExec: (flags & FdFlag.FD_CLOEXEC) !== 0 });
+      }
+      [part, base] = [fdTables.slot.next, base + inUse];
     }
-    if (fdTables.unchanged()) return rows;
+    if (fdTables.seqOf(table) === seq && base === count) return rows;
   }
   return CHANGING;
 }

@@ -1484,7 +1484,18 @@ export interface FdTableSlotData {
    * Unit: index. Written by: kernel.
    */
   firstFree: number;
-  /** By descriptor. */
+  /**
+   * Slot with the next 256 descriptors, 0 none. What changes there changes the sequence of the process's own slot too;
+   * `count` and `first_free` of the process's own slot are for all of them.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
+  next: number;
+  /**
+   * Frame of a longer table's slots by their place in it, for the kernel; 0 where there is one slot.
+   * Unit: address. Written by: kernel.
+   */
+  parts: number;
+  /** By descriptor, less those of the slots before. */
   entries: FdEntryStateData[];
 }
 
@@ -1495,13 +1506,13 @@ export interface FdTableSlotData {
  */
 export class FdTableSlot {
   /** Bytes. */
-  static readonly SIZE = 8224;
+  static readonly SIZE = 2080;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, count: 16, firstFree: 20, entries: 32 } as const;
+  static readonly OFFSET = { header: 0, count: 16, firstFree: 20, next: 24, parts: 28, entries: 32 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { entries: 1024 } as const;
+  static readonly LENGTH = { entries: 256 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1545,22 +1556,47 @@ export class FdTableSlot {
   }
 
   /**
+   * Slot with the next 256 descriptors, 0 none. What changes there changes the sequence of the process's own slot too;
+   * `count` and `first_free` of the process's own slot are for all of them.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /**
+   * Frame of a longer table's slots by their place in it, for the kernel; 0 where there is one slot.
+   * Unit: address. Written by: kernel.
+   */
+  get parts(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set parts(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 8224, 4);
+    this.$mem.check(addr, 2080, 4);
     this.$base = addr;
     return this;
   }
 
   /**
-   * By descriptor.
+   * By descriptor, less those of the slots before.
    * One view serves all elements: the next call moves it.
    */
   entries(index: number): FdEntryState {
     const view = (this.#entries ??= new FdEntryState(this.$mem));
-    view.$base = this.$base + 32 + element(index, 1024) * 8;
+    view.$base = this.$base + 32 + element(index, 256) * 8;
     return view;
   }
 
@@ -1570,7 +1606,9 @@ export class FdTableSlot {
       header: this.header.toData(),
       count: this.count,
       firstFree: this.firstFree,
-      entries: Array.from({ length: 1024 }, (_, i) => this.entries(i).toData()),
+      next: this.next,
+      parts: this.parts,
+      entries: Array.from({ length: 256 }, (_, i) => this.entries(i).toData()),
     };
   }
 
@@ -1579,8 +1617,9 @@ export class FdTableSlot {
     this.header.setData(data.header);
     this.count = data.count;
     this.firstFree = data.firstFree;
-    for (let i = 0; i < 1024; i++) this.entries(i).setData(fixedElement(data.entries, i, 1024));
-    this.$mem.u8.fill(0, this.$base + 24, this.$base + 32);
+    this.next = data.next;
+    this.parts = data.parts;
+    for (let i = 0; i < 256; i++) this.entries(i).setData(fixedElement(data.entries, i, 256));
   }
 }
 

@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x23937d57
-	LayoutHashHi uint32 = 0xe5a1cb4c
+	LayoutHashLo uint32 = 0xa0915abd
+	LayoutHashHi uint32 = 0xfc642305
 )

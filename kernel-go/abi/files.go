@@ -385,7 +385,7 @@ type FdEntryState struct {
 }
 
 // FdTableSlotSize is the size of FdTableSlot in bytes.
-const FdTableSlotSize = 8224
+const FdTableSlotSize = 2080
 
 // FdTableSlot: The file descriptors of a process (of several with CLONE_FILES).
 // Element of the slot table of kind FdTable.
@@ -399,9 +399,15 @@ type FdTableSlot struct {
 	// Lowest descriptor that may be free.
 	// Unit: index. Written by: kernel.
 	FirstFree uint32
-	Reserved0 [2]uint32
-	// By descriptor.
-	Entries [1024]FdEntryState
+	// Slot with the next 256 descriptors, 0 none. What changes there changes the sequence of the process's own slot too;
+	// `count` and `first_free` of the process's own slot are for all of them.
+	// Unit: slot:FdTable. Written by: kernel.
+	Next uint32
+	// Frame of a longer table's slots by their place in it, for the kernel; 0 where there is one slot.
+	// Unit: address. Written by: kernel.
+	Parts uint32
+	// By descriptor, less those of the slots before.
+	Entries [256]FdEntryState
 }
 
 // OfdStateSize is the size of OfdState in bytes.

@@ -241,16 +241,18 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(FdTableSlot{}) - 8224
-	_ uintptr = 8224 - unsafe.Sizeof(FdTableSlot{})
+	_ uintptr = unsafe.Sizeof(FdTableSlot{}) - 2080
+	_ uintptr = 2080 - unsafe.Sizeof(FdTableSlot{})
 	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(FdTableSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Count) - 16
 	_ uintptr = 16 - unsafe.Offsetof(FdTableSlot{}.Count)
 	_ uintptr = unsafe.Offsetof(FdTableSlot{}.FirstFree) - 20
 	_ uintptr = 20 - unsafe.Offsetof(FdTableSlot{}.FirstFree)
-	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Reserved0) - 24
-	_ uintptr = 24 - unsafe.Offsetof(FdTableSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Next) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FdTableSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Parts) - 28
+	_ uintptr = 28 - unsafe.Offsetof(FdTableSlot{}.Parts)
 	_ uintptr = unsafe.Offsetof(FdTableSlot{}.Entries) - 32
 	_ uintptr = 32 - unsafe.Offsetof(FdTableSlot{}.Entries)
 )

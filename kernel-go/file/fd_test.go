@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
@@ -162,3 +163,53 @@ func TestReadWaitsInTheMiddle(t *testing.T) {
 }
 
 var tokens [][2]uint32
+
+func TestManyDescriptors(t *testing.T) {
+	c := machine(t)
+	used, tables := kmem.Table(abi.SlotKindOfd).InUse.Load(), kmem.Table(abi.SlotKindFdTable).InUse.Load()
+	ofd, e := NewEventfd(0, 0)
+	if e != abi.OK {
+		t.Fatal(e)
+	}
+	if fd, e := NewFd(c, ofd, false); fd != 0 || e != abi.OK {
+		t.Fatal(fd, e)
+	}
+	const most = uint32(abi.LimitFds)
+	for want := uint32(1); want < most; want++ {
+		if fd, e := Dup(c, 0, 0, want%2 == 0); fd != want || e != abi.OK {
+			t.Fatalf("descriptor %d, want %d: %v", fd, want, e)
+		}
+	}
+	if _, e := Dup(c, 0, 0, false); e != abi.EMFILE {
+		t.Errorf("one too many: %v", e)
+	}
+	if e := Close(c, int32(most-1000)); e != abi.OK {
+		t.Error(e)
+	}
+	if fd, e := Dup(c, 0, 0, false); fd != most-1000 || e != abi.OK {
+		t.Errorf("descriptor %d in the gap: %v", fd, e)
+	}
+	copied := CloneTable(c.P().State.FdTable)
+	if copied == 0 || fdtable.At(copied, most-1) != ofd || kmem.Ofd(ofd).Header.Refs != 2*most {
+		t.Errorf("the copy: %d references", kmem.Ofd(ofd).Header.Refs)
+	}
+	CloseOnExec(c, copied)
+	if n := kmem.FdTable(copied).Count; n != most || kmem.Ofd(ofd).Header.Refs != most+most/2+2 {
+		t.Errorf("close on exec: count %d, %d references", n, kmem.Ofd(ofd).Header.Refs)
+	}
+	DropTable(c, copied)
+	CloseRange(c, 300, ^uint32(0), false)
+	if s := tableOf(c); s.Count != 300 || fdtable.Room(c.P().State.FdTable) != 2*fdtable.PerSlot {
+		t.Errorf("count %d, room for %d", s.Count, fdtable.Room(c.P().State.FdTable))
+	}
+	if fd, e := Dup3(c, 0, int32(most-1), false); fd != most-1 || e != abi.OK {
+		t.Error(fd, e)
+	}
+	CloseRange(c, 0, ^uint32(0), false)
+	if now := kmem.Table(abi.SlotKindOfd).InUse.Load(); now != used {
+		t.Errorf("%d open files, %d before", now, used)
+	}
+	if now := kmem.Table(abi.SlotKindFdTable).InUse.Load(); now != tables {
+		t.Errorf("%d tables, %d before", now, tables)
+	}
+}

@@ -2,6 +2,7 @@ package file
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -17,21 +18,13 @@ func HoldTable(t uint32) { kmem.FdTable(t).Header.Refs++ }
 
 // CloneTable copies a table: the copy's descriptors share the OFDs (fork).
 func CloneTable(t uint32) uint32 {
-	n := kmem.Alloc(abi.SlotKindFdTable)
+	n := fdtable.Copy(t)
 	if n == 0 {
 		return 0
 	}
-	from, to := kmem.FdTable(t), kmem.FdTable(n)
-	kmem.WriteBegin(&to.Header)
-	to.Count, to.FirstFree = from.Count, from.FirstFree
-	for fd := range from.Count {
-		e := from.Entries[fd]
-		to.Entries[fd] = e
-		if e.Ofd != 0 {
-			Hold(e.Ofd)
-		}
+	for fd, ok := fdtable.Next(n, 0); ok; fd, ok = fdtable.Next(n, fd+1) {
+		Hold(fdtable.At(n, fd))
 	}
-	kmem.WriteEnd(&to.Header)
 	return n
 }
 
@@ -42,38 +35,39 @@ func DropTable(c *sched.Ctx, t uint32) {
 	if s.Header.Refs != 0 {
 		return
 	}
-	for fd := range s.Count {
-		if s.Entries[fd].Ofd != 0 {
-			closeIn(c, t, fd)
-		}
-	}
+	closeAll(c, t, 0, fds, 0)
+	fdtable.Shrink(t)
 	kmem.Free(abi.SlotKindFdTable, t)
 }
 
-// CloseOnExec closes the descriptors with FD_CLOEXEC.
-func CloseOnExec(c *sched.Ctx, t uint32) {
-	s := kmem.FdTable(t)
-	for fd := range s.Count {
-		if e := &s.Entries[fd]; e.Ofd != 0 && e.Flags&uint32(abi.FD_CLOEXEC) != 0 {
+// closeAll closes the descriptors of [from, to) that have all of some flags.
+func closeAll(c *sched.Ctx, t, from, to, flags uint32) {
+	for fd, ok := fdtable.Next(t, from); ok && fd < to; fd, ok = fdtable.Next(t, fd+1) {
+		if fdtable.Entry(t, fd).Flags&flags == flags {
 			closeIn(c, t, fd)
 		}
 	}
 }
+
+// CloseOnExec closes the descriptors with FD_CLOEXEC.
+func CloseOnExec(c *sched.Ctx, t uint32) { closeAll(c, t, 0, fds, uint32(abi.FD_CLOEXEC)) }
 
 // closeIn frees descriptor fd of a table, which is in use, and drops its OFD.
 func closeIn(c *sched.Ctx, t, fd uint32) {
 	s := kmem.FdTable(t)
-	ofd := s.Entries[fd].Ofd
+	e := fdtable.Entry(t, fd)
+	ofd := e.Ofd
 	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&s.Header)
-	s.Entries[fd] = abi.FdEntryState{}
+	*e = abi.FdEntryState{}
 	if fd < s.FirstFree {
 		s.FirstFree = fd
 	}
-	for s.Count != 0 && s.Entries[s.Count-1].Ofd == 0 {
-		s.Count--
+	if fd+1 == s.Count {
+		s.Count = fdtable.LastInUse(t)
 	}
 	kmem.WriteEnd(&s.Header)
+	fdtable.Shrink(t)
 	unlockTable(t, kmem.Ofd(ofd).State.Inode)
 	Put(c, ofd)
 }
@@ -95,11 +89,7 @@ func GetAny(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
 	if c.Process == 0 {
 		return 0, abi.EBADF
 	}
-	t := tableOf(c)
-	if uint32(fd) >= t.Count {
-		return 0, abi.EBADF
-	}
-	ofd := t.Entries[uint32(fd)].Ofd
+	ofd := fdtable.At(c.P().State.FdTable, uint32(fd))
 	if ofd == 0 {
 		return 0, abi.EBADF
 	}
@@ -114,32 +104,32 @@ func limitOf(c *sched.Ctx) uint32 {
 	return fds
 }
 
-// FreeFd is the lowest free descriptor from `from` on: EMFILE when the table
-// is full.
+// FreeFd is the lowest free descriptor from `from` on, for which the table has
+// room then: EMFILE at the limit, ENOMEM when there is no room to be had.
 func FreeFd(c *sched.Ctx, from uint32) (uint32, abi.Errno) {
-	t := tableOf(c)
+	t := c.P().State.FdTable
 	limit := limitOf(c)
-	fd := max(from, t.FirstFree)
-	for fd < limit && fd < t.Count && t.Entries[fd].Ofd != 0 {
+	fd := max(from, kmem.FdTable(t).FirstFree)
+	for at, ok := fdtable.Next(t, fd); ok && at == fd && fd < limit; at, ok = fdtable.Next(t, fd) {
 		fd++
 	}
 	if fd >= limit {
 		return 0, abi.EMFILE
 	}
-	return fd, abi.OK
+	return fd, fdtable.Grow(t, fd)
 }
 
 // Install puts an OFD at a free descriptor; its reference passes to the table.
 func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
-	t := tableOf(c)
-	kmem.Assert(t.Entries[fd].Ofd == 0, "descriptor is free")
+	t, e := tableOf(c), fdtable.Entry(c.P().State.FdTable, fd)
+	kmem.Assert(e.Ofd == 0, "descriptor is free")
 	sched.Effect(abi.SyncEffectFd)
 	flags := uint32(0)
 	if cloexec {
 		flags = uint32(abi.FD_CLOEXEC)
 	}
 	kmem.WriteBegin(&t.Header)
-	t.Entries[fd] = abi.FdEntryState{Ofd: ofd, Flags: flags}
+	*e = abi.FdEntryState{Ofd: ofd, Flags: flags}
 	if fd >= t.Count {
 		t.Count = fd + 1
 	}
@@ -149,16 +139,16 @@ func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
 	kmem.WriteEnd(&t.Header)
 }
 
-// InstallIn puts an OFD at a descriptor of any table: a process that is being
-// made.
+// InstallIn puts an OFD at a low descriptor of any table: a process that is
+// being made.
 func InstallIn(table, fd, ofd uint32) {
 	t := kmem.FdTable(table)
-	kmem.Assert(t.Entries[fd].Ofd == 0, "descriptor is free")
+	kmem.Assert(fd < fdtable.PerSlot && t.Entries[fd].Ofd == 0, "descriptor is free")
 	kmem.WriteBegin(&t.Header)
 	t.Entries[fd] = abi.FdEntryState{Ofd: ofd}
 	t.Count = max(t.Count, fd+1)
 	kmem.WriteEnd(&t.Header)
-	for t.FirstFree < t.Count && t.Entries[t.FirstFree].Ofd != 0 {
+	for t.FirstFree < min(t.Count, fdtable.PerSlot) && t.Entries[t.FirstFree].Ofd != 0 {
 		t.FirstFree++
 	}
 }
@@ -210,10 +200,15 @@ func Dup3(c *sched.Ctx, fd, to int32, cloexec bool) (uint32, abi.Errno) {
 	if uint32(to) >= limitOf(c) {
 		return 0, abi.EBADF
 	}
+	t := c.P().State.FdTable
 	Hold(ofd)
-	t := tableOf(c)
-	if t.Entries[uint32(to)].Ofd != 0 {
-		closeIn(c, c.P().State.FdTable, uint32(to))
+	if fdtable.At(t, uint32(to)) != 0 {
+		closeIn(c, t, uint32(to))
+	}
+	// What was just closed may have been the last one of its slot.
+	if e := fdtable.Grow(t, uint32(to)); e != abi.OK {
+		Put(c, ofd)
+		return 0, e
 	}
 	Install(c, uint32(to), ofd, cloexec)
 	return uint32(to), abi.OK
@@ -222,27 +217,29 @@ func Dup3(c *sched.Ctx, fd, to int32, cloexec bool) (uint32, abi.Errno) {
 // CloseRange is close_range(2) on the caller's own table: it closes, or with
 // mark sets FD_CLOEXEC.
 func CloseRange(c *sched.Ctx, first, last uint32, mark bool) {
-	t := tableOf(c)
-	for fd := first; fd < t.Count && fd <= last; fd++ {
-		e := &t.Entries[fd]
-		switch {
-		case e.Ofd == 0:
-		case mark:
-			e.Flags |= uint32(abi.FD_CLOEXEC)
-		default:
-			closeIn(c, c.P().State.FdTable, fd)
-		}
+	t := c.P().State.FdTable
+	if !mark {
+		closeAll(c, t, first, addOne(last), 0)
+		return
+	}
+	for fd, ok := fdtable.Next(t, first); ok && fd <= last; fd, ok = fdtable.Next(t, fd+1) {
+		fdtable.Entry(t, fd).Flags |= uint32(abi.FD_CLOEXEC)
 	}
 }
 
+// addOne is one more, and the largest number for itself.
+func addOne(n uint32) uint32 { return max(n, n+1) }
+
 // FlagsOf and SetFlagsOf are F_GETFD and F_SETFD of a descriptor that exists.
-func FlagsOf(c *sched.Ctx, fd int32) uint32 { return tableOf(c).Entries[uint32(fd)].Flags }
+func FlagsOf(c *sched.Ctx, fd int32) uint32 {
+	return fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags
+}
 
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags uint32) {
 	t := tableOf(c)
 	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
-	t.Entries[uint32(fd)].Flags = flags & uint32(abi.FD_CLOEXEC)
+	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & uint32(abi.FD_CLOEXEC)
 	kmem.WriteEnd(&t.Header)
 }

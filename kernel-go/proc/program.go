@@ -72,7 +72,7 @@ func defaultLimits(p *abi.ProcessSlot) {
 	}
 	set := func(id abi.RlimitId, cur, max uint64) { p.State.Rlimits[id] = abi.Rlimit64{Cur: cur, Max: max} }
 	set(abi.RLIMIT_STACK, 8<<20, infinite)
-	set(abi.RLIMIT_NOFILE, uint64(abi.LimitFds), uint64(abi.LimitFds))
+	set(abi.RLIMIT_NOFILE, uint64(abi.LimitFdsAtFirst), uint64(abi.LimitFds))
 	set(abi.RLIMIT_CORE, 0, infinite)
 	n := uint64(kmem.Table(abi.SlotKindProcess).Capacity - 1)
 	set(abi.RLIMIT_NPROC, n, n)

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -136,11 +137,8 @@ func row(i uint32, r *abi.ProcessRow) {
 		r.ResidentPages = uint32(kmem.AddressSpace(as).State.ResidentPages)
 	}
 	if t := p.State.FdTable; t != 0 {
-		f := kmem.FdTable(t)
-		for k := range f.Count {
-			if f.Entries[k].Ofd != 0 {
-				r.Fds++
-			}
+		for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
+			r.Fds++
 		}
 	}
 }

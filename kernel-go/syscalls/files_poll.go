@@ -97,41 +97,83 @@ func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	if e := maskIn(c, c.Arg(3), c.Arg(4)); e != abi.OK {
 		return 0, e
 	}
-	bytes := count * abi.PollfdSize
-	if e := mm.CopyIn(c, c.Vec, c.Arg(0), bytes); e != abi.OK {
+	ready, e := pollAll(c, count, false)
+	if e != abi.OK {
 		return 0, e
 	}
-	ready := uint64(0)
-	for k := range count {
-		p := (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
-		p.Revents = 0
-		if p.Fd < 0 {
-			continue
-		}
-		state := uint32(abi.POLLNVAL)
-		if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
-			state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
-		}
-		if state != 0 {
-			p.Revents = int16(state)
-			ready++
-		}
-	}
 	if ready == 0 && !expired(c) {
-		e := abi.OK
 		for k := uint32(0); k < count && (e == abi.OK || e == abi.EBLOCKED); k++ {
-			p := (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
-			if p.Fd >= 0 {
+			if count > pollChunk && k%pollChunk == 0 {
+				if e := pollIn(c, k, count); e != abi.OK {
+					sched.CancelWaits(c)
+					return 0, e
+				}
+			}
+			if p := pollfdAt(c, k%pollChunk); p.Fd >= 0 {
 				ofd, _ := file.GetAny(c, p.Fd)
 				e = file.WaitFor(c, ofd, uint32(uint16(p.Events)))
 			}
 		}
 		return 0, sleepOn(c, abi.WaitReasonPoll, e)
 	}
-	if e := mm.CopyOut(c, c.Arg(0), c.Vec, bytes); e != abi.OK {
+	if count > pollChunk {
+		_, e = pollAll(c, count, true)
+	} else {
+		e = pollOut(c, 0, count)
+	}
+	if e != abi.OK {
 		return 0, e
 	}
 	timeoutOut(c, c.Arg(2))
+	return ready, abi.OK
+}
+
+// pollChunk is how many struct pollfd fit into c.Vec; more are looked at piece
+// by piece.
+const pollChunk = uint32(32<<10) / abi.PollfdSize
+
+func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
+	return (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
+}
+
+// pollIn brings in the piece that begins at `from`, pollOut writes it back.
+func pollIn(c *sched.Ctx, from, count uint32) abi.Errno {
+	return mm.CopyIn(c, c.Vec, c.Arg(0)+uint64(from)*abi.PollfdSize, min(count-from, pollChunk)*abi.PollfdSize)
+}
+
+func pollOut(c *sched.Ctx, from, count uint32) abi.Errno {
+	return mm.CopyOut(c, c.Arg(0)+uint64(from)*abi.PollfdSize, c.Vec, min(count-from, pollChunk)*abi.PollfdSize)
+}
+
+// pollAll asks all descriptors of the caller's array, and counts those that
+// have something to tell; with `out` each piece is written back.
+func pollAll(c *sched.Ctx, count uint32, out bool) (uint64, abi.Errno) {
+	ready := uint64(0)
+	for from := uint32(0); from < count; from += pollChunk {
+		if e := pollIn(c, from, count); e != abi.OK {
+			return 0, e
+		}
+		for k := range min(count-from, pollChunk) {
+			p := pollfdAt(c, k)
+			p.Revents = 0
+			if p.Fd < 0 {
+				continue
+			}
+			state := uint32(abi.POLLNVAL)
+			if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
+				state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
+			}
+			if state != 0 {
+				p.Revents = int16(state)
+				ready++
+			}
+		}
+		if out {
+			if e := pollOut(c, from, count); e != abi.OK {
+				return 0, e
+			}
+		}
+	}
 	return ready, abi.OK
 }
 
@@ -154,6 +196,25 @@ func selected(sets, fd uint32) uint32 {
 	return events
 }
 
+// setLength is the size of an fd_set for n descriptors.
+func setLength(n uint32) uint32 { return (n + 63) / 64 * 8 }
+
+// setsIn reads select's three sets into c.Vec; those that are not given are empty.
+func setsIn(c *sched.Ctx, n uint32) abi.Errno {
+	for k := range uint32(3) {
+		to := c.Vec + k*setBytes
+		va := c.Arg(int(k) + 1)
+		if va == 0 {
+			kmem.Zero(to, setLength(n))
+			continue
+		}
+		if e := mm.CopyIn(c, to, va, setLength(n)); e != abi.OK {
+			return e
+		}
+	}
+	return abi.OK
+}
+
 func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 	if fdArg(c, 0) < 0 {
 		return 0, abi.EINVAL
@@ -171,19 +232,14 @@ func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 	}
-	in, out := c.Vec, c.Vec+3*setBytes
-	kmem.Zero(in, 6*setBytes)
-	bytes := (n + 63) / 64 * 8
-	for k := range uint32(3) {
-		if va := c.Arg(int(k) + 1); va != 0 {
-			if e := mm.CopyIn(c, in+k*setBytes, va, bytes); e != abi.OK {
-				return 0, e
-			}
-		}
+	sets := c.Vec
+	if e := setsIn(c, n); e != abi.OK {
+		return 0, e
 	}
+	// What is not ready is taken out of the sets, which are the answer then.
 	ready := uint64(0)
 	for fd := range n {
-		want := selected(in, fd)
+		want := selected(sets, fd)
 		if want == 0 {
 			continue
 		}
@@ -193,17 +249,19 @@ func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 		state := file.Poll(ofd)
 		for k, mask := range [3]uint32{selectIn, selectOut, selectPri} {
-			at := uint32(k)*setBytes + fd/8
-			if state&mask != 0 && kmem.Bytes(in+at, 1)[0]>>(fd%8)&1 != 0 {
-				kmem.Bytes(out+at, 1)[0] |= 1 << (fd % 8)
-				ready++
+			if b := &kmem.Bytes(sets+uint32(k)*setBytes+fd/8, 1)[0]; *b>>(fd%8)&1 != 0 {
+				if state&mask != 0 {
+					ready++
+				} else {
+					*b &^= 1 << (fd % 8)
+				}
 			}
 		}
 	}
 	if ready == 0 && !expired(c) {
-		e := abi.OK
+		e := setsIn(c, n)
 		for fd := uint32(0); fd < n && (e == abi.OK || e == abi.EBLOCKED); fd++ {
-			if want := selected(in, fd); want != 0 {
+			if want := selected(sets, fd); want != 0 {
 				ofd, _ := file.Get(c, int32(fd))
 				e = file.WaitFor(c, ofd, want)
 			}
@@ -212,7 +270,7 @@ func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	for k := range uint32(3) {
 		if va := c.Arg(int(k) + 1); va != 0 {
-			if e := mm.CopyOut(c, va, out+k*setBytes, bytes); e != abi.OK {
+			if e := mm.CopyOut(c, va, sets+k*setBytes, setLength(n)); e != abi.OK {
 				return 0, e
 			}
 		}

@@ -8,6 +8,7 @@ package procfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -198,10 +199,7 @@ func ofdAt(p, fd uint32) uint32 {
 	if t == 0 {
 		return 0
 	}
-	if s := kmem.FdTable(t); fd < s.Count {
-		return s.Entries[fd].Ofd
-	}
-	return 0
+	return fdtable.At(t, fd)
 }
 
 func sameName(addr, n uint32, s string) bool {
@@ -405,11 +403,8 @@ func nextNumber(s *abi.InodeState, from uint32) (uint32, node, bool) {
 		if t == 0 {
 			return 0, kind, false
 		}
-		table := kmem.FdTable(t)
-		for fd := from; fd < table.Count; fd++ {
-			if table.Entries[fd].Ofd != 0 {
-				return fd, kind, true
-			}
+		if fd, ok := fdtable.Next(t, from); ok {
+			return fd, kind, true
 		}
 	}
 	return 0, nodeNone, false

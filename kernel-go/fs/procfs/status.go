@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
 )
 
@@ -75,7 +76,7 @@ func pidStatus(p, t uint32) {
 	four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
 	fdSize := uint64(0)
 	if ps.FdTable != 0 {
-		fdSize = uint64(abi.LimitFds)
+		fdSize = uint64(fdtable.Room(ps.FdTable))
 	}
 	label("FDSize:\t", fdSize)
 	str("Groups:\t")

@@ -1,0 +1,155 @@
+// Package fdtable owns the shape of a process's table of descriptors: a chain
+// of FdTable slots. One has room for PerSlot descriptors, and most processes
+// need no more. What the first slot says counts for all of them, and its
+// sequence changes with any.
+//
+// It does not own the open file descriptions that the descriptors name (file).
+// Everything here wants the machine lock.
+package fdtable
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+)
+
+// PerSlot is how many descriptors one slot has room for.
+const PerSlot = uint32(abi.LimitFdsPerTable)
+
+// One frame lists the slots of a table.
+const _ = uint32(abi.FixedPageSize) - uint32(abi.LimitFds)/PerSlot*4
+
+// place is where a table's frame lists the slot of a descriptor.
+func place(t, fd uint32) uint32 { return kmem.FdTable(t).Parts + fd/PerSlot*4 }
+
+// Entry is the place of a descriptor, which the table has room for.
+func Entry(t, fd uint32) *abi.FdEntryState {
+	if fd >= PerSlot {
+		t = kmem.Load32(place(t, fd))
+	}
+	return &kmem.FdTable(t).Entries[fd%PerSlot]
+}
+
+// At is the OFD of a descriptor, 0 when there is none.
+func At(t, fd uint32) uint32 {
+	if fd >= kmem.FdTable(t).Count {
+		return 0
+	}
+	return Entry(t, fd).Ofd
+}
+
+// Next is the lowest descriptor in use from `from` on; ok is false when there
+// is none.
+func Next(t, from uint32) (fd uint32, ok bool) {
+	count := kmem.FdTable(t).Count
+	for fd = from; fd < count; {
+		first := Entry(t, fd-fd%PerSlot)
+		s := (*[PerSlot]abi.FdEntryState)(unsafe.Pointer(first))
+		for end := min(count, fd-fd%PerSlot+PerSlot); fd < end; fd++ {
+			if s[fd%PerSlot].Ofd != 0 {
+				return fd, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// LastInUse is one more than the highest descriptor in use.
+func LastInUse(t uint32) uint32 {
+	n := kmem.FdTable(t).Count
+	for n != 0 && Entry(t, n-1).Ofd == 0 {
+		n--
+	}
+	return n
+}
+
+// Room is how many descriptors a table has room for.
+func Room(t uint32) uint32 {
+	n := uint32(0)
+	for ; t != 0; t = kmem.FdTable(t).Next {
+		n += PerSlot
+	}
+	return n
+}
+
+// Grow gives a table room for a descriptor: ENOMEM when there is no memory.
+func Grow(t, fd uint32) abi.Errno {
+	if fd < PerSlot {
+		return abi.OK
+	}
+	first := kmem.FdTable(t)
+	if first.Parts == 0 {
+		if first.Parts = kmem.AllocFrame(abi.FrameTypeKernel); first.Parts == 0 {
+			return abi.ENOMEM
+		}
+		kmem.Store32(place(t, 0), t)
+	}
+	if kmem.Load32(place(t, fd)) != 0 {
+		return abi.OK
+	}
+	for at := PerSlot; at <= fd; at += PerSlot {
+		if kmem.Load32(place(t, at)) != 0 {
+			continue
+		}
+		n := kmem.Alloc(abi.SlotKindFdTable)
+		if n == 0 {
+			Shrink(t)
+			return abi.ENOMEM
+		}
+		kmem.Store32(place(t, at), n)
+		kmem.WriteBegin(&first.Header)
+		kmem.FdTable(kmem.Load32(place(t, at-PerSlot))).Next = n
+		kmem.WriteEnd(&first.Header)
+	}
+	return abi.OK
+}
+
+// Shrink frees the slots behind what a table has in use.
+func Shrink(t uint32) {
+	first := kmem.FdTable(t)
+	if first.Parts == 0 {
+		return
+	}
+	last := kmem.FdTable(kmem.Load32(place(t, max(first.Count, 1)-1)))
+	i := last.Next
+	kmem.WriteBegin(&first.Header)
+	last.Next = 0
+	kmem.WriteEnd(&first.Header)
+	for at := place(t, max(first.Count, 1)-1) + 4; i != 0; at += 4 {
+		next := kmem.FdTable(i).Next
+		kmem.Free(abi.SlotKindFdTable, i)
+		kmem.Store32(at, 0)
+		i = next
+	}
+	if first.Next == 0 {
+		kmem.UnrefFrame(first.Parts)
+		first.Parts = 0
+	}
+}
+
+// Copy makes a table with the same descriptors; 0 when there are no slots.
+func Copy(t uint32) uint32 {
+	n := kmem.Alloc(abi.SlotKindFdTable)
+	if n == 0 {
+		return 0
+	}
+	from, to := kmem.FdTable(t), kmem.FdTable(n)
+	count := from.Count
+	if count > PerSlot && Grow(n, count-1) != abi.OK {
+		kmem.Free(abi.SlotKindFdTable, n)
+		return 0
+	}
+	first := to
+	kmem.WriteBegin(&first.Header)
+	first.Count, first.FirstFree = count, from.FirstFree
+	for left := count; ; left -= PerSlot {
+		copy(to.Entries[:min(left, PerSlot)], from.Entries[:min(left, PerSlot)])
+		if left <= PerSlot {
+			break
+		}
+		from, to = kmem.FdTable(from.Next), kmem.FdTable(to.Next)
+	}
+	kmem.WriteEnd(&first.Header)
+	return n
+}
