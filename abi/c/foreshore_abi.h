@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xa0915abd)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xfc642305)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xf101c7c6)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x06e5af23)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -47,9 +47,9 @@
 #define FSH_FIXED_WASM_PAGE_SIZE INT32_C(65536)
 /* Bytes of one kernel stack (one per hart, one for the kernel worker). */
 #define FSH_FIXED_KERNEL_STACK_BYTES INT32_C(65536)
-/* First address that user space may never map (2^32: guests see 4 GiB). */
+/* One past the pages that the kernel chooses for mappings, but for those that only fit above: 4 GiB. */
 #define FSH_FIXED_USER_TOP_PAGES INT32_C(1048576)
-/* Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39. */
+/* Highest user page + 1: 256 GiB, what Linux gives with Sv39. */
 #define FSH_FIXED_USER_HIGH_PAGES INT32_C(67108864)
 /* Translation-table word of an absent page: low bits set, so the fused alignment test of an access fails. */
 #define FSH_FIXED_ABSENT_ENTRY INT32_C(7)
@@ -550,6 +550,7 @@ typedef uint32_t fsh_map_flag;
 #define FSH_MAP_HUGETLB UINT32_C(262144)
 #define FSH_MAP_SYNC UINT32_C(524288)
 #define FSH_MAP_FIXED_NOREPLACE UINT32_C(1048576)
+#define FSH_MAP_UNINITIALIZED UINT32_C(67108864)
 
 /* mremap(2). */
 typedef uint32_t fsh_mremap_flag;
@@ -580,6 +581,17 @@ typedef uint32_t fsh_madvice;
 #define FSH_MADV_PAGEOUT UINT32_C(21)
 #define FSH_MADV_POPULATE_READ UINT32_C(22)
 #define FSH_MADV_POPULATE_WRITE UINT32_C(23)
+#define FSH_MADV_DONTNEED_LOCKED UINT32_C(24)
+
+/* mlock2(2). */
+typedef uint32_t fsh_mlock_flag;
+#define FSH_MLOCK_ONFAULT UINT32_C(1)
+
+/* mlockall(2). */
+typedef uint32_t fsh_mcl_flag;
+#define FSH_MCL_CURRENT UINT32_C(1)
+#define FSH_MCL_FUTURE UINT32_C(2)
+#define FSH_MCL_ONFAULT UINT32_C(4)
 
 /* msync(2). */
 typedef uint32_t fsh_msync_flag;
@@ -1403,6 +1415,9 @@ typedef uint32_t fsh_vma_flag;
 #define FSH_VMA_FLAG_DONT_FORK UINT32_C(256)
 #define FSH_VMA_FLAG_WIPE_ON_FORK UINT32_C(512)
 #define FSH_VMA_FLAG_MAYBE_WRITE UINT32_C(1024)
+#define FSH_VMA_FLAG_LOCKED UINT32_C(2048)
+#define FSH_VMA_FLAG_LOCK_ON_FAULT UINT32_C(4096)
+#define FSH_VMA_FLAG_NO_RESERVE UINT32_C(8192)
 
 /* Where a thread is between its making and its end. */
 typedef uint32_t fsh_thread_run_state;
@@ -3215,8 +3230,12 @@ struct fsh_address_space_live {
   FSH_ATOMIC(uint32_t) quarantine;
   /* Next address space that nobody has any more and that is freed piece by piece. Unit: slot:AddressSpace. Written by: kernel. */
   uint32_t next_buried;
+  /* Root of the tree of mappings by address. Unit: slot:Vma. Written by: kernel. */
+  uint32_t vma_root;
+  /* Flags that new mappings get (mlockall(2), MCL_FUTURE). Written by: kernel. */
+  fsh_vma_flag map_flags;
 };
-_Static_assert(sizeof(struct fsh_address_space_live) == 40, "size of AddressSpaceLive");
+_Static_assert(sizeof(struct fsh_address_space_live) == 48, "size of AddressSpaceLive");
 _Static_assert(offsetof(struct fsh_address_space_live, rt_dir) == 0, "offset of AddressSpaceLive.rt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of AddressSpaceLive.wt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
@@ -3227,6 +3246,8 @@ _Static_assert(offsetof(struct fsh_address_space_live, users) == 24, "offset of 
 _Static_assert(offsetof(struct fsh_address_space_live, high) == 28, "offset of AddressSpaceLive.high");
 _Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 32, "offset of AddressSpaceLive.quarantine");
 _Static_assert(offsetof(struct fsh_address_space_live, next_buried) == 36, "offset of AddressSpaceLive.next_buried");
+_Static_assert(offsetof(struct fsh_address_space_live, vma_root) == 40, "offset of AddressSpaceLive.vma_root");
+_Static_assert(offsetof(struct fsh_address_space_live, map_flags) == 44, "offset of AddressSpaceLive.map_flags");
 
 /* One address space. */
 struct fsh_address_space_slot {
@@ -3237,7 +3258,7 @@ struct fsh_address_space_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_address_space_live live;
 };
-_Static_assert(sizeof(struct fsh_address_space_slot) == 504, "size of AddressSpaceSlot");
+_Static_assert(sizeof(struct fsh_address_space_slot) == 512, "size of AddressSpaceSlot");
 _Static_assert(offsetof(struct fsh_address_space_slot, header) == 0, "offset of AddressSpaceSlot.header");
 _Static_assert(offsetof(struct fsh_address_space_slot, state) == 16, "offset of AddressSpaceSlot.state");
 _Static_assert(offsetof(struct fsh_address_space_slot, live) == 464, "offset of AddressSpaceSlot.live");
@@ -3268,10 +3289,17 @@ struct fsh_vma_slot {
   uint32_t inode_prev;
   /* Dentry of a file mapping, for /proc/PID/maps. Unit: slot:Dentry. Written by: kernel. */
   uint32_t dentry;
-  /* Ofd-independent id of a shared anonymous object. */
+  /* Tree of the address space's mappings: those at lower addresses. Unit: slot:Vma. Written by: kernel. */
+  uint32_t left;
+  /* Those at higher addresses. Unit: slot:Vma. Written by: kernel. */
+  uint32_t right;
+  /* Height of its subtree. Unit: count. Written by: kernel. */
+  uint32_t height;
+  /* Most free pages in front of a mapping of its subtree. Unit: pages. Written by: kernel. */
+  uint32_t gap;
   uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_vma_slot) == 64, "size of VmaSlot");
+_Static_assert(sizeof(struct fsh_vma_slot) == 80, "size of VmaSlot");
 _Static_assert(offsetof(struct fsh_vma_slot, header) == 0, "offset of VmaSlot.header");
 _Static_assert(offsetof(struct fsh_vma_slot, start_page) == 16, "offset of VmaSlot.start_page");
 _Static_assert(offsetof(struct fsh_vma_slot, end_page) == 20, "offset of VmaSlot.end_page");
@@ -3284,7 +3312,11 @@ _Static_assert(offsetof(struct fsh_vma_slot, prev) == 44, "offset of VmaSlot.pre
 _Static_assert(offsetof(struct fsh_vma_slot, inode_next) == 48, "offset of VmaSlot.inode_next");
 _Static_assert(offsetof(struct fsh_vma_slot, inode_prev) == 52, "offset of VmaSlot.inode_prev");
 _Static_assert(offsetof(struct fsh_vma_slot, dentry) == 56, "offset of VmaSlot.dentry");
-_Static_assert(offsetof(struct fsh_vma_slot, reserved0) == 60, "offset of VmaSlot.reserved0");
+_Static_assert(offsetof(struct fsh_vma_slot, left) == 60, "offset of VmaSlot.left");
+_Static_assert(offsetof(struct fsh_vma_slot, right) == 64, "offset of VmaSlot.right");
+_Static_assert(offsetof(struct fsh_vma_slot, height) == 68, "offset of VmaSlot.height");
+_Static_assert(offsetof(struct fsh_vma_slot, gap) == 72, "offset of VmaSlot.gap");
+_Static_assert(offsetof(struct fsh_vma_slot, reserved0) == 76, "offset of VmaSlot.reserved0");
 
 /* Registers and translation state of a guest thread. x is at offset 0; the interpreter and, later, compiled code address it by these offsets. */
 struct fsh_cpu_context {

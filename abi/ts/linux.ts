@@ -253,6 +253,7 @@ export const MapFlag = {
   MAP_HUGETLB: 262144,
   MAP_SYNC: 524288,
   MAP_FIXED_NOREPLACE: 1048576,
+  MAP_UNINITIALIZED: 67108864,
 } as const;
 export type MapFlag = (typeof MapFlag)[keyof typeof MapFlag];
 
@@ -299,12 +300,39 @@ export const Madvice = {
   MADV_PAGEOUT: 21,
   MADV_POPULATE_READ: 22,
   MADV_POPULATE_WRITE: 23,
+  MADV_DONTNEED_LOCKED: 24,
 } as const;
 export type Madvice = (typeof Madvice)[keyof typeof Madvice];
 
 /** Names a number of Madvice. */
 export function madviceName(value: number): string {
   return enumName("Madvice", Madvice, value);
+}
+
+
+/** mlock2(2). */
+export const MlockFlag = {
+  MLOCK_ONFAULT: 1,
+} as const;
+export type MlockFlag = (typeof MlockFlag)[keyof typeof MlockFlag];
+
+/** Names a number of MlockFlag. */
+export function mlockFlagName(value: number): string {
+  return enumName("MlockFlag", MlockFlag, value);
+}
+
+
+/** mlockall(2). */
+export const MclFlag = {
+  MCL_CURRENT: 1,
+  MCL_FUTURE: 2,
+  MCL_ONFAULT: 4,
+} as const;
+export type MclFlag = (typeof MclFlag)[keyof typeof MclFlag];
+
+/** Names a number of MclFlag. */
+export function mclFlagName(value: number): string {
+  return enumName("MclFlag", MclFlag, value);
 }
 
 

@@ -36,6 +36,9 @@ export const VmaFlag = {
   DontFork: 256,
   WipeOnFork: 512,
   MaybeWrite: 1024,
+  Locked: 2048,
+  LockOnFault: 4096,
+  NoReserve: 8192,
 } as const;
 export type VmaFlag = (typeof VmaFlag)[keyof typeof VmaFlag];
 
@@ -479,6 +482,16 @@ export interface AddressSpaceLiveData {
    * Unit: slot:AddressSpace. Written by: kernel.
    */
   nextBuried: number;
+  /**
+   * Root of the tree of mappings by address.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  vmaRoot: number;
+  /**
+   * Flags that new mappings get (mlockall(2), MCL_FUTURE).
+   * Written by: kernel.
+   */
+  mapFlags: number;
 }
 
 /**
@@ -487,11 +500,11 @@ export interface AddressSpaceLiveData {
  */
 export class AddressSpaceLive {
   /** Bytes. */
-  static readonly SIZE = 40;
+  static readonly SIZE = 48;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, tableFrames: 20, users: 24, high: 28, quarantine: 32, nextBuried: 36 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, tableFrames: 20, users: 24, high: 28, quarantine: 32, nextBuried: 36, vmaRoot: 40, mapFlags: 44 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -623,11 +636,35 @@ export class AddressSpaceLive {
   }
 
   /**
+   * Root of the tree of mappings by address.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  get vmaRoot(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set vmaRoot(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
+   * Flags that new mappings get (mlockall(2), MCL_FUTURE).
+   * Written by: kernel.
+   */
+  get mapFlags(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set mapFlags(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 40, 4);
+    this.$mem.check(addr, 48, 4);
     this.$base = addr;
     return this;
   }
@@ -650,6 +687,8 @@ export class AddressSpaceLive {
       high: this.high,
       quarantine: this.quarantine,
       nextBuried: this.nextBuried,
+      vmaRoot: this.vmaRoot,
+      mapFlags: this.mapFlags,
     };
   }
 
@@ -665,6 +704,8 @@ export class AddressSpaceLive {
     this.high = data.high;
     this.quarantine = data.quarantine;
     this.nextBuried = data.nextBuried;
+    this.vmaRoot = data.vmaRoot;
+    this.mapFlags = data.mapFlags;
   }
 }
 
@@ -685,7 +726,7 @@ export interface AddressSpaceSlotData {
  */
 export class AddressSpaceSlot {
   /** Bytes. */
-  static readonly SIZE = 504;
+  static readonly SIZE = 512;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -728,7 +769,7 @@ export class AddressSpaceSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 504, 8);
+    this.$mem.check(addr, 512, 8);
     this.$base = addr;
     return this;
   }
@@ -809,6 +850,26 @@ export interface VmaSlotData {
    * Unit: slot:Dentry. Written by: kernel.
    */
   dentry: number;
+  /**
+   * Tree of the address space's mappings: those at lower addresses.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  left: number;
+  /**
+   * Those at higher addresses.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  right: number;
+  /**
+   * Height of its subtree.
+   * Unit: count. Written by: kernel.
+   */
+  height: number;
+  /**
+   * Most free pages in front of a mapping of its subtree.
+   * Unit: pages. Written by: kernel.
+   */
+  gap: number;
 }
 
 /**
@@ -818,11 +879,11 @@ export interface VmaSlotData {
  */
 export class VmaSlot {
   /** Bytes. */
-  static readonly SIZE = 64;
+  static readonly SIZE = 80;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, startPage: 16, endPage: 20, flags: 24, inode: 28, filePage: 32, as: 36, next: 40, prev: 44, inodeNext: 48, inodePrev: 52, dentry: 56 } as const;
+  static readonly OFFSET = { header: 0, startPage: 16, endPage: 20, flags: 24, inode: 28, filePage: 32, as: 36, next: 40, prev: 44, inodeNext: 48, inodePrev: 52, dentry: 56, left: 60, right: 64, height: 68, gap: 72 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -973,11 +1034,59 @@ export class VmaSlot {
   }
 
   /**
+   * Tree of the address space's mappings: those at lower addresses.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  get left(): number {
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+  }
+
+  set left(value: number) {
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
+  }
+
+  /**
+   * Those at higher addresses.
+   * Unit: slot:Vma. Written by: kernel.
+   */
+  get right(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set right(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /**
+   * Height of its subtree.
+   * Unit: count. Written by: kernel.
+   */
+  get height(): number {
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+  }
+
+  set height(value: number) {
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+  }
+
+  /**
+   * Most free pages in front of a mapping of its subtree.
+   * Unit: pages. Written by: kernel.
+   */
+  get gap(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set gap(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 64, 4);
+    this.$mem.check(addr, 80, 4);
     this.$base = addr;
     return this;
   }
@@ -997,6 +1106,10 @@ export class VmaSlot {
       inodeNext: this.inodeNext,
       inodePrev: this.inodePrev,
       dentry: this.dentry,
+      left: this.left,
+      right: this.right,
+      height: this.height,
+      gap: this.gap,
     };
   }
 
@@ -1014,6 +1127,10 @@ export class VmaSlot {
     this.inodeNext = data.inodeNext;
     this.inodePrev = data.inodePrev;
     this.dentry = data.dentry;
-    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
+    this.left = data.left;
+    this.right = data.right;
+    this.height = data.height;
+    this.gap = data.gap;
+    this.$mem.u8.fill(0, this.$base + 76, this.$base + 80);
   }
 }

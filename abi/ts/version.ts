@@ -26,9 +26,9 @@ export const Fixed = {
   WasmPageSize: 65536,
   /** Bytes of one kernel stack (one per hart, one for the kernel worker). */
   KernelStackBytes: 65536,
-  /** First address that user space may never map (2^32: guests see 4 GiB). */
+  /** One past the pages that the kernel chooses for mappings, but for those that only fit above: 4 GiB. */
   UserTopPages: 1048576,
-  /** Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39. */
+  /** Highest user page + 1: 256 GiB, what Linux gives with Sv39. */
   UserHighPages: 67108864,
   /** Translation-table word of an absent page: low bits set, so the fused alignment test of an access fails. */
   AbsentEntry: 7,

@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xa0915abd
-	LayoutHashHi uint32 = 0xfc642305
+	LayoutHashLo uint32 = 0xf101c7c6
+	LayoutHashHi uint32 = 0x06e5af23
 )

@@ -900,8 +900,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceLive{}) - 40
-	_ uintptr = 40 - unsafe.Sizeof(AddressSpaceLive{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceLive{}) - 48
+	_ uintptr = 48 - unsafe.Sizeof(AddressSpaceLive{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.RtDir) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceLive{}.RtDir)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.WtDir) - 4
@@ -922,11 +922,15 @@ const (
 	_ uintptr = 32 - unsafe.Offsetof(AddressSpaceLive{}.Quarantine)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.NextBuried) - 36
 	_ uintptr = 36 - unsafe.Offsetof(AddressSpaceLive{}.NextBuried)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.VmaRoot) - 40
+	_ uintptr = 40 - unsafe.Offsetof(AddressSpaceLive{}.VmaRoot)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.MapFlags) - 44
+	_ uintptr = 44 - unsafe.Offsetof(AddressSpaceLive{}.MapFlags)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 504
-	_ uintptr = 504 - unsafe.Sizeof(AddressSpaceSlot{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 512
+	_ uintptr = 512 - unsafe.Sizeof(AddressSpaceSlot{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.State) - 16
@@ -936,8 +940,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(VmaSlot{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(VmaSlot{})
+	_ uintptr = unsafe.Sizeof(VmaSlot{}) - 80
+	_ uintptr = 80 - unsafe.Sizeof(VmaSlot{})
 	_ uintptr = unsafe.Offsetof(VmaSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(VmaSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(VmaSlot{}.StartPage) - 16
@@ -962,8 +966,16 @@ const (
 	_ uintptr = 52 - unsafe.Offsetof(VmaSlot{}.InodePrev)
 	_ uintptr = unsafe.Offsetof(VmaSlot{}.Dentry) - 56
 	_ uintptr = 56 - unsafe.Offsetof(VmaSlot{}.Dentry)
-	_ uintptr = unsafe.Offsetof(VmaSlot{}.Reserved0) - 60
-	_ uintptr = 60 - unsafe.Offsetof(VmaSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(VmaSlot{}.Left) - 60
+	_ uintptr = 60 - unsafe.Offsetof(VmaSlot{}.Left)
+	_ uintptr = unsafe.Offsetof(VmaSlot{}.Right) - 64
+	_ uintptr = 64 - unsafe.Offsetof(VmaSlot{}.Right)
+	_ uintptr = unsafe.Offsetof(VmaSlot{}.Height) - 68
+	_ uintptr = 68 - unsafe.Offsetof(VmaSlot{}.Height)
+	_ uintptr = unsafe.Offsetof(VmaSlot{}.Gap) - 72
+	_ uintptr = 72 - unsafe.Offsetof(VmaSlot{}.Gap)
+	_ uintptr = unsafe.Offsetof(VmaSlot{}.Reserved0) - 76
+	_ uintptr = 76 - unsafe.Offsetof(VmaSlot{}.Reserved0)
 )
 
 const (

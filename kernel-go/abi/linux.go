@@ -488,6 +488,7 @@ const (
 	MAP_HUGETLB         MapFlag = 262144
 	MAP_SYNC            MapFlag = 524288
 	MAP_FIXED_NOREPLACE MapFlag = 1048576
+	MAP_UNINITIALIZED   MapFlag = 67108864
 )
 
 // String names the number; "MapFlag(?)" stands for an unknown one.
@@ -527,6 +528,8 @@ func (v MapFlag) String() string {
 		return "MAP_SYNC"
 	case MAP_FIXED_NOREPLACE:
 		return "MAP_FIXED_NOREPLACE"
+	case MAP_UNINITIALIZED:
+		return "MAP_UNINITIALIZED"
 	}
 	return "MapFlag(?)"
 }
@@ -559,27 +562,28 @@ type Madvice uint32
 
 // Numbers of Madvice.
 const (
-	MADV_NORMAL         Madvice = 0
-	MADV_RANDOM         Madvice = 1
-	MADV_SEQUENTIAL     Madvice = 2
-	MADV_WILLNEED       Madvice = 3
-	MADV_DONTNEED       Madvice = 4
-	MADV_FREE           Madvice = 8
-	MADV_REMOVE         Madvice = 9
-	MADV_DONTFORK       Madvice = 10
-	MADV_DOFORK         Madvice = 11
-	MADV_MERGEABLE      Madvice = 12
-	MADV_UNMERGEABLE    Madvice = 13
-	MADV_HUGEPAGE       Madvice = 14
-	MADV_NOHUGEPAGE     Madvice = 15
-	MADV_DONTDUMP       Madvice = 16
-	MADV_DODUMP         Madvice = 17
-	MADV_WIPEONFORK     Madvice = 18
-	MADV_KEEPONFORK     Madvice = 19
-	MADV_COLD           Madvice = 20
-	MADV_PAGEOUT        Madvice = 21
-	MADV_POPULATE_READ  Madvice = 22
-	MADV_POPULATE_WRITE Madvice = 23
+	MADV_NORMAL          Madvice = 0
+	MADV_RANDOM          Madvice = 1
+	MADV_SEQUENTIAL      Madvice = 2
+	MADV_WILLNEED        Madvice = 3
+	MADV_DONTNEED        Madvice = 4
+	MADV_FREE            Madvice = 8
+	MADV_REMOVE          Madvice = 9
+	MADV_DONTFORK        Madvice = 10
+	MADV_DOFORK          Madvice = 11
+	MADV_MERGEABLE       Madvice = 12
+	MADV_UNMERGEABLE     Madvice = 13
+	MADV_HUGEPAGE        Madvice = 14
+	MADV_NOHUGEPAGE      Madvice = 15
+	MADV_DONTDUMP        Madvice = 16
+	MADV_DODUMP          Madvice = 17
+	MADV_WIPEONFORK      Madvice = 18
+	MADV_KEEPONFORK      Madvice = 19
+	MADV_COLD            Madvice = 20
+	MADV_PAGEOUT         Madvice = 21
+	MADV_POPULATE_READ   Madvice = 22
+	MADV_POPULATE_WRITE  Madvice = 23
+	MADV_DONTNEED_LOCKED Madvice = 24
 )
 
 // String names the number; "Madvice(?)" stands for an unknown one.
@@ -627,8 +631,50 @@ func (v Madvice) String() string {
 		return "MADV_POPULATE_READ"
 	case MADV_POPULATE_WRITE:
 		return "MADV_POPULATE_WRITE"
+	case MADV_DONTNEED_LOCKED:
+		return "MADV_DONTNEED_LOCKED"
 	}
 	return "Madvice(?)"
+}
+
+// MlockFlag: mlock2(2).
+type MlockFlag uint32
+
+// Numbers of MlockFlag.
+const (
+	MLOCK_ONFAULT MlockFlag = 1
+)
+
+// String names the number; "MlockFlag(?)" stands for an unknown one.
+func (v MlockFlag) String() string {
+	switch v {
+	case MLOCK_ONFAULT:
+		return "MLOCK_ONFAULT"
+	}
+	return "MlockFlag(?)"
+}
+
+// MclFlag: mlockall(2).
+type MclFlag uint32
+
+// Numbers of MclFlag.
+const (
+	MCL_CURRENT MclFlag = 1
+	MCL_FUTURE  MclFlag = 2
+	MCL_ONFAULT MclFlag = 4
+)
+
+// String names the number; "MclFlag(?)" stands for an unknown one.
+func (v MclFlag) String() string {
+	switch v {
+	case MCL_CURRENT:
+		return "MCL_CURRENT"
+	case MCL_FUTURE:
+		return "MCL_FUTURE"
+	case MCL_ONFAULT:
+		return "MCL_ONFAULT"
+	}
+	return "MclFlag(?)"
 }
 
 // MsyncFlag: msync(2).

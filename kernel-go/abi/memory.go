@@ -39,17 +39,20 @@ type VmaFlag uint32
 
 // Numbers of VmaFlag.
 const (
-	VmaFlagRead       VmaFlag = 0x1
-	VmaFlagWrite      VmaFlag = 0x2
-	VmaFlagExec       VmaFlag = 0x4
-	VmaFlagShared     VmaFlag = 0x8
-	VmaFlagGrowsDown  VmaFlag = 0x10
-	VmaFlagFile       VmaFlag = 0x20
-	VmaFlagBrk        VmaFlag = 0x40
-	VmaFlagStack      VmaFlag = 0x80
-	VmaFlagDontFork   VmaFlag = 0x100
-	VmaFlagWipeOnFork VmaFlag = 0x200
-	VmaFlagMaybeWrite VmaFlag = 0x400
+	VmaFlagRead        VmaFlag = 0x1
+	VmaFlagWrite       VmaFlag = 0x2
+	VmaFlagExec        VmaFlag = 0x4
+	VmaFlagShared      VmaFlag = 0x8
+	VmaFlagGrowsDown   VmaFlag = 0x10
+	VmaFlagFile        VmaFlag = 0x20
+	VmaFlagBrk         VmaFlag = 0x40
+	VmaFlagStack       VmaFlag = 0x80
+	VmaFlagDontFork    VmaFlag = 0x100
+	VmaFlagWipeOnFork  VmaFlag = 0x200
+	VmaFlagMaybeWrite  VmaFlag = 0x400
+	VmaFlagLocked      VmaFlag = 0x800
+	VmaFlagLockOnFault VmaFlag = 0x1000
+	VmaFlagNoReserve   VmaFlag = 0x2000
 )
 
 // String names a single bit; "VmaFlag(?)" stands for none, several or unknown ones.
@@ -77,6 +80,12 @@ func (v VmaFlag) String() string {
 		return "WipeOnFork"
 	case VmaFlagMaybeWrite:
 		return "MaybeWrite"
+	case VmaFlagLocked:
+		return "Locked"
+	case VmaFlagLockOnFault:
+		return "LockOnFault"
+	case VmaFlagNoReserve:
+		return "NoReserve"
 	}
 	return "VmaFlag(?)"
 }
@@ -123,7 +132,7 @@ type AddressSpaceState struct {
 }
 
 // AddressSpaceLiveSize is the size of AddressSpaceLive in bytes.
-const AddressSpaceLiveSize = 40
+const AddressSpaceLiveSize = 48
 
 // AddressSpaceLive: Translation tables of an address space.
 type AddressSpaceLive struct {
@@ -159,10 +168,16 @@ type AddressSpaceLive struct {
 	// Next address space that nobody has any more and that is freed piece by piece.
 	// Unit: slot:AddressSpace. Written by: kernel.
 	NextBuried uint32
+	// Root of the tree of mappings by address.
+	// Unit: slot:Vma. Written by: kernel.
+	VmaRoot uint32
+	// Flags that new mappings get (mlockall(2), MCL_FUTURE).
+	// Written by: kernel.
+	MapFlags VmaFlag
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.
-const AddressSpaceSlotSize = 504
+const AddressSpaceSlotSize = 512
 
 // AddressSpaceSlot: One address space.
 // Element of the slot table of kind AddressSpace.
@@ -177,7 +192,7 @@ type AddressSpaceSlot struct {
 }
 
 // VmaSlotSize is the size of VmaSlot in bytes.
-const VmaSlotSize = 64
+const VmaSlotSize = 80
 
 // VmaSlot: One mapping [startPage, endPage) of an address space.
 // Element of the slot table of kind Vma.
@@ -218,6 +233,17 @@ type VmaSlot struct {
 	// Dentry of a file mapping, for /proc/PID/maps.
 	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
-	// Ofd-independent id of a shared anonymous object.
+	// Tree of the address space's mappings: those at lower addresses.
+	// Unit: slot:Vma. Written by: kernel.
+	Left uint32
+	// Those at higher addresses.
+	// Unit: slot:Vma. Written by: kernel.
+	Right uint32
+	// Height of its subtree.
+	// Unit: count. Written by: kernel.
+	Height uint32
+	// Most free pages in front of a mapping of its subtree.
+	// Unit: pages. Written by: kernel.
+	Gap       uint32
 	Reserved0 uint32
 }

@@ -168,6 +168,8 @@ var vectorEnums = map[string]func(int64) string{
 	"MapFlag":          func(v int64) string { return MapFlag(v).String() },
 	"MremapFlag":       func(v int64) string { return MremapFlag(v).String() },
 	"Madvice":          func(v int64) string { return Madvice(v).String() },
+	"MlockFlag":        func(v int64) string { return MlockFlag(v).String() },
+	"MclFlag":          func(v int64) string { return MclFlag(v).String() },
 	"MsyncFlag":        func(v int64) string { return MsyncFlag(v).String() },
 	"Signal":           func(v int64) string { return Signal(v).String() },
 	"SigactionFlag":    func(v int64) string { return SigactionFlag(v).String() },

@@ -20,8 +20,8 @@ const (
 	FixedPageShift        = 12
 	FixedWasmPageSize     = 65536
 	FixedKernelStackBytes = 65536    // Bytes of one kernel stack (one per hart, one for the kernel worker).
-	FixedUserTopPages     = 1048576  // First address that user space may never map (2^32: guests see 4 GiB).
-	FixedUserHighPages    = 67108864 // Highest user page + 1 that a fixed mapping may have: 256 GiB, what Linux gives with Sv39.
+	FixedUserTopPages     = 1048576  // One past the pages that the kernel chooses for mappings, but for those that only fit above: 4 GiB.
+	FixedUserHighPages    = 67108864 // Highest user page + 1: 256 GiB, what Linux gives with Sv39.
 	// Translation-table word of an absent page: low bits set, so the fused
 	// alignment test of an access fails.
 	FixedAbsentEntry    = 7

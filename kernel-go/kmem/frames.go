@@ -36,6 +36,12 @@ func FreeFrames() uint32 {
 	return freeCount + (h.MemoryMaxPages-h.MemoryPages.Load())*(abiWasmFrames)
 }
 
+// TotalFrames counts what guests, page cache and tables share: MemTotal.
+func TotalFrames() uint32 {
+	h := Header()
+	return h.MemoryMaxPages*abiWasmFrames - h.PoolFirstFrame
+}
+
 const abiWasmFrames = uint32(abi.FixedWasmPageSize) / uint32(abi.FixedPageSize)
 
 // AllocFrame takes a zeroed frame with one reference; 0 when memory is used up.

@@ -279,6 +279,7 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) uint32 {
 	kmem.WriteBegin(&v.Header)
 	v.StartPage = page
 	kmem.WriteEnd(&v.Header)
+	treeRefresh(as.Live.VmaRoot, i)
 	return i
 }
 

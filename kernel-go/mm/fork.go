@@ -30,19 +30,12 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 		}
 		w := kmem.Vma(n)
 		kmem.WriteBegin(&w.Header)
-		w.StartPage, w.EndPage, w.Flags, w.Inode, w.FilePage, w.Dentry, w.As = v.StartPage, v.EndPage, v.Flags, v.Inode, v.FilePage, v.Dentry, childIndex
+		w.StartPage, w.EndPage, w.Flags, w.Inode, w.FilePage, w.Dentry, w.As = v.StartPage, v.EndPage, v.Flags&^(vmLocked|vmLockOnFault), v.Inode, v.FilePage, v.Dentry, childIndex
 		kmem.WriteEnd(&w.Header)
-		w.Prev = last
-		if last == 0 {
-			ch.State.VmaHead = n
-		} else {
-			kmem.Vma(last).Next = n
-		}
-		last = n
-		ch.State.VmaCount++
-		ch.State.MappedPages += uint64(w.EndPage - w.StartPage)
 		holdFile(w)
-		linkInode(n)
+		insertBetween(ch, n, last, 0)
+		last = n
+		ch.State.MappedPages += uint64(w.EndPage - w.StartPage)
 		if v.Flags&abi.VmaFlagWipeOnFork != 0 {
 			continue
 		}

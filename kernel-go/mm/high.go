@@ -5,8 +5,8 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-// Addresses above 4 GiB are legal for fixed mappings only. Guest code reaches
-// them outside the interpreter's loop; here each further 4 GiB that is used
+// Addresses above 4 GiB hold fixed mappings, and what finds no room below.
+// Guest code reaches them outside the interpreter's loop; here each further 4 GiB that is used
 // has a directory of its own in each table, listed in one frame per address
 // space (AddressSpaceLive.High), so that a space without such mappings has
 // nothing of it.

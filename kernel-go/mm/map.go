@@ -40,15 +40,6 @@ func ProtFlags(prot uint32) abi.VmaFlag {
 	return f
 }
 
-// overLimit says whether more pages would pass the caller's RLIMIT_AS. A
-// program that is being loaded into a space of its own is not held to it yet.
-func overLimit(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32) bool {
-	if c.Process == 0 || kmem.AddressSpace(c.As) != as {
-		return false
-	}
-	return as.State.MappedPages+uint64(pages) > c.P().State.Rlimits[abi.RLIMIT_AS].Cur>>kmem.PageShift
-}
-
 // Mapping says what Map is to make.
 type Mapping struct {
 	// Page is the wished first page, Pages the length.
@@ -88,12 +79,8 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 			return 0, e
 		}
 	default:
-		if page < lowestPage || page+m.Pages > topPage || !free(as, page, page+m.Pages) {
-			top := uint32(as.State.MmapTop >> kmem.PageShift)
-			page = gap(as, m.Pages, top)
-			if page == 0 {
-				return 0, abi.ENOMEM
-			}
+		if page = place(as, page, m.Pages); page == 0 {
+			return 0, abi.ENOMEM
 		}
 	}
 	if as.State.VmaCount >= uint32(abi.LimitMapCount) || overLimit(c, as, m.Pages) {
@@ -106,7 +93,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	v := kmem.Vma(i)
 	kmem.WriteBegin(&v.Header)
 	v.StartPage, v.EndPage = page, page+m.Pages
-	v.Flags, v.Inode, v.Dentry, v.As = m.Flags, m.Inode, m.Dentry, asIndex
+	v.Flags, v.Inode, v.Dentry, v.As = m.Flags|as.Live.MapFlags, m.Inode, m.Dentry, asIndex
 	if m.Inode != 0 {
 		v.FilePage = m.FilePage
 		v.Flags |= vmFile
@@ -199,7 +186,12 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 			outcome, to = abi.EACCES, p
 			break
 		}
-		p = v.EndPage
+		end := min(v.EndPage, to)
+		if !promised(v.Flags) && promised(v.Flags|ProtFlags(prot)) && !Commit(end-p) {
+			outcome, to = abi.ENOMEM, p
+			break
+		}
+		p = end
 	}
 	if from >= to {
 		return outcome
@@ -236,30 +228,21 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 func Discard(c *sched.Ctx, asIndex, from, to uint32) { zap(c, asIndex, from, to) }
 
 // Covered says whether all of [from, to) is mapped.
-func Covered(asIndex, from, to uint32) bool {
-	as := kmem.AddressSpace(asIndex)
-	for p := from; p < to; {
-		i := find(as, p)
-		if i == 0 {
-			return false
-		}
-		p = kmem.Vma(i).EndPage
-	}
-	return true
-}
+func Covered(asIndex, from, to uint32) bool { return CoveredTo(asIndex, from, to) == to }
 
-// SetVmaFlag sets or clears a flag on [from, to) (MADV_DONTFORK and its like).
-func SetVmaFlag(asIndex, from, to uint32, flag abi.VmaFlag, on bool) abi.Errno {
+// SetVmaFlag sets or clears flags on [from, to) (MADV_DONTFORK and its like).
+func SetVmaFlag(asIndex, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	if e := cut(as, from, to); e != abi.OK {
 		return e
 	}
+	set := abi.VmaFlag(0)
+	if on {
+		set = flags
+	}
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
-		if on {
-			kmem.Vma(i).Flags |= flag
-		} else {
-			kmem.Vma(i).Flags &^= flag
-		}
+		setFlags(kmem.Vma(i), flags, set)
+		i = mergeAround(as, i)
 	}
 	return abi.OK
 }
@@ -279,7 +262,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 			return old
 		}
 	} else if to > from {
-		if !free(as, from, to) || uint64(to-from) > uint64(kmem.FreeFrames()) {
+		if !free(as, from, to) || !Commit(to-from) {
 			return old
 		}
 		m := Mapping{Page: from, Pages: to - from, Flags: vmRead | vmWrite | abi.VmaFlagBrk, NoReplace: true}
@@ -291,31 +274,41 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 	return addr
 }
 
-// Remap is mremap(2) on whole pages of one VMA.
+// Remap is mremap(2) on whole pages of one VMA. Nothing that it refuses has an
+// effect.
 func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	mayMove := flags&uint32(abi.MREMAP_MAYMOVE) != 0
 	fixed := flags&uint32(abi.MREMAP_FIXED) != 0
+	keep := flags&uint32(abi.MREMAP_DONTUNMAP) != 0
 	i := find(as, from)
 	if i == 0 {
 		return 0, abi.EFAULT
 	}
-	if oldPages == 0 || from+oldPages > kmem.Vma(i).EndPage {
-		return 0, abi.EFAULT
-	}
-	if fixed && (target < from+oldPages && from < target+newPages) {
+	if (fixed || keep) && target < from+oldPages && from < target+newPages {
 		return 0, abi.EINVAL
 	}
-	if !fixed {
-		if newPages < oldPages {
+	if !fixed && !keep {
+		switch {
+		case oldPages > newPages:
 			return from, Unmap(c, asIndex, from+newPages, from+oldPages)
-		}
-		if newPages == oldPages {
+		case oldPages == newPages:
 			return from, abi.OK
 		}
-		v := kmem.Vma(i)
-		if from+oldPages == v.EndPage && from+newPages <= highPage && free(as, v.EndPage, from+newPages) {
+	}
+	v := kmem.Vma(i)
+	if from+oldPages > v.EndPage {
+		return 0, abi.EFAULT
+	}
+	if oldPages == 0 && v.Flags&vmShared == 0 {
+		return 0, abi.EINVAL // a second mapping of the same memory, which is nobody else's
+	}
+	if newPages > oldPages && promised(v.Flags) && !Commit(newPages-oldPages) {
+		return 0, abi.ENOMEM
+	}
+	if !fixed && !keep {
+		if from+oldPages == v.EndPage && oldPages != 0 && from+newPages <= highPage && free(as, v.EndPage, from+newPages) {
 			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true}
 			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
 			_, e := Map(c, asIndex, &m)
@@ -328,15 +321,14 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 			return 0, abi.ENOMEM
 		}
 	}
-	if e := cut(as, from, from+oldPages); e != abi.OK {
-		return 0, e
+	if oldPages != 0 {
+		if e := cut(as, from, from+oldPages); e != abi.OK {
+			return 0, e
+		}
 	}
-	v := kmem.Vma(find(as, from))
+	v = kmem.Vma(find(as, from))
 	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed}
 	m.FilePage = v.FilePage + (from - v.StartPage)
-	if !fixed {
-		m.Page = 0
-	}
 	to, e := Map(c, asIndex, &m)
 	if e == abi.EOVERFLOW {
 		e = abi.EINVAL
@@ -346,6 +338,13 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	}
 	if !movePages(c, asIndex, from, to, min(oldPages, newPages)) {
 		return 0, errnoOr(Unmap(c, asIndex, to, to+newPages), abi.ENOMEM)
+	}
+	if keep {
+		// What is left behind reads as zeros, or as the file, and is not locked.
+		return to, SetVmaFlag(asIndex, from, from+oldPages, vmLocked|vmLockOnFault, false)
+	}
+	if oldPages == 0 {
+		return to, abi.OK
 	}
 	return to, Unmap(c, asIndex, from, from+oldPages)
 }

@@ -4,9 +4,8 @@
 //
 // Each address space has three two-level tables with the same shape (a
 // directory of 1,024 words, leaves of 1,024 words) for the first 4 GiB, and
-// three more for every further 4 GiB that a fixed mapping has used (high.go):
-// PT says which frame backs
-// a page (Pte bits below the frame address), RT and WT are what loads and
+// three more for every further 4 GiB that was used (high.go):
+// PT says which frame backs a page (Pte bits below the frame address), RT and WT are what loads and
 // stores of guest code look at, and hold only what is allowed right now. RT
 // and WT may lack entries that PT and the VMA would permit (the fault brings
 // them); they never hold one that these forbid.
@@ -26,7 +25,7 @@ const (
 	leafPages = 1 << leafShift
 	leafMask  = leafPages - 1
 	absent    = uint32(abi.FixedAbsentEntry)
-	// Pages that we choose lie below topPage, fixed mappings below highPage.
+	// Pages lie below highPage; those that we choose below topPage where they fit.
 	topPage  = uint32(abi.FixedUserTopPages)
 	highPage = uint32(abi.FixedUserHighPages)
 

@@ -12,6 +12,10 @@ const (
 	vmShared    = abi.VmaFlagShared
 	vmGrowsDown = abi.VmaFlagGrowsDown
 	vmFile      = abi.VmaFlagFile
+	vmNoReserve = abi.VmaFlagNoReserve
+	vmLocked    = abi.VmaFlagLocked
+	// Locked pages come in when they are touched, not at once.
+	vmLockOnFault = abi.VmaFlagLockOnFault
 )
 
 // find is the VMA that contains page, 0 when there is none.
@@ -22,49 +26,39 @@ func find(as *abi.AddressSpaceSlot, page uint32) uint32 {
 			return i
 		}
 	}
-	for i := as.State.VmaHead; i != 0; {
-		v := kmem.Vma(i)
-		if page < v.StartPage {
-			return 0
-		}
-		if page < v.EndPage {
-			as.Live.LastVma = i
-			return i
-		}
-		i = v.Next
+	i := firstFrom(as, page)
+	if i == 0 || page < kmem.Vma(i).StartPage {
+		return 0
 	}
-	return 0
-}
-
-// firstFrom is the first VMA that ends above page, 0 when there is none.
-func firstFrom(as *abi.AddressSpaceSlot, page uint32) uint32 {
-	i := as.State.VmaHead
-	for i != 0 && kmem.Vma(i).EndPage <= page {
-		i = kmem.Vma(i).Next
-	}
+	as.Live.LastVma = i
 	return i
 }
 
 // insert links a VMA in address order and into its inode's list.
 func insert(as *abi.AddressSpaceSlot, i uint32) {
-	v := kmem.Vma(i)
-	next := firstFrom(as, v.StartPage)
+	next := firstFrom(as, kmem.Vma(i).StartPage)
 	prev := uint32(0)
 	if next != 0 {
 		prev = kmem.Vma(next).Prev
-		kmem.Vma(next).Prev = i
-	} else if as.State.VmaHead != 0 {
-		prev = as.State.VmaHead
-		for kmem.Vma(prev).Next != 0 {
-			prev = kmem.Vma(prev).Next
-		}
+	} else {
+		prev = lastVma(as)
 	}
+	insertBetween(as, i, prev, next)
+}
+
+// insertBetween is insert for a VMA whose neighbours are known.
+func insertBetween(as *abi.AddressSpaceSlot, i, prev, next uint32) {
+	v := kmem.Vma(i)
 	v.Next, v.Prev = next, prev
 	if prev != 0 {
 		kmem.Vma(prev).Next = i
 	} else {
 		as.State.VmaHead = i
 	}
+	if next != 0 {
+		kmem.Vma(next).Prev = i
+	}
+	as.Live.VmaRoot = treeInsert(as.Live.VmaRoot, i)
 	as.State.VmaCount++
 	linkInode(i)
 }
@@ -149,6 +143,7 @@ func unlinkVma(as *abi.AddressSpaceSlot, i uint32) {
 	if v.Next != 0 {
 		kmem.Vma(v.Next).Prev = v.Prev
 	}
+	as.Live.VmaRoot = treeRemove(as.Live.VmaRoot, i)
 	if as.Live.LastVma == i {
 		as.Live.LastVma = 0
 	}
@@ -174,13 +169,7 @@ func split(as *abi.AddressSpaceSlot, i, page uint32) abi.Errno {
 	kmem.WriteBegin(&v.Header)
 	v.EndPage = page
 	kmem.WriteEnd(&v.Header)
-	w.Prev, w.Next = i, v.Next
-	if v.Next != 0 {
-		kmem.Vma(v.Next).Prev = n
-	}
-	v.Next = n
-	as.State.VmaCount++
-	linkInode(n)
+	insertBetween(as, n, i, v.Next)
 	return abi.OK
 }
 
@@ -225,30 +214,6 @@ func absorb(as *abi.AddressSpaceSlot, i, next uint32) {
 	kmem.WriteEnd(&v.Header)
 	unlinkVma(as, next)
 	freeVma(next)
-}
-
-// gap finds the highest free range of pages below top, 0 when there is none.
-func gap(as *abi.AddressSpaceSlot, pages, top uint32) uint32 {
-	best := uint32(0)
-	from := uint32(lowestPage)
-	for i := as.State.VmaHead; ; {
-		end := top
-		if i != 0 {
-			v := kmem.Vma(i)
-			end = min(v.StartPage, top)
-			if v.Flags&vmGrowsDown != 0 && end >= stackGuardPages {
-				end -= stackGuardPages
-			}
-		}
-		if end >= from && end-from >= pages {
-			best = end - pages
-		}
-		if i == 0 || end >= top {
-			return best
-		}
-		from = max(from, kmem.Vma(i).EndPage)
-		i = kmem.Vma(i).Next
-	}
 }
 
 // free says whether pages [from, to) hold no mapping.

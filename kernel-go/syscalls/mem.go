@@ -10,10 +10,9 @@ import (
 )
 
 const (
-	// Addresses that we choose lie below lowEnd; fixed mappings may lie above.
-	lowEnd     = uint64(abi.FixedUserTopPages) << uint64(abi.FixedPageShift)
 	topAddress = mm.UserEnd
-	devZero    = 1<<8 | 5
+	// minAddress is vm.mmap_min_addr: what lies below is root's only.
+	minAddress = 1 << 16
 )
 
 // pagesOf is the page range of [addr, addr+len): EINVAL when addr is not page
@@ -27,6 +26,44 @@ func pagesOf(addr, length uint64) (from, to uint32, e abi.Errno) {
 		return 0, 0, abi.ENOMEM
 	}
 	return uint32(addr >> kmem.PageShift), uint32((addr + length + mask) >> kmem.PageShift), abi.OK
+}
+
+// Flags that MAP_SHARED_VALIDATE knows of a file without further ones (Linux's
+// LEGACY_MAP_MASK): MAP_SYNC and MAP_FIXED_NOREPLACE are not among them.
+const legacyMapFlags = uint32(abi.MAP_TYPE | abi.MAP_FIXED | abi.MAP_ANONYMOUS | abi.MAP_DENYWRITE | abi.MAP_EXECUTABLE | abi.MAP_UNINITIALIZED |
+	abi.MAP_GROWSDOWN | abi.MAP_LOCKED | abi.MAP_NORESERVE | abi.MAP_POPULATE | abi.MAP_NONBLOCK | abi.MAP_STACK | abi.MAP_HUGETLB)
+
+// mapFlags are the VMA flags that flags of mmap(2) ask for.
+func mapFlags(flags uint32, file bool) (abi.VmaFlag, abi.Errno) {
+	f := abi.VmaFlag(0)
+	switch abi.MapFlag(flags & uint32(abi.MAP_TYPE)) {
+	case abi.MAP_PRIVATE:
+	case abi.MAP_SHARED:
+		f |= abi.VmaFlagShared
+	case abi.MAP_SHARED_VALIDATE:
+		if !file {
+			return 0, abi.EINVAL
+		}
+		if flags&^legacyMapFlags != 0 {
+			return 0, abi.EOPNOTSUPP
+		}
+		f |= abi.VmaFlagShared
+	default:
+		return 0, abi.EINVAL
+	}
+	if flags&uint32(abi.MAP_GROWSDOWN) != 0 {
+		if file || f&abi.VmaFlagShared != 0 {
+			return 0, abi.EINVAL
+		}
+		f |= abi.VmaFlagGrowsDown
+	}
+	if flags&uint32(abi.MAP_LOCKED) != 0 {
+		f |= mm.LockFlags(false)
+	}
+	if flags&uint32(abi.MAP_NORESERVE) != 0 {
+		f |= abi.VmaFlagNoReserve
+	}
+	return f, abi.OK
 }
 
 func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
@@ -46,108 +83,115 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if length == 0 {
 		return 0, abi.EINVAL
 	}
+	if flags&uint32(abi.MAP_HUGETLB) != 0 {
+		// There is no pool of huge pages, nor a file system of them.
+		if ofd != 0 {
+			return 0, abi.EINVAL
+		}
+		return 0, abi.ENOMEM
+	}
 	if length > topAddress {
 		return 0, abi.ENOMEM
 	}
 	var m mm.Mapping
 	m.Pages = uint32((length + mask) >> kmem.PageShift)
-	m.Flags = mm.ProtFlags(prot)
 	m.NoReplace = flags&uint32(abi.MAP_FIXED_NOREPLACE) != 0
 	m.Fixed = flags&uint32(abi.MAP_FIXED) != 0 && !m.NoReplace
-	kind := flags & uint32(abi.MAP_TYPE)
-	shared := kind == uint32(abi.MAP_SHARED) || kind == uint32(abi.MAP_SHARED_VALIDATE)
-	if !shared && kind != uint32(abi.MAP_PRIVATE) {
-		return 0, abi.EINVAL
-	}
-	if shared {
-		m.Flags |= abi.VmaFlagShared
-	}
 	if m.Fixed || m.NoReplace {
 		if addr&mask != 0 {
 			return 0, abi.EINVAL
 		}
-		if addr > topAddress || length > topAddress-addr || addr < 0x1000 {
+		if addr > topAddress || length > topAddress-addr {
 			return 0, abi.ENOMEM
 		}
+		if addr < minAddress && c.P().State.Euid != 0 {
+			return 0, abi.EPERM
+		}
 	}
-	if addr < lowEnd || m.Fixed || m.NoReplace {
+	if addr < topAddress {
 		m.Page = uint32((addr + mask) >> kmem.PageShift)
 	}
-	if flags&uint32(abi.MAP_GROWSDOWN) != 0 {
-		m.Flags |= abi.VmaFlagGrowsDown
+	var e abi.Errno
+	if m.Flags, e = mapFlags(flags, ofd != 0); e != abi.OK {
+		return 0, e
 	}
+	m.Flags |= mm.ProtFlags(prot)
 	if ofd != 0 {
-		if e := fileMapping(&m, ofd, prot, shared, pos); e != abi.OK {
+		if e := fileMapping(&m, ofd, prot, pos); e != abi.OK {
 			return 0, e
 		}
-	} else if shared {
-		if m.Flags&abi.VmaFlagGrowsDown != 0 {
-			return 0, abi.EINVAL
-		}
-		inode := vfs.NewInode(abi.FsTypeAnon, uint32(abi.S_IFREG)|0o600, 0, 0)
-		if inode == 0 {
-			return 0, abi.ENOMEM
-		}
-		kmem.Inode(inode).State.Size = uint64(m.Pages) << kmem.PageShift
-		m.Inode, m.Flags = inode, m.Flags|abi.VmaFlagMaybeWrite
-		page, e := mm.Map(c, c.As, &m)
-		vfs.DropInode(inode)
-		return uint64(page) << kmem.PageShift, e
-	} else if prot&uint32(abi.PROT_WRITE) != 0 && flags&uint32(abi.MAP_NORESERVE) == 0 && m.Pages > kmem.FreeFrames() {
-		// Linux's heuristic overcommit refuses what could never be backed.
+	} else {
+		m.Flags |= abi.VmaFlagMaybeWrite
+	}
+	if m.Inode == 0 && (m.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) != 0) && m.Flags&abi.VmaFlagNoReserve == 0 && !mm.Commit(m.Pages) {
 		return 0, abi.ENOMEM
 	}
-	page, e := mm.Map(c, c.As, &m)
-	if e == abi.OK && flags&uint32(abi.MAP_POPULATE) != 0 {
-		populate(c, page, page+m.Pages, prot)
-	}
-	return uint64(page) << kmem.PageShift, e
-}
-
-// populate brings pages in ahead; what cannot be had is left for faults.
-func populate(c *sched.Ctx, from, to, prot uint32) {
-	access := mm.Read
-	if prot&uint32(abi.PROT_WRITE) != 0 {
-		access = mm.Write
-	}
-	for p := from; p < to; p++ {
-		if f := mm.HandleFault(c, c.As, uint64(p)<<kmem.PageShift, access); f.Err != abi.OK {
-			if f.Err == abi.EBLOCKED {
-				sched.CancelWaits(c)
-			}
-			return
+	anon := uint32(0)
+	if m.Inode == 0 && m.Flags&abi.VmaFlagShared != 0 {
+		if anon = vfs.NewInode(abi.FsTypeAnon, uint32(abi.S_IFREG)|0o600, 0, 0); anon == 0 {
+			return 0, abi.ENOMEM
 		}
+		kmem.Inode(anon).State.Size = uint64(m.Pages) << kmem.PageShift
+		m.Inode = anon
+	}
+	page, e := mm.Map(c, c.As, &m)
+	if anon != 0 {
+		vfs.DropInode(anon)
+	}
+	if e != abi.OK {
+		return 0, e
+	}
+	if ofd != 0 && m.Dentry != 0 && kmem.Ofd(ofd).State.Flags&uint32(abi.O_NOATIME) == 0 {
+		vfs.Accessed(m.Inode)
+	}
+	if flags&uint32(abi.MAP_POPULATE) != 0 && flags&uint32(abi.MAP_NONBLOCK) == 0 {
+		fillIn(c, page, page+m.Pages)
+	} else {
+		fillLocked(c, page, page+m.Pages)
+	}
+	return uint64(page) << kmem.PageShift, abi.OK
+}
+
+// fillIn brings pages of a mapping in ahead; what cannot be had is left for faults.
+func fillIn(c *sched.Ctx, from, to uint32) {
+	if mm.Populate(c, c.As, from, to) == abi.EBLOCKED {
+		sched.CancelWaits(c)
 	}
 }
 
-func fileMapping(m *mm.Mapping, ofd, prot uint32, shared bool, pos uint64) abi.Errno {
+// fillLocked is fillIn for what is locked from its first moment on.
+func fillLocked(c *sched.Ctx, from, to uint32) {
+	if mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to && mm.FirstWith(c.As, from, to, abi.VmaFlagLockOnFault) == to {
+		fillIn(c, from, to)
+	}
+}
+
+// fileMapping completes a mapping of a file, and says what may not be mapped.
+func fileMapping(m *mm.Mapping, ofd, prot uint32, pos uint64) abi.Errno {
 	o := kmem.Ofd(ofd)
+	shared := m.Flags&abi.VmaFlagShared != 0
 	if !file.ForReading(ofd) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !file.ForWriting(ofd) {
 		return abi.EACCES
 	}
+	if shared && file.ForWriting(ofd) {
+		m.Flags |= abi.VmaFlagMaybeWrite
+	}
 	if o.State.Kind != abi.OfdKindFile {
-		if o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == devZero {
-			// A private mapping of /dev/zero is anonymous memory.
-			return abi.OK
+		if o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_ZERO) {
+			return abi.OK // anonymous memory
 		}
 		return abi.ENODEV
 	}
 	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
 		return abi.EOVERFLOW
 	}
-	if m.Flags&abi.VmaFlagGrowsDown != 0 {
-		return abi.EINVAL // only private memory without a file grows down
-	}
 	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
-	if sealed := kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0; sealed {
+	if kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0 {
 		// It may be mapped for reading, and not be made writable later.
 		if shared && prot&uint32(abi.PROT_WRITE) != 0 {
 			return abi.EPERM
 		}
-		return abi.OK
-	}
-	if shared && file.ForWriting(ofd) {
-		m.Flags |= abi.VmaFlagMaybeWrite
+		m.Flags &^= abi.VmaFlagMaybeWrite
 	}
 	return abi.OK
 }
@@ -174,7 +218,8 @@ func sysMprotect(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 	flags := uint32(c.Arg(3))
-	if flags&^uint32(abi.MREMAP_MAYMOVE|abi.MREMAP_FIXED) != 0 || flags&uint32(abi.MREMAP_FIXED) != 0 && flags&uint32(abi.MREMAP_MAYMOVE) == 0 {
+	fixed, keep := flags&uint32(abi.MREMAP_FIXED) != 0, flags&uint32(abi.MREMAP_DONTUNMAP) != 0
+	if flags&^uint32(abi.MREMAP_MAYMOVE|abi.MREMAP_FIXED|abi.MREMAP_DONTUNMAP) != 0 || (fixed || keep) && flags&uint32(abi.MREMAP_MAYMOVE) == 0 {
 		return 0, abi.EINVAL
 	}
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
@@ -182,11 +227,17 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	if c.Arg(2) > topAddress {
+		if fixed || keep {
+			return 0, abi.EINVAL
+		}
 		return 0, abi.ENOMEM
 	}
 	pages := uint32((c.Arg(2) + uint64(kmem.PageMask)) >> kmem.PageShift)
+	if keep && pages != to-from {
+		return 0, abi.EINVAL
+	}
 	target := uint32(0)
-	if flags&uint32(abi.MREMAP_FIXED) != 0 {
+	if fixed || keep {
 		first, _, e := pagesOf(c.Arg(4), c.Arg(2))
 		if e != abi.OK {
 			return 0, abi.EINVAL
@@ -194,47 +245,13 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 		target = first
 	}
 	page, e := mm.Remap(c, c.As, from, to-from, pages, flags, target)
+	if e == abi.OK && pages > to-from {
+		fillLocked(c, page+(to-from), page+pages)
+	}
 	return uint64(page) << kmem.PageShift, e
 }
 
 func sysBrk(c *sched.Ctx) (uint64, abi.Errno) { return mm.Brk(c, c.As, c.Arg(0)), abi.OK }
-
-func sysMadvise(c *sched.Ctx) (uint64, abi.Errno) {
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
-	if e != abi.OK {
-		return 0, abi.EINVAL
-	}
-	advice := abi.Madvice(c.Arg(2))
-	switch advice {
-	case abi.MADV_NORMAL, abi.MADV_RANDOM, abi.MADV_SEQUENTIAL, abi.MADV_WILLNEED, abi.MADV_DONTNEED, abi.MADV_FREE, abi.MADV_DONTFORK, abi.MADV_DOFORK,
-		abi.MADV_WIPEONFORK, abi.MADV_KEEPONFORK, abi.MADV_DONTDUMP, abi.MADV_DODUMP, abi.MADV_HUGEPAGE, abi.MADV_NOHUGEPAGE, abi.MADV_COLD, abi.MADV_PAGEOUT,
-		abi.MADV_POPULATE_READ, abi.MADV_POPULATE_WRITE, abi.MADV_MERGEABLE, abi.MADV_UNMERGEABLE:
-	default:
-		return 0, abi.EINVAL
-	}
-	if from == to {
-		return 0, abi.OK
-	}
-	covered := mm.Covered(c.As, from, to)
-	switch advice {
-	case abi.MADV_DONTNEED, abi.MADV_FREE:
-		mm.Discard(c, c.As, from, to)
-	case abi.MADV_DONTFORK, abi.MADV_DOFORK:
-		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagDontFork, advice == abi.MADV_DONTFORK)
-	case abi.MADV_WIPEONFORK, abi.MADV_KEEPONFORK:
-		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagWipeOnFork, advice == abi.MADV_WIPEONFORK)
-	case abi.MADV_POPULATE_READ, abi.MADV_POPULATE_WRITE:
-		prot := uint32(abi.PROT_READ)
-		if advice == abi.MADV_POPULATE_WRITE {
-			prot = uint32(abi.PROT_WRITE)
-		}
-		populate(c, from, to, prot)
-	}
-	if e == abi.OK && !covered {
-		e = abi.ENOMEM
-	}
-	return 0, e
-}
 
 func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
@@ -259,30 +276,6 @@ func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	return 0, abi.OK
 }
-
-func sysMsync(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(2))
-	if flags&^uint32(abi.MS_ASYNC|abi.MS_INVALIDATE|abi.MS_SYNC) != 0 || flags&uint32(abi.MS_ASYNC) != 0 && flags&uint32(abi.MS_SYNC) != 0 {
-		return 0, abi.EINVAL
-	}
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
-	if e == abi.OK && !mm.Covered(c.As, from, to) {
-		e = abi.ENOMEM
-	}
-	return 0, e
-}
-
-// Nothing is ever swapped out: locking memory only checks the range.
-func sysMlock(c *sched.Ctx) (uint64, abi.Errno) {
-	addr := c.Arg(0) &^ uint64(kmem.PageMask)
-	from, to, e := pagesOf(addr, c.Arg(1)+(c.Arg(0)-addr))
-	if e == abi.OK && !mm.Covered(c.As, from, to) {
-		e = abi.ENOMEM
-	}
-	return 0, e
-}
-
-func sysMlockall(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.OK }
 
 // hwprobe keys and values (uapi asm/hwprobe.h).
 const (

@@ -28,10 +28,9 @@ func sysUname(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSysinfo(c *sched.Ctx) (uint64, abi.Errno) {
-	h := kmem.Header()
 	i := (*abi.Sysinfo)(kmem.Ptr(c.Page))
 	*i = abi.Sysinfo{
-		Uptime: int64(sched.NowNs() / nsPerSec), Totalram: (uint64(h.MemoryMaxPages)<<4 - uint64(h.PoolFirstFrame)) << kmem.PageShift,
+		Uptime: int64(sched.NowNs() / nsPerSec), Totalram: uint64(kmem.TotalFrames()) << kmem.PageShift,
 		Freeram: uint64(kmem.FreeFrames()) << kmem.PageShift, Sharedram: 0, Bufferram: 0,
 		Procs: uint16(kmem.Table(abi.SlotKindThread).InUse.Load()), MemUnit: 1,
 	}

@@ -1,0 +1,161 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Nothing is ever swapped out. What locking memory means here is what programs
+// can see of it: the pages are there, and some calls refuse them.
+
+const lockFlags = vmLocked | vmLockOnFault
+
+// LockFlags are the VMA flags of locked memory whose pages come in at once, or
+// when they are touched.
+func LockFlags(onFault bool) abi.VmaFlag {
+	if onFault {
+		return lockFlags
+	}
+	return vmLocked
+}
+
+// Lock gives pages [from, to) one of LockFlags, or takes them away (0), and
+// brings the pages in (mlock(2)). ENOMEM where there is a hole, or no access;
+// what lies before it is locked all the same, as on Linux. EBLOCKED when
+// a page's bytes must come in first.
+func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	end := CoveredTo(asIndex, from, to)
+	if from < end {
+		if e := cut(as, from, end); e != abi.OK {
+			return e
+		}
+		for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < end; i = kmem.Vma(i).Next {
+			setFlags(kmem.Vma(i), lockFlags, flags)
+			i = mergeAround(as, i)
+		}
+	}
+	if flags == vmLocked {
+		if e := Populate(c, asIndex, from, end); e == abi.EBLOCKED {
+			return e
+		} else if e != abi.OK {
+			return abi.ENOMEM
+		}
+	}
+	if end < to {
+		return abi.ENOMEM
+	}
+	return abi.OK
+}
+
+// LockAll is mlockall(2): now of what is mapped, later of what will be; 0 for neither.
+func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	as.Live.MapFlags = later
+	if now == 0 && later != 0 {
+		return abi.OK
+	}
+	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+		setFlags(kmem.Vma(i), lockFlags, now)
+		i = mergeAround(as, i)
+	}
+	if now != vmLocked {
+		return abi.OK
+	}
+	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+		v := kmem.Vma(i)
+		// Pages without access, or without memory, are left out.
+		if e := Populate(c, asIndex, v.StartPage, v.EndPage); e == abi.EBLOCKED {
+			return e
+		}
+	}
+	return abi.OK
+}
+
+// LockedPages is how many pages of an address space are locked.
+func LockedPages(asIndex uint32) uint64 {
+	n := uint64(0)
+	for i := kmem.AddressSpace(asIndex).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+		if v := kmem.Vma(i); v.Flags&vmLocked != 0 {
+			n += uint64(v.EndPage - v.StartPage)
+		}
+	}
+	return n
+}
+
+// setFlags replaces some flags of a VMA.
+func setFlags(v *abi.VmaSlot, mask, flags abi.VmaFlag) {
+	kmem.WriteBegin(&v.Header)
+	v.Flags = v.Flags&^mask | flags
+	kmem.WriteEnd(&v.Header)
+}
+
+// Populate brings in the pages of mappings in [from, to): those of private
+// memory that may be written as copies of its own. EFAULT where there is no
+// access, EBLOCKED when a page's bytes must come in first.
+func Populate(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+	as := kmem.AddressSpace(asIndex)
+	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+		v := kmem.Vma(i)
+		access := Read
+		if v.Flags&(vmWrite|vmShared) == vmWrite {
+			access = Write
+		}
+		if f := PopulateAs(c, asIndex, max(from, v.StartPage), min(to, v.EndPage), access); f.Err != abi.OK {
+			return f.Err
+		}
+	}
+	return abi.OK
+}
+
+// PopulateAs makes pages [from, to) accessible for one kind of access; it stops
+// at the first that is not.
+func PopulateAs(c *sched.Ctx, asIndex, from, to uint32, access Access) Fault {
+	as := kmem.AddressSpace(asIndex)
+	for p := from; p < to; p++ {
+		pte := pteOf(as, p)
+		if pte&ptePresent != 0 && (access == Read || pte&(pteCow|pteAnon) == pteAnon) {
+			continue
+		}
+		if f := HandleFault(c, asIndex, uint64(p)<<kmem.PageShift, access); f.Err != abi.OK {
+			return f
+		}
+	}
+	return faultOK
+}
+
+// CoveredTo is where the mappings that begin at `from` without a hole end, at most `to`.
+func CoveredTo(asIndex, from, to uint32) uint32 {
+	as := kmem.AddressSpace(asIndex)
+	p := from
+	for i := find(as, p); i != 0 && p < to && kmem.Vma(i).StartPage <= p; i = kmem.Vma(i).Next {
+		p = kmem.Vma(i).EndPage
+	}
+	return min(p, to)
+}
+
+// FirstWith is the first page of [from, to) that lies in a mapping with one of
+// the flags, `to` when there is none.
+func FirstWith(asIndex, from, to uint32, flags abi.VmaFlag) uint32 {
+	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+		if kmem.Vma(i).Flags&flags != 0 {
+			return max(from, kmem.Vma(i).StartPage)
+		}
+	}
+	return to
+}
+
+// MappingAt is the mapping of a page and its end; nil and where the next begins
+// (the end of all addresses when none does) for a page without one.
+func MappingAt(asIndex, page uint32) (*abi.VmaSlot, uint32) {
+	i := firstFrom(kmem.AddressSpace(asIndex), page)
+	if i == 0 {
+		return nil, highPage
+	}
+	v := kmem.Vma(i)
+	if v.StartPage > page {
+		return nil, v.StartPage
+	}
+	return v, v.EndPage
+}

@@ -1,0 +1,50 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// highTop is the end of what we choose above 4 GiB. As on Linux, where the stack
+// lies behind it, no such mapping ends where all addresses end.
+const highTop = highPage - 128<<20>>kmem.PageShift
+
+// place chooses the first page of a mapping without a fixed place, 0 when there
+// is none. Memory below 4 GiB is faster to reach (high.go): what fits there is
+// put there, at the hint where that lies below and is free; the rest goes above,
+// where a hint counts as well.
+func place(as *abi.AddressSpaceSlot, hint, pages uint32) uint32 {
+	wanted := hint >= lowestPage && hint <= highPage-pages
+	if next := firstFrom(as, hint); next != 0 && guarded(kmem.Vma(next)) < hint+pages {
+		wanted = false
+	}
+	if wanted && hint+pages <= topPage {
+		return hint
+	}
+	if page := gap(as, pages, lowestPage, uint32(as.State.MmapTop>>kmem.PageShift)); page != 0 {
+		return page
+	}
+	if wanted {
+		return hint
+	}
+	return gap(as, pages, topPage, highTop)
+}
+
+// overLimit says whether more pages would pass the caller's RLIMIT_AS. A
+// program that is being loaded into a space of its own is not held to it yet.
+func overLimit(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32) bool {
+	if c.Process == 0 || kmem.AddressSpace(c.As) != as {
+		return false
+	}
+	return as.State.MappedPages+uint64(pages) > c.P().State.Rlimits[abi.RLIMIT_AS].Cur>>kmem.PageShift
+}
+
+// Commit says whether memory that may all be written can be promised: Linux's
+// heuristic overcommit (vm.overcommit_memory 0) refuses one request for more
+// than the machine has, and nothing else.
+func Commit(pages uint32) bool { return pages <= kmem.TotalFrames() }
+
+// promised says whether writing to a mapping with these flags takes memory that
+// was, or is to be, asked of Commit.
+func promised(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmNoReserve) == vmWrite }
