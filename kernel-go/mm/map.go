@@ -274,8 +274,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 	return addr
 }
 
-// Remap is mremap(2) on whole pages of one VMA. Nothing that it refuses has an
-// effect.
+// Remap is mremap(2) on whole pages of one VMA.
 func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)

@@ -207,14 +207,14 @@ func (w *world) remap(s *space) {
 		whole = b != nil && a.prot == b.prot && (a.shared == nil) == (b.shared == nil) && (a.shared == nil || fmt.Sprintf("%p", a.shared) == fmt.Sprintf("%p", b.shared) && a.index+1 == b.index)
 	}
 	switch {
+	case s.pages[k] != nil && overlaps:
+		if e != abi.EINVAL {
+			w.fail("remap onto itself: %v", e)
+		}
+		return
 	case !whole:
 		if e != abi.EFAULT {
 			w.fail("remap of what is no single mapping: %v", e)
-		}
-		return
-	case overlaps:
-		if e != abi.EINVAL {
-			w.fail("remap onto itself: %v", e)
 		}
 		return
 	case e != abi.OK || page != pageAt(to):
