@@ -15,7 +15,10 @@ const highTop = highPage - 128<<20>>kmem.PageShift
 // put there, at the hint where that lies below and is free; the rest goes above,
 // where a hint counts as well.
 func place(as *abi.AddressSpaceSlot, hint, pages uint32) uint32 {
-	wanted := hint >= lowestPage && hint <= highPage-pages
+	if hint != 0 {
+		hint = max(hint, lowestPage)
+	}
+	wanted := hint != 0 && hint <= highPage-pages
 	if next := firstFrom(as, hint); next != 0 && guarded(kmem.Vma(next)) < hint+pages {
 		wanted = false
 	}

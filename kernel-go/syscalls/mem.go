@@ -109,7 +109,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	if addr < topAddress {
-		m.Page = uint32((addr + mask) >> kmem.PageShift)
+		m.Page = uint32(addr >> kmem.PageShift)
 	}
 	var e abi.Errno
 	if m.Flags, e = mapFlags(flags, ofd != 0); e != abi.OK {

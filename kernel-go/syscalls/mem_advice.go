@@ -93,7 +93,7 @@ func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
 		switch {
 		case v.Flags&abi.VmaFlagLocked != 0, v.Inode == 0:
 			return abi.EINVAL
-		case v.Flags&(abi.VmaFlagShared|abi.VmaFlagWrite) != abi.VmaFlagShared|abi.VmaFlagWrite:
+		case v.Flags&(abi.VmaFlagShared|abi.VmaFlagMaybeWrite) != abi.VmaFlagShared|abi.VmaFlagMaybeWrite:
 			return abi.EACCES
 		}
 		end = min(end, to)
