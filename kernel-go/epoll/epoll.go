@@ -14,12 +14,16 @@ import (
 )
 
 const (
-	always   = uint32(abi.POLLERR | abi.POLLHUP)
-	pollIn   = uint32(abi.POLLIN | abi.POLLRDNORM)
-	edge     = uint32(abi.EPOLLET)
-	oneshot  = uint32(abi.EPOLLONESHOT)
-	private  = uint32(abi.EPOLLET) | uint32(abi.EPOLLONESHOT) | uint32(abi.EPOLLWAKEUP) | uint32(abi.EPOLLEXCLUSIVE)
-	maxNests = 5
+	always  = uint32(abi.POLLERR | abi.POLLHUP)
+	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
+	edge    = uint32(abi.EPOLLET)
+	oneshot = uint32(abi.EPOLLONESHOT)
+	private = edge | oneshot | uint32(abi.EPOLLWAKEUP) | exclusive
+	// exclusive: of the items of one queue that ask for it, only one is told.
+	exclusive = uint32(abi.EPOLLEXCLUSIVE)
+	// withExclusive is what may be asked for together with it.
+	withExclusive = uint32(abi.POLLIN|abi.POLLOUT) | always | edge | uint32(abi.EPOLLWAKEUP) | exclusive
+	maxNests      = 5
 )
 
 // What epoll asks of open file descriptions; file sets both.
@@ -72,9 +76,17 @@ func find(e, ofd, fd uint32) uint32 {
 	return 0
 }
 
-// Control is epoll_ctl(2) on open file descriptions; the fd tells apart items
-// of one description.
+// Control is epoll_ctl(2) on open file descriptions that can be watched; the fd
+// tells apart items of one description.
 func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.Errno {
+	if op != abi.EPOLL_CTL_DEL && events&exclusive != 0 {
+		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || kmem.Ofd(ofd).State.Kind == abi.OfdKindEpoll {
+			return abi.EINVAL
+		}
+	}
+	// Errors and hang-ups are told without being asked for. They are among the
+	// events of an item that is armed: one without any is a one-shot that was shot.
+	events |= always
 	i := find(e, ofd, fd)
 	switch op {
 	case abi.EPOLL_CTL_ADD:
@@ -93,7 +105,7 @@ func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.
 			return abi.ENOENT
 		}
 		it := kmem.EpollItem(i)
-		if (it.Events|events)&uint32(abi.EPOLLEXCLUSIVE) != 0 {
+		if it.Events&exclusive != 0 {
 			return abi.EINVAL
 		}
 		it.Events, it.Data = events, data
@@ -104,13 +116,7 @@ func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.
 }
 
 func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
-	if _, ok := QueueOf(ofd, 0); !ok {
-		return abi.EPERM
-	}
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		if events&uint32(abi.EPOLLEXCLUSIVE) != 0 {
-			return abi.EINVAL
-		}
 		if o.State.Object == e || !mayNest(o.State.Object, e) {
 			return abi.ELOOP
 		}
@@ -210,7 +216,7 @@ func stateOf(it *abi.EpollItemSlot) uint32 {
 	if it.Events&^private == 0 {
 		return 0 // one-shot, and shot
 	}
-	return PollOfd(it.Ofd) & (it.Events&^private | always)
+	return PollOfd(it.Ofd) & it.Events &^ private
 }
 
 // arm looks at an item anew after it was added or changed.
@@ -255,11 +261,14 @@ func unqueue(i uint32) {
 	it.Queued, it.NextReady = 0, 0
 }
 
-// notify is told by sched that what an item watches has events.
-func notify(i, events uint32) {
+// notify is told by sched that what an item watches has events, and whether an
+// exclusive item took them already; it returns that. An item takes what it asked
+// for if somebody waits for its epoll just now. As on Linux, ends and errors are
+// for everybody, and so is what can be read and written at once.
+func notify(i, events uint32, taken bool) bool {
 	it := kmem.EpollItem(i)
-	if it.Events&^private == 0 || events&(it.Events&^private|always) == 0 {
-		return
+	if it.Events&^private&events == 0 || it.Events&exclusive != 0 && taken {
+		return taken
 	}
 	enqueue(i)
 	s := kmem.Epoll(it.Epoll)
@@ -271,6 +280,17 @@ func notify(i, events uint32) {
 			kmem.Epoll(notifiedTail).NextNotified = it.Epoll
 		}
 		notifiedTail = it.Epoll
+	}
+	if it.Events&exclusive == 0 || events&always != 0 || !sched.Awaited(&s.Wait) {
+		return taken
+	}
+	switch direction := events & uint32(abi.POLLIN|abi.POLLOUT); direction {
+	case uint32(abi.POLLIN | abi.POLLOUT):
+		return taken
+	case 0:
+		return true
+	default:
+		return taken || it.Events&direction != 0
 	}
 }
 
@@ -300,6 +320,9 @@ func unnotify(e uint32) {
 	}
 	s.Notified, s.NextNotified = 0, 0
 }
+
+// Listed says whether items may be ready: Collect finds out.
+func Listed(e uint32) bool { return kmem.Epoll(e).ReadyHead != 0 }
 
 // Poll is an epoll's own state: readable when an item is ready. Items that
 // turn out not to be are taken off the list. An item that is an epoll itself

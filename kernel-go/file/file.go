@@ -216,6 +216,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 	case ifreg:
 		if in.State.FsType == abi.FsTypeProcfs {
 			kind = abi.OfdKindProc
+			o.State.Cursor = uint64(vfs.MountEvents)
 		}
 	default:
 		if flags&oPath == 0 {

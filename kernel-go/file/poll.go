@@ -4,10 +4,12 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/epoll"
 	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
+	"foreshore.dev/kernel/vfs"
 )
 
 const (
@@ -38,10 +40,28 @@ func Poll(i uint32) uint32 {
 		return epoll.Poll(o.State.Object)
 	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
 		return tty.Poll(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, hungUp(o))
+	case abi.OfdKindProc:
+		if procfs.TellsMounts(o.State.Inode) {
+			return pollMounts(o)
+		}
+	case abi.OfdKindDevice:
+		if kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_RANDOM) {
+			return pollIn
+		}
 	case abi.OfdKindPath:
 		return uint32(abi.POLLNVAL)
 	}
 	return pollIn | pollOut
+}
+
+// pollMounts is the state of a list of mounts: readable, and once after each
+// change an error and an exception. Asking takes that away, as on Linux.
+func pollMounts(o *abi.OfdSlot) uint32 {
+	if o.State.Cursor == uint64(vfs.MountEvents) {
+		return pollIn
+	}
+	o.State.Cursor = uint64(vfs.MountEvents)
+	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
 }
 
 // queueOf is wait queue k of an OFD, nil when it has no more; ok is false for
@@ -78,11 +98,23 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 		return tty.Queue(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, k), true
 	case abi.OfdKindDevice:
 		// random(4) can be polled, and so is accepted; it never blocks.
-		if d := kmem.Inode(o.State.Inode).State.Rdev; d == uint64(abi.DEV_RANDOM) || d == uint64(abi.DEV_URANDOM) {
+		return nil, kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_RANDOM)
+	case abi.OfdKindProc:
+		if procfs.TellsMounts(o.State.Inode) {
+			if k == 0 {
+				return vfs.MountWait(), true
+			}
 			return nil, true
 		}
+		return nil, !procfs.OfProcess(o.State.Inode)
 	}
 	return nil, false
+}
+
+// CanPoll says whether epoll takes an OFD: EPERM for others.
+func CanPoll(i uint32) bool {
+	_, ok := queueOf(i, 0)
+	return ok
 }
 
 // WaitFor registers the caller on the queues of an OFD for POLL* events. It

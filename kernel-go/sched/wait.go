@@ -20,10 +20,11 @@ const (
 )
 
 // Notify is told of each wake of a queue that an epoll item watches; it must
-// not touch wait queues. Drain runs when the wake is done, and may wake other
-// queues. The epoll package sets both.
+// not touch wait queues. It is given, and returns, whether an item that wants
+// to be the only one (EPOLLEXCLUSIVE) took the event. Drain runs when the wake
+// is done, and may wake other queues. The epoll package sets both.
 var (
-	Notify   func(item, events uint32)
+	Notify   func(item, events uint32, taken bool) bool
 	Drain    func()
 	draining bool
 )
@@ -137,10 +138,11 @@ func Wake(queue *uint32, events uint32) {
 }
 
 func notifyItems(queue *uint32, events uint32) {
+	taken := false
 	for i := *queue; ; {
 		e := kmem.WaitEntry(i)
 		if e.IsRequest == waiterItem {
-			Notify(e.Waiter, events)
+			taken = Notify(e.Waiter, events, taken)
 		}
 		if i = e.Next; i == *queue {
 			return
@@ -165,6 +167,22 @@ func wakeWaiters(queue *uint32, events uint32) {
 		}
 		// All entries of that waiter are gone, maybe several of this queue.
 		i = *queue
+	}
+}
+
+// Awaited says whether a thread or a request waits on a queue: more than items.
+func Awaited(queue *uint32) bool {
+	if *queue == 0 {
+		return false
+	}
+	for i := *queue; ; {
+		e := kmem.WaitEntry(i)
+		if e.IsRequest != waiterItem {
+			return true
+		}
+		if i = e.Next; i == *queue {
+			return false
+		}
 	}
 }
 

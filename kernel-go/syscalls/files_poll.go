@@ -320,6 +320,9 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
+	if !file.CanPoll(ofd) {
+		return 0, abi.EPERM
+	}
 	ep, e := epollOf(c, 0)
 	if e != abi.OK {
 		return 0, e
@@ -330,10 +333,13 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)
 }
 
+// maxEvents is how many events epoll_wait(2) can be asked for.
+const maxEvents = (1<<31 - 1) / int32(abi.EpollEventSize)
+
 // epollWait is the wait of both calls; the deadline is set.
 func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 	most := int32(arg32(c, 2))
-	if most <= 0 {
+	if most <= 0 || most > maxEvents {
 		return 0, abi.EINVAL
 	}
 	ep, e := epollOf(c, 0)
@@ -345,7 +351,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 	}
 	// As many as the scratch area holds; the others come next time.
 	n := min(uint32(most), vecBytes/abi.EpollEventSize)
-	if epoll.Poll(ep) != 0 {
+	if epoll.Listed(ep) {
 		// An event that was taken cannot be put back: see first that there is
 		// somewhere to write.
 		end := c.Arg(1) + uint64(min(n, epoll.Items(ep)))*abi.EpollEventSize

@@ -3,6 +3,7 @@ package vfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 )
 
 // Mounts: the root dentry of a file system covers a directory.
@@ -16,6 +17,21 @@ type mount struct {
 
 // mounts[0] is the root file system; root 0 marks a free entry.
 var mounts [maxMounts]mount
+
+// MountEvents counts changes of the mounts; whoever waits for the next one
+// (proc_pid_mounts(5)) stands in MountWait.
+var MountEvents uint32
+
+// mountSlot is an Eventfd slot whose queue that is.
+var mountSlot uint32
+
+// MountWait is where those wait who want to hear of changes of the mounts.
+func MountWait() *uint32 { return &kmem.Eventfd(mountSlot).Wait }
+
+func mountsChanged() {
+	MountEvents++
+	sched.Wake(MountWait(), uint32(abi.POLLERR|abi.POLLPRI))
+}
 
 // Mount puts a new file system of a type over a directory and returns its root,
 // not held: the mount holds it. ENOSPC when there are too many mounts.
@@ -39,6 +55,7 @@ func Mount(fs abi.FsType, over, mode uint32) (uint32, abi.Errno) {
 		kmem.Dentry(over).Mounted = root
 		treeEnd()
 		*m = mount{root, fs}
+		mountsChanged()
 		return root, abi.OK
 	}
 	return 0, abi.ENOSPC
@@ -67,6 +84,7 @@ func Unmount(root uint32) abi.Errno {
 		Put(over)
 		Put(root)
 		*m = mount{}
+		mountsChanged()
 		return abi.OK
 	}
 	return abi.EINVAL

@@ -79,7 +79,10 @@ func Init(bucketBase, bucketCount uint32) abi.Errno {
 	buckets, bucketMask = bucketBase, bucketCount-1
 	nextIno, nextSuper, treeDepth = 1, 1, 0
 	staged = [len(staged)]uint32{}
-	mounts = [maxMounts]mount{}
+	mounts, MountEvents = [maxMounts]mount{}, 0
+	if mountSlot = kmem.Alloc(abi.SlotKindEventfd); mountSlot == 0 {
+		return abi.ENOMEM
+	}
 	mm.InodeHold, mm.InodeDrop = HoldOpen, DropOpen
 	mm.DentryHold, mm.DentryDrop = Hold, Put
 	pagecache.Zap = mm.ZapInode

@@ -231,6 +231,15 @@ func number(addr, n uint32) (uint32, bool) {
 
 func nodeOf(inode uint32) node { return node(kmem.Inode(inode).State.Node) }
 
+// TellsMounts says whether a file lists mounts: it can be polled for changes of them.
+func TellsMounts(inode uint32) bool {
+	n := nodeOf(inode)
+	return n == nodePidMounts || n == nodePidMountinfo
+}
+
+// OfProcess says whether a file is in the directory of a process.
+func OfProcess(inode uint32) bool { return kmem.Inode(inode).State.NodeArg != 0 }
+
 // inoOf numbers a node: the same each time that it is looked up.
 func inoOf(n node, pid, arg uint32) uint64 {
 	return uint64(pid)<<32 | uint64(arg&0xFFFFFF)<<8 | uint64(n)
