@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xf101c7c6)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x06e5af23)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xf49f274b)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xd32eb42e)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1286,7 +1286,9 @@ typedef uint32_t fsh_ioctl_file;
 #define FSH_FIGETBSZ UINT32_C(2)
 #define FSH_FIOQSIZE UINT32_C(21600)
 #define FSH_FICLONE UINT32_C(1074041865)
+#define FSH_FICLONERANGE UINT32_C(1075876877)
 #define FSH_FS_IOC_GETFLAGS UINT32_C(2148034049)
+#define FSH_FIDEDUPERANGE UINT32_C(3222836278)
 
 /* readv(2): most iovecs of a call; read(2): most bytes of a call (linux/fs.h). */
 typedef uint32_t fsh_io_limit;
@@ -5510,6 +5512,63 @@ _Static_assert(sizeof(struct fsh_open_how) == 24, "size of OpenHow");
 _Static_assert(offsetof(struct fsh_open_how, flags) == 0, "offset of OpenHow.flags");
 _Static_assert(offsetof(struct fsh_open_how, mode) == 8, "offset of OpenHow.mode");
 _Static_assert(offsetof(struct fsh_open_how, resolve) == 16, "offset of OpenHow.resolve");
+
+/* struct file_clone_range of linux/fs.h. */
+struct fsh_file_clone_range {
+  /* Written by: kernel, guest. */
+  int64_t src_fd;
+  /* Written by: kernel, guest. */
+  uint64_t src_offset;
+  /* Written by: kernel, guest. */
+  uint64_t src_length;
+  /* Written by: kernel, guest. */
+  uint64_t dest_offset;
+};
+_Static_assert(sizeof(struct fsh_file_clone_range) == 32, "size of FileCloneRange");
+_Static_assert(offsetof(struct fsh_file_clone_range, src_fd) == 0, "offset of FileCloneRange.src_fd");
+_Static_assert(offsetof(struct fsh_file_clone_range, src_offset) == 8, "offset of FileCloneRange.src_offset");
+_Static_assert(offsetof(struct fsh_file_clone_range, src_length) == 16, "offset of FileCloneRange.src_length");
+_Static_assert(offsetof(struct fsh_file_clone_range, dest_offset) == 24, "offset of FileCloneRange.dest_offset");
+
+/* struct file_dedupe_range of linux/fs.h, before its dest_count infos. */
+struct fsh_file_dedupe_range {
+  /* Written by: kernel, guest. */
+  uint64_t src_offset;
+  /* Written by: kernel, guest. */
+  uint64_t src_length;
+  /* Written by: kernel, guest. */
+  uint16_t dest_count;
+  /* Written by: kernel, guest. */
+  uint16_t reserved1;
+  /* Written by: kernel, guest. */
+  uint32_t reserved2;
+};
+_Static_assert(sizeof(struct fsh_file_dedupe_range) == 24, "size of FileDedupeRange");
+_Static_assert(offsetof(struct fsh_file_dedupe_range, src_offset) == 0, "offset of FileDedupeRange.src_offset");
+_Static_assert(offsetof(struct fsh_file_dedupe_range, src_length) == 8, "offset of FileDedupeRange.src_length");
+_Static_assert(offsetof(struct fsh_file_dedupe_range, dest_count) == 16, "offset of FileDedupeRange.dest_count");
+_Static_assert(offsetof(struct fsh_file_dedupe_range, reserved1) == 18, "offset of FileDedupeRange.reserved1");
+_Static_assert(offsetof(struct fsh_file_dedupe_range, reserved2) == 20, "offset of FileDedupeRange.reserved2");
+
+/* struct file_dedupe_range_info. */
+struct fsh_file_dedupe_range_info {
+  /* Written by: kernel, guest. */
+  int64_t dest_fd;
+  /* Written by: kernel, guest. */
+  uint64_t dest_offset;
+  /* Written by: kernel, guest. */
+  uint64_t bytes_deduped;
+  /* Written by: kernel, guest. */
+  int32_t status;
+  /* Written by: kernel, guest. */
+  uint32_t reserved;
+};
+_Static_assert(sizeof(struct fsh_file_dedupe_range_info) == 32, "size of FileDedupeRangeInfo");
+_Static_assert(offsetof(struct fsh_file_dedupe_range_info, dest_fd) == 0, "offset of FileDedupeRangeInfo.dest_fd");
+_Static_assert(offsetof(struct fsh_file_dedupe_range_info, dest_offset) == 8, "offset of FileDedupeRangeInfo.dest_offset");
+_Static_assert(offsetof(struct fsh_file_dedupe_range_info, bytes_deduped) == 16, "offset of FileDedupeRangeInfo.bytes_deduped");
+_Static_assert(offsetof(struct fsh_file_dedupe_range_info, status) == 24, "offset of FileDedupeRangeInfo.status");
+_Static_assert(offsetof(struct fsh_file_dedupe_range_info, reserved) == 28, "offset of FileDedupeRangeInfo.reserved");
 
 /* struct flock. */
 struct fsh_flock {

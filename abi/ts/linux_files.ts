@@ -356,7 +356,9 @@ export const IoctlFile = {
   FIGETBSZ: 2,
   FIOQSIZE: 21600,
   FICLONE: 1074041865,
+  FICLONERANGE: 1075876877,
   FS_IOC_GETFLAGS: 2148034049,
+  FIDEDUPERANGE: 3222836278,
 } as const;
 export type IoctlFile = (typeof IoctlFile)[keyof typeof IoctlFile];
 

@@ -6027,6 +6027,485 @@ export class OpenHow {
   }
 }
 
+/** The values of a FileCloneRange, outside the memory. */
+export interface FileCloneRangeData {
+  /** Written by: kernel, guest. */
+  srcFd: bigint;
+  /** Written by: kernel, guest. */
+  srcOffset: bigint;
+  /** Written by: kernel, guest. */
+  srcLength: bigint;
+  /** Written by: kernel, guest. */
+  destOffset: bigint;
+}
+
+/**
+ * struct file_clone_range of linux/fs.h.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class FileCloneRange {
+  /** Bytes. */
+  static readonly SIZE = 32;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { srcFd: 0, srcOffset: 8, srcLength: 16, destOffset: 24 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get srcFd(): bigint {
+    return this.$mem.i64[(this.$base) >>> 3]!;
+  }
+
+  set srcFd(value: bigint) {
+    this.$mem.i64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of srcFd. */
+  get srcFdLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set srcFdLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of srcFd. */
+  get srcFdHi(): number {
+    return this.$mem.i32[(this.$base + 4) >>> 2]!;
+  }
+
+  set srcFdHi(value: number) {
+    this.$mem.i32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get srcOffset(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set srcOffset(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of srcOffset. */
+  get srcOffsetLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set srcOffsetLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of srcOffset. */
+  get srcOffsetHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set srcOffsetHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get srcLength(): bigint {
+    return this.$mem.u64[(this.$base + 16) >>> 3]!;
+  }
+
+  set srcLength(value: bigint) {
+    this.$mem.u64[(this.$base + 16) >>> 3] = value;
+  }
+
+  /** Low 32 bits of srcLength. */
+  get srcLengthLo(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set srcLengthLo(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** High 32 bits of srcLength. */
+  get srcLengthHi(): number {
+    return this.$mem.u32[(this.$base + 16 + 4) >>> 2]!;
+  }
+
+  set srcLengthHi(value: number) {
+    this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get destOffset(): bigint {
+    return this.$mem.u64[(this.$base + 24) >>> 3]!;
+  }
+
+  set destOffset(value: bigint) {
+    this.$mem.u64[(this.$base + 24) >>> 3] = value;
+  }
+
+  /** Low 32 bits of destOffset. */
+  get destOffsetLo(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set destOffsetLo(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** High 32 bits of destOffset. */
+  get destOffsetHi(): number {
+    return this.$mem.u32[(this.$base + 24 + 4) >>> 2]!;
+  }
+
+  set destOffsetHi(value: number) {
+    this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 32, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): FileCloneRangeData {
+    return {
+      srcFd: this.srcFd,
+      srcOffset: this.srcOffset,
+      srcLength: this.srcLength,
+      destOffset: this.destOffset,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: FileCloneRangeData): void {
+    this.srcFd = data.srcFd;
+    this.srcOffset = data.srcOffset;
+    this.srcLength = data.srcLength;
+    this.destOffset = data.destOffset;
+  }
+}
+
+/** The values of a FileDedupeRange, outside the memory. */
+export interface FileDedupeRangeData {
+  /** Written by: kernel, guest. */
+  srcOffset: bigint;
+  /** Written by: kernel, guest. */
+  srcLength: bigint;
+  /** Written by: kernel, guest. */
+  destCount: number;
+  /** Written by: kernel, guest. */
+  reserved1: number;
+  /** Written by: kernel, guest. */
+  reserved2: number;
+}
+
+/**
+ * struct file_dedupe_range of linux/fs.h, before its dest_count infos.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class FileDedupeRange {
+  /** Bytes. */
+  static readonly SIZE = 24;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { srcOffset: 0, srcLength: 8, destCount: 16, reserved1: 18, reserved2: 20 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get srcOffset(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set srcOffset(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of srcOffset. */
+  get srcOffsetLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set srcOffsetLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of srcOffset. */
+  get srcOffsetHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set srcOffsetHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get srcLength(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set srcLength(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of srcLength. */
+  get srcLengthLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set srcLengthLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of srcLength. */
+  get srcLengthHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set srcLengthHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get destCount(): number {
+    return this.$mem.u16[(this.$base + 16) >>> 1]!;
+  }
+
+  set destCount(value: number) {
+    this.$mem.u16[(this.$base + 16) >>> 1] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get reserved1(): number {
+    return this.$mem.u16[(this.$base + 18) >>> 1]!;
+  }
+
+  set reserved1(value: number) {
+    this.$mem.u16[(this.$base + 18) >>> 1] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get reserved2(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set reserved2(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 24, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): FileDedupeRangeData {
+    return {
+      srcOffset: this.srcOffset,
+      srcLength: this.srcLength,
+      destCount: this.destCount,
+      reserved1: this.reserved1,
+      reserved2: this.reserved2,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: FileDedupeRangeData): void {
+    this.srcOffset = data.srcOffset;
+    this.srcLength = data.srcLength;
+    this.destCount = data.destCount;
+    this.reserved1 = data.reserved1;
+    this.reserved2 = data.reserved2;
+  }
+}
+
+/** The values of a FileDedupeRangeInfo, outside the memory. */
+export interface FileDedupeRangeInfoData {
+  /** Written by: kernel, guest. */
+  destFd: bigint;
+  /** Written by: kernel, guest. */
+  destOffset: bigint;
+  /** Written by: kernel, guest. */
+  bytesDeduped: bigint;
+  /** Written by: kernel, guest. */
+  status: number;
+  /** Written by: kernel, guest. */
+  reserved: number;
+}
+
+/**
+ * struct file_dedupe_range_info.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class FileDedupeRangeInfo {
+  /** Bytes. */
+  static readonly SIZE = 32;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { destFd: 0, destOffset: 8, bytesDeduped: 16, status: 24, reserved: 28 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get destFd(): bigint {
+    return this.$mem.i64[(this.$base) >>> 3]!;
+  }
+
+  set destFd(value: bigint) {
+    this.$mem.i64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of destFd. */
+  get destFdLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set destFdLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of destFd. */
+  get destFdHi(): number {
+    return this.$mem.i32[(this.$base + 4) >>> 2]!;
+  }
+
+  set destFdHi(value: number) {
+    this.$mem.i32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get destOffset(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set destOffset(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of destOffset. */
+  get destOffsetLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set destOffsetLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of destOffset. */
+  get destOffsetHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set destOffsetHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get bytesDeduped(): bigint {
+    return this.$mem.u64[(this.$base + 16) >>> 3]!;
+  }
+
+  set bytesDeduped(value: bigint) {
+    this.$mem.u64[(this.$base + 16) >>> 3] = value;
+  }
+
+  /** Low 32 bits of bytesDeduped. */
+  get bytesDedupedLo(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set bytesDedupedLo(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** High 32 bits of bytesDeduped. */
+  get bytesDedupedHi(): number {
+    return this.$mem.u32[(this.$base + 16 + 4) >>> 2]!;
+  }
+
+  set bytesDedupedHi(value: number) {
+    this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get status(): number {
+    return this.$mem.i32[(this.$base + 24) >>> 2]!;
+  }
+
+  set status(value: number) {
+    this.$mem.i32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get reserved(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set reserved(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 32, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): FileDedupeRangeInfoData {
+    return {
+      destFd: this.destFd,
+      destOffset: this.destOffset,
+      bytesDeduped: this.bytesDeduped,
+      status: this.status,
+      reserved: this.reserved,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: FileDedupeRangeInfoData): void {
+    this.destFd = data.destFd;
+    this.destOffset = data.destOffset;
+    this.bytesDeduped = data.bytesDeduped;
+    this.status = data.status;
+    this.reserved = data.reserved;
+  }
+}
+
 /** The values of a Flock, outside the memory. */
 export interface FlockData {
   /** Written by: kernel, guest. */

@@ -2692,6 +2692,49 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(FileCloneRange{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(FileCloneRange{})
+	_ uintptr = unsafe.Offsetof(FileCloneRange{}.SrcFd) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FileCloneRange{}.SrcFd)
+	_ uintptr = unsafe.Offsetof(FileCloneRange{}.SrcOffset) - 8
+	_ uintptr = 8 - unsafe.Offsetof(FileCloneRange{}.SrcOffset)
+	_ uintptr = unsafe.Offsetof(FileCloneRange{}.SrcLength) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FileCloneRange{}.SrcLength)
+	_ uintptr = unsafe.Offsetof(FileCloneRange{}.DestOffset) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FileCloneRange{}.DestOffset)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(FileDedupeRange{}) - 24
+	_ uintptr = 24 - unsafe.Sizeof(FileDedupeRange{})
+	_ uintptr = unsafe.Offsetof(FileDedupeRange{}.SrcOffset) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FileDedupeRange{}.SrcOffset)
+	_ uintptr = unsafe.Offsetof(FileDedupeRange{}.SrcLength) - 8
+	_ uintptr = 8 - unsafe.Offsetof(FileDedupeRange{}.SrcLength)
+	_ uintptr = unsafe.Offsetof(FileDedupeRange{}.DestCount) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FileDedupeRange{}.DestCount)
+	_ uintptr = unsafe.Offsetof(FileDedupeRange{}.Reserved1) - 18
+	_ uintptr = 18 - unsafe.Offsetof(FileDedupeRange{}.Reserved1)
+	_ uintptr = unsafe.Offsetof(FileDedupeRange{}.Reserved2) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FileDedupeRange{}.Reserved2)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(FileDedupeRangeInfo{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(FileDedupeRangeInfo{})
+	_ uintptr = unsafe.Offsetof(FileDedupeRangeInfo{}.DestFd) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FileDedupeRangeInfo{}.DestFd)
+	_ uintptr = unsafe.Offsetof(FileDedupeRangeInfo{}.DestOffset) - 8
+	_ uintptr = 8 - unsafe.Offsetof(FileDedupeRangeInfo{}.DestOffset)
+	_ uintptr = unsafe.Offsetof(FileDedupeRangeInfo{}.BytesDeduped) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FileDedupeRangeInfo{}.BytesDeduped)
+	_ uintptr = unsafe.Offsetof(FileDedupeRangeInfo{}.Status) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FileDedupeRangeInfo{}.Status)
+	_ uintptr = unsafe.Offsetof(FileDedupeRangeInfo{}.Reserved) - 28
+	_ uintptr = 28 - unsafe.Offsetof(FileDedupeRangeInfo{}.Reserved)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(Flock{}) - 32
 	_ uintptr = 32 - unsafe.Sizeof(Flock{})
 	_ uintptr = unsafe.Offsetof(Flock{}.Type) - 0

@@ -617,7 +617,9 @@ const (
 	FIGETBSZ        IoctlFile = 2
 	FIOQSIZE        IoctlFile = 21600
 	FICLONE         IoctlFile = 1074041865
+	FICLONERANGE    IoctlFile = 1075876877
 	FS_IOC_GETFLAGS IoctlFile = 2148034049
+	FIDEDUPERANGE   IoctlFile = 3222836278
 )
 
 // String names the number; "IoctlFile(?)" stands for an unknown one.
@@ -629,8 +631,12 @@ func (v IoctlFile) String() string {
 		return "FIOQSIZE"
 	case FICLONE:
 		return "FICLONE"
+	case FICLONERANGE:
+		return "FICLONERANGE"
 	case FS_IOC_GETFLAGS:
 		return "FS_IOC_GETFLAGS"
+	case FIDEDUPERANGE:
+		return "FIDEDUPERANGE"
 	}
 	return "IoctlFile(?)"
 }

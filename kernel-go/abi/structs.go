@@ -669,6 +669,58 @@ type OpenHow struct {
 	Resolve uint64
 }
 
+// FileCloneRangeSize is the size of FileCloneRange in bytes.
+const FileCloneRangeSize = 32
+
+// FileCloneRange: struct file_clone_range of linux/fs.h.
+type FileCloneRange struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	SrcFd int64
+	// Written by: kernel, guest.
+	SrcOffset uint64
+	// Written by: kernel, guest.
+	SrcLength uint64
+	// Written by: kernel, guest.
+	DestOffset uint64
+}
+
+// FileDedupeRangeSize is the size of FileDedupeRange in bytes.
+const FileDedupeRangeSize = 24
+
+// FileDedupeRange: struct file_dedupe_range of linux/fs.h, before its dest_count infos.
+type FileDedupeRange struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	SrcOffset uint64
+	// Written by: kernel, guest.
+	SrcLength uint64
+	// Written by: kernel, guest.
+	DestCount uint16
+	// Written by: kernel, guest.
+	Reserved1 uint16
+	// Written by: kernel, guest.
+	Reserved2 uint32
+}
+
+// FileDedupeRangeInfoSize is the size of FileDedupeRangeInfo in bytes.
+const FileDedupeRangeInfoSize = 32
+
+// FileDedupeRangeInfo: struct file_dedupe_range_info.
+type FileDedupeRangeInfo struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	DestFd int64
+	// Written by: kernel, guest.
+	DestOffset uint64
+	// Written by: kernel, guest.
+	BytesDeduped uint64
+	// Written by: kernel, guest.
+	Status int32
+	// Written by: kernel, guest.
+	Reserved uint32
+}
+
 // FlockSize is the size of Flock in bytes.
 const FlockSize = 32
 

@@ -52,33 +52,52 @@ func Written(inode uint32) bool {
 			return true
 		}
 	}
-	for v := kmem.Inode(inode).Live.VmaHead; v != 0; v = kmem.Vma(v).InodeNext {
-		if f := kmem.Vma(v).Flags; f&abi.VmaFlagShared != 0 && f&abi.VmaFlagMaybeWrite != 0 {
+	return mappedWritable(kmem.Inode(inode))
+}
+
+// mappedWritable says whether a shared mapping of a file may be written, or made so.
+func mappedWritable(in *abi.InodeSlot) bool {
+	const both = abi.VmaFlagShared | abi.VmaFlagMaybeWrite
+	for v := in.Live.VmaHead; v != 0; v = kmem.Vma(v).InodeNext {
+		if kmem.Vma(v).Flags&both == both {
 			return true
 		}
 	}
 	return false
 }
 
-// AddSeals is F_ADD_SEALS of a memfd: EPERM when it is sealed against that or
+// Seals are the F_SEAL_* bits of a file, EINVAL for what has none.
+func Seals(i uint32) (*uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	if o.State.Kind != abi.OfdKindFile || kmem.Inode(o.State.Inode).State.FsType != abi.FsTypeTmpfs {
+		return nil, abi.EINVAL
+	}
+	return &kmem.Inode(o.State.Inode).Live.Seals, abi.OK
+}
+
+// AddSeals is F_ADD_SEALS: EPERM when the file is sealed against that or
 // not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
 func AddSeals(i, seals uint32) abi.Errno {
 	o := kmem.Ofd(i)
 	const known = uint32(abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
-	if o.State.Kind != abi.OfdKindFile || seals&^known != 0 {
-		return abi.EINVAL
-	}
-	in := kmem.Inode(o.State.Inode)
-	if !writable(o) || in.Live.Seals&uint32(abi.F_SEAL_SEAL) != 0 || in.State.Nlink != 0 {
+	if !writable(o) {
 		return abi.EPERM
 	}
-	if seals&uint32(abi.F_SEAL_WRITE) != 0 {
-		for v := in.Live.VmaHead; v != 0; v = kmem.Vma(v).InodeNext {
-			if f := kmem.Vma(v).Flags; f&abi.VmaFlagShared != 0 && f&abi.VmaFlagMaybeWrite != 0 {
-				return abi.EBUSY
-			}
-		}
+	has, e := Seals(i)
+	if e != abi.OK || seals&^known != 0 {
+		return abi.EINVAL
 	}
-	in.Live.Seals |= seals
+	if *has&uint32(abi.F_SEAL_SEAL) != 0 {
+		return abi.EPERM
+	}
+	in := kmem.Inode(o.State.Inode)
+	if seals&uint32(abi.F_SEAL_EXEC) != 0 && in.State.Mode&0o111 != 0 {
+		// A program that is to stay executable is to stay what it is (memfd_create(2)).
+		seals |= uint32(abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+	}
+	if seals&uint32(abi.F_SEAL_WRITE) != 0 && *has&uint32(abi.F_SEAL_WRITE) == 0 && mappedWritable(in) {
+		return abi.EBUSY
+	}
+	*has |= seals
 	return abi.OK
 }

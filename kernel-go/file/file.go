@@ -303,8 +303,8 @@ func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
 		return 0, e
 	}
 	kmem.Inode(vfs.InodeOf(d)).Live.Memfd = 1
-	if !sealing {
-		kmem.Inode(vfs.InodeOf(d)).Live.Seals = uint32(abi.F_SEAL_SEAL)
+	if sealing {
+		kmem.Inode(vfs.InodeOf(d)).Live.Seals = 0
 	}
 	attach(i, vfs.InodeOf(d), d)
 	vfs.Put(d)

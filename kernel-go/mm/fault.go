@@ -78,6 +78,9 @@ func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 			return f
 		}
 		pte = pteOf(as, page)
+		if access == Write && v.Flags&vmShared != 0 && v.Inode != 0 {
+			modified(v.Inode)
+		}
 	}
 	if access == Write {
 		if pte&pteCow != 0 {
@@ -101,6 +104,17 @@ func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 		faultAround(as, v, page)
 	}
 	return faultOK
+}
+
+// modified sets a file's times after a store through a mapping. As for Linux's
+// tmpfs, where a page that was read is writable as well and its stores are not
+// seen, only the first touch of a page counts.
+func modified(inode uint32) {
+	in := kmem.Inode(inode)
+	now := sched.RealNs()
+	kmem.WriteBegin(&in.Header)
+	in.State.CtimeNs, in.State.MtimeNs = now, now
+	kmem.WriteEnd(&in.Header)
 }
 
 // aroundPages is how many pages one fault makes accessible at most.

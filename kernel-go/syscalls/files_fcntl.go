@@ -59,10 +59,11 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.F_ADD_SEALS:
 		return 0, file.AddSeals(ofd, arg32(c, 2))
 	case abi.F_GET_SEALS:
-		if o.State.Kind != abi.OfdKindFile {
-			return 0, abi.EINVAL
+		seals, e := file.Seals(ofd)
+		if e != abi.OK {
+			return 0, e
 		}
-		return uint64(kmem.Inode(o.State.Inode).Live.Seals), abi.OK
+		return uint64(*seals), abi.OK
 	}
 	switch abi.FcntlFileCmd(cmd) {
 	case abi.F_OFD_GETLK:
@@ -220,6 +221,12 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		return 0, mm.Store32(c, c.Arg(2), n)
+	}
+	switch abi.IoctlFile(arg32(c, 1)) {
+	case abi.FICLONE, abi.FICLONERANGE:
+		return 0, cloneRange(c, ofd)
+	case abi.FIDEDUPERANGE:
+		return 0, dedupeRange(c, ofd)
 	}
 	if is, master := file.IsTty(ofd); is {
 		return terminalControl(c, ofd, master)

@@ -79,13 +79,6 @@ func sleepOn(c *sched.Ctx, reason abi.WaitReason, e abi.Errno) abi.Errno {
 	return abi.EBLOCKED
 }
 
-// What the calls of this file keep in c.Vec fits it.
-const (
-	_ = uint32(vecBytes) - uint32(abi.LimitFds)*abi.PollfdSize
-	_ = uint32(vecBytes) - 6*setBytes
-	_ = uint32(vecBytes) - uint32(abi.IOV_MAX)*abi.IovecSize
-)
-
 func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	count := arg32(c, 1)
 	if uint64(count) > c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur || count > uint32(abi.LimitFds) {

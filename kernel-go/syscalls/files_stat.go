@@ -104,6 +104,10 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	// An empty path is the link that an O_PATH descriptor has.
+	if e := mm.CopyIn(c, c.Page, c.Arg(1), 1); e != abi.OK {
+		return 0, e
+	}
+	empty := kmem.Bytes(c.Page, 1)[0] == 0
 	p, e := find(c, fdArg(c, 0), 1, atNofoll|atEmpty, 0)
 	if e != abi.OK {
 		return 0, e
@@ -111,7 +115,9 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	n := uint32(0)
 	switch {
 	case p.inode == 0 || vfs.TypeOf(p.inode) != uint32(abi.S_IFLNK):
-		e = abi.EINVAL
+		if e = abi.EINVAL; empty {
+			e = abi.ENOENT
+		}
 	default:
 		n, e = vfs.ReadLink(c, p.inode, c.Path2, pathMax)
 	}

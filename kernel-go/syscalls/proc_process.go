@@ -152,6 +152,8 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	w := proc.Which{Type: abi.P_PID}
 	switch pid := int32(c.Arg(0)); {
+	case pid == -1<<31:
+		return 0, abi.ESRCH // no group has the number that this would negate to
 	case pid == -1:
 		w.Type = abi.P_ALL
 	case pid == 0:

@@ -114,7 +114,7 @@ var table = [...]entry{
 	abi.SYS_timerfd_gettime:        {sysTimerfdGettime, "vJ", full, 0, ""},
 	abi.SYS_utimensat:              {sysUtimensat, "vsjv", full, 0, ""},
 	abi.SYS_umask:                  {sysUmask, "v", full, 0, ""},
-	abi.SYS_memfd_create:           {sysMemfdCreate, "sv", partial, 0, "seals are recorded, not enforced"},
+	abi.SYS_memfd_create:           {sysMemfdCreate, "sv", partial, 0, "no huge pages"},
 	abi.SYS_setxattr:               {sysSetxattr, "sswvv", partial, 0, "ENOTSUP"},
 	abi.SYS_lsetxattr:              {sysLsetxattr, "sswvv", partial, 0, "ENOTSUP"},
 	abi.SYS_fsetxattr:              {sysFsetxattr, "vswvv", partial, 0, "ENOTSUP"},

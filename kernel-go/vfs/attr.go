@@ -19,6 +19,9 @@ func Chmod(c *sched.Ctx, inode, mode uint32) abi.Errno {
 		return abi.EPERM
 	}
 	mode &= permBits
+	if in.Live.Seals&sealExec != 0 && (in.State.Mode^mode)&0o111 != 0 {
+		return abi.EPERM
+	}
 	uid, gid := credentials(c)
 	if uid != 0 && !inGroup(c, gid, in.State.Gid) {
 		mode &^= isgid

@@ -55,12 +55,18 @@ func WriteAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Err
 		return 0, abi.OK
 	}
 	in := kmem.Inode(inode)
-	if in.Live.Seals&(sealWrite) != 0 || (in.Live.Seals&sealGrow != 0 && pos+uint64(b.Len) > in.State.Size) {
+	if in.Live.Seals&sealWrite != 0 {
 		return 0, abi.EPERM
 	}
 	limit, e := sizeLimit(c, pos)
 	if e != abi.OK {
 		return 0, e
+	}
+	if size := in.State.Size; in.Live.Seals&sealGrow != 0 && pos+uint64(b.Len) > size {
+		// Linux writes page by page, and refuses the one that would grow.
+		if limit = min(limit, size&^uint64(kmem.PageMask)); pos >= limit {
+			return 0, abi.EPERM
+		}
 	}
 	dropPrivileges(c, inode)
 	if pos > in.State.Size {
@@ -123,11 +129,20 @@ func dropCode(frame uint32) {
 	}
 }
 
+// What seals forbid (F_ADD_SEALS of fcntl(2)). Files of a tmpfs that are no
+// memfd_create(2) with MFD_ALLOW_SEALING are sealed against sealing.
 const (
+	sealSeal   = uint32(abi.F_SEAL_SEAL)
 	sealShrink = uint32(abi.F_SEAL_SHRINK)
 	sealGrow   = uint32(abi.F_SEAL_GROW)
 	sealWrite  = uint32(abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+	sealExec   = uint32(abi.F_SEAL_EXEC)
 )
+
+// maySize says whether seals let a file have another size.
+func maySize(in *abi.InodeSlot, size uint64) bool {
+	return !(size > in.State.Size && in.Live.Seals&sealGrow != 0 || size < in.State.Size && in.Live.Seals&sealShrink != 0)
+}
 
 // sizeLimit is where writes that begin at pos must end.
 func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
@@ -174,7 +189,7 @@ func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 		return abi.EISDIR
 	case in.State.Mode&ifmt != ifreg || in.State.FsType == abi.FsTypeProcfs:
 		return abi.EINVAL
-	case size > in.State.Size && in.Live.Seals&sealGrow != 0, size < in.State.Size && in.Live.Seals&sealShrink != 0:
+	case !maySize(in, size):
 		return abi.EPERM
 	}
 	if size > in.State.Size {
@@ -206,7 +221,8 @@ func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) ab
 	if end > pagecache.MaxBytes || end < offset {
 		return abi.EFBIG
 	}
-	if in.Live.Seals&sealWrite != 0 && mode&(punch|zero) != 0 || in.Live.Seals&sealGrow != 0 && mode&keep == 0 && end > in.State.Size {
+	// What would only reserve is refused behind the end, too.
+	if in.Live.Seals&sealWrite != 0 && mode&(punch|zero) != 0 || in.Live.Seals&sealGrow != 0 && mode&punch == 0 && end > in.State.Size {
 		return abi.EPERM
 	}
 	if mode&keep == 0 && end > in.State.Size {

@@ -23,6 +23,9 @@ func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
 	s.FsType, s.Mode, s.Uid, s.Gid, s.Nlink = fs, mode, uid, gid, 1
 	s.AtimeNs, s.MtimeNs, s.CtimeNs, s.BtimeNs = now, now, now, now
 	in.Live.NextCookie = firstCookie
+	if fs == abi.FsTypeTmpfs {
+		in.Live.Seals = sealSeal
+	}
 	kmem.WriteEnd(&in.Header)
 	return i
 }
@@ -99,7 +102,9 @@ func Accessed(inode uint32) {
 	in := kmem.Inode(inode)
 	s := &in.State
 	now := sched.RealNs()
-	if s.AtimeNs > s.MtimeNs && s.AtimeNs > s.CtimeNs && now-s.AtimeNs < 24*3600*1e9 {
+	// Times before 1970 are negative, and those of the future stay.
+	atime := int64(s.AtimeNs)
+	if atime > int64(s.MtimeNs) && atime > int64(s.CtimeNs) && int64(now)-atime < 24*3600*1e9 {
 		return
 	}
 	kmem.WriteBegin(&in.Header)

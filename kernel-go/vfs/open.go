@@ -134,6 +134,9 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 		return abi.EPERM
 	}
 	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {
+		if !maySize(in, 0) {
+			return abi.EPERM
+		}
 		dropPrivileges(c, inode)
 		pagecache.SetSize(c, inode, 0)
 		change(inode, true)

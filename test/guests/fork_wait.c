@@ -44,6 +44,7 @@ static void waiting(void) {
   FAILS("no-children", wait(&status), ECHILD);
   FAILS("not-mine", waitpid(1, &status, 0), ECHILD);
   FAILS("no-group", waitpid(-99999, &status, 0), ECHILD);
+  FAILS("least-number", waitpid(INT_MIN, &status, WNOHANG), ESRCH);
   FAILS("flags", waitpid(-1, &status, 0x100), EINVAL);
   int p[2];
   pipe(p);

@@ -224,5 +224,44 @@ static void sealed(void) {
   close(fd);
 }
 
+static struct stat stat_of(int fd) {
+  struct stat s;
+  must(fstat(fd, &s));
+  return s;
+}
+
+// A mapping counts as a read (relatime); of stores through it a tmpfs sees the first touch of a page.
+static void times(void) {
+  int fd = file("t", P, 't');
+  const struct timespec past[2] = {{1000, 0}, {1000, 0}};
+  must(futimens(fd, past));
+  int quiet = must(open("t", O_RDWR | O_NOATIME));
+  must((long)mmap(NULL, P, PROT_READ, MAP_SHARED, quiet, 0));
+  EQ("no-atime", stat_of(fd).st_atime, 1000);
+  must((long)mmap(NULL, P, PROT_READ, MAP_PRIVATE, fd, 0));
+  TRUE("private", stat_of(fd).st_atime > 1000);
+  must(futimens(fd, past));
+  must((long)mmap(NULL, P, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  TRUE("shared", stat_of(fd).st_atime > 1000);
+  EQ("mtime", stat_of(fd).st_mtime, 1000);
+  time_t later = time(NULL) + 1000;
+  must(futimens(fd, (struct timespec[2]){{later, 0}, {1000, 0}}));
+  must((long)mmap(NULL, P, PROT_READ, MAP_PRIVATE, fd, 0));
+  EQ("newer", stat_of(fd).st_atime, later);
+  char c;
+  must(pread(fd, &c, 1, 0));
+  EQ("newer-read", stat_of(fd).st_atime, later);
+  int memory = must(memfd_create("m", 0));
+  must(ftruncate(memory, 2 * P));
+  char *m = mmap(NULL, 2 * P, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+  c = *(volatile char *)m;
+  must(futimens(memory, past));
+  m[0] = c + 1;
+  must(msync(m, P, MS_SYNC));
+  EQ("store-after-load", stat_of(memory).st_mtime, 1000);
+  m[P] = 1;
+  TRUE("store-first", stat_of(memory).st_mtime > 1000 && stat_of(memory).st_ctime > 1000);
+}
+
 CHECK_MAIN(CASE(shared), CASE(private_copy), CASE(permissions), CASE(past_the_end), CASE(truncation), CASE(offsets),
-           CASE(io_through_mappings), CASE(memory_files), CASE(sealed))
+           CASE(io_through_mappings), CASE(memory_files), CASE(sealed), CASE(times))

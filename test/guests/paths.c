@@ -145,4 +145,28 @@ static void file_systems(void) {
   EQ("proc-magic", s.f_type, 0x9fa0);
 }
 
-CHECK_MAIN(CASE(dots), CASE(working_directory), CASE(at_calls), CASE(permissions), CASE(file_systems))
+// An empty path is a link that is open as such, and nothing else.
+static void empty_links(void) {
+  char text[64];
+  must(symlink("/nowhere", "link"));
+  write_file("file", "x");
+  int link = must(open("link", O_PATH | O_NOFOLLOW)), file = must(open("file", O_RDONLY)), p[2];
+  must(pipe(p));
+  EQ("link", readlinkat(link, "", text, sizeof text), 8);
+  EQ("short", readlinkat(link, "", text, 3), 3);
+  FAILS("zero", readlinkat(link, "", text, 0), EINVAL);
+  FAILS("below-link", readlinkat(link, "x", text, sizeof text), ENOTDIR);
+  FAILS("empty", readlink("", text, sizeof text), ENOENT);
+  FAILS("working-directory", readlinkat(AT_FDCWD, "", text, sizeof text), ENOENT);
+  FAILS("file", readlinkat(file, "", text, sizeof text), ENOENT);
+  FAILS("path", readlinkat(must(open("file", O_PATH)), "", text, sizeof text), ENOENT);
+  FAILS("directory", readlinkat(must(open(".", O_PATH)), "", text, sizeof text), ENOENT);
+  FAILS("pipe", readlinkat(p[0], "", text, sizeof text), ENOENT);
+  FAILS("none", readlinkat(-1, "", text, sizeof text), EBADF);
+  FAILS("named-file", readlink("file", text, sizeof text), EINVAL);
+  FAILS("nowhere", syscall(SYS_readlinkat, link, NULL, text, sizeof text), EFAULT);
+  must(unlink("link"));
+  EQ("removed", readlinkat(link, "", text, sizeof text), 8);
+}
+
+CHECK_MAIN(CASE(dots), CASE(working_directory), CASE(at_calls), CASE(permissions), CASE(file_systems), CASE(empty_links))
