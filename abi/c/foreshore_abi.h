@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xf49f274b)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xd32eb42e)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x9baed242)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x50a214cb)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -22,10 +22,10 @@
 #define FSH_CONTROL_FRAME_BYTES INT32_C(1048576)
 /* Bytes of records that one answer to a state query holds at most, beside its last record. */
 #define FSH_CONTROL_STATE_BYTES INT32_C(262144)
-/* Requests in flight that are no Cancel: more ends the connection. */
-#define FSH_CONTROL_REQUESTS INT32_C(208)
-/* Requests in flight with all Cancels. */
-#define FSH_CONTROL_REQUESTS_AND_CANCELS INT32_C(224)
+/* Requests in flight that a client sends at most, when the kernel may have to wait before it answers. */
+#define FSH_CONTROL_REQUESTS INT32_C(8192)
+/* Requests in flight of all kinds: more ends the connection. */
+#define FSH_CONTROL_REQUESTS_AND_PROMPT INT32_C(8448)
 /* Over a MessagePort, which has no back-pressure: bytes that may be under way and unread in one direction, and of one message. */
 #define FSH_CONTROL_PORT_BYTES INT32_C(1048576)
 /* Every part of a frame begins at a multiple of this. */
@@ -57,7 +57,7 @@
 #define FSH_FIXED_RING_ENTRY_BYTES INT32_C(64)
 /* Entries of a submission or completion ring. */
 #define FSH_FIXED_RING_ENTRIES INT32_C(256)
-/* Entries of a completion ring that replies leave to events: a client's requests in flight and replies unread stay below RingEntries less these. */
+/* Entries of a completion ring that replies leave to events. A kernel that finds no room for a reply reads no further until the client has taken some and rings; requests that wait take no room in either ring. */
 #define FSH_FIXED_RING_EVENT_ROOM INT32_C(32)
 /* Records of an owner's status ring. */
 #define FSH_FIXED_STATUS_ENTRIES INT32_C(64)
@@ -92,6 +92,8 @@
 #define FSH_LIMIT_WAIT_ENTRIES_PER_GIB INT32_C(32768)
 #define FSH_LIMIT_FILE_LOCKS_PER_GIB INT32_C(4096)
 #define FSH_LIMIT_POSIX_TIMERS_PER_GIB INT32_C(8192)
+/* Requests that wait. One client's are at most half of them. */
+#define FSH_LIMIT_PENDING_REQUESTS_PER_GIB INT32_C(32768)
 /* Pseudo-terminals. */
 #define FSH_LIMIT_PTYS_PER_GIB INT32_C(256)
 /* Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */
@@ -1533,6 +1535,8 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_CHMOD UINT32_C(30)
 #define FSH_OPCODE_SET_TRACE UINT32_C(31)
 #define FSH_OPCODE_RESIZE_TERMINAL UINT32_C(32)
+#define FSH_OPCODE_STREAM_POLL UINT32_C(33)
+#define FSH_OPCODE_MAKE_MEMFD UINT32_C(34)
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
@@ -3150,7 +3154,7 @@ struct fsh_client_slot {
   FSH_ATOMIC(uint32_t) submission_head;
   /* Completions ever written. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) completion_tail;
-  /* Requests that wait in the kernel. Unit: count. Written by: kernel. */
+  /* Requests that the kernel has taken and not answered, and answers for which there was no room. Unit: count. Written by: kernel. */
   uint32_t in_flight;
   uint32_t reserved2[13];
 };
@@ -4336,11 +4340,11 @@ _Static_assert(offsetof(struct fsh_chmod_request, path) == 8, "offset of ChmodRe
 _Static_assert(offsetof(struct fsh_chmod_request, mode) == 16, "offset of ChmodRequest.mode");
 _Static_assert(offsetof(struct fsh_chmod_request, reserved0) == 20, "offset of ChmodRequest.reserved0");
 
-/* Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. */
+/* Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's. */
 struct fsh_register_process_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* Path, without a NUL. */
+  /* Path, without a NUL; with `program`, the name that its file is executed by. */
   struct fsh_arena_span path;
   /* Arguments, then environment, each with its NUL. */
   struct fsh_arena_span strings;
@@ -4361,10 +4365,12 @@ struct fsh_register_process_request {
   uint8_t spare;
   /* Where the kernel writes a RegisterProcessReply. */
   struct fsh_arena_span reply;
-  /* Width of the terminal in characters, at most 65,535. Unit: count. Written by: client. */
-  uint32_t columns;
+  /* Width of the terminal in characters. Unit: count. Written by: client. */
+  uint16_t columns;
   /* Its height. Unit: count. Written by: client. */
-  uint32_t rows;
+  uint16_t rows;
+  /* When not 0, the program: a file that MakeMemfd has made for this client. Unit: slot:Ofd. Written by: client. */
+  uint32_t program;
 };
 _Static_assert(sizeof(struct fsh_register_process_request) == 64, "size of RegisterProcessRequest");
 _Static_assert(offsetof(struct fsh_register_process_request, header) == 0, "offset of RegisterProcessRequest.header");
@@ -4380,7 +4386,8 @@ _Static_assert(offsetof(struct fsh_register_process_request, stderr_) == 46, "of
 _Static_assert(offsetof(struct fsh_register_process_request, spare) == 47, "offset of RegisterProcessRequest.spare");
 _Static_assert(offsetof(struct fsh_register_process_request, reply) == 48, "offset of RegisterProcessRequest.reply");
 _Static_assert(offsetof(struct fsh_register_process_request, columns) == 56, "offset of RegisterProcessRequest.columns");
-_Static_assert(offsetof(struct fsh_register_process_request, rows) == 60, "offset of RegisterProcessRequest.rows");
+_Static_assert(offsetof(struct fsh_register_process_request, rows) == 58, "offset of RegisterProcessRequest.rows");
+_Static_assert(offsetof(struct fsh_register_process_request, program) == 60, "offset of RegisterProcessRequest.program");
 
 /* What RegisterProcess has made. Of a terminal, the ends of descriptors 0 and 1 are its master, once for each: it hangs up when all of them are closed. */
 struct fsh_register_process_reply {
@@ -4458,7 +4465,7 @@ _Static_assert(offsetof(struct fsh_kill_process_request, signal) == 12, "offset 
 _Static_assert(offsetof(struct fsh_kill_process_request, process) == 16, "offset of KillProcessRequest.process");
 _Static_assert(offsetof(struct fsh_kill_process_request, reserved0) == 24, "offset of KillProcessRequest.reserved0");
 
-/* Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end. */
+/* Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll. */
 struct fsh_stream_read_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4474,7 +4481,7 @@ _Static_assert(offsetof(struct fsh_stream_read_request, ofd) == 8, "offset of St
 _Static_assert(offsetof(struct fsh_stream_read_request, reply) == 16, "offset of StreamReadRequest.reply");
 _Static_assert(offsetof(struct fsh_stream_read_request, reserved0) == 24, "offset of StreamReadRequest.reserved0");
 
-/* Writes all of `data`; answers when it is all in. */
+/* Writes what of `data` a stream takes, without waiting: at least one byte. EAGAIN: it takes none yet, see StreamPoll. */
 struct fsh_stream_write_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4489,6 +4496,35 @@ _Static_assert(offsetof(struct fsh_stream_write_request, header) == 0, "offset o
 _Static_assert(offsetof(struct fsh_stream_write_request, ofd) == 8, "offset of StreamWriteRequest.ofd");
 _Static_assert(offsetof(struct fsh_stream_write_request, data) == 16, "offset of StreamWriteRequest.data");
 _Static_assert(offsetof(struct fsh_stream_write_request, reserved0) == 24, "offset of StreamWriteRequest.reserved0");
+
+/* poll(2) on one stream: answers when one of `events` is so, or POLLERR or POLLHUP. */
+struct fsh_stream_poll_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* The stream. */
+  struct fsh_slot_handle ofd;
+  /* POLLIN, POLLOUT. Unit: bits. Written by: client. */
+  uint32_t events;
+  uint32_t reserved0[11];
+};
+_Static_assert(sizeof(struct fsh_stream_poll_request) == 64, "size of StreamPollRequest");
+_Static_assert(offsetof(struct fsh_stream_poll_request, header) == 0, "offset of StreamPollRequest.header");
+_Static_assert(offsetof(struct fsh_stream_poll_request, ofd) == 8, "offset of StreamPollRequest.ofd");
+_Static_assert(offsetof(struct fsh_stream_poll_request, events) == 16, "offset of StreamPollRequest.events");
+_Static_assert(offsetof(struct fsh_stream_poll_request, reserved0) == 20, "offset of StreamPollRequest.reserved0");
+
+/* memfd_create(2): makes a file without a place in the tree. handle is its open file description, which StreamWrite appends to, RegisterProcess takes as a program, and StreamClose closes. `name` is what /proc shows, after "memfd:". */
+struct fsh_make_memfd_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* At most 249 bytes, without a NUL. */
+  struct fsh_arena_span name;
+  uint32_t reserved0[12];
+};
+_Static_assert(sizeof(struct fsh_make_memfd_request) == 64, "size of MakeMemfdRequest");
+_Static_assert(offsetof(struct fsh_make_memfd_request, header) == 0, "offset of MakeMemfdRequest.header");
+_Static_assert(offsetof(struct fsh_make_memfd_request, name) == 8, "offset of MakeMemfdRequest.name");
+_Static_assert(offsetof(struct fsh_make_memfd_request, reserved0) == 16, "offset of MakeMemfdRequest.reserved0");
 
 /* Closes a stream's open file description. */
 struct fsh_stream_close_request {
@@ -4806,31 +4842,38 @@ _Static_assert(offsetof(struct fsh_file_record, rdev) == 36, "offset of FileReco
 _Static_assert(offsetof(struct fsh_file_record, source_offset) == 40, "offset of FileRecord.source_offset");
 _Static_assert(offsetof(struct fsh_file_record, size) == 48, "offset of FileRecord.size");
 
-/* A request that waits inside the kernel. */
+/* A request that waits inside the kernel, or its answer, while the completion ring has no room for it. */
 struct fsh_pending_request_slot {
   /* Uses and seqlock of the slot. */
   struct fsh_slot_header header;
   /* Who asked. Unit: index. Written by: kernel. */
   uint32_t client;
-  uint32_t reserved0[2];
+  /* Next in the list of requests to be made again, or of the client's answers without room. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t next;
+  /* Next with the same hash of client and request id. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t next_of_hash;
   /* Queues that it stands in. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait_entries;
-  /* Not 0: look at it again. Unit: flag. Written by: kernel. */
+  /* Not 0: in the list of requests to be made again. Unit: flag. Written by: kernel. */
   uint32_t ready;
   /* What earlier attempts have done. Unit: bytes. Written by: kernel. */
   uint32_t progress;
-  uint32_t reserved1[6];
-  /* The request, as it was taken from the ring. Unit: value. Written by: kernel. */
+  /* Not 0: the entry is the answer. Unit: flag. Written by: kernel. */
+  uint32_t answered;
+  uint32_t reserved1[5];
+  /* The request, as it was taken from the ring; then its answer. Unit: value. Written by: kernel. */
   uint64_t entry[8];
 };
 _Static_assert(sizeof(struct fsh_pending_request_slot) == 128, "size of PendingRequestSlot");
 _Static_assert(offsetof(struct fsh_pending_request_slot, header) == 0, "offset of PendingRequestSlot.header");
 _Static_assert(offsetof(struct fsh_pending_request_slot, client) == 16, "offset of PendingRequestSlot.client");
-_Static_assert(offsetof(struct fsh_pending_request_slot, reserved0) == 20, "offset of PendingRequestSlot.reserved0");
+_Static_assert(offsetof(struct fsh_pending_request_slot, next) == 20, "offset of PendingRequestSlot.next");
+_Static_assert(offsetof(struct fsh_pending_request_slot, next_of_hash) == 24, "offset of PendingRequestSlot.next_of_hash");
 _Static_assert(offsetof(struct fsh_pending_request_slot, wait_entries) == 28, "offset of PendingRequestSlot.wait_entries");
 _Static_assert(offsetof(struct fsh_pending_request_slot, ready) == 32, "offset of PendingRequestSlot.ready");
 _Static_assert(offsetof(struct fsh_pending_request_slot, progress) == 36, "offset of PendingRequestSlot.progress");
-_Static_assert(offsetof(struct fsh_pending_request_slot, reserved1) == 40, "offset of PendingRequestSlot.reserved1");
+_Static_assert(offsetof(struct fsh_pending_request_slot, answered) == 40, "offset of PendingRequestSlot.answered");
+_Static_assert(offsetof(struct fsh_pending_request_slot, reserved1) == 44, "offset of PendingRequestSlot.reserved1");
 _Static_assert(offsetof(struct fsh_pending_request_slot, entry) == 64, "offset of PendingRequestSlot.entry");
 
 /* struct timespec (64-bit). */

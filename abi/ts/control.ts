@@ -12,10 +12,10 @@ export const Control = {
   FrameBytes: 1048576,
   /** Bytes of records that one answer to a state query holds at most, beside its last record. */
   StateBytes: 262144,
-  /** Requests in flight that are no Cancel: more ends the connection. */
-  Requests: 208,
-  /** Requests in flight with all Cancels. */
-  RequestsAndCancels: 224,
+  /** Requests in flight that a client sends at most, when the kernel may have to wait before it answers. */
+  Requests: 8192,
+  /** Requests in flight of all kinds: more ends the connection. */
+  RequestsAndPrompt: 8448,
   /** Over a MessagePort, which has no back-pressure: bytes that may be under way and unread in one direction, and of one message. */
   PortBytes: 1048576,
   /** Every part of a frame begins at a multiple of this. */

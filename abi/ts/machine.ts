@@ -2674,7 +2674,7 @@ export interface ClientSlotData {
    */
   completionTail: number;
   /**
-   * Requests that wait in the kernel.
+   * Requests that the kernel has taken and not answered, and answers for which there was no room.
    * Unit: count. Written by: kernel.
    */
   inFlight: number;
@@ -2842,7 +2842,7 @@ export class ClientSlot {
   }
 
   /**
-   * Requests that wait in the kernel.
+   * Requests that the kernel has taken and not answered, and answers for which there was no room.
    * Unit: count. Written by: kernel.
    */
   get inFlight(): number {

@@ -41,6 +41,8 @@ export const Opcode = {
   Chmod: 30,
   SetTrace: 31,
   ResizeTerminal: 32,
+  StreamPoll: 33,
+  MakeMemfd: 34,
   Reply: 64,
   BlobRequest: 65,
   UnsupportedSyscall: 66,
@@ -1945,7 +1947,7 @@ export interface RegisterProcessRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** Path, without a NUL. */
+  /** Path, without a NUL; with `program`, the name that its file is executed by. */
   path: ArenaSpanData;
   /** Arguments, then environment, each with its NUL. */
   strings: ArenaSpanData;
@@ -1984,7 +1986,7 @@ export interface RegisterProcessRequestData {
   /** Where the kernel writes a RegisterProcessReply. */
   reply: ArenaSpanData;
   /**
-   * Width of the terminal in characters, at most 65,535.
+   * Width of the terminal in characters.
    * Unit: count. Written by: client.
    */
   columns: number;
@@ -1993,10 +1995,15 @@ export interface RegisterProcessRequestData {
    * Unit: count. Written by: client.
    */
   rows: number;
+  /**
+   * When not 0, the program: a file that MakeMemfd has made for this client.
+   * Unit: slot:Ofd. Written by: client.
+   */
+  program: number;
 }
 
 /**
- * Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`.
+ * Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's.
  * Member of KernelWorkerRequest for opcode RegisterProcess.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2006,7 +2013,7 @@ export class RegisterProcessRequest {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, path: 8, strings: 16, cwd: 24, argc: 32, envc: 36, owner: 40, stdin: 44, stdout: 45, stderr: 46, reply: 48, columns: 56, rows: 60 } as const;
+  static readonly OFFSET = { header: 0, path: 8, strings: 16, cwd: 24, argc: 32, envc: 36, owner: 40, stdin: 44, stdout: 45, stderr: 46, reply: 48, columns: 56, rows: 58, program: 60 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2028,7 +2035,7 @@ export class RegisterProcessRequest {
     return view;
   }
 
-  /** Path, without a NUL. */
+  /** Path, without a NUL; with `program`, the name that its file is executed by. */
   get path(): ArenaSpan {
     const view = (this.#path ??= new ArenaSpan(this.$mem));
     view.$base = this.$base + 8;
@@ -2129,15 +2136,15 @@ export class RegisterProcessRequest {
   }
 
   /**
-   * Width of the terminal in characters, at most 65,535.
+   * Width of the terminal in characters.
    * Unit: count. Written by: client.
    */
   get columns(): number {
-    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+    return this.$mem.u16[(this.$base + 56) >>> 1]!;
   }
 
   set columns(value: number) {
-    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+    this.$mem.u16[(this.$base + 56) >>> 1] = value;
   }
 
   /**
@@ -2145,10 +2152,22 @@ export class RegisterProcessRequest {
    * Unit: count. Written by: client.
    */
   get rows(): number {
-    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+    return this.$mem.u16[(this.$base + 58) >>> 1]!;
   }
 
   set rows(value: number) {
+    this.$mem.u16[(this.$base + 58) >>> 1] = value;
+  }
+
+  /**
+   * When not 0, the program: a file that MakeMemfd has made for this client.
+   * Unit: slot:Ofd. Written by: client.
+   */
+  get program(): number {
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
+  }
+
+  set program(value: number) {
     this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
@@ -2180,6 +2199,7 @@ export class RegisterProcessRequest {
       reply: this.reply.toData(),
       columns: this.columns,
       rows: this.rows,
+      program: this.program,
     };
   }
 
@@ -2200,6 +2220,7 @@ export class RegisterProcessRequest {
     this.reply.setData(data.reply);
     this.columns = data.columns;
     this.rows = data.rows;
+    this.program = data.program;
     this.$mem.u8.fill(0, this.$base + 47, this.$base + 48);
   }
 }
@@ -2722,7 +2743,7 @@ export interface StreamReadRequestData {
 }
 
 /**
- * Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end.
+ * Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll.
  * Member of KernelWorkerRequest for opcode StreamRead.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2822,7 +2843,7 @@ export interface StreamWriteRequestData {
 }
 
 /**
- * Writes all of `data`; answers when it is all in.
+ * Writes what of `data` a stream takes, without waiting: at least one byte. EAGAIN: it takes none yet, see StreamPoll.
  * Member of KernelWorkerRequest for opcode StreamWrite.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -2895,6 +2916,202 @@ export class StreamWriteRequest {
     this.ofd.setData(data.ofd);
     this.data.setData(data.data);
     this.$mem.u8.fill(0, this.$base + 24, this.$base + 64);
+  }
+}
+
+/** The values of a StreamPollRequest, outside the memory. */
+export interface StreamPollRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.StreamPoll;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** The stream. */
+  ofd: SlotHandleData;
+  /**
+   * POLLIN, POLLOUT.
+   * Unit: bits. Written by: client.
+   */
+  events: number;
+}
+
+/**
+ * poll(2) on one stream: answers when one of `events` is so, or POLLERR or POLLHUP.
+ * Member of KernelWorkerRequest for opcode StreamPoll.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class StreamPollRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, ofd: 8, events: 16 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #ofd: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** The stream. */
+  get ofd(): SlotHandle {
+    const view = (this.#ofd ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * POLLIN, POLLOUT.
+   * Unit: bits. Written by: client.
+   */
+  get events(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set events(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): StreamPollRequestData {
+    return {
+      opcode: Opcode.StreamPoll,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      ofd: this.ofd.toData(),
+      events: this.events,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: StreamPollRequestData): void {
+    this.header.opcode = Opcode.StreamPoll;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.ofd.setData(data.ofd);
+    this.events = data.events;
+    this.$mem.u8.fill(0, this.$base + 20, this.$base + 64);
+  }
+}
+
+/** The values of a MakeMemfdRequest, outside the memory. */
+export interface MakeMemfdRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.MakeMemfd;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** At most 249 bytes, without a NUL. */
+  name: ArenaSpanData;
+}
+
+/**
+ * memfd_create(2): makes a file without a place in the tree. handle is its open file description, which StreamWrite appends to, RegisterProcess
+ * takes as a program, and StreamClose closes. `name` is what /proc shows, after "memfd:".
+ * Member of KernelWorkerRequest for opcode MakeMemfd.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class MakeMemfdRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, name: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #name: ArenaSpan | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** At most 249 bytes, without a NUL. */
+  get name(): ArenaSpan {
+    const view = (this.#name ??= new ArenaSpan(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): MakeMemfdRequestData {
+    return {
+      opcode: Opcode.MakeMemfd,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      name: this.name.toData(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: MakeMemfdRequestData): void {
+    this.header.opcode = Opcode.MakeMemfd;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.name.setData(data.name);
+    this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
   }
 }
 
@@ -5184,12 +5401,22 @@ export interface PendingRequestSlotData {
    */
   client: number;
   /**
+   * Next in the list of requests to be made again, or of the client's answers without room.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
+  next: number;
+  /**
+   * Next with the same hash of client and request id.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
+  nextOfHash: number;
+  /**
    * Queues that it stands in.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   waitEntries: number;
   /**
-   * Not 0: look at it again.
+   * Not 0: in the list of requests to be made again.
    * Unit: flag. Written by: kernel.
    */
   ready: number;
@@ -5199,14 +5426,19 @@ export interface PendingRequestSlotData {
    */
   progress: number;
   /**
-   * The request, as it was taken from the ring.
+   * Not 0: the entry is the answer.
+   * Unit: flag. Written by: kernel.
+   */
+  answered: number;
+  /**
+   * The request, as it was taken from the ring; then its answer.
    * Unit: value. Written by: kernel.
    */
   entry: bigint[];
 }
 
 /**
- * A request that waits inside the kernel.
+ * A request that waits inside the kernel, or its answer, while the completion ring has no room for it.
  * Element of the slot table of kind PendingRequest.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -5216,7 +5448,7 @@ export class PendingRequestSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, client: 16, waitEntries: 28, ready: 32, progress: 36, entry: 64 } as const;
+  static readonly OFFSET = { header: 0, client: 16, next: 20, nextOfHash: 24, waitEntries: 28, ready: 32, progress: 36, answered: 40, entry: 64 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entry: 8 } as const;
   readonly $mem: Mem;
@@ -5249,6 +5481,30 @@ export class PendingRequestSlot {
   }
 
   /**
+   * Next in the list of requests to be made again, or of the client's answers without room.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Next with the same hash of client and request id.
+   * Unit: slot:PendingRequest. Written by: kernel.
+   */
+  get nextOfHash(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set nextOfHash(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /**
    * Queues that it stands in.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -5261,7 +5517,7 @@ export class PendingRequestSlot {
   }
 
   /**
-   * Not 0: look at it again.
+   * Not 0: in the list of requests to be made again.
    * Unit: flag. Written by: kernel.
    */
   get ready(): number {
@@ -5285,6 +5541,18 @@ export class PendingRequestSlot {
   }
 
   /**
+   * Not 0: the entry is the answer.
+   * Unit: flag. Written by: kernel.
+   */
+  get answered(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set answered(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -5295,7 +5563,7 @@ export class PendingRequestSlot {
   }
 
   /**
-   * The request, as it was taken from the ring.
+   * The request, as it was taken from the ring; then its answer.
    * Unit: value. Written by: kernel.
    */
   entry(index: number): bigint {
@@ -5329,9 +5597,12 @@ export class PendingRequestSlot {
     return {
       header: this.header.toData(),
       client: this.client,
+      next: this.next,
+      nextOfHash: this.nextOfHash,
       waitEntries: this.waitEntries,
       ready: this.ready,
       progress: this.progress,
+      answered: this.answered,
       entry: Array.from({ length: 8 }, (_, i) => this.entry(i)),
     };
   }
@@ -5340,12 +5611,14 @@ export class PendingRequestSlot {
   setData(data: PendingRequestSlotData): void {
     this.header.setData(data.header);
     this.client = data.client;
+    this.next = data.next;
+    this.nextOfHash = data.nextOfHash;
     this.waitEntries = data.waitEntries;
     this.ready = data.ready;
     this.progress = data.progress;
+    this.answered = data.answered;
     for (let i = 0; i < 8; i++) this.setEntry(i, fixedElement(data.entry, i, 8));
-    this.$mem.u8.fill(0, this.$base + 20, this.$base + 28);
-    this.$mem.u8.fill(0, this.$base + 40, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 44, this.$base + 64);
   }
 }
 
@@ -5422,7 +5695,9 @@ export type KernelWorkerRequest =
     | DetachClientRequestData
     | ChmodRequestData
     | SetTraceRequestData
-    | ResizeTerminalRequestData;
+    | ResizeTerminalRequestData
+    | StreamPollRequestData
+    | MakeMemfdRequestData;
 
 /**
  * Reads the entry at `addr`, each word once.
@@ -5496,6 +5771,10 @@ export function decodeKernelWorkerRequest(mem: Mem, addr: number): KernelWorkerR
       return new SetTraceRequest(mem, addr).toData();
     case Opcode.ResizeTerminal:
       return new ResizeTerminalRequest(mem, addr).toData();
+    case Opcode.StreamPoll:
+      return new StreamPollRequest(mem, addr).toData();
+    case Opcode.MakeMemfd:
+      return new MakeMemfdRequest(mem, addr).toData();
     default:
       return undefined;
   }
@@ -5571,6 +5850,10 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new SetTraceRequest(mem, addr).setData(entry);
     case Opcode.ResizeTerminal:
       return new ResizeTerminalRequest(mem, addr).setData(entry);
+    case Opcode.StreamPoll:
+      return new StreamPollRequest(mem, addr).setData(entry);
+    case Opcode.MakeMemfd:
+      return new MakeMemfdRequest(mem, addr).setData(entry);
   }
 }
 
@@ -5646,7 +5929,7 @@ export interface KernelWorkerReply {
   /** renameat2(2): moves `path` to `new_path`. */
   [Opcode.Rename]: {
   };
-  /** Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. */
+  /** Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's. */
   [Opcode.RegisterProcess]: {
     /** of the reply */
     readonly bytes: number;
@@ -5668,12 +5951,12 @@ export interface KernelWorkerReply {
   /** kill(2): pid as there (negative: group). */
   [Opcode.KillProcess]: {
   };
-  /** Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end. */
+  /** Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll. */
   [Opcode.StreamRead]: {
     /** read, 0 at the end */
     readonly bytes: number;
   };
-  /** Writes all of `data`; answers when it is all in. */
+  /** Writes what of `data` a stream takes, without waiting: at least one byte. EAGAIN: it takes none yet, see StreamPoll. */
   [Opcode.StreamWrite]: {
     /** written */
     readonly bytes: number;
@@ -5727,6 +6010,18 @@ export interface KernelWorkerReply {
   /** TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none. */
   [Opcode.ResizeTerminal]: {
   };
+  /** poll(2) on one stream: answers when one of `events` is so, or POLLERR or POLLHUP. */
+  [Opcode.StreamPoll]: {
+    /** POLL* that are so */
+    readonly events: number;
+    /** that can be read at once, where the stream counts them */
+    readonly bytes: bigint;
+  };
+  /** memfd_create(2): makes a file without a place in the tree. handle is its open file description, which StreamWrite appends to, RegisterProcess takes as a program, and StreamClose closes. `name` is what /proc shows, after "memfd:". */
+  [Opcode.MakeMemfd]: {
+    /** the file */
+    readonly ofd: { readonly index: number; readonly generation: number };
+  };
 }
 
 
@@ -5745,12 +6040,12 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Readdir]: { names: { result: "bytes", value: "cookie" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
   [Opcode.Unlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"] },
   [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EPERM", "EBUSY"] },
-  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
+  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EBADF", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
   [Opcode.StartProcess]: { names: {  }, errnos: ["ESRCH"] },
   [Opcode.WaitProcess]: { names: { value: "status", value2: "instret" }, errnos: ["ESRCH", "ECHILD", "ECANCELED"] },
   [Opcode.KillProcess]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
-  [Opcode.StreamRead]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "ECANCELED"] },
-  [Opcode.StreamWrite]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EPIPE", "ECANCELED"] },
+  [Opcode.StreamRead]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EAGAIN", "ENOMEM"] },
+  [Opcode.StreamWrite]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EAGAIN", "EPIPE", "EFBIG", "ENOSPC", "ENOMEM"] },
   [Opcode.StreamClose]: { names: {  }, errnos: ["EBADF"] },
   [Opcode.Cancel]: { names: {  }, errnos: ["ENOENT"] },
   [Opcode.BlobFilled]: { names: {  }, errnos: ["EINVAL", "EPERM"] },
@@ -5764,4 +6059,6 @@ export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
   [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
   [Opcode.SetTrace]: { names: {  }, errnos: [] },
   [Opcode.ResizeTerminal]: { names: {  }, errnos: ["EBADF", "EINVAL", "ENOTTY"] },
+  [Opcode.StreamPoll]: { names: { result: "events", value: "bytes" }, errnos: ["EBADF", "ENOMEM", "ECANCELED"] },
+  [Opcode.MakeMemfd]: { names: { handle: "ofd" }, errnos: ["EINVAL", "ENFILE", "ENOMEM"] },
 };

@@ -36,7 +36,7 @@ export const Fixed = {
   RingEntryBytes: 64,
   /** Entries of a submission or completion ring. */
   RingEntries: 256,
-  /** Entries of a completion ring that replies leave to events: a client's requests in flight and replies unread stay below RingEntries less these. */
+  /** Entries of a completion ring that replies leave to events. A kernel that finds no room for a reply reads no further until the client has taken some and rings; requests that wait take no room in either ring. */
   RingEventRoom: 32,
   /** Records of an owner's status ring. */
   StatusEntries: 64,
@@ -76,6 +76,8 @@ export const Limit = {
   WaitEntriesPerGiB: 32768,
   FileLocksPerGiB: 4096,
   PosixTimersPerGiB: 8192,
+  /** Requests that wait. One client's are at most half of them. */
+  PendingRequestsPerGiB: 32768,
   /** Pseudo-terminals. */
   PtysPerGiB: 256,
   /** Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */

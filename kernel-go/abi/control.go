@@ -7,13 +7,13 @@ import "structs"
 
 // Control: Numbers of the control channel that both sides must know before they have spoken.
 const (
-	ControlMagic              = 1128485702 // "FSCC", little endian.
-	ControlFrameBytes         = 1048576    // The longest frame that each side takes is at least this, its header included.
-	ControlStateBytes         = 262144     // Bytes of records that one answer to a state query holds at most, beside its last record.
-	ControlRequests           = 208        // Requests in flight that are no Cancel: more ends the connection.
-	ControlRequestsAndCancels = 224        // Requests in flight with all Cancels.
-	ControlPortBytes          = 1048576    // Over a MessagePort, which has no back-pressure: bytes that may be under way and unread in one direction, and of one message.
-	ControlAlign              = 8          // Every part of a frame begins at a multiple of this.
+	ControlMagic             = 1128485702 // "FSCC", little endian.
+	ControlFrameBytes        = 1048576    // The longest frame that each side takes is at least this, its header included.
+	ControlStateBytes        = 262144     // Bytes of records that one answer to a state query holds at most, beside its last record.
+	ControlRequests          = 8192       // Requests in flight that a client sends at most, when the kernel may have to wait before it answers.
+	ControlRequestsAndPrompt = 8448       // Requests in flight of all kinds: more ends the connection.
+	ControlPortBytes         = 1048576    // Over a MessagePort, which has no back-pressure: bytes that may be under way and unread in one direction, and of one message.
+	ControlAlign             = 8          // Every part of a frame begins at a multiple of this.
 )
 
 // ControlStatus: What the machine's side says to a peer's ControlHello.

@@ -1738,8 +1738,10 @@ const (
 	_ uintptr = 48 - unsafe.Offsetof(RegisterProcessRequest{}.Reply)
 	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Columns) - 56
 	_ uintptr = 56 - unsafe.Offsetof(RegisterProcessRequest{}.Columns)
-	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Rows) - 60
-	_ uintptr = 60 - unsafe.Offsetof(RegisterProcessRequest{}.Rows)
+	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Rows) - 58
+	_ uintptr = 58 - unsafe.Offsetof(RegisterProcessRequest{}.Rows)
+	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Program) - 60
+	_ uintptr = 60 - unsafe.Offsetof(RegisterProcessRequest{}.Program)
 )
 
 const (
@@ -1826,6 +1828,30 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(StreamWriteRequest{}.Data)
 	_ uintptr = unsafe.Offsetof(StreamWriteRequest{}.Reserved0) - 24
 	_ uintptr = 24 - unsafe.Offsetof(StreamWriteRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(StreamPollRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(StreamPollRequest{})
+	_ uintptr = unsafe.Offsetof(StreamPollRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(StreamPollRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(StreamPollRequest{}.Ofd) - 8
+	_ uintptr = 8 - unsafe.Offsetof(StreamPollRequest{}.Ofd)
+	_ uintptr = unsafe.Offsetof(StreamPollRequest{}.Events) - 16
+	_ uintptr = 16 - unsafe.Offsetof(StreamPollRequest{}.Events)
+	_ uintptr = unsafe.Offsetof(StreamPollRequest{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(StreamPollRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(MakeMemfdRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(MakeMemfdRequest{})
+	_ uintptr = unsafe.Offsetof(MakeMemfdRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(MakeMemfdRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(MakeMemfdRequest{}.Name) - 8
+	_ uintptr = 8 - unsafe.Offsetof(MakeMemfdRequest{}.Name)
+	_ uintptr = unsafe.Offsetof(MakeMemfdRequest{}.Reserved0) - 16
+	_ uintptr = 16 - unsafe.Offsetof(MakeMemfdRequest{}.Reserved0)
 )
 
 const (
@@ -2084,16 +2110,20 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(PendingRequestSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Client) - 16
 	_ uintptr = 16 - unsafe.Offsetof(PendingRequestSlot{}.Client)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Reserved0) - 20
-	_ uintptr = 20 - unsafe.Offsetof(PendingRequestSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Next) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PendingRequestSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.NextOfHash) - 24
+	_ uintptr = 24 - unsafe.Offsetof(PendingRequestSlot{}.NextOfHash)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.WaitEntries) - 28
 	_ uintptr = 28 - unsafe.Offsetof(PendingRequestSlot{}.WaitEntries)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Ready) - 32
 	_ uintptr = 32 - unsafe.Offsetof(PendingRequestSlot{}.Ready)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Progress) - 36
 	_ uintptr = 36 - unsafe.Offsetof(PendingRequestSlot{}.Progress)
-	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Reserved1) - 40
-	_ uintptr = 40 - unsafe.Offsetof(PendingRequestSlot{}.Reserved1)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Answered) - 40
+	_ uintptr = 40 - unsafe.Offsetof(PendingRequestSlot{}.Answered)
+	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Reserved1) - 44
+	_ uintptr = 44 - unsafe.Offsetof(PendingRequestSlot{}.Reserved1)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Entry) - 64
 	_ uintptr = 64 - unsafe.Offsetof(PendingRequestSlot{}.Entry)
 )

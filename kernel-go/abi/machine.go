@@ -725,7 +725,7 @@ type ClientSlot struct {
 	// Completions ever written.
 	// Unit: seq. Written by: kernel.
 	CompletionTail atomic.Uint32
-	// Requests that wait in the kernel.
+	// Requests that the kernel has taken and not answered, and answers for which there was no room.
 	// Unit: count. Written by: kernel.
 	InFlight  uint32
 	Reserved2 [13]uint32

@@ -43,6 +43,8 @@ const (
 	OpcodeChmod                Opcode = 30
 	OpcodeSetTrace             Opcode = 31
 	OpcodeResizeTerminal       Opcode = 32
+	OpcodeStreamPoll           Opcode = 33
+	OpcodeMakeMemfd            Opcode = 34
 	OpcodeReply                Opcode = 64
 	OpcodeBlobRequest          Opcode = 65
 	OpcodeUnsupportedSyscall   Opcode = 66
@@ -117,6 +119,10 @@ func (v Opcode) String() string {
 		return "SetTrace"
 	case OpcodeResizeTerminal:
 		return "ResizeTerminal"
+	case OpcodeStreamPoll:
+		return "StreamPoll"
+	case OpcodeMakeMemfd:
+		return "MakeMemfd"
 	case OpcodeReply:
 		return "Reply"
 	case OpcodeBlobRequest:
@@ -486,13 +492,13 @@ type ChmodRequest struct {
 // RegisterProcessRequestSize is the size of RegisterProcessRequest in bytes.
 const RegisterProcessRequestSize = 64
 
-// RegisterProcessRequest: Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`.
+// RegisterProcessRequest: Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's.
 // Member of KernelWorkerRequest for opcode RegisterProcess.
 type RegisterProcessRequest struct {
 	_ structs.HostLayout
 	// Opcode and request id.
 	Header RpcHeader
-	// Path, without a NUL.
+	// Path, without a NUL; with `program`, the name that its file is executed by.
 	Path ArenaSpan
 	// Arguments, then environment, each with its NUL.
 	Strings ArenaSpan
@@ -519,12 +525,15 @@ type RegisterProcessRequest struct {
 	Spare  uint8
 	// Where the kernel writes a RegisterProcessReply.
 	Reply ArenaSpan
-	// Width of the terminal in characters, at most 65,535.
+	// Width of the terminal in characters.
 	// Unit: count. Written by: client.
-	Columns uint32
+	Columns uint16
 	// Its height.
 	// Unit: count. Written by: client.
-	Rows uint32
+	Rows uint16
+	// When not 0, the program: a file that MakeMemfd has made for this client.
+	// Unit: slot:Ofd. Written by: client.
+	Program uint32
 }
 
 // RegisterProcessReplySize is the size of RegisterProcessReply in bytes.
@@ -611,7 +620,7 @@ type KillProcessRequest struct {
 // StreamReadRequestSize is the size of StreamReadRequest in bytes.
 const StreamReadRequestSize = 64
 
-// StreamReadRequest: Reads from a stream's open file description; answers when there is at least one byte, or 0 at its end.
+// StreamReadRequest: Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll.
 // Member of KernelWorkerRequest for opcode StreamRead.
 type StreamReadRequest struct {
 	_ structs.HostLayout
@@ -627,7 +636,7 @@ type StreamReadRequest struct {
 // StreamWriteRequestSize is the size of StreamWriteRequest in bytes.
 const StreamWriteRequestSize = 64
 
-// StreamWriteRequest: Writes all of `data`; answers when it is all in.
+// StreamWriteRequest: Writes what of `data` a stream takes, without waiting: at least one byte. EAGAIN: it takes none yet, see StreamPoll.
 // Member of KernelWorkerRequest for opcode StreamWrite.
 type StreamWriteRequest struct {
 	_ structs.HostLayout
@@ -638,6 +647,38 @@ type StreamWriteRequest struct {
 	// The bytes to write.
 	Data      ArenaSpan
 	Reserved0 [10]uint32
+}
+
+// StreamPollRequestSize is the size of StreamPollRequest in bytes.
+const StreamPollRequestSize = 64
+
+// StreamPollRequest: poll(2) on one stream: answers when one of `events` is so, or POLLERR or POLLHUP.
+// Member of KernelWorkerRequest for opcode StreamPoll.
+type StreamPollRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// The stream.
+	Ofd SlotHandle
+	// POLLIN, POLLOUT.
+	// Unit: bits. Written by: client.
+	Events    uint32
+	Reserved0 [11]uint32
+}
+
+// MakeMemfdRequestSize is the size of MakeMemfdRequest in bytes.
+const MakeMemfdRequestSize = 64
+
+// MakeMemfdRequest: memfd_create(2): makes a file without a place in the tree. handle is its open file description, which StreamWrite appends to, RegisterProcess
+// takes as a program, and StreamClose closes. `name` is what /proc shows, after "memfd:".
+// Member of KernelWorkerRequest for opcode MakeMemfd.
+type MakeMemfdRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// At most 249 bytes, without a NUL.
+	Name      ArenaSpan
+	Reserved0 [12]uint32
 }
 
 // StreamCloseRequestSize is the size of StreamCloseRequest in bytes.
@@ -990,7 +1031,7 @@ type FileRecord struct {
 // PendingRequestSlotSize is the size of PendingRequestSlot in bytes.
 const PendingRequestSlotSize = 128
 
-// PendingRequestSlot: A request that waits inside the kernel.
+// PendingRequestSlot: A request that waits inside the kernel, or its answer, while the completion ring has no room for it.
 // Element of the slot table of kind PendingRequest.
 // Starts on a cache line of 64 bytes.
 type PendingRequestSlot struct {
@@ -999,19 +1040,27 @@ type PendingRequestSlot struct {
 	Header SlotHeader
 	// Who asked.
 	// Unit: index. Written by: kernel.
-	Client    uint32
-	Reserved0 [2]uint32
+	Client uint32
+	// Next in the list of requests to be made again, or of the client's answers without room.
+	// Unit: slot:PendingRequest. Written by: kernel.
+	Next uint32
+	// Next with the same hash of client and request id.
+	// Unit: slot:PendingRequest. Written by: kernel.
+	NextOfHash uint32
 	// Queues that it stands in.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32
-	// Not 0: look at it again.
+	// Not 0: in the list of requests to be made again.
 	// Unit: flag. Written by: kernel.
 	Ready uint32
 	// What earlier attempts have done.
 	// Unit: bytes. Written by: kernel.
-	Progress  uint32
-	Reserved1 [6]uint32
-	// The request, as it was taken from the ring.
+	Progress uint32
+	// Not 0: the entry is the answer.
+	// Unit: flag. Written by: kernel.
+	Answered  uint32
+	Reserved1 [5]uint32
+	// The request, as it was taken from the ring; then its answer.
 	// Unit: value. Written by: kernel.
 	Entry [8]uint64
 }

@@ -81,6 +81,8 @@ var vectorStructs = map[string]any{
 	"KillProcessRequest":          &KillProcessRequest{},
 	"StreamReadRequest":           &StreamReadRequest{},
 	"StreamWriteRequest":          &StreamWriteRequest{},
+	"StreamPollRequest":           &StreamPollRequest{},
+	"MakeMemfdRequest":            &MakeMemfdRequest{},
 	"StreamCloseRequest":          &StreamCloseRequest{},
 	"CancelRequest":               &CancelRequest{},
 	"BlobFilledRequest":           &BlobFilledRequest{},

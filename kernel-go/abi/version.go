@@ -27,8 +27,8 @@ const (
 	FixedAbsentEntry    = 7
 	FixedRingEntryBytes = 64  // Bytes of a ring entry.
 	FixedRingEntries    = 256 // Entries of a submission or completion ring.
-	// Entries of a completion ring that replies leave to events: a client's
-	// requests in flight and replies unread stay below RingEntries less these.
+	// Entries of a completion ring that replies leave to events. A kernel that finds no room for a reply reads no further until the
+	// client has taken some and rings; requests that wait take no room in either ring.
 	FixedRingEventRoom  = 32
 	FixedStatusEntries  = 64   // Records of an owner's status ring.
 	FixedPathMax        = 4096 // Longest path with its final NUL (Linux PATH_MAX).
@@ -41,39 +41,40 @@ const (
 // Limit: Every limit of the machine. Capacities marked "per GiB" are scaled by the
 // machine's maximum memory at boot, with the floor that boot states.
 const (
-	LimitHarts             = 16
-	LimitClients           = 8
-	LimitOwners            = 16
-	LimitFds               = 65536 // File descriptors of a process (RLIMIT_NOFILE's hard limit), those that its soft limit begins with, and those in one FdTable slot.
-	LimitFdsAtFirst        = 1024
-	LimitFdsPerTable       = 256
-	LimitProcessesPerGiB   = 4096
-	LimitThreadsPerGiB     = 8192
-	LimitVmasPerGiB        = 131072
-	LimitInodesPerGiB      = 131072
-	LimitDentriesPerGiB    = 131072
-	LimitFdTablesPerGiB    = 16384
-	LimitOfdsPerGiB        = 65536
-	LimitPipesPerGiB       = 4096
-	LimitEpollItemsPerGiB  = 16384
-	LimitSigInfosPerGiB    = 16384
-	LimitWaitEntriesPerGiB = 32768
-	LimitFileLocksPerGiB   = 4096
-	LimitPosixTimersPerGiB = 8192
-	LimitPtysPerGiB        = 256     // Pseudo-terminals.
-	LimitTtyInputBytes     = 4096    // Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end.
-	LimitTtyPendingBytes   = 8192    // What a pty's master may write ahead of the line discipline.
-	LimitTtyEchoes         = 2048    // Echoes that wait for room in the output; the oldest go first when there are more.
-	LimitTtyOutputBytes    = 16384   // Output that a pty holds for its master.
-	LimitTtyFrames         = 8       // Frames of the rings of one terminal together.
-	LimitMapCount          = 65530   // Mappings of one address space (vm.max_map_count).
-	LimitSymlinks          = 40      // Symbolic links followed in one lookup.
-	LimitScriptDepth       = 5       // Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION).
-	LimitArgBytes          = 6291456 // Argument and environment strings of an exec, bytes.
-	LimitArgBytesLeast     = 131072  // The same, of a process with a small stack: ARG_MAX.
-	LimitArgStringBytes    = 131072  // One argument or environment string, bytes (MAX_ARG_STRLEN).
-	LimitPipeBytes         = 65536
-	LimitPipeFrames        = 16
-	LimitPipeMaxBytes      = 1048576 // What F_SETPIPE_SZ may ask for (/proc/sys/fs/pipe-max-size).
-	LimitSupplementary     = 16
+	LimitHarts                 = 16
+	LimitClients               = 8
+	LimitOwners                = 16
+	LimitFds                   = 65536 // File descriptors of a process (RLIMIT_NOFILE's hard limit), those that its soft limit begins with, and those in one FdTable slot.
+	LimitFdsAtFirst            = 1024
+	LimitFdsPerTable           = 256
+	LimitProcessesPerGiB       = 4096
+	LimitThreadsPerGiB         = 8192
+	LimitVmasPerGiB            = 131072
+	LimitInodesPerGiB          = 131072
+	LimitDentriesPerGiB        = 131072
+	LimitFdTablesPerGiB        = 16384
+	LimitOfdsPerGiB            = 65536
+	LimitPipesPerGiB           = 4096
+	LimitEpollItemsPerGiB      = 16384
+	LimitSigInfosPerGiB        = 16384
+	LimitWaitEntriesPerGiB     = 32768
+	LimitFileLocksPerGiB       = 4096
+	LimitPosixTimersPerGiB     = 8192
+	LimitPendingRequestsPerGiB = 32768   // Requests that wait. One client's are at most half of them.
+	LimitPtysPerGiB            = 256     // Pseudo-terminals.
+	LimitTtyInputBytes         = 4096    // Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end.
+	LimitTtyPendingBytes       = 8192    // What a pty's master may write ahead of the line discipline.
+	LimitTtyEchoes             = 2048    // Echoes that wait for room in the output; the oldest go first when there are more.
+	LimitTtyOutputBytes        = 16384   // Output that a pty holds for its master.
+	LimitTtyFrames             = 8       // Frames of the rings of one terminal together.
+	LimitMapCount              = 65530   // Mappings of one address space (vm.max_map_count).
+	LimitSymlinks              = 40      // Symbolic links followed in one lookup.
+	LimitScriptDepth           = 5       // Interpreters of a "#!" chain (Linux BINPRM_MAX_RECURSION).
+	LimitArgBytes              = 6291456 // Argument and environment strings of an exec, bytes.
+	LimitArgBytesLeast         = 131072  // The same, of a process with a small stack: ARG_MAX.
+	LimitArgStringBytes        = 131072  // One argument or environment string, bytes (MAX_ARG_STRLEN).
+	LimitPipeBytes             = 65536
+	LimitPipeFrames            = 16
+	LimitPipeMaxBytes          = 1048576 // What F_SETPIPE_SZ may ask for (/proc/sys/fs/pipe-max-size).
+	LimitSupplementary         = 16
 )

@@ -5,6 +5,7 @@ import (
 	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/fs/sysfs"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/rpc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -80,6 +81,11 @@ func tree(c *sched.Ctx) abi.Errno {
 			return e
 		}
 	}
+	null, e := vfs.Resolve(c, root, c.Path, put(c.Path, "/dev/null"), 0)
+	if e != abi.OK {
+		return e
+	}
+	rpc.Init(null)
 	d, e := vfs.Resolve(c, root, c.Path, put(c.Path, "/proc"), vfs.Directory)
 	if e != abi.OK {
 		return e

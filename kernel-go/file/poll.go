@@ -132,3 +132,13 @@ func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
 	}
 	return result
 }
+
+// WakeWaiters has all that wait for an OFD look again: it is about to be
+// taken from one of them.
+func WakeWaiters(i uint32) {
+	for k := range 2 {
+		if q, _ := queueOf(i, k); q != nil {
+			sched.WakeAll(q)
+		}
+	}
+}

@@ -302,14 +302,46 @@ func setPos(o *abi.OfdSlot, pos uint64) {
 	kmem.WriteEnd(&o.Header)
 }
 
-// StreamRead reads from an OFD for a host: at least one byte, or 0 at the end.
+// StreamRead reads what an OFD has for a host: at least one byte, 0 at the
+// end, or EAGAIN.
 func StreamRead(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
-	return Read(c, i, b, PosCurrent)
+	if e := checkRead(c, i); e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(i)
+	n, e := readSome(c, i, b, o.State.Pos, true)
+	return stepped(o, n, e)
 }
 
-// StreamWrite writes all of a host's buffer.
+// StreamWrite writes what an OFD takes of a host's buffer: at least one byte,
+// or EAGAIN.
 func StreamWrite(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
-	return Write(c, i, b, PosCurrent, false)
+	if e := checkWrite(c, i); e != abi.OK {
+		return 0, e
+	}
+	o := kmem.Ofd(i)
+	n, e := writeSome(c, i, b, o.State.Pos, true)
+	return stepped(o, n, e)
+}
+
+// stepped ends a transfer at an OFD's own position: an error counts only when
+// nothing was done.
+func stepped(o *abi.OfdSlot, n uint32, e abi.Errno) (uint32, abi.Errno) {
+	if n == 0 {
+		return 0, e
+	}
+	if seekable(o) {
+		setPos(o, o.State.Pos+uint64(n))
+	}
+	return n, abi.OK
+}
+
+// StreamPoll is poll(2) on one OFD for a host.
+func StreamPoll(c *sched.Ctx, i, events uint32) (uint32, abi.Errno) {
+	if is := Poll(i) & (events | PollAlways); is != 0 {
+		return is, abi.OK
+	}
+	return 0, WaitFor(c, i, events)
 }
 
 // Seek is lseek(2).

@@ -133,7 +133,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindFileLock, abi.FileLockSlotSize, perGiB(abi.LimitFileLocksPerGiB, 1024))
 	table(abi.SlotKindPosixTimer, abi.PosixTimerSlotSize, perGiB(abi.LimitPosixTimersPerGiB, 1024))
 	table(abi.SlotKindTty, abi.TtySlotSize, perGiB(abi.LimitPtysPerGiB, 64))
-	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, uint32(abi.FixedRingEntries)*c.Clients+1)
+	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, perGiB(abi.LimitPendingRequestsPerGiB, 8192))
 	return ok
 }
 

@@ -27,8 +27,9 @@ func InitOwner() abi.Errno {
 }
 
 // NewProgram makes a process that the host starts: its program is n bytes in
-// c.Path. It is left in state Prepared, without descriptors.
-func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Errno) {
+// c.Path, or the file of a dentry that these name. It is left in state
+// Prepared, without descriptors.
+func NewProgram(c *sched.Ctx, owner, cwd, dentry, n uint32, s *Strings) (uint32, abi.Errno) {
 	tid := newTid()
 	if tid == 0 {
 		return 0, abi.EAGAIN
@@ -50,7 +51,11 @@ func NewProgram(c *sched.Ctx, owner, cwd, n uint32, s *Strings) (uint32, abi.Err
 	if leader != 0 && p.State.FdTable != 0 && p.State.FsContext != 0 && p.State.Sighand != 0 {
 		p.State.Leader = leader
 		kmem.Thread(leader).State.Flags = uint32(abi.ThreadFlagLeader)
-		e = Exec(c, i, leader, cwd, n, vfs.Follow, s)
+		if dentry != 0 {
+			e = ExecFile(c, i, leader, dentry, n, s)
+		} else {
+			e = Exec(c, i, leader, cwd, n, vfs.Follow, s)
+		}
 	}
 	if e != abi.ENORETURN {
 		p.State.Leader = 0

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -53,15 +52,7 @@ func detachClient(c *sched.Ctx, by uint32, h abi.SlotHandle) abi.Errno {
 // releaseClient frees what a client holds, and its slot.
 func releaseClient(c *sched.Ctx, i uint32) {
 	s := kmem.Client(i)
-	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
-	for k := uint32(1); k < n; k++ {
-		p := kmem.Pending(k)
-		if p.Header.Generation.Load()&1 == 1 && p.Client == i {
-			sched.DropRequestWaits(k)
-			kmem.Free(abi.SlotKindPendingRequest, k)
-		}
-	}
-	s.InFlight = 0
+	dropRequests(i)
 	vfs.DropLayer(i)
 	dropOwners(c, i)
 	proc.LeaveToThemselves(c, i)
@@ -105,33 +96,4 @@ func freeOrphans() {
 func freeOwner(i uint32) {
 	kmem.UnrefFrame(kmem.Owner(i).StatusBase)
 	kmem.Free(abi.SlotKindOwner, i)
-}
-
-// lend counts a reference to an OFD that a client's stream holds.
-func lend(client, ofd uint32) {
-	o := kmem.Ofd(ofd)
-	o.Live.Client = client
-	o.Live.HostRefs++
-}
-
-// closeStream gives a client's reference back; those of guests are none of its
-// business.
-func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
-	o := kmem.Ofd(ofd)
-	if o.Live.HostRefs == 0 {
-		return abi.EBADF
-	}
-	o.Live.HostRefs--
-	file.CloseOfd(c, ofd)
-	return abi.OK
-}
-
-func closeStreams(c *sched.Ctx, client uint32) {
-	n := kmem.Table(abi.SlotKindOfd).HighWater.Load()
-	for i := uint32(1); i < n; i++ {
-		o := kmem.Ofd(i)
-		for o.Header.Generation.Load()&1 == 1 && o.Live.Client == client && o.Live.HostRefs != 0 {
-			_ = closeStream(c, i)
-		}
-	}
 }

@@ -4,9 +4,7 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -68,15 +66,15 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	case abi.OpcodeStreamRead:
 		return streamRead(c, client, as[abi.StreamReadRequest](p), a)
 	case abi.OpcodeStreamWrite:
-		return streamWrite(c, p, as[abi.StreamWriteRequest](p), a)
+		return streamWrite(c, client, as[abi.StreamWriteRequest](p), a)
+	case abi.OpcodeStreamPoll:
+		return streamPoll(c, as[abi.StreamPollRequest](p), a)
+	case abi.OpcodeStreamClose:
+		return streamClose(c, as[abi.StreamCloseRequest](p))
+	case abi.OpcodeMakeMemfd:
+		return makeMemfd(c, client, as[abi.MakeMemfdRequest](p), a)
 	case abi.OpcodeResizeTerminal:
 		return resizeTerminal(c, as[abi.ResizeTerminalRequest](p))
-	case abi.OpcodeStreamClose:
-		i := kmem.Lookup(abi.SlotKindOfd, as[abi.StreamCloseRequest](p).Ofd)
-		if i == 0 {
-			return abi.EBADF
-		}
-		return closeStream(c, i)
 	case abi.OpcodeCancel:
 		return cancel(c, client, as[abi.CancelRequest](p).Target)
 	case abi.OpcodeBlobFilled:
@@ -106,40 +104,6 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		return abi.OK
 	}
 	return abi.EOPNOTSUPP
-}
-
-func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
-	if i == 0 {
-		return abi.EBADF
-	}
-	to, e := span(client, r.Reply)
-	if e != abi.OK {
-		return e
-	}
-	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
-	n, e := file.StreamRead(c, i, &b)
-	if _, master := file.IsTty(i); master && e == abi.EIO {
-		e = abi.OK // the last slave is closed: the end of what a terminal shows
-	}
-	a.result = int64(n)
-	return e
-}
-
-// streamWrite counts what earlier attempts have written in p.Progress.
-func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequest, a *answer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
-	if i == 0 {
-		return abi.EBADF
-	}
-	from, e := span(p.Client, r.Data)
-	if e != abi.OK {
-		return e
-	}
-	b := mm.Buf{Addr: uint64(from), Len: r.Data.Length}
-	n, e := file.StreamWrite(c, i, &b)
-	a.result = int64(n)
-	return e
 }
 
 func createOwner(client, budget uint32, a *answer) abi.Errno {

@@ -30,6 +30,12 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 		}
 		defer vfs.Put(cwd)
 	}
+	program := uint32(0)
+	if r.Program != 0 {
+		if program, e = lentFile(client, r.Program); e != abi.OK {
+			return e
+		}
+	}
 	n, e := path(c, client, r.Path)
 	if e != abi.OK {
 		return e
@@ -42,7 +48,7 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 		return abi.ESRCH
 	}
 	s := proc.Strings{Linear: strings, Bytes: r.Strings.Length, Argc: r.Argc, Envc: r.Envc}
-	process, e := proc.NewProgram(c, owner, cwd, n, &s)
+	process, e := proc.NewProgram(c, owner, cwd, program, n, &s)
 	if e != abi.OK {
 		return e
 	}

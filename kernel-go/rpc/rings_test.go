@@ -16,7 +16,7 @@ import (
 const (
 	ringEntries = uint32(abi.FixedRingEntries)
 	entryBytes  = uint32(abi.FixedRingEntryBytes)
-	maxFlight   = ringEntries - uint32(abi.FixedRingEventRoom)
+	replyRoom   = ringEntries - uint32(abi.FixedRingEventRoom)
 )
 
 // client drives the rings of one client slot as a host would.
@@ -96,8 +96,8 @@ func TestRingsWrap(t *testing.T) {
 		for range 10 {
 			c.service()
 		}
-		if n := c.slot.CompletionTail.Load() - c.head; n != maxFlight {
-			t.Fatalf("%d completions, want %d", n, maxFlight)
+		if n := c.slot.CompletionTail.Load() - c.head; n != replyRoom {
+			t.Fatalf("%d completions, want %d", n, replyRoom)
 		}
 		if kmem.Header().KernelDoorbell.Load() == 0 {
 			t.Fatal("nobody is told that there is more")

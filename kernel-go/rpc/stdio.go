@@ -60,11 +60,20 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 	return e
 }
 
-var devNull = [...]byte{'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0}
+// null is the machine's null device: the one that lay at /dev/null when the
+// machine was made, whatever guests have put there since.
+var null uint32
+
+// Init takes the null device, a dentry that is held.
+func Init(device uint32) {
+	null = device
+	hashed = [len(hashed)]uint32{}
+	clear(answers[:])
+	queueHead, queueTail = 0, 0
+}
 
 func nullDevice(c *sched.Ctx, table, fd uint32) abi.Errno {
-	copy(kmem.Bytes(c.Path, uint32(len(devNull))), devNull[:])
-	o, e := file.Open(c, rootDir(), rootDir(), c.Path, uint32(len(devNull)-1), uint32(abi.O_RDWR), 0, 0)
+	o, e := file.OpenDentry(c, null, uint32(abi.O_RDWR))
 	if e == abi.OK {
 		file.InstallIn(table, fd, o)
 	}
@@ -87,27 +96,15 @@ func newPipe(c *sched.Ctx, table, fd uint32) (uint32, abi.Errno) {
 // newTerminal makes the controlling terminal of the process, which leads a
 // session of its own. As terminal emulators do, the host takes and shows UTF-8.
 func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (master, slave uint32, e abi.Errno) {
-	size, e := windowSize(r.Columns, r.Rows)
-	if e != abi.OK {
-		return 0, 0, e
-	}
 	if master, slave, e = file.NewPty(c); e != abi.OK {
 		return 0, 0, e
 	}
 	pair := kmem.Ofd(master).State.Object
 	t := &kmem.Tty(pair).State
-	t.Winsize = size
+	t.Winsize = abi.Winsize{Col: r.Columns, Row: r.Rows}
 	t.Termios.Iflag |= uint32(abi.IUTF8)
 	tty.Control(process, pair)
 	return master, slave, abi.OK
-}
-
-// windowSize is a size in characters: EINVAL for what struct winsize cannot hold.
-func windowSize(columns, rows uint32) (abi.Winsize, abi.Errno) {
-	if columns > 0xffff || rows > 0xffff {
-		return abi.Winsize{}, abi.EINVAL
-	}
-	return abi.Winsize{Col: uint16(columns), Row: uint16(rows)}, abi.OK
 }
 
 func resizeTerminal(c *sched.Ctx, r *abi.ResizeTerminalRequest) abi.Errno {
@@ -118,9 +115,9 @@ func resizeTerminal(c *sched.Ctx, r *abi.ResizeTerminalRequest) abi.Errno {
 	if _, master := file.IsTty(i); !master {
 		return abi.ENOTTY
 	}
-	size, e := windowSize(r.Columns, r.Rows)
-	if e == abi.OK {
-		tty.Resize(c, kmem.Ofd(i).State.Object, size)
+	if r.Columns > 0xffff || r.Rows > 0xffff {
+		return abi.EINVAL // more than struct winsize holds
 	}
-	return e
+	tty.Resize(c, kmem.Ofd(i).State.Object, abi.Winsize{Col: uint16(r.Columns), Row: uint16(r.Rows)})
+	return abi.OK
 }

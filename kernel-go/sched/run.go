@@ -37,7 +37,8 @@ var nextSeq uint32
 
 // ResetQueues forgets what earlier machines of this process had.
 func ResetQueues() {
-	nextOwner, readyTotal, pinnedTotal, readyRequests, leastPass, nextSeq = 0, 0, 0, 0, 0, 0
+	nextOwner, readyTotal, pinnedTotal, leastPass, nextSeq = 0, 0, 0, 0, 0
+	readyHead, readyTail = 0, 0
 }
 
 func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {

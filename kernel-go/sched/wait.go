@@ -120,8 +120,24 @@ func CancelWaits(c *Ctx) {
 	}
 }
 
-// DropRequestWaits takes a parked request off all queues.
-func DropRequestWaits(request uint32) { dropEntries(&kmem.Pending(request).WaitEntries) }
+// DropRequest takes a parked request off all queues: it is over.
+func DropRequest(r uint32) {
+	p := kmem.Pending(r)
+	dropEntries(&p.WaitEntries)
+	if p.Ready == 0 {
+		return
+	}
+	at, before := &readyHead, uint32(0)
+	for *at != r {
+		before = *at
+		at = &kmem.Pending(before).Next
+	}
+	*at = p.Next
+	if readyTail == r {
+		readyTail = before
+	}
+	p.Ready, p.Next = 0, 0
+}
 
 // Wake makes every waiter of the queue that waits for one of events try again.
 func Wake(queue *uint32, events uint32) {
@@ -194,28 +210,39 @@ func wakeRequest(r uint32) {
 	MarkRequestReady(r)
 }
 
-// readyRequests counts parked requests that are to be looked at again.
-var readyRequests uint32
+// readyHead and readyTail are the parked requests that are to be made again,
+// oldest first.
+var readyHead, readyTail uint32
 
 // MarkRequestReady has the kernel worker make a parked request again.
 func MarkRequestReady(r uint32) {
 	p := kmem.Pending(r)
 	if p.Ready == 0 {
-		p.Ready = 1
-		readyRequests++
+		p.Ready, p.Next = 1, 0
+		if readyHead == 0 {
+			readyHead = r
+		} else {
+			kmem.Pending(readyTail).Next = r
+		}
+		readyTail = r
 	}
 	RingKernel()
 }
 
-// TakeReadyRequests returns how many requests were marked and resets the count.
-func TakeReadyRequests() uint32 {
-	n := readyRequests
-	readyRequests = 0
-	return n
+// TakeReadyRequest takes the oldest request that is to be made again, 0 when
+// there is none.
+func TakeReadyRequest() uint32 {
+	r := readyHead
+	if r != 0 {
+		p := kmem.Pending(r)
+		readyHead = p.Next
+		p.Ready, p.Next = 0, 0
+	}
+	return r
 }
 
-// ReadyRequests is how many parked requests wait for the kernel worker.
-func ReadyRequests() uint32 { return readyRequests }
+// RequestsReady says whether parked requests are to be made again.
+func RequestsReady() bool { return readyHead != 0 }
 
 // RingKernel wakes the kernel worker.
 func RingKernel() {

@@ -221,7 +221,7 @@ describe("a peer that does what it may not", () => {
 
     const flood = await peer();
     const opened = await RemoteMachine.connect(otherEnd());
-    for (let id = 1; id <= Control.RequestsAndCancels + 20; id++) {
+    for (let id = 1; id <= Control.RequestsAndPrompt + 20; id++) {
       await flood.duplex.write(request({ opcode: Opcode.Cancel, flags: 0, requestId: id, target: 999_999 }));
     }
     // Cancels are answered at once, so that no flood of them is too much; the connection lives or was ended, the machine lives.

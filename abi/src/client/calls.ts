@@ -4,6 +4,7 @@
  */
 import {
   AbiVersion,
+  Errno,
   type KernelRuntimeStateData,
   type KernelWorkerRequest,
   LayoutHashHi,
@@ -11,6 +12,7 @@ import {
   MachineCounters,
   type MachineCountersData,
   Opcode,
+  PollEvent,
   ProcessRow,
   ProcessRunState,
   RegisterProcessReply,
@@ -19,8 +21,8 @@ import {
   type SlotHandleData,
   StdioKind,
 } from "../../ts/index.ts";
-import { RpcProtocolError } from "./errors.ts";
-import type { CallOptions, RpcClient } from "./rpc-client.ts";
+import { RpcProtocolError, SystemError } from "./errors.ts";
+import type { CallOptions, CallSpec, RpcClient } from "./rpc-client.ts";
 import { align8, decodeText, encodeText, type PathLike, pathBytes, pathText } from "./text.ts";
 import { type ExitStatus, exitStatus } from "./wait-status.ts";
 
@@ -32,13 +34,16 @@ function ask<T>(
   syscall: string,
   entry: Entry<KernelWorkerRequest>,
   decode: (result: number, reply: ReplyEvent) => T,
-  options?: CallOptions & { readonly path?: string | undefined },
+  options?: CallOptions & Pick<CallSpec<T>, "path" | "prompt" | "undo">,
 ): Promise<T> {
   const encode = (): KernelWorkerRequest => ({ ...entry, flags: 0, requestId: 0 }) as KernelWorkerRequest;
-  return client.call({ syscall, path: options?.path, bytes: 0, encode, decode }, options);
+  const { path, prompt, undo } = options ?? {};
+  const spec: CallSpec<T> = { syscall, path, bytes: 0, prompt: prompt ?? true, encode, decode };
+  return client.call(undo === undefined ? spec : { ...spec, undo }, options);
 }
 
 const nothing = (): void => undefined;
+const ignore = (): undefined => undefined;
 
 /** Room for a KernelRuntimeState, which grows with the versions. */
 const STATE_BYTES = 8192;
@@ -51,6 +56,7 @@ export function handshake(client: RpcClient): Promise<KernelRuntimeStateData> {
   return client.call({
     syscall: "kernel-init",
     bytes: STATE_BYTES,
+    prompt: true,
     encode: (at) => ({
       opcode: Opcode.KernelInit,
       flags: 0,
@@ -75,7 +81,7 @@ export function detachClient(client: RpcClient, other: SlotHandleData): Promise<
   return ask(client, "detach", { opcode: Opcode.DetachClient, client: other }, nothing);
 }
 
-/** What a standard stream of a new process is: a pipe to this client, /dev/null, or the slave of a new terminal. */
+/** What a standard stream of a new process is: a pipe to this client, the machine's null device, or the slave of a new terminal. */
 export type Stdio = "pipe" | "null" | "pty";
 
 const STDIO: Readonly<Record<Stdio, StdioKind>> = {
@@ -100,6 +106,8 @@ export interface ProgramOptions {
   readonly rows?: number | undefined;
   /** Owner slot. Default: the machine's own. */
   readonly owner?: number | undefined;
+  /** The program, from `makeMemfd`; its path is only a name then. */
+  readonly file?: SlotHandleData | undefined;
 }
 
 /** A process that this client has made. */
@@ -131,7 +139,7 @@ function nulTerminated(strings: readonly string[]): Uint8Array {
 }
 
 /**
- * Makes a process that does not run yet.
+ * Makes a process that does not run yet. One that is made although its caller has given up is discarded.
  * @param args argv without argv[0]
  * @throws SystemError ENOENT, EACCES, ENOEXEC, ENOMEM, E2BIG… as execve(2)
  */
@@ -139,7 +147,7 @@ export async function registerProcess(
   client: RpcClient,
   program: PathLike,
   args: readonly string[],
-  options: ProgramOptions = {},
+  options: ProgramOptions & CallOptions = {},
 ): Promise<Child> {
   const { cols = DEFAULT_COLS, rows = DEFAULT_ROWS } = options;
   checkTerminalSize(cols, rows);
@@ -151,7 +159,7 @@ export async function registerProcess(
   const stringsAt = align8(path.length);
   const cwdAt = stringsAt + align8(strings.length);
   const replyAt = cwdAt + align8(cwd.length);
-  return await client.call({
+  const spec: CallSpec<Child> = {
     syscall: "spawn",
     path: pathText(program),
     bytes: replyAt + RegisterProcessReply.SIZE,
@@ -175,9 +183,11 @@ export async function registerProcess(
         reply: { offset: at + replyAt, length: RegisterProcessReply.SIZE },
         columns: cols,
         rows,
+        program: options.file?.index ?? 0,
       };
     },
-    decode: (_result, _reply, at): Child => {
+    undo: (child) => void discardProcess(client, child),
+    decode: (_result, _reply, at) => {
       const reply = new RegisterProcessReply(client.transport.mem, client.address(at + replyAt)).toData();
       return {
         process: reply.process,
@@ -189,7 +199,8 @@ export async function registerProcess(
         ],
       };
     },
-  });
+  };
+  return await client.call(spec, options);
 }
 
 /** Lets a process run that `registerProcess` has made. */
@@ -214,10 +225,11 @@ export async function spawn(
   client: RpcClient,
   program: PathLike,
   args: readonly string[] = [],
-  options: ProgramOptions = {},
+  options: ProgramOptions & CallOptions = {},
 ): Promise<Child> {
   const child = await registerProcess(client, program, args, options);
   try {
+    options.signal?.throwIfAborted();
     await startProcess(client, child, program);
   } catch (error) {
     await discardProcess(client, child);
@@ -229,7 +241,7 @@ export async function spawn(
 /** Waits for the end of a process that this client has started, and frees what is left of it. Once for each. */
 export function waitProcess(client: RpcClient, process: SlotHandleData, options?: CallOptions): Promise<ExitStatus> {
   const entry = { opcode: Opcode.WaitProcess, process } as const;
-  return ask(client, "wait", entry, (_result, reply) => exitStatus(reply.valueLo), options);
+  return ask(client, "wait", entry, (_result, reply) => exitStatus(reply.valueLo), { ...options, prompt: false });
 }
 
 /**
@@ -248,12 +260,66 @@ export function killProcess(
 /** What a pipe holds (Limit.PipeBytes): a good size for reading and writing. */
 export const STREAM_BYTES = 64 * 1024;
 
-/** The next bytes of a stream: at least one, at most `most`; none at its end. Waits for them. */
-export function streamRead(
+/** The events of poll(2) that are so. */
+export interface StreamEvents {
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** The other side is gone. */
+  readonly hungUp: boolean;
+  /** Bytes that can be read at once, where the stream counts them. */
+  readonly bytes: number;
+}
+
+/** Waits until a stream can be read, or written, or its other side is gone. */
+export function streamPoll(
+  client: RpcClient,
+  ofd: SlotHandleData,
+  what: "read" | "write",
+  options?: CallOptions,
+): Promise<StreamEvents> {
+  const events = what === "read" ? PollEvent.POLLIN : PollEvent.POLLOUT;
+  const decode = (is: number, reply: ReplyEvent): StreamEvents => ({
+    readable: (is & PollEvent.POLLIN) !== 0,
+    writable: (is & PollEvent.POLLOUT) !== 0,
+    hungUp: (is & (PollEvent.POLLHUP | PollEvent.POLLERR)) !== 0,
+    bytes: reply.valueLo,
+  });
+  return ask(client, "poll", { opcode: Opcode.StreamPoll, ofd, events }, decode, { ...options, prompt: false });
+}
+
+/** What `attempt` gives; undefined for EAGAIN. */
+async function unlessAgain<T>(attempt: Promise<T>): Promise<T | undefined> {
+  try {
+    return await attempt;
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === Errno.EAGAIN) return undefined;
+    throw error;
+  }
+}
+
+/** The least that is read at once: a program that writes lines is read in a few calls. */
+const LEAST_READ = 4096;
+
+/** The next bytes of a stream: at least one, at most `most`; none at its end. Waits for them, and holds no part of the arena meanwhile. */
+export async function streamRead(
   client: RpcClient,
   ofd: SlotHandleData,
   most = STREAM_BYTES,
   options?: CallOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  for (let room = most; ; ) {
+    const bytes = await unlessAgain(readNow(client, ofd, room, options));
+    if (bytes !== undefined) return bytes;
+    const ready = await streamPoll(client, ofd, "read", options);
+    room = Math.min(most, Math.max(ready.bytes, LEAST_READ));
+  }
+}
+
+function readNow(
+  client: RpcClient,
+  ofd: SlotHandleData,
+  most: number,
+  options: CallOptions | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
   return client.call(
     {
@@ -282,21 +348,61 @@ export async function streamWrite(
   bytes: Uint8Array,
   options?: CallOptions,
 ): Promise<void> {
-  for (let from = 0; from < bytes.length; from += STREAM_BYTES) {
-    const part = bytes.subarray(from, from + STREAM_BYTES);
-    await client.call(
-      {
-        syscall: "write",
-        bytes: part.length,
-        encode: (at) => {
-          client.bytes(at, part.length).set(part);
-          return { opcode: Opcode.StreamWrite, flags: 0, requestId: 0, ofd, data: { offset: at, length: part.length } };
-        },
-        decode: nothing,
-      },
-      options,
-    );
+  let hungUp = false;
+  for (let from = 0; from < bytes.length; ) {
+    const written = await unlessAgain(writeNow(client, ofd, bytes.subarray(from, from + STREAM_BYTES), options));
+    if (written !== undefined) {
+      from += written;
+      continue;
+    }
+    // A terminal that nobody has open takes what fits.
+    if (hungUp) throw new SystemError(Errno.EPIPE, "write");
+    hungUp = (await streamPoll(client, ofd, "write", options)).hungUp;
   }
+}
+
+function writeNow(
+  client: RpcClient,
+  ofd: SlotHandleData,
+  part: Uint8Array,
+  options: CallOptions | undefined,
+): Promise<number> {
+  return client.call(
+    {
+      syscall: "write",
+      bytes: part.length,
+      encode: (at) => {
+        client.bytes(at, part.length).set(part);
+        return { opcode: Opcode.StreamWrite, flags: 0, requestId: 0, ofd, data: { offset: at, length: part.length } };
+      },
+      decode: (result) => {
+        if (result > part.length || result === 0)
+          throw new RpcProtocolError(`write answers ${result} for ${part.length} bytes`);
+        return result;
+      },
+    },
+    options,
+  );
+}
+
+/**
+ * A file without a place in the tree: `streamWrite` appends to it, `registerProcess` takes it as a program, `streamClose` lets go
+ * of it. /proc shows it as /memfd:NAME (deleted).
+ * @throws SystemError ENFILE, ENOMEM
+ */
+export function makeMemfd(client: RpcClient, name: string, options?: CallOptions): Promise<SlotHandleData> {
+  const bytes = encodeText(name);
+  const spec: CallSpec<SlotHandleData> = {
+    syscall: "memfd_create",
+    bytes: Math.max(1, bytes.length),
+    encode: (at) => {
+      client.bytes(at, bytes.length).set(bytes);
+      return { opcode: Opcode.MakeMemfd, flags: 0, requestId: 0, name: { offset: at, length: bytes.length } };
+    },
+    undo: (ofd) => void streamClose(client, ofd).catch(ignore),
+    decode: (_result, reply) => reply.handle.toData(),
+  };
+  return client.call(spec, options);
 }
 
 /** Gives this side's end of a stream back: the guest sees end of file, or EPIPE. */
@@ -325,7 +431,7 @@ export function createOwner(client: RpcClient, budget = 0): Promise<SlotHandleDa
 
 /** Kills an owner's processes and frees it; answers when they are gone. */
 export function closeOwner(client: RpcClient, owner: SlotHandleData): Promise<void> {
-  return ask(client, "close-owner", { opcode: Opcode.CloseOwner, owner }, nothing);
+  return ask(client, "close-owner", { opcode: Opcode.CloseOwner, owner }, nothing, { prompt: false });
 }
 
 /** Turns the trace of system calls, which the machine's host gets, on or off. */
@@ -338,6 +444,7 @@ export function machineCounters(client: RpcClient): Promise<MachineCountersData>
   return client.call({
     syscall: "diagnostics",
     bytes: MachineCounters.SIZE,
+    prompt: true,
     encode: (at) => ({
       opcode: Opcode.Diagnostics,
       flags: 0,
@@ -388,6 +495,7 @@ function readRows(client: RpcClient, owner: number, room: number): Promise<{ cou
   return client.call({
     syscall: "processes",
     bytes: room * ProcessRow.SIZE,
+    prompt: true,
     encode: (at) => ({
       opcode: Opcode.Processes,
       flags: 0,

@@ -21,9 +21,6 @@ import { Mem } from "../mem.ts";
 import { entryFrame, replySpan, requestSpans } from "./frames.ts";
 import type { Transport } from "./transport.ts";
 
-/** Requests that hold the kernel's hand: never stuck behind the ones that they end. */
-const isControl = (opcode: number): boolean => opcode === Opcode.Cancel || opcode === Opcode.BlobFilled;
-
 export interface EndpointEvents {
   /** Sends an Outbound frame; the bytes are the receiver's from now on. */
   frame(frame: Uint8Array<ArrayBuffer>): void;
@@ -35,24 +32,18 @@ export interface EndpointEvents {
   failed(error: Error): void;
 }
 
-interface InFlight {
-  readonly request: KernelWorkerRequest;
-  /** Where the kernel writes its reply: nothing else may be put there. */
-  readonly reply: ArenaSpanData | undefined;
-}
-
-const NO_SPAN: ArenaSpanData = { offset: 0, length: 0 };
-
 const overlap = (a: ArenaSpanData, b: ArenaSpanData): boolean =>
   Math.max(a.offset, b.offset) < Math.min(a.offset + a.length, b.offset + b.length);
 
 export class FrameEndpoint {
   readonly #transport: Transport;
   readonly #events: EndpointEvents;
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #inFlight = new Map<number, KernelWorkerRequest>();
+  /** Where the kernel writes the replies to requests in flight: nothing else may be put there. */
+  readonly #replies = new Map<number, ArenaSpanData>();
+  /** Requests in flight for which the ring had no room. */
+  #backlog: KernelWorkerRequest[] = [];
   readonly #reply: ReplyEvent;
-  /** Requests in flight that are no control requests. */
-  #ordinary = 0;
   /** Nothing goes out any more: requests in flight are only waited for. */
   #muted = false;
   #onIdle: (() => void) | undefined;
@@ -87,12 +78,11 @@ export class FrameEndpoint {
     if (request === undefined) {
       throw new ControlError(`opcode ${entry.u16[0]} is no request`, ControlFaultCode.Opcode);
     }
-    const { requestId: id, opcode } = request;
+    const { requestId: id } = request;
     if (id === 0 || this.#inFlight.has(id)) {
       throw new ControlError(`request id ${id} is 0 or in flight`, ControlFaultCode.RequestId);
     }
-    const control = isControl(opcode);
-    if (this.#inFlight.size >= Control.RequestsAndCancels || (!control && this.#ordinary >= Control.Requests)) {
+    if (this.#inFlight.size >= Control.RequestsAndPrompt) {
       throw new ControlError(`${this.#inFlight.size} requests are in flight`, ControlFaultCode.InFlight);
     }
     const { arenaBytes, arenaBase, mem } = this.#transport;
@@ -107,7 +97,7 @@ export class FrameEndpoint {
         );
       }
       // `answered` reads there what the kernel has said, not what the peer has put over it.
-      for (const { reply: taken = NO_SPAN } of this.#inFlight.values()) {
+      for (const taken of this.#replies.values()) {
         if (overlap(span, taken)) {
           throw new ControlError(
             `a span of ${span.length} bytes at ${span.offset} lies over a reply in flight`,
@@ -130,13 +120,8 @@ export class FrameEndpoint {
       mem.u8.set(bytes.subarray(at, at + span.length), arenaBase + span.offset);
       at += align(span.length);
     }
-    try {
-      this.#submit(request, reply);
-    } catch (error) {
-      // A number beyond what the schema bounds its field to is not written into the ring.
-      if (!(error instanceof RangeError)) throw error;
-      this.#answer(id, Errno.EINVAL);
-    }
+    if (reply !== undefined) this.#replies.set(id, reply);
+    this.#submit(request);
   }
 
   /** The requests so far are to be looked at. */
@@ -150,16 +135,12 @@ export class FrameEndpoint {
    */
   async drain(): Promise<void> {
     this.#muted = true;
-    const targets = [...this.#inFlight.keys()];
+    for (const target of [...this.#inFlight.keys()]) {
+      do this.#lastOwn = (this.#lastOwn + 1) >>> 0 || 1;
+      while (this.#inFlight.has(this.#lastOwn));
+      this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target });
+    }
     while (this.#inFlight.size > 0) {
-      // Never more than the kernel reads: it would not look again when there is room.
-      const room = Math.max(0, Control.RequestsAndCancels - this.#inFlight.size);
-      for (const target of targets.splice(0, room)) {
-        if (!this.#inFlight.has(target)) continue;
-        do this.#lastOwn = (this.#lastOwn + 1) >>> 0 || 1;
-        while (this.#inFlight.has(this.#lastOwn));
-        this.#submit({ opcode: Opcode.Cancel, flags: 0, requestId: this.#lastOwn, target }, undefined);
-      }
       // Awaited from before the flush, which may bring the answers at once.
       const answered = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -169,11 +150,23 @@ export class FrameEndpoint {
     }
   }
 
-  #submit(request: KernelWorkerRequest, reply: ArenaSpanData | undefined): void {
-    if (!this.#transport.submit(request))
-      throw new ControlError("the submission ring is full", ControlFaultCode.InFlight);
-    this.#inFlight.set(request.requestId, { request, reply });
-    if (!isControl(request.opcode)) this.#ordinary++;
+  #submit(request: KernelWorkerRequest): void {
+    this.#inFlight.set(request.requestId, request);
+    if (this.#backlog.length > 0 || !this.#put(request)) this.#backlog.push(request);
+  }
+
+  /** False when the ring has no room. */
+  #put(request: KernelWorkerRequest): boolean {
+    try {
+      return this.#transport.submit(request);
+    } catch (error) {
+      // A number beyond what the schema bounds its field to is not written into the ring.
+      if (!(error instanceof RangeError)) throw error;
+      this.#inFlight.delete(request.requestId);
+      this.#replies.delete(request.requestId);
+      this.#answer(request.requestId, Errno.EINVAL);
+      return true;
+    }
   }
 
   /** Answers a request that the kernel does not get. */
@@ -201,7 +194,10 @@ export class FrameEndpoint {
       this.#events.failed(error instanceof Error ? error : new Error(String(error)));
       return;
     }
+    const put = this.#backlog.findIndex((request) => !this.#put(request));
+    const gone = this.#backlog.splice(0, put < 0 ? this.#backlog.length : put).length;
     this.#transport.wait(this.#pump);
+    if (gone > 0) this.flush();
     const idle = this.#onIdle;
     this.#onIdle = undefined;
     idle?.();
@@ -217,11 +213,11 @@ export class FrameEndpoint {
       return;
     }
     this.#inFlight.delete(id);
-    if (!isControl(call.request.opcode)) this.#ordinary--;
-    const place = call.reply;
+    const place = this.#replies.get(id);
+    this.#replies.delete(id);
     const length = place === undefined || reply.resultHi < 0 ? 0 : Math.min(place.length, reply.resultLo);
     const address = arenaBase + (place?.offset ?? 0);
-    this.#events.answered?.(call.request, reply, mem.u8.subarray(address, address + length));
+    this.#events.answered?.(call, reply, mem.u8.subarray(address, address + length));
     if (!this.#muted) {
       this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, at, length === 0 ? [] : [{ address, length }]));
     }

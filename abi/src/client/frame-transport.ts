@@ -52,7 +52,6 @@ export class FrameTransport implements Transport {
   }
 
   submit(entry: KernelWorkerRequest): boolean {
-    if (this.#places.size >= Fixed.RingEntries) return false;
     encodeKernelWorkerRequest(this.mem, OUT, entry);
     const parts = requestSpans(entry).map(({ offset, length }) => ({ address: ARENA + offset, length }));
     this.#outgoing.push(entryFrame(ControlFrameKind.Request, this.mem, OUT, parts));

@@ -135,7 +135,7 @@ describe("requests", () => {
 
   test("an arena that is full holds calls back until bytes are given back", async () => {
     const { kernel, client } = setup({ arenaBytes: 4096 });
-    const calls = Array.from({ length: 10 }, () => client.call(read(client, 2048)));
+    const calls = Array.from({ length: 10 }, () => client.call(read(client, 1536)));
     expect(client.inFlight).toBe(2);
     expect(client.queued).toBe(8);
     open.push(
@@ -145,7 +145,7 @@ describe("requests", () => {
         return { result: request.reply.length };
       }),
     );
-    for (const bytes of await Promise.all(calls)) expect(bytes).toEqual(new Uint8Array(2048).fill(7));
+    for (const bytes of await Promise.all(calls)) expect(bytes).toEqual(new Uint8Array(1536).fill(7));
     expect(client.arenaUsed).toBe(0);
     await expect(client.call(read(client, 5000))).rejects.toThrow(RangeError);
   });
@@ -162,13 +162,12 @@ describe("requests", () => {
 
   test("an encode that throws rejects its call and gives its bytes back", async () => {
     const { client } = setup();
-    const bad: CallSpec<void> = {
+    const bad: CallSpec<number> = {
       ...noop,
       bytes: 100,
       encode: () => {
         throw new TypeError("no");
       },
-      decode: () => undefined,
     };
     await expect(client.call(bad)).rejects.toThrow("no");
     expect(client.arenaUsed).toBe(0);
@@ -285,9 +284,9 @@ describe("giving up", () => {
 
   test("a queued call that is given up is never sent", async () => {
     const { kernel, client } = setup({ arenaBytes: 1024 });
-    const first = client.call(read(client, 1024));
+    const first = client.call(read(client, 768));
     const abort = new AbortController();
-    const second = client.call(read(client, 1024), { signal: abort.signal });
+    const second = client.call(read(client, 768), { signal: abort.signal });
     const third = client.call(noop);
     abort.abort(new Error("enough"));
     await expect(second).rejects.toThrow("enough");
@@ -312,18 +311,76 @@ describe("giving up", () => {
     expect(await quick).toBe(8);
   });
 
-  test("control requests pass a client whose places are all taken", async () => {
-    const { kernel, client } = setup();
+  test("what the kernel answers at once passes a client whose ring is read and whose arena is taken", async () => {
+    const { kernel, client } = setup({ arenaBytes: 4096 });
     const abort = new AbortController();
-    for (let i = 0; i < 400; i++) client.call(noop, { signal: abort.signal }).catch(() => undefined);
+    for (let i = 0; i < 400; i++) client.call(read(client, 1024), { signal: abort.signal }).catch(() => undefined);
     const requests = kernel.takeAll();
-    const control = client.call({ ...noop, control: true });
-    const entry = kernel.take();
-    expect(entry?.opcode).toBe(Opcode.Noop);
-    kernel.reply(entry!.requestId, { result: 77 });
-    expect(await control).toBe(77);
-    expect(requests.length).toBeLessThan(Fixed.RingEntries);
+    expect(requests).toHaveLength(3);
+    // It has arena bytes of its own.
+    const prompt = client.call({ ...read(client, 1024), prompt: true });
+    const entry = kernel.take()!;
+    kernel.reply(entry.requestId, { result: 77 });
+    expect(await prompt).toHaveLength(77);
     abort.abort();
+  });
+
+  test("requests that wait take no place: a ring is full only until it is read", async () => {
+    const { kernel, client } = setup();
+    const calls = Array.from({ length: 2000 }, () => client.call(noop));
+    const waiting: number[] = [];
+    const serving = kernel.serve(({ requestId }) => void waiting.push(requestId));
+    await expect.poll(() => waiting.length).toBe(2000);
+    serving.stop();
+    expect(client.queued).toBe(0);
+    const prompt = client.call({ ...noop, prompt: true });
+    kernel.reply(kernel.take()!.requestId, { result: 5 });
+    expect(await prompt).toBe(5);
+    for (const requestId of waiting) {
+      if (kernel.completions === Fixed.RingEntries) await expect.poll(() => kernel.completions).toBe(0);
+      kernel.reply(requestId);
+    }
+    await Promise.all(calls);
+  });
+
+  test("more than can wait for room is refused with EAGAIN", async () => {
+    const { client } = setup({ arenaBytes: 1024 });
+    // The first has the arena, and 16,384 wait for it.
+    const calls = Array.from({ length: 16_386 }, () => client.call(read(client, 768)));
+    const outcomes = Promise.allSettled(calls);
+    await expect(calls.at(-1)).rejects.toMatchObject({ code: "EAGAIN", syscall: "read" });
+    const over = new MachineStopped();
+    client.fail(over);
+    const refused = (await outcomes).filter((outcome) => outcome.status === "rejected" && outcome.reason !== over);
+    expect(refused).toHaveLength(1);
+  });
+
+  test("what a request has made whose caller has given up is taken back, once", async () => {
+    const { kernel, client } = setup();
+    const undone: number[] = [];
+    const spec: CallSpec<number> = { ...noop, undo: (value) => void undone.push(value) };
+    const abort = new AbortController();
+    const late = client.call(spec, { signal: abort.signal });
+    const request = kernel.take()!;
+    abort.abort(new Error("too late"));
+    await expect(late).rejects.toThrow("too late");
+    kernel.reply(request.requestId, { result: 42 });
+    kernel.reply(kernel.take()!.requestId, { result: -Errno.ENOENT });
+    await settled(client);
+    expect(undone).toEqual([42]);
+    // Not what failed, nor what somebody has got.
+    const good = client.call(spec);
+    kernel.reply(kernel.take()!.requestId, { result: 43 });
+    expect(await good).toBe(43);
+    const cancelled = new AbortController();
+    const gone = client.call(spec, { signal: cancelled.signal });
+    const entry = kernel.take()!;
+    cancelled.abort(new Error("in time"));
+    await expect(gone).rejects.toThrow("in time");
+    kernel.reply(entry.requestId, { result: -Errno.ECANCELED });
+    kernel.reply(kernel.take()!.requestId);
+    await settled(client);
+    expect(undone).toEqual([42]);
   });
 });
 

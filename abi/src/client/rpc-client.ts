@@ -2,13 +2,17 @@
  * The RPC client: requests with ids over a Transport, answered in any order.
  *
  * A call takes arena bytes, writes its entry, and is settled when its reply is
- * read; what cannot be sent at once (too much in flight, arena full) waits in
- * order. A call that its caller gave up keeps its id and arena bytes until the
- * kernel has answered, since the kernel may still write there.
+ * read; what cannot be sent at once (too much in flight, arena or ring full)
+ * waits in order, and is refused with EAGAIN where too much waits. What the
+ * kernel answers at once (`prompt`) waits for nothing that may not be: it goes
+ * first, and has arena bytes of its own. A call that its caller gave up keeps
+ * its id and arena bytes until the kernel has answered, since the kernel may
+ * still write there.
  */
 import {
+  Control,
   decodeKernelWorkerOutbound,
-  Fixed,
+  Errno,
   type KernelWorkerOutbound,
   type KernelWorkerRequest,
   Opcode,
@@ -27,15 +31,11 @@ import {
 } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
-/** Ids are `use << SLOT_BITS | slot`; a reply is matched by its whole id. */
-const SLOT_BITS = 8;
-const SLOTS = 1 << SLOT_BITS;
-const SLOT_MASK = SLOTS - 1;
-const USE_LIMIT = 2 ** (32 - SLOT_BITS);
-/** Places in flight that only Cancel and BlobFilled may take, so that they are never stuck behind what they end. */
-const CONTROL_RESERVE = 16;
-/** What the kernel takes of one client before it reads no further. */
-const MAX_IN_FLIGHT = Fixed.RingEntries - Fixed.RingEventRoom;
+/** Calls that wait for room: more are refused with EAGAIN. */
+const MAX_QUEUED = 16_384;
+/** Arena bytes that only prompt calls may use: at most so many, and at most this part of it. */
+const PROMPT_BYTES = 256 * 1024;
+const PROMPT_PART = 4;
 const MAX_ERRNO = 4095;
 const TWO_32 = 2 ** 32;
 
@@ -57,8 +57,10 @@ export interface CallSpec<T> {
   encode(at: number): KernelWorkerRequest;
   /** Reads a successful reply; `reply` and the arena bytes are gone after it returns. */
   decode(result: number, reply: ReplyEvent, at: number): T;
-  /** True for what keeps the machine going (Cancel, BlobFilled): it may use the reserve. */
-  readonly control?: boolean;
+  /** The kernel answers it at once, whatever its guests do: it never waits behind what may wait. */
+  readonly prompt?: boolean;
+  /** Takes back what a request has made whose caller has given up meanwhile. */
+  undo?(value: T): void;
 }
 
 /** Keeps the host's event loop alive while calls are in flight. */
@@ -95,43 +97,77 @@ class PendingCall {
   }
 }
 
+/** First in, first out. */
+class CallQueue {
+  #calls: PendingCall[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#calls.length - this.#head;
+  }
+
+  get first(): PendingCall | undefined {
+    return this.#calls[this.#head];
+  }
+
+  push(call: PendingCall): void {
+    this.#calls.push(call);
+  }
+
+  shift(): void {
+    this.#head++;
+    // What is gone is kept for as long as it is less than what waits.
+    if (this.#head * 2 < this.#calls.length) return;
+    this.#calls.splice(0, this.#head);
+    this.#head = 0;
+  }
+
+  clear(): PendingCall[] {
+    const left = this.#calls.slice(this.#head);
+    this.#calls = [];
+    this.#head = 0;
+    return left;
+  }
+}
+
 export class RpcClient {
   readonly transport: Transport;
   readonly #arena: ArenaAllocator;
+  /** The arena's end, for prompt calls. */
+  readonly #promptArena: ArenaAllocator;
   readonly #options: RpcClientOptions;
-  readonly #calls: (PendingCall | undefined)[] = new Array(SLOTS).fill(undefined);
-  readonly #uses = new Uint32Array(SLOTS);
-  readonly #freeSlots: number[] = [];
+  /** Calls in flight by their ids. An id comes again when all others have been used. */
+  readonly #calls = new Map<number, PendingCall>();
   readonly #reply: ReplyEvent;
-  #queue: PendingCall[] = [];
-  #queueHead = 0;
-  #controlQueue: PendingCall[] = [];
-  #inFlight = 0;
+  #lastId = 0;
+  readonly #queue = new CallQueue();
+  readonly #promptQueue = new CallQueue();
   #flushScheduled = false;
   #error: Error | undefined;
 
   constructor(transport: Transport, options: RpcClientOptions = {}) {
     this.transport = transport;
     this.#options = options;
-    this.#arena = new ArenaAllocator(transport.arenaBytes);
+    const { arenaBytes } = transport;
+    this.#promptArena = new ArenaAllocator(Math.min(PROMPT_BYTES, Math.floor(arenaBytes / PROMPT_PART)));
+    this.#arena = new ArenaAllocator(arenaBytes - this.#promptArena.bytes);
     this.#reply = new ReplyEvent(transport.mem);
-    for (let slot = SLOTS - 1; slot >= 0; slot--) this.#freeSlots.push(slot);
     transport.wait(this.#pump);
   }
 
   /** Requests that the kernel has not answered. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#calls.size;
   }
 
   /** Calls that wait for room. */
   get queued(): number {
-    return this.#queue.length - this.#queueHead + this.#controlQueue.length;
+    return this.#queue.size + this.#promptQueue.size;
   }
 
   /** Arena bytes in use. */
   get arenaUsed(): number {
-    return this.#arena.used;
+    return this.#arena.used + this.#promptArena.used;
   }
 
   /** The largest piece of a payload: several of them fit into the arena at once. */
@@ -153,7 +189,7 @@ export class RpcClient {
   /**
    * Makes one request.
    * @throws SystemError for a negative result; the signal's reason; RequestTimeout;
-   * MachineStopped or MachineFailed when the machine ends first
+   * MachineStopped or MachineFailed when the machine ends first. EAGAIN: too many calls wait, here or in the kernel
    */
   call<T>(spec: CallSpec<T>, options?: CallOptions): Promise<T> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
@@ -164,6 +200,8 @@ export class RpcClient {
     }
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const queue = spec.prompt === true ? this.#promptQueue : this.#queue;
+    if (queue.size >= MAX_QUEUED) return Promise.reject(new SystemError(Errno.EAGAIN, spec.syscall, spec.path));
     const call = new PendingCall(spec as CallSpec<unknown>);
     const promise = new Promise<T>((resolve, reject) => {
       call.resolve = resolve as (value: unknown) => void;
@@ -180,11 +218,9 @@ export class RpcClient {
         this.#abandon(call, new RequestTimeout(`${spec.syscall} did not answer within ${timeoutMs} ms`));
       call.timer = setTimeout(late, timeoutMs);
     }
-    if (this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.ref();
-    // Control requests overtake the queue; the others keep their order.
-    if (spec.control === true) {
-      if (!this.#start(call)) this.#controlQueue.push(call);
-    } else if (this.#queueHead < this.#queue.length || !this.#start(call)) this.#queue.push(call);
+    if (this.#calls.size === 0 && this.queued === 0) this.#options.keepAlive?.ref();
+    // Prompt requests overtake the others; each of the two keeps its order.
+    if (queue.size > 0 || !this.#start(call)) queue.push(call);
     return promise;
   }
 
@@ -193,7 +229,7 @@ export class RpcClient {
     const spec: CallSpec<void> = {
       syscall: "cancel",
       bytes: 0,
-      control: true,
+      prompt: true,
       encode: () => ({ opcode: Opcode.Cancel, flags: 0, requestId: 0, target: id }),
       decode: () => undefined,
     };
@@ -206,23 +242,24 @@ export class RpcClient {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.transport.close();
-    const calls = [...this.#calls, ...this.#controlQueue, ...this.#queue.slice(this.#queueHead)];
-    this.#calls.fill(undefined);
-    this.#controlQueue = [];
-    this.#queue = [];
-    this.#queueHead = 0;
-    this.#inFlight = 0;
+    const calls = [...this.#calls.values(), ...this.#promptQueue.clear(), ...this.#queue.clear()];
+    this.#calls.clear();
     this.#options.keepAlive?.close();
-    for (const call of calls) if (call !== undefined) this.#settle(call, error);
+    for (const call of calls) this.#settle(call, error);
   }
 
   /** Sends the call; false when there is no room for it now. */
   #start(call: PendingCall): boolean {
     const spec = call.spec;
-    if (this.#inFlight >= (spec.control === true ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - CONTROL_RESERVE)) return false;
+    const prompt = spec.prompt === true;
+    if (this.#calls.size >= (prompt ? Control.RequestsAndPrompt : Control.Requests)) return false;
     let at = 0;
     if (spec.bytes > 0) {
       at = this.#arena.allocate(spec.bytes);
+      if (at < 0 && prompt) {
+        at = this.#promptArena.allocate(spec.bytes);
+        if (at >= 0) at += this.#arena.bytes;
+      }
       if (at < 0) return false;
       call.at = at;
     }
@@ -235,20 +272,16 @@ export class RpcClient {
       this.#becameIdle();
       return true;
     }
-    const slot = this.#freeSlots.pop()!;
-    // Use counts start at 1, so that no id is 0.
-    const use = (this.#uses[slot]! + 1) % USE_LIMIT || 1;
-    this.#uses[slot] = use;
-    call.id = use * SLOTS + slot;
-    entry.requestId = call.id;
+    do this.#lastId = (this.#lastId + 1) >>> 0 || 1;
+    while (this.#calls.has(this.#lastId));
+    entry.requestId = this.#lastId;
+    // Of a ring that is full the kernel says when it has room again: the pump looks.
     if (!this.transport.submit(entry)) {
-      this.#freeSlots.push(slot);
-      call.id = 0;
       this.#release(call);
       return false;
     }
-    this.#calls[slot] = call;
-    this.#inFlight++;
+    call.id = this.#lastId;
+    this.#calls.set(call.id, call);
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       queueMicrotask(this.#flush);
@@ -292,8 +325,8 @@ export class RpcClient {
       this.#options.onEvent?.(event);
       return;
     }
-    const call = this.#calls[id & SLOT_MASK];
-    if (call === undefined || call.id !== id) {
+    const call = this.#calls.get(id);
+    if (call === undefined) {
       throw new RpcProtocolError(`reply to request ${id}, which is not in flight`);
     }
     const result = reply.resultHi * TWO_32 + reply.resultLo;
@@ -302,7 +335,7 @@ export class RpcClient {
     let value: unknown;
     let error: Error | undefined;
     if (result < 0) error = new SystemError(-result, call.spec.syscall, call.spec.path);
-    else if (!call.settled) {
+    else if (!call.settled || call.spec.undo !== undefined) {
       try {
         value = call.spec.decode(result, reply, call.at);
       } catch (thrown) {
@@ -310,25 +343,20 @@ export class RpcClient {
       }
     }
     this.transport.consume();
-    this.#calls[id & SLOT_MASK] = undefined;
-    this.#freeSlots.push(id & SLOT_MASK);
-    this.#inFlight--;
+    this.#calls.delete(id);
     this.#release(call);
+    if (call.settled && error === undefined) call.spec.undo?.(value);
     this.#settle(call, error, value);
     if (error instanceof RpcProtocolError) throw error;
   }
 
   /** Sends queued calls while there is room, in order. */
   #admit(): void {
-    while (this.#controlQueue.length > 0 && this.#start(this.#controlQueue[0]!)) this.#controlQueue.shift();
-    while (this.#queueHead < this.#queue.length) {
-      const call = this.#queue[this.#queueHead]!;
-      if (!call.settled && !this.#start(call)) return;
-      this.#queueHead++;
-    }
-    if (this.#queue.length > 0) {
-      this.#queue = [];
-      this.#queueHead = 0;
+    for (const queue of [this.#promptQueue, this.#queue]) {
+      for (let call = queue.first; call !== undefined; call = queue.first) {
+        if (!call.settled && !this.#start(call)) break;
+        queue.shift();
+      }
     }
     this.#becameIdle();
   }
@@ -353,11 +381,13 @@ export class RpcClient {
 
   #release(call: PendingCall): void {
     if (call.at < 0) return;
-    this.#arena.free(call.at);
+    const beyond = call.at - this.#arena.bytes;
+    if (beyond < 0) this.#arena.free(call.at);
+    else this.#promptArena.free(beyond);
     call.at = -1;
   }
 
   #becameIdle(): void {
-    if (this.#error === undefined && this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.unref();
+    if (this.#error === undefined && this.#calls.size === 0 && this.queued === 0) this.#options.keepAlive?.unref();
   }
 }

@@ -18,6 +18,11 @@ import { MachineFailed, MachineStopped, RpcProtocolError, SessionClosed } from "
 import type { Transport } from "./transport.ts";
 
 const MASK = Fixed.RingEntries - 1;
+/**
+ * The kernel waits for room when there are so many completions. What it found is at most one taken entry ago: it has looked at
+ * the head before that was moved.
+ */
+const NO_ROOM = Fixed.RingEntries - Fixed.RingEventRoom - 1;
 
 /** Value of clientSleeping of a client that sleeps on completionTail, and of one that cannot and wants host.kick. */
 export const SLEEPS_ON_WORD = 1;
@@ -148,7 +153,7 @@ export class SharedTransport implements Transport {
     if (count > Fixed.RingEntries) {
       throw new RpcProtocolError(`the completion ring claims ${count} entries; it has room for ${Fixed.RingEntries}`);
     }
-    if (count === Fixed.RingEntries) this.#sawFull = true;
+    if (count >= NO_ROOM) this.#sawFull = true;
     return this.#completionBase + (this.#head & MASK) * Fixed.RingEntryBytes;
   }
 

@@ -1,5 +1,5 @@
 /** Handles: index and generation. A stale, invented or foreign one is refused, and never another's slot. */
-import { Opcode, type SlotHandleData, SlotKind, StdioKind, ThreadSlot } from "../../ts/index.ts";
+import { Opcode, PollEvent, type SlotHandleData, SlotKind, StdioKind, ThreadSlot } from "../../ts/index.ts";
 import type { Ask } from "./peer.ts";
 import { type Case, memOf, type Trial } from "./trial.ts";
 
@@ -61,6 +61,11 @@ const KINDS: readonly HandleKind[] = [
     name: "StreamRead",
     make: async (t) => (await t.process("echo")).streams[1],
     use: async (t, ofd) => ({ opcode: Opcode.StreamRead, ofd, reply: await t.peer.room(8) }),
+  },
+  {
+    ...OFD,
+    name: "StreamPoll",
+    use: async (_, ofd) => ({ opcode: Opcode.StreamPoll, ofd, events: PollEvent.POLLOUT }),
   },
   { ...OFD, name: "StreamClose", use: async (_, ofd) => ({ opcode: Opcode.StreamClose, ofd }) },
   {

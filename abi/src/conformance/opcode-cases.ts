@@ -40,6 +40,8 @@ export const OPCODES: OpcodeTable = {
   [Opcode.Chmod]: files.chmod,
   [Opcode.SetTrace]: machine.setTrace,
   [Opcode.ResizeTerminal]: processes.resizeTerminal,
+  [Opcode.StreamPoll]: processes.streamPoll,
+  [Opcode.MakeMemfd]: processes.makeMemfd,
 };
 
 export const OPCODE_CASES: readonly Case[] = Object.entries(OPCODES).flatMap(([opcode, cases]) =>

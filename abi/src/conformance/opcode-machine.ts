@@ -6,6 +6,7 @@ import {
   LayoutHashLo,
   MachineCounters,
   Opcode,
+  PollEvent,
   ProcessRow,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
@@ -69,9 +70,9 @@ export const cancel: OpcodeCases = {
   good: async (t) => {
     const { process, streams } = await t.process("echo");
     await t.start(process);
-    const [id = 0] = await t.peer.send({ opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(8) });
+    const [id = 0] = await t.peer.send({ opcode: Opcode.StreamPoll, ofd: streams[1], events: PollEvent.POLLIN });
     t.after(async () => {
-      t.equal((await t.peer.answer(id)).result, BigInt(-Errno.ECANCELED), "the result of the cancelled StreamRead");
+      t.equal((await t.peer.answer(id)).result, BigInt(-Errno.ECANCELED), "the result of the cancelled StreamPoll");
       await t.end(process);
     });
     return { opcode: Opcode.Cancel, target: id };

@@ -1,5 +1,14 @@
 /** Opcodes of processes, their streams and their owners. */
-import { Opcode, type SlotHandleData, SlotKind, StdioKind, ThreadRunState, ThreadSlot } from "../../ts/index.ts";
+import {
+  Limit,
+  Opcode,
+  PollEvent,
+  type SlotHandleData,
+  SlotKind,
+  StdioKind,
+  ThreadRunState,
+  ThreadSlot,
+} from "../../ts/index.ts";
 import {
   BY_CANCEL,
   byHost,
@@ -10,8 +19,8 @@ import {
   outside,
   pathErrnos,
 } from "./opcode-table.ts";
-import type { Ask } from "./peer.ts";
-import { cutOff, ECHO_CODE, interpreted } from "./programs.ts";
+import { type Ask, resultText } from "./peer.ts";
+import { cutOff, ECHO_CODE, exits, interpreted } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
 
 const SIGKILL = 9;
@@ -38,6 +47,15 @@ export const registerProcess: OpcodeCases = {
   bad: "ENOEXEC",
   errnos: {
     ...pathErrnos(async (t, path) => ({ ...(await t.program("/")), path })),
+    EBADF: async (t) => {
+      const ofd = (await t.process("echo")).streams[0].index;
+      for (const other of [ofd, 0x7fffffff]) await t.peer.refused({ ...(await t.program("x")), program: other }, "EBADF");
+      if (!t.machine.features.has("clients")) return { ...(await t.program("x")), program: ofd };
+      // One that another client has made.
+      const { peer } = await t.other();
+      const { handle } = await peer.ok({ opcode: Opcode.MakeMemfd, name: await peer.place("other") });
+      return { ...(await t.program("x")), program: handle.index };
+    },
     ESRCH: async (t) => t.program(await program(t), { owner: 0x7fffffff }),
     EACCES: async (t) => t.program(await t.file("plain", "\x7fELF", 0o644)),
     ENOEXEC: async (t) => {
@@ -136,30 +154,32 @@ async function echo(t: Trial) {
   return process;
 }
 
+const IN = PollEvent.POLLIN;
+const OUT = PollEvent.POLLOUT;
+
 export const streamRead: OpcodeCases = {
   good: async (t) => {
     const { streams } = await echo(t);
     await t.peer.ok({ opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("there and back") });
+    const polled = await t.peer.ok({ opcode: Opcode.StreamPoll, ofd: streams[1], events: IN });
+    t.check(polled.value > 0n && polled.value <= 14n, `StreamPoll counts ${polled.value} bytes of at most 14`);
     return { opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(64) };
   },
   async check(t, { result }, ask) {
     if (ask.opcode !== Opcode.StreamRead) return;
     t.equal(await t.peer.text(ask.reply, Number(result)), "there and back", "the bytes");
+    await t.peer.refused({ ...ask, reply: await t.peer.room(64) }, "EAGAIN");
   },
   bad: "EBADF",
-  cancelled: async (t) => {
-    const { streams } = await echo(t);
-    await cancelWaiting(t, { opcode: Opcode.StreamRead, ofd: streams[1], reply: await t.peer.room(64) });
-    // Nothing was taken from the stream by the read that was cancelled.
-    await t.peer.ok({ opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("later") });
-    const reply = await t.peer.room(64);
-    const { result } = await t.peer.ok({ opcode: Opcode.StreamRead, ofd: streams[1], reply });
-    t.equal(await t.peer.text(reply, Number(result)), "later", "what the next read gets");
-  },
   errnos: {
     EBADF: async (t) => ({ opcode: Opcode.StreamRead, ofd: NOBODY, reply: await t.peer.room(8) }),
     EINVAL: async (t) => ({ opcode: Opcode.StreamRead, ofd: (await echo(t)).streams[1], reply: outside(t) }),
-    ECANCELED: BY_CANCEL,
+    EAGAIN: async (t) => ({
+      opcode: Opcode.StreamRead,
+      ofd: (await echo(t)).streams[1],
+      reply: await t.peer.room(8),
+    }),
+    ENOMEM: FULL,
   },
 };
 
@@ -172,22 +192,84 @@ export const streamWrite: OpcodeCases = {
     t.equal(result, 5n, "the count of bytes");
   },
   bad: "EBADF",
-  cancelled: async (t) => {
-    // It never runs, so nobody takes anything from the pipe.
-    const { streams } = await t.process("echo");
-    const data = await t.peer.place(new Uint8Array(MORE_THAN_A_PIPE));
-    await cancelWaiting(t, { opcode: Opcode.StreamWrite, ofd: streams[0], data });
-  },
   errnos: {
     EBADF: async (t) => ({ opcode: Opcode.StreamWrite, ofd: NOBODY, data: await t.peer.place("x") }),
     EINVAL: async (t) => ({ opcode: Opcode.StreamWrite, ofd: (await echo(t)).streams[0], data: outside(t) }),
+    EAGAIN: async (t) => {
+      // It never runs, so nobody takes anything from the pipe: what fits goes in, then nothing does.
+      const { streams } = await t.process("echo");
+      const data = await t.peer.place(new Uint8Array(MORE_THAN_A_PIPE));
+      const { result } = await t.peer.ok({ opcode: Opcode.StreamWrite, ofd: streams[0], data });
+      t.equal(result, BigInt(Limit.PipeBytes), "the count of bytes that fit");
+      return { opcode: Opcode.StreamWrite, ofd: streams[0], data };
+    },
     EPIPE: async (t) => {
       const { process, streams } = await t.process("echo");
       await t.start(process);
       await t.end(process);
       return { opcode: Opcode.StreamWrite, ofd: streams[0], data: await t.peer.place("x") };
     },
+    EFBIG: "needs a file of the largest size",
+    ENOSPC: FULL,
+    ENOMEM: FULL,
+  },
+};
+
+export const streamPoll: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.StreamPoll, ofd: (await echo(t)).streams[0], events: OUT }),
+  async check(t, { result }, ask) {
+    t.equal(result, BigInt(OUT), "the events of an empty pipe's write end");
+    // Its reader is gone: an error, whatever is asked.
+    const { process, streams } = await t.process("echo");
+    await t.start(process);
+    await t.end(process);
+    const polled = await t.peer.ok({ ...ask, opcode: Opcode.StreamPoll, ofd: streams[0], events: 0 });
+    t.equal(polled.result, BigInt(PollEvent.POLLERR), "the events of a pipe without a reader");
+  },
+  bad: "EBADF",
+  cancelled: async (t) => {
+    const { streams } = await echo(t);
+    await cancelWaiting(t, { opcode: Opcode.StreamPoll, ofd: streams[1], events: IN });
+    // A stream that is closed while somebody waits for it is none.
+    const [id = 0] = await t.peer.send({ opcode: Opcode.StreamPoll, ofd: streams[1], events: IN });
+    await t.peer.ok({ opcode: Opcode.Noop });
+    t.check(!(await t.peer.answered(id)), "StreamPoll does not wait");
+    await t.peer.ok({ opcode: Opcode.StreamClose, ofd: streams[1] });
+    t.equal(resultText((await t.peer.answer(id)).result), "EBADF", "the result where the stream was closed");
+  },
+  errnos: {
+    EBADF: async () => ({ opcode: Opcode.StreamPoll, ofd: NOBODY, events: IN }),
+    ENOMEM: FULL,
     ECANCELED: BY_CANCEL,
+  },
+};
+
+export const makeMemfd: OpcodeCases = {
+  good: async (t) => ({ opcode: Opcode.MakeMemfd, name: await t.peer.place("program") }),
+  async check(t, { handle: ofd }) {
+    // In pieces, as what is larger than an arena comes.
+    const bytes = exits(7);
+    for (let at = 0; at < bytes.length; at += 100) {
+      const data = await t.peer.place(bytes.subarray(at, at + 100));
+      await t.peer.ok({ opcode: Opcode.StreamWrite, ofd, data });
+    }
+    const ask = { ...(await t.program("program")), program: ofd.index };
+    await t.peer.ok(ask);
+    // The process holds its program.
+    await t.peer.ok({ opcode: Opcode.StreamClose, ofd });
+    const { process } = await t.registered(ask.reply);
+    await t.start(process);
+    t.equal((await t.wait(process)).value, exitedWith(7), "the wait status");
+  },
+  bad: "EINVAL",
+  errnos: {
+    EINVAL: async (t) => {
+      for (const name of ["n".repeat(250), "a\0b"])
+        await t.peer.refused({ opcode: Opcode.MakeMemfd, name: await t.peer.place(name) }, "EINVAL");
+      return { opcode: Opcode.MakeMemfd, name: outside(t) };
+    },
+    ENFILE: FULL,
+    ENOMEM: FULL,
   },
 };
 

@@ -89,7 +89,7 @@ const ASKS: Readonly<Record<string, (t: Trial, place: string, other: string) => 
     const stdio = StdioKind.Null;
     const reply = await t.peer.room(RegisterProcessReply.SIZE);
     const rest = { strings, cwd: NOWHERE, argc: 1, envc: 0, owner: 0, stdin: stdio, stdout: stdio, stderr: stdio };
-    return [{ opcode: Opcode.RegisterProcess, path, ...rest, reply, columns: 80, rows: 24 }];
+    return [{ opcode: Opcode.RegisterProcess, path, ...rest, reply, columns: 80, rows: 24, program: 0 }];
   },
   WriteFiles: async (t, place, other) =>
     (await recordsOf(t, place, other)).map((records) => ({ opcode: Opcode.WriteFiles, records, count: 1 })),

@@ -180,6 +180,7 @@ export class Trial {
       reply: await peer.room(RegisterProcessReply.SIZE),
       columns: 80,
       rows: 24,
+      program: 0,
     } as const satisfies Ask;
   }
 

@@ -65,6 +65,11 @@ export class FakeKernel {
     return (this.slot.submissionTail - this.slot.submissionHead) >>> 0;
   }
 
+  /** Completions that the client has not taken. */
+  get completions(): number {
+    return (this.slot.completionTail - this.slot.completionHead) >>> 0;
+  }
+
   /** Takes the next request; undefined when there is none. */
   take(): KernelWorkerRequest | undefined {
     if (this.waiting === 0) return undefined;

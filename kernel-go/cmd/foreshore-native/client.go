@@ -13,6 +13,9 @@ const (
 	entryBytes  = uint32(abi.FixedRingEntryBytes)
 )
 
+// noRoom is how many completions the kernel finds no room behind.
+const noRoom = ringEntries - uint32(abi.FixedRingEventRoom)
+
 // entry is one place of a ring.
 type entry [8]uint64
 
@@ -156,8 +159,10 @@ func (c *client) receive() {
 			c.slot.ClientSleeping.Store(0)
 			continue
 		}
-		full := tail-head == ringEntries
+		full := false
 		for ; head != tail; head++ {
+			// What the kernel found is at most one taken entry ago.
+			full = full || c.slot.CompletionTail.Load()-head >= noRoom-1
 			e := *(*entry)(kmem.Ptr(c.slot.CompletionBase + head%ringEntries*entryBytes))
 			// The entry has been read, its place is free.
 			c.slot.CompletionHead.Store(head + 1)

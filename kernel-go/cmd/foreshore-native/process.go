@@ -73,6 +73,20 @@ func (c *client) closeStream(ofd abi.SlotHandle) {
 	_, _ = c.call(entryOf(abi.OpcodeStreamClose, abi.StreamCloseRequest{Ofd: ofd}))
 }
 
+// stream makes a request of a stream, waiting for `events` while it would have
+// to wait.
+func (c *client) stream(ofd abi.SlotHandle, events uint32, request entry) (abi.ReplyEvent, abi.Errno) {
+	for {
+		reply, e := c.call(request)
+		if e != abi.EAGAIN {
+			return reply, e
+		}
+		if reply, e = c.call(entryOf(abi.OpcodeStreamPoll, abi.StreamPollRequest{Ofd: ofd, Events: events})); e != abi.OK {
+			return reply, e
+		}
+	}
+}
+
 // pumpIn copies `from` to the guest's standard input and closes that at the
 // end, or when the guest has closed its own.
 func (p *process) pumpIn(from io.Reader) {
@@ -81,10 +95,13 @@ func (p *process) pumpIn(from io.Reader) {
 	defer p.c.closeStream(p.stdin)
 	for {
 		n, err := from.Read(p.c.bytes(room))
-		if n > 0 {
-			if _, e := p.c.call(entryOf(abi.OpcodeStreamWrite, abi.StreamWriteRequest{Ofd: p.stdin, Data: room.span(0, uint32(n))})); e != abi.OK {
+		for at := uint32(0); at < uint32(n); {
+			data := room.span(at, uint32(n)-at)
+			reply, e := p.c.stream(p.stdin, uint32(abi.POLLOUT), entryOf(abi.OpcodeStreamWrite, abi.StreamWriteRequest{Ofd: p.stdin, Data: data}))
+			if e != abi.OK {
 				return
 			}
+			at += uint32(reply.Result)
 		}
 		if err != nil {
 			return // the end, or a stream that failed: the guest sees the end of its input
@@ -99,7 +116,7 @@ func (p *process) pumpOut(to io.Writer, ofd abi.SlotHandle) {
 	defer p.c.giveBack(room)
 	defer p.c.closeStream(ofd)
 	for {
-		reply, e := p.c.call(entryOf(abi.OpcodeStreamRead, abi.StreamReadRequest{Ofd: ofd, Reply: room.span(0, streamBytes)}))
+		reply, e := p.c.stream(ofd, uint32(abi.POLLIN), entryOf(abi.OpcodeStreamRead, abi.StreamReadRequest{Ofd: ofd, Reply: room.span(0, streamBytes)}))
 		if e != abi.OK || reply.Result == 0 {
 			return
 		}

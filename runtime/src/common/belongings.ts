@@ -34,6 +34,7 @@ export class Belongings {
     switch (request.opcode) {
       case Opcode.StreamRead:
       case Opcode.StreamWrite:
+      case Opcode.StreamPoll:
       case Opcode.StreamClose:
       case Opcode.ResizeTerminal:
         return this.#streams.has(key(request.ofd)) ? undefined : Errno.EBADF;
@@ -43,6 +44,7 @@ export class Belongings {
       case Opcode.CloseOwner:
         return this.#owners.has(key(request.owner)) ? undefined : Errno.ESRCH;
       case Opcode.RegisterProcess:
+        // A program that is not this client's is refused by the kernel.
         if (request.owner === 0) return undefined;
         return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.ESRCH;
       // They name nothing of another connection's, or what everybody may use: files, any process's pid or handle to signal, counters. A
@@ -67,6 +69,7 @@ export class Belongings {
       case Opcode.Processes:
       case Opcode.Diagnostics:
       case Opcode.CreateOwner:
+      case Opcode.MakeMemfd:
       case Opcode.SetTrace:
         return undefined;
       // The host's alone.
@@ -93,6 +96,9 @@ export class Belongings {
       }
       case Opcode.WaitProcess:
         this.#children.delete(key(request.process));
+        break;
+      case Opcode.MakeMemfd:
+        this.#streams.set(key(reply.handle.toData()), 1);
         break;
       case Opcode.StreamClose: {
         const held = this.#streams.get(key(request.ofd)) ?? 0;

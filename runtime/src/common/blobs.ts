@@ -86,7 +86,7 @@ export class BlobSources {
     const answer = this.#client.call({
       syscall: "blob-filled",
       bytes: 0,
-      control: true,
+      prompt: true,
       encode: () => ({ opcode: Opcode.BlobFilled, flags: 0, requestId: 0, token, result, bytes }),
       decode: () => undefined,
     });

@@ -91,6 +91,7 @@ export class FileSystem {
     await allOf(parts);
   }
 
+  /** Writes all of `data`: of a machine that gets full, the next request says what is wrong. */
   async #writePart(
     path: Uint8Array,
     data: Uint8Array,
@@ -98,8 +99,24 @@ export class FileSystem {
     openFlags: number,
     options: WriteFileOptions,
   ): Promise<void> {
+    let done = await this.#writeSome(path, data, position, openFlags, options);
+    const again = openFlags & ~(OpenFlag.O_TRUNC | OpenFlag.O_EXCL);
+    while (done < data.length) {
+      const written = await this.#writeSome(path, data.subarray(done), position + done, again, options);
+      if (written === 0) throw new RpcProtocolError(`write-file answers 0 for ${data.length - done} bytes`);
+      done += written;
+    }
+  }
+
+  #writeSome(
+    path: Uint8Array,
+    data: Uint8Array,
+    position: number,
+    openFlags: number,
+    options: WriteFileOptions,
+  ): Promise<number> {
     const dataAt = align8(path.length);
-    const written = await this.#client.call(
+    return this.#client.call(
       {
         syscall: "open",
         path: pathText(path),
@@ -118,11 +135,14 @@ export class FileSystem {
             mode: options.mode ?? 0o644,
           };
         },
-        decode: (result) => result,
+        decode: (written) => {
+          if (written > data.length)
+            throw new RpcProtocolError(`write-file answers ${written} for ${data.length} bytes`);
+          return written;
+        },
       },
       options,
     );
-    if (written !== data.length) throw new RpcProtocolError(`write-file answers ${written} for ${data.length} bytes`);
   }
 
   /** Reads a whole file; without a request when the published view has it. */

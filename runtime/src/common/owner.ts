@@ -12,7 +12,6 @@ import {
   SlotKind,
   type StatusRecords,
 } from "@foreshore/abi";
-import type { FileSystem } from "./fs.ts";
 import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
 
 export interface OwnerOptions {
@@ -25,32 +24,29 @@ export interface OwnerOptions {
 
 export class ProcessOwner {
   readonly #client: RpcClient;
-  readonly #fs: FileSystem;
   readonly #handle: SlotHandleData;
   readonly #header: MachineHeader | undefined;
 
-  private constructor(client: RpcClient, fs: FileSystem, handle: SlotHandleData, header: MachineHeader | undefined) {
+  private constructor(client: RpcClient, handle: SlotHandleData, header: MachineHeader | undefined) {
     this.#header = header;
     this.#client = client;
-    this.#fs = fs;
     this.#handle = handle;
   }
 
   /** @param header the machine header, where this thread sees it */
   static async create(
     client: RpcClient,
-    fs: FileSystem,
     options: OwnerOptions,
     header?: MachineHeader,
   ): Promise<ProcessOwner> {
     const handle = await createOwner(client, options.budget);
-    return new ProcessOwner(client, fs, handle, header);
+    return new ProcessOwner(client, handle, header);
   }
 
   /** As `runtime.spawn`; the process and its children belong to this owner. */
   spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
     const what = typeof program === "string" ? program : new ProgramBytes(program);
-    return spawnProcess(this.#client, this.#fs, this.#handle.index, what, args, options);
+    return spawnProcess(this.#client, this.#handle.index, what, args, options);
   }
 
   /** The owner's processes. */

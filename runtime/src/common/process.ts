@@ -6,6 +6,7 @@ import {
   type ExitStatus,
   encodeText,
   killProcess,
+  makeMemfd,
   type PathLike,
   type ProgramOptions,
   type RpcClient,
@@ -17,9 +18,10 @@ import {
   SystemError,
   signalNumber,
   startProcess,
+  streamClose,
+  streamWrite,
   waitProcess,
 } from "@foreshore/abi";
-import type { FileSystem } from "./fs.ts";
 import { collect, readableStream, writableStream } from "./streams.ts";
 
 export type StdinOption = "pipe" | "null" | Uint8Array | string | ReadableStream<Uint8Array>;
@@ -32,9 +34,9 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Default `/`. */
   readonly cwd?: PathLike | undefined;
-  /** "pipe" (default): `process.stdin`; "null": /dev/null; bytes, text or a stream: written to the guest, then closed. */
+  /** "pipe" (default): `process.stdin`; "null": the machine's null device; bytes, text or a stream: written to the guest, then closed. */
   readonly stdin?: StdinOption | undefined;
-  /** "pipe" (default): `process.stdout`; "null": /dev/null; a stream: written there, see `process.forwarded`. */
+  /** "pipe" (default): `process.stdout`; "null": the machine's null device; a stream: written there, see `process.forwarded`. */
   readonly stdout?: StdoutOption | undefined;
   readonly stderr?: StdoutOption | undefined;
   /**
@@ -147,17 +149,15 @@ interface StartedProcess {
 
 const SIGKILL = 9;
 
-/** Programs given as bytes are files here while they start. */
-const PROGRAM_FOLDER = "/run/foreshore";
-let programs = 0;
+/** Name of a program that is given as bytes. */
+const BYTES_NAME = "program";
 
 /**
- * Starts a program: a path in the machine, or an ELF file's bytes.
- * @throws SystemError ENOENT, EACCES, ENOEXEC, ENOMEM, E2BIG… as execve(2)
+ * Starts a program: a path in the machine, or an ELF file's bytes, which nothing of the machine's tree then holds.
+ * @throws SystemError ENOENT, EACCES, ENOEXEC, ENOMEM, E2BIG… as execve(2); ENOSPC for bytes that the machine has no room for
  */
 export async function spawnProcess(
   client: RpcClient,
-  fs: FileSystem,
   owner: number,
   program: PathLike | ProgramBytes,
   args: readonly string[],
@@ -166,14 +166,14 @@ export async function spawnProcess(
   const { signal } = options;
   if (signal?.aborted === true) throw abortReason(signal);
   if (!(program instanceof ProgramBytes)) return await start(client, owner, program, args, options);
-  programs++;
-  const path = `${PROGRAM_FOLDER}/program-${programs}`;
-  await fs.mkdir(PROGRAM_FOLDER, { recursive: true });
-  await fs.writeFile(path, program.bytes, { mode: 0o755 });
+  const file = await makeMemfd(client, BYTES_NAME, { signal });
   try {
-    return await start(client, owner, path, args, options);
+    await streamWrite(client, file, program.bytes, { signal }).catch((error: unknown) => {
+      throw error instanceof SystemError ? new SystemError(error.errno, "spawn", BYTES_NAME) : error;
+    });
+    return await start(client, owner, BYTES_NAME, args, options, file);
   } finally {
-    await fs.unlink(path);
+    await streamClose(client, file).catch(() => undefined);
   }
 }
 
@@ -192,11 +192,16 @@ async function start(
   program: PathLike,
   args: readonly string[],
   options: SpawnOptions,
+  file?: SlotHandleData,
 ): Promise<Process> {
   const pty = options.stdio === "pty";
   if (pty && (options.stdin ?? options.stdout ?? options.stderr) !== undefined)
     throw new TypeError('stdin, stdout and stderr are the terminal where stdio is "pty"');
-  const child = await registerProcess(client, program, args, programOptions(owner, options));
+  const child = await registerProcess(client, program, args, {
+    ...programOptions(owner, options),
+    file,
+    signal: options.signal,
+  });
   const [stdinOfd, stdoutOfd, stderrOfd] = child.streams;
   try {
     options.signal?.throwIfAborted();

@@ -47,7 +47,7 @@ export class RemoteMachine {
 
   /** As `runtime.spawn` of a program in the machine. When the connection goes, the process is hung up on (SIGHUP). */
   spawn(program: string, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
-    return spawnProcess(this.rpc, this.fs, 0, program, args, options);
+    return spawnProcess(this.rpc, 0, program, args, options);
   }
 
   /** Rows of the machine's tables: `await remote.rows("process")`. */

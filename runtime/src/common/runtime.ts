@@ -152,12 +152,12 @@ export class Runtime {
   ): Promise<Process> {
     if (options.owner !== undefined) return options.owner.spawn(program, args, options);
     const what = typeof program === "string" ? program : new ProgramBytes(program);
-    return spawnProcess(this.#machine.client, this.fs, 0, what, args, options);
+    return spawnProcess(this.#machine.client, 0, what, args, options);
   }
 
   /** A process owner with a run queue of its own. */
   createOwner(options: OwnerOptions = {}): Promise<ProcessOwner> {
-    return ProcessOwner.create(this.#machine.client, this.fs, options, this.#machine.header);
+    return ProcessOwner.create(this.#machine.client, options, this.#machine.header);
   }
 
   /** All processes of the machine. */
@@ -220,7 +220,7 @@ export class Runtime {
 }
 
 const NOOP_ENTRY = { opcode: Opcode.Noop, flags: 0, requestId: 0 };
-const NOOP = { syscall: "noop", bytes: 0, encode: () => NOOP_ENTRY, decode: () => undefined };
+const NOOP = { syscall: "noop", bytes: 0, prompt: true, encode: () => NOOP_ENTRY, decode: () => undefined };
 
 function dispatch(
   event: KernelWorkerOutbound,

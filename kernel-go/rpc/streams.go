@@ -1,0 +1,136 @@
+package rpc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Open file descriptions that clients hold: the ends of a process's streams
+// that are the host's, and files without a name. Reads and writes never wait,
+// so that nobody's arena is held by a program that says nothing; polls do.
+
+func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	to, e := span(client, r.Reply)
+	if e != abi.OK {
+		return e
+	}
+	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
+	n, e := file.StreamRead(c, i, &b)
+	if _, master := file.IsTty(i); master && e == abi.EIO {
+		e = abi.OK // the last slave is closed: the end of what a terminal shows
+	}
+	a.result = int64(n)
+	return e
+}
+
+func streamWrite(c *sched.Ctx, client uint32, r *abi.StreamWriteRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	from, e := span(client, r.Data)
+	if e != abi.OK {
+		return e
+	}
+	b := mm.Buf{Addr: uint64(from), Len: r.Data.Length}
+	n, e := file.StreamWrite(c, i, &b)
+	a.result = int64(n)
+	return e
+}
+
+func streamPoll(c *sched.Ctx, r *abi.StreamPollRequest, a *answer) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	events, e := file.StreamPoll(c, i, r.Events)
+	a.result = int64(events)
+	if n, counted := file.Readable(i); counted == abi.OK {
+		a.value = uint64(n)
+	}
+	return e
+}
+
+func streamClose(c *sched.Ctx, r *abi.StreamCloseRequest) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	if i == 0 {
+		return abi.EBADF
+	}
+	return closeStream(c, i)
+}
+
+const memfdPrefix, memfdLongest = "memfd:", 249
+
+func makeMemfd(c *sched.Ctx, client uint32, r *abi.MakeMemfdRequest, a *answer) abi.Errno {
+	from, e := span(client, r.Name)
+	if e != abi.OK {
+		return e
+	}
+	if r.Name.Length > memfdLongest {
+		return abi.EINVAL
+	}
+	prefix := uint32(len(memfdPrefix))
+	copy(kmem.Bytes(c.Path, prefix), memfdPrefix)
+	kmem.Copy(c.Path+prefix, from, r.Name.Length)
+	for _, b := range kmem.Bytes(c.Path+prefix, r.Name.Length) {
+		if b == 0 {
+			return abi.EINVAL
+		}
+	}
+	i, e := file.NewMemfd(c, c.Path, prefix+r.Name.Length, false)
+	if e != abi.OK {
+		return e
+	}
+	lend(client, i)
+	a.handle = kmem.Handle(abi.SlotKindOfd, i)
+	return abi.OK
+}
+
+// lend counts a reference to an OFD that a client's stream holds.
+func lend(client, ofd uint32) {
+	o := kmem.Ofd(ofd)
+	o.Live.Client = client
+	o.Live.HostRefs++
+}
+
+// lentFile is the dentry of a file that MakeMemfd has made for a client.
+func lentFile(client, ofd uint32) (uint32, abi.Errno) {
+	if ofd >= kmem.Table(abi.SlotKindOfd).HighWater.Load() {
+		return 0, abi.EBADF
+	}
+	o := kmem.Ofd(ofd)
+	if o.Header.Generation.Load()&1 == 0 || o.Live.HostRefs == 0 || o.Live.Client != client || o.State.Kind != abi.OfdKindFile {
+		return 0, abi.EBADF
+	}
+	return o.State.Dentry, abi.OK
+}
+
+// closeStream gives a client's reference back; those of guests are none of its
+// business.
+func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
+	o := kmem.Ofd(ofd)
+	if o.Live.HostRefs == 0 {
+		return abi.EBADF
+	}
+	o.Live.HostRefs--
+	file.WakeWaiters(ofd)
+	file.CloseOfd(c, ofd)
+	return abi.OK
+}
+
+func closeStreams(c *sched.Ctx, client uint32) {
+	n := kmem.Table(abi.SlotKindOfd).HighWater.Load()
+	for i := uint32(1); i < n; i++ {
+		o := kmem.Ofd(i)
+		for o.Header.Generation.Load()&1 == 1 && o.Live.Client == client && o.Live.HostRefs != 0 {
+			_ = closeStream(c, i)
+		}
+	}
+}

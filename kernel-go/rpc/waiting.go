@@ -1,0 +1,171 @@
+package rpc
+
+import (
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Requests that wait. One that cannot be answered at once keeps a slot of the
+// PendingRequest table and nothing else: no place in a ring, so that what can
+// be answered always is. When it is over and the client's completion ring has
+// no room, the slot keeps the answer.
+
+// spare are slots that requests which wait leave to those that are answered at
+// once; each of these needs one for a moment.
+const spare = 8
+
+// answers are the clients' answers without room, oldest first.
+var answers [abi.LimitClients]struct{ head, tail uint32 }
+
+// hashed finds what waits by client and request id, for Cancel.
+var hashed [1024]uint32
+
+func bucket(client, id uint32) *uint32 {
+	return &hashed[(id^client<<7)%uint32(len(hashed))]
+}
+
+func idOf(p *abi.PendingRequestSlot) uint32 {
+	return (*abi.RpcHeader)(unsafe.Pointer(&p.Entry)).RequestId
+}
+
+// begin serves a new request; one that must wait is parked. The completion
+// ring has room for its answer.
+func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
+	h := (*abi.RpcHeader)(unsafe.Pointer(entry))
+	if h.Opcode == abi.OpcodeNoop {
+		var none answer
+		publish(client, reply(h.RequestId, 0, &none))
+		return
+	}
+	i := kmem.Alloc(abi.SlotKindPendingRequest)
+	kmem.Assert(i != 0, "requests that wait leave no slot to others")
+	p := kmem.Pending(i)
+	p.Client, p.Entry = client, *entry
+	b := bucket(client, h.RequestId)
+	p.NextOfHash, *b = *b, i
+	kmem.Client(client).InFlight++
+	attempt(c, i)
+	if p.Header.Generation.Load()&1 == 1 && p.Answered == 0 && !mayWait(client) {
+		var none answer
+		finish(i, abi.EAGAIN, &none)
+	}
+}
+
+// mayWait says whether one more request of a client, which has its slot
+// already, may keep it.
+func mayWait(client uint32) bool {
+	t := kmem.Table(abi.SlotKindPendingRequest)
+	return kmem.Client(client).InFlight <= t.Capacity/2 && t.InUse.Load()+spare < t.Capacity
+}
+
+// retryReady makes the requests again whose wait may be over: those that are
+// there now, for some of them wake each other.
+func retryReady(c *sched.Ctx) {
+	for n := kmem.Table(abi.SlotKindPendingRequest).InUse.Load(); n != 0; n-- {
+		i := sched.TakeReadyRequest()
+		if i == 0 {
+			return
+		}
+		attempt(c, i)
+	}
+}
+
+// attempt makes a request, for the first time or again.
+func attempt(c *sched.Ctx, i uint32) {
+	p := kmem.Pending(i)
+	c.Request = i
+	c.Thread, c.Process, c.As = 0, 0, 0
+	var a answer
+	e := handle(c, p, &a)
+	c.Request = 0
+	if e != abi.EBLOCKED {
+		finish(i, e, &a)
+	}
+}
+
+// finish answers a request. It is forgotten when its answer is in the ring.
+func finish(i uint32, e abi.Errno, a *answer) {
+	forget(i)
+	result := a.result
+	if e != abi.OK {
+		result = -int64(e)
+	}
+	p := kmem.Pending(i)
+	client := p.Client
+	entry := reply(idOf(p), result, a)
+	if q := &answers[client]; q.head != 0 || used(kmem.Client(client)) >= replyRoom {
+		p.Entry, p.Answered = *(*[8]uint64)(entry), 1
+		if q.head == 0 {
+			q.head = i
+		} else {
+			kmem.Pending(q.tail).Next = i
+		}
+		q.tail = i
+		return
+	}
+	kmem.Client(client).InFlight--
+	kmem.Free(abi.SlotKindPendingRequest, i)
+	publish(client, entry)
+}
+
+// forget takes a request off all queues and lists but that of the answers.
+func forget(i uint32) {
+	p := kmem.Pending(i)
+	sched.DropRequest(i)
+	at := bucket(p.Client, idOf(p))
+	for *at != i {
+		at = &kmem.Pending(*at).NextOfHash
+	}
+	*at = p.NextOfHash
+	p.NextOfHash = 0
+}
+
+func answersWait(client uint32) bool { return answers[client].head != 0 }
+
+// flushAnswers puts answers into a client's ring while there is room.
+func flushAnswers(client uint32, s *abi.ClientSlot) {
+	q := &answers[client]
+	for q.head != 0 && used(s) < replyRoom {
+		i := q.head
+		p := kmem.Pending(i)
+		q.head = p.Next
+		outbox = p.Entry
+		s.InFlight--
+		kmem.Free(abi.SlotKindPendingRequest, i)
+		publish(client, unsafe.Pointer(&outbox))
+	}
+}
+
+// dropRequests frees what a client that leaves has left.
+func dropRequests(client uint32) {
+	answers[client].head, answers[client].tail = 0, 0
+	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
+	for i := uint32(1); i < n; i++ {
+		p := kmem.Pending(i)
+		if p.Header.Generation.Load()&1 == 0 || p.Client != client {
+			continue
+		}
+		if p.Answered == 0 {
+			forget(i)
+		}
+		kmem.Free(abi.SlotKindPendingRequest, i)
+	}
+	kmem.Client(client).InFlight = 0
+}
+
+// cancel ends the waiting request `id` of a client with ECANCELED; the request
+// that asks for it is none of those.
+func cancel(c *sched.Ctx, client, id uint32) abi.Errno {
+	for i := *bucket(client, id); i != 0; i = kmem.Pending(i).NextOfHash {
+		p := kmem.Pending(i)
+		if i != c.Request && p.Client == client && idOf(p) == id {
+			var none answer
+			finish(i, abi.ECANCELED, &none)
+			return abi.OK
+		}
+	}
+	return abi.ENOENT
+}
