@@ -29,7 +29,10 @@ func Service() abi.ServiceStatus {
 // its doorbell: 0 not at all, -1 until it rings.
 func PrepareSleep() float64 {
 	kmem.Lock(kmem.WorkerIndex)
-	ms := rpc.PrepareSleep()
+	ms := kmem.FlushLog()
+	if !rpc.PrepareSleep() {
+		ms = 0
+	}
 	kmem.Unlock()
 	return ms
 }

@@ -89,6 +89,7 @@ func Boot(c Config) abi.Errno {
 	h.RealtimeOffsetNs = c.RealtimeOffsetNs
 	h.NextTimerNs = ^uint64(0)
 	cursor = HeapBase()
+	resetLog()
 
 	if !reserveTables(c) || !reserveHarts(c) || !reserveClients(c) || !reserveAreas() {
 		return abi.ENOMEM

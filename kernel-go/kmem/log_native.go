@@ -4,5 +4,6 @@ package kmem
 
 import "foreshore.dev/kernel/host"
 
-// LogString sends a constant string to the host's log.
-func LogString(level uint32, s string) { host.Native.Log(level, []byte(s)) }
+func logLine(level uint32, s string) { host.Native.Log(level, []byte(s)) }
+
+func logBytes(level uint32, p []byte) { host.Native.Log(level, p) }

@@ -8,7 +8,10 @@ import (
 	"foreshore.dev/kernel/host"
 )
 
-// LogString sends a constant string to the host's log.
-func LogString(level uint32, s string) {
+func logLine(level uint32, s string) {
 	host.Log(level, uint32(uintptr(unsafe.Pointer(unsafe.StringData(s)))), uint32(len(s)))
+}
+
+func logBytes(level uint32, p []byte) {
+	host.Log(level, uint32(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), uint32(len(p)))
 }

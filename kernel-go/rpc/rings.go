@@ -174,26 +174,26 @@ func consume(c *sched.Ctx, client uint32, s *abi.ClientSlot) {
 	}
 }
 
-// PrepareSleep says how long the kernel worker may sleep on its doorbell, in
-// milliseconds: 0 not at all, -1 until it rings. Harts keep the timers.
-func PrepareSleep() float64 {
+// PrepareSleep says whether the kernel worker may sleep until its doorbell
+// rings. Harts keep the timers.
+func PrepareSleep() bool {
 	h := kmem.Header()
 	h.KernelSleeping.Store(1)
 	if sched.RequestsReady() {
-		return 0
+		return false
 	}
 	for i := range h.ClientCount {
 		s := kmem.Client(i)
 		if i != 0 && s.State.Load() == uint32(abi.ClientStateLost) {
-			return 0
+			return false
 		}
 		if s.State.Load() != uint32(abi.ClientStateAttached) || used(s) >= replyRoom {
 			continue
 		}
 		// A tail that cannot be is waited for like none: consume does not look at it either.
 		if n := s.SubmissionTail.Load() - s.SubmissionHead.Load(); answersWait(i) || n != 0 && n <= entries {
-			return 0
+			return false
 		}
 	}
-	return -1
+	return true
 }

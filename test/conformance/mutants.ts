@@ -186,7 +186,7 @@ export const FAULTS: Readonly<
   },
   "never cancels": {
     family: "opcodes",
-    says: /StreamRead: cancelled: .*was not answered/,
+    says: /StreamPoll: cancelled: .*was not answered/,
     change: (machine) => ({
       submit: (client, entries) =>
         machine.submit(
@@ -226,13 +226,13 @@ export const FAULTS: Readonly<
   },
   "forgets what it was told to wait for": {
     family: "opcodes",
-    says: /StreamRead does not wait/,
+    says: /StreamPoll does not wait/,
     change: (machine) => ({
       submit: (client, entries) =>
         machine.submit(
           client,
           requests(entries, (entry) =>
-            entry.opcode === Opcode.StreamRead ? { opcode: Opcode.Noop, flags: 0, requestId: entry.requestId } : entry,
+            entry.opcode === Opcode.StreamPoll ? { opcode: Opcode.Noop, flags: 0, requestId: entry.requestId } : entry,
           ),
         ),
     }),
