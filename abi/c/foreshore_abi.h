@@ -138,11 +138,11 @@ typedef int32_t fsh_service_status;
 
 /* What the machine's side says to a peer's ControlHello. */
 typedef uint32_t fsh_control_status;
-/* Welcome; the client says it of itself, too. */
+/* Welcome; the client says it of itself, too. While all client slots of the machine are held by others, requests are answered EAGAIN. */
 #define FSH_CONTROL_STATUS_OK UINT32_C(0)
 /* The versions do not fit: see AbiVersion. */
 #define FSH_CONTROL_STATUS_VERSION UINT32_C(1)
-/* Every client slot of the machine is in use. */
+/* Too many connections, all of which hold something in the machine. */
 #define FSH_CONTROL_STATUS_BUSY UINT32_C(2)
 /* The machine has stopped, or its memory cannot be seen from here. */
 #define FSH_CONTROL_STATUS_UNAVAILABLE UINT32_C(3)

@@ -24,11 +24,11 @@ export const Control = {
 
 /** What the machine's side says to a peer's ControlHello. */
 export const ControlStatus = {
-  /** Welcome; the client says it of itself, too. */
+  /** Welcome; the client says it of itself, too. While all client slots of the machine are held by others, requests are answered EAGAIN. */
   Ok: 0,
   /** The versions do not fit: see AbiVersion. */
   Version: 1,
-  /** Every client slot of the machine is in use. */
+  /** Too many connections, all of which hold something in the machine. */
   Busy: 2,
   /** The machine has stopped, or its memory cannot be seen from here. */
   Unavailable: 3,

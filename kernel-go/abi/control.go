@@ -21,9 +21,9 @@ type ControlStatus uint32
 
 // Numbers of ControlStatus.
 const (
-	ControlStatusOk          ControlStatus = 0 // Welcome; the client says it of itself, too.
+	ControlStatusOk          ControlStatus = 0 // Welcome; the client says it of itself, too. While all client slots of the machine are held by others, requests are answered EAGAIN.
 	ControlStatusVersion     ControlStatus = 1 // The versions do not fit: see AbiVersion.
-	ControlStatusBusy        ControlStatus = 2 // Every client slot of the machine is in use.
+	ControlStatusBusy        ControlStatus = 2 // Too many connections, all of which hold something in the machine.
 	ControlStatusUnavailable ControlStatus = 3 // The machine has stopped, or its memory cannot be seen from here.
 )
 

@@ -1,14 +1,17 @@
 /** The control channel over a MessagePort and over web streams, with a machine behind it: in Node and in a page. */
 import {
+  type ArenaSpanData,
   attach,
   ControlClient,
   ControlError,
   ControlFaultCode,
   ControlHello,
   ControlStatus,
+  connect,
   type Duplex,
   encodeHello,
   FrameReader,
+  handshake,
   Limit,
   memOf,
   memoryRows,
@@ -17,8 +20,12 @@ import {
   streamDuplex,
 } from "@foreshore/abi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { packEntry, writeRecords } from "./common/file-records.ts";
 import { RemoteMachine, Runtime } from "./index.ts";
 import { cat, hello, spin } from "./testing/guests.ts";
+
+/** A span of nothing: the root, as a prefix. */
+const NOWHERE: ArenaSpanData = { offset: 0, length: 0 };
 
 let machine: Runtime;
 const remotes: RemoteMachine[] = [];
@@ -136,28 +143,86 @@ describe("a remote machine", () => {
     await expect.poll(held, { timeout: 20_000 }).toEqual(before);
   });
 
-  test("as many connect as there are client slots; the next is refused, and a place that is given back is taken", async () => {
+  test("who says nothing holds no place: many connect, and each is answered in its turn", async () => {
     const all: RemoteMachine[] = [];
-    for (let i = 1; i < Limit.Clients; i++) all.push(await connected());
-    const [ours, theirs] = channel();
-    const refused = machine.serveControl(theirs);
-    await expect(RemoteMachine.connect(ours)).rejects.toMatchObject({
-      code: "ERR_CONTROL",
-      status: ControlStatus.Busy,
-      message: expect.stringContaining("client slots"),
-    });
-    expect(await refused.ended).toMatchObject({ status: ControlStatus.Busy });
+    for (let i = 0; i < 3 * Limit.Clients; i++) all.push(await connected());
+    for (let round = 0; round < 2; round++) {
+      for (const [i, remote] of all.entries()) await remote.fs.writeFile(`/tmp/${i}`, `${round}`);
+    }
+    // So is an attachment, which needs a place of its own.
+    const attached = await connect(await machine.attachment());
+    await handshake(attached.client);
+    await attached.close();
+    // All at once: each waits for a place.
+    const texts = all.map((remote, i) => remote.fs.readFile(`/tmp/${i}`, { encoding: "utf8" }));
+    expect(await Promise.all(texts)).toEqual(all.map(() => "1"));
+  });
+
+  test("a layer that is half told is kept, however long its peer says nothing", async () => {
+    const [half, ...others] = await Promise.all(Array.from({ length: 2 * Limit.Clients }, connected));
+    const batch = (path: string, more: number) => {
+      const entry = packEntry({ kind: "file", path, data: "x" });
+      const { rpc } = half!;
+      return rpc.call({
+        syscall: "layer",
+        bytes: entry.bytes,
+        encode: (at) => {
+          writeRecords(rpc.transport.mem, rpc.address(at), [entry]);
+          const span = { offset: at, length: entry.bytes };
+          return {
+            opcode: Opcode.ApplyFileLayer,
+            flags: 0,
+            requestId: 0,
+            records: span,
+            prefix: NOWHERE,
+            count: 1,
+            more,
+          };
+        },
+        decode: () => undefined,
+      });
+    };
+    await batch("/tmp/first", 1);
+    for (const [i, other] of others.entries()) await other.fs.writeFile(`/tmp/other-${i}`, "y");
+    await batch("/tmp/second", 0);
+    expect(await machine.fs.readFile("/tmp/first", { encoding: "utf8" })).toBe("x");
+    expect(await machine.fs.readFile("/tmp/second", { encoding: "utf8" })).toBe("x");
+  });
+
+  test("where all places are held by others a request is EAGAIN, until one is given back", async () => {
+    await install();
+    const all: RemoteMachine[] = [];
+    for (let i = 1; i < Limit.Clients; i++) {
+      const remote = await connected();
+      await remote.spawn("/bin/cat");
+      all.push(remote);
+    }
+    const late = await connected();
+    await expect(late.fs.readFile("/bin/cat")).rejects.toMatchObject({ code: "EAGAIN" });
+    await expect(machine.attachment()).rejects.toMatchObject({ kind: "full" });
+    // Queries need no place.
+    expect(await late.processes()).toHaveLength(Limit.Clients - 1);
     await all[0]!.close();
     await expect
       .poll(
         () =>
-          connected().then(
+          late.fs.readFile("/bin/cat").then(
             () => true,
             () => false,
           ),
         { timeout: 20_000 },
       )
       .toBe(true);
+  });
+
+  test("of those who never say hello the oldest makes room", async () => {
+    const silent = Array.from({ length: 33 }, () => {
+      const [, theirs] = channel();
+      return machine.serveControl(theirs);
+    });
+    expect(String(await silent[0]!.ended)).toMatch(/left before it said hello/);
+    expect((await connected()).rpc.inFlight).toBe(0);
+    for (const { close } of silent) await close();
   });
 
   test("a machine that stops says so to those who are connected", async () => {

@@ -15,6 +15,7 @@ import {
   type KernelWorkerRequest,
   Opcode,
   ReplyEvent,
+  RpcHeader,
 } from "../../ts/index.ts";
 import { align, ControlError, memOf } from "../control/frames.ts";
 import { Mem } from "../mem.ts";
@@ -171,17 +172,7 @@ export class FrameEndpoint {
 
   /** Answers a request that the kernel does not get. */
   #answer(requestId: number, errno: number): void {
-    const mem = new Mem(new ArrayBuffer(Fixed.RingEntryBytes));
-    encodeKernelWorkerOutbound(mem, 0, {
-      opcode: Opcode.Reply,
-      flags: 0,
-      requestId,
-      result: BigInt(-errno),
-      value: 0n,
-      value2: 0n,
-      handle: { index: 0, generation: 0 },
-    });
-    this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, 0, []));
+    this.#events.frame(errorFrame(requestId, errno));
   }
 
   readonly #pump = (): void => {
@@ -222,4 +213,31 @@ export class FrameEndpoint {
       this.#events.frame(entryFrame(ControlFrameKind.Outbound, mem, at, length === 0 ? [] : [{ address, length }]));
     }
   }
+}
+
+function errorFrame(requestId: number, errno: number): Uint8Array<ArrayBuffer> {
+  const mem = new Mem(new ArrayBuffer(Fixed.RingEntryBytes));
+  encodeKernelWorkerOutbound(mem, 0, {
+    opcode: Opcode.Reply,
+    flags: 0,
+    requestId,
+    result: BigInt(-errno),
+    value: 0n,
+    value2: 0n,
+    handle: { index: 0, generation: 0 },
+  });
+  return entryFrame(ControlFrameKind.Outbound, mem, 0, []);
+}
+
+/**
+ * The answer to what a Request frame carries, without a machine that looks at it.
+ * @throws ControlError when it is no request
+ */
+export function refusalFrame(bytes: Uint8Array, errno: number): Uint8Array<ArrayBuffer> {
+  if (bytes.length < Fixed.RingEntryBytes) {
+    throw new ControlError(`a request of ${bytes.length} bytes`, ControlFaultCode.FrameLength);
+  }
+  const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(RpcHeader.OFFSET.requestId, true);
+  if (id === 0) throw new ControlError("request id 0", ControlFaultCode.RequestId);
+  return errorFrame(id, errno);
 }

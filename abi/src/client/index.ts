@@ -10,7 +10,7 @@ export {
 } from "./attachment.ts";
 export * from "./calls.ts";
 export * from "./errors.ts";
-export { type EndpointEvents, FrameEndpoint } from "./frame-endpoint.ts";
+export { type EndpointEvents, FrameEndpoint, refusalFrame } from "./frame-endpoint.ts";
 export { type FrameSink, FrameTransport } from "./frame-transport.ts";
 export type * from "./messages.ts";
 export { type CallOptions, type CallSpec, type KeepAlive, RpcClient } from "./rpc-client.ts";

@@ -49,7 +49,8 @@ export const registerProcess: OpcodeCases = {
     ...pathErrnos(async (t, path) => ({ ...(await t.program("/")), path })),
     EBADF: async (t) => {
       const ofd = (await t.process("echo")).streams[0].index;
-      for (const other of [ofd, 0x7fffffff]) await t.peer.refused({ ...(await t.program("x")), program: other }, "EBADF");
+      for (const other of [ofd, 0x7fffffff])
+        await t.peer.refused({ ...(await t.program("x")), program: other }, "EBADF");
       if (!t.machine.features.has("clients")) return { ...(await t.program("x")), program: ofd };
       // One that another client has made.
       const { peer } = await t.other();

@@ -1,5 +1,14 @@
 /** Rings: order, room, indices, wakes, and clients that are gone. */
-import { ClientSlot, ClientState, Fixed, Opcode, PollEvent, ProcessRow, type SlotHandleData, SlotKind } from "../../ts/index.ts";
+import {
+  ClientSlot,
+  ClientState,
+  Fixed,
+  Opcode,
+  PollEvent,
+  ProcessRow,
+  type SlotHandleData,
+  SlotKind,
+} from "../../ts/index.ts";
 import { CaseFailure, type Peer, resultText } from "./peer.ts";
 import type { Case, Trial } from "./trial.ts";
 
@@ -93,7 +102,8 @@ export const RING_CASES: readonly Case[] = [
     run: async (t) => {
       const ids = await fill(t.peer, 4 * ENTRIES);
       t.check(ids.length >= AT_ONCE, `only ${ids.length} entries found room`);
-      if (t.machine.features.has("memory")) t.check(ids.length <= 2 * ENTRIES, `${ids.length} entries found room in rings of ${ENTRIES}`);
+      if (t.machine.features.has("memory"))
+        t.check(ids.length <= 2 * ENTRIES, `${ids.length} entries found room in rings of ${ENTRIES}`);
       for (const id of ids) await t.peer.answer(id);
     },
   },

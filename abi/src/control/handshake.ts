@@ -5,7 +5,7 @@ import type { Duplex } from "./duplex.ts";
 import { ControlError, decodeHello, encodeHello, FrameReader, helloMismatch } from "./frames.ts";
 
 const WHY: Readonly<Record<number, string>> = {
-  [ControlStatus.Busy]: "all client slots of the machine are in use",
+  [ControlStatus.Busy]: "it has too many connections",
   [ControlStatus.Unavailable]: "the machine has stopped or cannot be reached",
 };
 

@@ -21,6 +21,9 @@ interface Child {
   readonly terminal: boolean;
 }
 
+/** ApplyFileLayerRequest.more: further batches follow. */
+const MORE_FOLLOW = 1;
+
 const key = ({ index, generation }: SlotHandleData): string => `${index}:${generation}`;
 
 export class Belongings {
@@ -28,6 +31,13 @@ export class Belongings {
   /** Ends of streams, and how often each is held. */
   readonly #streams = new Map<string, number>();
   readonly #owners = new Map<string, SlotHandleData>();
+  /** Batches of a layer are with the kernel, and more follow. */
+  #layer = false;
+
+  /** The kernel keeps nothing for the connection. */
+  get empty(): boolean {
+    return this.#children.size + this.#streams.size + this.#owners.size === 0 && !this.#layer;
+  }
 
   /** The errno of what a connection may not ask: EPERM for what is the host's, the one for what is not there when it names what others made. */
   refusal(request: KernelWorkerRequest): number | undefined {
@@ -84,6 +94,8 @@ export class Belongings {
 
   /** A request was answered; `bytes` are its reply's. */
   answered(request: KernelWorkerRequest, reply: ReplyEvent, bytes: Uint8Array): void {
+    if (request.opcode === Opcode.ApplyFileLayer && (request.more !== MORE_FOLLOW || reply.resultHi >= 0))
+      this.#layer = request.more === MORE_FOLLOW;
     if (reply.resultHi < 0) return;
     switch (request.opcode) {
       case Opcode.RegisterProcess:

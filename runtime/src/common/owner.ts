@@ -34,11 +34,7 @@ export class ProcessOwner {
   }
 
   /** @param header the machine header, where this thread sees it */
-  static async create(
-    client: RpcClient,
-    options: OwnerOptions,
-    header?: MachineHeader,
-  ): Promise<ProcessOwner> {
+  static async create(client: RpcClient, options: OwnerOptions, header?: MachineHeader): Promise<ProcessOwner> {
     const handle = await createOwner(client, options.budget);
     return new ProcessOwner(client, handle, header);
   }

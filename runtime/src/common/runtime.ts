@@ -1,5 +1,6 @@
 /** The public face of one machine. */
 import {
+  AttachError,
   type CallOptions,
   type Duplex,
   handshake,
@@ -170,8 +171,15 @@ export class Runtime {
    * connection; `detach` takes it back from a peer that is gone without closing.
    * @throws AttachError "host": this machine has a single worker, whose memory nobody shares; "full": all Limit.Clients have users
    */
-  attachment(): Promise<RuntimeAttachment> {
-    return attachment(this.#machine);
+  async attachment(): Promise<RuntimeAttachment> {
+    for (;;) {
+      try {
+        return await attachment(this.#machine);
+      } catch (error) {
+        // A control connection that is idle gives its place up.
+        if (!(error instanceof AttachError && error.kind === "full" && (await this.#control.vacate()))) throw error;
+      }
+    }
   }
 
   /** What the machine is, as its kernel tells a client of this ABI. */
