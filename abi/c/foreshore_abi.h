@@ -4446,7 +4446,7 @@ _Static_assert(offsetof(struct fsh_wait_process_request, header) == 0, "offset o
 _Static_assert(offsetof(struct fsh_wait_process_request, process) == 8, "offset of WaitProcessRequest.process");
 _Static_assert(offsetof(struct fsh_wait_process_request, reserved0) == 16, "offset of WaitProcessRequest.reserved0");
 
-/* kill(2): pid as there (negative: group). */
+/* kill(2): pid as there (negative: group). SIGKILL by handle takes a Prepared process away: nobody can wait for it. */
 struct fsh_kill_process_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;

@@ -2625,7 +2625,7 @@ export interface KillProcessRequestData {
 }
 
 /**
- * kill(2): pid as there (negative: group).
+ * kill(2): pid as there (negative: group). SIGKILL by handle takes a Prepared process away: nobody can wait for it.
  * Member of KernelWorkerRequest for opcode KillProcess.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -5948,7 +5948,7 @@ export interface KernelWorkerReply {
     /** instructions that it retired */
     readonly instret: bigint;
   };
-  /** kill(2): pid as there (negative: group). */
+  /** kill(2): pid as there (negative: group). SIGKILL by handle takes a Prepared process away: nobody can wait for it. */
   [Opcode.KillProcess]: {
   };
   /** Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll. */

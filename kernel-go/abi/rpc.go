@@ -600,7 +600,7 @@ type WaitProcessRequest struct {
 // KillProcessRequestSize is the size of KillProcessRequest in bytes.
 const KillProcessRequestSize = 64
 
-// KillProcessRequest: kill(2): pid as there (negative: group).
+// KillProcessRequest: kill(2): pid as there (negative: group). SIGKILL by handle takes a Prepared process away: nobody can wait for it.
 // Member of KernelWorkerRequest for opcode KillProcess.
 type KillProcessRequest struct {
 	_ structs.HostLayout

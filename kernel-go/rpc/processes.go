@@ -107,6 +107,12 @@ func killProcess(c *sched.Ctx, r *abi.KillProcessRequest) abi.Errno {
 	if r.Pid < 0 {
 		return proc.SendGroup(c, kmem.Process(i).State.Pgid, &s)
 	}
+	if r.Signal == uint32(abi.SIGKILL) && kmem.Process(i).State.RunState.Load() == uint32(abi.ProcessRunStatePrepared) {
+		// Nothing of it has run: there is no end to be told.
+		sched.WakeAll(&kmem.Process(i).Live.ChildWait)
+		proc.Discard(c, i)
+		return abi.OK
+	}
 	return proc.SendQueued(c, i, &s)
 }
 

@@ -71,6 +71,11 @@ export function handshake(client: RpcClient): Promise<KernelRuntimeStateData> {
   });
 }
 
+/** Does nothing: measures the way there and back. */
+export function noop(client: RpcClient, options?: CallOptions): Promise<void> {
+  return ask(client, "noop", { opcode: Opcode.Noop }, nothing, options);
+}
+
 /** Rings for another client: its slot. ENOSPC: all have users. */
 export function attachClient(client: RpcClient): Promise<SlotHandleData> {
   return ask(client, "attach", { opcode: Opcode.AttachClient }, (_result, reply) => reply.handle.toData());

@@ -138,6 +138,12 @@ export const killProcess: OpcodeCases = {
       await t.peer.ok({ opcode: Opcode.KillProcess, pid: group, signal: SIGKILL, process });
       t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status");
     }
+    // One that never ran leaves nothing, and who waits for it is told.
+    const { process: prepared } = await t.process("echo");
+    const [id = 0] = await t.peer.send({ opcode: Opcode.WaitProcess, process: prepared });
+    await t.peer.ok({ opcode: Opcode.KillProcess, pid: 0, signal: SIGKILL, process: prepared });
+    t.equal(resultText((await t.peer.answer(id)).result), "ESRCH", "the result for one that never ran");
+    await t.peer.refused({ opcode: Opcode.StartProcess, process: prepared }, "ESRCH");
     return { opcode: Opcode.KillProcess, pid, signal: SIGKILL, process: NONE };
   },
   bad: "ESRCH",

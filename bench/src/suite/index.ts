@@ -11,6 +11,7 @@ import { scaling } from "./scaling.ts";
 import { size } from "./size.ts";
 import { start } from "./start.ts";
 import { views } from "./views.ts";
+import { waiting } from "./waiting.ts";
 
 export const suite: readonly Benchmark[] = [
   ...size,
@@ -19,6 +20,7 @@ export const suite: readonly Benchmark[] = [
   ...page,
   ...views,
   ...control,
+  ...waiting,
   ...processes,
   ...files,
   ...scaling,

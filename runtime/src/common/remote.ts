@@ -1,9 +1,11 @@
 /** A machine that runs elsewhere, over its control channel: what the Runtime offers of it. */
 import {
+  type CallOptions,
   ControlClient,
   type ControlOptions,
   type Duplex,
   killProcess,
+  noop,
   type ProcessStatus,
   type RowSource,
   type RpcClient,
@@ -43,6 +45,11 @@ export class RemoteMachine {
   /** Settles when the connection has ended: with why, undefined when `close` was called. */
   get closed(): Promise<Error | undefined> {
     return this.#control.closed;
+  }
+
+  /** A request that does nothing: resolves when the kernel worker has answered. */
+  noop(options?: CallOptions): Promise<void> {
+    return noop(this.rpc, options);
   }
 
   /** As `runtime.spawn` of a program in the machine. When the connection goes, the process is hung up on (SIGHUP). */

@@ -10,6 +10,7 @@ import {
   type MachineFailed,
   MachineStartError,
   MachineStopped,
+  noop,
   Opcode,
   type ProcessInfo,
   processes,
@@ -212,7 +213,7 @@ export class Runtime {
 
   /** A request that does nothing: resolves when the kernel worker has answered. */
   noop(options?: CallOptions): Promise<void> {
-    return this.#machine.client.call(NOOP, options);
+    return noop(this.#machine.client, options);
   }
 
   /** Ends all processes and workers and frees the memory, within a second. Pending calls reject with MachineStopped. */
@@ -226,9 +227,6 @@ export class Runtime {
     await this.stop();
   }
 }
-
-const NOOP_ENTRY = { opcode: Opcode.Noop, flags: 0, requestId: 0 };
-const NOOP = { syscall: "noop", bytes: 0, prompt: true, encode: () => NOOP_ENTRY, decode: () => undefined };
 
 function dispatch(
   event: KernelWorkerOutbound,
