@@ -53,6 +53,14 @@ bench: worker ## run the benchmarks, ours and the peer's interleaved
 bench-bars: worker ## run the benchmarks that have a bar, each figure against it
 	@$(RUN) npm run -s bench-bars
 
+.PHONY: conformance
+conformance: worker ## Go's and POSIX's test suites, case by case (ARGS="--harts 1 --native --failed os/exec …")
+	@$(RUN) node test/suites/main.ts $(ARGS)
+
+.PHONY: conformance-lists
+conformance-lists: setup ## make the suites' lists anew: what passes under qemu and on Linux
+	@$(RUN) node test/suites/main.ts --lists $(ARGS)
+
 .PHONY: demo
 demo: worker ## a shell session on Debian's busybox, in Node and in Chromium
 	@$(RUN) npm run -s demo

@@ -1,13 +1,15 @@
-# Debian's riscv64 archive, for tools/guests and tools/guest-root, which source this file after tools/env.
+# Debian's riscv64 archive, for tools/guests, tools/guest-root and tools/debian-source, which source this file after tools/env.
 #
 # apt works on a root of its own in the cache, unprivileged; nothing of the system changes. The archive is that of the
 # system's own Debian source, read when needed. What cannot be had ends the program that asked: one line, exit code 3.
 # shellcheck shell=bash
 
 suite=trixie
+kind=${kind:-deb} # deb: packages for riscv64; deb-src: their sources
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 store="$FORESHORE_CACHE/guests"
 apt_root="$store/.apt-$suite"
+[ "$kind" = deb ] || apt_root="$apt_root-sources"
 refreshed=no
 
 unavailable() { echo "${0##*/}: $*" >&2; exit 3; }
@@ -85,7 +87,7 @@ prepare_apt() {
   [ -n "$uri" ] || unavailable "no Debian source in /etc/apt, so the riscv64 archive cannot be reached"
   mkdir -p "$apt_root/lists/partial" "$apt_root/cache/archives/partial"
   : >"$apt_root/status"
-  echo "deb [arch=riscv64 signed-by=$keyring] $uri $suite main" >"$apt_root/sources.list"
+  echo "$kind [arch=riscv64 signed-by=$keyring] $uri $suite main" >"$apt_root/sources.list"
   mapfile -t options < <(apt_options)
 }
 
@@ -98,7 +100,7 @@ refresh_lists() {
 }
 
 # Whether lists of packages were ever fetched.
-have_lists() { [ -n "$(find "$apt_root/lists" -maxdepth 1 -name '*Packages*' -print -quit)" ]; }
+have_lists() { [ -n "$(find "$apt_root/lists" -maxdepth 1 \( -name '*Packages*' -o -name '*Sources*' \) -print -quit)" ]; }
 
 # apt_try COMMAND…: runs it; the lists may be older than the archive, so once more with new ones before giving up.
 apt_try() {

@@ -43,6 +43,9 @@ for my $device (qw(null zero full random urandom tty)) {
     open(my $f, '>', "$root/dev/$device") or fail("/dev/$device: $!");
     mount('--bind', "/dev/$device", "$root/dev/$device");
 }
+# Where shm_open and sem_open keep their files.
+mkdir "$root/dev/shm";
+mount('-t', 'tmpfs', '-o', 'mode=1777', 'none', "$root/dev/shm");
 # Terminals of its own, numbered from 0.
 mkdir "$root/dev/pts";
 mount('-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=0620', 'none', "$root/dev/pts");

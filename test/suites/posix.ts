@@ -1,0 +1,101 @@
+/**
+ * The Open POSIX Test Suite, from Debian's source package: each case of an interface is one C program, which ends with 0 (pass),
+ * 1 (fail), 2 (unresolved), 4 (unsupported) or 5 (untested). Cases of message queues, and those that only show that a header
+ * compiles, are left out.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { missingTool } from "../guests/build.ts";
+import type { RunResult } from "../oracle/sandbox.ts";
+import { qemuEngine } from "./engine.ts";
+import { debianSource } from "./source.ts";
+import { BuildError, type Case, endOf, nameOf, type Program, type Suite, type Verdict } from "./suite.ts";
+
+const run = promisify(execFile);
+const OUT = join(import.meta.dirname, "../../build/conformance");
+const PACKAGE = "posixtestsuite";
+
+/** As the suite's own Makefile, with what it is to be linked into; warnings of compilers that are younger than it are no errors. */
+const FLAGS = ["-O2", "-std=gnu99", "-w", "-D_POSIX_C_SOURCE=200112L", "-D_GNU_SOURCE", "-static", "-pthread", "-s"];
+
+let source: Promise<string> | undefined;
+function folder(): Promise<string> {
+  source ??= debianSource(PACKAGE).then((found) => {
+    if ("missing" in found) throw new Error(found.missing);
+    return found.folder;
+  });
+  return source;
+}
+
+const version = async (): Promise<string> => basename(await folder()).replace(`source-${PACKAGE}_`, "");
+
+const EXITS = new Map([
+  [1, "FAIL"],
+  [2, "UNRESOLVED"],
+  [4, "UNSUPPORTED"],
+  [5, "UNTESTED"],
+]);
+
+/** What a case says last before it ends, where it says anything. */
+function lastLine(run: RunResult): string {
+  const lines = `${run.stdout}\n${run.stderr}`.split("\n").filter((line) => line.trim() !== "");
+  return (lines.at(-1) ?? "").trim().slice(0, 120);
+}
+
+function judge(_: Case, result: RunResult): { verdict: Verdict; why: string } {
+  if (result.code === 0) return { verdict: "pass", why: "" };
+  const kind = EXITS.get(result.code ?? -1);
+  const said = lastLine(result);
+  const why = `${kind ?? endOf(result)}${said === "" ? "" : `: ${said}`}`;
+  return { verdict: kind === "UNSUPPORTED" || kind === "UNTESTED" ? "skip" : "fail", why };
+}
+
+export const posixSuite: Suite = {
+  name: "posix",
+  title: "Open POSIX Test Suite",
+  memory: 512,
+  oracle: qemuEngine,
+  async missing() {
+    const tool = missingTool();
+    if (tool !== null) return tool;
+    const found = await debianSource(PACKAGE);
+    return "missing" in found ? found.missing : null;
+  },
+  version,
+  async cases() {
+    const top = join(await folder(), "conformance/interfaces");
+    return globSync("*/**/[0-9]*-*.c", { cwd: top })
+      .filter((path) => !path.includes("buildonly") && !path.startsWith("mq_"))
+      .filter((path) => {
+        const text = readFileSync(join(top, path), "utf8");
+        return /\bmain\s*\(/.test(text) && !text.includes("<mqueue.h>") && !text.includes("<sys/socket.h>");
+      })
+      .map((path) => {
+        const slash = path.indexOf("/");
+        return { group: path.slice(0, slash), name: path.slice(slash + 1, -2) };
+      })
+      .sort((a, b) => a.group.localeCompare(b.group) || a.name.localeCompare(b.name, "en", { numeric: true }));
+  },
+  async program(one): Promise<Program> {
+    const top = await folder();
+    const out = join(OUT, `posix-${await version()}`, one.group, one.name.replaceAll("/", "-"));
+    if (!existsSync(out)) {
+      mkdirSync(join(out, ".."), { recursive: true });
+      const fresh = `${out}.${process.pid}`;
+      const path = join(top, "conformance/interfaces", `${nameOf(one)}.c`);
+      try {
+        await run("riscv64-linux-gnu-gcc", [
+          ...FLAGS,
+          ...["-I", join(top, "include"), path, "-o", fresh, "-lrt", "-lm"],
+        ]);
+      } catch (error) {
+        throw new BuildError((error as { stderr?: string }).stderr ?? (error as Error).message);
+      }
+      renameSync(fresh, out);
+    }
+    return { file: out, args: [], options: {} };
+  },
+  judge,
+};

@@ -1,0 +1,57 @@
+/** What a suite is: cases, each a run of a program, and how such a run's end is judged. */
+
+import type { RunOptions, RunResult } from "../oracle/sandbox.ts";
+import type { Engine } from "./engine.ts";
+
+/** One case, named as its suite names it. */
+export interface Case {
+  /** Go package, POSIX interface, or C program. */
+  readonly group: string;
+  readonly name: string;
+}
+
+export type Verdict = "pass" | "fail" | "skip";
+
+export interface Program {
+  /** A host path, or "guest:/path" below `options.root`. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly options: RunOptions;
+}
+
+export interface Suite {
+  /** Names its list and its results. */
+  readonly name: string;
+  readonly title: string;
+  /** Machine memory in MiB. */
+  readonly memory: number;
+  /** What a case passes on before it counts. */
+  readonly oracle: Engine;
+  /** Why it cannot run on this machine, or null: then `version`, `cases` and `program` may be called. */
+  missing(): Promise<string | null>;
+  /** Of what is installed here: a list is made for one version. */
+  version(): Promise<string>;
+  /** All cases of the installed version, in a stable order. */
+  cases(): Promise<Case[]>;
+  /** Builds what the case runs, when it is not there yet. @throws BuildError */
+  program(one: Case, engine: Engine): Promise<Program>;
+  /** What the end of the program means, and in one line why, where it is no pass. */
+  judge(one: Case, run: RunResult): { verdict: Verdict; why: string };
+}
+
+/** The case's own source does not compile or link: the suite's affair, no machine's. */
+export class BuildError extends Error {}
+
+/** The name by which lists, results and the command line know a case. */
+export const nameOf = (one: Case): string => `${one.group}/${one.name}`;
+
+/** The first line of a text that matches, without what differs from run to run. */
+export function lineOf(text: string, pattern: RegExp): string {
+  const line = text.split("\n").find((each) => pattern.test(each)) ?? "";
+  return line.trim().slice(0, 160);
+}
+
+/** How a run ended, in words. */
+export function endOf(run: RunResult): string {
+  return run.signal === null ? `ends with exit code ${run.code}` : `ended by ${run.signal}`;
+}
