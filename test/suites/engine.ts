@@ -16,8 +16,13 @@ export interface Engine {
   readonly name: string;
   /** Changes whenever a result may: what was found with another key is no result of this engine. */
   key(): Promise<string>;
-  /** @throws when the program did not end by itself, or the machine failed */
-  run(program: Program, memory: number, timeoutMs: number): Promise<RunResult>;
+  /**
+   * @param fresh in a machine of its own, not one that has run other cases
+   * @throws when the program did not end by itself, or the machine failed
+   */
+  run(program: Program, memory: number, timeoutMs: number, fresh: boolean): Promise<RunResult>;
+  /** Stops the machines that wait for a next case. */
+  close?(): Promise<void>;
 }
 
 function digest(...files: string[]): string {
@@ -26,35 +31,74 @@ function digest(...files: string[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Cases that one machine runs, one after the other, as long as all of them pass. */
+const CASES_PER_MACHINE = 25;
+
+interface Running {
+  readonly machine: Machine;
+  /** What every case of it shares. */
+  readonly kind: string;
+  readonly log: string[];
+  cases: number;
+}
+
 /** kernel.wasm, as the SDK runs it. */
 export function machineEngine(harts: number): Engine {
+  const idle: Running[] = [];
+  const start = async (kind: string, root: string | undefined, memory: number): Promise<Running> => {
+    const log: string[] = [];
+    const machine = await Machine.create({
+      harts,
+      memory,
+      layers: root === undefined ? [] : [directoryLayer(root)],
+      log: (level, text) => log.push(`${level}: ${text}`),
+    });
+    await machine.runtime.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
+    await machine.runtime.fs.mkdir("/bin", { recursive: true });
+    return { machine, kind, log, cases: 0 };
+  };
   return {
     name: `machine-${harts}`,
     key: async () => digest(join(BUILD, "kernel.wasm"), join(BUILD, "worker.js")),
-    async run({ file, args, options }, memory, timeoutMs) {
-      const log: string[] = [];
-      const machine = await Machine.create({
-        harts,
-        memory,
-        layers: options.root === undefined ? [] : [directoryLayer(options.root)],
-        log: (level, text) => log.push(`${level}: ${text}`),
-      });
+    async run({ file, args, options }, memory, timeoutMs, fresh) {
+      const kind = `${options.root ?? ""} ${memory}`;
+      const at = fresh ? -1 : idle.findIndex((one) => one.kind === kind);
+      const one = at >= 0 ? (idle.splice(at, 1)[0] as Running) : await start(kind, options.root, memory);
+      const { runtime } = one.machine;
+      let reusable = false;
       try {
         const path = file.startsWith("guest:") ? file.slice(6) : guestPath(file);
-        await machine.runtime.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
-        if (path !== file.slice(6)) {
-          await machine.runtime.fs.mkdir("/bin", { recursive: true });
-          await machine.runtime.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
-        }
-        return await runIn(machine.runtime, path, args, { ...options, timeoutMs });
+        if (file !== `guest:${path}`) await runtime.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
+        const result = await runIn(runtime, path, args, { ...options, timeoutMs });
+        reusable =
+          result.code === 0 &&
+          !fresh &&
+          ++one.cases < CASES_PER_MACHINE &&
+          (await cleaned(one.machine).catch(() => false));
+        return result;
       } catch (error) {
-        if (log.length > 0 && error instanceof Error) error.message += `\n${log.join("\n")}`;
+        if (one.log.length > 0 && error instanceof Error) error.message += `\n${one.log.join("\n")}`;
         throw error;
       } finally {
-        await machine.stop();
+        if (reusable) idle.push(one);
+        else await one.machine.stop();
       }
     },
+    async close() {
+      await Promise.all(idle.splice(0).map((one) => one.machine.stop()));
+    },
   };
+}
+
+/** Ends what a case has left running and removes what it left in /tmp and /dev/shm; true, or throws. */
+async function cleaned(machine: Machine): Promise<true> {
+  await machine.kill(-1, 9).catch(() => {}); // ESRCH: nothing was left
+  for (const folder of ["/tmp", "/dev/shm"]) {
+    for (const { name } of await machine.runtime.fs.readdir(folder)) {
+      await machine.runtime.fs.rm(`${folder}/${name}`, { recursive: true });
+    }
+  }
+  return true;
 }
 
 export function nativeEngine(harts: number): Engine {

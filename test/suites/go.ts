@@ -4,7 +4,7 @@
  * Debian's static busybox for the commands that tests run, and no go command.
  */
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { busyboxRoot } from "../busybox/root.ts";
@@ -40,36 +40,49 @@ function go(): Promise<Installed> {
   return installed;
 }
 
-let tree: Promise<string> | undefined;
-/** The root folder that the tests see: busybox, /etc with what tests read there, /go with the packages' folders. */
-function machineRoot(): Promise<string> {
-  tree ??= (async () => {
-    const found = await busyboxRoot();
-    if ("missing" in found) throw new Error(found.missing);
-    const { version, root: goroot } = await go();
-    const folder = join(OUT, `go-root-${version}-${basename(found.root)}`);
-    if (existsSync(folder)) return folder;
-    const fresh = `${folder}.${process.pid}`;
-    cpSync(found.root, fresh, { recursive: true, verbatimSymlinks: true });
-    writeFileSync(join(fresh, "etc/hosts"), "127.0.0.1\tlocalhost\n");
-    for (const name of ["VERSION", "lib/time", ...PACKAGES.map((each) => `src/${each}`)]) {
-      // A package's folder without the packages below it, which come by themselves where they are wanted.
-      const from = join(goroot, name);
-      cpSync(from, join(fresh, "go", name), {
-        recursive: true,
-        filter: (path) => !path.slice(from.length).includes("/") || isPlain(path, from),
-      });
-    }
-    renameSync(fresh, folder);
-    return folder;
-  })();
-  return tree;
+/** Applets of busybox that tests start by name, or look for. */
+const COMMANDS = [
+  ...["busybox", "sh", "cat", "echo", "ls", "date", "hostname", "sleep", "true", "false", "env", "pwd", "ps", "kill"],
+  ...["mkdir", "rm", "touch", "uname", "id", "head", "tail", "wc", "grep", "ln", "stat"],
+];
+
+const roots = new Map<string, Promise<string>>();
+/** The root folder that a package's tests see: commands, /etc with what tests read there, /go with the package's folder. */
+function machineRoot(pkg: string): Promise<string> {
+  let folder = roots.get(pkg);
+  if (folder === undefined) {
+    folder = makeRoot(pkg);
+    roots.set(pkg, folder);
+  }
+  return folder;
 }
 
-/** Whether a path below a package's folder is of the package itself: testdata, or a file beside its sources. */
+async function makeRoot(pkg: string): Promise<string> {
+  const found = await busyboxRoot();
+  if ("missing" in found) throw new Error(found.missing);
+  const { version, root: goroot } = await go();
+  const folder = join(OUT, `${version}-${basename(found.root)}`, pkg.replaceAll("/", "_"));
+  if (existsSync(folder)) return folder;
+  const fresh = `${folder}.${process.pid}`;
+  for (const name of ["bin", "etc", "usr/bin", "go/src"]) mkdirSync(join(fresh, name), { recursive: true });
+  for (const name of COMMANDS) {
+    cpSync(join(found.root, "bin", name), join(fresh, "bin", name), { verbatimSymlinks: true });
+    symlinkSync(`../../bin/${name}`, join(fresh, "usr/bin", name));
+  }
+  for (const name of ["passwd", "group"]) cpSync(join(found.root, "etc", name), join(fresh, "etc", name));
+  writeFileSync(join(fresh, "etc/hosts"), "127.0.0.1\tlocalhost\n");
+  for (const name of ["VERSION", "lib/time", `src/${pkg}`]) {
+    const from = join(goroot, name);
+    cpSync(from, join(fresh, "go", name), { recursive: true, filter: (path) => path === from || isPlain(path, from) });
+  }
+  renameSync(fresh, folder);
+  return folder;
+}
+
+/** Whether a path below a package's folder is of the package itself: testdata, or beside its sources (a folder there without what is in it). */
 function isPlain(path: string, folder: string): boolean {
   const [, first = "", ...rest] = path.slice(folder.length).split("/");
-  return first === "testdata" || (rest.length === 0 && /\.\w+$/.test(first));
+  return first === "testdata" || rest.length === 0;
 }
 
 const binaryName = (pkg: string): string => `${basename(pkg)}.test`;
@@ -80,7 +93,7 @@ function binary(pkg: string): Promise<string> {
   let path = built.get(pkg);
   if (path === undefined) {
     path = (async () => {
-      const out = join(await machineRoot(), "go/src", pkg, binaryName(pkg));
+      const out = join(await machineRoot(pkg), "go/src", pkg, binaryName(pkg));
       if (existsSync(out)) return out;
       const folder = join(OUT, "go-build");
       mkdirSync(folder, { recursive: true });
@@ -145,7 +158,7 @@ export const goSuite: Suite = {
       file: `guest:${folder}/${binaryName(one.group)}`,
       args: [`-test.run=^${one.name}$`, "-test.v", "-test.count=1"],
       options: {
-        root: await machineRoot(),
+        root: await machineRoot(one.group),
         cwd: folder,
         env: { PATH: "/bin", HOME: "/tmp", TMPDIR: "/tmp", USER: "root", GOROOT: "/go", LC_ALL: "C", PWD: folder },
       },

@@ -30,7 +30,7 @@ const SUITES: readonly Suite[] = [goSuite, posixSuite, guestSuite];
 const ORACLE_SECONDS = 30;
 /** A machine gets so many times what the oracle took, and at least that. */
 const SLOWER = 15;
-const LEAST_SECONDS = 60;
+const LEAST_SECONDS = 120;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -14,7 +14,13 @@ export interface RunSettings {
 }
 
 /** Runs one case once. */
-export async function runCase(suite: Suite, engine: Engine, one: Case, limit: number): Promise<Omit<Result, "tries">> {
+export async function runCase(
+  suite: Suite,
+  engine: Engine,
+  one: Case,
+  limit: number,
+  fresh = true,
+): Promise<Omit<Result, "tries">> {
   const key = await engine.key();
   const test = nameOf(one);
   let started = performance.now();
@@ -24,7 +30,7 @@ export async function runCase(suite: Suite, engine: Engine, one: Case, limit: nu
   try {
     const program = await suite.program(one, engine);
     started = performance.now();
-    const run = await engine.run(program, suite.memory, limit * 1000);
+    const run = await engine.run(program, suite.memory, limit * 1000, fresh);
     if (performance.now() - started >= limit * 1000) {
       return result("timeout", `no end within ${limit} s`, `${run.stdout}${run.stderr}`);
     }
@@ -57,9 +63,9 @@ export async function runCases(
   const queue = [...cases];
   const worker = async (): Promise<void> => {
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-      const result = await runCase(suite, engine, one, settings.limit(one));
+      const result = await runCase(suite, engine, one, settings.limit(one), false);
       left--;
-      // Beside others, a case of times may fail that passes by itself.
+      // Beside others, or after them in one machine, a case may fail that passes by itself.
       if (settings.tries > 1 && (result.verdict === "fail" || result.verdict === "timeout")) again.push(one);
       record({ ...result, tries: 1 });
     }
@@ -71,4 +77,5 @@ export async function runCases(
     left--;
     record({ ...result, tries: 2 });
   }
+  await engine.close?.();
 }
