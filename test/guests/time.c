@@ -28,6 +28,27 @@ static void clocks(void) {
   EQ("time", llabs(time(NULL) - t.tv_sec) <= 2, 1);
 }
 
+// Nobody here may set a clock, but what is wrong with the call itself is said first.
+static void setting(void) {
+  struct timespec now, wrong = {0, 1000000000}, before = {-1, 0};
+  clock_gettime(CLOCK_REALTIME, &now);
+  FAILS("permitted", syscall(SYS_clock_settime, CLOCK_REALTIME, &now), EPERM);
+  FAILS("no-clock", syscall(SYS_clock_settime, 99, &now), EINVAL);
+  const clockid_t ids[] = {CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
+                           CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
+  int refused = 0;
+  for (int i = 0; i < 7; i++) refused += syscall(SYS_clock_settime, ids[i], &now) == -1 && errno == EINVAL;
+  EQ("no-setter", refused, 7);
+  FAILS("nanoseconds", syscall(SYS_clock_settime, CLOCK_REALTIME, &wrong), EINVAL);
+  FAILS("negative", syscall(SYS_clock_settime, CLOCK_REALTIME, &before), EINVAL);
+  FAILS("bad-pointer", syscall(SYS_clock_settime, CLOCK_REALTIME, 16), EFAULT);
+  FAILS("no-setter-bad-pointer", syscall(SYS_clock_settime, CLOCK_MONOTONIC, 16), EINVAL);
+  struct timeval tv = {now.tv_sec, 0}, usec = {0, 1000000};
+  FAILS("timeofday", syscall(SYS_settimeofday, &tv, NULL), EPERM);
+  FAILS("timeofday-usec", syscall(SYS_settimeofday, &usec, NULL), EINVAL);
+  FAILS("timeofday-pointer", syscall(SYS_settimeofday, 16, NULL), EFAULT);
+}
+
 static void monotonic(void) {
   int64_t last = now_ns(CLOCK_MONOTONIC), last_raw = now_ns(CLOCK_MONOTONIC_RAW);
   int backward = 0, moved = 0;
@@ -198,4 +219,4 @@ static void descriptors(void) {
   close(fd);
 }
 
-CHECK_MAIN(CASE(clocks), CASE(monotonic), CASE(sleeping), CASE(cpu_time), CASE(system_time), CASE(posix_timers), CASE(descriptors))
+CHECK_MAIN(CASE(clocks), CASE(setting), CASE(monotonic), CASE(sleeping), CASE(cpu_time), CASE(system_time), CASE(posix_timers), CASE(descriptors))
