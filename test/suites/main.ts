@@ -6,7 +6,7 @@
  *   --native      on the kernel as a native program instead of kernel.wasm
  *   --jobs N      cases at a time (default 2)
  *   --fresh       forget earlier results; otherwise only what has none for this kernel is run
- *   --failed      take earlier results of any kernel, and run again only what did not pass
+ *   --failed      take earlier results of any kernel, and run again only what did not pass (with --lists: on the oracle)
  *   --lists       make the lists anew: run every case on the suite's oracle (qemu-riscv64; for C guests Linux itself)
  *   --show        print what the cases that did not pass have said; run nothing
  *
@@ -27,7 +27,7 @@ import { type Case, nameOf, type Suite } from "./suite.ts";
 const SUITES: readonly Suite[] = [goSuite, posixSuite, guestSuite];
 
 /** A case that takes longer on the oracle does not count. */
-const ORACLE_SECONDS = 30;
+const ORACLE_SECONDS = 60;
 /** A machine gets so many times what the oracle took, and at least that. */
 const SLOWER = 15;
 const LEAST_SECONDS = 120;
@@ -64,7 +64,11 @@ async function makeList(suite: Suite): Promise<void> {
   const key = await suite.oracle.key();
   const before = values.fresh ? new Map<string, Result>() : readResults(suite, suite.oracle);
   if (values.fresh) forget(suite, suite.oracle);
-  const missing = cases.filter((one) => named(suite, one) && before.get(nameOf(one))?.key !== key);
+  const missing = cases.filter((one) => {
+    const result = before.get(nameOf(one));
+    const again = values.failed && (result?.verdict === "fail" || result?.verdict === "timeout");
+    return named(suite, one) && (result?.key !== key || again);
+  });
   await runCases(suite, suite.oracle, missing, {
     ...{ jobs: Number(values.jobs), tries: 2, limit: () => ORACLE_SECONDS, done: progress },
   });
