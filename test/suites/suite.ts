@@ -48,7 +48,10 @@ export const nameOf = (one: Case): string => `${one.group}/${one.name}`;
 /** The first line of a text that matches, without what differs from run to run: long numbers and addresses. */
 export function lineOf(text: string, pattern: RegExp): string {
   const line = text.split("\n").find((each) => pattern.test(each)) ?? "";
-  return line.replace(/0x[0-9a-f]+|\d{5,}/g, "N").trim().slice(0, 160);
+  return line
+    .replace(/0x[0-9a-f]+|\d{5,}/g, "N")
+    .trim()
+    .slice(0, 160);
 }
 
 /** How a run ended, in words. */
