@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import { allowedSkip } from "./busybox/root.ts";
 import { machineEngine } from "./suites/engine.ts";
 import { goSuite } from "./suites/go.ts";
-import { type Entry, readList } from "./suites/list.ts";
+import { guestSuite } from "./suites/guests.ts";
+import { type Entry, excluded, readList } from "./suites/list.ts";
 import { posixSuite } from "./suites/posix.ts";
 import { knownFailures } from "./suites/report.ts";
 import { runCase } from "./suites/run.ts";
@@ -29,6 +30,21 @@ function slice(suite: Suite): Entry[] {
   const step = Math.max(1, Math.floor(all.length / CASES));
   return all.filter((_, at) => at % step === 0);
 }
+
+const suites = [goSuite, posixSuite, guestSuite];
+
+test("lists name each case once, and what is known or left out is of them", () => {
+  const named = suites.flatMap((suite) => readList(suite).entries.map((entry) => `${suite.name} ${nameOf(entry)}`));
+  expect(named.length).toBe(new Set(named).size);
+  const counted = suites.flatMap((suite) =>
+    readList(suite)
+      .entries.filter((entry) => entry.left === "")
+      .map((entry) => `${suite.name} ${nameOf(entry)}`),
+  );
+  expect(knownFailures.map((one) => `${one.suite} ${one.test}`).filter((name) => !counted.includes(name))).toEqual([]);
+  const left = excluded.map((one) => `${one.suite} ${one.test}`);
+  expect(left.filter((name) => !named.includes(name) || counted.includes(name))).toEqual([]);
+});
 
 for (const suite of [goSuite, posixSuite]) {
   const missing = await suite.missing();

@@ -17,6 +17,9 @@ const OUT = join(ROOT, "build/conformance/guests-linux");
 
 const programs = () => guestList().filter((entry) => /^test\/guests\/\w+\.c$/.test(entry.source));
 
+/** Each program is built once, however many cases ask for it at a time. */
+const built = new Map<string, Promise<string>>();
+
 /** Builds a guest for this host, when its source is newer than the program. */
 async function hostProgram(name: string): Promise<string> {
   const source = join(ROOT, "test/guests", `${name}.c`);
@@ -56,8 +59,13 @@ export const guestSuite: Suite = {
       })),
     ),
   async program(one, engine) {
-    const file = engine === linuxEngine ? await hostProgram(one.group) : await guest(one.group);
-    return { file, args: [one.name], options: {} };
+    const key = `${engine === linuxEngine} ${one.group}`;
+    let file = built.get(key);
+    if (file === undefined) {
+      file = engine === linuxEngine ? hostProgram(one.group) : guest(one.group);
+      built.set(key, file);
+    }
+    return { file: await file, args: [one.name], options: {} };
   },
   judge,
 };
