@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x9baed242)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x50a214cb)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x2843b0ad)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xe89992d0)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2351,8 +2351,11 @@ struct fsh_ofd_live {
   uint32_t host_refs;
   /* That client, where there are any. Unit: index. Written by: kernel. */
   uint32_t client;
+  /* Generation of the slot in OfdState.object. Unit: number. Written by: kernel. */
+  uint32_t object_generation;
+  uint32_t pad0;
 };
-_Static_assert(sizeof(struct fsh_ofd_live) == 56, "size of OfdLive");
+_Static_assert(sizeof(struct fsh_ofd_live) == 64, "size of OfdLive");
 _Static_assert(offsetof(struct fsh_ofd_live, epoll_head) == 0, "offset of OfdLive.epoll_head");
 _Static_assert(offsetof(struct fsh_ofd_live, content) == 4, "offset of OfdLive.content");
 _Static_assert(offsetof(struct fsh_ofd_live, content_bytes) == 8, "offset of OfdLive.content_bytes");
@@ -2361,6 +2364,8 @@ _Static_assert(offsetof(struct fsh_ofd_live, timer) == 16, "offset of OfdLive.ti
 _Static_assert(offsetof(struct fsh_ofd_live, interval_ns) == 40, "offset of OfdLive.interval_ns");
 _Static_assert(offsetof(struct fsh_ofd_live, host_refs) == 48, "offset of OfdLive.host_refs");
 _Static_assert(offsetof(struct fsh_ofd_live, client) == 52, "offset of OfdLive.client");
+_Static_assert(offsetof(struct fsh_ofd_live, object_generation) == 56, "offset of OfdLive.object_generation");
+_Static_assert(offsetof(struct fsh_ofd_live, pad0) == 60, "offset of OfdLive.pad0");
 
 /* One open file description. */
 struct fsh_ofd_slot {
@@ -2370,13 +2375,13 @@ struct fsh_ofd_slot {
   struct fsh_ofd_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_ofd_live live;
-  uint32_t pad0[4];
+  uint32_t pad0[2];
 };
 _Static_assert(sizeof(struct fsh_ofd_slot) == 128, "size of OfdSlot");
 _Static_assert(offsetof(struct fsh_ofd_slot, header) == 0, "offset of OfdSlot.header");
 _Static_assert(offsetof(struct fsh_ofd_slot, state) == 16, "offset of OfdSlot.state");
 _Static_assert(offsetof(struct fsh_ofd_slot, live) == 56, "offset of OfdSlot.live");
-_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 112, "offset of OfdSlot.pad0");
+_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 120, "offset of OfdSlot.pad0");
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {

@@ -1877,6 +1877,11 @@ export interface OfdLiveData {
    * Unit: index. Written by: kernel.
    */
   client: number;
+  /**
+   * Generation of the slot in OfdState.object.
+   * Unit: number. Written by: kernel.
+   */
+  objectGeneration: number;
 }
 
 /**
@@ -1885,11 +1890,11 @@ export interface OfdLiveData {
  */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 56;
+  static readonly SIZE = 64;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52 } as const;
+  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2010,11 +2015,23 @@ export class OfdLive {
   }
 
   /**
+   * Generation of the slot in OfdState.object.
+   * Unit: number. Written by: kernel.
+   */
+  get objectGeneration(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set objectGeneration(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 56, 8);
+    this.$mem.check(addr, 64, 8);
     this.$base = addr;
     return this;
   }
@@ -2030,6 +2047,7 @@ export class OfdLive {
       intervalNs: this.intervalNs,
       hostRefs: this.hostRefs,
       client: this.client,
+      objectGeneration: this.objectGeneration,
     };
   }
 
@@ -2043,6 +2061,8 @@ export class OfdLive {
     this.intervalNs = data.intervalNs;
     this.hostRefs = data.hostRefs;
     this.client = data.client;
+    this.objectGeneration = data.objectGeneration;
+    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
   }
 }
 
@@ -2125,7 +2145,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 112, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 120, this.$base + 128);
   }
 }
 

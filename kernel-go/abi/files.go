@@ -443,7 +443,7 @@ type OfdState struct {
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 56
+const OfdLiveSize = 64
 
 // OfdLive: Who watches an open file description, and what it generated.
 type OfdLive struct {
@@ -471,6 +471,10 @@ type OfdLive struct {
 	// That client, where there are any.
 	// Unit: index. Written by: kernel.
 	Client uint32
+	// Generation of the slot in OfdState.object.
+	// Unit: number. Written by: kernel.
+	ObjectGeneration uint32
+	Pad0             uint32
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
@@ -487,7 +491,7 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	Pad0 [4]uint32
+	Pad0 [2]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.

@@ -279,8 +279,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 56
-	_ uintptr = 56 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
@@ -297,6 +297,10 @@ const (
 	_ uintptr = 48 - unsafe.Offsetof(OfdLive{}.HostRefs)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Client) - 52
 	_ uintptr = 52 - unsafe.Offsetof(OfdLive{}.Client)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.ObjectGeneration) - 56
+	_ uintptr = 56 - unsafe.Offsetof(OfdLive{}.ObjectGeneration)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Pad0) - 60
+	_ uintptr = 60 - unsafe.Offsetof(OfdLive{}.Pad0)
 )
 
 const (
@@ -308,8 +312,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 112
-	_ uintptr = 112 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 120
+	_ uintptr = 120 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (

@@ -117,7 +117,7 @@ func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.
 
 func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		if o.State.Object == e || !mayNest(o.State.Object, e) {
+		if kmem.Object(o) == e || !mayNest(kmem.Object(o), e) {
 			return abi.ELOOP
 		}
 	}
@@ -202,11 +202,11 @@ func mayNest(inner, outer uint32) bool {
 		if o.State.Kind != abi.OfdKindEpoll {
 			continue
 		}
-		if o.State.Object == outer || depth == maxNests-2 {
+		if kmem.Object(o) == outer || depth == maxNests-2 {
 			return false
 		}
 		depth++
-		path[depth] = kmem.Epoll(o.State.Object).ItemHead
+		path[depth] = kmem.Epoll(kmem.Object(o)).ItemHead
 	}
 	return true
 }
@@ -333,7 +333,7 @@ func Poll(e uint32) uint32 {
 		it := kmem.EpollItem(i)
 		next := it.NextReady
 		if o := kmem.Ofd(it.Ofd); o.State.Kind == abi.OfdKindEpoll {
-			if kmem.Epoll(o.State.Object).ReadyHead != 0 {
+			if kmem.Epoll(kmem.Object(o)).ReadyHead != 0 {
 				return pollIn
 			}
 		} else if stateOf(it) != 0 {

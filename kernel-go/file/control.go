@@ -27,9 +27,9 @@ func Readable(i uint32) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return pipe.Bytes(o.State.Object), abi.OK
+		return pipe.Bytes(kmem.Object(o)), abi.OK
 	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
-		return tty.Readable(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster), abi.OK
+		return tty.Readable(kmem.Object(o), o.State.Kind == abi.OfdKindPtyMaster), abi.OK
 	case abi.OfdKindFile:
 		size := kmem.Inode(o.State.Inode).State.Size
 		return uint32(min(size-min(size, o.State.Pos), 1<<31-1)), abi.OK

@@ -14,7 +14,7 @@ const fds = uint32(abi.LimitFds)
 func NewTable() uint32 { return kmem.Alloc(abi.SlotKindFdTable) }
 
 // HoldTable adds a reference (CLONE_FILES).
-func HoldTable(t uint32) { kmem.FdTable(t).Header.Refs++ }
+func HoldTable(t uint32) { kmem.Ref(&kmem.FdTable(t).Header) }
 
 // CloneTable copies a table: the copy's descriptors share the OFDs (fork).
 func CloneTable(t uint32) uint32 {
@@ -31,8 +31,7 @@ func CloneTable(t uint32) uint32 {
 // DropTable gives a reference back; the last one closes all descriptors.
 func DropTable(c *sched.Ctx, t uint32) {
 	s := kmem.FdTable(t)
-	s.Header.Refs--
-	if s.Header.Refs != 0 {
+	if !kmem.Unref(&s.Header) {
 		return
 	}
 	closeAll(c, t, 0, fds, 0)

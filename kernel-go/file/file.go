@@ -74,7 +74,7 @@ func attach(i, inode, dentry uint32) {
 }
 
 // Hold adds a reference to an OFD.
-func Hold(i uint32) { kmem.Ofd(i).Header.Refs++ }
+func Hold(i uint32) { kmem.Ref(&kmem.Ofd(i).Header) }
 
 func readable(o *abi.OfdSlot) bool { return vfs.Readable(o.State.Flags) }
 
@@ -105,20 +105,20 @@ func Put(c *sched.Ctx, i uint32) {
 	}
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		pipe.Detach(o.State.Object, readable(o), writable(o))
+		pipe.Detach(kmem.Object(o), readable(o), writable(o))
 	case abi.OfdKindEpoll:
-		epoll.Free(o.State.Object)
+		epoll.Free(kmem.Object(o))
 	case abi.OfdKindTimerfd:
 		sched.TimerCancel(&o.Live.Timer)
-		eventfd.Free(o.State.Object)
+		eventfd.Free(kmem.Object(o))
 	case abi.OfdKindEventfd:
-		eventfd.Free(o.State.Object)
+		eventfd.Free(kmem.Object(o))
 	case abi.OfdKindProc:
 		procfs.FreeContent(o.Live.Content)
 	case abi.OfdKindPtyMaster:
-		tty.CloseMaster(c, o.State.Object)
+		tty.CloseMaster(c, kmem.Object(o))
 	case abi.OfdKindPtySlave:
-		tty.CloseSlave(o.State.Object)
+		tty.CloseSlave(kmem.Object(o))
 	}
 	if o.State.Inode != 0 {
 		vfs.DropOpen(o.State.Inode)
@@ -189,7 +189,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 			if e != abi.OK {
 				return e
 			}
-			o.State.Object = object
+			kmem.SetObject(o, abi.SlotKindPipe, object)
 			// Only a reader that did not wait, and found no writer, hears of
 			// no hang-up before the first one (Linux fs/pipe.c, fifo_open).
 			p := &kmem.Pipe(object).State
@@ -252,7 +252,8 @@ func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
 		vfs.DropInode(inode)
 		return 0, 0, abi.ENFILE
 	}
-	kmem.Ofd(r).State.Object, kmem.Ofd(w).State.Object = p, p
+	kmem.SetObject(kmem.Ofd(r), abi.SlotKindPipe, p)
+	kmem.SetObject(kmem.Ofd(w), abi.SlotKindPipe, p)
 	attach(r, inode, 0)
 	attach(w, inode, 0)
 	vfs.DropInode(inode)
@@ -272,7 +273,7 @@ func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
 		eventfd.Free(object)
 		return 0, abi.ENFILE
 	}
-	kmem.Ofd(i).State.Object = object
+	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEventfd, object)
 	return i, abi.OK
 }
 
@@ -287,7 +288,7 @@ func NewEpoll() (uint32, abi.Errno) {
 		epoll.Free(object)
 		return 0, abi.ENFILE
 	}
-	kmem.Ofd(i).State.Object = object
+	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEpoll, object)
 	return i, abi.OK
 }
 

@@ -25,21 +25,21 @@ func Poll(i uint32) uint32 {
 	o := kmem.Ofd(i)
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead:
-		return pipe.Poll(o.State.Object, true, false, 0)
+		return pipe.Poll(kmem.Object(o), true, false, 0)
 	case abi.OfdKindPipeWrite:
-		return pipe.Poll(o.State.Object, false, true, 0)
+		return pipe.Poll(kmem.Object(o), false, true, 0)
 	case abi.OfdKindFifo:
-		return pipe.Poll(o.State.Object, readable(o), writable(o), uint32(o.State.Cursor))
+		return pipe.Poll(kmem.Object(o), readable(o), writable(o), uint32(o.State.Cursor))
 	case abi.OfdKindEventfd:
-		return eventfd.Poll(o.State.Object)
+		return eventfd.Poll(kmem.Object(o))
 	case abi.OfdKindTimerfd:
-		return eventfd.Poll(o.State.Object) & pollIn
+		return eventfd.Poll(kmem.Object(o)) & pollIn
 	case abi.OfdKindSignalfd:
 		return pollSignals(o)
 	case abi.OfdKindEpoll:
-		return epoll.Poll(o.State.Object)
+		return epoll.Poll(kmem.Object(o))
 	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
-		return tty.Poll(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, hungUp(o))
+		return tty.Poll(kmem.Object(o), o.State.Kind == abi.OfdKindPtyMaster, hungUp(o))
 	case abi.OfdKindProc:
 		if procfs.TellsMounts(o.State.Inode) {
 			return pollMounts(o)
@@ -70,7 +70,7 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 	o := kmem.Ofd(i)
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		p := kmem.Pipe(o.State.Object)
+		p := kmem.Pipe(kmem.Object(o))
 		read, write := readable(o), writable(o)
 		switch {
 		case k == 0 && read:
@@ -81,7 +81,7 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 		return nil, true
 	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
 		if k == 0 {
-			return &kmem.Eventfd(o.State.Object).Wait, true
+			return &kmem.Eventfd(kmem.Object(o)).Wait, true
 		}
 		return nil, true
 	case abi.OfdKindSignalfd:
@@ -91,11 +91,11 @@ func queueOf(i uint32, k int) (*uint32, bool) {
 		return nil, true
 	case abi.OfdKindEpoll:
 		if k == 0 {
-			return epoll.WaitQueue(o.State.Object), true
+			return epoll.WaitQueue(kmem.Object(o)), true
 		}
 		return nil, true
 	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
-		return tty.Queue(o.State.Object, o.State.Kind == abi.OfdKindPtyMaster, k), true
+		return tty.Queue(kmem.Object(o), o.State.Kind == abi.OfdKindPtyMaster, k), true
 	case abi.OfdKindDevice:
 		// random(4) can be polled, and so is accepted; it never blocks.
 		return nil, kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_RANDOM)

@@ -86,19 +86,19 @@ func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uin
 	case abi.OfdKindDirectory:
 		return 0, abi.EISDIR
 	case abi.OfdKindPipeRead, abi.OfdKindFifo:
-		return pipe.Read(c, o.State.Object, b, nonblock)
+		return pipe.Read(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindDevice:
 		return dev.Read(c, kmem.Inode(o.State.Inode).State.Rdev, b)
 	case abi.OfdKindProc:
 		return readContent(c, o, pos, b)
 	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
-		return eventfd.Read(c, o.State.Object, b, nonblock)
+		return eventfd.Read(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindSignalfd:
 		return readSignals(c, o, b, nonblock)
 	case abi.OfdKindPtyMaster:
-		return tty.ReadMaster(c, o.State.Object, b, uint32(progressOf(c)), nonblock)
+		return tty.ReadMaster(c, kmem.Object(o), b, uint32(progressOf(c)), nonblock)
 	case abi.OfdKindPtySlave:
-		return tty.ReadSlave(c, o.State.Object, b, uint32(progressOf(c)), hungUp(o), nonblock)
+		return tty.ReadSlave(c, kmem.Object(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
 	}
 	return 0, abi.EINVAL
 }
@@ -109,17 +109,17 @@ func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (ui
 	case abi.OfdKindFile:
 		return vfs.WriteAt(c, o.State.Inode, pos, b)
 	case abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return pipe.Write(c, o.State.Object, b, nonblock)
+		return pipe.Write(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindDevice:
 		return dev.Write(c, kmem.Inode(o.State.Inode).State.Rdev, b)
 	case abi.OfdKindProc:
 		return procfs.Write(c, o.State.Inode, b)
 	case abi.OfdKindEventfd:
-		return eventfd.Write(c, o.State.Object, b, nonblock)
+		return eventfd.Write(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindPtyMaster:
-		return tty.WriteMaster(c, o.State.Object, b, nonblock)
+		return tty.WriteMaster(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindPtySlave:
-		return tty.WriteSlave(c, o.State.Object, b, hungUp(o), nonblock)
+		return tty.WriteSlave(c, kmem.Object(o), b, hungUp(o), nonblock)
 	}
 	return 0, abi.EINVAL
 }

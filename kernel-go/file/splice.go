@@ -21,11 +21,11 @@ func IsPipe(i uint32) bool {
 // ready waits until a pipe has bytes and, when `to` is a pipe too, that has
 // room. It returns OK also at the end of the bytes.
 func ready(c *sched.Ctx, from, to uint32, nonblock bool) abi.Errno {
-	if e := pipe.AwaitBytes(c, kmem.Ofd(from).State.Object, nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
+	if e := pipe.AwaitBytes(c, kmem.Object(kmem.Ofd(from)), nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
 		return e
 	}
 	if IsPipe(to) {
-		return pipe.AwaitRoom(c, kmem.Ofd(to).State.Object, nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
+		return pipe.AwaitRoom(c, kmem.Object(kmem.Ofd(to)), nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
 	}
 	return abi.OK
 }
@@ -36,14 +36,14 @@ func SpliceOut(c *sched.Ctx, from, to uint32, outPos, count uint64, nonblock boo
 	if e := ready(c, from, to, nonblock); e != abi.OK {
 		return 0, e
 	}
-	p, o := kmem.Ofd(from).State.Object, kmem.Ofd(to)
+	p, o := kmem.Object(kmem.Ofd(from)), kmem.Ofd(to)
 	base := baseOf(c, o, outPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
 		addr, n := pipe.Peek(p, 0)
 		n = uint32(min(uint64(n), count-done))
 		if IsPipe(to) {
-			n = min(n, pipe.Room(o.State.Object))
+			n = min(n, pipe.Room(kmem.Object(o)))
 		}
 		if n == 0 {
 			break
@@ -79,13 +79,13 @@ func ended(c *sched.Ctx, o *abi.OfdSlot, pos, base, done uint64, e abi.Errno) (u
 // position, into pipe `to`.
 func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
 	o, out := kmem.Ofd(from), kmem.Ofd(to)
-	if e := pipe.AwaitRoom(c, out.State.Object, nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
+	if e := pipe.AwaitRoom(c, kmem.Object(out), nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
 		return 0, e
 	}
 	base := baseOf(c, o, inPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
-		n := uint32(min(uint64(min(pipe.Room(out.State.Object), kmem.PageSize)), count-done))
+		n := uint32(min(uint64(min(pipe.Room(kmem.Object(out)), kmem.PageSize)), count-done))
 		if n == 0 {
 			break
 		}
@@ -115,7 +115,7 @@ func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, ab
 	if e := ready(c, from, to, nonblock); e != abi.OK {
 		return 0, e
 	}
-	in, out := kmem.Ofd(from).State.Object, kmem.Ofd(to).State.Object
+	in, out := kmem.Object(kmem.Ofd(from)), kmem.Object(kmem.Ofd(to))
 	done, e := uint32(0), abi.OK
 	for uint64(done) < count && e == abi.OK {
 		addr, n := pipe.Peek(in, done)
@@ -138,7 +138,7 @@ func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, ab
 // at vec) and a pipe: as many as fit, or as are inside. It waits for the first
 // only.
 func SpliceVec(c *sched.Ctx, i, vec, count uint32, into, nonblock bool) (uint32, abi.Errno) {
-	p := kmem.Ofd(i).State.Object
+	p := kmem.Object(kmem.Ofd(i))
 	done, left, e := uint32(0), uint64(0), abi.OK
 	for k := range count {
 		left += iovec(vec, k).Len

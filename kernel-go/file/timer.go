@@ -23,7 +23,8 @@ func NewTimerfd(clock abi.Clock, flags uint32) (uint32, abi.Errno) {
 		return 0, abi.ENFILE
 	}
 	o := kmem.Ofd(i)
-	o.State.Object, o.Live.Clock = object, uint32(clock)
+	kmem.SetObject(o, abi.SlotKindEventfd, object)
+	o.Live.Clock = uint32(clock)
 	return i, abi.OK
 }
 
@@ -40,7 +41,7 @@ func clockOffset(o *abi.OfdSlot) uint64 {
 func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
 	o := kmem.Ofd(i)
 	sched.TimerCancel(&o.Live.Timer)
-	eventfd.Clear(o.State.Object)
+	eventfd.Clear(kmem.Object(o))
 	o.Live.IntervalNs = intervalNs
 	if valueNs == 0 {
 		return
@@ -83,7 +84,7 @@ func fired(object uint32) {
 		}
 		sched.TimerSet(&o.Live.Timer, next, sched.TimerTimerfd, object)
 	}
-	eventfd.Expired(o.State.Object, n)
+	eventfd.Expired(kmem.Object(o), n)
 }
 
 // signalSlot is an Eventfd slot in whose queue the readers of signal
@@ -111,8 +112,8 @@ func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
 		return 0, abi.ENFILE
 	}
 	o := kmem.Ofd(i)
-	o.State.Cursor, o.State.Object = mask, c.Process
-	o.State.Pos = uint64(kmem.Slot(abi.SlotKindProcess, c.Process).Generation.Load())
+	o.State.Cursor = mask
+	kmem.SetObject(o, abi.SlotKindProcess, c.Process)
 	return i, abi.OK
 }
 
@@ -124,8 +125,8 @@ func SetSignals(i uint32, mask uint64) {
 
 // pollSignals is whether the process that made the descriptor has a signal.
 func pollSignals(o *abi.OfdSlot) uint32 {
-	p := o.State.Object
-	if Signals.Pending == nil || p == 0 || kmem.Slot(abi.SlotKindProcess, p).Generation.Load() != uint32(o.State.Pos) {
+	p := kmem.Lookup(abi.SlotKindProcess, abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
+	if Signals.Pending == nil || p == 0 {
 		return 0 // its process is gone; who inherited it may still read
 	}
 	if !Signals.Pending(p, 0, o.State.Cursor) {

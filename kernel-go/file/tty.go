@@ -21,7 +21,7 @@ func IsTty(i uint32) (is, master bool) {
 func HungUp(i uint32) bool { return hungUp(kmem.Ofd(i)) }
 
 func hungUp(o *abi.OfdSlot) bool {
-	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(o.State.Object, uint32(o.State.Cursor))
+	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), uint32(o.State.Cursor))
 }
 
 // isTerminal says whether a device number is a terminal's.
@@ -35,7 +35,9 @@ func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.
 	switch abi.DeviceNumber(rdev) {
 	case abi.DEV_PTMX:
 		i, e := tty.New(c)
-		o.State.Object = i
+		if e == abi.OK {
+			kmem.SetObject(o, abi.SlotKindTty, i)
+		}
 		return abi.OfdKindPtyMaster, e
 	case abi.DEV_TTY:
 		if c.Process == 0 || c.P().State.Tty == 0 {
@@ -54,7 +56,7 @@ func openSlave(c *sched.Ctx, o *abi.OfdSlot, i, flags uint32) abi.Errno {
 	if e := tty.OpenSlave(c, i); e != abi.OK {
 		return e
 	}
-	o.State.Object = i
+	kmem.SetObject(o, abi.SlotKindTty, i)
 	o.State.Cursor = uint64(kmem.Tty(i).State.Hangups)
 	if flags&uint32(abi.O_NOCTTY) == 0 && readable(o) {
 		tty.Acquire(c, i)
@@ -90,7 +92,7 @@ func NewPty(c *sched.Ctx) (master, slave uint32, e abi.Errno) {
 		return 0, 0, abi.ENFILE
 	}
 	d := kmem.Tty(pair).Live.Dentry
-	kmem.Ofd(master).State.Object = pair
+	kmem.SetObject(kmem.Ofd(master), abi.SlotKindTty, pair)
 	attach(master, vfs.InodeOf(d), 0)
 	if slave, e = OpenPeer(c, pair, oRdwr|uint32(abi.O_NOCTTY)); e != abi.OK {
 		Put(c, master)

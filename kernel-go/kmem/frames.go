@@ -116,8 +116,12 @@ func addFrames(from, to uint32) {
 	h.FreeFrames.Store(freeCount)
 }
 
-// RefFrame adds a reference.
-func RefFrame(addr uint32) { Frame(addr).Refs++ }
+// RefFrame adds a reference to a frame that has one.
+func RefFrame(addr uint32) {
+	f := Frame(addr)
+	assert(f.Refs != 0 && f.Refs != ^uint32(0))
+	f.Refs++
+}
 
 // DropCode is called for a frame that is freed while it has decoded code. The
 // CPU sets it.

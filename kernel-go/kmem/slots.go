@@ -47,7 +47,8 @@ func Alloc(kind abi.SlotKind) uint32 {
 func Free(kind abi.SlotKind, i uint32) {
 	t := Table(kind)
 	h := Slot(kind, i)
-	assert(i != 0 && h.Generation.Load()&1 == 1)
+	// Only what nobody else holds goes.
+	assert(i != 0 && h.Generation.Load()&1 == 1 && h.Refs <= 1)
 	WriteBegin(h)
 	h.Generation.Add(1)
 	h.NextFree, h.Refs = t.FreeHead, 0

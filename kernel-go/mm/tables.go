@@ -249,14 +249,14 @@ func freeDirs(as *abi.AddressSpaceSlot) {
 }
 
 // Hold adds a user of an address space (a process; vfork shares).
-func Hold(i uint32) { kmem.AddressSpace(i).Live.Users++ }
+func Hold(i uint32) { kmem.Up(&kmem.AddressSpace(i).Live.Users) }
 
 // Drop removes a user; the last one frees all of it. No hart may be in the
 // guest code of a last user; one whose worker may still be there although it
 // was given up (quarantine) keeps the space and all its frames for ever.
 func Drop(i uint32) {
 	as := kmem.AddressSpace(i)
-	as.Live.Users--
+	kmem.Down(&as.Live.Users)
 	if as.Live.Users != 0 || as.Live.Quarantine.Load() != 0 {
 		return
 	}

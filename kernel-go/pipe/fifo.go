@@ -13,12 +13,12 @@ func Attach(i uint32, read, write bool) {
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
 	if read {
-		p.State.Readers++
+		kmem.Up(&p.State.Readers)
 		p.State.ReaderOpens++
 		p.State.Flags &^= flagReaderComing
 	}
 	if write {
-		p.State.Writers++
+		kmem.Up(&p.State.Writers)
 		p.State.WriterOpens++
 		p.State.Flags &^= flagWriterComing
 	}
@@ -31,10 +31,10 @@ func Detach(i uint32, read, write bool) {
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
 	if read {
-		p.State.Readers--
+		kmem.Down(&p.State.Readers)
 	}
 	if write {
-		p.State.Writers--
+		kmem.Down(&p.State.Writers)
 	}
 	kmem.WriteEnd(&p.Header)
 	if write && p.State.Writers == 0 {

@@ -196,19 +196,19 @@ func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Err
 	s, o := &p.State, &parent.State
 	if flags&uint64(abi.CLONE_FILES) != 0 {
 		s.FdTable = o.FdTable
-		kmem.FdTable(s.FdTable).Header.Refs++
+		file.HoldTable(s.FdTable)
 	} else if s.FdTable = file.CloneTable(o.FdTable); s.FdTable == 0 {
 		return abi.EAGAIN
 	}
 	if flags&uint64(abi.CLONE_FS) != 0 {
 		s.FsContext = o.FsContext
-		kmem.FsContext(s.FsContext).Header.Refs++
+		kmem.Ref(&kmem.FsContext(s.FsContext).Header)
 	} else if s.FsContext = vfs.CloneContext(o.FsContext); s.FsContext == 0 {
 		return abi.EAGAIN
 	}
 	if flags&uint64(abi.CLONE_SIGHAND) != 0 {
 		s.Sighand = o.Sighand
-		kmem.Sighand(s.Sighand).Header.Refs++
+		kmem.Ref(&kmem.Sighand(s.Sighand).Header)
 	} else {
 		if s.Sighand = kmem.Alloc(abi.SlotKindSighand); s.Sighand == 0 {
 			return abi.EAGAIN
@@ -259,9 +259,7 @@ func releaseParts(c *sched.Ctx, i uint32) {
 }
 
 func dropSighand(i uint32) {
-	h := kmem.Sighand(i)
-	h.Header.Refs--
-	if h.Header.Refs == 0 {
+	if kmem.Unref(&kmem.Sighand(i).Header) {
 		kmem.Free(abi.SlotKindSighand, i)
 	}
 }

@@ -282,7 +282,7 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		releaseVfork(pr)
 	}
 	dropExe(pr)
-	kmem.Inode(p.main.inode).Live.Execs++
+	kmem.Up(&kmem.Inode(p.main.inode).Live.Execs)
 	kmem.WriteBegin(&pr.Header)
 	s := &pr.State
 	s.ExeDentry, s.AddressSpace = p.main.dentry, p.as
@@ -398,14 +398,14 @@ func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 func holdExe(p *abi.ProcessSlot) {
 	if d := p.State.ExeDentry; d != 0 {
 		vfs.Hold(d)
-		kmem.Inode(vfs.InodeOf(d)).Live.Execs++
+		kmem.Up(&kmem.Inode(vfs.InodeOf(d)).Live.Execs)
 	}
 }
 
 func dropExe(p *abi.ProcessSlot) {
 	if d := p.State.ExeDentry; d != 0 {
 		p.State.ExeDentry = 0
-		kmem.Inode(vfs.InodeOf(d)).Live.Execs--
+		kmem.Down(&kmem.Inode(vfs.InodeOf(d)).Live.Execs)
 		vfs.Put(d)
 	}
 }

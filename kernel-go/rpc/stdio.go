@@ -99,7 +99,7 @@ func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (m
 	if master, slave, e = file.NewPty(c); e != abi.OK {
 		return 0, 0, e
 	}
-	pair := kmem.Ofd(master).State.Object
+	pair := kmem.Object(kmem.Ofd(master))
 	t := &kmem.Tty(pair).State
 	t.Winsize = abi.Winsize{Col: r.Columns, Row: r.Rows}
 	t.Termios.Iflag |= uint32(abi.IUTF8)
@@ -118,6 +118,6 @@ func resizeTerminal(c *sched.Ctx, r *abi.ResizeTerminalRequest) abi.Errno {
 	if r.Columns > 0xffff || r.Rows > 0xffff {
 		return abi.EINVAL // more than struct winsize holds
 	}
-	tty.Resize(c, kmem.Ofd(i).State.Object, abi.Winsize{Col: uint16(r.Columns), Row: uint16(r.Rows)})
+	tty.Resize(c, kmem.Object(kmem.Ofd(i)), abi.Winsize{Col: uint16(r.Columns), Row: uint16(r.Rows)})
 	return abi.OK
 }

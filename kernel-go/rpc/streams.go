@@ -97,7 +97,7 @@ func makeMemfd(c *sched.Ctx, client uint32, r *abi.MakeMemfdRequest, a *answer) 
 func lend(client, ofd uint32) {
 	o := kmem.Ofd(ofd)
 	o.Live.Client = client
-	o.Live.HostRefs++
+	kmem.Up(&o.Live.HostRefs)
 }
 
 // lentFile is the dentry of a file that MakeMemfd has made for a client.
@@ -119,7 +119,7 @@ func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
 	if o.Live.HostRefs == 0 {
 		return abi.EBADF
 	}
-	o.Live.HostRefs--
+	kmem.Down(&o.Live.HostRefs)
 	file.WakeWaiters(ofd)
 	file.CloseOfd(c, ofd)
 	return abi.OK

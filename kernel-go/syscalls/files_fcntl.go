@@ -52,9 +52,9 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, abi.EBADF
 		}
 		if cmd == abi.F_GETPIPE_SZ {
-			return uint64(pipe.Capacity(o.State.Object)), abi.OK
+			return uint64(pipe.Capacity(kmem.Object(o))), abi.OK
 		}
-		n, e := pipe.SetCapacity(o.State.Object, uint64(arg32(c, 2)))
+		n, e := pipe.SetCapacity(kmem.Object(o), uint64(arg32(c, 2)))
 		return uint64(n), e
 	case abi.F_ADD_SEALS:
 		return 0, file.AddSeals(ofd, arg32(c, 2))

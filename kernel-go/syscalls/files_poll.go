@@ -79,6 +79,12 @@ func sleepOn(c *sched.Ctx, reason abi.WaitReason, e abi.Errno) abi.Errno {
 	return abi.EBLOCKED
 }
 
+// What calls keep in c.Vec fits it: select's sets, and iovecs.
+const (
+	_ = vecBytes - 3*setBytes
+	_ = vecBytes - uint32(abi.IOV_MAX)*abi.IovecSize
+)
+
 func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	count := arg32(c, 1)
 	if uint64(count) > c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur || count > uint32(abi.LimitFds) {
@@ -103,8 +109,10 @@ func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 				}
 			}
 			if p := pollfdAt(c, k%pollChunk); p.Fd >= 0 {
-				ofd, _ := file.GetAny(c, p.Fd)
-				e = file.WaitFor(c, ofd, uint32(uint16(p.Events)))
+				// Read once more, it may be another one now, or none.
+				if ofd, gone := file.GetAny(c, p.Fd); gone == abi.OK {
+					e = file.WaitFor(c, ofd, uint32(uint16(p.Events)))
+				}
 			}
 		}
 		return 0, sleepOn(c, abi.WaitReasonPoll, e)
@@ -123,7 +131,7 @@ func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 
 // pollChunk is how many struct pollfd fit into c.Vec; more are looked at piece
 // by piece.
-const pollChunk = uint32(32<<10) / abi.PollfdSize
+const pollChunk = vecBytes / abi.PollfdSize
 
 func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
 	return (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
@@ -255,8 +263,10 @@ func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 		e := setsIn(c, n)
 		for fd := uint32(0); fd < n && (e == abi.OK || e == abi.EBLOCKED); fd++ {
 			if want := selected(sets, fd); want != 0 {
-				ofd, _ := file.Get(c, int32(fd))
-				e = file.WaitFor(c, ofd, want)
+				// Read once more, as above.
+				if ofd, gone := file.Get(c, int32(fd)); gone == abi.OK {
+					e = file.WaitFor(c, ofd, want)
+				}
 			}
 		}
 		return 0, sleepOn(c, abi.WaitReasonPoll, e)
@@ -292,7 +302,7 @@ func epollOf(c *sched.Ctx, i int) (uint32, abi.Errno) {
 		return 0, e
 	}
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		return o.State.Object, abi.OK
+		return kmem.Object(o), abi.OK
 	}
 	return 0, abi.EINVAL
 }
@@ -320,7 +330,7 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && o.State.Object == ep {
+	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && kmem.Object(o) == ep {
 		return 0, abi.EINVAL
 	}
 	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)

@@ -25,7 +25,7 @@ func ends(c *sched.Ctx, a, b int) (from, to uint32, e abi.Errno) {
 }
 
 func samePipe(a, b uint32) bool {
-	return file.IsPipe(a) && file.IsPipe(b) && kmem.Ofd(a).State.Object == kmem.Ofd(b).State.Object
+	return file.IsPipe(a) && file.IsPipe(b) && kmem.Object(kmem.Ofd(a)) == kmem.Object(kmem.Ofd(b))
 }
 
 // spliceOffset is the position on the side of argument i that is no pipe, or

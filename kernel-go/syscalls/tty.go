@@ -30,7 +30,7 @@ func storeFlag(c *sched.Ctx, on bool) (uint64, abi.Errno) {
 }
 
 func terminalControl(c *sched.Ctx, ofd uint32, master bool) (uint64, abi.Errno) {
-	i := kmem.Ofd(ofd).State.Object
+	i := kmem.Object(kmem.Ofd(ofd))
 	request, arg := abi.Ioctl(arg32(c, 1)), c.Arg(2)
 	switch request {
 	case abi.TCGETS:

@@ -108,7 +108,7 @@ func OpenSlave(c *sched.Ctx, i uint32) abi.Errno {
 	if t.State.Flags&abi.TtyFlagExclusive != 0 && !vfs.IsRoot(c) {
 		return abi.EBUSY
 	}
-	t.State.Slaves++
+	kmem.Up(&t.State.Slaves)
 	t.State.Flags &^= abi.TtyFlagSlaveClosed
 	return abi.OK
 }
@@ -116,7 +116,7 @@ func OpenSlave(c *sched.Ctx, i uint32) abi.Errno {
 // CloseSlave counts one open slave less: after the last the master reads EIO.
 func CloseSlave(i uint32) {
 	t := kmem.Tty(i)
-	t.State.Slaves--
+	kmem.Down(&t.State.Slaves)
 	if t.State.Slaves != 0 {
 		return
 	}
@@ -129,7 +129,7 @@ func CloseSlave(i uint32) {
 // CloseMaster hangs the slave up and takes its node away.
 func CloseMaster(c *sched.Ctx, i uint32) {
 	t := kmem.Tty(i)
-	t.State.Masters--
+	kmem.Down(&t.State.Masters)
 	t.State.Flags |= abi.TtyFlagMasterClosed
 	removeNode(t)
 	HangUp(c, i)

@@ -30,8 +30,7 @@ func CloneContext(i uint32) uint32 {
 // DropContext gives a reference back.
 func DropContext(i uint32) {
 	s := kmem.FsContext(i)
-	s.Header.Refs--
-	if s.Header.Refs != 0 {
+	if !kmem.Unref(&s.Header) {
 		return
 	}
 	Put(s.Root)

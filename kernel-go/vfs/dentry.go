@@ -60,7 +60,7 @@ func newDentry(parent, inode, name, n uint32) uint32 {
 		d.Flags = dLinked
 	} else {
 		d.Parent = parent
-		kmem.Dentry(parent).Header.Refs++
+		Hold(parent)
 		d.NameLength = uint16(n)
 		kmem.Copy(nameAddr(i), name, n)
 		d.Hash = hashOf(parent, name, n)
@@ -73,16 +73,14 @@ func newDentry(parent, inode, name, n uint32) uint32 {
 }
 
 // Hold adds a reference.
-func Hold(d uint32) { kmem.Dentry(d).Header.Refs++ }
+func Hold(d uint32) { kmem.Ref(&kmem.Dentry(d).Header) }
 
 // Put gives a reference back. The last one frees the dentry, and so perhaps
 // its removed parents.
 func Put(i uint32) {
 	for i != 0 {
 		d := kmem.Dentry(i)
-		kmem.Assert(d.Header.Refs != 0, "dentry has the reference that is put")
-		d.Header.Refs--
-		if d.Header.Refs != 0 {
+		if !kmem.Unref(&d.Header) {
 			return
 		}
 		if d.Flags&dDynamic != 0 {
@@ -148,7 +146,7 @@ func link(i uint32) {
 	kmem.WriteBegin(&d.Header)
 	d.Flags |= dLinked
 	kmem.WriteEnd(&d.Header)
-	d.Header.Refs++
+	kmem.Ref(&d.Header)
 	hashIn(i)
 }
 

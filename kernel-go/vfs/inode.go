@@ -30,14 +30,12 @@ func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
 	return i
 }
 
-func holdInode(inode uint32) { kmem.Inode(inode).Header.Refs++ }
+func holdInode(inode uint32) { kmem.Ref(&kmem.Inode(inode).Header) }
 
 // dropInode gives a reference back; the last one frees the inode and its data.
 func dropInode(inode uint32) {
 	in := kmem.Inode(inode)
-	kmem.Assert(in.Header.Refs != 0, "inode has the reference that is dropped")
-	in.Header.Refs--
-	if in.Header.Refs != 0 {
+	if !kmem.Unref(&in.Header) {
 		return
 	}
 	kmem.Assert(in.Live.ChildHead == 0 && in.Live.VmaHead == 0 && in.Live.Opens == 0, "inode that goes away is unused")
@@ -54,13 +52,13 @@ func dropInode(inode uint32) {
 // HoldOpen and DropOpen count open file descriptions and mappings.
 func HoldOpen(inode uint32) {
 	in := kmem.Inode(inode)
-	in.Header.Refs++
-	in.Live.Opens++
+	kmem.Ref(&in.Header)
+	kmem.Up(&in.Live.Opens)
 }
 
 // DropOpen undoes HoldOpen.
 func DropOpen(inode uint32) {
-	kmem.Inode(inode).Live.Opens--
+	kmem.Down(&kmem.Inode(inode).Live.Opens)
 	dropInode(inode)
 }
 

@@ -447,7 +447,7 @@ func fdinfo(ofd uint32) {
 	switch o.State.Kind {
 	case abi.OfdKindEventfd:
 		str("eventfd-count: ")
-		pad(kmem.Eventfd(o.State.Object).Count, 16, ' ')
+		pad(kmem.Eventfd(kmem.Object(o)).Count, 16, ' ')
 		putByte('\n')
 	case abi.OfdKindSignalfd:
 		mask("sigmask:\t", o.State.Cursor)

@@ -1,0 +1,57 @@
+package kmem
+
+import "foreshore.dev/kernel/abi"
+
+// What an open file description stands for: a slot of another table, by kind.
+
+// objectTables is where the objects of each kind of open file description are;
+// None for kinds that have none.
+var objectTables = [...]abi.SlotKind{
+	abi.OfdKindPipeRead: abi.SlotKindPipe, abi.OfdKindPipeWrite: abi.SlotKindPipe, abi.OfdKindFifo: abi.SlotKindPipe,
+	abi.OfdKindEpoll: abi.SlotKindEpoll, abi.OfdKindEventfd: abi.SlotKindEventfd, abi.OfdKindTimerfd: abi.SlotKindEventfd,
+	abi.OfdKindPtyMaster: abi.SlotKindTty, abi.OfdKindPtySlave: abi.SlotKindTty,
+}
+
+// SetObject gives an open file description its object, slot i of a table.
+func SetObject(o *abi.OfdSlot, kind abi.SlotKind, i uint32) {
+	o.State.Object, o.Live.ObjectGeneration = i, Slot(kind, i).Generation.Load()
+}
+
+// Object is the slot that an open file description stands for. It is the one
+// that the description was made for: a slot that was freed under it, and may be
+// another's now, stops the machine.
+func Object(o *abi.OfdSlot) uint32 {
+	kind := abi.SlotKindNone
+	if k := uint32(o.State.Kind); k < uint32(len(objectTables)) {
+		kind = objectTables[k]
+	}
+	i := o.State.Object
+	assert(kind != abi.SlotKindNone && i != 0 && Slot(kind, i).Generation.Load() == o.Live.ObjectGeneration)
+	return i
+}
+
+// Ref adds a reference to a slot that has one.
+func Ref(h *abi.SlotHeader) {
+	assert(h.Refs != 0 && h.Refs != ^uint32(0))
+	h.Refs++
+}
+
+// Unref takes a reference away and says whether it was the last.
+func Unref(h *abi.SlotHeader) bool {
+	assert(h.Refs != 0)
+	h.Refs--
+	return h.Refs == 0
+}
+
+// Up adds one to a count of a slot's users, and Down takes one away: a count
+// neither wraps nor goes below 0.
+func Up(n *uint32) {
+	assert(*n != ^uint32(0))
+	*n++
+}
+
+// Down is the other half of Up.
+func Down(n *uint32) {
+	assert(*n != 0)
+	*n--
+}
