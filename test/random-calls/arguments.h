@@ -16,63 +16,92 @@ static const struct call calls[] = {
 };
 
 /// Plain values, one letter for each argument ("." where the table's letter says all):
-///   d descriptor, D directory or AT_FDCWD, O open flags, M mode, n count of bytes, N large count, o offset
-///   g signal, i process, t thread, u user, a page, A futex word, l length, p protection, m map flags, w whence
-///   k clock, b low flag bits, B flag bits, x 0 to 15, s 8 (size of a signal set), C fcntl command, I ioctl, f futex operation
-///   e epoll operation, c clone flags, S top of a stack, R prctl option, z 0 nearly always
+///   d descriptor, of a kind: X file, G directory, P pipe, E epoll, T timerfd, V eventfd, H signalfd, K terminal
+///   D directory or AT_FDCWD, O open flags, W flags that make a descriptor, F AT_* flags, M mode
+///   n count of bytes, N large count, o offset, q offset of a page, a page, A futex word, l length, p protection, m map flags
+///   g signal, i process, t thread, u user, w whence, k clock, b low flag bits, B flag bits, x 0 to 15, y 0 to 3
+///   s 8 (size of a signal set), C fcntl command, I ioctl, f futex operation, e epoll operation, c clone flags, S top of a
+///   stack, R prctl option, Q wait options, z 0 nearly always
 static const struct {
   const char *name, *args;
 } typed[] = {
-    {"epoll_ctl", "ded."}, {"epoll_pwait", "d.xx.s"}, {"epoll_pwait2", "d.x..s"}, {"dup", "d"}, {"dup3", "ddB"}, {"fcntl", "dC."}, {"ioctl", "dI."},
-    {"flock", "dx"}, {"mknodat", "D.MB"}, {"mkdirat", "D.M"}, {"unlinkat", "D.B"}, {"linkat", "D.D.B"}, {"renameat2", "D.D.b"}, {"symlinkat", ".D."},
-    {"ftruncate", "do"}, {"truncate", ".o"}, {"fallocate", "dboo"}, {"faccessat", "D.x"}, {"fchmod", "dM"}, {"fchmodat", "D.M"}, {"fchown", "duu"},
-    {"fchownat", "D.uuB"}, {"openat", "D.OM"}, {"openat2", "D..."}, {"close", "d"}, {"close_range", "dDb"}, {"pipe2", ".O"}, {"getdents64", "D.n"},
-    {"lseek", "dow"}, {"read", "d.n"}, {"write", "d.n"}, {"readv", "d.x"}, {"writev", "d.x"}, {"pread64", "d.no"}, {"pwrite64", "d.no"},
-    {"preadv", "d.xoz"}, {"pwritev", "d.xoz"}, {"preadv2", "d.xozb"}, {"pwritev2", "d.xozb"}, {"sendfile", "dd.N"}, {"vmsplice", "d.xb"},
-    {"splice", "d.d.Nb"}, {"tee", "ddNb"}, {"copy_file_range", "d.d.Nz"}, {"pselect6", "x....."}, {"ppoll", ".x..s"}, {"signalfd4", "d.sO"},
-    {"readlinkat", "D..n"}, {"newfstatat", "D..B"}, {"fstat", "d."}, {"statx", "D.BB."}, {"sync_file_range", "doox"}, {"fadvise64", "doox"},
-    {"timerfd_create", "kO"}, {"timerfd_settime", "db.."}, {"timerfd_gettime", "d."}, {"utimensat", "D..B"}, {"memfd_create", ".b"}, {"eventfd2", "xO"},
-    {"clone", "cS.AA"}, {"clone3", ".n"}, {"execveat", "d...B"}, {"wait4", "i.b."}, {"waitid", "xi.B."}, {"set_tid_address", "A"}, {"futex", "Afx.Ax"},
-    {"set_robust_list", "A."}, {"get_robust_list", "t.."}, {"clock_nanosleep", "kb.."}, {"timer_create", "k.."}, {"timer_settime", "xb.."},
-    {"timer_delete", "x"}, {"setitimer", "x.."}, {"getitimer", "x."}, {"kill", "ig"}, {"tkill", "tg"}, {"tgkill", "itg"}, {"rt_sigaction", "g..s"},
-    {"rt_sigprocmask", "x..s"}, {"rt_sigpending", ".s"}, {"rt_sigsuspend", ".s"}, {"rt_sigtimedwait", "...s"}, {"rt_sigqueueinfo", "ig."},
-    {"rt_tgsigqueueinfo", "itg."}, {"setpriority", "xix"}, {"getpriority", "xi"}, {"setpgid", "ii"}, {"getpgid", "i"}, {"getsid", "i"},
-    {"prlimit64", "ix.."}, {"setrlimit", "x."}, {"getrlimit", "x."}, {"getrusage", "x."}, {"prctl", "R...."}, {"sched_setaffinity", "tn."},
-    {"sched_getaffinity", "tn."}, {"sched_setscheduler", "tx."}, {"sched_setparam", "t."}, {"sched_getscheduler", "t"}, {"munmap", "al"},
-    {"mremap", "allba"}, {"mmap", "alpmdo"}, {"mprotect", "alp"}, {"msync", "alb"}, {"mincore", "al?"}, {"madvise", "alx"}, {"mlock", "al"},
-    {"munlock", "al"}, {"mlock2", "alb"}, {"readahead", "doN"}, {"getrandom", ".nb"}, {"riscv_flush_icache", "aab"}, {"riscv_hwprobe", "?xxxz"},
-    {"membarrier", "xxx"}, {"setuid", "u"}, {"setgid", "u"}, {"setreuid", "uu"}, {"setresuid", "uuu"}, {"setregid", "uu"}, {"setresgid", "uuu"},
+    {"epoll_ctl", "Eed."}, {"epoll_pwait", "E.xx.s"}, {"epoll_pwait2", "E.x..s"}, {"dup", "d"}, {"dup3", "ddW"}, {"fcntl", "dC."}, {"ioctl", "dI."},
+    {"flock", "dx"}, {"mknodat", "D.My"}, {"mkdirat", "D.M"}, {"unlinkat", "D.F"}, {"linkat", "D.D.F"}, {"renameat2", "D.D.y"}, {"symlinkat", ".D."},
+    {"ftruncate", "Xo"}, {"truncate", ".o"}, {"fallocate", "Xboo"}, {"faccessat", "D.x"}, {"faccessat2", "D.xF"}, {"fchmod", "dM"}, {"fchmodat", "D.M"},
+    {"fchmodat2", "D.MF"}, {"fchown", "duu"}, {"fchownat", "D.uuF"}, {"openat", "D.OM"}, {"openat2", "D..n"}, {"close", "d"}, {"close_range", "dDb"},
+    {"pipe2", ".W"}, {"getdents64", "G.n"}, {"lseek", "dow"}, {"read", "d.n"}, {"write", "d.n"}, {"readv", "d.x"}, {"writev", "d.x"},
+    {"pread64", "X.no"}, {"pwrite64", "X.no"}, {"preadv", "X.xoz"}, {"pwritev", "X.xoz"}, {"preadv2", "X.xozb"}, {"pwritev2", "X.xozb"},
+    {"sendfile", "dX.N"}, {"vmsplice", "P.xb"}, {"splice", "P.d.Nb"}, {"tee", "PPNb"}, {"copy_file_range", "X.X.Nz"}, {"pselect6", "x....."},
+    {"ppoll", ".x..s"}, {"signalfd4", "H.sW"}, {"readlinkat", "D..n"}, {"newfstatat", "D..F"}, {"fstat", "d."}, {"statx", "D.FB."}, {"fchdir", "G"},
+    {"sync_file_range", "Xoox"}, {"fadvise64", "Xoox"}, {"timerfd_create", "yW"}, {"timerfd_settime", "Ty.."}, {"timerfd_gettime", "T."},
+    {"utimensat", "D..F"}, {"memfd_create", ".y"}, {"eventfd2", "xW"}, {"clone", "cS.AA"}, {"clone3", ".n"}, {"execveat", "D...F"}, {"wait4", "i.b."},
+    {"waitid", "yi.Q."}, {"set_tid_address", "A"}, {"futex", "Afx.Ax"}, {"set_robust_list", "An"}, {"get_robust_list", "t.."},
+    {"clock_nanosleep", "ky.."}, {"clock_gettime", "k."}, {"timer_create", "k.."}, {"timer_settime", "yy.."}, {"timer_gettime", "y."},
+    {"timer_getoverrun", "y"}, {"timer_delete", "y"}, {"setitimer", "y.."}, {"getitimer", "y."}, {"kill", "ig"}, {"tkill", "tg"}, {"tgkill", "itg"},
+    {"rt_sigaction", "g..s"}, {"rt_sigprocmask", "y..s"}, {"rt_sigpending", ".s"}, {"rt_sigsuspend", ".s"}, {"rt_sigtimedwait", "...s"},
+    {"rt_sigqueueinfo", "ig."}, {"rt_tgsigqueueinfo", "itg."}, {"setpriority", "yix"}, {"getpriority", "yi"}, {"setpgid", "ii"}, {"getpgid", "i"},
+    {"getsid", "i"}, {"prlimit64", "ix.."}, {"setrlimit", "x."}, {"getrlimit", "x."}, {"getrusage", "y."}, {"prctl", "R...."},
+    {"sched_setaffinity", "ts."}, {"sched_getaffinity", "ts."}, {"sched_setscheduler", "ty."}, {"sched_setparam", "t."}, {"sched_getparam", "t."},
+    {"sched_getscheduler", "t"}, {"sched_setattr", "t.z"}, {"sched_getattr", "t.nz"}, {"munmap", "al"}, {"mremap", "allya"}, {"mmap", "alpmdq"},
+    {"mprotect", "alp"}, {"msync", "alb"}, {"mincore", "al?"}, {"madvise", "alx"}, {"mlock", "al"}, {"munlock", "al"}, {"mlock2", "aly"},
+    {"readahead", "XoN"}, {"getrandom", ".nb"}, {"riscv_flush_icache", "aay"}, {"riscv_hwprobe", "?xxxz"}, {"membarrier", "xzz"}, {"setuid", "u"},
+    {"setgid", "u"}, {"setreuid", "uu"}, {"setresuid", "uuu"}, {"setregid", "uu"}, {"setresgid", "uuu"}, {"pidfd_open", "iW"},
+    {"pidfd_send_signal", "dg.z"}, {"pidfd_getfd", "ddz"}, {"socket", "yyz"}, {"socketpair", "yyz."}, {"unshare", "B"},
 };
 
-static u64 process_of(struct caller *c) {
-  volatile unsigned *known = (unsigned *)(COUNTS + 2048); // what clone gave, a ring (see main.c)
-  switch (below(c, 8)) {
+/// A process or thread that there is or was; `where` 16 for processes, 0 for threads (main.c).
+static u64 process_of(struct caller *c, unsigned where) {
+  volatile unsigned *known = (unsigned *)(COUNTS + 2048);
+  switch (below(c, 12)) {
     case 0: return any(c);
-    case 1: return PICK(c, 0, 0, 0, 1, 2, 3, 4, 5, 6);
+    case 1: return below(c, 7);
     case 2: return one_in(c, 12) ? -1ul : 0;
   }
-  return known[below(c, 32)];
+  return known[where + below(c, 16)];
 }
+
+/// A descriptor of a kind: where the worker has opened one (main.c), or any.
+static u64 fd_among(struct caller *c, const u64 *numbers, unsigned count) {
+  return one_in(c, 3) ? fd_of(c) : numbers[below(c, count)];
+}
+#define AMONG(c, ...)                             \
+  ({                                              \
+    static const u64 numbers_[] = {__VA_ARGS__};  \
+    fd_among(c, numbers_, COUNT(numbers_));       \
+  })
 
 static u64 value_of(struct caller *c, char type) {
   if (one_in(c, 32)) return any(c);
   switch (type) {
     case 'd': return fd_of(c);
-    case 'D': return one_in(c, 2) ? -100ul : fd_of(c);
-    case 'O': return bits(c, 24) | below(c, 4);
+    case 'X': return AMONG(c, 0, 1, 2, 3, 21, 30);
+    case 'G': return AMONG(c, 4, 5, 28);
+    case 'P': return AMONG(c, 8, 9, 10, 11, 12, 13, 14);
+    case 'V': return AMONG(c, 15, 16);
+    case 'H': return one_in(c, 2) ? -1ul : AMONG(c, 17);
+    case 'T': return AMONG(c, 18);
+    case 'E': return AMONG(c, 19, 20);
+    case 'K': return AMONG(c, 25, 26);
+    case 'D': return one_in(c, 4) ? value_of(c, 'G') : -100ul;
+    case 'O': return one_in(c, 4) ? bits(c, 24) | below(c, 4) : (PICK(c, 0, 0, 0100, 0101, 0102, 01102, 02, 04000, 04002, 0200000, 010000000, 02002, 020200002, 03));
+    case 'W': return PICK(c, 0, 04000, 02000000, 02004000, 1, 04001);
+    case 'F': return PICK(c, 0, 0, 0x100, 0x200, 0x400, 0x800, 0x1000, 0x1100);
+    case 'Q': return (1 + below(c, 15)) | (one_in(c, 3) ? 0x1000000 : 0);
+    case 'y': return below(c, 4);
+    case 'q': return below(c, 20) * 4096ul;
     case 'M': return one_in(c, 3) ? bits(c, 16) : (PICK(c, 0, 0010000, 0020000, 0040000, 0100000, 0060000, 0120000, 0140000) | below(c, 010000));
     case 'n': return below(c, one_in(c, 8) ? 200000 : 300);
     case 'N': return below(c, 2) ? below(c, 70000) : edge(c);
     case 'o': return one_in(c, 6) ? edge(c) : below(c, 100000);
     case 'g': return signal_of(c);
-    case 'i':
-    case 't': return process_of(c);
+    case 'i': return process_of(c, 16);
+    case 't': return process_of(c, 0);
     case 'u': return PICK(c, 0, 1000, 1001, -1ul, 0xffffffff, 65534);
     case 'a': return page_of(c) + (one_in(c, 16) ? below(c, 4096) : 0);
     case 'A': return SHARED + below(c, 16) * 4;
     case 'l': return length_of(c);
     case 'p': return one_in(c, 8) ? bits(c, 28) : below(c, 8);
-    case 'm': return (one_in(c, 8) ? 0 : 1 + below(c, 3)) | bits(c, 22) | (one_in(c, 3) ? 0 : 0x10) | (one_in(c, 2) ? 0x20 : 0);
+    case 'm': return (one_in(c, 8) ? below(c, 4) : 1 + below(c, 2)) | (one_in(c, 4) ? bits(c, 22) : 0) | (one_in(c, 3) ? 0 : 0x10) | (one_in(c, 2) ? 0x20 : 0);
     case 'w': return below(c, 6);
     case 'k': return one_in(c, 8) ? any(c) : below(c, 12);
     case 'b': return bits(c, 6);
@@ -85,6 +114,7 @@ static u64 value_of(struct caller *c, char type) {
     case 'R': return one_in(c, 8) ? edge(c) : below(c, 70);
     case 'C': return one_in(c, 2) ? below(c, 17) : 1024 + below(c, 14);
     case 'I':
+      if (one_in(c, 3)) return PICK(c, 0x5401, 0x5402, 0x5404, 0x540e, 0x540f, 0x5410, 0x5413, 0x5414, 0x541b, 0x5421, 0x5422, 0x5423, 0x80045430, 0x40045431);
       return one_in(c, 8) ? any(c) : one_in(c, 6) ? 0x80045430 + below(c, 12) : one_in(c, 5) ? (PICK(c, 0x80045430, 0x40045431, 0x5441, 0x802c542a, 0x402c542b, 2, 0x541b, 0x5450, 0x5451, 0x5452, 0x8004667e)) : 0x5401 + below(c, 0x60);
     case 'S': return one_in(c, 10) ? any(c) : (u64)c->room + ROOM - 32768 - 8192 * below(c, 8);
     case 'c':
@@ -131,7 +161,7 @@ static unsigned fill(struct caller *c, char letter, char *at) {
     case 't':
     case 'u': put_time(c, at); return 16;
     case 'x': // Sigevent: value, signo, notify, tid
-      put8(at, next(c)), put4(at + 8, signal_of(c)), put4(at + 12, one_in(c, 8) ? edge(c) : below(c, 5)), put4(at + 16, process_of(c));
+      put8(at, next(c)), put4(at + 8, signal_of(c)), put4(at + 12, one_in(c, 8) ? edge(c) : below(c, 5)), put4(at + 16, process_of(c, 0));
       return 64;
   }
   for (unsigned k = 0; k < 128; k += 8) put8(at + k, any(c));

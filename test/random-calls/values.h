@@ -141,7 +141,7 @@ static void put_name(struct caller *c, char *at) {
       "f0", "f1", "f2", "f3", "elf", "d0", "d0/x", "d0/y", "p0", "p1", "s0", "s1", ".", "", "d0/.", "f0/", "./f1", "d0//x", "/proc/self/maps", "/proc/self/status",
       "/proc/self/stat", "/proc/self/fd", "/proc/self/task", "/proc/self/exe", "/proc/self/cwd", "/proc/self/root", "/proc/mounts", "/proc/meminfo", "/proc", "/dev/null",
       "/dev/zero", "/dev/urandom", "/dev/ptmx", "/dev/tty", "/dev/pts/0", "/dev/pts/1", "/proc/self/comm", "/proc/self/mem", "/proc/self/environ", "/proc/self/cmdline",
-      "self/fd", "self/exe", "self/maps", "self/task", "/sys", "/proc/sys/kernel/hostname", "/proc/self/fdinfo",
+      "self/fd", "self/exe", "self/maps", "self/task", "/sys", "/proc/sys/kernel/hostname", "/proc/self/fdinfo", "tmpfs",
   };
   switch (below(c, 24)) {
     case 0: // a name that is too long, or nearly
