@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x2843b0ad)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xe89992d0)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xd2a20780)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x80a8592e)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -867,14 +867,71 @@ typedef uint32_t fsh_prctl_op;
 #define FSH_PR_GET_PDEATHSIG UINT32_C(2)
 #define FSH_PR_GET_DUMPABLE UINT32_C(3)
 #define FSH_PR_SET_DUMPABLE UINT32_C(4)
+#define FSH_PR_GET_KEEPCAPS UINT32_C(7)
+#define FSH_PR_SET_KEEPCAPS UINT32_C(8)
+#define FSH_PR_GET_TIMING UINT32_C(13)
+#define FSH_PR_SET_TIMING UINT32_C(14)
 #define FSH_PR_SET_NAME UINT32_C(15)
 #define FSH_PR_GET_NAME UINT32_C(16)
+#define FSH_PR_GET_SECCOMP UINT32_C(21)
+#define FSH_PR_SET_SECCOMP UINT32_C(22)
 #define FSH_PR_CAPBSET_READ UINT32_C(23)
+#define FSH_PR_CAPBSET_DROP UINT32_C(24)
+#define FSH_PR_GET_TSC UINT32_C(25)
+#define FSH_PR_SET_TSC UINT32_C(26)
+#define FSH_PR_GET_SECUREBITS UINT32_C(27)
+#define FSH_PR_SET_SECUREBITS UINT32_C(28)
+#define FSH_PR_SET_TIMERSLACK UINT32_C(29)
+#define FSH_PR_GET_TIMERSLACK UINT32_C(30)
 #define FSH_PR_SET_CHILD_SUBREAPER UINT32_C(36)
 #define FSH_PR_GET_CHILD_SUBREAPER UINT32_C(37)
 #define FSH_PR_SET_NO_NEW_PRIVS UINT32_C(38)
 #define FSH_PR_GET_NO_NEW_PRIVS UINT32_C(39)
+#define FSH_PR_GET_TID_ADDRESS UINT32_C(40)
+#define FSH_PR_SET_THP_DISABLE UINT32_C(41)
+#define FSH_PR_GET_THP_DISABLE UINT32_C(42)
+#define FSH_PR_CAP_AMBIENT UINT32_C(47)
 #define FSH_PR_SET_VMA UINT32_C(1398164801)
+#define FSH_PR_SET_PTRACER UINT32_C(1499557217)
+
+/* PR_CAP_AMBIENT's second argument. */
+typedef uint32_t fsh_cap_ambient_op;
+#define FSH_PR_CAP_AMBIENT_IS_SET UINT32_C(1)
+#define FSH_PR_CAP_AMBIENT_RAISE UINT32_C(2)
+#define FSH_PR_CAP_AMBIENT_LOWER UINT32_C(3)
+#define FSH_PR_CAP_AMBIENT_CLEAR_ALL UINT32_C(4)
+
+/* Securebits (uapi linux/securebits.h): each has a lock one bit above it. */
+typedef uint32_t fsh_secure_bit;
+#define FSH_SECBIT_NOROOT UINT32_C(1)
+#define FSH_SECBIT_NO_SETUID_FIXUP UINT32_C(4)
+#define FSH_SECBIT_KEEP_CAPS UINT32_C(16)
+#define FSH_SECBIT_NO_CAP_AMBIENT_RAISE UINT32_C(64)
+
+/* Capabilities that something asks for (uapi linux/capability.h). */
+typedef uint32_t fsh_capability;
+#define FSH_CAP_CHOWN UINT32_C(0)
+#define FSH_CAP_DAC_OVERRIDE UINT32_C(1)
+#define FSH_CAP_DAC_READ_SEARCH UINT32_C(2)
+#define FSH_CAP_FOWNER UINT32_C(3)
+#define FSH_CAP_FSETID UINT32_C(4)
+#define FSH_CAP_KILL UINT32_C(5)
+#define FSH_CAP_SETGID UINT32_C(6)
+#define FSH_CAP_SETUID UINT32_C(7)
+#define FSH_CAP_SETPCAP UINT32_C(8)
+#define FSH_CAP_LINUX_IMMUTABLE UINT32_C(9)
+#define FSH_CAP_IPC_LOCK UINT32_C(14)
+#define FSH_CAP_SYS_RAWIO UINT32_C(17)
+#define FSH_CAP_SYS_CHROOT UINT32_C(18)
+#define FSH_CAP_SYS_PTRACE UINT32_C(19)
+#define FSH_CAP_SYS_ADMIN UINT32_C(21)
+#define FSH_CAP_SYS_NICE UINT32_C(23)
+#define FSH_CAP_SYS_RESOURCE UINT32_C(24)
+#define FSH_CAP_SYS_TTY_CONFIG UINT32_C(26)
+#define FSH_CAP_MKNOD UINT32_C(27)
+#define FSH_CAP_LEASE UINT32_C(28)
+#define FSH_CAP_MAC_OVERRIDE UINT32_C(32)
+#define FSH_CAP_LAST_CAP UINT32_C(40)
 
 /* prlimit64(2) resources. */
 typedef uint32_t fsh_rlimit_id;
@@ -1130,6 +1187,9 @@ typedef int16_t fsh_flock_type;
 typedef uint32_t fsh_fcntl_file_cmd;
 #define FSH_F_SETSIG UINT32_C(10)
 #define FSH_F_GETSIG UINT32_C(11)
+#define FSH_F_SETOWN_EX UINT32_C(15)
+#define FSH_F_GETOWN_EX UINT32_C(16)
+#define FSH_F_GETOWNER_UIDS UINT32_C(17)
 #define FSH_F_OFD_GETLK UINT32_C(36)
 #define FSH_F_OFD_SETLK UINT32_C(37)
 #define FSH_F_OFD_SETLKW UINT32_C(38)
@@ -3203,10 +3263,12 @@ struct fsh_address_space_state {
   uint32_t auxv_len;
   /* Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count. Unit: pages. Written by: kernel. */
   uint32_t anon_pages;
+  /* Most pages that had a frame at once, before some lost theirs. Unit: pages. Written by: kernel. */
+  uint64_t peak_resident_pages;
   /* Copy of the auxiliary vector, for /proc/PID/auxv. Unit: value. Written by: kernel. */
   uint64_t auxv[48];
 };
-_Static_assert(sizeof(struct fsh_address_space_state) == 448, "size of AddressSpaceState");
+_Static_assert(sizeof(struct fsh_address_space_state) == 456, "size of AddressSpaceState");
 _Static_assert(offsetof(struct fsh_address_space_state, vma_head) == 0, "offset of AddressSpaceState.vma_head");
 _Static_assert(offsetof(struct fsh_address_space_state, vma_count) == 4, "offset of AddressSpaceState.vma_count");
 _Static_assert(offsetof(struct fsh_address_space_state, brk_start) == 8, "offset of AddressSpaceState.brk_start");
@@ -3217,7 +3279,8 @@ _Static_assert(offsetof(struct fsh_address_space_state, mapped_pages) == 40, "of
 _Static_assert(offsetof(struct fsh_address_space_state, resident_pages) == 48, "offset of AddressSpaceState.resident_pages");
 _Static_assert(offsetof(struct fsh_address_space_state, auxv_len) == 56, "offset of AddressSpaceState.auxv_len");
 _Static_assert(offsetof(struct fsh_address_space_state, anon_pages) == 60, "offset of AddressSpaceState.anon_pages");
-_Static_assert(offsetof(struct fsh_address_space_state, auxv) == 64, "offset of AddressSpaceState.auxv");
+_Static_assert(offsetof(struct fsh_address_space_state, peak_resident_pages) == 64, "offset of AddressSpaceState.peak_resident_pages");
+_Static_assert(offsetof(struct fsh_address_space_state, auxv) == 72, "offset of AddressSpaceState.auxv");
 
 /* Translation tables of an address space. */
 struct fsh_address_space_live {
@@ -3269,10 +3332,10 @@ struct fsh_address_space_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_address_space_live live;
 };
-_Static_assert(sizeof(struct fsh_address_space_slot) == 512, "size of AddressSpaceSlot");
+_Static_assert(sizeof(struct fsh_address_space_slot) == 520, "size of AddressSpaceSlot");
 _Static_assert(offsetof(struct fsh_address_space_slot, header) == 0, "offset of AddressSpaceSlot.header");
 _Static_assert(offsetof(struct fsh_address_space_slot, state) == 16, "offset of AddressSpaceSlot.state");
-_Static_assert(offsetof(struct fsh_address_space_slot, live) == 464, "offset of AddressSpaceSlot.live");
+_Static_assert(offsetof(struct fsh_address_space_slot, live) == 472, "offset of AddressSpaceSlot.live");
 
 /* One mapping [startPage, endPage) of an address space. */
 struct fsh_vma_slot {
@@ -3476,6 +3539,10 @@ struct fsh_thread_state {
   uint64_t system_ns;
   /* Harts that it may run on, bit n for hart n (sched_setaffinity(2)). Unit: bits. Written by: kernel. */
   uint64_t affinity;
+  /* How often it gave its hart up because it had to wait. Unit: count. Written by: hart. */
+  uint32_t voluntary_switches;
+  /* How often its hart was taken from it. Unit: count. Written by: hart. */
+  uint32_t involuntary_switches;
   /* System calls made so far. Unit: count. Written by: hart. Below 2^53. */
   uint64_t syscalls;
   /* A restart errno that waits for what signal delivery decides, 0 none. Unit: value. Written by: kernel. */
@@ -3491,8 +3558,12 @@ struct fsh_thread_state {
   /* Nice value, -20 to 19. Unit: value. Written by: kernel. */
   int32_t nice;
   uint32_t reserved0;
+  /* PR_SET_TIMERSLACK: kept and told; timers are never late on purpose. Unit: ns. Written by: kernel. */
+  uint64_t timer_slack_ns;
+  /* What 0 sets it to: its parent's. Unit: ns. Written by: kernel. */
+  uint64_t default_timer_slack_ns;
 };
-_Static_assert(sizeof(struct fsh_thread_state) == 280, "size of ThreadState");
+_Static_assert(sizeof(struct fsh_thread_state) == 304, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 _Static_assert(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 _Static_assert(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -3511,14 +3582,18 @@ _Static_assert(offsetof(struct fsh_thread_state, start_ns) == 208, "offset of Th
 _Static_assert(offsetof(struct fsh_thread_state, user_ns) == 216, "offset of ThreadState.user_ns");
 _Static_assert(offsetof(struct fsh_thread_state, system_ns) == 224, "offset of ThreadState.system_ns");
 _Static_assert(offsetof(struct fsh_thread_state, affinity) == 232, "offset of ThreadState.affinity");
-_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 240, "offset of ThreadState.syscalls");
-_Static_assert(offsetof(struct fsh_thread_state, restart) == 248, "offset of ThreadState.restart");
-_Static_assert(offsetof(struct fsh_thread_state, effects) == 252, "offset of ThreadState.effects");
-_Static_assert(offsetof(struct fsh_thread_state, virtual_time) == 256, "offset of ThreadState.virtual_time");
-_Static_assert(offsetof(struct fsh_thread_state, policy) == 264, "offset of ThreadState.policy");
-_Static_assert(offsetof(struct fsh_thread_state, priority) == 268, "offset of ThreadState.priority");
-_Static_assert(offsetof(struct fsh_thread_state, nice) == 272, "offset of ThreadState.nice");
-_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 276, "offset of ThreadState.reserved0");
+_Static_assert(offsetof(struct fsh_thread_state, voluntary_switches) == 240, "offset of ThreadState.voluntary_switches");
+_Static_assert(offsetof(struct fsh_thread_state, involuntary_switches) == 244, "offset of ThreadState.involuntary_switches");
+_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 248, "offset of ThreadState.syscalls");
+_Static_assert(offsetof(struct fsh_thread_state, restart) == 256, "offset of ThreadState.restart");
+_Static_assert(offsetof(struct fsh_thread_state, effects) == 260, "offset of ThreadState.effects");
+_Static_assert(offsetof(struct fsh_thread_state, virtual_time) == 264, "offset of ThreadState.virtual_time");
+_Static_assert(offsetof(struct fsh_thread_state, policy) == 272, "offset of ThreadState.policy");
+_Static_assert(offsetof(struct fsh_thread_state, priority) == 276, "offset of ThreadState.priority");
+_Static_assert(offsetof(struct fsh_thread_state, nice) == 280, "offset of ThreadState.nice");
+_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 284, "offset of ThreadState.reserved0");
+_Static_assert(offsetof(struct fsh_thread_state, timer_slack_ns) == 288, "offset of ThreadState.timer_slack_ns");
+_Static_assert(offsetof(struct fsh_thread_state, default_timer_slack_ns) == 296, "offset of ThreadState.default_timer_slack_ns");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -3636,15 +3711,13 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
-  uint32_t pad1[6];
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-_Static_assert(offsetof(struct fsh_thread_slot, live) == 960, "offset of ThreadSlot.live");
-_Static_assert(offsetof(struct fsh_thread_slot, pad1) == 1064, "offset of ThreadSlot.pad1");
+_Static_assert(offsetof(struct fsh_thread_slot, live) == 984, "offset of ThreadSlot.live");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {
@@ -3763,8 +3836,41 @@ struct fsh_process_state {
   uint32_t groups[16];
   /* By RLIMIT_*. */
   struct fsh_rlimit64 rlimits[16];
+  /* Most pages that were in memory at once, of the address spaces that it no longer has. Unit: pages. Written by: kernel. */
+  uint64_t max_resident_pages;
+  /* The largest of that of children that were waited for. Unit: pages. Written by: kernel. */
+  uint64_t child_max_resident_pages;
+  /* Minor faults of children that were waited for. Unit: count. Written by: kernel. */
+  uint64_t child_minor_faults;
+  /* Their major faults. Unit: count. Written by: kernel. */
+  uint64_t child_major_faults;
+  /* Voluntary switches of threads that ended. Unit: count. Written by: kernel. */
+  uint64_t voluntary_switches;
+  /* Their involuntary switches. Unit: count. Written by: kernel. */
+  uint64_t involuntary_switches;
+  /* Voluntary switches of children that were waited for. Unit: count. Written by: kernel. */
+  uint64_t child_voluntary_switches;
+  /* Their involuntary switches. Unit: count. Written by: kernel. */
+  uint64_t child_involuntary_switches;
+  /* Capabilities (capabilities(7)), bit n for capability n: permitted. Unit: bits. Written by: kernel. */
+  uint64_t cap_permitted;
+  /* Effective. Unit: bits. Written by: kernel. */
+  uint64_t cap_effective;
+  /* Inheritable. Unit: bits. Written by: kernel. */
+  uint64_t cap_inheritable;
+  /* Bounding set. Unit: bits. Written by: kernel. */
+  uint64_t cap_bounding;
+  /* Ambient. Unit: bits. Written by: kernel. */
+  uint64_t cap_ambient;
+  /* SECBIT_*. Unit: bits. Written by: kernel. */
+  uint32_t securebits;
+  /* -1000 to 1000: how readily it is ended when memory is used up. Unit: value. Written by: kernel. */
+  int32_t oom_score_adj;
+  /* As low as oom_score_adj may be set without a privilege. Unit: value. Written by: kernel. */
+  int32_t oom_score_adj_min;
+  uint32_t reserved1;
 };
-_Static_assert(sizeof(struct fsh_process_state) == 608, "size of ProcessState");
+_Static_assert(sizeof(struct fsh_process_state) == 728, "size of ProcessState");
 _Static_assert(offsetof(struct fsh_process_state, pid) == 0, "offset of ProcessState.pid");
 _Static_assert(offsetof(struct fsh_process_state, parent) == 4, "offset of ProcessState.parent");
 _Static_assert(offsetof(struct fsh_process_state, pgid) == 8, "offset of ProcessState.pgid");
@@ -3817,6 +3923,23 @@ _Static_assert(offsetof(struct fsh_process_state, nice) == 280, "offset of Proce
 _Static_assert(offsetof(struct fsh_process_state, hung_up_group) == 284, "offset of ProcessState.hung_up_group");
 _Static_assert(offsetof(struct fsh_process_state, groups) == 288, "offset of ProcessState.groups");
 _Static_assert(offsetof(struct fsh_process_state, rlimits) == 352, "offset of ProcessState.rlimits");
+_Static_assert(offsetof(struct fsh_process_state, max_resident_pages) == 608, "offset of ProcessState.max_resident_pages");
+_Static_assert(offsetof(struct fsh_process_state, child_max_resident_pages) == 616, "offset of ProcessState.child_max_resident_pages");
+_Static_assert(offsetof(struct fsh_process_state, child_minor_faults) == 624, "offset of ProcessState.child_minor_faults");
+_Static_assert(offsetof(struct fsh_process_state, child_major_faults) == 632, "offset of ProcessState.child_major_faults");
+_Static_assert(offsetof(struct fsh_process_state, voluntary_switches) == 640, "offset of ProcessState.voluntary_switches");
+_Static_assert(offsetof(struct fsh_process_state, involuntary_switches) == 648, "offset of ProcessState.involuntary_switches");
+_Static_assert(offsetof(struct fsh_process_state, child_voluntary_switches) == 656, "offset of ProcessState.child_voluntary_switches");
+_Static_assert(offsetof(struct fsh_process_state, child_involuntary_switches) == 664, "offset of ProcessState.child_involuntary_switches");
+_Static_assert(offsetof(struct fsh_process_state, cap_permitted) == 672, "offset of ProcessState.cap_permitted");
+_Static_assert(offsetof(struct fsh_process_state, cap_effective) == 680, "offset of ProcessState.cap_effective");
+_Static_assert(offsetof(struct fsh_process_state, cap_inheritable) == 688, "offset of ProcessState.cap_inheritable");
+_Static_assert(offsetof(struct fsh_process_state, cap_bounding) == 696, "offset of ProcessState.cap_bounding");
+_Static_assert(offsetof(struct fsh_process_state, cap_ambient) == 704, "offset of ProcessState.cap_ambient");
+_Static_assert(offsetof(struct fsh_process_state, securebits) == 712, "offset of ProcessState.securebits");
+_Static_assert(offsetof(struct fsh_process_state, oom_score_adj) == 716, "offset of ProcessState.oom_score_adj");
+_Static_assert(offsetof(struct fsh_process_state, oom_score_adj_min) == 720, "offset of ProcessState.oom_score_adj_min");
+_Static_assert(offsetof(struct fsh_process_state, reserved1) == 724, "offset of ProcessState.reserved1");
 
 /* Relatives, threads and queues of a process. */
 struct fsh_process_live {
@@ -3856,10 +3979,15 @@ struct fsh_process_live {
   uint32_t timer_count;
   /* Id that the next one gets. Unit: id. Written by: kernel. */
   uint32_t next_timer_id;
-  /* Timers of CPU clocks that are armed. Unit: count. Written by: kernel. */
+  /* What has to be looked at when CPU time moves: timers of CPU clocks that are armed, RLIMIT_CPU, sleepers. Unit: count. Written by: kernel. */
   uint32_t cpu_timers;
+  /* Threads that sleep until this process has used some CPU time. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t cpu_wait;
+  uint32_t reserved0;
+  /* CPU time at which the first of them may be due. Unit: ns. Written by: kernel. */
+  uint64_t cpu_wait_ns;
 };
-_Static_assert(sizeof(struct fsh_process_live) == 96, "size of ProcessLive");
+_Static_assert(sizeof(struct fsh_process_live) == 112, "size of ProcessLive");
 _Static_assert(offsetof(struct fsh_process_live, child_head) == 0, "offset of ProcessLive.child_head");
 _Static_assert(offsetof(struct fsh_process_live, next_sibling) == 4, "offset of ProcessLive.next_sibling");
 _Static_assert(offsetof(struct fsh_process_live, prev_sibling) == 8, "offset of ProcessLive.prev_sibling");
@@ -3879,6 +4007,9 @@ _Static_assert(offsetof(struct fsh_process_live, timers) == 80, "offset of Proce
 _Static_assert(offsetof(struct fsh_process_live, timer_count) == 84, "offset of ProcessLive.timer_count");
 _Static_assert(offsetof(struct fsh_process_live, next_timer_id) == 88, "offset of ProcessLive.next_timer_id");
 _Static_assert(offsetof(struct fsh_process_live, cpu_timers) == 92, "offset of ProcessLive.cpu_timers");
+_Static_assert(offsetof(struct fsh_process_live, cpu_wait) == 96, "offset of ProcessLive.cpu_wait");
+_Static_assert(offsetof(struct fsh_process_live, reserved0) == 100, "offset of ProcessLive.reserved0");
+_Static_assert(offsetof(struct fsh_process_live, cpu_wait_ns) == 104, "offset of ProcessLive.cpu_wait_ns");
 
 /* One process. */
 struct fsh_process_slot {
@@ -3888,13 +4019,13 @@ struct fsh_process_slot {
   struct fsh_process_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_process_live live;
-  uint32_t pad0[12];
+  uint32_t pad0[26];
 };
-_Static_assert(sizeof(struct fsh_process_slot) == 768, "size of ProcessSlot");
+_Static_assert(sizeof(struct fsh_process_slot) == 960, "size of ProcessSlot");
 _Static_assert(offsetof(struct fsh_process_slot, header) == 0, "offset of ProcessSlot.header");
 _Static_assert(offsetof(struct fsh_process_slot, state) == 16, "offset of ProcessSlot.state");
-_Static_assert(offsetof(struct fsh_process_slot, live) == 624, "offset of ProcessSlot.live");
-_Static_assert(offsetof(struct fsh_process_slot, pad0) == 720, "offset of ProcessSlot.pad0");
+_Static_assert(offsetof(struct fsh_process_slot, live) == 744, "offset of ProcessSlot.live");
+_Static_assert(offsetof(struct fsh_process_slot, pad0) == 856, "offset of ProcessSlot.pad0");
 
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {

@@ -824,20 +824,101 @@ export const PrctlOp = {
   PR_GET_PDEATHSIG: 2,
   PR_GET_DUMPABLE: 3,
   PR_SET_DUMPABLE: 4,
+  PR_GET_KEEPCAPS: 7,
+  PR_SET_KEEPCAPS: 8,
+  PR_GET_TIMING: 13,
+  PR_SET_TIMING: 14,
   PR_SET_NAME: 15,
   PR_GET_NAME: 16,
+  PR_GET_SECCOMP: 21,
+  PR_SET_SECCOMP: 22,
   PR_CAPBSET_READ: 23,
+  PR_CAPBSET_DROP: 24,
+  PR_GET_TSC: 25,
+  PR_SET_TSC: 26,
+  PR_GET_SECUREBITS: 27,
+  PR_SET_SECUREBITS: 28,
+  PR_SET_TIMERSLACK: 29,
+  PR_GET_TIMERSLACK: 30,
   PR_SET_CHILD_SUBREAPER: 36,
   PR_GET_CHILD_SUBREAPER: 37,
   PR_SET_NO_NEW_PRIVS: 38,
   PR_GET_NO_NEW_PRIVS: 39,
+  PR_GET_TID_ADDRESS: 40,
+  PR_SET_THP_DISABLE: 41,
+  PR_GET_THP_DISABLE: 42,
+  PR_CAP_AMBIENT: 47,
   PR_SET_VMA: 1398164801,
+  PR_SET_PTRACER: 1499557217,
 } as const;
 export type PrctlOp = (typeof PrctlOp)[keyof typeof PrctlOp];
 
 /** Names a number of PrctlOp. */
 export function prctlOpName(value: number): string {
   return enumName("PrctlOp", PrctlOp, value);
+}
+
+
+/** PR_CAP_AMBIENT's second argument. */
+export const CapAmbientOp = {
+  PR_CAP_AMBIENT_IS_SET: 1,
+  PR_CAP_AMBIENT_RAISE: 2,
+  PR_CAP_AMBIENT_LOWER: 3,
+  PR_CAP_AMBIENT_CLEAR_ALL: 4,
+} as const;
+export type CapAmbientOp = (typeof CapAmbientOp)[keyof typeof CapAmbientOp];
+
+/** Names a number of CapAmbientOp. */
+export function capAmbientOpName(value: number): string {
+  return enumName("CapAmbientOp", CapAmbientOp, value);
+}
+
+
+/** Securebits (uapi linux/securebits.h): each has a lock one bit above it. */
+export const SecureBit = {
+  SECBIT_NOROOT: 1,
+  SECBIT_NO_SETUID_FIXUP: 4,
+  SECBIT_KEEP_CAPS: 16,
+  SECBIT_NO_CAP_AMBIENT_RAISE: 64,
+} as const;
+export type SecureBit = (typeof SecureBit)[keyof typeof SecureBit];
+
+/** Names a number of SecureBit. */
+export function secureBitName(value: number): string {
+  return enumName("SecureBit", SecureBit, value);
+}
+
+
+/** Capabilities that something asks for (uapi linux/capability.h). */
+export const Capability = {
+  CAP_CHOWN: 0,
+  CAP_DAC_OVERRIDE: 1,
+  CAP_DAC_READ_SEARCH: 2,
+  CAP_FOWNER: 3,
+  CAP_FSETID: 4,
+  CAP_KILL: 5,
+  CAP_SETGID: 6,
+  CAP_SETUID: 7,
+  CAP_SETPCAP: 8,
+  CAP_LINUX_IMMUTABLE: 9,
+  CAP_IPC_LOCK: 14,
+  CAP_SYS_RAWIO: 17,
+  CAP_SYS_CHROOT: 18,
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYS_NICE: 23,
+  CAP_SYS_RESOURCE: 24,
+  CAP_SYS_TTY_CONFIG: 26,
+  CAP_MKNOD: 27,
+  CAP_LEASE: 28,
+  CAP_MAC_OVERRIDE: 32,
+  CAP_LAST_CAP: 40,
+} as const;
+export type Capability = (typeof Capability)[keyof typeof Capability];
+
+/** Names a number of Capability. */
+export function capabilityName(value: number): string {
+  return enumName("Capability", Capability, value);
 }
 
 

@@ -22,6 +22,9 @@ export function flockTypeName(value: number): string {
 export const FcntlFileCmd = {
   F_SETSIG: 10,
   F_GETSIG: 11,
+  F_SETOWN_EX: 15,
+  F_GETOWN_EX: 16,
+  F_GETOWNER_UIDS: 17,
   F_OFD_GETLK: 36,
   F_OFD_SETLK: 37,
   F_OFD_SETLKW: 38,

@@ -100,6 +100,11 @@ export interface AddressSpaceStateData {
    */
   anonPages: number;
   /**
+   * Most pages that had a frame at once, before some lost theirs.
+   * Unit: pages. Written by: kernel.
+   */
+  peakResidentPages: bigint;
+  /**
    * Copy of the auxiliary vector, for /proc/PID/auxv.
    * Unit: value. Written by: kernel.
    */
@@ -112,11 +117,11 @@ export interface AddressSpaceStateData {
  */
 export class AddressSpaceState {
   /** Bytes. */
-  static readonly SIZE = 448;
+  static readonly SIZE = 456;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { vmaHead: 0, vmaCount: 4, brkStart: 8, brk: 16, mmapTop: 24, stackStart: 32, mappedPages: 40, residentPages: 48, auxvLen: 56, anonPages: 60, auxv: 64 } as const;
+  static readonly OFFSET = { vmaHead: 0, vmaCount: 4, brkStart: 8, brk: 16, mmapTop: 24, stackStart: 32, mappedPages: 40, residentPages: 48, auxvLen: 56, anonPages: 60, peakResidentPages: 64, auxv: 72 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { auxv: 48 } as const;
   readonly $mem: Mem;
@@ -357,11 +362,41 @@ export class AddressSpaceState {
   }
 
   /**
+   * Most pages that had a frame at once, before some lost theirs.
+   * Unit: pages. Written by: kernel.
+   */
+  get peakResidentPages(): bigint {
+    return this.$mem.u64[(this.$base + 64) >>> 3]!;
+  }
+
+  set peakResidentPages(value: bigint) {
+    this.$mem.u64[(this.$base + 64) >>> 3] = value;
+  }
+
+  /** Low 32 bits of peakResidentPages. */
+  get peakResidentPagesLo(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set peakResidentPagesLo(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /** High 32 bits of peakResidentPages. */
+  get peakResidentPagesHi(): number {
+    return this.$mem.u32[(this.$base + 64 + 4) >>> 2]!;
+  }
+
+  set peakResidentPagesHi(value: number) {
+    this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 448, 8);
+    this.$mem.check(addr, 456, 8);
     this.$base = addr;
     return this;
   }
@@ -371,29 +406,29 @@ export class AddressSpaceState {
    * Unit: value. Written by: kernel.
    */
   auxv(index: number): bigint {
-    return this.$mem.u64[(this.$base + 64 + element(index, 48) * 8) >>> 3]!;
+    return this.$mem.u64[(this.$base + 72 + element(index, 48) * 8) >>> 3]!;
   }
 
   setAuxv(index: number, value: bigint): void {
-    this.$mem.u64[(this.$base + 64 + element(index, 48) * 8) >>> 3] = value;
+    this.$mem.u64[(this.$base + 72 + element(index, 48) * 8) >>> 3] = value;
   }
 
   /** Low 32 bits of auxv. */
   auxvLo(index: number): number {
-    return this.$mem.u32[(this.$base + 64 + element(index, 48) * 8) >>> 2]!;
+    return this.$mem.u32[(this.$base + 72 + element(index, 48) * 8) >>> 2]!;
   }
 
   setAuxvLo(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 64 + element(index, 48) * 8) >>> 2] = value;
+    this.$mem.u32[(this.$base + 72 + element(index, 48) * 8) >>> 2] = value;
   }
 
   /** High 32 bits of auxv. */
   auxvHi(index: number): number {
-    return this.$mem.u32[(this.$base + 64 + element(index, 48) * 8 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 72 + element(index, 48) * 8 + 4) >>> 2]!;
   }
 
   setAuxvHi(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 64 + element(index, 48) * 8 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 72 + element(index, 48) * 8 + 4) >>> 2] = value;
   }
 
   /** Copies the values out of the memory. */
@@ -409,6 +444,7 @@ export class AddressSpaceState {
       residentPages: this.residentPages,
       auxvLen: this.auxvLen,
       anonPages: this.anonPages,
+      peakResidentPages: this.peakResidentPages,
       auxv: Array.from({ length: 48 }, (_, i) => this.auxv(i)),
     };
   }
@@ -425,6 +461,7 @@ export class AddressSpaceState {
     this.residentPages = data.residentPages;
     this.auxvLen = data.auxvLen;
     this.anonPages = data.anonPages;
+    this.peakResidentPages = data.peakResidentPages;
     for (let i = 0; i < 48; i++) this.setAuxv(i, fixedElement(data.auxv, i, 48));
   }
 }
@@ -726,11 +763,11 @@ export interface AddressSpaceSlotData {
  */
 export class AddressSpaceSlot {
   /** Bytes. */
-  static readonly SIZE = 512;
+  static readonly SIZE = 520;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, state: 16, live: 464 } as const;
+  static readonly OFFSET = { header: 0, state: 16, live: 472 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -760,7 +797,7 @@ export class AddressSpaceSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): AddressSpaceLive {
     const view = (this.#live ??= new AddressSpaceLive(this.$mem));
-    view.$base = this.$base + 464;
+    view.$base = this.$base + 472;
     return view;
   }
 
@@ -769,7 +806,7 @@ export class AddressSpaceSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 512, 8);
+    this.$mem.check(addr, 520, 8);
     this.$base = addr;
     return this;
   }

@@ -1191,6 +1191,16 @@ export interface ThreadStateData {
    */
   affinity: bigint;
   /**
+   * How often it gave its hart up because it had to wait.
+   * Unit: count. Written by: hart.
+   */
+  voluntarySwitches: number;
+  /**
+   * How often its hart was taken from it.
+   * Unit: count. Written by: hart.
+   */
+  involuntarySwitches: number;
+  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
@@ -1225,6 +1235,16 @@ export interface ThreadStateData {
    * Unit: value. Written by: kernel.
    */
   nice: number;
+  /**
+   * PR_SET_TIMERSLACK: kept and told; timers are never late on purpose.
+   * Unit: ns. Written by: kernel.
+   */
+  timerSlackNs: bigint;
+  /**
+   * What 0 sets it to: its parent's.
+   * Unit: ns. Written by: kernel.
+   */
+  defaultTimerSlackNs: bigint;
 }
 
 /**
@@ -1233,11 +1253,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 280;
+  static readonly SIZE = 304;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, affinity: 232, syscalls: 240, restart: 248, effects: 252, virtualTime: 256, policy: 264, priority: 268, nice: 272 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, affinity: 232, voluntarySwitches: 240, involuntarySwitches: 244, syscalls: 248, restart: 256, effects: 260, virtualTime: 264, policy: 272, priority: 276, nice: 280, timerSlackNs: 288, defaultTimerSlackNs: 296 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1608,15 +1628,39 @@ export class ThreadState {
   }
 
   /**
+   * How often it gave its hart up because it had to wait.
+   * Unit: count. Written by: hart.
+   */
+  get voluntarySwitches(): number {
+    return this.$mem.u32[(this.$base + 240) >>> 2]!;
+  }
+
+  set voluntarySwitches(value: number) {
+    this.$mem.u32[(this.$base + 240) >>> 2] = value;
+  }
+
+  /**
+   * How often its hart was taken from it.
+   * Unit: count. Written by: hart.
+   */
+  get involuntarySwitches(): number {
+    return this.$mem.u32[(this.$base + 244) >>> 2]!;
+  }
+
+  set involuntarySwitches(value: number) {
+    this.$mem.u32[(this.$base + 244) >>> 2] = value;
+  }
+
+  /**
    * System calls made so far.
    * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
-    return this.$mem.u53(this.$base + 240);
+    return this.$mem.u53(this.$base + 248);
   }
 
   set syscalls(value: number) {
-    this.$mem.setU53(this.$base + 240, value);
+    this.$mem.setU53(this.$base + 248, value);
   }
 
   /**
@@ -1624,11 +1668,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get restart(): number {
-    return this.$mem.u32[(this.$base + 248) >>> 2]!;
+    return this.$mem.u32[(this.$base + 256) >>> 2]!;
   }
 
   set restart(value: number) {
-    this.$mem.u32[(this.$base + 248) >>> 2] = value;
+    this.$mem.u32[(this.$base + 256) >>> 2] = value;
   }
 
   /**
@@ -1636,11 +1680,11 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get effects(): number {
-    return this.$mem.u32[(this.$base + 252) >>> 2]!;
+    return this.$mem.u32[(this.$base + 260) >>> 2]!;
   }
 
   set effects(value: number) {
-    this.$mem.u32[(this.$base + 252) >>> 2] = value;
+    this.$mem.u32[(this.$base + 260) >>> 2] = value;
   }
 
   /**
@@ -1648,29 +1692,29 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get virtualTime(): bigint {
-    return this.$mem.u64[(this.$base + 256) >>> 3]!;
+    return this.$mem.u64[(this.$base + 264) >>> 3]!;
   }
 
   set virtualTime(value: bigint) {
-    this.$mem.u64[(this.$base + 256) >>> 3] = value;
+    this.$mem.u64[(this.$base + 264) >>> 3] = value;
   }
 
   /** Low 32 bits of virtualTime. */
   get virtualTimeLo(): number {
-    return this.$mem.u32[(this.$base + 256) >>> 2]!;
+    return this.$mem.u32[(this.$base + 264) >>> 2]!;
   }
 
   set virtualTimeLo(value: number) {
-    this.$mem.u32[(this.$base + 256) >>> 2] = value;
+    this.$mem.u32[(this.$base + 264) >>> 2] = value;
   }
 
   /** High 32 bits of virtualTime. */
   get virtualTimeHi(): number {
-    return this.$mem.u32[(this.$base + 256 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 264 + 4) >>> 2]!;
   }
 
   set virtualTimeHi(value: number) {
-    this.$mem.u32[(this.$base + 256 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 264 + 4) >>> 2] = value;
   }
 
   /**
@@ -1678,11 +1722,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get policy(): number {
-    return this.$mem.u32[(this.$base + 264) >>> 2]!;
+    return this.$mem.u32[(this.$base + 272) >>> 2]!;
   }
 
   set policy(value: number) {
-    this.$mem.u32[(this.$base + 264) >>> 2] = value;
+    this.$mem.u32[(this.$base + 272) >>> 2] = value;
   }
 
   /**
@@ -1690,11 +1734,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get priority(): number {
-    return this.$mem.u32[(this.$base + 268) >>> 2]!;
+    return this.$mem.u32[(this.$base + 276) >>> 2]!;
   }
 
   set priority(value: number) {
-    this.$mem.u32[(this.$base + 268) >>> 2] = value;
+    this.$mem.u32[(this.$base + 276) >>> 2] = value;
   }
 
   /**
@@ -1702,11 +1746,71 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get nice(): number {
-    return this.$mem.i32[(this.$base + 272) >>> 2]!;
+    return this.$mem.i32[(this.$base + 280) >>> 2]!;
   }
 
   set nice(value: number) {
-    this.$mem.i32[(this.$base + 272) >>> 2] = value;
+    this.$mem.i32[(this.$base + 280) >>> 2] = value;
+  }
+
+  /**
+   * PR_SET_TIMERSLACK: kept and told; timers are never late on purpose.
+   * Unit: ns. Written by: kernel.
+   */
+  get timerSlackNs(): bigint {
+    return this.$mem.u64[(this.$base + 288) >>> 3]!;
+  }
+
+  set timerSlackNs(value: bigint) {
+    this.$mem.u64[(this.$base + 288) >>> 3] = value;
+  }
+
+  /** Low 32 bits of timerSlackNs. */
+  get timerSlackNsLo(): number {
+    return this.$mem.u32[(this.$base + 288) >>> 2]!;
+  }
+
+  set timerSlackNsLo(value: number) {
+    this.$mem.u32[(this.$base + 288) >>> 2] = value;
+  }
+
+  /** High 32 bits of timerSlackNs. */
+  get timerSlackNsHi(): number {
+    return this.$mem.u32[(this.$base + 288 + 4) >>> 2]!;
+  }
+
+  set timerSlackNsHi(value: number) {
+    this.$mem.u32[(this.$base + 288 + 4) >>> 2] = value;
+  }
+
+  /**
+   * What 0 sets it to: its parent's.
+   * Unit: ns. Written by: kernel.
+   */
+  get defaultTimerSlackNs(): bigint {
+    return this.$mem.u64[(this.$base + 296) >>> 3]!;
+  }
+
+  set defaultTimerSlackNs(value: bigint) {
+    this.$mem.u64[(this.$base + 296) >>> 3] = value;
+  }
+
+  /** Low 32 bits of defaultTimerSlackNs. */
+  get defaultTimerSlackNsLo(): number {
+    return this.$mem.u32[(this.$base + 296) >>> 2]!;
+  }
+
+  set defaultTimerSlackNsLo(value: number) {
+    this.$mem.u32[(this.$base + 296) >>> 2] = value;
+  }
+
+  /** High 32 bits of defaultTimerSlackNs. */
+  get defaultTimerSlackNsHi(): number {
+    return this.$mem.u32[(this.$base + 296 + 4) >>> 2]!;
+  }
+
+  set defaultTimerSlackNsHi(value: number) {
+    this.$mem.u32[(this.$base + 296 + 4) >>> 2] = value;
   }
 
   /**
@@ -1714,7 +1818,7 @@ export class ThreadState {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 280, 8);
+    this.$mem.check(addr, 304, 8);
     this.$base = addr;
     return this;
   }
@@ -1762,6 +1866,8 @@ export class ThreadState {
       userNs: this.userNs,
       systemNs: this.systemNs,
       affinity: this.affinity,
+      voluntarySwitches: this.voluntarySwitches,
+      involuntarySwitches: this.involuntarySwitches,
       syscalls: this.syscalls,
       restart: this.restart,
       effects: this.effects,
@@ -1769,6 +1875,8 @@ export class ThreadState {
       policy: this.policy,
       priority: this.priority,
       nice: this.nice,
+      timerSlackNs: this.timerSlackNs,
+      defaultTimerSlackNs: this.defaultTimerSlackNs,
     };
   }
 
@@ -1792,6 +1900,8 @@ export class ThreadState {
     this.userNs = data.userNs;
     this.systemNs = data.systemNs;
     this.affinity = data.affinity;
+    this.voluntarySwitches = data.voluntarySwitches;
+    this.involuntarySwitches = data.involuntarySwitches;
     this.syscalls = data.syscalls;
     this.restart = data.restart;
     this.effects = data.effects;
@@ -1799,7 +1909,9 @@ export class ThreadState {
     this.policy = data.policy;
     this.priority = data.priority;
     this.nice = data.nice;
-    this.$mem.u8.fill(0, this.$base + 276, this.$base + 280);
+    this.timerSlackNs = data.timerSlackNs;
+    this.defaultTimerSlackNs = data.defaultTimerSlackNs;
+    this.$mem.u8.fill(0, this.$base + 284, this.$base + 288);
   }
 }
 
@@ -2527,7 +2639,7 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 960 } as const;
+  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 984 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2565,7 +2677,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 960;
+    view.$base = this.$base + 984;
     return view;
   }
 
@@ -2596,7 +2708,6 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 1064, this.$base + 1088);
   }
 }
 
@@ -2859,6 +2970,86 @@ export interface ProcessStateData {
   groups: number[];
   /** By RLIMIT_*. */
   rlimits: Rlimit64Data[];
+  /**
+   * Most pages that were in memory at once, of the address spaces that it no longer has.
+   * Unit: pages. Written by: kernel.
+   */
+  maxResidentPages: bigint;
+  /**
+   * The largest of that of children that were waited for.
+   * Unit: pages. Written by: kernel.
+   */
+  childMaxResidentPages: bigint;
+  /**
+   * Minor faults of children that were waited for.
+   * Unit: count. Written by: kernel.
+   */
+  childMinorFaults: bigint;
+  /**
+   * Their major faults.
+   * Unit: count. Written by: kernel.
+   */
+  childMajorFaults: bigint;
+  /**
+   * Voluntary switches of threads that ended.
+   * Unit: count. Written by: kernel.
+   */
+  voluntarySwitches: bigint;
+  /**
+   * Their involuntary switches.
+   * Unit: count. Written by: kernel.
+   */
+  involuntarySwitches: bigint;
+  /**
+   * Voluntary switches of children that were waited for.
+   * Unit: count. Written by: kernel.
+   */
+  childVoluntarySwitches: bigint;
+  /**
+   * Their involuntary switches.
+   * Unit: count. Written by: kernel.
+   */
+  childInvoluntarySwitches: bigint;
+  /**
+   * Capabilities (capabilities(7)), bit n for capability n: permitted.
+   * Unit: bits. Written by: kernel.
+   */
+  capPermitted: bigint;
+  /**
+   * Effective.
+   * Unit: bits. Written by: kernel.
+   */
+  capEffective: bigint;
+  /**
+   * Inheritable.
+   * Unit: bits. Written by: kernel.
+   */
+  capInheritable: bigint;
+  /**
+   * Bounding set.
+   * Unit: bits. Written by: kernel.
+   */
+  capBounding: bigint;
+  /**
+   * Ambient.
+   * Unit: bits. Written by: kernel.
+   */
+  capAmbient: bigint;
+  /**
+   * SECBIT_*.
+   * Unit: bits. Written by: kernel.
+   */
+  securebits: number;
+  /**
+   * -1000 to 1000: how readily it is ended when memory is used up.
+   * Unit: value. Written by: kernel.
+   */
+  oomScoreAdj: number;
+  /**
+   * As low as oom_score_adj may be set without a privilege.
+   * Unit: value. Written by: kernel.
+   */
+  oomScoreAdjMin: number;
 }
 
 /**
@@ -2867,11 +3058,11 @@ export interface ProcessStateData {
  */
 export class ProcessState {
   /** Bytes. */
-  static readonly SIZE = 608;
+  static readonly SIZE = 728;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, addressSpace: 68, fdTable: 72, fsContext: 76, sighand: 80, exeDentry: 84, owner: 88, leader: 92, pending: 96, comm: 104, startNs: 120, userNs: 128, systemNs: 136, childUserNs: 144, childSystemNs: 152, instret: 160, syscalls: 168, itimerIntervalNs: 176, argStart: 184, argEnd: 192, envStart: 200, envEnd: 208, pdeathsig: 216, tty: 220, minorFaults: 224, majorFaults: 232, stopSignal: 240, personality: 244, itimerVirtualNs: 248, itimerVirtualIntervalNs: 256, itimerProfNs: 264, itimerProfIntervalNs: 272, nice: 280, hungUpGroup: 284, groups: 288, rlimits: 352 } as const;
+  static readonly OFFSET = { pid: 0, parent: 4, pgid: 8, sid: 12, runState: 16, flags: 20, exitStatus: 24, exitSignal: 28, uid: 32, euid: 36, suid: 40, fsuid: 44, gid: 48, egid: 52, sgid: 56, fsgid: 60, groupCount: 64, addressSpace: 68, fdTable: 72, fsContext: 76, sighand: 80, exeDentry: 84, owner: 88, leader: 92, pending: 96, comm: 104, startNs: 120, userNs: 128, systemNs: 136, childUserNs: 144, childSystemNs: 152, instret: 160, syscalls: 168, itimerIntervalNs: 176, argStart: 184, argEnd: 192, envStart: 200, envEnd: 208, pdeathsig: 216, tty: 220, minorFaults: 224, majorFaults: 232, stopSignal: 240, personality: 244, itimerVirtualNs: 248, itimerVirtualIntervalNs: 256, itimerProfNs: 264, itimerProfIntervalNs: 272, nice: 280, hungUpGroup: 284, groups: 288, rlimits: 352, maxResidentPages: 608, childMaxResidentPages: 616, childMinorFaults: 624, childMajorFaults: 632, voluntarySwitches: 640, involuntarySwitches: 648, childVoluntarySwitches: 656, childInvoluntarySwitches: 664, capPermitted: 672, capEffective: 680, capInheritable: 688, capBounding: 696, capAmbient: 704, securebits: 712, oomScoreAdj: 716, oomScoreAdjMin: 720 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { comm: 16, groups: 16, rlimits: 16 } as const;
   readonly $mem: Mem;
@@ -3815,11 +4006,437 @@ export class ProcessState {
   }
 
   /**
+   * Most pages that were in memory at once, of the address spaces that it no longer has.
+   * Unit: pages. Written by: kernel.
+   */
+  get maxResidentPages(): bigint {
+    return this.$mem.u64[(this.$base + 608) >>> 3]!;
+  }
+
+  set maxResidentPages(value: bigint) {
+    this.$mem.u64[(this.$base + 608) >>> 3] = value;
+  }
+
+  /** Low 32 bits of maxResidentPages. */
+  get maxResidentPagesLo(): number {
+    return this.$mem.u32[(this.$base + 608) >>> 2]!;
+  }
+
+  set maxResidentPagesLo(value: number) {
+    this.$mem.u32[(this.$base + 608) >>> 2] = value;
+  }
+
+  /** High 32 bits of maxResidentPages. */
+  get maxResidentPagesHi(): number {
+    return this.$mem.u32[(this.$base + 608 + 4) >>> 2]!;
+  }
+
+  set maxResidentPagesHi(value: number) {
+    this.$mem.u32[(this.$base + 608 + 4) >>> 2] = value;
+  }
+
+  /**
+   * The largest of that of children that were waited for.
+   * Unit: pages. Written by: kernel.
+   */
+  get childMaxResidentPages(): bigint {
+    return this.$mem.u64[(this.$base + 616) >>> 3]!;
+  }
+
+  set childMaxResidentPages(value: bigint) {
+    this.$mem.u64[(this.$base + 616) >>> 3] = value;
+  }
+
+  /** Low 32 bits of childMaxResidentPages. */
+  get childMaxResidentPagesLo(): number {
+    return this.$mem.u32[(this.$base + 616) >>> 2]!;
+  }
+
+  set childMaxResidentPagesLo(value: number) {
+    this.$mem.u32[(this.$base + 616) >>> 2] = value;
+  }
+
+  /** High 32 bits of childMaxResidentPages. */
+  get childMaxResidentPagesHi(): number {
+    return this.$mem.u32[(this.$base + 616 + 4) >>> 2]!;
+  }
+
+  set childMaxResidentPagesHi(value: number) {
+    this.$mem.u32[(this.$base + 616 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Minor faults of children that were waited for.
+   * Unit: count. Written by: kernel.
+   */
+  get childMinorFaults(): bigint {
+    return this.$mem.u64[(this.$base + 624) >>> 3]!;
+  }
+
+  set childMinorFaults(value: bigint) {
+    this.$mem.u64[(this.$base + 624) >>> 3] = value;
+  }
+
+  /** Low 32 bits of childMinorFaults. */
+  get childMinorFaultsLo(): number {
+    return this.$mem.u32[(this.$base + 624) >>> 2]!;
+  }
+
+  set childMinorFaultsLo(value: number) {
+    this.$mem.u32[(this.$base + 624) >>> 2] = value;
+  }
+
+  /** High 32 bits of childMinorFaults. */
+  get childMinorFaultsHi(): number {
+    return this.$mem.u32[(this.$base + 624 + 4) >>> 2]!;
+  }
+
+  set childMinorFaultsHi(value: number) {
+    this.$mem.u32[(this.$base + 624 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Their major faults.
+   * Unit: count. Written by: kernel.
+   */
+  get childMajorFaults(): bigint {
+    return this.$mem.u64[(this.$base + 632) >>> 3]!;
+  }
+
+  set childMajorFaults(value: bigint) {
+    this.$mem.u64[(this.$base + 632) >>> 3] = value;
+  }
+
+  /** Low 32 bits of childMajorFaults. */
+  get childMajorFaultsLo(): number {
+    return this.$mem.u32[(this.$base + 632) >>> 2]!;
+  }
+
+  set childMajorFaultsLo(value: number) {
+    this.$mem.u32[(this.$base + 632) >>> 2] = value;
+  }
+
+  /** High 32 bits of childMajorFaults. */
+  get childMajorFaultsHi(): number {
+    return this.$mem.u32[(this.$base + 632 + 4) >>> 2]!;
+  }
+
+  set childMajorFaultsHi(value: number) {
+    this.$mem.u32[(this.$base + 632 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Voluntary switches of threads that ended.
+   * Unit: count. Written by: kernel.
+   */
+  get voluntarySwitches(): bigint {
+    return this.$mem.u64[(this.$base + 640) >>> 3]!;
+  }
+
+  set voluntarySwitches(value: bigint) {
+    this.$mem.u64[(this.$base + 640) >>> 3] = value;
+  }
+
+  /** Low 32 bits of voluntarySwitches. */
+  get voluntarySwitchesLo(): number {
+    return this.$mem.u32[(this.$base + 640) >>> 2]!;
+  }
+
+  set voluntarySwitchesLo(value: number) {
+    this.$mem.u32[(this.$base + 640) >>> 2] = value;
+  }
+
+  /** High 32 bits of voluntarySwitches. */
+  get voluntarySwitchesHi(): number {
+    return this.$mem.u32[(this.$base + 640 + 4) >>> 2]!;
+  }
+
+  set voluntarySwitchesHi(value: number) {
+    this.$mem.u32[(this.$base + 640 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Their involuntary switches.
+   * Unit: count. Written by: kernel.
+   */
+  get involuntarySwitches(): bigint {
+    return this.$mem.u64[(this.$base + 648) >>> 3]!;
+  }
+
+  set involuntarySwitches(value: bigint) {
+    this.$mem.u64[(this.$base + 648) >>> 3] = value;
+  }
+
+  /** Low 32 bits of involuntarySwitches. */
+  get involuntarySwitchesLo(): number {
+    return this.$mem.u32[(this.$base + 648) >>> 2]!;
+  }
+
+  set involuntarySwitchesLo(value: number) {
+    this.$mem.u32[(this.$base + 648) >>> 2] = value;
+  }
+
+  /** High 32 bits of involuntarySwitches. */
+  get involuntarySwitchesHi(): number {
+    return this.$mem.u32[(this.$base + 648 + 4) >>> 2]!;
+  }
+
+  set involuntarySwitchesHi(value: number) {
+    this.$mem.u32[(this.$base + 648 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Voluntary switches of children that were waited for.
+   * Unit: count. Written by: kernel.
+   */
+  get childVoluntarySwitches(): bigint {
+    return this.$mem.u64[(this.$base + 656) >>> 3]!;
+  }
+
+  set childVoluntarySwitches(value: bigint) {
+    this.$mem.u64[(this.$base + 656) >>> 3] = value;
+  }
+
+  /** Low 32 bits of childVoluntarySwitches. */
+  get childVoluntarySwitchesLo(): number {
+    return this.$mem.u32[(this.$base + 656) >>> 2]!;
+  }
+
+  set childVoluntarySwitchesLo(value: number) {
+    this.$mem.u32[(this.$base + 656) >>> 2] = value;
+  }
+
+  /** High 32 bits of childVoluntarySwitches. */
+  get childVoluntarySwitchesHi(): number {
+    return this.$mem.u32[(this.$base + 656 + 4) >>> 2]!;
+  }
+
+  set childVoluntarySwitchesHi(value: number) {
+    this.$mem.u32[(this.$base + 656 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Their involuntary switches.
+   * Unit: count. Written by: kernel.
+   */
+  get childInvoluntarySwitches(): bigint {
+    return this.$mem.u64[(this.$base + 664) >>> 3]!;
+  }
+
+  set childInvoluntarySwitches(value: bigint) {
+    this.$mem.u64[(this.$base + 664) >>> 3] = value;
+  }
+
+  /** Low 32 bits of childInvoluntarySwitches. */
+  get childInvoluntarySwitchesLo(): number {
+    return this.$mem.u32[(this.$base + 664) >>> 2]!;
+  }
+
+  set childInvoluntarySwitchesLo(value: number) {
+    this.$mem.u32[(this.$base + 664) >>> 2] = value;
+  }
+
+  /** High 32 bits of childInvoluntarySwitches. */
+  get childInvoluntarySwitchesHi(): number {
+    return this.$mem.u32[(this.$base + 664 + 4) >>> 2]!;
+  }
+
+  set childInvoluntarySwitchesHi(value: number) {
+    this.$mem.u32[(this.$base + 664 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Capabilities (capabilities(7)), bit n for capability n: permitted.
+   * Unit: bits. Written by: kernel.
+   */
+  get capPermitted(): bigint {
+    return this.$mem.u64[(this.$base + 672) >>> 3]!;
+  }
+
+  set capPermitted(value: bigint) {
+    this.$mem.u64[(this.$base + 672) >>> 3] = value;
+  }
+
+  /** Low 32 bits of capPermitted. */
+  get capPermittedLo(): number {
+    return this.$mem.u32[(this.$base + 672) >>> 2]!;
+  }
+
+  set capPermittedLo(value: number) {
+    this.$mem.u32[(this.$base + 672) >>> 2] = value;
+  }
+
+  /** High 32 bits of capPermitted. */
+  get capPermittedHi(): number {
+    return this.$mem.u32[(this.$base + 672 + 4) >>> 2]!;
+  }
+
+  set capPermittedHi(value: number) {
+    this.$mem.u32[(this.$base + 672 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Effective.
+   * Unit: bits. Written by: kernel.
+   */
+  get capEffective(): bigint {
+    return this.$mem.u64[(this.$base + 680) >>> 3]!;
+  }
+
+  set capEffective(value: bigint) {
+    this.$mem.u64[(this.$base + 680) >>> 3] = value;
+  }
+
+  /** Low 32 bits of capEffective. */
+  get capEffectiveLo(): number {
+    return this.$mem.u32[(this.$base + 680) >>> 2]!;
+  }
+
+  set capEffectiveLo(value: number) {
+    this.$mem.u32[(this.$base + 680) >>> 2] = value;
+  }
+
+  /** High 32 bits of capEffective. */
+  get capEffectiveHi(): number {
+    return this.$mem.u32[(this.$base + 680 + 4) >>> 2]!;
+  }
+
+  set capEffectiveHi(value: number) {
+    this.$mem.u32[(this.$base + 680 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Inheritable.
+   * Unit: bits. Written by: kernel.
+   */
+  get capInheritable(): bigint {
+    return this.$mem.u64[(this.$base + 688) >>> 3]!;
+  }
+
+  set capInheritable(value: bigint) {
+    this.$mem.u64[(this.$base + 688) >>> 3] = value;
+  }
+
+  /** Low 32 bits of capInheritable. */
+  get capInheritableLo(): number {
+    return this.$mem.u32[(this.$base + 688) >>> 2]!;
+  }
+
+  set capInheritableLo(value: number) {
+    this.$mem.u32[(this.$base + 688) >>> 2] = value;
+  }
+
+  /** High 32 bits of capInheritable. */
+  get capInheritableHi(): number {
+    return this.$mem.u32[(this.$base + 688 + 4) >>> 2]!;
+  }
+
+  set capInheritableHi(value: number) {
+    this.$mem.u32[(this.$base + 688 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Bounding set.
+   * Unit: bits. Written by: kernel.
+   */
+  get capBounding(): bigint {
+    return this.$mem.u64[(this.$base + 696) >>> 3]!;
+  }
+
+  set capBounding(value: bigint) {
+    this.$mem.u64[(this.$base + 696) >>> 3] = value;
+  }
+
+  /** Low 32 bits of capBounding. */
+  get capBoundingLo(): number {
+    return this.$mem.u32[(this.$base + 696) >>> 2]!;
+  }
+
+  set capBoundingLo(value: number) {
+    this.$mem.u32[(this.$base + 696) >>> 2] = value;
+  }
+
+  /** High 32 bits of capBounding. */
+  get capBoundingHi(): number {
+    return this.$mem.u32[(this.$base + 696 + 4) >>> 2]!;
+  }
+
+  set capBoundingHi(value: number) {
+    this.$mem.u32[(this.$base + 696 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Ambient.
+   * Unit: bits. Written by: kernel.
+   */
+  get capAmbient(): bigint {
+    return this.$mem.u64[(this.$base + 704) >>> 3]!;
+  }
+
+  set capAmbient(value: bigint) {
+    this.$mem.u64[(this.$base + 704) >>> 3] = value;
+  }
+
+  /** Low 32 bits of capAmbient. */
+  get capAmbientLo(): number {
+    return this.$mem.u32[(this.$base + 704) >>> 2]!;
+  }
+
+  set capAmbientLo(value: number) {
+    this.$mem.u32[(this.$base + 704) >>> 2] = value;
+  }
+
+  /** High 32 bits of capAmbient. */
+  get capAmbientHi(): number {
+    return this.$mem.u32[(this.$base + 704 + 4) >>> 2]!;
+  }
+
+  set capAmbientHi(value: number) {
+    this.$mem.u32[(this.$base + 704 + 4) >>> 2] = value;
+  }
+
+  /**
+   * SECBIT_*.
+   * Unit: bits. Written by: kernel.
+   */
+  get securebits(): number {
+    return this.$mem.u32[(this.$base + 712) >>> 2]!;
+  }
+
+  set securebits(value: number) {
+    this.$mem.u32[(this.$base + 712) >>> 2] = value;
+  }
+
+  /**
+   * -1000 to 1000: how readily it is ended when memory is used up.
+   * Unit: value. Written by: kernel.
+   */
+  get oomScoreAdj(): number {
+    return this.$mem.i32[(this.$base + 716) >>> 2]!;
+  }
+
+  set oomScoreAdj(value: number) {
+    this.$mem.i32[(this.$base + 716) >>> 2] = value;
+  }
+
+  /**
+   * As low as oom_score_adj may be set without a privilege.
+   * Unit: value. Written by: kernel.
+   */
+  get oomScoreAdjMin(): number {
+    return this.$mem.i32[(this.$base + 720) >>> 2]!;
+  }
+
+  set oomScoreAdjMin(value: number) {
+    this.$mem.i32[(this.$base + 720) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 608, 8);
+    this.$mem.check(addr, 728, 8);
     this.$base = addr;
     return this;
   }
@@ -3923,6 +4540,22 @@ export class ProcessState {
       hungUpGroup: this.hungUpGroup,
       groups: Array.from({ length: 16 }, (_, i) => this.groups(i)),
       rlimits: Array.from({ length: 16 }, (_, i) => this.rlimits(i).toData()),
+      maxResidentPages: this.maxResidentPages,
+      childMaxResidentPages: this.childMaxResidentPages,
+      childMinorFaults: this.childMinorFaults,
+      childMajorFaults: this.childMajorFaults,
+      voluntarySwitches: this.voluntarySwitches,
+      involuntarySwitches: this.involuntarySwitches,
+      childVoluntarySwitches: this.childVoluntarySwitches,
+      childInvoluntarySwitches: this.childInvoluntarySwitches,
+      capPermitted: this.capPermitted,
+      capEffective: this.capEffective,
+      capInheritable: this.capInheritable,
+      capBounding: this.capBounding,
+      capAmbient: this.capAmbient,
+      securebits: this.securebits,
+      oomScoreAdj: this.oomScoreAdj,
+      oomScoreAdjMin: this.oomScoreAdjMin,
     };
   }
 
@@ -3980,6 +4613,23 @@ export class ProcessState {
     this.hungUpGroup = data.hungUpGroup;
     for (let i = 0; i < 16; i++) this.setGroups(i, fixedElement(data.groups, i, 16));
     for (let i = 0; i < 16; i++) this.rlimits(i).setData(fixedElement(data.rlimits, i, 16));
+    this.maxResidentPages = data.maxResidentPages;
+    this.childMaxResidentPages = data.childMaxResidentPages;
+    this.childMinorFaults = data.childMinorFaults;
+    this.childMajorFaults = data.childMajorFaults;
+    this.voluntarySwitches = data.voluntarySwitches;
+    this.involuntarySwitches = data.involuntarySwitches;
+    this.childVoluntarySwitches = data.childVoluntarySwitches;
+    this.childInvoluntarySwitches = data.childInvoluntarySwitches;
+    this.capPermitted = data.capPermitted;
+    this.capEffective = data.capEffective;
+    this.capInheritable = data.capInheritable;
+    this.capBounding = data.capBounding;
+    this.capAmbient = data.capAmbient;
+    this.securebits = data.securebits;
+    this.oomScoreAdj = data.oomScoreAdj;
+    this.oomScoreAdjMin = data.oomScoreAdjMin;
+    this.$mem.u8.fill(0, this.$base + 724, this.$base + 728);
   }
 }
 
@@ -4073,10 +4723,20 @@ export interface ProcessLiveData {
    */
   nextTimerId: number;
   /**
-   * Timers of CPU clocks that are armed.
+   * What has to be looked at when CPU time moves: timers of CPU clocks that are armed, RLIMIT_CPU, sleepers.
    * Unit: count. Written by: kernel.
    */
   cpuTimers: number;
+  /**
+   * Threads that sleep until this process has used some CPU time.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  cpuWait: number;
+  /**
+   * CPU time at which the first of them may be due.
+   * Unit: ns. Written by: kernel.
+   */
+  cpuWaitNs: bigint;
 }
 
 /**
@@ -4085,11 +4745,11 @@ export interface ProcessLiveData {
  */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 96;
+  static readonly SIZE = 112;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, cpuWaitNs: 104 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4312,7 +4972,7 @@ export class ProcessLive {
   }
 
   /**
-   * Timers of CPU clocks that are armed.
+   * What has to be looked at when CPU time moves: timers of CPU clocks that are armed, RLIMIT_CPU, sleepers.
    * Unit: count. Written by: kernel.
    */
   get cpuTimers(): number {
@@ -4324,11 +4984,53 @@ export class ProcessLive {
   }
 
   /**
+   * Threads that sleep until this process has used some CPU time.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get cpuWait(): number {
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
+  }
+
+  set cpuWait(value: number) {
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+  }
+
+  /**
+   * CPU time at which the first of them may be due.
+   * Unit: ns. Written by: kernel.
+   */
+  get cpuWaitNs(): bigint {
+    return this.$mem.u64[(this.$base + 104) >>> 3]!;
+  }
+
+  set cpuWaitNs(value: bigint) {
+    this.$mem.u64[(this.$base + 104) >>> 3] = value;
+  }
+
+  /** Low 32 bits of cpuWaitNs. */
+  get cpuWaitNsLo(): number {
+    return this.$mem.u32[(this.$base + 104) >>> 2]!;
+  }
+
+  set cpuWaitNsLo(value: number) {
+    this.$mem.u32[(this.$base + 104) >>> 2] = value;
+  }
+
+  /** High 32 bits of cpuWaitNs. */
+  get cpuWaitNsHi(): number {
+    return this.$mem.u32[(this.$base + 104 + 4) >>> 2]!;
+  }
+
+  set cpuWaitNsHi(value: number) {
+    this.$mem.u32[(this.$base + 104 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 96, 8);
+    this.$mem.check(addr, 112, 8);
     this.$base = addr;
     return this;
   }
@@ -4355,6 +5057,8 @@ export class ProcessLive {
       timerCount: this.timerCount,
       nextTimerId: this.nextTimerId,
       cpuTimers: this.cpuTimers,
+      cpuWait: this.cpuWait,
+      cpuWaitNs: this.cpuWaitNs,
     };
   }
 
@@ -4379,6 +5083,9 @@ export class ProcessLive {
     this.timerCount = data.timerCount;
     this.nextTimerId = data.nextTimerId;
     this.cpuTimers = data.cpuTimers;
+    this.cpuWait = data.cpuWait;
+    this.cpuWaitNs = data.cpuWaitNs;
+    this.$mem.u8.fill(0, this.$base + 100, this.$base + 104);
   }
 }
 
@@ -4399,11 +5106,11 @@ export interface ProcessSlotData {
  */
 export class ProcessSlot {
   /** Bytes. */
-  static readonly SIZE = 768;
+  static readonly SIZE = 960;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, state: 16, live: 624 } as const;
+  static readonly OFFSET = { header: 0, state: 16, live: 744 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4433,7 +5140,7 @@ export class ProcessSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ProcessLive {
     const view = (this.#live ??= new ProcessLive(this.$mem));
-    view.$base = this.$base + 624;
+    view.$base = this.$base + 744;
     return view;
   }
 
@@ -4442,7 +5149,7 @@ export class ProcessSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 768, 8);
+    this.$mem.check(addr, 960, 8);
     this.$base = addr;
     return this;
   }
@@ -4461,7 +5168,7 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 720, this.$base + 768);
+    this.$mem.u8.fill(0, this.$base + 856, this.$base + 960);
   }
 }
 

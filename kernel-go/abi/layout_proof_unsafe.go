@@ -877,8 +877,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceState{}) - 448
-	_ uintptr = 448 - unsafe.Sizeof(AddressSpaceState{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceState{}) - 456
+	_ uintptr = 456 - unsafe.Sizeof(AddressSpaceState{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.VmaHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceState{}.VmaHead)
 	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.VmaCount) - 4
@@ -899,8 +899,10 @@ const (
 	_ uintptr = 56 - unsafe.Offsetof(AddressSpaceState{}.AuxvLen)
 	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.AnonPages) - 60
 	_ uintptr = 60 - unsafe.Offsetof(AddressSpaceState{}.AnonPages)
-	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.Auxv) - 64
-	_ uintptr = 64 - unsafe.Offsetof(AddressSpaceState{}.Auxv)
+	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.PeakResidentPages) - 64
+	_ uintptr = 64 - unsafe.Offsetof(AddressSpaceState{}.PeakResidentPages)
+	_ uintptr = unsafe.Offsetof(AddressSpaceState{}.Auxv) - 72
+	_ uintptr = 72 - unsafe.Offsetof(AddressSpaceState{}.Auxv)
 )
 
 const (
@@ -933,14 +935,14 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 512
-	_ uintptr = 512 - unsafe.Sizeof(AddressSpaceSlot{})
+	_ uintptr = unsafe.Sizeof(AddressSpaceSlot{}) - 520
+	_ uintptr = 520 - unsafe.Sizeof(AddressSpaceSlot{})
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(AddressSpaceSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.State) - 16
 	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceSlot{}.State)
-	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.Live) - 464
-	_ uintptr = 464 - unsafe.Offsetof(AddressSpaceSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(AddressSpaceSlot{}.Live) - 472
+	_ uintptr = 472 - unsafe.Offsetof(AddressSpaceSlot{}.Live)
 )
 
 const (
@@ -1064,8 +1066,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 280
-	_ uintptr = 280 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 304
+	_ uintptr = 304 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -1102,22 +1104,30 @@ const (
 	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.SystemNs)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 232
 	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.Affinity)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 240
-	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.Syscalls)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 248
-	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 252
-	_ uintptr = 252 - unsafe.Offsetof(ThreadState{}.Effects)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 256
-	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.VirtualTime)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 264
-	_ uintptr = 264 - unsafe.Offsetof(ThreadState{}.Policy)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 268
-	_ uintptr = 268 - unsafe.Offsetof(ThreadState{}.Priority)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 272
-	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.Nice)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 276
-	_ uintptr = 276 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VoluntarySwitches) - 240
+	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.VoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.InvoluntarySwitches) - 244
+	_ uintptr = 244 - unsafe.Offsetof(ThreadState{}.InvoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 248
+	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 256
+	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 260
+	_ uintptr = 260 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 264
+	_ uintptr = 264 - unsafe.Offsetof(ThreadState{}.VirtualTime)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 272
+	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.Policy)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 276
+	_ uintptr = 276 - unsafe.Offsetof(ThreadState{}.Priority)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 280
+	_ uintptr = 280 - unsafe.Offsetof(ThreadState{}.Nice)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 284
+	_ uintptr = 284 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.TimerSlackNs) - 288
+	_ uintptr = 288 - unsafe.Offsetof(ThreadState{}.TimerSlackNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs) - 296
+	_ uintptr = 296 - unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs)
 )
 
 const (
@@ -1205,15 +1215,13 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 960
-	_ uintptr = 960 - unsafe.Offsetof(ThreadSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1064
-	_ uintptr = 1064 - unsafe.Offsetof(ThreadSlot{}.Pad1)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 984
+	_ uintptr = 984 - unsafe.Offsetof(ThreadSlot{}.Live)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessState{}) - 608
-	_ uintptr = 608 - unsafe.Sizeof(ProcessState{})
+	_ uintptr = unsafe.Sizeof(ProcessState{}) - 728
+	_ uintptr = 728 - unsafe.Sizeof(ProcessState{})
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Pid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessState{}.Pid)
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Parent) - 4
@@ -1318,11 +1326,45 @@ const (
 	_ uintptr = 288 - unsafe.Offsetof(ProcessState{}.Groups)
 	_ uintptr = unsafe.Offsetof(ProcessState{}.Rlimits) - 352
 	_ uintptr = 352 - unsafe.Offsetof(ProcessState{}.Rlimits)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.MaxResidentPages) - 608
+	_ uintptr = 608 - unsafe.Offsetof(ProcessState{}.MaxResidentPages)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ChildMaxResidentPages) - 616
+	_ uintptr = 616 - unsafe.Offsetof(ProcessState{}.ChildMaxResidentPages)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ChildMinorFaults) - 624
+	_ uintptr = 624 - unsafe.Offsetof(ProcessState{}.ChildMinorFaults)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ChildMajorFaults) - 632
+	_ uintptr = 632 - unsafe.Offsetof(ProcessState{}.ChildMajorFaults)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.VoluntarySwitches) - 640
+	_ uintptr = 640 - unsafe.Offsetof(ProcessState{}.VoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.InvoluntarySwitches) - 648
+	_ uintptr = 648 - unsafe.Offsetof(ProcessState{}.InvoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ChildVoluntarySwitches) - 656
+	_ uintptr = 656 - unsafe.Offsetof(ProcessState{}.ChildVoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.ChildInvoluntarySwitches) - 664
+	_ uintptr = 664 - unsafe.Offsetof(ProcessState{}.ChildInvoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.CapPermitted) - 672
+	_ uintptr = 672 - unsafe.Offsetof(ProcessState{}.CapPermitted)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.CapEffective) - 680
+	_ uintptr = 680 - unsafe.Offsetof(ProcessState{}.CapEffective)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.CapInheritable) - 688
+	_ uintptr = 688 - unsafe.Offsetof(ProcessState{}.CapInheritable)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.CapBounding) - 696
+	_ uintptr = 696 - unsafe.Offsetof(ProcessState{}.CapBounding)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.CapAmbient) - 704
+	_ uintptr = 704 - unsafe.Offsetof(ProcessState{}.CapAmbient)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.Securebits) - 712
+	_ uintptr = 712 - unsafe.Offsetof(ProcessState{}.Securebits)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.OomScoreAdj) - 716
+	_ uintptr = 716 - unsafe.Offsetof(ProcessState{}.OomScoreAdj)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.OomScoreAdjMin) - 720
+	_ uintptr = 720 - unsafe.Offsetof(ProcessState{}.OomScoreAdjMin)
+	_ uintptr = unsafe.Offsetof(ProcessState{}.Reserved1) - 724
+	_ uintptr = 724 - unsafe.Offsetof(ProcessState{}.Reserved1)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 96
-	_ uintptr = 96 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 112
+	_ uintptr = 112 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1361,19 +1403,25 @@ const (
 	_ uintptr = 88 - unsafe.Offsetof(ProcessLive{}.NextTimerId)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuTimers) - 92
 	_ uintptr = 92 - unsafe.Offsetof(ProcessLive{}.CpuTimers)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuWait) - 96
+	_ uintptr = 96 - unsafe.Offsetof(ProcessLive{}.CpuWait)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Reserved0) - 100
+	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuWaitNs) - 104
+	_ uintptr = 104 - unsafe.Offsetof(ProcessLive{}.CpuWaitNs)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessSlot{}) - 768
-	_ uintptr = 768 - unsafe.Sizeof(ProcessSlot{})
+	_ uintptr = unsafe.Sizeof(ProcessSlot{}) - 960
+	_ uintptr = 960 - unsafe.Sizeof(ProcessSlot{})
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.State) - 16
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 624
-	_ uintptr = 624 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 720
-	_ uintptr = 720 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 744
+	_ uintptr = 744 - unsafe.Offsetof(ProcessSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 856
+	_ uintptr = 856 - unsafe.Offsetof(ProcessSlot{}.Pad0)
 )
 
 const (

@@ -1617,14 +1617,32 @@ const (
 	PR_GET_PDEATHSIG       PrctlOp = 2
 	PR_GET_DUMPABLE        PrctlOp = 3
 	PR_SET_DUMPABLE        PrctlOp = 4
+	PR_GET_KEEPCAPS        PrctlOp = 7
+	PR_SET_KEEPCAPS        PrctlOp = 8
+	PR_GET_TIMING          PrctlOp = 13
+	PR_SET_TIMING          PrctlOp = 14
 	PR_SET_NAME            PrctlOp = 15
 	PR_GET_NAME            PrctlOp = 16
+	PR_GET_SECCOMP         PrctlOp = 21
+	PR_SET_SECCOMP         PrctlOp = 22
 	PR_CAPBSET_READ        PrctlOp = 23
+	PR_CAPBSET_DROP        PrctlOp = 24
+	PR_GET_TSC             PrctlOp = 25
+	PR_SET_TSC             PrctlOp = 26
+	PR_GET_SECUREBITS      PrctlOp = 27
+	PR_SET_SECUREBITS      PrctlOp = 28
+	PR_SET_TIMERSLACK      PrctlOp = 29
+	PR_GET_TIMERSLACK      PrctlOp = 30
 	PR_SET_CHILD_SUBREAPER PrctlOp = 36
 	PR_GET_CHILD_SUBREAPER PrctlOp = 37
 	PR_SET_NO_NEW_PRIVS    PrctlOp = 38
 	PR_GET_NO_NEW_PRIVS    PrctlOp = 39
+	PR_GET_TID_ADDRESS     PrctlOp = 40
+	PR_SET_THP_DISABLE     PrctlOp = 41
+	PR_GET_THP_DISABLE     PrctlOp = 42
+	PR_CAP_AMBIENT         PrctlOp = 47
 	PR_SET_VMA             PrctlOp = 1398164801
+	PR_SET_PTRACER         PrctlOp = 1499557217
 )
 
 // String names the number; "PrctlOp(?)" stands for an unknown one.
@@ -1638,12 +1656,38 @@ func (v PrctlOp) String() string {
 		return "PR_GET_DUMPABLE"
 	case PR_SET_DUMPABLE:
 		return "PR_SET_DUMPABLE"
+	case PR_GET_KEEPCAPS:
+		return "PR_GET_KEEPCAPS"
+	case PR_SET_KEEPCAPS:
+		return "PR_SET_KEEPCAPS"
+	case PR_GET_TIMING:
+		return "PR_GET_TIMING"
+	case PR_SET_TIMING:
+		return "PR_SET_TIMING"
 	case PR_SET_NAME:
 		return "PR_SET_NAME"
 	case PR_GET_NAME:
 		return "PR_GET_NAME"
+	case PR_GET_SECCOMP:
+		return "PR_GET_SECCOMP"
+	case PR_SET_SECCOMP:
+		return "PR_SET_SECCOMP"
 	case PR_CAPBSET_READ:
 		return "PR_CAPBSET_READ"
+	case PR_CAPBSET_DROP:
+		return "PR_CAPBSET_DROP"
+	case PR_GET_TSC:
+		return "PR_GET_TSC"
+	case PR_SET_TSC:
+		return "PR_SET_TSC"
+	case PR_GET_SECUREBITS:
+		return "PR_GET_SECUREBITS"
+	case PR_SET_SECUREBITS:
+		return "PR_SET_SECUREBITS"
+	case PR_SET_TIMERSLACK:
+		return "PR_SET_TIMERSLACK"
+	case PR_GET_TIMERSLACK:
+		return "PR_GET_TIMERSLACK"
 	case PR_SET_CHILD_SUBREAPER:
 		return "PR_SET_CHILD_SUBREAPER"
 	case PR_GET_CHILD_SUBREAPER:
@@ -1652,10 +1696,152 @@ func (v PrctlOp) String() string {
 		return "PR_SET_NO_NEW_PRIVS"
 	case PR_GET_NO_NEW_PRIVS:
 		return "PR_GET_NO_NEW_PRIVS"
+	case PR_GET_TID_ADDRESS:
+		return "PR_GET_TID_ADDRESS"
+	case PR_SET_THP_DISABLE:
+		return "PR_SET_THP_DISABLE"
+	case PR_GET_THP_DISABLE:
+		return "PR_GET_THP_DISABLE"
+	case PR_CAP_AMBIENT:
+		return "PR_CAP_AMBIENT"
 	case PR_SET_VMA:
 		return "PR_SET_VMA"
+	case PR_SET_PTRACER:
+		return "PR_SET_PTRACER"
 	}
 	return "PrctlOp(?)"
+}
+
+// CapAmbientOp: PR_CAP_AMBIENT's second argument.
+type CapAmbientOp uint32
+
+// Numbers of CapAmbientOp.
+const (
+	PR_CAP_AMBIENT_IS_SET    CapAmbientOp = 1
+	PR_CAP_AMBIENT_RAISE     CapAmbientOp = 2
+	PR_CAP_AMBIENT_LOWER     CapAmbientOp = 3
+	PR_CAP_AMBIENT_CLEAR_ALL CapAmbientOp = 4
+)
+
+// String names the number; "CapAmbientOp(?)" stands for an unknown one.
+func (v CapAmbientOp) String() string {
+	switch v {
+	case PR_CAP_AMBIENT_IS_SET:
+		return "PR_CAP_AMBIENT_IS_SET"
+	case PR_CAP_AMBIENT_RAISE:
+		return "PR_CAP_AMBIENT_RAISE"
+	case PR_CAP_AMBIENT_LOWER:
+		return "PR_CAP_AMBIENT_LOWER"
+	case PR_CAP_AMBIENT_CLEAR_ALL:
+		return "PR_CAP_AMBIENT_CLEAR_ALL"
+	}
+	return "CapAmbientOp(?)"
+}
+
+// SecureBit: Securebits (uapi linux/securebits.h): each has a lock one bit above it.
+type SecureBit uint32
+
+// Numbers of SecureBit.
+const (
+	SECBIT_NOROOT               SecureBit = 1
+	SECBIT_NO_SETUID_FIXUP      SecureBit = 4
+	SECBIT_KEEP_CAPS            SecureBit = 16
+	SECBIT_NO_CAP_AMBIENT_RAISE SecureBit = 64
+)
+
+// String names the number; "SecureBit(?)" stands for an unknown one.
+func (v SecureBit) String() string {
+	switch v {
+	case SECBIT_NOROOT:
+		return "SECBIT_NOROOT"
+	case SECBIT_NO_SETUID_FIXUP:
+		return "SECBIT_NO_SETUID_FIXUP"
+	case SECBIT_KEEP_CAPS:
+		return "SECBIT_KEEP_CAPS"
+	case SECBIT_NO_CAP_AMBIENT_RAISE:
+		return "SECBIT_NO_CAP_AMBIENT_RAISE"
+	}
+	return "SecureBit(?)"
+}
+
+// Capability: Capabilities that something asks for (uapi linux/capability.h).
+type Capability uint32
+
+// Numbers of Capability.
+const (
+	CAP_CHOWN           Capability = 0
+	CAP_DAC_OVERRIDE    Capability = 1
+	CAP_DAC_READ_SEARCH Capability = 2
+	CAP_FOWNER          Capability = 3
+	CAP_FSETID          Capability = 4
+	CAP_KILL            Capability = 5
+	CAP_SETGID          Capability = 6
+	CAP_SETUID          Capability = 7
+	CAP_SETPCAP         Capability = 8
+	CAP_LINUX_IMMUTABLE Capability = 9
+	CAP_IPC_LOCK        Capability = 14
+	CAP_SYS_RAWIO       Capability = 17
+	CAP_SYS_CHROOT      Capability = 18
+	CAP_SYS_PTRACE      Capability = 19
+	CAP_SYS_ADMIN       Capability = 21
+	CAP_SYS_NICE        Capability = 23
+	CAP_SYS_RESOURCE    Capability = 24
+	CAP_SYS_TTY_CONFIG  Capability = 26
+	CAP_MKNOD           Capability = 27
+	CAP_LEASE           Capability = 28
+	CAP_MAC_OVERRIDE    Capability = 32
+	CAP_LAST_CAP        Capability = 40
+)
+
+// String names the number; "Capability(?)" stands for an unknown one.
+func (v Capability) String() string {
+	switch v {
+	case CAP_CHOWN:
+		return "CAP_CHOWN"
+	case CAP_DAC_OVERRIDE:
+		return "CAP_DAC_OVERRIDE"
+	case CAP_DAC_READ_SEARCH:
+		return "CAP_DAC_READ_SEARCH"
+	case CAP_FOWNER:
+		return "CAP_FOWNER"
+	case CAP_FSETID:
+		return "CAP_FSETID"
+	case CAP_KILL:
+		return "CAP_KILL"
+	case CAP_SETGID:
+		return "CAP_SETGID"
+	case CAP_SETUID:
+		return "CAP_SETUID"
+	case CAP_SETPCAP:
+		return "CAP_SETPCAP"
+	case CAP_LINUX_IMMUTABLE:
+		return "CAP_LINUX_IMMUTABLE"
+	case CAP_IPC_LOCK:
+		return "CAP_IPC_LOCK"
+	case CAP_SYS_RAWIO:
+		return "CAP_SYS_RAWIO"
+	case CAP_SYS_CHROOT:
+		return "CAP_SYS_CHROOT"
+	case CAP_SYS_PTRACE:
+		return "CAP_SYS_PTRACE"
+	case CAP_SYS_ADMIN:
+		return "CAP_SYS_ADMIN"
+	case CAP_SYS_NICE:
+		return "CAP_SYS_NICE"
+	case CAP_SYS_RESOURCE:
+		return "CAP_SYS_RESOURCE"
+	case CAP_SYS_TTY_CONFIG:
+		return "CAP_SYS_TTY_CONFIG"
+	case CAP_MKNOD:
+		return "CAP_MKNOD"
+	case CAP_LEASE:
+		return "CAP_LEASE"
+	case CAP_MAC_OVERRIDE:
+		return "CAP_MAC_OVERRIDE"
+	case CAP_LAST_CAP:
+		return "CAP_LAST_CAP"
+	}
+	return "Capability(?)"
 }
 
 // RlimitId: prlimit64(2) resources.

@@ -33,14 +33,17 @@ type FcntlFileCmd uint32
 
 // Numbers of FcntlFileCmd.
 const (
-	F_SETSIG     FcntlFileCmd = 10
-	F_GETSIG     FcntlFileCmd = 11
-	F_OFD_GETLK  FcntlFileCmd = 36
-	F_OFD_SETLK  FcntlFileCmd = 37
-	F_OFD_SETLKW FcntlFileCmd = 38
-	F_SETLEASE   FcntlFileCmd = 1024
-	F_GETLEASE   FcntlFileCmd = 1025
-	F_NOTIFY     FcntlFileCmd = 1026
+	F_SETSIG        FcntlFileCmd = 10
+	F_GETSIG        FcntlFileCmd = 11
+	F_SETOWN_EX     FcntlFileCmd = 15
+	F_GETOWN_EX     FcntlFileCmd = 16
+	F_GETOWNER_UIDS FcntlFileCmd = 17
+	F_OFD_GETLK     FcntlFileCmd = 36
+	F_OFD_SETLK     FcntlFileCmd = 37
+	F_OFD_SETLKW    FcntlFileCmd = 38
+	F_SETLEASE      FcntlFileCmd = 1024
+	F_GETLEASE      FcntlFileCmd = 1025
+	F_NOTIFY        FcntlFileCmd = 1026
 )
 
 // String names the number; "FcntlFileCmd(?)" stands for an unknown one.
@@ -50,6 +53,12 @@ func (v FcntlFileCmd) String() string {
 		return "F_SETSIG"
 	case F_GETSIG:
 		return "F_GETSIG"
+	case F_SETOWN_EX:
+		return "F_SETOWN_EX"
+	case F_GETOWN_EX:
+		return "F_GETOWN_EX"
+	case F_GETOWNER_UIDS:
+		return "F_GETOWNER_UIDS"
 	case F_OFD_GETLK:
 		return "F_OFD_GETLK"
 	case F_OFD_SETLK:

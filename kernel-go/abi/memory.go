@@ -91,7 +91,7 @@ func (v VmaFlag) String() string {
 }
 
 // AddressSpaceStateSize is the size of AddressSpaceState in bytes.
-const AddressSpaceStateSize = 448
+const AddressSpaceStateSize = 456
 
 // AddressSpaceState: What an address space holds, as /proc/PID tells it.
 type AddressSpaceState struct {
@@ -126,6 +126,9 @@ type AddressSpaceState struct {
 	// Of resident_pages those with a frame that no file has: copies, heaps, stacks; the frame of zeros does not count.
 	// Unit: pages. Written by: kernel.
 	AnonPages uint32
+	// Most pages that had a frame at once, before some lost theirs.
+	// Unit: pages. Written by: kernel.
+	PeakResidentPages uint64
 	// Copy of the auxiliary vector, for /proc/PID/auxv.
 	// Unit: value. Written by: kernel.
 	Auxv [48]uint64
@@ -177,7 +180,7 @@ type AddressSpaceLive struct {
 }
 
 // AddressSpaceSlotSize is the size of AddressSpaceSlot in bytes.
-const AddressSpaceSlotSize = 512
+const AddressSpaceSlotSize = 520
 
 // AddressSpaceSlot: One address space.
 // Element of the slot table of kind AddressSpace.

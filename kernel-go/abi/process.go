@@ -363,7 +363,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 280
+const ThreadStateSize = 304
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -421,6 +421,12 @@ type ThreadState struct {
 	// Harts that it may run on, bit n for hart n (sched_setaffinity(2)).
 	// Unit: bits. Written by: kernel.
 	Affinity uint64
+	// How often it gave its hart up because it had to wait.
+	// Unit: count. Written by: hart.
+	VoluntarySwitches uint32
+	// How often its hart was taken from it.
+	// Unit: count. Written by: hart.
+	InvoluntarySwitches uint32
 	// System calls made so far.
 	// Unit: count. Written by: hart. Below 2^53.
 	Syscalls uint64
@@ -443,6 +449,12 @@ type ThreadState struct {
 	// Unit: value. Written by: kernel.
 	Nice      int32
 	Reserved0 uint32
+	// PR_SET_TIMERSLACK: kept and told; timers are never late on purpose.
+	// Unit: ns. Written by: kernel.
+	TimerSlackNs uint64
+	// What 0 sets it to: its parent's.
+	// Unit: ns. Written by: kernel.
+	DefaultTimerSlackNs uint64
 }
 
 // LoadRunState reads RunState as a ThreadRunState.
@@ -582,11 +594,10 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
-	Pad1 [6]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
-const ProcessStateSize = 608
+const ProcessStateSize = 728
 
 // ProcessState: What a process is: identity, credentials, limits, times.
 type ProcessState struct {
@@ -747,6 +758,55 @@ type ProcessState struct {
 	Groups [16]uint32
 	// By RLIMIT_*.
 	Rlimits [16]Rlimit64
+	// Most pages that were in memory at once, of the address spaces that it no longer has.
+	// Unit: pages. Written by: kernel.
+	MaxResidentPages uint64
+	// The largest of that of children that were waited for.
+	// Unit: pages. Written by: kernel.
+	ChildMaxResidentPages uint64
+	// Minor faults of children that were waited for.
+	// Unit: count. Written by: kernel.
+	ChildMinorFaults uint64
+	// Their major faults.
+	// Unit: count. Written by: kernel.
+	ChildMajorFaults uint64
+	// Voluntary switches of threads that ended.
+	// Unit: count. Written by: kernel.
+	VoluntarySwitches uint64
+	// Their involuntary switches.
+	// Unit: count. Written by: kernel.
+	InvoluntarySwitches uint64
+	// Voluntary switches of children that were waited for.
+	// Unit: count. Written by: kernel.
+	ChildVoluntarySwitches uint64
+	// Their involuntary switches.
+	// Unit: count. Written by: kernel.
+	ChildInvoluntarySwitches uint64
+	// Capabilities (capabilities(7)), bit n for capability n: permitted.
+	// Unit: bits. Written by: kernel.
+	CapPermitted uint64
+	// Effective.
+	// Unit: bits. Written by: kernel.
+	CapEffective uint64
+	// Inheritable.
+	// Unit: bits. Written by: kernel.
+	CapInheritable uint64
+	// Bounding set.
+	// Unit: bits. Written by: kernel.
+	CapBounding uint64
+	// Ambient.
+	// Unit: bits. Written by: kernel.
+	CapAmbient uint64
+	// SECBIT_*.
+	// Unit: bits. Written by: kernel.
+	Securebits uint32
+	// -1000 to 1000: how readily it is ended when memory is used up.
+	// Unit: value. Written by: kernel.
+	OomScoreAdj int32
+	// As low as oom_score_adj may be set without a privilege.
+	// Unit: value. Written by: kernel.
+	OomScoreAdjMin int32
+	Reserved1      uint32
 }
 
 // LoadRunState reads RunState as a ProcessRunState.
@@ -761,7 +821,7 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 96
+const ProcessLiveSize = 112
 
 // ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
@@ -819,13 +879,20 @@ type ProcessLive struct {
 	// Id that the next one gets.
 	// Unit: id. Written by: kernel.
 	NextTimerId uint32
-	// Timers of CPU clocks that are armed.
+	// What has to be looked at when CPU time moves: timers of CPU clocks that are armed, RLIMIT_CPU, sleepers.
 	// Unit: count. Written by: kernel.
 	CpuTimers uint32
+	// Threads that sleep until this process has used some CPU time.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	CpuWait   uint32
+	Reserved0 uint32
+	// CPU time at which the first of them may be due.
+	// Unit: ns. Written by: kernel.
+	CpuWaitNs uint64
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
-const ProcessSlotSize = 768
+const ProcessSlotSize = 960
 
 // ProcessSlot: One process.
 // Element of the slot table of kind Process.
@@ -838,7 +905,7 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	Pad0 [12]uint32
+	Pad0 [26]uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.

@@ -239,6 +239,7 @@ func switchOut(h *abi.HartSlot) { h.Thread.Store(0) }
 func yield(c *sched.Ctx, h *abi.HartSlot, displaced bool) {
 	i := c.Thread
 	chargeSystem(c, sched.NowNs())
+	c.T().State.InvoluntarySwitches++
 	switchOut(h)
 	sched.Requeue(i, displaced)
 }

@@ -289,6 +289,9 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) uint32 {
 	if v.Prev != 0 && kmem.Vma(v.Prev).EndPage+stackGuardPages > page && kmem.Vma(v.Prev).Flags&(vmRead|vmWrite|vmExec) != 0 {
 		return 0
 	}
+	if overLimit(c, as, v.StartPage-page, v.Flags) {
+		return 0
+	}
 	as.State.MappedPages += uint64(v.StartPage - page)
 	kmem.WriteBegin(&v.Header)
 	v.StartPage = page

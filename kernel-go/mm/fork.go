@@ -15,7 +15,7 @@ func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
 	}
 	p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
 	ch.State = p.State
-	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages = 0, 0, 0, 0, 0
+	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages, ch.State.PeakResidentPages = 0, 0, 0, 0, 0, 0
 	downgraded := false
 	last := uint32(0)
 	for i := p.State.VmaHead; i != 0; i = kmem.Vma(i).Next {

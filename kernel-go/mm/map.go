@@ -83,7 +83,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 			return 0, abi.ENOMEM
 		}
 	}
-	if as.State.VmaCount >= uint32(abi.LimitMapCount) || overLimit(c, as, m.Pages) {
+	if as.State.VmaCount >= uint32(abi.LimitMapCount) || overLimit(c, as, m.Pages, m.Flags) {
 		return 0, abi.ENOMEM
 	}
 	i := kmem.Alloc(abi.SlotKindVma)
@@ -109,6 +109,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 // dropPages forgets the frames of pages [from, to). Their translations are
 // gone and no hart uses them any more.
 func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
+	as.State.PeakResidentPages = max(as.State.PeakResidentPages, as.State.ResidentPages)
 	for p := from; p < to; {
 		if dirOf(as, tablePt, p) == 0 {
 			p = nextRegion(p)
@@ -182,6 +183,10 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 			break
 		}
 		v := kmem.Vma(i)
+		if prot&uint32(abi.PROT_WRITE) != 0 && !isData(v.Flags) && isData(v.Flags|vmWrite) && overLimit(c, as, 0, v.Flags|vmWrite) {
+			outcome, to = abi.ENOMEM, p
+			break
+		}
 		if prot&uint32(abi.PROT_WRITE) != 0 && v.Flags&vmShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
 			outcome, to = abi.EACCES, p
 			break
@@ -252,7 +257,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
-	if addr < as.State.BrkStart || addr > mmapTop {
+	if addr < as.State.BrkStart || addr > mmapTop || overData(c, as, addr-as.State.BrkStart) {
 		return old
 	}
 	from := uint32((old + uint64(kmem.PageMask)) >> kmem.PageShift)

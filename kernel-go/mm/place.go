@@ -3,7 +3,6 @@ package mm
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/sched"
 )
 
 // highTop is the end of what we choose above 4 GiB. As on Linux, where the stack
@@ -32,15 +31,6 @@ func place(as *abi.AddressSpaceSlot, hint, pages uint32) uint32 {
 		return hint
 	}
 	return gap(as, pages, topPage, highTop)
-}
-
-// overLimit says whether more pages would pass the caller's RLIMIT_AS. A
-// program that is being loaded into a space of its own is not held to it yet.
-func overLimit(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32) bool {
-	if c.Process == 0 || kmem.AddressSpace(c.As) != as {
-		return false
-	}
-	return as.State.MappedPages+uint64(pages) > c.P().State.Rlimits[abi.RLIMIT_AS].Cur>>kmem.PageShift
 }
 
 // Commit says whether memory that may all be written can be promised: Linux's

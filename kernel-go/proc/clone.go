@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -53,6 +54,7 @@ func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
 	}
 	n.State.Sigmask = t.State.Sigmask
 	sched.Inherit(child, c.Thread)
+	n.State.TimerSlackNs, n.State.DefaultTimerSlackNs = t.State.TimerSlackNs, t.State.TimerSlackNs
 	kmem.SetName(&n.Header, &n.State.Name, &t.State.Name)
 }
 
@@ -156,6 +158,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 		undoProcess(c, i)
 		return 0, e
 	}
+	countCpuTimers(i) // the limit of CPU time is inherited
 	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {
@@ -182,6 +185,8 @@ func inherit(p, parent *abi.ProcessSlot) {
 	s.Uid, s.Euid, s.Suid, s.Fsuid = o.Uid, o.Euid, o.Suid, o.Fsuid
 	s.Gid, s.Egid, s.Sgid, s.Fsgid = o.Gid, o.Egid, o.Sgid, o.Fsgid
 	s.GroupCount, s.Groups = o.GroupCount, o.Groups
+	cred.Inherit(s, o)
+	s.OomScoreAdj, s.OomScoreAdjMin = o.OomScoreAdj, o.OomScoreAdjMin
 	s.ExeDentry = o.ExeDentry
 	holdExe(p)
 	s.Comm, s.Rlimits = o.Comm, o.Rlimits
@@ -234,6 +239,7 @@ func undoProcess(c *sched.Ctx, i uint32) {
 func releaseParts(c *sched.Ctx, i uint32) {
 	p := kmem.Process(i)
 	s := &p.State
+	keepPeak(p)
 	files, dirs, actions, as := s.FdTable, s.FsContext, s.Sighand, s.AddressSpace
 	// Readers outside the kernel follow what a process names.
 	kmem.WriteBegin(&p.Header)

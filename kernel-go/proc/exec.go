@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -281,6 +282,7 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		file.CloseOnExec(c, pr.State.FdTable)
 		releaseVfork(pr)
 	}
+	keepPeak(pr)
 	dropExe(pr)
 	kmem.Up(&kmem.Inode(p.main.inode).Live.Execs)
 	kmem.WriteBegin(&pr.Header)
@@ -291,13 +293,14 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 	// Linux does the same (fs/exec.c, de_thread): who chose it is gone.
 	s.ExitSignal = uint32(abi.SIGCHLD)
 	setComm(c, pr, p.execFnLen)
-	in := kmem.Inode(p.main.inode)
+	in, euid, egid := kmem.Inode(p.main.inode), s.Euid, s.Egid
 	if in.State.Mode&uint32(abi.S_ISUID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
 		s.Euid = in.State.Uid
 	}
 	if in.State.Mode&uint32(abi.S_ISGID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
 		s.Egid = in.State.Gid
 	}
+	cred.Exec(s, s.Euid != s.Uid && s.Euid != euid || s.Egid != s.Gid && s.Egid != egid)
 	s.Suid, s.Fsuid, s.Sgid, s.Fsgid = s.Euid, s.Euid, s.Egid, s.Egid
 	kmem.WriteEnd(&pr.Header)
 	if old != 0 {

@@ -84,7 +84,9 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	p.State.Instret += t.Cpu.Instret
 	p.State.UserNs += t.State.UserNs
 	p.State.SystemNs += t.State.SystemNs
-	t.Cpu.Instret, t.State.UserNs, t.State.SystemNs = 0, 0, 0
+	p.State.VoluntarySwitches += uint64(t.State.VoluntarySwitches)
+	p.State.InvoluntarySwitches += uint64(t.State.InvoluntarySwitches)
+	t.Cpu.Instret, t.State.UserNs, t.State.SystemNs, t.State.VoluntarySwitches, t.State.InvoluntarySwitches = 0, 0, 0, 0, 0
 	if i != p.State.Leader {
 		freeThread(i)
 	}
@@ -121,6 +123,7 @@ func finish(c *sched.Ctx, process, status uint32) {
 	p := kmem.Process(process)
 	sched.TimerCancel(&p.Live.Itimer)
 	deleteTimers(process)
+	sched.WakeAll(&p.Live.CpuWait)
 	releaseParts(c, process)
 	releaseVfork(p)
 	tty.LeaderGone(c, process)
@@ -208,14 +211,15 @@ func reparent(c *sched.Ctx, process uint32) {
 // Reap frees a zombie and its leader's slot.
 func Reap(process uint32) {
 	sched.Effect(abi.SyncEffectChildExit)
-	p := kmem.Process(process)
-	if o := p.State.Parent; o != 0 {
-		s := &kmem.Process(o).State
-		s.ChildUserNs += p.State.UserNs + p.State.ChildUserNs
-		s.ChildSystemNs += p.State.SystemNs + p.State.ChildSystemNs
-	}
-	freeThread(p.State.Leader)
+	freeThread(kmem.Process(process).State.Leader)
 	freeProcess(process)
+}
+
+// Collect is Reap for the parent that waited for the zombie: what it used is
+// the parent's from now on. (One that nobody waits for is nobody's, as on Linux.)
+func Collect(process uint32) {
+	passOn(process)
+	Reap(process)
 }
 
 // Waited is what a wait call reports of one child.

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
@@ -43,6 +44,7 @@ func NewProgram(c *sched.Ctx, owner, cwd, dentry, n uint32, s *Strings) (uint32,
 	p.State.ExitSignal = uint32(abi.SIGCHLD)
 	p.State.Flags |= abi.ProcessFlagOwnedByHost
 	defaultLimits(p)
+	cred.Init(&p.State)
 	p.State.FdTable = file.NewTable()
 	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, cwd, 0o022)
 	p.State.Sighand = kmem.Alloc(abi.SlotKindSighand)

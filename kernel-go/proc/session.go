@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -76,7 +77,7 @@ func MayKill(c *sched.Ctx, process, signo uint32) bool {
 		return true
 	}
 	a, b := &c.P().State, &kmem.Process(process).State
-	return a.Euid == 0 || a.Uid == b.Uid || a.Uid == b.Suid || a.Euid == b.Uid || a.Euid == b.Suid ||
+	return cred.Has(c, abi.CAP_KILL) || a.Uid == b.Uid || a.Uid == b.Suid || a.Euid == b.Uid || a.Euid == b.Suid ||
 		signo == uint32(abi.SIGCONT) && a.Sid == b.Sid
 }
 
@@ -84,7 +85,7 @@ func MayKill(c *sched.Ctx, process, signo uint32) bool {
 func Kill(c *sched.Ctx, pid int32, s *Sig) abi.Errno {
 	if pid == parentPid {
 		// The host plays init: it is there, and takes no signals.
-		if c.Process != 0 && c.P().State.Euid != 0 {
+		if !cred.Has(c, abi.CAP_KILL) && c.P().State.Uid != 0 && c.P().State.Euid != 0 {
 			return abi.EPERM
 		}
 		return abi.OK

@@ -14,7 +14,7 @@ import (
 
 const (
 	sigCount = 64
-	// queueMax bounds what may be queued for one target (RLIMIT_SIGPENDING).
+	// queueMax is what RLIMIT_SIGPENDING begins with.
 	queueMax = 1024
 )
 
@@ -30,8 +30,9 @@ const ignoredByDefault = uint64(1)<<(abi.SIGCHLD-1) | uint64(1)<<(abi.SIGURG-1) 
 // synchronous signals are delivered first (Linux SYNCHRONOUS_MASK).
 const synchronous = uint64(1)<<(abi.SIGSEGV-1) | uint64(1)<<(abi.SIGBUS-1) | uint64(1)<<(abi.SIGILL-1) | uint64(1)<<(abi.SIGTRAP-1) | uint64(1)<<(abi.SIGFPE-1) | uint64(1)<<(abi.SIGSYS-1)
 
-// coreByDefault: the wait status has the core bit (0x80) although no core is
-// written; Linux sets it only when it wrote one, so it is not set here either.
+// No core is ever written here, whatever RLIMIT_CORE says, as on a Linux without
+// CONFIG_COREDUMP: the core bit (0x80) of a wait status, which means that one
+// was written, is never set.
 
 // Sig is one signal with what siginfo_t says of it.
 type Sig struct {
@@ -57,10 +58,28 @@ func dropQueue(head, tail, queued *uint32) {
 	*tail, *queued = 0, 0
 }
 
-// enqueue adds a signal to a pending set. Standard signals that are pending
-// already are merged; real-time ones queue until the limit. A timer's signal
-// has its record already.
-func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
+// queuedBy counts the signals that are queued for the processes of a user.
+func queuedBy(uid uint32) uint64 {
+	n := uint64(0)
+	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+		p := kmem.Process(i)
+		if p.State.Uid != uid {
+			continue
+		}
+		n += uint64(p.Live.Queued)
+		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+			n += uint64(kmem.Thread(t).Live.Queued)
+		}
+	}
+	return n
+}
+
+// enqueue adds a signal to a pending set of a process. Standard signals that
+// are pending already are merged. Beyond RLIMIT_SIGPENDING, which the kernel's
+// own standard signals and those of kill(2) pass (Linux __send_signal), a
+// real-time one is EAGAIN, or with kill(2) loses its record, as others do. A
+// timer's signal has its record already.
+func enqueue(p *abi.ProcessSlot, pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
 	if s.Timer != 0 {
 		t := kmem.PosixTimer(s.Timer)
 		t.Queued = 1
@@ -72,12 +91,14 @@ func enqueue(pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
 	if *pending&bit(s.Signo) != 0 && !realtime {
 		return abi.OK
 	}
-	if *queued >= queueMax && realtime {
-		return abi.EAGAIN
+	i := uint32(0)
+	if !realtime && s.Code >= 0 || queuedBy(p.State.Uid) < p.State.Rlimits[abi.RLIMIT_SIGPENDING].Cur {
+		i = kmem.Alloc(abi.SlotKindSigInfo)
 	}
-	if i := kmem.Alloc(abi.SlotKindSigInfo); i != 0 {
+	switch {
+	case i != 0:
 		record(i, head, tail, queued, s)
-	} else if realtime {
+	case realtime && s.Code != int32(abi.SI_USER):
 		return abi.EAGAIN
 	}
 	*pending |= bit(s.Signo)
@@ -221,9 +242,9 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 	var e abi.Errno
 	if thread != 0 {
 		t := kmem.Thread(thread)
-		e = enqueue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
+		e = enqueue(p, &t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
 	} else {
-		e = enqueue(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, s)
+		e = enqueue(p, &p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, s)
 	}
 	if e != abi.OK {
 		return e
@@ -446,7 +467,7 @@ func ForceSignal(c *sched.Ctx, s *Sig) {
 		a.Handler = uint64(abi.SIG_DFL)
 		t.State.Sigmask &^= bit(s.Signo)
 	}
-	_ = enqueue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
+	_ = enqueue(p, &t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
 }
 
 func forceSegv(c *sched.Ctx, during uint32) {

@@ -21,6 +21,15 @@ const (
 	cpuClockFd     = 3 // not a CPU clock, but a device's
 )
 
+// OwnProcessClock is the id of the clock of the asking process's CPU time.
+const OwnProcessClock = abi.Clock(0xffff_fff8 | cpuClockSched)
+
+// IsThreadClock says whether a clock counts this thread's own CPU time.
+func IsThreadClock(thread uint32, clock abi.Clock) bool {
+	tid := cpuClockPid(clock)
+	return clock&cpuClockThread != 0 && (tid == 0 || tid == kmem.Thread(thread).State.Tid)
+}
+
 func processClock(pid uint32) abi.Clock { return abi.Clock(^pid<<3 | cpuClockSched) }
 func threadClock(tid uint32) abi.Clock  { return abi.Clock(^tid<<3 | cpuClockThread | cpuClockSched) }
 
@@ -111,8 +120,17 @@ func countCpuTimers(process uint32) {
 			n++
 		}
 	}
+	if p.State.Rlimits[abi.RLIMIT_CPU].Cur != infinite {
+		n++
+	}
+	if p.Live.CpuWait != 0 {
+		n++
+	}
 	p.Live.CpuTimers = n
 }
+
+// LimitsChanged has the kernel look at a new limit of CPU time.
+func LimitsChanged(process uint32) { countCpuTimers(process) }
 
 func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
 	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != uint32(abi.SIGEV_NONE)
@@ -124,7 +142,12 @@ func CheckCpuTimers(c *sched.Ctx) {
 	p := c.P()
 	user := UserNs(p)
 	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, uint32(abi.SIGVTALRM))
-	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, user+SystemNs(p), uint32(abi.SIGPROF))
+	total := user + SystemNs(p)
+	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, total, uint32(abi.SIGPROF))
+	checkCpuLimit(c, total)
+	if p.Live.CpuWait != 0 && total >= p.Live.CpuWaitNs {
+		sched.WakeAll(&p.Live.CpuWait)
+	}
 	for i := p.Live.Timers; i != 0; i = kmem.PosixTimer(i).Next {
 		t := kmem.PosixTimer(i)
 		if !cpuTimerArmed(t) {
@@ -147,4 +170,37 @@ func checkItimer(c *sched.Ctx, deadlineNs *uint64, intervalNs, now uint64, signo
 		*deadlineNs, _ = following(*deadlineNs, intervalNs, now)
 	}
 	_ = SendProcess(c, c.Process, signo, int32(abi.SI_KERNEL), 0, 0)
+}
+
+// checkCpuLimit holds the caller's process to RLIMIT_CPU: SIGXCPU each second
+// from the soft limit on, which moves with it as on Linux; SIGKILL at the hard one.
+func checkCpuLimit(c *sched.Ctx, total uint64) {
+	l := &c.P().State.Rlimits[abi.RLIMIT_CPU]
+	switch seconds := total / 1_000_000_000; {
+	case l.Cur == infinite:
+	case seconds >= l.Max:
+		_ = SendProcess(c, c.Process, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
+	case seconds >= l.Cur:
+		l.Cur++
+		_ = SendProcess(c, c.Process, uint32(abi.SIGXCPU), int32(abi.SI_KERNEL), 0, 0)
+	}
+}
+
+// SleepCpu waits until a CPU clock shows deadlineNs. The clock moves no faster
+// than its process's CPU time, which says when to look again.
+func SleepCpu(c *sched.Ctx, clock abi.Clock, deadlineNs uint64) abi.Errno {
+	now, e := CpuNs(c.Process, clock)
+	if e != abi.OK || now >= deadlineNs {
+		return e
+	}
+	process := cpuClockProcess(c.Process, clock)
+	p := kmem.Process(process)
+	at := saturate(UserNs(p)+SystemNs(p), deadlineNs-now)
+	if p.Live.CpuWait == 0 || at < p.Live.CpuWaitNs {
+		p.Live.CpuWaitNs = at
+	}
+	c.T().State.Blocked.Reason = abi.WaitReasonSleep
+	e = sched.WaitOn(c, &p.Live.CpuWait, ^uint32(0))
+	countCpuTimers(process)
+	return e
 }

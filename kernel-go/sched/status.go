@@ -50,6 +50,9 @@ func finishRecord(owner uint32, r *abi.ThreadStatus) {
 func ThreadStopped(i uint32, stop abi.ThreadStop) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
+	if stop == abi.ThreadStopBlocked {
+		t.State.VoluntarySwitches++
+	}
 	r := record(p.State.Owner)
 	if r == nil {
 		return

@@ -36,10 +36,10 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	case abi.SYS_futex:
 		return 0, proc.FutexInterrupted(c)
 	case abi.SYS_nanosleep:
-		return sleepInterrupted(c, c.Arg(1))
+		return sleepInterrupted(c, abi.CLOCK_MONOTONIC, c.Arg(1))
 	case abi.SYS_clock_nanosleep:
 		if c.Arg(1)&uint64(abi.TIMER_ABSTIME) == 0 {
-			return sleepInterrupted(c, c.Arg(3))
+			return sleepInterrupted(c, abi.Clock(arg32(c, 0)), c.Arg(3))
 		}
 	}
 	if number >= uint32(len(table)) {

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -121,7 +122,7 @@ func sysChroot(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if c.P().State.Euid != 0 {
+	if !cred.Has(c, abi.CAP_SYS_CHROOT) {
 		p.release()
 		return 0, abi.EPERM
 	}
@@ -150,7 +151,7 @@ func sysUmask(c *sched.Ctx) (uint64, abi.Errno) {
 
 // mount(2) knows one thing: another tmpfs over a directory.
 func sysMount(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.P().State.Euid != 0 {
+	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return 0, abi.EPERM
 	}
 	n, e := pathIn(c, c.Path2, 2)
@@ -183,7 +184,7 @@ func sameText(addr, n uint32, s string) bool {
 }
 
 func sysUmount2(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.P().State.Euid != 0 {
+	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return 0, abi.EPERM
 	}
 	if arg32(c, 1)&^uint32(abi.MNT_FORCE|abi.UMOUNT_NOFOLLOW) != 0 {

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -104,7 +105,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		if addr > topAddress || length > topAddress-addr {
 			return 0, abi.ENOMEM
 		}
-		if addr < minAddress && c.P().State.Euid != 0 {
+		if addr < minAddress && !cred.Has(c, abi.CAP_SYS_RAWIO) {
 			return 0, abi.EPERM
 		}
 	}

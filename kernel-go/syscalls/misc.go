@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -63,23 +64,23 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 // limitOf is the process whose limits the caller may see and set: EPERM for
-// another user's, but for root (prlimit(2)).
-func limitOf(c *sched.Ctx, pid int32) (*abi.ProcessSlot, abi.Errno) {
+// another user's without CAP_SYS_RESOURCE (prlimit(2)).
+func limitOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
 	i, e := target(c, pid)
 	if e != abi.OK {
-		return nil, e
+		return 0, e
 	}
 	if !sameUser(c, i) {
-		return nil, abi.EPERM
+		return 0, abi.EPERM
 	}
-	return kmem.Process(i), abi.OK
+	return i, abi.OK
 }
 
 // sameUser says whether all ids of a process are the caller's real ones, or the
-// caller is root.
+// caller has CAP_SYS_RESOURCE.
 func sameUser(c *sched.Ctx, i uint32) bool {
 	a, b := &c.P().State, &kmem.Process(i).State
-	return i == c.Process || a.Euid == 0 ||
+	return i == c.Process || cred.Has(c, abi.CAP_SYS_RESOURCE) ||
 		a.Uid == b.Uid && a.Uid == b.Euid && a.Uid == b.Suid && a.Gid == b.Gid && a.Gid == b.Egid && a.Gid == b.Sgid
 }
 
@@ -99,11 +100,11 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 	if id > uint64(abi.RLIMIT_RTTIME) {
 		return abi.EINVAL
 	}
-	p, e := limitOf(c, pid)
+	i, e := limitOf(c, pid)
 	if e != abi.OK {
 		return e
 	}
-	l := &p.State.Rlimits[id]
+	l := &kmem.Process(i).State.Rlimits[id]
 	old := *l
 	if newVa != 0 {
 		if e := mm.CopyIn(c, c.Page, newVa, abi.Rlimit64Size); e != abi.OK {
@@ -113,7 +114,7 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 		if n.Cur > n.Max {
 			return abi.EINVAL
 		}
-		if n.Max > old.Max && c.P().State.Euid != 0 {
+		if n.Max > old.Max && !cred.Has(c, abi.CAP_SYS_RESOURCE) {
 			return abi.EPERM
 		}
 		if id == uint64(abi.RLIMIT_NOFILE) && n.Max > uint64(abi.LimitFds) {
@@ -123,6 +124,7 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 			return e
 		}
 		*l = n
+		proc.LimitsChanged(i)
 	}
 	if oldVa != 0 {
 		*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = old
@@ -132,90 +134,11 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 }
 
 func sysGetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.Arg(0) > uint64(abi.RLIMIT_RTTIME) {
+	if arg32(c, 0) > uint32(abi.RLIMIT_RTTIME) {
 		return 0, abi.EINVAL
 	}
-	*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = c.P().State.Rlimits[c.Arg(0)]
+	*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = c.P().State.Rlimits[arg32(c, 0)]
 	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.Rlimit64Size)
-}
-
-func sysPrctl(c *sched.Ctx) (uint64, abi.Errno) {
-	t, p := c.T(), c.P()
-	switch abi.PrctlOp(c.Arg(0)) {
-	case abi.PR_SET_NAME:
-		n, e := mm.CopyInString(c, c.Page, 16, c.Arg(1))
-		if e == abi.ENAMETOOLONG {
-			n, e = 15, abi.OK
-		}
-		if e != abi.OK {
-			return 0, e
-		}
-		var name [16]byte
-		copy(name[:15], kmem.Bytes(c.Page, n))
-		kmem.SetName(&t.Header, &t.State.Name, &name)
-		if c.Thread == p.State.Leader {
-			kmem.SetName(&p.Header, &p.State.Comm, &name)
-		}
-		return 0, abi.OK
-	case abi.PR_GET_NAME:
-		*(*[16]byte)(kmem.Ptr(c.Page)) = t.State.Name
-		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 16)
-	case abi.PR_SET_PDEATHSIG:
-		if !validSignal(c.Arg(1)) {
-			return 0, abi.EINVAL
-		}
-		p.State.Pdeathsig = uint32(c.Arg(1))
-		return 0, abi.OK
-	case abi.PR_GET_PDEATHSIG:
-		kmem.Store32(c.Page, p.State.Pdeathsig)
-		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
-	case abi.PR_GET_DUMPABLE:
-		return uint64(flagBit(p, abi.ProcessFlagDumpable)), abi.OK
-	case abi.PR_SET_DUMPABLE:
-		return setFlag(p, abi.ProcessFlagDumpable, c.Arg(1))
-	case abi.PR_GET_NO_NEW_PRIVS:
-		return uint64(flagBit(p, abi.ProcessFlagNoNewPrivs)), abi.OK
-	case abi.PR_SET_NO_NEW_PRIVS:
-		if c.Arg(1) != 1 {
-			return 0, abi.EINVAL
-		}
-		return setFlag(p, abi.ProcessFlagNoNewPrivs, 1)
-	case abi.PR_SET_CHILD_SUBREAPER:
-		return setFlag(p, abi.ProcessFlagSubreaper, min(c.Arg(1), 1))
-	case abi.PR_GET_CHILD_SUBREAPER:
-		kmem.Store32(c.Page, flagBit(p, abi.ProcessFlagSubreaper))
-		return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
-	case abi.PR_CAPBSET_READ:
-		if c.Arg(1) > lastCap {
-			return 0, abi.EINVAL
-		}
-		return 1, abi.OK
-	}
-	// Names of anonymous mappings (PR_SET_VMA) and the rest: as a kernel
-	// without that option answers.
-	return 0, abi.EINVAL
-}
-
-// lastCap is CAP_LAST_CAP of the kernel version that uname names.
-const lastCap = 40
-
-func flagBit(p *abi.ProcessSlot, f abi.ProcessFlag) uint32 {
-	if p.State.Flags&f != 0 {
-		return 1
-	}
-	return 0
-}
-
-func setFlag(p *abi.ProcessSlot, f abi.ProcessFlag, v uint64) (uint64, abi.Errno) {
-	switch v {
-	case 0:
-		p.State.Flags &^= f
-	case 1:
-		p.State.Flags |= f
-	default:
-		return 0, abi.EINVAL
-	}
-	return 0, abi.OK
 }
 
 func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {

@@ -2,13 +2,14 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 )
 
-// Users and groups (credentials(7)). Root may become anyone; others may only
-// move among their real, effective and saved ids.
+// Users and groups (credentials(7)). With CAP_SETUID and CAP_SETGID one may
+// become anyone; others may only move among their real, effective and saved ids.
 
 const noID = ^uint32(0)
 
@@ -32,31 +33,39 @@ func setIDs(privileged bool, r, e, s, f *uint32, nr, ne, ns uint32) abi.Errno {
 	return abi.OK
 }
 
-func root(c *sched.Ctx) bool { return c.P().State.Euid == 0 }
+// setUsers is setIDs for users, of which the capabilities depend.
+func setUsers(c *sched.Ctx, privileged bool, nr, ne, ns uint32) abi.Errno {
+	s := &c.P().State
+	old := cred.IDsOf(s)
+	e := setIDs(privileged, &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, nr, ne, ns)
+	if e == abi.OK {
+		cred.UsersChanged(s, old)
+		cred.FileUserChanged(s, old.Fsuid)
+	}
+	return e
+}
 
 func sysSetresuid(c *sched.Ctx) (uint64, abi.Errno) {
-	s := &c.P().State
-	return 0, setIDs(root(c), &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
+	return 0, setUsers(c, cred.Has(c, abi.CAP_SETUID), uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
 }
 
 func sysSetresgid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
-	return 0, setIDs(root(c), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
+	return 0, setIDs(cred.Has(c, abi.CAP_SETGID), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
 }
 
 func sysSetuid(c *sched.Ctx) (uint64, abi.Errno) {
-	s := &c.P().State
 	v := uint32(c.Arg(0))
-	if root(c) {
-		return 0, setIDs(true, &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, v, v, v)
+	if cred.Has(c, abi.CAP_SETUID) {
+		return 0, setUsers(c, true, v, v, v)
 	}
-	return 0, setIDs(false, &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, noID, v, noID)
+	return 0, setUsers(c, false, noID, v, noID)
 }
 
 func sysSetgid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	v := uint32(c.Arg(0))
-	if root(c) {
+	if cred.Has(c, abi.CAP_SETGID) {
 		return 0, setIDs(true, &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, v, v, v)
 	}
 	return 0, setIDs(false, &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, noID, v, noID)
@@ -78,9 +87,14 @@ func sysSetreuid(c *sched.Ctx) (uint64, abi.Errno) {
 	if saved == noID && r != noID {
 		saved = s.Euid
 	}
-	err := setIDs(root(c), &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, r, e, noID)
-	if err == abi.OK && saved != noID {
-		s.Suid = saved
+	old := cred.IDsOf(s)
+	err := setIDs(cred.Has(c, abi.CAP_SETUID), &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, r, e, noID)
+	if err == abi.OK {
+		if saved != noID {
+			s.Suid = saved
+		}
+		cred.UsersChanged(s, old)
+		cred.FileUserChanged(s, old.Fsuid)
 	}
 	return 0, err
 }
@@ -92,7 +106,7 @@ func sysSetregid(c *sched.Ctx) (uint64, abi.Errno) {
 	if saved == noID && r != noID {
 		saved = s.Egid
 	}
-	err := setIDs(root(c), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, r, e, noID)
+	err := setIDs(cred.Has(c, abi.CAP_SETGID), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, r, e, noID)
 	if err == abi.OK && saved != noID {
 		s.Sgid = saved
 	}
@@ -103,8 +117,9 @@ func sysSetregid(c *sched.Ctx) (uint64, abi.Errno) {
 func sysSetfsuid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	old, v := s.Fsuid, uint32(c.Arg(0))
-	if root(c) || v == s.Uid || v == s.Euid || v == s.Suid || v == s.Fsuid {
+	if cred.Has(c, abi.CAP_SETUID) || v == s.Uid || v == s.Euid || v == s.Suid || v == s.Fsuid {
 		s.Fsuid = v
+		cred.FileUserChanged(s, old)
 	}
 	return uint64(old), abi.OK
 }
@@ -112,7 +127,7 @@ func sysSetfsuid(c *sched.Ctx) (uint64, abi.Errno) {
 func sysSetfsgid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	old, v := s.Fsgid, uint32(c.Arg(0))
-	if root(c) || v == s.Gid || v == s.Egid || v == s.Sgid || v == s.Fsgid {
+	if cred.Has(c, abi.CAP_SETGID) || v == s.Gid || v == s.Egid || v == s.Sgid || v == s.Fsgid {
 		s.Fsgid = v
 	}
 	return uint64(old), abi.OK
@@ -154,7 +169,7 @@ func sysGetgroups(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSetgroups(c *sched.Ctx) (uint64, abi.Errno) {
-	if !root(c) {
+	if !cred.Has(c, abi.CAP_SETGID) {
 		return 0, abi.EPERM
 	}
 	n := c.Arg(0)
@@ -168,45 +183,6 @@ func sysSetgroups(c *sched.Ctx) (uint64, abi.Errno) {
 	s.GroupCount = uint32(n)
 	for i := range uint32(n) {
 		s.Groups[i] = kmem.Load32(c.Page + i*4)
-	}
-	return 0, abi.OK
-}
-
-// capget(2): root has all capabilities, others none (version 3, two words each).
-func sysCapget(c *sched.Ctx) (uint64, abi.Errno) {
-	const version3 = 0x20080522
-	if e := mm.CopyIn(c, c.Page, c.Arg(0), 8); e != abi.OK {
-		return 0, e
-	}
-	if kmem.Load32(c.Page) != version3 {
-		kmem.Store32(c.Page, version3)
-		if e := mm.CopyOut(c, c.Arg(0), c.Page, 4); e != abi.OK {
-			return 0, e
-		}
-		if c.Arg(1) == 0 {
-			return 0, abi.OK
-		}
-		return 0, abi.EINVAL
-	}
-	if c.Arg(1) == 0 {
-		return 0, abi.OK
-	}
-	all := uint64(0)
-	if root(c) {
-		all = 1<<(lastCap+1) - 1
-	}
-	for i := range uint32(2) {
-		w := uint32(all >> (32 * i))
-		kmem.Store32(c.Page+i*12, w)
-		kmem.Store32(c.Page+i*12+4, w)
-		kmem.Store32(c.Page+i*12+8, 0)
-	}
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 24)
-}
-
-func sysCapset(c *sched.Ctx) (uint64, abi.Errno) {
-	if !root(c) {
-		return 0, abi.EPERM
 	}
 	return 0, abi.OK
 }

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -116,7 +117,7 @@ func mayRenice(c *sched.Ctx, thread uint32, nice int32) abi.Errno {
 		return abi.EPERM
 	}
 	t := kmem.Thread(thread)
-	if !root(c) && nice < t.State.Nice && uint64(20-nice) > kmem.Process(t.State.Process).State.Rlimits[abi.RLIMIT_NICE].Cur {
+	if !cred.Has(c, abi.CAP_SYS_NICE) && nice < t.State.Nice && uint64(20-nice) > kmem.Process(t.State.Process).State.Rlimits[abi.RLIMIT_NICE].Cur {
 		return abi.EACCES
 	}
 	return abi.OK

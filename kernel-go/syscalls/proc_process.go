@@ -171,7 +171,7 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	// As on Linux, the child is gone even when its status has nowhere to go.
-	usage := usageOf(kmem.Process(got.Process))
+	usage := usageOf(got.Process)
 	reapIfDead(got)
 	if a := c.Arg(1); a != 0 {
 		kmem.Store32(c.Page, got.Status)
@@ -198,7 +198,7 @@ func awaitBoth(c *sched.Ctx, va uint64, n uint32, usage uint64) abi.Errno {
 
 func reapIfDead(w proc.Waited) {
 	if kmem.Process(w.Process).State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
-		proc.Reap(w.Process)
+		proc.Collect(w.Process)
 	}
 }
 
@@ -233,9 +233,9 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	var usage usage
+	var usage proc.Usage
 	if got.Process != 0 {
-		usage = usageOf(kmem.Process(got.Process))
+		usage = usageOf(got.Process)
 		if options&uint32(abi.WNOWAIT) == 0 {
 			reapIfDead(got)
 		}

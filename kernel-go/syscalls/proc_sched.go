@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/proc"
@@ -28,10 +29,10 @@ func threadOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
 }
 
 // ownsThread says whether the caller may change how a thread is scheduled: it is
-// the caller's user's, or the caller is root.
+// the caller's user's, or the caller has CAP_SYS_NICE.
 func ownsThread(c *sched.Ctx, thread uint32) bool {
 	s, euid := &kmem.Process(kmem.Thread(thread).State.Process).State, c.P().State.Euid
-	return root(c) || s.Uid == euid || s.Euid == euid
+	return cred.Has(c, abi.CAP_SYS_NICE) || s.Uid == euid || s.Euid == euid
 }
 
 // priorityRange is which priorities a policy has: EINVAL for one that is not there.
@@ -55,7 +56,7 @@ func setPolicy(c *sched.Ctx, thread, policy, priority uint32) abi.Errno {
 		return abi.EINVAL
 	}
 	t := kmem.Thread(thread)
-	if !root(c) {
+	if !cred.Has(c, abi.CAP_SYS_NICE) {
 		if !ownsThread(c, thread) {
 			return abi.EPERM
 		}

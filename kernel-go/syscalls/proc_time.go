@@ -143,8 +143,11 @@ func sleep(c *sched.Ctx) (uint64, abi.Errno) {
 
 // sleepInterrupted is the end of a sleep by a signal: what remains goes to
 // `remain`. Without a handler the sleep goes on to the same deadline.
-func sleepInterrupted(c *sched.Ctx, remain uint64) (uint64, abi.Errno) {
+func sleepInterrupted(c *sched.Ctx, id abi.Clock, remain uint64) (uint64, abi.Errno) {
 	deadline, now := c.T().State.Blocked.DeadlineNs, sched.NowNs()
+	if id == abi.CLOCK_PROCESS_CPUTIME_ID || int32(id) < 0 {
+		now, _ = clockNs(c, id)
+	}
 	if deadline <= now {
 		return 0, abi.OK
 	}
@@ -170,29 +173,41 @@ func sysNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysClockNanosleep(c *sched.Ctx) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	id, absolute := abi.Clock(c.Arg(0)), c.Arg(1)&uint64(abi.TIMER_ABSTIME) != 0
+	id, absolute := abi.Clock(arg32(c, 0)), c.Arg(1)&uint64(abi.TIMER_ABSTIME) != 0
+	switch id {
+	case abi.CLOCK_REALTIME_COARSE, abi.CLOCK_MONOTONIC_COARSE, abi.CLOCK_MONOTONIC_RAW, abi.CLOCK_THREAD_CPUTIME_ID:
+		return 0, abi.EOPNOTSUPP
+	case abi.CLOCK_PROCESS_CPUTIME_ID:
+		id = proc.OwnProcessClock
+	}
+	clock, e := clockNs(c, id)
+	if e != abi.OK {
+		return 0, e
+	}
 	if b.DeadlineNs == forever {
-		if c.Arg(1)&^uint64(abi.TIMER_ABSTIME) != 0 || id == abi.CLOCK_THREAD_CPUTIME_ID {
-			return 0, abi.EINVAL
-		}
-		clock, e := clockNs(c, id)
-		if e != abi.OK {
-			return 0, e
-		}
-		if id == abi.CLOCK_PROCESS_CPUTIME_ID || int32(id) < 0 {
-			return 0, abi.EOPNOTSUPP // nobody watches CPU time for sleepers
-		}
 		ns, e := timespecIn(c, c.Arg(2))
 		if e != abi.OK {
 			return 0, e
 		}
-		b.DeadlineNs = addNs(sched.NowNs(), ns)
-		if absolute {
-			b.DeadlineNs = sched.NowNs()
-			if ns > clock {
-				b.DeadlineNs = addNs(b.DeadlineNs, ns-clock)
+		if int32(id) < 0 {
+			if proc.IsThreadClock(c.Thread, id) {
+				return 0, abi.EINVAL // it does not move while its thread sleeps
+			}
+			if b.DeadlineNs = ns; !absolute {
+				b.DeadlineNs = addNs(clock, ns)
+			}
+		} else {
+			b.DeadlineNs = addNs(sched.NowNs(), ns)
+			if absolute {
+				b.DeadlineNs = sched.NowNs()
+				if ns > clock {
+					b.DeadlineNs = addNs(b.DeadlineNs, ns-clock)
+				}
 			}
 		}
+	}
+	if int32(id) < 0 {
+		return 0, proc.SleepCpu(c, id, b.DeadlineNs)
 	}
 	return sleep(c)
 }
@@ -210,31 +225,28 @@ func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 	return sched.NowNs() / tick, abi.OK
 }
 
-// usage is what getrusage(2) and the wait calls report.
-type usage struct{ user, system, minflt, majflt, maxPages uint64 }
-
-func usageOut(c *sched.Ctx, va uint64, u usage) abi.Errno {
+func usageOut(c *sched.Ctx, va uint64, u proc.Usage) abi.Errno {
 	r := (*abi.Rusage)(kmem.Ptr(c.Page))
-	*r = abi.Rusage{Utime: timevalOf(u.user), Stime: timevalOf(u.system), Minflt: int64(u.minflt), Majflt: int64(u.majflt), Maxrss: int64(u.maxPages * 4)}
+	*r = abi.Rusage{Utime: timevalOf(u.UserNs), Stime: timevalOf(u.SystemNs), Minflt: int64(u.MinorFaults), Majflt: int64(u.MajorFaults),
+		Maxrss: int64(u.PeakPages * 4), Nvcsw: int64(u.Voluntary), Nivcsw: int64(u.Involuntary)}
 	return mm.CopyOut(c, va, c.Page, abi.RusageSize)
 }
 
 func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
-	s := &c.P().State
-	switch abi.RusageWho(int32(c.Arg(0))) {
+	var u proc.Usage
+	switch abi.RusageWho(int32(arg32(c, 0))) {
 	case abi.RUSAGE_SELF:
-		return 0, usageOut(c, c.Arg(1), usage{proc.UserNs(c.P()), proc.SystemNs(c.P()), s.MinorFaults, s.MajorFaults, kmem.AddressSpace(c.As).State.ResidentPages})
+		u = proc.UsageOf(c.Process)
 	case abi.RUSAGE_CHILDREN:
-		return 0, usageOut(c, c.Arg(1), usage{user: s.ChildUserNs, system: s.ChildSystemNs})
+		u = proc.UsageOfChildren(c.Process)
 	case abi.RUSAGE_THREAD:
-		return 0, usageOut(c, c.Arg(1), usage{user: c.T().State.UserNs, system: c.T().State.SystemNs})
+		u = proc.UsageOfThread(c.Thread)
+	default:
+		return 0, abi.EINVAL
 	}
-	return 0, abi.EINVAL
+	return 0, usageOut(c, c.Arg(1), u)
 }
 
 // usageOf is what a wait call says of a child, its own waited-for children
 // included.
-func usageOf(p *abi.ProcessSlot) usage {
-	s := &p.State
-	return usage{proc.UserNs(p) + s.ChildUserNs, proc.SystemNs(p) + s.ChildSystemNs, s.MinorFaults, s.MajorFaults, 0}
-}
+func usageOf(child uint32) proc.Usage { return proc.UsageOf(child).Add(proc.UsageOfChildren(child)) }

@@ -2,12 +2,12 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
-	"foreshore.dev/kernel/vfs"
 )
 
 // ioctl(2) on terminals (tty_ioctl(4)).
@@ -85,7 +85,7 @@ func terminalControl(c *sched.Ctx, ofd uint32, master bool) (uint64, abi.Errno) 
 	case abi.TIOCSTI:
 		return 0, insert(c, i, master)
 	case abi.TIOCVHANGUP:
-		if !vfs.IsRoot(c) {
+		if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 			return 0, abi.EPERM
 		}
 		if !master {
@@ -186,7 +186,7 @@ func setTermios(c *sched.Ctx, i, size uint32, flush bool) abi.Errno {
 
 // insert is TIOCSTI as Linux has it without dev.tty.legacy_tiocsti: root's.
 func insert(c *sched.Ctx, i uint32, master bool) abi.Errno {
-	if c.P().State.Euid != 0 {
+	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return abi.EIO
 	}
 	if e := mm.CopyIn(c, c.Page, c.Arg(2), 1); e != abi.OK {
@@ -198,7 +198,7 @@ func insert(c *sched.Ctx, i uint32, master bool) abi.Errno {
 
 // sysVhangup hangs up the caller's controlling terminal; root only.
 func sysVhangup(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.P().State.Euid != 0 {
+	if !cred.Has(c, abi.CAP_SYS_TTY_CONFIG) {
 		return 0, abi.EPERM
 	}
 	if t := c.P().State.Tty; t != 0 {

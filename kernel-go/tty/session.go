@@ -2,9 +2,9 @@ package tty
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/vfs"
 )
 
 // Controlling terminals and job control (credentials(7), setsid(2)).
@@ -77,12 +77,12 @@ func SetControlling(c *sched.Ctx, i uint32, readable bool, arg uint64) abi.Errno
 		return abi.EPERM
 	}
 	if t.Session != 0 {
-		if arg != 1 || !vfs.IsRoot(c) {
+		if arg != 1 || !cred.Has(c, abi.CAP_SYS_ADMIN) {
 			return abi.EPERM
 		}
 		forgetSession(t.Session)
 	}
-	if !readable && !vfs.IsRoot(c) {
+	if !readable && !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return abi.EPERM
 	}
 	Control(c.Process, i)

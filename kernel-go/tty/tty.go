@@ -13,9 +13,9 @@ package tty
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/vfs"
 )
 
 const (
@@ -105,7 +105,7 @@ func OpenSlave(c *sched.Ctx, i uint32) abi.Errno {
 	if t.State.Flags&(abi.TtyFlagLocked|abi.TtyFlagMasterClosed) != 0 {
 		return abi.EIO
 	}
-	if t.State.Flags&abi.TtyFlagExclusive != 0 && !vfs.IsRoot(c) {
+	if t.State.Flags&abi.TtyFlagExclusive != 0 && !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return abi.EBUSY
 	}
 	kmem.Up(&t.State.Slaves)

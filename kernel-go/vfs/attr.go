@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -15,15 +16,15 @@ func Chmod(c *sched.Ctx, inode, mode uint32) abi.Errno {
 	if in.State.Mode&ifmt == iflnk {
 		return abi.EOPNOTSUPP
 	}
-	if !ownerOrRoot(c, inode) {
+	if !ownerOrCapable(c, inode) {
 		return abi.EPERM
 	}
 	mode &= permBits
 	if in.Live.Seals&sealExec != 0 && (in.State.Mode^mode)&0o111 != 0 {
 		return abi.EPERM
 	}
-	uid, gid := credentials(c)
-	if uid != 0 && !inGroup(c, gid, in.State.Gid) {
+	_, gid := credentials(c)
+	if !cred.Has(c, abi.CAP_FSETID) && !inGroup(c, gid, in.State.Gid) {
 		mode &^= isgid
 	}
 	kmem.WriteBegin(&in.Header)
@@ -45,7 +46,7 @@ func Chown(c *sched.Ctx, inode, uid, gid uint32) abi.Errno {
 		return abi.EPERM
 	}
 	self, group := credentials(c)
-	if self != 0 {
+	if !cred.Has(c, abi.CAP_CHOWN) {
 		if uid != keepID && (self != s.Uid || uid != s.Uid) {
 			return abi.EPERM
 		}
@@ -56,7 +57,7 @@ func Chown(c *sched.Ctx, inode, uid, gid uint32) abi.Errno {
 	mode := s.Mode
 	if mode&ifmt != ifdir {
 		mode &^= isuid
-		if mode&0o010 != 0 || (self != 0 && !inGroup(c, group, s.Gid)) {
+		if mode&0o010 != 0 || (!cred.Has(c, abi.CAP_FSETID) && !inGroup(c, group, s.Gid)) {
 			mode &^= isgid
 		}
 	}
@@ -83,7 +84,7 @@ func SetTimes(c *sched.Ctx, inode uint32, atime, mtime uint64) abi.Errno {
 	if in.State.FsType == abi.FsTypeProcfs {
 		return abi.EPERM
 	}
-	if !ownerOrRoot(c, inode) {
+	if !ownerOrCapable(c, inode) {
 		// Who may write the file may set both times to now.
 		if atime != TimeNow || mtime != TimeNow {
 			return abi.EPERM

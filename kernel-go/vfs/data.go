@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
@@ -169,7 +170,7 @@ func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
 func dropPrivileges(c *sched.Ctx, inode uint32) {
 	in := kmem.Inode(inode)
 	mode := in.State.Mode
-	if mode&(isuid|isgid) == 0 || IsRoot(c) {
+	if mode&(isuid|isgid) == 0 || cred.Has(c, abi.CAP_FSETID) {
 		return
 	}
 	mode &^= isuid

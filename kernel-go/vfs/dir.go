@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/sched"
@@ -40,7 +41,7 @@ func create(c *sched.Ctx, parent, name, n, mode uint32, rdev uint64) (uint32, ab
 	if ds.Mode&isgid != 0 {
 		if mode&ifmt == ifdir {
 			mode |= isgid
-		} else if mode&(isgid|0o010) == isgid|0o010 && uid != 0 && !inGroup(c, gid, ds.Gid) {
+		} else if mode&(isgid|0o010) == isgid|0o010 && !cred.Has(c, abi.CAP_FSETID) && !inGroup(c, gid, ds.Gid) {
 			mode &^= isgid
 		}
 		gid = ds.Gid
@@ -100,7 +101,7 @@ func Mknod(c *sched.Ctx, dir, path, n, mode uint32, rdev uint64) abi.Errno {
 	case ifreg, ififo, ifsock:
 		rdev = 0
 	case ifchr, ifblk:
-		if !IsRoot(c) {
+		if !cred.Has(c, abi.CAP_MKNOD) {
 			return abi.EPERM
 		}
 	case ifdir:

@@ -130,7 +130,7 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 	if (Writable(flags) || flags&oTrunc != 0) && in.Live.Execs != 0 {
 		return abi.ETXTBSY
 	}
-	if flags&oNoatime != 0 && !ownerOrRoot(c, inode) {
+	if flags&oNoatime != 0 && !ownerOrCapable(c, inode) {
 		return abi.EPERM
 	}
 	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -21,9 +22,6 @@ func credentials(c *sched.Ctx) (uid, gid uint32) {
 	s := &c.P().State
 	return s.Fsuid, s.Fsgid
 }
-
-// IsRoot says whether the context acts with file system user 0.
-func IsRoot(c *sched.Ctx) bool { uid, _ := credentials(c); return uid == 0 }
 
 func inGroup(c *sched.Ctx, own, gid uint32) bool {
 	if own == gid {
@@ -45,27 +43,20 @@ func inGroup(c *sched.Ctx, own, gid uint32) bool {
 // (path_resolution(7)); EACCES when it is refused.
 func Permission(c *sched.Ctx, inode, want uint32) abi.Errno {
 	uid, gid := credentials(c)
-	return permissionAs(c, uid, gid, inode, want)
+	return permissionAs(c, uid, gid, cred.Of(c), inode, want)
 }
 
 // RealPermission is Permission with the real user and group: access(2).
 func RealPermission(c *sched.Ctx, inode, want uint32) abi.Errno {
 	if c.Process == 0 {
-		return permissionAs(c, 0, 0, inode, want)
+		return permissionAs(c, 0, 0, cred.All, inode, want)
 	}
 	s := &c.P().State
-	return permissionAs(c, s.Uid, s.Gid, inode, want)
+	return permissionAs(c, s.Uid, s.Gid, cred.Real(c), inode, want)
 }
 
-func permissionAs(c *sched.Ctx, uid, gid, inode, want uint32) abi.Errno {
+func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode, want uint32) abi.Errno {
 	s := &kmem.Inode(inode).State
-	if uid == 0 {
-		// Root may do all, but execute only what somebody may execute.
-		if want&MayExec != 0 && s.Mode&ifmt != ifdir && s.Mode&0o111 == 0 {
-			return abi.EACCES
-		}
-		return abi.OK
-	}
 	bits := s.Mode
 	switch {
 	case uid == s.Uid:
@@ -73,16 +64,27 @@ func permissionAs(c *sched.Ctx, uid, gid, inode, want uint32) abi.Errno {
 	case inGroup(c, gid, s.Gid):
 		bits >>= 3
 	}
-	if want&^bits&7 != 0 {
-		return abi.EACCES
+	if want&^bits&7 == 0 || overrides(caps, s.Mode, want) {
+		return abi.OK
 	}
-	return abi.OK
+	return abi.EACCES
 }
 
-// ownerOrRoot is what chmod(2) and utimensat(2) want.
-func ownerOrRoot(c *sched.Ctx, inode uint32) bool {
+// overrides says whether capabilities permit what a mode does not (Linux
+// generic_permission): CAP_DAC_OVERRIDE all but to execute what nobody may
+// execute, CAP_DAC_READ_SEARCH to read and to search directories.
+func overrides(caps uint64, mode, want uint32) bool {
+	isDir := mode&ifmt == ifdir
+	if caps&cred.Bit(abi.CAP_DAC_OVERRIDE) != 0 && (isDir || want&MayExec == 0 || mode&0o111 != 0) {
+		return true
+	}
+	return caps&cred.Bit(abi.CAP_DAC_READ_SEARCH) != 0 && want&MayWrite == 0 && (isDir || want&MayExec == 0)
+}
+
+// ownerOrCapable is what chmod(2) and utimensat(2) want.
+func ownerOrCapable(c *sched.Ctx, inode uint32) bool {
 	uid, _ := credentials(c)
-	return uid == 0 || uid == kmem.Inode(inode).State.Uid
+	return cred.Has(c, abi.CAP_FOWNER) || uid == kmem.Inode(inode).State.Uid
 }
 
 // mayCreate checks that a name may be added to a directory.
@@ -124,12 +126,12 @@ func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	}
 	if ds.Mode&isvtx != 0 {
 		uid, _ := credentials(c)
-		if uid != 0 && uid != ds.Uid && uid != kmem.Inode(InodeOf(d)).State.Uid {
+		if !cred.Has(c, abi.CAP_FOWNER) && uid != ds.Uid && uid != kmem.Inode(InodeOf(d)).State.Uid {
 			return abi.EPERM
 		}
 	}
 	return abi.OK
 }
 
-// Owns says whether the context owns a file, or is root.
-func Owns(c *sched.Ctx, inode uint32) bool { return ownerOrRoot(c, inode) }
+// Owns says whether the context owns a file, or may act as its owner.
+func Owns(c *sched.Ctx, inode uint32) bool { return ownerOrCapable(c, inode) }

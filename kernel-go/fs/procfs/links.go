@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -14,7 +15,7 @@ func mayTrace(c *sched.Ctx, p uint32) bool {
 		return true
 	}
 	s, self := &kmem.Process(p).State, &c.P().State
-	if self.Fsuid == 0 {
+	if cred.Has(c, abi.CAP_SYS_PTRACE) {
 		return true
 	}
 	return self.Fsuid == s.Uid && self.Fsuid == s.Euid && self.Fsuid == s.Suid && s.Flags&abi.ProcessFlagDumpable != 0

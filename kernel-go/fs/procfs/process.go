@@ -209,9 +209,9 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	terminal(ps.Tty)
 	str("4194304 ") // flags: PF_RANDOMIZE as most programs have it
 	field(ps.MinorFaults)
-	str("0 ")
+	field(ps.ChildMinorFaults)
 	field(ps.MajorFaults)
-	str("0 ")
+	field(ps.ChildMajorFaults)
 	field(ticks(user))
 	field(ticks(system))
 	field(ticks(ps.ChildUserNs))

@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 )
 
 func label(s string, v uint64) {
@@ -41,9 +42,6 @@ func stateName(b byte) string {
 	}
 	return "S (sleeping)\n"
 }
-
-// allCaps is what root has: every capability up to lastCap.
-const allCaps = uint64(1)<<(lastCap+1) - 1
 
 func pidStatus(p, t uint32) {
 	ps, pl := &kmem.Process(p).State, &kmem.Process(p).Live
@@ -88,12 +86,12 @@ func pidStatus(p, t uint32) {
 		as := &kmem.AddressSpace(ps.AddressSpace).State
 		kib("VmPeak:\t", as.MappedPages)
 		kib("VmSize:\t", as.MappedPages)
-		kib("VmHWM:\t", as.ResidentPages)
+		kib("VmHWM:\t", mm.PeakPages(ps.AddressSpace))
 		kib("VmRSS:\t", as.ResidentPages)
 		kib("RssAnon:\t", uint64(as.AnonPages))
 		kib("RssFile:\t", as.ResidentPages-uint64(as.AnonPages))
 		kib("RssShmem:\t", 0)
-		kib("VmData:\t", (as.Brk-as.BrkStart)>>kmem.PageShift)
+		kib("VmData:\t", mm.DataPages(ps.AddressSpace))
 		kib("VmSwap:\t", 0)
 	}
 	label("Threads:\t", uint64(pl.LiveThreads))
@@ -106,15 +104,11 @@ func pidStatus(p, t uint32) {
 	mask("SigBlk:\t", blocked)
 	mask("SigIgn:\t", ignored)
 	mask("SigCgt:\t", caught)
-	caps := uint64(0)
-	if ps.Euid == 0 {
-		caps = allCaps
-	}
-	mask("CapInh:\t", 0)
-	mask("CapPrm:\t", caps)
-	mask("CapEff:\t", caps)
-	mask("CapBnd:\t", allCaps)
-	mask("CapAmb:\t", 0)
+	mask("CapInh:\t", ps.CapInheritable)
+	mask("CapPrm:\t", ps.CapPermitted)
+	mask("CapEff:\t", ps.CapEffective)
+	mask("CapBnd:\t", ps.CapBounding)
+	mask("CapAmb:\t", ps.CapAmbient)
 	nnp := uint64(0)
 	if ps.Flags&abi.ProcessFlagNoNewPrivs != 0 {
 		nnp = 1
@@ -123,8 +117,11 @@ func pidStatus(p, t uint32) {
 	label("Seccomp:\t", 0)
 	cpusAllowed(t)
 	str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
-	label("voluntary_ctxt_switches:\t", 0)
-	label("nonvoluntary_ctxt_switches:\t", 0)
+	if t != 0 {
+		ts := &kmem.Thread(t).State
+		label("voluntary_ctxt_switches:\t", uint64(ts.VoluntarySwitches))
+		label("nonvoluntary_ctxt_switches:\t", uint64(ts.InvoluntarySwitches))
+	}
 }
 
 func statm(as uint32) {
