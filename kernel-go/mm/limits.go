@@ -42,14 +42,16 @@ const unlimited = ^uint64(0) >> kmem.PageShift
 // overLimit says whether more pages with these flags would pass the caller's
 // RLIMIT_AS, or RLIMIT_DATA.
 func overLimit(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32, flags abi.VmaFlag) bool {
-	if as.State.MappedPages+uint64(pages) > limitOf(c, as, abi.RLIMIT_AS) {
-		return true
-	}
-	data := limitOf(c, as, abi.RLIMIT_DATA)
-	return data < unlimited && isData(flags) && DataPages(c.As)+uint64(pages) > data
+	return as.State.MappedPages+uint64(pages) > limitOf(c, as, abi.RLIMIT_AS) || isData(flags) && overData(c, as, pages)
 }
 
-// overData says whether a heap of so many bytes would pass RLIMIT_DATA.
-func overData(c *sched.Ctx, as *abi.AddressSpaceSlot, bytes uint64) bool {
+// overData says whether more pages of data would pass RLIMIT_DATA.
+func overData(c *sched.Ctx, as *abi.AddressSpaceSlot, pages uint32) bool {
+	limit := limitOf(c, as, abi.RLIMIT_DATA)
+	return limit < unlimited && DataPages(c.As)+uint64(pages) > limit
+}
+
+// overHeap says whether a heap of so many bytes would pass RLIMIT_DATA.
+func overHeap(c *sched.Ctx, as *abi.AddressSpaceSlot, bytes uint64) bool {
 	return bytes>>kmem.PageShift > limitOf(c, as, abi.RLIMIT_DATA)
 }

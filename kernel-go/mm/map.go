@@ -183,7 +183,7 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 			break
 		}
 		v := kmem.Vma(i)
-		if prot&uint32(abi.PROT_WRITE) != 0 && !isData(v.Flags) && isData(v.Flags|vmWrite) && overLimit(c, as, 0, v.Flags|vmWrite) {
+		if prot&uint32(abi.PROT_WRITE) != 0 && !isData(v.Flags) && isData(v.Flags|vmWrite) && overData(c, as, min(to, v.EndPage)-p) {
 			outcome, to = abi.ENOMEM, p
 			break
 		}
@@ -257,7 +257,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
-	if addr < as.State.BrkStart || addr > mmapTop || overData(c, as, addr-as.State.BrkStart) {
+	if addr < as.State.BrkStart || addr > mmapTop || overHeap(c, as, addr-as.State.BrkStart) {
 		return old
 	}
 	from := uint32((old + uint64(kmem.PageMask)) >> kmem.PageShift)

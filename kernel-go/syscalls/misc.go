@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/uts"
 )
