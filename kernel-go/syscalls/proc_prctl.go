@@ -200,7 +200,7 @@ func prctlSetKeepcaps(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) > 1 {
 		return 0, abi.EINVAL
 	}
-	if s.Securebits&uint32(abi.SECBIT_KEEP_CAPS)<<1 != 0 {
+	if s.Securebits&(uint32(abi.SECBIT_KEEP_CAPS)<<1) != 0 {
 		return 0, abi.EPERM // locked
 	}
 	s.Securebits &^= uint32(abi.SECBIT_KEEP_CAPS)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/kmem/kmemtest"
 	"foreshore.dev/kernel/mm"
@@ -46,6 +47,10 @@ func as(t testing.TB, c *sched.Ctx, uid, gid uint32) {
 	s := &c.P().State
 	s.Uid, s.Euid, s.Suid, s.Fsuid = uid, uid, uid, uid
 	s.Gid, s.Egid, s.Sgid, s.Fsgid = gid, gid, gid, gid
+	s.CapEffective = 0
+	if uid == 0 {
+		cred.Init(s)
+	}
 }
 
 func put(addr uint32, s string) uint32 {
