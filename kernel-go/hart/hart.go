@@ -368,9 +368,9 @@ func settle(c *sched.Ctx, h *abi.HartSlot, f mm.Fault, va uint64) {
 		c.P().State.MajorFaults++
 		block(c, h)
 	case abi.ENOMEM:
-		kmem.LogString(host.LogWarn, "out of memory: a process is killed")
-		proc.ExitGroup(c, uint32(abi.SIGKILL))
-		switchOut(h)
+		if proc.OutOfMemory(c) {
+			switchOut(h)
+		}
 	default:
 		s := proc.Sig{Signo: f.Signal, Code: f.Code, Field0: va}
 		proc.ForceSignal(c, &s)

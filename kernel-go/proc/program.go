@@ -24,7 +24,41 @@ func InitOwner() abi.Errno {
 		return abi.ENOMEM
 	}
 	kmem.Owner(DefaultOwner).Budget = 1
+	if !initHost() {
+		return abi.ENOMEM
+	}
 	return initVdso()
+}
+
+// initHost makes process 1, for which the machine's host stands: it takes
+// orphans and reaps them. It has a slot and a thread that never runs, so that
+// /proc, viewers and system calls all find it, and nothing else: no memory, no
+// descriptors, no owner, and no actions, so that it takes no signals.
+func initHost() bool {
+	i := kmem.Alloc(abi.SlotKindProcess)
+	if i == 0 {
+		return false
+	}
+	p := kmem.Process(i)
+	p.State.Comm = [16]byte{'i', 'n', 'i', 't'}
+	p.State.Pgid, p.State.Sid = hostPid, hostPid
+	p.State.StartNs = sched.NowNs()
+	defaultLimits(p)
+	cred.Init(&p.State)
+	listTail = i
+	kmem.Header().InitProcess = i
+	leader := newThread(i, hostPid)
+	if leader == 0 {
+		return false
+	}
+	t := kmem.Thread(leader)
+	t.State.Flags = uint32(abi.ThreadFlagLeader)
+	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	kmem.WriteBegin(&p.Header)
+	p.State.Pid, p.State.Leader = hostPid, leader
+	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	kmem.WriteEnd(&p.Header)
+	return true
 }
 
 // NewProgram makes a process that the host starts: its program is n bytes in

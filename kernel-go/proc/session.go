@@ -83,13 +83,6 @@ func MayKill(c *sched.Ctx, process, signo uint32) bool {
 
 // Kill is kill(2).
 func Kill(c *sched.Ctx, pid int32, s *Sig) abi.Errno {
-	if pid == parentPid {
-		// The host plays init: it is there, and takes no signals.
-		if !cred.Has(c, abi.CAP_KILL) && c.P().State.Uid != 0 && c.P().State.Euid != 0 {
-			return abi.EPERM
-		}
-		return abi.OK
-	}
 	if pid > 0 {
 		p := FindProcess(uint32(pid))
 		if p == 0 {
@@ -107,7 +100,7 @@ func Kill(c *sched.Ctx, pid int32, s *Sig) abi.Errno {
 	e := abi.ESRCH
 	for i := kmem.Header().InitProcess; i != 0; {
 		next := kmem.Process(i).Live.NextProcess
-		if pid == -1 && i != c.Process || pid != -1 && kmem.Process(i).State.Pgid == group {
+		if pid == -1 && i != c.Process && kmem.Process(i).State.Pid != hostPid || pid != -1 && kmem.Process(i).State.Pgid == group {
 			switch {
 			case MayKill(c, i, s.Signo):
 				e = abi.OK

@@ -18,9 +18,8 @@ import (
 const (
 	firstPid = 2
 	pidMax   = 1 << 15
-	// parentPid is what getppid says when the host is the parent: the
-	// machine's host plays init.
-	parentPid = 1
+	// hostPid is the process that the machine's host plays: init.
+	hostPid = 1
 )
 
 var (
@@ -245,8 +244,11 @@ func setParent(i, parent uint32) {
 
 // Ppid is what getppid(2) answers for a process.
 func Ppid(p *abi.ProcessSlot) uint32 {
-	if p.State.Parent == 0 {
-		return parentPid
+	switch {
+	case p.State.Pid == hostPid:
+		return 0
+	case p.State.Parent == 0:
+		return hostPid
 	}
 	return kmem.Process(p.State.Parent).State.Pid
 }

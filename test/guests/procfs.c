@@ -180,5 +180,73 @@ static void nice_value(void) {
   TRUE("stat", at && !strncmp(at, " 25 5 ", 6));
 }
 
+// There is always a process 1, and whoever asks for it finds the same.
+static void process_one(void) {
+  char text[512];
+  TRUE("group", getpgid(1) >= 0);
+  TRUE("session", getsid(1) >= 0);
+  EQ("kill", kill(1, 0), 0);
+  EQ("stat-readable", access("/proc/1/stat", R_OK), 0);
+  snprintf(text, sizeof text, "%s", read_file("/proc/1/stat"));
+  int pid = 0, ppid = -1, pgrp = -1, sid = -1;
+  char *end = strrchr(text, ')');
+  TRUE("fields", end && sscanf(text, "%d", &pid) == 1 && sscanf(end + 4, "%d %d %d", &ppid, &pgrp, &sid) == 3);
+  EQ("pid", pid, 1);
+  EQ("ppid", ppid, 0);
+  EQ("pgrp", pgrp, getpgid(1));
+  EQ("sid", sid, getsid(1));
+  EQ("task", access("/proc/1/task/1/status", R_OK), 0);
+  FAILS("not-a-child", waitpid(1, NULL, WNOHANG), ECHILD);
+  FAILS("set-group", setpgid(1, 0), ESRCH);
+  pid_t child = fork();
+  if (child == 0) {
+    if (setresuid(54321, 54321, 54321)) _exit(1);
+    _exit(kill(1, 0) == -1 && errno == EPERM ? 0 : 2);
+  }
+  EQ("kill-by-another", status_of(child), 0);
+}
+
+static int put_score(const char *text) {
+  int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+  if (fd < 0) return errno;
+  int e = write(fd, text, strlen(text)) == -1 ? errno : 0;
+  close(fd);
+  return e;
+}
+
+static void oom_scores(void) {
+  pid_t child = fork();
+  if (child) {
+    EQ("child", status_of(child), 0);
+    return;
+  }
+  EQ("raise", put_score("300"), 0);
+  STR("kept", read_file("/proc/self/oom_score_adj"), "300\n");
+  TRUE("score", atoi(read_file("/proc/self/oom_score")) >= 860 && atoi(read_file("/proc/self/oom_score")) < 1400);
+  // Lowering it takes CAP_SYS_RESOURCE, which not every root has.
+  char *caps = strstr(read_file("/proc/self/status"), "CapEff:");
+  int may = strtoull(caps + 7, NULL, 16) >> 24 & 1;
+  EQ("lower", put_score("-10\n"), may ? 0 : EACCES);
+  STR("lower-kept", read_file("/proc/self/oom_score_adj"), may ? "-10\n" : "300\n");
+  EQ("too-much", put_score("1001"), EINVAL);
+  EQ("too-little", put_score("-1001"), EINVAL);
+  EQ("no-number", put_score("x"), EINVAL);
+  EQ("back", put_score("100"), 0);
+  // A child has it, and may only lower it to what somebody privileged has set.
+  child = fork();
+  if (child == 0) {
+    if (strcmp(read_file("/proc/self/oom_score_adj"), "100\n")) _exit(1);
+    // The file stays open over the change of users: it is not this user's then.
+    int fd = open("/proc/self/oom_score_adj", O_RDWR);
+    if (setresuid(54321, 54321, 54321)) _exit(2);
+    if (write(fd, "200", 3) != 3) _exit(3);
+    if (write(fd, "100", 3) != 3) _exit(4);
+    if (write(fd, may ? "99" : "-1", 2) != -1 || errno != EACCES) _exit(5);
+    _exit(0);
+  }
+  EQ("unprivileged", status_of(child), 0);
+  _exit(check_failures != 0);
+}
+
 CHECK_MAIN_AFTER(none, CASE(self), CASE(descriptors), CASE(status_files), CASE(maps), CASE(system_files),
-                 CASE(other_processes), CASE(nice_value))
+                 CASE(other_processes), CASE(nice_value), CASE(process_one), CASE(oom_scores))

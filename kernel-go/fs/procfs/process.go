@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/oom"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -71,8 +72,10 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState) abi.Errno {
 				}
 			}
 		}
-	case nodePidOomScoreAdj, nodePidOomScore:
-		str("0\n")
+	case nodePidOomScoreAdj:
+		score(int64(ps.OomScoreAdj))
+	case nodePidOomScore:
+		score(max(0, (1000+oom.Badness(p)*1000/oom.TotalPages())*2/3))
 	case nodePidCgroup:
 		str("0::/\n")
 	case nodePidPersonality:
@@ -84,6 +87,14 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState) abi.Errno {
 		fdinfo(ofdAt(p, s.NodeArg2))
 	}
 	return abi.OK
+}
+
+func score(v int64) {
+	if v < 0 {
+		putByte('-')
+		v = -v
+	}
+	line(uint64(v))
 }
 
 // stateOf is the letter of ps(1) for a thread.
@@ -125,7 +136,10 @@ func threadName(p, t uint32) {
 
 func ppid(p uint32) uint32 {
 	parent := kmem.Process(p).State.Parent
-	if parent == 0 {
+	switch {
+	case kmem.Process(p).State.Pid == 1:
+		return 0
+	case parent == 0:
 		return 1 // the host plays init
 	}
 	return kmem.Process(parent).State.Pid

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
@@ -198,36 +199,55 @@ func Write(c *sched.Ctx, inode uint32, b *mm.Buf) (uint32, abi.Errno) {
 		setComm(p, s.NodeArg2, c.Page, part)
 		return n, abi.OK
 	case nodePidOomScoreAdj:
-		// There is no killer for lack of memory that would look at it: the
-		// value is checked, and 0 stays what is read.
 		if n > 16 {
 			return 0, abi.EINVAL
 		}
 		if e := mm.BufIn(c, b, c.Page, n); e != abi.OK {
 			return 0, e
 		}
-		if !isScore(kmem.Bytes(c.Page, n)) {
+		v, ok := scoreOf(kmem.Bytes(c.Page, n))
+		if !ok {
 			return 0, abi.EINVAL
+		}
+		if e := setScore(c, &kmem.Process(p).State, v); e != abi.OK {
+			return 0, e
 		}
 		return n, abi.OK
 	}
 	return 0, abi.EACCES
 }
 
-// isScore says whether a text is a number from -1000 to 1000.
-func isScore(text []byte) bool {
-	v, digits := 0, 0
+// scoreOf reads a number from -1000 to 1000.
+func scoreOf(text []byte) (int32, bool) {
+	v, digits, minus := int32(0), 0, false
 	for i, b := range text {
 		switch {
 		case b == '-' && i == 0:
-		case b >= '0' && b <= '9':
-			v, digits = v*10+int(b-'0'), digits+1
+			minus = true
+		case b >= '0' && b <= '9' && v <= 1000:
+			v, digits = v*10+int32(b-'0'), digits+1
 		case b == '\n' && i == len(text)-1:
 		default:
-			return false
+			return 0, false
 		}
 	}
-	return digits != 0 && v <= 1000
+	if minus {
+		v = -v
+	}
+	return v, digits != 0 && v >= -1000 && v <= 1000
+}
+
+// setScore is a write to oom_score_adj: below what somebody privileged has set
+// last only with CAP_SYS_RESOURCE.
+func setScore(c *sched.Ctx, s *abi.ProcessState, v int32) abi.Errno {
+	if v < s.OomScoreAdjMin && !cred.Has(c, abi.CAP_SYS_RESOURCE) {
+		return abi.EACCES
+	}
+	s.OomScoreAdj = v
+	if cred.Has(c, abi.CAP_SYS_RESOURCE) {
+		s.OomScoreAdjMin = v
+	}
+	return abi.OK
 }
 
 func setComm(p, tid, addr, n uint32) {
