@@ -76,7 +76,7 @@ static u64 any(struct caller *c);
 
 static u64 fd_of(struct caller *c) {
   if (one_in(c, 24)) return any(c);
-  return below(c, one_in(c, 10) ? 300 : FDS);
+  return below(c, one_in(c, 10) ? (one_in(c, 4) ? 66000 : 300) : FDS);
 }
 
 static u64 page_of(struct caller *c) { return PLAY + below(c, PLAY_PAGES) * 4096ul; }

@@ -368,6 +368,9 @@ func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dty
 		}
 		pos = numberPos
 	}
+	if pos-numberPos > 1<<32-1 {
+		return 0, 0, 0, 0 // lseek(2) takes any position
+	}
 	v, kind, ok := nextNumber(s, uint32(pos-numberPos))
 	if !ok {
 		return 0, 0, 0, 0
