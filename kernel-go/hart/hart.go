@@ -8,7 +8,6 @@ package hart
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/proc"
