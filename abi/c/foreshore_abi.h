@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xd2a20780)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x80a8592e)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x054b9220)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xbb658ffa)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3986,8 +3986,16 @@ struct fsh_process_live {
   uint32_t reserved0;
   /* CPU time at which the first of them may be due. Unit: ns. Written by: kernel. */
   uint64_t cpu_wait_ns;
+  /* Bytes that read calls have had (/proc/PID/io). Unit: bytes. Written by: kernel. */
+  uint64_t read_chars;
+  /* Bytes that write calls were given. Unit: bytes. Written by: kernel. */
+  uint64_t written_chars;
+  /* Read calls. Unit: count. Written by: kernel. */
+  uint64_t read_calls;
+  /* Write calls. Unit: count. Written by: kernel. */
+  uint64_t write_calls;
 };
-_Static_assert(sizeof(struct fsh_process_live) == 112, "size of ProcessLive");
+_Static_assert(sizeof(struct fsh_process_live) == 144, "size of ProcessLive");
 _Static_assert(offsetof(struct fsh_process_live, child_head) == 0, "offset of ProcessLive.child_head");
 _Static_assert(offsetof(struct fsh_process_live, next_sibling) == 4, "offset of ProcessLive.next_sibling");
 _Static_assert(offsetof(struct fsh_process_live, prev_sibling) == 8, "offset of ProcessLive.prev_sibling");
@@ -4010,6 +4018,10 @@ _Static_assert(offsetof(struct fsh_process_live, cpu_timers) == 92, "offset of P
 _Static_assert(offsetof(struct fsh_process_live, cpu_wait) == 96, "offset of ProcessLive.cpu_wait");
 _Static_assert(offsetof(struct fsh_process_live, reserved0) == 100, "offset of ProcessLive.reserved0");
 _Static_assert(offsetof(struct fsh_process_live, cpu_wait_ns) == 104, "offset of ProcessLive.cpu_wait_ns");
+_Static_assert(offsetof(struct fsh_process_live, read_chars) == 112, "offset of ProcessLive.read_chars");
+_Static_assert(offsetof(struct fsh_process_live, written_chars) == 120, "offset of ProcessLive.written_chars");
+_Static_assert(offsetof(struct fsh_process_live, read_calls) == 128, "offset of ProcessLive.read_calls");
+_Static_assert(offsetof(struct fsh_process_live, write_calls) == 136, "offset of ProcessLive.write_calls");
 
 /* One process. */
 struct fsh_process_slot {
@@ -4019,13 +4031,13 @@ struct fsh_process_slot {
   struct fsh_process_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_process_live live;
-  uint32_t pad0[26];
+  uint32_t pad0[18];
 };
 _Static_assert(sizeof(struct fsh_process_slot) == 960, "size of ProcessSlot");
 _Static_assert(offsetof(struct fsh_process_slot, header) == 0, "offset of ProcessSlot.header");
 _Static_assert(offsetof(struct fsh_process_slot, state) == 16, "offset of ProcessSlot.state");
 _Static_assert(offsetof(struct fsh_process_slot, live) == 744, "offset of ProcessSlot.live");
-_Static_assert(offsetof(struct fsh_process_slot, pad0) == 856, "offset of ProcessSlot.pad0");
+_Static_assert(offsetof(struct fsh_process_slot, pad0) == 888, "offset of ProcessSlot.pad0");
 
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {

@@ -4737,6 +4737,26 @@ export interface ProcessLiveData {
    * Unit: ns. Written by: kernel.
    */
   cpuWaitNs: bigint;
+  /**
+   * Bytes that read calls have had (/proc/PID/io).
+   * Unit: bytes. Written by: kernel.
+   */
+  readChars: bigint;
+  /**
+   * Bytes that write calls were given.
+   * Unit: bytes. Written by: kernel.
+   */
+  writtenChars: bigint;
+  /**
+   * Read calls.
+   * Unit: count. Written by: kernel.
+   */
+  readCalls: bigint;
+  /**
+   * Write calls.
+   * Unit: count. Written by: kernel.
+   */
+  writeCalls: bigint;
 }
 
 /**
@@ -4745,11 +4765,11 @@ export interface ProcessLiveData {
  */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 112;
+  static readonly SIZE = 144;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, cpuWaitNs: 104 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, cpuWaitNs: 104, readChars: 112, writtenChars: 120, readCalls: 128, writeCalls: 136 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -5026,11 +5046,131 @@ export class ProcessLive {
   }
 
   /**
+   * Bytes that read calls have had (/proc/PID/io).
+   * Unit: bytes. Written by: kernel.
+   */
+  get readChars(): bigint {
+    return this.$mem.u64[(this.$base + 112) >>> 3]!;
+  }
+
+  set readChars(value: bigint) {
+    this.$mem.u64[(this.$base + 112) >>> 3] = value;
+  }
+
+  /** Low 32 bits of readChars. */
+  get readCharsLo(): number {
+    return this.$mem.u32[(this.$base + 112) >>> 2]!;
+  }
+
+  set readCharsLo(value: number) {
+    this.$mem.u32[(this.$base + 112) >>> 2] = value;
+  }
+
+  /** High 32 bits of readChars. */
+  get readCharsHi(): number {
+    return this.$mem.u32[(this.$base + 112 + 4) >>> 2]!;
+  }
+
+  set readCharsHi(value: number) {
+    this.$mem.u32[(this.$base + 112 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Bytes that write calls were given.
+   * Unit: bytes. Written by: kernel.
+   */
+  get writtenChars(): bigint {
+    return this.$mem.u64[(this.$base + 120) >>> 3]!;
+  }
+
+  set writtenChars(value: bigint) {
+    this.$mem.u64[(this.$base + 120) >>> 3] = value;
+  }
+
+  /** Low 32 bits of writtenChars. */
+  get writtenCharsLo(): number {
+    return this.$mem.u32[(this.$base + 120) >>> 2]!;
+  }
+
+  set writtenCharsLo(value: number) {
+    this.$mem.u32[(this.$base + 120) >>> 2] = value;
+  }
+
+  /** High 32 bits of writtenChars. */
+  get writtenCharsHi(): number {
+    return this.$mem.u32[(this.$base + 120 + 4) >>> 2]!;
+  }
+
+  set writtenCharsHi(value: number) {
+    this.$mem.u32[(this.$base + 120 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Read calls.
+   * Unit: count. Written by: kernel.
+   */
+  get readCalls(): bigint {
+    return this.$mem.u64[(this.$base + 128) >>> 3]!;
+  }
+
+  set readCalls(value: bigint) {
+    this.$mem.u64[(this.$base + 128) >>> 3] = value;
+  }
+
+  /** Low 32 bits of readCalls. */
+  get readCallsLo(): number {
+    return this.$mem.u32[(this.$base + 128) >>> 2]!;
+  }
+
+  set readCallsLo(value: number) {
+    this.$mem.u32[(this.$base + 128) >>> 2] = value;
+  }
+
+  /** High 32 bits of readCalls. */
+  get readCallsHi(): number {
+    return this.$mem.u32[(this.$base + 128 + 4) >>> 2]!;
+  }
+
+  set readCallsHi(value: number) {
+    this.$mem.u32[(this.$base + 128 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Write calls.
+   * Unit: count. Written by: kernel.
+   */
+  get writeCalls(): bigint {
+    return this.$mem.u64[(this.$base + 136) >>> 3]!;
+  }
+
+  set writeCalls(value: bigint) {
+    this.$mem.u64[(this.$base + 136) >>> 3] = value;
+  }
+
+  /** Low 32 bits of writeCalls. */
+  get writeCallsLo(): number {
+    return this.$mem.u32[(this.$base + 136) >>> 2]!;
+  }
+
+  set writeCallsLo(value: number) {
+    this.$mem.u32[(this.$base + 136) >>> 2] = value;
+  }
+
+  /** High 32 bits of writeCalls. */
+  get writeCallsHi(): number {
+    return this.$mem.u32[(this.$base + 136 + 4) >>> 2]!;
+  }
+
+  set writeCallsHi(value: number) {
+    this.$mem.u32[(this.$base + 136 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 112, 8);
+    this.$mem.check(addr, 144, 8);
     this.$base = addr;
     return this;
   }
@@ -5059,6 +5199,10 @@ export class ProcessLive {
       cpuTimers: this.cpuTimers,
       cpuWait: this.cpuWait,
       cpuWaitNs: this.cpuWaitNs,
+      readChars: this.readChars,
+      writtenChars: this.writtenChars,
+      readCalls: this.readCalls,
+      writeCalls: this.writeCalls,
     };
   }
 
@@ -5085,6 +5229,10 @@ export class ProcessLive {
     this.cpuTimers = data.cpuTimers;
     this.cpuWait = data.cpuWait;
     this.cpuWaitNs = data.cpuWaitNs;
+    this.readChars = data.readChars;
+    this.writtenChars = data.writtenChars;
+    this.readCalls = data.readCalls;
+    this.writeCalls = data.writeCalls;
     this.$mem.u8.fill(0, this.$base + 100, this.$base + 104);
   }
 }
@@ -5168,7 +5316,7 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 856, this.$base + 960);
+    this.$mem.u8.fill(0, this.$base + 888, this.$base + 960);
   }
 }
 

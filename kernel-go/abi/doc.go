@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xd2a20780
-	LayoutHashHi uint32 = 0x80a8592e
+	LayoutHashLo uint32 = 0x054b9220
+	LayoutHashHi uint32 = 0xbb658ffa
 )

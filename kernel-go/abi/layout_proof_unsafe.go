@@ -1363,8 +1363,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 112
-	_ uintptr = 112 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 144
+	_ uintptr = 144 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1409,6 +1409,14 @@ const (
 	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuWaitNs) - 104
 	_ uintptr = 104 - unsafe.Offsetof(ProcessLive{}.CpuWaitNs)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.ReadChars) - 112
+	_ uintptr = 112 - unsafe.Offsetof(ProcessLive{}.ReadChars)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.WrittenChars) - 120
+	_ uintptr = 120 - unsafe.Offsetof(ProcessLive{}.WrittenChars)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.ReadCalls) - 128
+	_ uintptr = 128 - unsafe.Offsetof(ProcessLive{}.ReadCalls)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.WriteCalls) - 136
+	_ uintptr = 136 - unsafe.Offsetof(ProcessLive{}.WriteCalls)
 )
 
 const (
@@ -1420,8 +1428,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 744
 	_ uintptr = 744 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 856
-	_ uintptr = 856 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 888
+	_ uintptr = 888 - unsafe.Offsetof(ProcessSlot{}.Pad0)
 )
 
 const (

@@ -821,7 +821,7 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 112
+const ProcessLiveSize = 144
 
 // ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
@@ -889,6 +889,18 @@ type ProcessLive struct {
 	// CPU time at which the first of them may be due.
 	// Unit: ns. Written by: kernel.
 	CpuWaitNs uint64
+	// Bytes that read calls have had (/proc/PID/io).
+	// Unit: bytes. Written by: kernel.
+	ReadChars uint64
+	// Bytes that write calls were given.
+	// Unit: bytes. Written by: kernel.
+	WrittenChars uint64
+	// Read calls.
+	// Unit: count. Written by: kernel.
+	ReadCalls uint64
+	// Write calls.
+	// Unit: count. Written by: kernel.
+	WriteCalls uint64
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
@@ -905,7 +917,7 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	Pad0 [26]uint32
+	Pad0 [18]uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.

@@ -90,7 +90,7 @@ func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uin
 	case abi.OfdKindDevice:
 		return dev.Read(c, kmem.Inode(o.State.Inode).State.Rdev, b)
 	case abi.OfdKindProc:
-		return readContent(c, o, pos, b)
+		return procfs.Read(c, o, pos, b)
 	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
 		return eventfd.Read(c, kmem.Object(o), b, nonblock)
 	case abi.OfdKindSignalfd:
@@ -122,20 +122,6 @@ func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (ui
 		return tty.WriteSlave(c, kmem.Object(o), b, hungUp(o), nonblock)
 	}
 	return 0, abi.EINVAL
-}
-
-// readContent reads generated content, which is made when a read is at its
-// begin.
-func readContent(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
-	if pos == 0 || o.Live.Content == 0 {
-		content, bytes, e := procfs.Generate(c, o.State.Inode)
-		if e != abi.OK {
-			return 0, e
-		}
-		procfs.FreeContent(o.Live.Content)
-		o.Live.Content, o.Live.ContentBytes = content, bytes
-	}
-	return procfs.ReadContent(c, o.Live.Content, o.Live.ContentBytes, pos, b)
 }
 
 // Direction checks of a transfer: EBADF when the OFD was not opened for it.

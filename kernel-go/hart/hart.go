@@ -98,6 +98,7 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	}
 	sched.Act(0)
 	do(c, abi.HoldKindTimers, 0)
+	sched.SampleLoad(now)
 	sched.RunTimers(now)
 	exit := loop(c, h, budget)
 	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")

@@ -100,6 +100,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	if trace.On {
 		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
 	}
+	syscalls.Over(c, b.Number, v, e)
 	switch {
 	case e == abi.OK:
 		t.Cpu.X[regA0] = v

@@ -146,6 +146,9 @@ func FirstWith(asIndex, from, to uint32, flags abi.VmaFlag) uint32 {
 	return to
 }
 
+// First is the first mapping that ends above a page, 0 when there is none.
+func First(asIndex, page uint32) uint32 { return firstFrom(kmem.AddressSpace(asIndex), page) }
+
 // MappingAt is the mapping of a page and its end; nil and where the next begins
 // (the end of all addresses when none does) for a page without one.
 func MappingAt(asIndex, page uint32) (*abi.VmaSlot, uint32) {

@@ -192,7 +192,7 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 			break
 		}
 		end := min(v.EndPage, to)
-		if !promised(v.Flags) && promised(v.Flags|ProtFlags(prot)) && !Commit(end-p) {
+		if !Promised(v.Flags) && Promised(v.Flags|ProtFlags(prot)) && !Commit(end-p) {
 			outcome, to = abi.ENOMEM, p
 			break
 		}
@@ -308,7 +308,7 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if oldPages == 0 && v.Flags&vmShared == 0 {
 		return 0, abi.EINVAL // a second mapping of the same memory, which is nobody else's
 	}
-	if newPages > oldPages && promised(v.Flags) && !Commit(newPages-oldPages) {
+	if newPages > oldPages && Promised(v.Flags) && !Commit(newPages-oldPages) {
 		return 0, abi.ENOMEM
 	}
 	if !fixed && !keep {

@@ -38,6 +38,6 @@ func place(as *abi.AddressSpaceSlot, hint, pages uint32) uint32 {
 // than the machine has, and nothing else.
 func Commit(pages uint32) bool { return pages <= kmem.TotalFrames() }
 
-// promised says whether writing to a mapping with these flags takes memory that
+// Promised says whether writing to a mapping with these flags takes memory that
 // was, or is to be, asked of Commit.
-func promised(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmNoReserve) == vmWrite }
+func Promised(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmNoReserve) == vmWrite }

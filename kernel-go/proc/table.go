@@ -8,6 +8,7 @@ package proc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
@@ -34,6 +35,7 @@ func Init() {
 	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
 	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
 	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned
+	procfs.LastTid = func() uint32 { return lastTid }
 	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
 }
 

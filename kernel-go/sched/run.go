@@ -39,6 +39,7 @@ var nextSeq uint32
 func ResetQueues() {
 	nextOwner, readyTotal, pinnedTotal, leastPass, nextSeq = 0, 0, 0, 0, 0
 	readyHead, readyTail = 0, 0
+	resetLoad()
 }
 
 func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {

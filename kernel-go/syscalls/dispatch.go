@@ -28,6 +28,26 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	return 0, abi.ENOSYS
 }
 
+// Over counts what a call that is over has read or written. One whose descriptor
+// was wrong did not come that far, and one that is to be made again is not over.
+func Over(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
+	if number >= uint32(len(table)) || e == abi.EBADF || e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK {
+		return
+	}
+	flags, l := table[number].flags, &c.P().Live
+	if e != abi.OK {
+		v = 0
+	}
+	if flags&reads != 0 {
+		l.ReadCalls++
+		l.ReadChars += v
+	}
+	if flags&writes != 0 {
+		l.WriteCalls++
+		l.WrittenChars += v
+	}
+}
+
 // Interrupted ends a call whose wait a signal ended: with what it has done, or
 // a restart errno. EBLOCKED when a page of the caller must come in for that.
 func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {

@@ -33,7 +33,8 @@ func sysSysinfo(c *sched.Ctx) (uint64, abi.Errno) {
 	i := (*abi.Sysinfo)(kmem.Ptr(c.Page))
 	*i = abi.Sysinfo{
 		Uptime: int64(sched.NowNs() / nsPerSec), Totalram: uint64(kmem.TotalFrames()) << kmem.PageShift,
-		Freeram: uint64(kmem.FreeFrames()) << kmem.PageShift, Sharedram: 0, Bufferram: 0,
+		Freeram: uint64(kmem.FreeFrames()) << kmem.PageShift, Sharedram: uint64(kmem.Header().DirtyFrames.Load()) << kmem.PageShift,
+		Loads: sched.LoadAverages(),
 		Procs: uint16(kmem.Table(abi.SlotKindThread).InUse.Load()), MemUnit: 1,
 	}
 	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.SysinfoSize)

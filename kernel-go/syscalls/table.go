@@ -24,6 +24,9 @@ const (
 	// moves: Blocked.Progress counts bytes that are transferred; they are the
 	// result when a signal ends the wait for more.
 	moves
+	// reads, writes: what it gives back are bytes that /proc/PID/io counts.
+	reads
+	writes
 )
 
 type entry struct {
@@ -80,21 +83,21 @@ var table = [...]entry{
 	abi.SYS_pipe2:                  {sysPipe2, "Qv", partial, 0, "no packet mode"},
 	abi.SYS_getdents64:             {sysGetdents64, "v/v", full, 0, ""},
 	abi.SYS_lseek:                  {sysLseek, "vvv", full, 0, ""},
-	abi.SYS_read:                   {sysRead, "vWv", full, moves, ""},
-	abi.SYS_write:                  {sysWrite, "vwv", full, moves, ""},
-	abi.SYS_readv:                  {sysReadv, "vIv", full, moves, ""},
-	abi.SYS_writev:                 {sysWritev, "viv", full, moves, ""},
-	abi.SYS_pread64:                {sysPread64, "vWvv", full, 0, ""},
-	abi.SYS_pwrite64:               {sysPwrite64, "vwvv", full, 0, ""},
-	abi.SYS_preadv:                 {sysPreadv, "vIvvv", full, 0, ""},
-	abi.SYS_pwritev:                {sysPwritev, "vivvv", full, 0, ""},
-	abi.SYS_preadv2:                {sysPreadv2, "vIvvvv", partial, moves, "RWF flags: ENOTSUP but for RWF_NOWAIT's kind"},
-	abi.SYS_pwritev2:               {sysPwritev2, "vivvvv", partial, moves, "as preadv2"},
-	abi.SYS_sendfile:               {sysSendfile, "vv=v", partial, 0, "from regular files"},
+	abi.SYS_read:                   {sysRead, "vWv", full, moves | reads, ""},
+	abi.SYS_write:                  {sysWrite, "vwv", full, moves | writes, ""},
+	abi.SYS_readv:                  {sysReadv, "vIv", full, moves | reads, ""},
+	abi.SYS_writev:                 {sysWritev, "viv", full, moves | writes, ""},
+	abi.SYS_pread64:                {sysPread64, "vWvv", full, reads, ""},
+	abi.SYS_pwrite64:               {sysPwrite64, "vwvv", full, writes, ""},
+	abi.SYS_preadv:                 {sysPreadv, "vIvvv", full, reads, ""},
+	abi.SYS_pwritev:                {sysPwritev, "vivvv", full, writes, ""},
+	abi.SYS_preadv2:                {sysPreadv2, "vIvvvv", partial, moves | reads, "RWF flags: ENOTSUP but for RWF_NOWAIT's kind"},
+	abi.SYS_pwritev2:               {sysPwritev2, "vivvvv", partial, moves | writes, "as preadv2"},
+	abi.SYS_sendfile:               {sysSendfile, "vv=v", partial, reads | writes, "from regular files"},
 	abi.SYS_vmsplice:               {sysVmsplice, "vivv", full, 0, "copies"},
-	abi.SYS_splice:                 {sysSplice, "v=v=vv", full, 0, "copies"},
+	abi.SYS_splice:                 {sysSplice, "v=v=vv", full, reads | writes, "copies"},
 	abi.SYS_tee:                    {sysTee, "vvvv", full, 0, "copies"},
-	abi.SYS_copy_file_range:        {sysCopyFileRange, "v=v=vv", full, 0, ""},
+	abi.SYS_copy_file_range:        {sysCopyFileRange, "v=v=vv", full, reads | writes, ""},
 	abi.SYS_pselect6:               {sysPselect6, "vSSS&@", full, noHand, ""},
 	abi.SYS_ppoll:                  {sysPpoll, "pv&mv", full, noHand, ""},
 	abi.SYS_signalfd4:              {sysSignalfd4, "vmvv", full, 0, ""},

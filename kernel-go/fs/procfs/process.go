@@ -3,15 +3,15 @@ package procfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/oom"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
-// ofProcess writes the content of a file of a process or thread.
-func ofProcess(c *sched.Ctx, s *abi.InodeState) abi.Errno {
+// ofProcess writes the content of a file of a process or thread, or the piece of
+// it that goes on at `from`.
+func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64) abi.Errno {
 	p := findProcess(s.NodeArg)
 	if p == 0 {
 		return abi.ESRCH
@@ -51,8 +51,27 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState) abi.Errno {
 			return abi.EACCES
 		}
 		if as != 0 {
-			maps(c, as)
+			maps(c, as, uint32(from))
 		}
+	case nodePidSmaps, nodePidSmapsRollup:
+		if !mayTrace(c, p) {
+			return abi.EACCES
+		}
+		if as == 0 {
+			return abi.OK
+		}
+		if n == nodePidSmaps {
+			smaps(c, as, uint32(from))
+		} else {
+			rollup(as)
+		}
+	case nodePidIo:
+		if !mayTrace(c, p) {
+			return abi.EACCES
+		}
+		io(p)
+	case nodeTidChildren:
+		children(p, t)
 	case nodePidMounts:
 		mounts(c, false)
 	case nodePidMountinfo:
@@ -274,66 +293,6 @@ func dev(v uint64, width int, sep byte) {
 	num(v >> 8 & 0xfff)
 	putByte(sep)
 	num(v & 0xff)
-}
-
-// maps is /proc/PID/maps (proc_pid_maps(5)).
-func maps(c *sched.Ctx, as uint32) {
-	for i := kmem.AddressSpace(as).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
-		v := kmem.Vma(i)
-		start := out.bytes
-		hex(uint64(v.StartPage)<<kmem.PageShift, 8)
-		putByte('-')
-		hex(uint64(v.EndPage)<<kmem.PageShift, 8)
-		putByte(' ')
-		flag := func(bit abi.VmaFlag, b byte) {
-			if v.Flags&bit == 0 {
-				b = '-'
-			}
-			putByte(b)
-		}
-		flag(abi.VmaFlagRead, 'r')
-		flag(abi.VmaFlagWrite, 'w')
-		flag(abi.VmaFlagExec, 'x')
-		if v.Flags&abi.VmaFlagShared != 0 {
-			putByte('s')
-		} else {
-			putByte('p')
-		}
-		putByte(' ')
-		if v.Inode == 0 {
-			str("00000000 00:00 0 ")
-		} else {
-			hex(uint64(v.FilePage)<<kmem.PageShift, 8)
-			putByte(' ')
-			dev(vfs.DevOf(v.Inode), 2, ':')
-			putByte(' ')
-			field(kmem.Inode(v.Inode).State.Ino)
-		}
-		// Linux aligns what follows at column 73.
-		column := func() {
-			for out.bytes-start < 73 && !out.full {
-				putByte(' ')
-			}
-		}
-		switch {
-		case v.Dentry != 0:
-			column()
-			path(c, v.Dentry)
-		case v.Inode != 0:
-			column()
-			str("/dev/zero (deleted)")
-		case v.Flags&abi.VmaFlagBrk != 0:
-			column()
-			str("[heap]")
-		case v.Flags&abi.VmaFlagStack != 0:
-			column()
-			str("[stack]")
-		case v.StartPage == uint32(mm.VdsoAddress>>kmem.PageShift):
-			column()
-			str("[vdso]")
-		}
-		putByte('\n')
-	}
 }
 
 // path writes a dentry's path, with what is special for mounts and maps

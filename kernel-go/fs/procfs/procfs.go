@@ -33,6 +33,8 @@ const (
 	nodeSysKernelRandom
 	nodeSysVM
 	nodeSysFs
+	// nodeText is a file whose text never changes: NodeArg2 is its entry.
+	nodeText
 	nodeSelf
 	nodeThreadSelf
 	nodeMountsLink
@@ -45,8 +47,7 @@ const (
 	nodeLoadavg
 	nodeStat
 	nodeVersion
-	nodeFilesystems
-	nodeCmdline
+	nodeVmstat
 	nodeOsrelease
 	nodeOstype
 	nodeOsversion
@@ -58,7 +59,8 @@ const (
 	nodeEntropyAvail
 	nodeNgroupsMax
 	nodeCapLastCap
-	nodeOvercommit
+	nodeMinFreeKbytes
+	nodeFileNr
 	nodeMaxMapCount
 	nodeFileMax
 	nodePipeMaxSize
@@ -70,6 +72,11 @@ const (
 	nodePidComm
 	nodePidEnviron
 	nodePidMaps
+	nodePidSmaps
+	nodePidSmapsRollup
+	nodePidPagemap
+	nodePidIo
+	nodeTidChildren
 	nodePidMounts
 	nodePidMountinfo
 	nodePidLimits
@@ -87,70 +94,104 @@ const (
 	link = uint32(abi.S_IFLNK)
 )
 
-// entries are the names that are always there, by the directory they are in.
-// Those of nodePid are in every process's directory; nodeTask is left out for
-// threads.
+// entries are the names that are always there, by the directory they are in,
+// and the text of those that never change.
+// Those of nodePid are in every process's directory and in every thread's.
 var entries = [...]struct {
 	in   node
 	name string
 	node node
 	mode uint32
+	text string
 }{
-	{nodeRoot, "self", nodeSelf, link | 0o777},
-	{nodeRoot, "thread-self", nodeThreadSelf, link | 0o777},
-	{nodeRoot, "mounts", nodeMountsLink, link | 0o777},
-	{nodeRoot, "sys", nodeSys, dir | 0o555},
-	{nodeRoot, "cpuinfo", nodeCpuinfo, file | 0o444},
-	{nodeRoot, "meminfo", nodeMeminfo, file | 0o444},
-	{nodeRoot, "uptime", nodeUptime, file | 0o444},
-	{nodeRoot, "loadavg", nodeLoadavg, file | 0o444},
-	{nodeRoot, "stat", nodeStat, file | 0o444},
-	{nodeRoot, "version", nodeVersion, file | 0o444},
-	{nodeRoot, "filesystems", nodeFilesystems, file | 0o444},
-	{nodeRoot, "cmdline", nodeCmdline, file | 0o444},
-	{nodeSys, "kernel", nodeSysKernel, dir | 0o555},
-	{nodeSys, "vm", nodeSysVM, dir | 0o555},
-	{nodeSys, "fs", nodeSysFs, dir | 0o555},
-	{nodeSysKernel, "osrelease", nodeOsrelease, file | 0o444},
-	{nodeSysKernel, "ostype", nodeOstype, file | 0o444},
-	{nodeSysKernel, "version", nodeOsversion, file | 0o444},
-	{nodeSysKernel, "hostname", nodeHostname, file | 0o444},
-	{nodeSysKernel, "pid_max", nodePidMax, file | 0o444},
-	{nodeSysKernel, "threads-max", nodeThreadsMax, file | 0o444},
-	{nodeSysKernel, "ngroups_max", nodeNgroupsMax, file | 0o444},
-	{nodeSysKernel, "cap_last_cap", nodeCapLastCap, file | 0o444},
-	{nodeSysKernel, "random", nodeSysKernelRandom, dir | 0o555},
-	{nodeSysKernelRandom, "boot_id", nodeBootID, file | 0o444},
-	{nodeSysKernelRandom, "uuid", nodeUUID, file | 0o444},
-	{nodeSysKernelRandom, "entropy_avail", nodeEntropyAvail, file | 0o444},
-	{nodeSysVM, "overcommit_memory", nodeOvercommit, file | 0o444},
-	{nodeSysVM, "max_map_count", nodeMaxMapCount, file | 0o444},
-	{nodeSysFs, "file-max", nodeFileMax, file | 0o444},
-	{nodeSysFs, "nr_open", nodeNrOpen, file | 0o444},
-	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, file | 0o444},
-	{nodePid, "task", nodeTask, dir | 0o555},
-	{nodePid, "fd", nodeFdDir, dir | 0o500},
-	{nodePid, "fdinfo", nodeFdinfoDir, dir | 0o555},
-	{nodePid, "exe", nodeExe, link | 0o777},
-	{nodePid, "cwd", nodeCwd, link | 0o777},
-	{nodePid, "root", nodeRootLink, link | 0o777},
-	{nodePid, "stat", nodePidStat, file | 0o444},
-	{nodePid, "status", nodePidStatus, file | 0o444},
-	{nodePid, "statm", nodePidStatm, file | 0o444},
-	{nodePid, "cmdline", nodePidCmdline, file | 0o444},
-	{nodePid, "comm", nodePidComm, file | 0o644},
-	{nodePid, "environ", nodePidEnviron, file | 0o400},
-	{nodePid, "maps", nodePidMaps, file | 0o444},
-	{nodePid, "mounts", nodePidMounts, file | 0o444},
-	{nodePid, "mountinfo", nodePidMountinfo, file | 0o444},
-	{nodePid, "limits", nodePidLimits, file | 0o444},
-	{nodePid, "auxv", nodePidAuxv, file | 0o400},
-	{nodePid, "oom_score_adj", nodePidOomScoreAdj, file | 0o644},
-	{nodePid, "oom_score", nodePidOomScore, file | 0o444},
-	{nodePid, "cgroup", nodePidCgroup, file | 0o444},
-	{nodePid, "personality", nodePidPersonality, file | 0o400},
-	{nodePid, "uid_map", nodeUIDMap, file | 0o644},
-	{nodePid, "gid_map", nodeUIDMap, file | 0o644},
+	{nodeRoot, "self", nodeSelf, link | 0o777, ""},
+	{nodeRoot, "thread-self", nodeThreadSelf, link | 0o777, ""},
+	{nodeRoot, "mounts", nodeMountsLink, link | 0o777, ""},
+	{nodeRoot, "sys", nodeSys, dir | 0o555, ""},
+	{nodeRoot, "cpuinfo", nodeCpuinfo, file | 0o444, ""},
+	{nodeRoot, "meminfo", nodeMeminfo, file | 0o444, ""},
+	{nodeRoot, "uptime", nodeUptime, file | 0o444, ""},
+	{nodeRoot, "loadavg", nodeLoadavg, file | 0o444, ""},
+	{nodeRoot, "stat", nodeStat, file | 0o444, ""},
+	{nodeRoot, "version", nodeVersion, file | 0o444, ""},
+	{nodeRoot, "vmstat", nodeVmstat, file | 0o444, ""},
+	{nodeRoot, "filesystems", nodeText, file | 0o444, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tdevpts\n"},
+	{nodeRoot, "cmdline", nodeText, file | 0o444, "foreshore\n"},
+	{nodeRoot, "devices", nodeText, file | 0o444, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n128 ptm\n136 pts\n\nBlock devices:\n"},
+	{nodeRoot, "diskstats", nodeText, file | 0o444, ""},
+	{nodeRoot, "partitions", nodeText, file | 0o444, "major minor  #blocks  name\n\n"},
+	{nodeRoot, "swaps", nodeText, file | 0o444, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"},
+	{nodeSys, "kernel", nodeSysKernel, dir | 0o555, ""},
+	{nodeSys, "vm", nodeSysVM, dir | 0o555, ""},
+	{nodeSys, "fs", nodeSysFs, dir | 0o555, ""},
+	{nodeSysKernel, "osrelease", nodeOsrelease, file | 0o444, ""},
+	{nodeSysKernel, "ostype", nodeOstype, file | 0o444, ""},
+	{nodeSysKernel, "version", nodeOsversion, file | 0o444, ""},
+	{nodeSysKernel, "hostname", nodeHostname, file | 0o444, ""},
+	{nodeSysKernel, "pid_max", nodePidMax, file | 0o444, ""},
+	{nodeSysKernel, "threads-max", nodeThreadsMax, file | 0o444, ""},
+	{nodeSysKernel, "ngroups_max", nodeNgroupsMax, file | 0o444, ""},
+	{nodeSysKernel, "cap_last_cap", nodeCapLastCap, file | 0o444, ""},
+	{nodeSysKernel, "random", nodeSysKernelRandom, dir | 0o555, ""},
+	{nodeSysKernelRandom, "boot_id", nodeBootID, file | 0o444, ""},
+	{nodeSysKernelRandom, "uuid", nodeUUID, file | 0o444, ""},
+	{nodeSysKernelRandom, "entropy_avail", nodeEntropyAvail, file | 0o444, ""},
+	{nodeSysKernel, "domainname", nodeText, file | 0o444, "(none)\n"},
+	{nodeSysKernel, "tainted", nodeText, file | 0o444, "0\n"},
+	{nodeSysKernel, "randomize_va_space", nodeText, file | 0o444, "0\n"},
+	{nodeSysKernel, "core_pattern", nodeText, file | 0o444, "core\n"},
+	{nodeSysKernel, "overflowuid", nodeText, file | 0o444, "65534\n"},
+	{nodeSysKernel, "overflowgid", nodeText, file | 0o444, "65534\n"},
+	{nodeSysKernel, "shmmax", nodeText, file | 0o444, "18446744073692774399\n"},
+	{nodeSysKernel, "shmall", nodeText, file | 0o444, "18446744073692774399\n"},
+	{nodeSysKernel, "shmmni", nodeText, file | 0o444, "4096\n"},
+	{nodeSysKernel, "msgmax", nodeText, file | 0o444, "8192\n"},
+	{nodeSysKernel, "msgmnb", nodeText, file | 0o444, "16384\n"},
+	{nodeSysKernel, "msgmni", nodeText, file | 0o444, "32000\n"},
+	{nodeSysKernel, "sem", nodeText, file | 0o444, "32000\t1024000000\t500\t32000\n"},
+	{nodeSysKernelRandom, "poolsize", nodeText, file | 0o444, "256\n"},
+	{nodeSysVM, "overcommit_memory", nodeText, file | 0o444, "0\n"},
+	{nodeSysVM, "overcommit_ratio", nodeText, file | 0o444, "50\n"},
+	{nodeSysVM, "overcommit_kbytes", nodeText, file | 0o444, "0\n"},
+	{nodeSysVM, "swappiness", nodeText, file | 0o444, "60\n"},
+	{nodeSysVM, "mmap_min_addr", nodeText, file | 0o444, "65536\n"},
+	{nodeSysVM, "nr_hugepages", nodeText, file | 0o444, "0\n"},
+	{nodeSysVM, "page-cluster", nodeText, file | 0o444, "3\n"},
+	{nodeSysVM, "panic_on_oom", nodeText, file | 0o444, "0\n"},
+	{nodeSysVM, "min_free_kbytes", nodeMinFreeKbytes, file | 0o444, ""},
+	{nodeSysVM, "max_map_count", nodeMaxMapCount, file | 0o444, ""},
+	{nodeSysFs, "file-max", nodeFileMax, file | 0o444, ""},
+	{nodeSysFs, "file-nr", nodeFileNr, file | 0o444, ""},
+	{nodeSysFs, "nr_open", nodeNrOpen, file | 0o444, ""},
+	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, file | 0o444, ""},
+	{nodePid, "task", nodeTask, dir | 0o555, ""},
+	{nodePid, "fd", nodeFdDir, dir | 0o500, ""},
+	{nodePid, "fdinfo", nodeFdinfoDir, dir | 0o555, ""},
+	{nodePid, "exe", nodeExe, link | 0o777, ""},
+	{nodePid, "cwd", nodeCwd, link | 0o777, ""},
+	{nodePid, "root", nodeRootLink, link | 0o777, ""},
+	{nodePid, "stat", nodePidStat, file | 0o444, ""},
+	{nodePid, "status", nodePidStatus, file | 0o444, ""},
+	{nodePid, "statm", nodePidStatm, file | 0o444, ""},
+	{nodePid, "cmdline", nodePidCmdline, file | 0o444, ""},
+	{nodePid, "comm", nodePidComm, file | 0o644, ""},
+	{nodePid, "environ", nodePidEnviron, file | 0o400, ""},
+	{nodePid, "maps", nodePidMaps, file | 0o444, ""},
+	{nodePid, "smaps", nodePidSmaps, file | 0o444, ""},
+	{nodePid, "smaps_rollup", nodePidSmapsRollup, file | 0o444, ""},
+	{nodePid, "pagemap", nodePidPagemap, file | 0o400, ""},
+	{nodePid, "io", nodePidIo, file | 0o400, ""},
+	{nodePid, "children", nodeTidChildren, file | 0o444, ""},
+	{nodePid, "mounts", nodePidMounts, file | 0o444, ""},
+	{nodePid, "mountinfo", nodePidMountinfo, file | 0o444, ""},
+	{nodePid, "limits", nodePidLimits, file | 0o444, ""},
+	{nodePid, "auxv", nodePidAuxv, file | 0o400, ""},
+	{nodePid, "oom_score_adj", nodePidOomScoreAdj, file | 0o644, ""},
+	{nodePid, "oom_score", nodePidOomScore, file | 0o444, ""},
+	{nodePid, "cgroup", nodePidCgroup, file | 0o444, ""},
+	{nodePid, "personality", nodePidPersonality, file | 0o400, ""},
+	{nodePid, "uid_map", nodeUIDMap, file | 0o644, ""},
+	{nodePid, "gid_map", nodeUIDMap, file | 0o644, ""},
 }
 
 // bootID is /proc/sys/kernel/random/boot_id, made at boot.
@@ -263,14 +304,25 @@ func makeInode(n node, mode, pid, arg uint32) (uint32, abi.Errno) {
 	return i, abi.OK
 }
 
-// tableOf is the directory whose entries a directory has, and the pid and
-// argument that they get.
-func tableOf(inode uint32) node {
-	n := nodeOf(inode)
-	if n == nodeTid {
-		return nodePid
+// isIn says whether an entry of a directory's table is in directory d: threads
+// have what processes have, but for what makes sense of one only.
+func (n node) isIn(d, table node) bool {
+	switch {
+	case d == nodeTid:
+		return table == nodePid && n != nodeTask && n != nodePidSmapsRollup
+	case d == nodePid:
+		return table == nodePid && n != nodeTidChildren
 	}
-	return n
+	return table == d
+}
+
+// argOf is the second argument of entry i in a directory: its number where the
+// entry is all that there is to know, else the thread.
+func argOf(i int, dir *abi.InodeState) uint32 {
+	if entries[i].node == nodeText {
+		return uint32(i)
+	}
+	return dir.NodeArg2
 }
 
 func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
@@ -279,13 +331,12 @@ func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
 	if pid != 0 && findProcess(pid) == 0 {
 		return 0, abi.ENOENT
 	}
-	table := tableOf(in)
 	for i := range entries {
 		x := &entries[i]
-		if x.in != table || !sameName(name, n, x.name) || (x.node == nodeTask && s.Node == uint32(nodeTid)) {
+		if !x.node.isIn(node(s.Node), x.in) || !sameName(name, n, x.name) {
 			continue
 		}
-		return makeInode(x.node, x.mode, pid, s.NodeArg2)
+		return makeInode(x.node, x.mode, pid, argOf(i, s))
 	}
 	v, ok := number(name, n)
 	if !ok {
@@ -357,14 +408,13 @@ func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dty
 		return 0, 0, 0, 0
 	}
 	if pos < numberPos {
-		table := tableOf(in)
 		for i := int(pos) - fixedPos; i < len(entries); i++ {
 			x := &entries[i]
-			if x.in != table || (x.node == nodeTask && s.Node == uint32(nodeTid)) {
+			if !x.node.isIn(node(s.Node), x.in) {
 				continue
 			}
 			copy(kmem.Bytes(dst, uint32(len(x.name))), x.name)
-			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.NodeArg, s.NodeArg2)
+			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.NodeArg, argOf(i, s))
 		}
 		pos = numberPos
 	}

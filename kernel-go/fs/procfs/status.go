@@ -86,6 +86,8 @@ func pidStatus(p, t uint32) {
 		as := &kmem.AddressSpace(ps.AddressSpace).State
 		kib("VmPeak:\t", as.MappedPages)
 		kib("VmSize:\t", as.MappedPages)
+		kib("VmLck:\t", mm.LockedPages(ps.AddressSpace))
+		kib("VmPin:\t", 0)
 		kib("VmHWM:\t", mm.PeakPages(ps.AddressSpace))
 		kib("VmRSS:\t", as.ResidentPages)
 		kib("RssAnon:\t", uint64(as.AnonPages))
@@ -136,4 +138,30 @@ func statm(as uint32) {
 	str("0 0 ")
 	field(s.MappedPages)
 	str("0\n")
+}
+
+// io is /proc/PID/io. What comes in from blob sources is read for whoever touches it
+// first and for all; what is written stays in memory.
+func io(p uint32) {
+	l := &kmem.Process(p).Live
+	label("rchar: ", l.ReadChars)
+	label("wchar: ", l.WrittenChars)
+	label("syscr: ", l.ReadCalls)
+	label("syscw: ", l.WriteCalls)
+	str("read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n")
+}
+
+// children are the pids of a process's children, the eldest first. They are its
+// main thread's: which of its threads made them is not kept.
+func children(p, t uint32) {
+	if t != kmem.Process(p).State.Leader {
+		return
+	}
+	last := kmem.Process(p).Live.ChildHead
+	for last != 0 && kmem.Process(last).Live.NextSibling != 0 {
+		last = kmem.Process(last).Live.NextSibling
+	}
+	for ; last != 0; last = kmem.Process(last).Live.PrevSibling {
+		field(uint64(kmem.Process(last).State.Pid))
+	}
 }

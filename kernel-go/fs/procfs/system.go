@@ -45,10 +45,8 @@ func ofSystem(n node) {
 		stat()
 	case nodeVersion:
 		str(uts.Sysname + " version " + uts.Release + " (foreshore) " + uts.Version + "\n")
-	case nodeFilesystems:
-		str("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tdevpts\n")
-	case nodeCmdline:
-		str("foreshore\n")
+	case nodeVmstat:
+		vmstat()
 	case nodeOsrelease:
 		str(uts.Release + "\n")
 	case nodeOstype:
@@ -74,10 +72,15 @@ func ofSystem(n node) {
 		line(uint64(abi.LimitSupplementary))
 	case nodeCapLastCap:
 		line(lastCap)
-	case nodeOvercommit:
-		line(0)
 	case nodeMaxMapCount:
 		line(uint64(abi.LimitMapCount))
+	case nodeMinFreeKbytes:
+		line(uint64(h.ReserveFrames) << kmem.PageShift >> 10)
+	case nodeFileNr:
+		t := kmem.Table(abi.SlotKindOfd)
+		num(uint64(t.InUse.Load()))
+		str("\t0\t")
+		line(uint64(t.Capacity - 1))
 	case nodeFileMax:
 		line(uint64(kmem.Table(abi.SlotKindOfd).Capacity - 1))
 	case nodeNrOpen:
@@ -145,6 +148,23 @@ func meminfo() {
 	kib("SwapFree:       ", 0)
 }
 
+// vmstat are the counters that this machine has of those that Linux tells.
+func vmstat() {
+	h := kmem.Header()
+	cached, dirty := uint64(h.CachedFrames.Load()), uint64(h.DirtyFrames.Load())
+	label("nr_free_pages ", uint64(kmem.FreeFrames()))
+	label("nr_file_pages ", cached)
+	label("nr_dirty ", 0)
+	label("nr_writeback ", 0)
+	label("nr_shmem ", dirty)
+	label("pgpgin ", h.Counters.PageIns<<kmem.PageShift>>10)
+	label("pgpgout ", 0)
+	label("pswpin ", 0)
+	label("pswpout ", 0)
+	label("pgfault ", h.Counters.Faults)
+	label("pgmajfault ", h.Counters.PageIns)
+}
+
 func busyNs() uint64 {
 	total := uint64(0)
 	for i := range kmem.Header().HartCount {
@@ -153,35 +173,38 @@ func busyNs() uint64 {
 	return total
 }
 
-// counts are how many threads can run and how many there are, and the highest
-// pid.
-func counts() (running, threads, lastPid uint32) {
+// counts are how many threads there are, and how many of them wait for bytes of files.
+func counts() (threads, waiting uint32) {
 	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
-		lastPid = max(lastPid, kmem.Process(p).State.Pid)
 		for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 			threads++
-			switch abi.ThreadRunState(kmem.Thread(t).State.RunState.Load()) {
-			case abi.ThreadRunStateReady, abi.ThreadRunStateRunning:
-				running++
+			if stateOf(p, t) == 'D' {
+				waiting++
 			}
 		}
 	}
-	return running, threads, lastPid
+	return threads, waiting
 }
 
-// loadavg has no averages to show: it says what runs now in their place.
+// loadavg is proc_loadavg(5).
 func loadavg() {
-	running, threads, lastPid := counts()
-	for range 3 {
-		num(uint64(running))
-		str(".00 ")
+	threads, _ := counts()
+	for _, average := range sched.LoadAverages() {
+		v := average + 65536/200 // rounded to hundredths
+		num(v >> 16)
+		putByte('.')
+		pad((v&0xffff)*100>>16, 2, '0')
+		putByte(' ')
 	}
-	num(uint64(running))
+	num(uint64(sched.Running()))
 	putByte('/')
 	num(uint64(threads))
 	putByte(' ')
-	line(uint64(lastPid))
+	line(uint64(LastTid()))
 }
+
+// LastTid is the id that was given to a thread last; proc sets it.
+var LastTid func() uint32
 
 func stat() {
 	h := kmem.Header()
@@ -206,9 +229,9 @@ func stat() {
 	line(h.RealtimeOffsetNs / 1_000_000_000)
 	str("processes ")
 	line(h.Counters.Forks)
-	running, threads, _ := counts()
+	_, waiting := counts()
 	str("procs_running ")
-	line(uint64(running))
+	line(uint64(sched.Running()))
 	str("procs_blocked ")
-	line(uint64(threads - running))
+	line(uint64(waiting))
 }

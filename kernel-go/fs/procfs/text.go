@@ -8,19 +8,17 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Content is text in frames: an index frame holds the addresses of up to 1,024
-// frames, so it has at most 4 MiB.
-
+// out is the piece of content that is being written (content.go).
 var out struct {
 	index, bytes, frame uint32
 	full                bool
+	// next is where the next piece goes on, noMore when there is none.
+	next uint64
 }
-
-const maxContent = 1024 * kmem.PageSize
 
 func begin() {
 	out.index, out.bytes, out.frame, out.full = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0, false
-	out.full = out.index == 0
+	out.full, out.next = out.index == 0, noMore
 }
 
 func putByte(b byte) {
@@ -30,7 +28,7 @@ func putByte(b byte) {
 	offset := out.bytes & kmem.PageMask
 	if offset == 0 {
 		out.frame = 0
-		if out.bytes < maxContent {
+		if out.bytes>>kmem.PageShift < pieceFrames {
 			out.frame = kmem.AllocUserFrame(abi.FrameTypeKernel, false)
 		}
 		if out.frame == 0 {
@@ -127,59 +125,6 @@ func user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
 		n -= part
 	}
 	return abi.OK
-}
-
-// FreeContent frees what Generate made; 0 is nothing.
-func FreeContent(index uint32) {
-	if index == 0 {
-		return
-	}
-	for i := range uint32(1024) {
-		f := kmem.Load32(index + i*4)
-		if f == 0 {
-			break
-		}
-		kmem.UnrefFrame(f)
-	}
-	kmem.UnrefFrame(index)
-}
-
-// ReadContent reads from generated content.
-func ReadContent(c *sched.Ctx, index, bytes uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
-	done := uint32(0)
-	for b.Len != 0 && pos < uint64(bytes) {
-		offset := uint32(pos) & kmem.PageMask
-		n := min(b.Len, kmem.PageSize-offset, bytes-uint32(pos))
-		before := b.Len
-		e := mm.BufOut(c, b, kmem.Load32(index+uint32(pos)>>kmem.PageShift*4)+offset, n)
-		moved := before - b.Len
-		done += moved
-		pos += uint64(moved)
-		if e != abi.OK {
-			return done, e
-		}
-	}
-	return done, abi.OK
-}
-
-// Generate makes the content of a file's inode: EBLOCKED when something of it
-// must come in first, ESRCH when its process is gone.
-func Generate(c *sched.Ctx, inode uint32) (index, bytes uint32, e abi.Errno) {
-	begin()
-	s := &kmem.Inode(inode).State
-	if s.NodeArg != 0 {
-		e = ofProcess(c, s)
-	} else {
-		ofSystem(node(s.Node))
-	}
-	if e == abi.OK && out.full {
-		e = abi.ENOMEM
-	}
-	if e != abi.OK {
-		FreeContent(out.index)
-		return 0, 0, e
-	}
-	return out.index, out.bytes, abi.OK
 }
 
 // Write writes to the few files that take it.

@@ -1,0 +1,124 @@
+package procfs
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Content is text in frames. It is made when a read is at its begin; what may
+// become long (a line or more for each mapping) is made piece by piece, as
+// Linux's seq_file does: a piece ends behind a record, and says where the next
+// one goes on. So a file of any length takes one piece of memory, and
+// is of one moment only as far as a piece goes.
+//
+// A piece's index frame holds the addresses of its frames, and at its end two
+// words of 64 bits: where in the file it begins, and where the next goes on.
+
+const (
+	pieceFrames = kmem.PageSize/4 - 4
+	startAt     = kmem.PageSize - 16
+	nextAt      = kmem.PageSize - 8
+	// pieceBytes is the length after which no further record is begun.
+	pieceBytes = 32 << 10
+	// noMore says of a piece that it is the last.
+	noMore = ^uint64(0)
+)
+
+// pieceEnds says, between two records, whether the piece ends here; the next
+// then goes on at `next`.
+func pieceEnds(next uint64) bool {
+	if out.bytes < pieceBytes {
+		return false
+	}
+	out.next = next
+	return true
+}
+
+// FreeContent frees a piece; 0 is nothing.
+func FreeContent(index uint32) {
+	if index == 0 {
+		return
+	}
+	for i := range uint32(pieceFrames) {
+		f := kmem.Load32(index + i*4)
+		if f == 0 {
+			break
+		}
+		kmem.UnrefFrame(f)
+	}
+	kmem.UnrefFrame(index)
+}
+
+// Read reads from the file of an OFD. Like Linux, it may give less than was
+// asked for before the end. EBLOCKED when something of the content must come in
+// first, ESRCH when its process is gone.
+func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+	s := &kmem.Inode(o.State.Inode).State
+	if node(s.Node) == nodePidPagemap {
+		return pagemap(c, s, pos, b)
+	}
+	if e := find(c, o, pos); e != abi.OK {
+		return 0, e
+	}
+	index, done := o.Live.Content, uint32(0)
+	for at := pos - kmem.Load64(index+startAt); b.Len != 0 && at < uint64(o.Live.ContentBytes); {
+		offset := uint32(at) & kmem.PageMask
+		n := min(b.Len, kmem.PageSize-offset, o.Live.ContentBytes-uint32(at))
+		before := b.Len
+		e := mm.BufOut(c, b, kmem.Load32(index+uint32(at)>>kmem.PageShift*4)+offset, n)
+		moved := before - b.Len
+		done += moved
+		at += uint64(moved)
+		if e != abi.OK {
+			return done, e
+		}
+	}
+	return done, abi.OK
+}
+
+// find makes the piece that holds a position the content of an OFD, or the last
+// one when the position lies behind the end.
+func find(c *sched.Ctx, o *abi.OfdSlot, pos uint64) abi.Errno {
+	if pos == 0 || o.Live.Content == 0 || pos < kmem.Load64(o.Live.Content+startAt) {
+		if e := generate(c, o, 0, 0); e != abi.OK {
+			return e
+		}
+	}
+	for {
+		index := o.Live.Content
+		end, next := kmem.Load64(index+startAt)+uint64(o.Live.ContentBytes), kmem.Load64(index+nextAt)
+		if pos < end || next == noMore {
+			return abi.OK
+		}
+		if e := generate(c, o, end, next); e != abi.OK {
+			return e
+		}
+	}
+}
+
+// generate makes the piece that begins at `start` and goes on at `from`.
+func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
+	begin()
+	e := abi.OK
+	if s := &kmem.Inode(o.State.Inode).State; s.NodeArg != 0 {
+		e = ofProcess(c, s, from)
+	} else if node(s.Node) == nodeText {
+		str(entries[s.NodeArg2].text)
+	} else {
+		ofSystem(node(s.Node))
+	}
+	if e == abi.OK && out.full {
+		e = abi.ENOMEM
+	}
+	if e != abi.OK {
+		FreeContent(out.index)
+		return e
+	}
+	kmem.Store64(out.index+startAt, start)
+	kmem.Store64(out.index+nextAt, out.next)
+	FreeContent(o.Live.Content)
+	o.Live.Content, o.Live.ContentBytes = out.index, out.bytes
+	return abi.OK
+}
