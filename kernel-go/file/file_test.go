@@ -29,6 +29,7 @@ func machine(t testing.TB) *sched.Ctx {
 	}
 	Init()
 	c := sched.For(0)
+	procfs.LastTid = func() uint32 { return 100 }
 	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, put(c.Path, "/proc"), 0o555)
 	if e == abi.OK {
 		e = procfs.Init(d)

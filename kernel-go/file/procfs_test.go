@@ -125,7 +125,7 @@ func TestProcContents(t *testing.T) {
 	for _, path := range []string{
 		"/proc/cpuinfo", "/proc/meminfo", "/proc/loadavg", "/proc/version", "/proc/filesystems", "/proc/mounts",
 		"/proc/sys/kernel/osrelease", "/proc/sys/kernel/random/boot_id", "/proc/self/stat", "/proc/self/status",
-		"/proc/self/limits", "/proc/self/mountinfo", "/proc/self/cgroup", "/proc/thread-self/stat",
+		"/proc/devices", "/proc/sys/vm/swappiness", "/proc/self/io", "/proc/self/limits", "/proc/self/mountinfo", "/proc/self/cgroup", "/proc/thread-self/stat",
 	} {
 		i := open(t, c, path, abi.O_RDONLY)
 		whole := read(t, c, i, 8192)
