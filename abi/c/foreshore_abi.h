@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x054b9220)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xbb658ffa)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xfb2768e2)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x75fb38e6)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3294,8 +3294,8 @@ struct fsh_address_space_live {
   uint32_t code_epoch;
   /* Mapping found last: looked at first. Unit: slot:Vma. Written by: kernel. */
   uint32_t last_vma;
-  /* Frames that its tables take. Unit: frames. Written by: kernel. */
-  uint32_t table_frames;
+  /* Of one that nobody has any more: below this page nothing is left. Unit: page-number. Written by: kernel. */
+  uint32_t buried_from;
   /* Processes that have it. Unit: count. Written by: kernel. */
   uint32_t users;
   /* A frame with the directories of addresses above 4 GiB, one word per 4 GiB: those of RT from word 0, WT from 64, PT from 128; 0 where there is none. 0 when nothing was ever mapped there. Unit: address. Written by: kernel. */
@@ -3315,7 +3315,7 @@ _Static_assert(offsetof(struct fsh_address_space_live, wt_dir) == 4, "offset of 
 _Static_assert(offsetof(struct fsh_address_space_live, pt_dir) == 8, "offset of AddressSpaceLive.pt_dir");
 _Static_assert(offsetof(struct fsh_address_space_live, code_epoch) == 12, "offset of AddressSpaceLive.code_epoch");
 _Static_assert(offsetof(struct fsh_address_space_live, last_vma) == 16, "offset of AddressSpaceLive.last_vma");
-_Static_assert(offsetof(struct fsh_address_space_live, table_frames) == 20, "offset of AddressSpaceLive.table_frames");
+_Static_assert(offsetof(struct fsh_address_space_live, buried_from) == 20, "offset of AddressSpaceLive.buried_from");
 _Static_assert(offsetof(struct fsh_address_space_live, users) == 24, "offset of AddressSpaceLive.users");
 _Static_assert(offsetof(struct fsh_address_space_live, high) == 28, "offset of AddressSpaceLive.high");
 _Static_assert(offsetof(struct fsh_address_space_live, quarantine) == 32, "offset of AddressSpaceLive.quarantine");

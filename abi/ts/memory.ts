@@ -494,10 +494,10 @@ export interface AddressSpaceLiveData {
    */
   lastVma: number;
   /**
-   * Frames that its tables take.
-   * Unit: frames. Written by: kernel.
+   * Of one that nobody has any more: below this page nothing is left.
+   * Unit: page-number. Written by: kernel.
    */
-  tableFrames: number;
+  buriedFrom: number;
   /**
    * Processes that have it.
    * Unit: count. Written by: kernel.
@@ -541,7 +541,7 @@ export class AddressSpaceLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, tableFrames: 20, users: 24, high: 28, quarantine: 32, nextBuried: 36, vmaRoot: 40, mapFlags: 44 } as const;
+  static readonly OFFSET = { rtDir: 0, wtDir: 4, ptDir: 8, codeEpoch: 12, lastVma: 16, buriedFrom: 20, users: 24, high: 28, quarantine: 32, nextBuried: 36, vmaRoot: 40, mapFlags: 44 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -612,14 +612,14 @@ export class AddressSpaceLive {
   }
 
   /**
-   * Frames that its tables take.
-   * Unit: frames. Written by: kernel.
+   * Of one that nobody has any more: below this page nothing is left.
+   * Unit: page-number. Written by: kernel.
    */
-  get tableFrames(): number {
+  get buriedFrom(): number {
     return this.$mem.u32[(this.$base + 20) >>> 2]!;
   }
 
-  set tableFrames(value: number) {
+  set buriedFrom(value: number) {
     this.$mem.u32[(this.$base + 20) >>> 2] = value;
   }
 
@@ -719,7 +719,7 @@ export class AddressSpaceLive {
       ptDir: this.ptDir,
       codeEpoch: this.codeEpoch,
       lastVma: this.lastVma,
-      tableFrames: this.tableFrames,
+      buriedFrom: this.buriedFrom,
       users: this.users,
       high: this.high,
       quarantine: this.quarantine,
@@ -736,7 +736,7 @@ export class AddressSpaceLive {
     this.ptDir = data.ptDir;
     this.codeEpoch = data.codeEpoch;
     this.lastVma = data.lastVma;
-    this.tableFrames = data.tableFrames;
+    this.buriedFrom = data.buriedFrom;
     this.users = data.users;
     this.high = data.high;
     this.quarantine = data.quarantine;

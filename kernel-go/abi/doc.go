@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x054b9220
-	LayoutHashHi uint32 = 0xbb658ffa
+	LayoutHashLo uint32 = 0xfb2768e2
+	LayoutHashHi uint32 = 0x75fb38e6
 )

@@ -918,8 +918,8 @@ const (
 	_ uintptr = 12 - unsafe.Offsetof(AddressSpaceLive{}.CodeEpoch)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.LastVma) - 16
 	_ uintptr = 16 - unsafe.Offsetof(AddressSpaceLive{}.LastVma)
-	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.TableFrames) - 20
-	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.TableFrames)
+	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.BuriedFrom) - 20
+	_ uintptr = 20 - unsafe.Offsetof(AddressSpaceLive{}.BuriedFrom)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.Users) - 24
 	_ uintptr = 24 - unsafe.Offsetof(AddressSpaceLive{}.Users)
 	_ uintptr = unsafe.Offsetof(AddressSpaceLive{}.High) - 28

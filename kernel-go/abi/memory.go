@@ -155,9 +155,9 @@ type AddressSpaceLive struct {
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
 	LastVma uint32
-	// Frames that its tables take.
-	// Unit: frames. Written by: kernel.
-	TableFrames uint32
+	// Of one that nobody has any more: below this page nothing is left.
+	// Unit: page-number. Written by: kernel.
+	BuriedFrom uint32
 	// Processes that have it.
 	// Unit: count. Written by: kernel.
 	Users uint32

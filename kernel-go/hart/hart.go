@@ -87,6 +87,10 @@ func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
 	return f
 }
 
+// reapPieces is how many pieces of dead address spaces a hart frees before it
+// runs a slice: a fraction of a millisecond's work.
+const reapPieces = 4
+
 // Run runs threads on a hart for about `budget` instructions.
 func Run(hart uint32, budget int32) abi.HartExit {
 	c, h := sched.For(hart), kmem.Hart(hart)
@@ -100,6 +104,9 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	do(c, abi.HoldKindTimers, 0)
 	sched.SampleLoad(now)
 	sched.RunTimers(now)
+	for k := 0; k < reapPieces && mm.HaveBuried(); k++ {
+		mm.Reap()
+	}
 	exit := loop(c, h, budget)
 	kmem.Assert(kmem.StackIntact(hart), "kernel stack kept to its bounds")
 	held(c, sched.NowNs())
@@ -125,6 +132,10 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			}
 			held(c, now)
 			if !switchIn(c, h, now) {
+				if mm.HaveBuried() {
+					mm.Reap()
+					return abi.HartExitBudget
+				}
 				sched.KickIdle() // for what may only run elsewhere
 				h.WakeAtNs = kmem.Header().NextTimerNs
 				h.DoorbellSeen = h.Doorbell.Load()

@@ -135,8 +135,9 @@ func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 // zap removes pages [from, to) from an address space; its VMAs stay.
 func zap(c *sched.Ctx, asIndex, from, to uint32) {
 	as := kmem.AddressSpace(asIndex)
-	read := removeRange(as, tableRt, from, to)
-	write := removeRange(as, tableWt, from, to)
+	var leaves uint32
+	read := dropRange(as, tableRt, from, to, &leaves)
+	write := dropRange(as, tableWt, from, to, &leaves)
 	exec := false
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		exec = exec || kmem.Vma(i).Flags&vmExec != 0
@@ -147,10 +148,12 @@ func zap(c *sched.Ctx, asIndex, from, to uint32) {
 	if read || write || exec {
 		sched.Shootdown(c.Hart, asIndex)
 	}
+	freeChain(leaves)
 	dropPages(as, from, to)
 }
 
-// Unmap removes all mappings of pages [from, to).
+// Unmap removes all mappings of pages [from, to). ERESCHED: their pages are going,
+// and the call is to be made again.
 func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
@@ -160,13 +163,23 @@ func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 	if e := cut(as, from, to); e != abi.OK {
 		return e
 	}
+	if e := Empty(c, asIndex, from, to); e != abi.OK {
+		return e
+	}
+	deleteVmas(c, asIndex, from, to)
+	return abi.OK
+}
+
+// deleteVmas removes the mappings of [from, to), which are cut out, with whatever
+// pages they have.
+func deleteVmas(c *sched.Ctx, asIndex, from, to uint32) {
+	as := kmem.AddressSpace(asIndex)
 	zap(c, asIndex, from, to)
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
 		next := kmem.Vma(i).Next
 		deleteVma(as, i)
 		i = next
 	}
-	return abi.OK
 }
 
 // Protect changes the protection of pages [from, to): mprotect(2).
@@ -214,23 +227,22 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 		kmem.WriteEnd(&v.Header)
 	}
 	if lost&(vmRead|vmWrite|vmExec) != 0 {
-		r := want&(vmRead|vmWrite) == 0 && removeRange(as, tableRt, from, to)
-		w := removeRange(as, tableWt, from, to)
+		var leaves uint32
+		r := want&(vmRead|vmWrite) == 0 && dropRange(as, tableRt, from, to, &leaves)
+		w := dropRange(as, tableWt, from, to, &leaves)
 		if lost&vmExec != 0 {
 			as.Live.CodeEpoch = newEpoch()
 		}
 		if r || w || lost&vmExec != 0 {
 			sched.Shootdown(c.Hart, asIndex)
 		}
+		freeChain(leaves)
 	}
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
 		i = kmem.Vma(mergeAround(as, i)).Next
 	}
 	return outcome
 }
-
-// Discard is MADV_DONTNEED: private pages read as zero (or the file) again.
-func Discard(c *sched.Ctx, asIndex, from, to uint32) { zap(c, asIndex, from, to) }
 
 // Covered says whether all of [from, to) is mapped.
 func Covered(asIndex, from, to uint32) bool { return CoveredTo(asIndex, from, to) == to }
@@ -252,31 +264,34 @@ func SetVmaFlag(asIndex, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno 
 	return abi.OK
 }
 
-// Brk moves the end of the heap to addr and returns where it is then.
-func Brk(c *sched.Ctx, asIndex uint32, addr uint64) uint64 {
+// Brk moves the end of the heap to addr and returns where it is then; ERESCHED
+// when it is to be asked again.
+func Brk(c *sched.Ctx, asIndex uint32, addr uint64) (uint64, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
 	if addr < as.State.BrkStart || addr > mmapTop || overHeap(c, as, addr-as.State.BrkStart) {
-		return old
+		return old, abi.OK
 	}
 	from := uint32((old + uint64(kmem.PageMask)) >> kmem.PageShift)
 	to := uint32((addr + uint64(kmem.PageMask)) >> kmem.PageShift)
 	if to < from {
-		if Unmap(c, asIndex, to, from) != abi.OK {
-			return old
+		if e := Unmap(c, asIndex, to, from); sched.GoesOn(e) {
+			return 0, e
+		} else if e != abi.OK {
+			return old, abi.OK
 		}
 	} else if to > from {
 		if !free(as, from, to) || !Commit(to-from) {
-			return old
+			return old, abi.OK
 		}
 		m := Mapping{Page: from, Pages: to - from, Flags: vmRead | vmWrite | abi.VmaFlagBrk, NoReplace: true}
 		if _, e := Map(c, asIndex, &m); e != abi.OK {
-			return old
+			return old, abi.OK
 		}
 	}
 	as.State.Brk = addr
-	return addr
+	return addr, abi.OK
 }
 
 // Remap is mremap(2) on whole pages of one VMA.
@@ -331,6 +346,9 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 		}
 	}
 	v = kmem.Vma(find(as, from))
+	if !fixed && target == 0 && oldPages >= 2*leafPages {
+		target = placeAlike(as, from, newPages)
+	}
 	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed}
 	m.FilePage = v.FilePage + (from - v.StartPage)
 	to, e := Map(c, asIndex, &m)
@@ -341,7 +359,11 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 		return 0, e
 	}
 	if !movePages(c, asIndex, from, to, min(oldPages, newPages)) {
-		return 0, errnoOr(Unmap(c, asIndex, to, to+newPages), abi.ENOMEM)
+		if e := cut(as, to, to+newPages); e != abi.OK {
+			return 0, e
+		}
+		deleteVmas(c, asIndex, to, to+newPages)
+		return 0, abi.ENOMEM
 	}
 	if keep {
 		// What is left behind reads as zeros, or as the file, and is not locked.
@@ -350,35 +372,93 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if oldPages == 0 {
 		return to, abi.OK
 	}
-	return to, Unmap(c, asIndex, from, from+oldPages)
-}
-
-func errnoOr(e, other abi.Errno) abi.Errno {
-	if e == abi.OK {
-		return other
-	}
-	return e
+	// It is cut out, and empty.
+	deleteVmas(c, asIndex, from, from+oldPages)
+	return to, abi.OK
 }
 
 // movePages moves what backs pages from one place to another; false, and
-// nothing was moved, when there is no memory for page tables.
+// nothing was moved, when there is no memory for page tables. Where both lie
+// alike in their leaves, whole leaves move.
 func movePages(c *sched.Ctx, asIndex, from, to, pages uint32) bool {
 	as := kmem.AddressSpace(asIndex)
-	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
-		if makePtLeaf(as, to+k) == 0 {
-			return false
-		}
+	if !makeRoom(as, from, to, pages) {
+		return false
 	}
-	r := removeRange(as, tableRt, from, from+pages)
-	w := removeRange(as, tableWt, from, from+pages)
+	var leaves uint32
+	r := dropRange(as, tableRt, from, from+pages, &leaves)
+	w := dropRange(as, tableWt, from, from+pages, &leaves)
 	if r || w {
 		sched.Shootdown(c.Hart, asIndex)
 	}
-	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
-		setPte(as, to+k, pteOf(as, from+k))
-		setPte(as, from+k, 0)
+	freeChain(leaves)
+	for k := uint32(0); k < pages; {
+		end, some := leafEnd(as, from, k, pages)
+		switch {
+		case !some:
+		case movesWhole(from, to, k, end):
+			moveLeaf(as, from+k, to+k)
+		default:
+			for ; k < end; k++ {
+				if pte := pteOf(as, from+k); pte != 0 {
+					setPte(as, to+k, pte)
+					setPte(as, from+k, 0)
+				}
+			}
+		}
+		k = end
 	}
 	return true
+}
+
+// leafEnd is where the part of a page-table leaf ends, below n, in which page
+// from+k lies, and whether there is such a leaf.
+func leafEnd(as *abi.AddressSpaceSlot, from, k, n uint32) (uint32, bool) {
+	p := from + k
+	if dirOf(as, tablePt, p) == 0 {
+		return min(nextRegion(p)-from, n), false
+	}
+	return min((p|leafMask)+1-from, n), ptLeaf(as, p) != 0
+}
+
+// movesWhole says whether pages from+k to from+end are a leaf, and become one.
+func movesWhole(from, to, k, end uint32) bool {
+	return (from^to)&leafMask == 0 && end-k == leafPages
+}
+
+// makeRoom makes the page tables that movePages wants: a directory for a leaf
+// that moves, leaves for single pages.
+func makeRoom(as *abi.AddressSpaceSlot, from, to, pages uint32) bool {
+	for k := uint32(0); k < pages; {
+		end, some := leafEnd(as, from, k, pages)
+		switch {
+		case !some:
+		case movesWhole(from, to, k, end):
+			if makeDir(as, tablePt, to+k) == 0 {
+				return false
+			}
+		default:
+			for k = nextPresent(as, from, k, end); k < end; k = nextPresent(as, from, k+1, end) {
+				if makePtLeaf(as, to+k) == 0 {
+					return false
+				}
+			}
+		}
+		k = end
+	}
+	return true
+}
+
+// moveLeaf puts the page-table leaf of one page in the place of another's, whose
+// words are all 0.
+func moveLeaf(as *abi.AddressSpaceSlot, from, to uint32) {
+	source := dirSlot(dirOf(as, tablePt, from), from)
+	target := dirSlot(dirOf(as, tablePt, to), to)
+	if old := kmem.Load32(target); old != 0 {
+		kmem.UnrefFrame(old)
+	}
+	kmem.Store32(target, kmem.Load32(source))
+	kmem.Store32(source, 0)
 }
 
 // nextPresent is the first k' ≥ k, or n, for which page from+k' has a PT word.

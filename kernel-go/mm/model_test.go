@@ -185,7 +185,7 @@ func (w *world) protect(s *space) {
 
 func (w *world) discard(s *space) {
 	k, n := w.pick()
-	Discard(w.c, s.as, pageAt(k), pageAt(k)+uint32(n))
+	_ = Empty(w.c, s.as, pageAt(k), pageAt(k)+uint32(n))
 	for i := range n {
 		if p := s.pages[k+i]; p != nil && p.shared == nil {
 			p.value = 0

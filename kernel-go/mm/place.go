@@ -41,3 +41,13 @@ func Commit(pages uint32) bool { return pages <= kmem.TotalFrames() }
 // Promised says whether writing to a mapping with these flags takes memory that
 // was, or is to be, asked of Commit.
 func Promised(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmNoReserve) == vmWrite }
+
+// placeAlike is a free place for pages that lie there as they do from `from` on, so
+// that whole leaves of page tables can move; 0 when there is none.
+func placeAlike(as *abi.AddressSpaceSlot, from, pages uint32) uint32 {
+	page := place(as, 0, pages+leafMask)
+	if page == 0 {
+		return 0
+	}
+	return page + (from-page)&leafMask
+}

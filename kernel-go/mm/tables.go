@@ -49,7 +49,8 @@ func Init() abi.Errno {
 		return abi.ENOMEM
 	}
 	fillAbsent(absentLeaf)
-	nextEpoch = 1
+	nextEpoch, buried = 1, 0
+	kmem.Reclaim = reclaim
 	return abi.OK
 }
 
@@ -258,6 +259,10 @@ func Drop(i uint32) {
 	as := kmem.AddressSpace(i)
 	kmem.Down(&as.Live.Users)
 	if as.Live.Users != 0 || as.Live.Quarantine.Load() != 0 {
+		return
+	}
+	if as.State.ResidentPages > buryPages || as.Live.High != 0 {
+		bury(i)
 		return
 	}
 	freeLeaves(as.Live.RtDir)

@@ -252,7 +252,7 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(page) << kmem.PageShift, e
 }
 
-func sysBrk(c *sched.Ctx) (uint64, abi.Errno) { return mm.Brk(c, c.As, c.Arg(0)), abi.OK }
+func sysBrk(c *sched.Ctx) (uint64, abi.Errno) { return mm.Brk(c, c.As, c.Arg(0)) }
 
 func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))

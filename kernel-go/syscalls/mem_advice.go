@@ -50,7 +50,10 @@ func sysMadvise(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	switch advice {
 	case abi.MADV_DONTNEED, abi.MADV_DONTNEED_LOCKED, abi.MADV_FREE:
-		mm.Discard(c, c.As, from, to)
+		// Private pages read as zeros (or the file) again.
+		if e = mm.Empty(c, c.As, from, to); e != abi.OK {
+			return 0, e
+		}
 	case abi.MADV_REMOVE:
 		e = punchMapped(c, from, to)
 	case abi.MADV_DONTFORK, abi.MADV_DOFORK:

@@ -10,7 +10,7 @@ import (
 func TestOptions(t *testing.T) {
 	o, err := parse(strings.Fields("-root a -root b -file /x=y -harts 4 -memory 64 -env A=1=2 -cwd /tmp -timeout 1.5 -strace -log l -- sh -c -root"))
 	want := &options{roots: []string{"a", "b"}, files: []string{"/x=y"}, env: []string{"A=1=2"}, harts: 4, memoryMiB: 64, cwd: "/tmp", logFile: "l",
-		timeout: 1.5, strace: true, program: "sh", args: []string{"-c", "-root"}}
+		timeout: 1.5, strace: true, seed: 1, program: "sh", args: []string{"-c", "-root"}}
 	if err != nil || !reflect.DeepEqual(o, want) {
 		t.Errorf("got %+v, %v", o, err)
 	}

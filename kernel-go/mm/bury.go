@@ -1,0 +1,79 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pagecache"
+)
+
+// What a large address space held is freed piece by piece, after its last user
+// is gone: harts do it between two slices and when they have nothing to run, and
+// whoever finds no free frame does it first.
+
+const (
+	// buryPages is how much is freed at once: half a millisecond's work.
+	buryPages = 8192
+	// buryVmas is how many mappings make a piece.
+	buryVmas = 256
+)
+
+// buried is the first address space that waits to be freed.
+var buried uint32
+
+// HaveBuried says whether there is something for Reap to do.
+func HaveBuried() bool { return buried != 0 }
+
+func bury(i uint32) {
+	l := &kmem.AddressSpace(i).Live
+	l.BuriedFrom, l.NextBuried, buried = 0, buried, i
+}
+
+// Reap frees a piece of an address space that nobody has any more.
+func Reap() {
+	i := buried
+	as := kmem.AddressSpace(i)
+	if from := as.Live.BuriedFrom; from < highPage {
+		as.Live.BuriedFrom = reapLeaves(as, from)
+		return
+	}
+	for range buryVmas {
+		if as.State.VmaHead == 0 {
+			buried = as.Live.NextBuried
+			freeDirs(as)
+			kmem.Free(abi.SlotKindAddressSpace, i)
+			return
+		}
+		deleteVma(as, as.State.VmaHead)
+	}
+}
+
+// reapLeaves frees a piece of the tables from a page on, with what they name, and
+// returns where the next one begins.
+func reapLeaves(as *abi.AddressSpaceSlot, from uint32) uint32 {
+	for range pieceLeaves {
+		p := nextLeaf(as, from, highPage)
+		if p == highPage {
+			return p
+		}
+		for _, t := range [2]uint32{tableRt, tableWt} {
+			if leaf := takeLeaf(as, t, p); leaf != 0 {
+				kmem.UnrefFrame(leaf)
+			}
+		}
+		from = (p | leafMask) + 1
+		dropPages(as, p, from)
+		dropPtLeaves(as, p&^leafMask, from)
+	}
+	return from
+}
+
+// reclaim is asked for frames when there are none left.
+func reclaim(want uint32) uint32 {
+	for free := kmem.FreeFrames(); buried != 0; {
+		Reap()
+		if got := kmem.FreeFrames() - free; got >= want {
+			return got
+		}
+	}
+	return pagecache.Evict(want)
+}
