@@ -6,56 +6,131 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Fork copies an address space: private pages become copy-on-write in both,
-// shared ones are mapped by both. 0 when memory is used up.
-func Fork(c *sched.Ctx, parentIndex uint32) uint32 {
-	childIndex := New()
-	if childIndex == 0 {
-		return 0
+// forkMark tells that the record of a clone(2) in progress has a child's address space.
+const forkMark = 1 << 63
+
+// forkVmas is how many mappings make a piece of a fork.
+const forkVmas = 512
+
+// Fork copies the caller's address space for a child: private pages become
+// copy-on-write in both, shared ones are mapped by both. A large one is copied
+// piece by piece: ERESCHED, and the record of the call says how far it came
+// (ForkAbandoned, when the call ends there). What other threads of the parent do
+// to it meanwhile comes before or after the fork for each page, as on Linux.
+// ENOMEM when memory is used up.
+func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
+	b := &c.T().State.Blocked
+	childIndex, from := uint32(0), uint32(0)
+	if b.Attempt != 0 && b.Key0&forkMark != 0 {
+		childIndex, from = uint32(b.Key0), uint32(b.Progress)
+		b.Key0, b.Progress = 0, 0
+	} else if childIndex = New(); childIndex == 0 {
+		return 0, abi.ENOMEM
+	} else {
+		p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
+		ch.State = p.State
+		ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages, ch.State.PeakResidentPages = 0, 0, 0, 0, 0, 0
 	}
+	for {
+		next, e := forkPiece(c, parentIndex, childIndex, from)
+		if e != abi.OK {
+			Drop(childIndex)
+			return 0, e
+		}
+		if from = next; from == highPage {
+			kmem.Header().Counters.Forks++
+			return childIndex, abi.OK
+		}
+		if sched.Overdue(c) {
+			b.Key0, b.Progress = forkMark|uint64(childIndex), uint64(from)
+			return 0, abi.ERESCHED
+		}
+	}
+}
+
+// ForkAbandoned drops what a thread that dies in the middle of clone(2) had made.
+func ForkAbandoned(b *abi.BlockedSyscall) {
+	clones := b.Number == uint32(abi.SYS_clone) || b.Number == uint32(abi.SYS_clone3)
+	if clones && b.Attempt != 0 && b.Key0&forkMark != 0 {
+		Drop(uint32(b.Key0))
+		b.Key0 = 0
+	}
+}
+
+// forkPiece copies a piece of the parent's mappings, from a page on, and returns
+// where the next one begins: highPage at the end.
+func forkPiece(c *sched.Ctx, parentIndex, childIndex, from uint32) (uint32, abi.Errno) {
 	p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
-	ch.State = p.State
-	ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages, ch.State.PeakResidentPages = 0, 0, 0, 0, 0, 0
-	downgraded := false
-	last := uint32(0)
-	for i := p.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+	left, downgraded, leaves, e := pieceLeaves, false, uint32(0), abi.OK
+	i := firstFrom(p, from)
+	for n := 0; i != 0 && left > 0 && n < forkVmas && e == abi.OK; n++ {
 		v := kmem.Vma(i)
-		if v.Flags&abi.VmaFlagDontFork != 0 {
-			continue
+		start, end := max(v.StartPage, from), v.EndPage
+		copied := v.Flags&(abi.VmaFlagDontFork|abi.VmaFlagWipeOnFork) == 0
+		if copied && v.Flags&vmGrowsDown == 0 {
+			end = behindLeaves(p, start, end, &left)
 		}
-		n := kmem.Alloc(abi.SlotKindVma)
-		if n == 0 {
-			Drop(childIndex)
-			return 0
+		from = end
+		if v.Flags&abi.VmaFlagDontFork == 0 {
+			e = addCopy(ch, v, childIndex, start, end)
 		}
-		w := kmem.Vma(n)
-		kmem.WriteBegin(&w.Header)
-		w.StartPage, w.EndPage, w.Flags, w.Inode, w.FilePage, w.Dentry, w.As = v.StartPage, v.EndPage, v.Flags&^(vmLocked|vmLockOnFault), v.Inode, v.FilePage, v.Dentry, childIndex
-		kmem.WriteEnd(&w.Header)
-		holdFile(w)
-		insertBetween(ch, n, last, 0)
-		last = n
-		ch.State.MappedPages += uint64(w.EndPage - w.StartPage)
-		if v.Flags&abi.VmaFlagWipeOnFork != 0 {
-			continue
+		if private := v.Flags&vmShared == 0; copied && e == abi.OK {
+			downgraded = private && dropRange(p, tableWt, start, end, &leaves) || downgraded
+			if !copyTables(p, ch, start, end, private) {
+				// Frames that are shared already stay marked copy-on-write in the
+				// parent; its next writes sort that out.
+				e = abi.ENOMEM
+			}
 		}
-		private := v.Flags&vmShared == 0
-		if private && removeRange(p, tableWt, v.StartPage, v.EndPage) {
-			downgraded = true
-		}
-		if !copyTables(p, ch, v.StartPage, v.EndPage, private) {
-			// Frames that are shared already stay marked copy-on-write in the
-			// parent; its next writes sort that out.
-			sched.Shootdown(c.Hart, parentIndex)
-			Drop(childIndex)
-			return 0
+		if end == v.EndPage {
+			i = v.Next
 		}
 	}
 	if downgraded {
 		sched.Shootdown(c.Hart, parentIndex)
 	}
-	kmem.Header().Counters.Forks++
-	return childIndex
+	freeChain(leaves)
+	if i == 0 {
+		from = highPage
+	}
+	return from, e
+}
+
+// behindLeaves is where a piece of [from, to) ends that has at most *left leaves
+// of page tables, of which it takes those that it has.
+func behindLeaves(as *abi.AddressSpaceSlot, from, to uint32, left *int) uint32 {
+	for *left > 0 {
+		p := nextLeaf(as, from, to)
+		if p == to {
+			return to
+		}
+		*left--
+		if from = (p | leafMask) + 1; from >= to {
+			return to
+		}
+	}
+	return from
+}
+
+// addCopy gives a child the part [from, to) of a mapping, behind all that it has.
+func addCopy(ch *abi.AddressSpaceSlot, v *abi.VmaSlot, childIndex, from, to uint32) abi.Errno {
+	n := kmem.Alloc(abi.SlotKindVma)
+	if n == 0 {
+		return abi.ENOMEM
+	}
+	w := kmem.Vma(n)
+	kmem.WriteBegin(&w.Header)
+	w.StartPage, w.EndPage, w.Flags, w.Inode, w.Dentry, w.As = from, to, v.Flags&^(vmLocked|vmLockOnFault), v.Inode, v.Dentry, childIndex
+	if v.Inode != 0 {
+		w.FilePage = v.FilePage + (from - v.StartPage)
+	}
+	kmem.WriteEnd(&w.Header)
+	holdFile(w)
+	last := ch.Live.LastVma
+	insertBetween(ch, n, last, 0)
+	ch.State.MappedPages += uint64(to - from)
+	ch.Live.LastVma = mergeAround(ch, n)
+	return abi.OK
 }
 
 // copyTables shares the present pages of [from, to) with a child. The child's

@@ -372,7 +372,10 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if oldPages == 0 {
 		return to, abi.OK
 	}
-	// It is cut out, and empty.
+	// It is empty; where it was may have become one mapping with where it is now.
+	if e := cut(as, from, from+oldPages); e != abi.OK {
+		return to, e
+	}
 	deleteVmas(c, asIndex, from, from+oldPages)
 	return to, abi.OK
 }

@@ -240,7 +240,7 @@ func (w *world) fork(s *space) {
 	if len(w.spaces) == 4 {
 		return
 	}
-	as := Fork(w.c, s.as)
+	as, _ := Fork(w.c, s.as)
 	if as == 0 {
 		w.fail("fork")
 	}
@@ -361,6 +361,9 @@ func runModel(t *testing.T, seed int64, steps int) map[string]int {
 	}
 	for _, s := range w.spaces {
 		Drop(s.as)
+	}
+	for HaveBuried() {
+		Reap()
 	}
 	if now := kmem.FreeFrames(); now != free {
 		w.fail("%d frames are free when all is gone, %d were", now, free)

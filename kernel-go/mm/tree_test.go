@@ -113,7 +113,7 @@ func TestTree(t *testing.T) {
 	if most < 100 {
 		t.Fatalf("%d mappings at most, of %d that were made", most, made)
 	}
-	child := Fork(c, asIndex)
+	child, _ := Fork(c, asIndex)
 	checkTree(t, kmem.AddressSpace(child))
 	Drop(child)
 	Drop(asIndex)

@@ -108,20 +108,41 @@ func cloneThread(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 }
 
 func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
-	f := a.Flags
 	parent := c.P()
-	tid := newTid()
-	if tid == 0 || countOf(parent.State.Uid) >= parent.State.Rlimits[abi.RLIMIT_NPROC].Cur {
+	if countOf(parent.State.Uid) >= parent.State.Rlimits[abi.RLIMIT_NPROC].Cur {
 		return 0, abi.EAGAIN
 	}
-	above := c.Process
-	if f&uint64(abi.CLONE_PARENT) != 0 {
+	// The memory first: copying it may take several attempts.
+	as := parent.State.AddressSpace
+	if a.Flags&uint64(abi.CLONE_VM) != 0 {
+		mm.Hold(as)
+	} else {
+		var e abi.Errno
+		if as, e = mm.Fork(c, as); e != abi.OK {
+			return 0, e
+		}
+	}
+	tid, above := newTid(), c.Process
+	if a.Flags&uint64(abi.CLONE_PARENT) != 0 {
 		above = parent.State.Parent
 	}
-	i := newProcess(above, parent.State.Owner)
+	i := uint32(0)
+	if tid != 0 {
+		i = newProcess(above, parent.State.Owner)
+	}
 	if i == 0 {
+		mm.Drop(as)
 		return 0, abi.EAGAIN
 	}
+	kmem.Process(i).State.AddressSpace = as
+	return completeProcess(c, a, i, tid)
+}
+
+// completeProcess gives a new process, which has its memory, all else that it has
+// of its parent, and makes it run. After an error it is gone, with its memory.
+func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Errno) {
+	f := a.Flags
+	parent := c.P()
 	p := kmem.Process(i)
 	inherit(p, parent)
 	p.State.ExitSignal = a.ExitSignal
@@ -195,8 +216,7 @@ func inherit(p, parent *abi.ProcessSlot) {
 	s.Flags |= abi.ProcessFlagForkNoExec | o.Flags&abi.ProcessFlagNoNewPrivs
 }
 
-// shareOrCopy gives a new process its address space, files, directories and
-// signal actions.
+// shareOrCopy gives a new process its files, directories and signal actions.
 func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Errno {
 	s, o := &p.State, &parent.State
 	if flags&uint64(abi.CLONE_FILES) != 0 {
@@ -219,12 +239,6 @@ func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Err
 			return abi.EAGAIN
 		}
 		kmem.Sighand(s.Sighand).Actions = kmem.Sighand(o.Sighand).Actions
-	}
-	if flags&uint64(abi.CLONE_VM) != 0 {
-		s.AddressSpace = o.AddressSpace
-		mm.Hold(s.AddressSpace)
-	} else if s.AddressSpace = mm.Fork(c, o.AddressSpace); s.AddressSpace == 0 {
-		return abi.ENOMEM
 	}
 	return abi.OK
 }
