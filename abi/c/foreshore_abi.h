@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xfb2768e2)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x75fb38e6)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x05c7b575)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x3acca83e)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2214,8 +2214,11 @@ struct fsh_inode_live {
   uint32_t dirty_pages;
   /* Not 0: made by memfd_create(2). Unit: flag. Written by: kernel. */
   uint32_t memfd;
+  /* Frame of the extended attributes, 0 when there are none. Unit: address. Written by: kernel. */
+  uint32_t xattrs;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_inode_live) == 88, "size of InodeLive");
+_Static_assert(sizeof(struct fsh_inode_live) == 96, "size of InodeLive");
 _Static_assert(offsetof(struct fsh_inode_live, direct) == 0, "offset of InodeLive.direct");
 _Static_assert(offsetof(struct fsh_inode_live, radix_root) == 16, "offset of InodeLive.radix_root");
 _Static_assert(offsetof(struct fsh_inode_live, radix_height) == 20, "offset of InodeLive.radix_height");
@@ -2235,6 +2238,8 @@ _Static_assert(offsetof(struct fsh_inode_live, lock_head) == 72, "offset of Inod
 _Static_assert(offsetof(struct fsh_inode_live, seals) == 76, "offset of InodeLive.seals");
 _Static_assert(offsetof(struct fsh_inode_live, dirty_pages) == 80, "offset of InodeLive.dirty_pages");
 _Static_assert(offsetof(struct fsh_inode_live, memfd) == 84, "offset of InodeLive.memfd");
+_Static_assert(offsetof(struct fsh_inode_live, xattrs) == 88, "offset of InodeLive.xattrs");
+_Static_assert(offsetof(struct fsh_inode_live, reserved0) == 92, "offset of InodeLive.reserved0");
 
 /* First words of every slot. `seq` is a seqlock: odd while the slot changes. `generation` counts the slot's uses; odd while the slot is in use. */
 struct fsh_slot_header {
@@ -2262,7 +2267,7 @@ struct fsh_inode_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_inode_live live;
 };
-_Static_assert(sizeof(struct fsh_inode_slot) == 216, "size of InodeSlot");
+_Static_assert(sizeof(struct fsh_inode_slot) == 224, "size of InodeSlot");
 _Static_assert(offsetof(struct fsh_inode_slot, header) == 0, "offset of InodeSlot.header");
 _Static_assert(offsetof(struct fsh_inode_slot, state) == 16, "offset of InodeSlot.state");
 _Static_assert(offsetof(struct fsh_inode_slot, live) == 128, "offset of InodeSlot.live");

@@ -701,6 +701,11 @@ export interface InodeLiveData {
    * Unit: flag. Written by: kernel.
    */
   memfd: number;
+  /**
+   * Frame of the extended attributes, 0 when there are none.
+   * Unit: address. Written by: kernel.
+   */
+  xattrs: number;
 }
 
 /**
@@ -709,11 +714,11 @@ export interface InodeLiveData {
  */
 export class InodeLive {
   /** Bytes. */
-  static readonly SIZE = 88;
+  static readonly SIZE = 96;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80, memfd: 84 } as const;
+  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80, memfd: 84, xattrs: 88 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { direct: 4 } as const;
   readonly $mem: Mem;
@@ -942,11 +947,23 @@ export class InodeLive {
   }
 
   /**
+   * Frame of the extended attributes, 0 when there are none.
+   * Unit: address. Written by: kernel.
+   */
+  get xattrs(): number {
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+  }
+
+  set xattrs(value: number) {
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 88, 4);
+    this.$mem.check(addr, 96, 4);
     this.$base = addr;
     return this;
   }
@@ -985,6 +1002,7 @@ export class InodeLive {
       seals: this.seals,
       dirtyPages: this.dirtyPages,
       memfd: this.memfd,
+      xattrs: this.xattrs,
     };
   }
 
@@ -1009,6 +1027,8 @@ export class InodeLive {
     this.seals = data.seals;
     this.dirtyPages = data.dirtyPages;
     this.memfd = data.memfd;
+    this.xattrs = data.xattrs;
+    this.$mem.u8.fill(0, this.$base + 92, this.$base + 96);
   }
 }
 
@@ -1029,7 +1049,7 @@ export interface InodeSlotData {
  */
 export class InodeSlot {
   /** Bytes. */
-  static readonly SIZE = 216;
+  static readonly SIZE = 224;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -1072,7 +1092,7 @@ export class InodeSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 216, 8);
+    this.$mem.check(addr, 224, 8);
     this.$base = addr;
     return this;
   }

@@ -244,7 +244,7 @@ type InodeState struct {
 }
 
 // InodeLiveSize is the size of InodeLive in bytes.
-const InodeLiveSize = 88
+const InodeLiveSize = 96
 
 // InodeLive: What a file's memory and users are.
 type InodeLive struct {
@@ -306,10 +306,14 @@ type InodeLive struct {
 	// Not 0: made by memfd_create(2).
 	// Unit: flag. Written by: kernel.
 	Memfd uint32
+	// Frame of the extended attributes, 0 when there are none.
+	// Unit: address. Written by: kernel.
+	Xattrs    uint32
+	Reserved0 uint32
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.
-const InodeSlotSize = 216
+const InodeSlotSize = 224
 
 // InodeSlot: One file, directory, link, device or pipe.
 // Element of the slot table of kind Inode.

@@ -147,8 +147,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(InodeLive{}) - 88
-	_ uintptr = 88 - unsafe.Sizeof(InodeLive{})
+	_ uintptr = unsafe.Sizeof(InodeLive{}) - 96
+	_ uintptr = 96 - unsafe.Sizeof(InodeLive{})
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Direct) - 0
 	_ uintptr = 0 - unsafe.Offsetof(InodeLive{}.Direct)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.RadixRoot) - 16
@@ -187,11 +187,15 @@ const (
 	_ uintptr = 80 - unsafe.Offsetof(InodeLive{}.DirtyPages)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Memfd) - 84
 	_ uintptr = 84 - unsafe.Offsetof(InodeLive{}.Memfd)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Xattrs) - 88
+	_ uintptr = 88 - unsafe.Offsetof(InodeLive{}.Xattrs)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Reserved0) - 92
+	_ uintptr = 92 - unsafe.Offsetof(InodeLive{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(InodeSlot{}) - 216
-	_ uintptr = 216 - unsafe.Sizeof(InodeSlot{})
+	_ uintptr = unsafe.Sizeof(InodeSlot{}) - 224
+	_ uintptr = 224 - unsafe.Sizeof(InodeSlot{})
 	_ uintptr = unsafe.Offsetof(InodeSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(InodeSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(InodeSlot{}.State) - 16

@@ -43,6 +43,7 @@ func dropInode(inode uint32) {
 	if in.Live.Pages != 0 || in.Live.FillsInFlight != 0 {
 		pagecache.FreeAll(inode)
 	}
+	freeXattrs(inode)
 	if in.Live.Pipe != 0 {
 		PipeGone(in.Live.Pipe)
 	}
