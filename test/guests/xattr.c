@@ -4,7 +4,7 @@
 #include <sys/xattr.h>
 
 static char value[70000], names[4096];
-static char *nowhere = (char *)1;
+static char *volatile nowhere = (char *)1;
 
 static int file(const char *name) { return must(open(name, O_RDWR | O_CREAT, 0644)); }
 // Whether a list of names has this one, and how many there are.
