@@ -2,6 +2,7 @@ package mm
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 )
@@ -20,12 +21,32 @@ func LockFlags(onFault bool) abi.VmaFlag {
 	return vmLocked
 }
 
+// mayLock says whether `more` further pages may be locked: EPERM for who may lock
+// none, `over` beyond RLIMIT_MEMLOCK.
+func mayLock(c *sched.Ctx, asIndex uint32, more uint64, over abi.Errno) abi.Errno {
+	limit := limitOf(c, kmem.AddressSpace(asIndex), abi.RLIMIT_MEMLOCK)
+	switch {
+	case limit >= unlimited || cred.Has(c, abi.CAP_IPC_LOCK):
+		return abi.OK
+	case limit == 0:
+		return abi.EPERM
+	case lockedPages(asIndex, 0, highPage)+more > limit:
+		return over
+	}
+	return abi.OK
+}
+
 // Lock gives pages [from, to) one of LockFlags, or takes them away (0), and
 // brings the pages in (mlock(2)). ENOMEM where there is a hole, or no access;
 // what lies before it is locked all the same, as on Linux. EBLOCKED when
 // a page's bytes must come in first.
 func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
+	if flags != 0 {
+		if e := mayLock(c, asIndex, uint64(to-from)-lockedPages(asIndex, from, to), abi.ENOMEM); e != abi.OK {
+			return e
+		}
+	}
 	end := CoveredTo(asIndex, from, to)
 	if from < end {
 		if e := cut(as, from, end); e != abi.OK {
@@ -52,6 +73,15 @@ func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
 // LockAll is mlockall(2): now of what is mapped, later of what will be; 0 for neither.
 func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
+	if now|later != 0 {
+		more := uint64(0)
+		if now != 0 {
+			more = as.State.MappedPages - lockedPages(asIndex, 0, highPage)
+		}
+		if e := mayLock(c, asIndex, more, abi.ENOMEM); e != abi.OK {
+			return e
+		}
+	}
 	as.Live.MapFlags = later
 	if now == 0 && later != 0 {
 		return abi.OK
@@ -74,11 +104,13 @@ func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
 }
 
 // LockedPages is how many pages of an address space are locked.
-func LockedPages(asIndex uint32) uint64 {
+func LockedPages(asIndex uint32) uint64 { return lockedPages(asIndex, 0, highPage) }
+
+func lockedPages(asIndex, from, to uint32) uint64 {
 	n := uint64(0)
-	for i := kmem.AddressSpace(asIndex).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
+	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		if v := kmem.Vma(i); v.Flags&vmLocked != 0 {
-			n += uint64(v.EndPage - v.StartPage)
+			n += uint64(min(v.EndPage, to) - max(v.StartPage, from))
 		}
 	}
 	return n

@@ -49,6 +49,9 @@ type Mapping struct {
 	Inode, Dentry, FilePage uint32
 	// Fixed replaces what is there; NoReplace refuses with EEXIST instead.
 	Fixed, NoReplace bool
+	// Moved: it takes over the flags of another mapping, and is no new one that
+	// mlockall(2) or RLIMIT_MEMLOCK would look at.
+	Moved bool
 }
 
 // Map makes a mapping and returns its first page.
@@ -61,6 +64,14 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	// Page numbers of files are words, and sums of them must not wrap.
 	if m.Inode != 0 && uint64(m.FilePage)+uint64(m.Pages) > 1<<32-1 {
 		return 0, abi.EOVERFLOW
+	}
+	if !m.Moved {
+		m.Flags |= as.Live.MapFlags
+		if m.Flags&vmLocked != 0 {
+			if e := mayLock(c, asIndex, uint64(m.Pages), abi.EAGAIN); e != abi.OK {
+				return 0, e
+			}
+		}
 	}
 	page := m.Page
 	switch {
@@ -93,7 +104,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	v := kmem.Vma(i)
 	kmem.WriteBegin(&v.Header)
 	v.StartPage, v.EndPage = page, page+m.Pages
-	v.Flags, v.Inode, v.Dentry, v.As = m.Flags|as.Live.MapFlags, m.Inode, m.Dentry, asIndex
+	v.Flags, v.Inode, v.Dentry, v.As = m.Flags, m.Inode, m.Dentry, asIndex
 	if m.Inode != 0 {
 		v.FilePage = m.FilePage
 		v.Flags |= vmFile
@@ -326,9 +337,14 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if newPages > oldPages && Promised(v.Flags) && !Commit(newPages-oldPages) {
 		return 0, abi.ENOMEM
 	}
+	if newPages > oldPages && v.Flags&vmLocked != 0 {
+		if e := mayLock(c, asIndex, uint64(newPages-oldPages), abi.EAGAIN); e != abi.OK {
+			return 0, e
+		}
+	}
 	if !fixed && !keep {
 		if from+oldPages == v.EndPage && oldPages != 0 && from+newPages <= highPage && free(as, v.EndPage, from+newPages) {
-			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true}
+			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true, Moved: true}
 			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
 			_, e := Map(c, asIndex, &m)
 			if e == abi.EOVERFLOW {
@@ -349,7 +365,7 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 	if !fixed && target == 0 && oldPages >= 2*leafPages {
 		target = placeAlike(as, from, newPages)
 	}
-	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed}
+	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed, Moved: true}
 	m.FilePage = v.FilePage + (from - v.StartPage)
 	to, e := Map(c, asIndex, &m)
 	if e == abi.EOVERFLOW {

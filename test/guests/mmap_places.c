@@ -1,7 +1,9 @@
 // Where mappings lie, and what else mmap, mremap, mlock and madvise are asked: reservations that are larger than 4 GiB, hints,
 // flags, memory that is locked.
 #include "fault.h"
+#include <linux/capability.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define P 4096
 #define GIB (1ul << 30)
@@ -229,6 +231,42 @@ static void locked(void) {
   FAILS("map-locked-busy", msync(k, P, MS_INVALIDATE), EBUSY);
 }
 
+// Without CAP_IPC_LOCK no more may be locked than RLIMIT_MEMLOCK says.
+static void lock_limits(void) {
+  pid_t pid = fork();
+  if (pid) {
+    EQ("limited", status_of(pid), 0);
+    return;
+  }
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct caps[2];
+  must(syscall(SYS_capget, &header, caps));
+  caps[0].effective &= ~(1u << CAP_IPC_LOCK);
+  must(syscall(SYS_capset, &header, caps));
+  must(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){8 * P, 8 * P}));
+  char *m = map(NULL, 16 * P, RW, PA);
+  GOOD("as-many", mlock(m, 8 * P));
+  GOOD("the-same", mlock(m, 8 * P));
+  FAILS("more", mlock(m, 9 * P), ENOMEM);
+  FAILS("others", mlock(m + 8 * P, P), ENOMEM);
+  FAILS("map-locked", (long)map(NULL, P, RW, PA | MAP_LOCKED), EAGAIN);
+  FAILS("all", mlockall(MCL_CURRENT), ENOMEM);
+  GOOD("less", munlock(m + 4 * P, 4 * P));
+  GOOD("again", mlock(m + 8 * P, 4 * P));
+  GOOD("move", (long)(m = mremap(m, 4 * P, 4 * P, MREMAP_MAYMOVE | MREMAP_FIXED, map(NULL, 4 * P, PROT_NONE, PA))));
+  FAILS("grow", (long)mremap(m, 4 * P, 5 * P, MREMAP_MAYMOVE), EAGAIN);
+  must(munmap(m, 4 * P));
+  GOOD("later", mlockall(MCL_FUTURE));
+  GOOD("later-some", (long)map(NULL, 4 * P, RW, PA));
+  FAILS("later-more", (long)map(NULL, P, RW, PA), EAGAIN);
+  GOOD("none", munlockall());
+  must(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0}));
+  FAILS("not-at-all", mlock(map(NULL, P, RW, PA), P), EPERM);
+  FAILS("not-all", mlockall(MCL_CURRENT), EPERM);
+  FAILS("not-mapped", (long)map(NULL, P, RW, PA | MAP_LOCKED), EPERM);
+  _exit(check_failures != 0);
+}
+
 static void advice(void) {
   int fd = file_of(4);
   char *m = mmap(NULL, 4 * P, RW, MAP_SHARED, fd, 0), *n = map(NULL, 4 * P, RW, PA);
@@ -273,4 +311,4 @@ static void overcommit(void) {
   FAILS("grow", (long)mremap(m, P, more, MREMAP_MAYMOVE), ENOMEM);
 }
 
-CHECK_MAIN(CASE(reservation), CASE(hints), CASE(flags), CASE(grows_down), CASE(zero_device), CASE(remapping), CASE(locked), CASE(advice), CASE(overcommit))
+CHECK_MAIN(CASE(reservation), CASE(hints), CASE(flags), CASE(grows_down), CASE(zero_device), CASE(remapping), CASE(locked), CASE(lock_limits), CASE(advice), CASE(overcommit))
