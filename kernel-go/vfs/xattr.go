@@ -72,12 +72,21 @@ const (
 var xattrSpaces = [...]string{xattrUser: "user.", xattrTrusted: "trusted.", xattrSecurity: "security."}
 
 func xattrSpace(name, n uint32) int {
-	for k, prefix := range xattrSpaces {
-		if int(n) >= len(prefix) && string(kmem.Bytes(name, uint32(len(prefix)))) == prefix {
+	for k := range xattrSpaces {
+		if hasPrefix(kmem.Bytes(name, n), xattrSpaces[k]) {
 			return k
 		}
 	}
 	return xattrUnknown
+}
+
+func hasPrefix(text []byte, prefix string) bool {
+	for i := range len(prefix) {
+		if i >= len(text) || text[i] != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // mayXattr checks that the caller may read or write an attribute of a name, in
