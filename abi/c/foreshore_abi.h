@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x05c7b575)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x3acca83e)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x5f10a3ca)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x27b38b43)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2685,7 +2685,8 @@ struct fsh_epoll_slot {
   uint32_t next_notified;
   /* Not 0: it stands in that list. Unit: flag. Written by: kernel. */
   uint32_t notified;
-  uint32_t reserved0;
+  /* How deep the last check of nests that came by has found it, counted from that check's number. Unit: seq. Written by: kernel. */
+  uint32_t nest_mark;
 };
 _Static_assert(sizeof(struct fsh_epoll_slot) == 48, "size of EpollSlot");
 _Static_assert(offsetof(struct fsh_epoll_slot, header) == 0, "offset of EpollSlot.header");
@@ -2696,7 +2697,7 @@ _Static_assert(offsetof(struct fsh_epoll_slot, wait) == 28, "offset of EpollSlot
 _Static_assert(offsetof(struct fsh_epoll_slot, item_count) == 32, "offset of EpollSlot.item_count");
 _Static_assert(offsetof(struct fsh_epoll_slot, next_notified) == 36, "offset of EpollSlot.next_notified");
 _Static_assert(offsetof(struct fsh_epoll_slot, notified) == 40, "offset of EpollSlot.notified");
-_Static_assert(offsetof(struct fsh_epoll_slot, reserved0) == 44, "offset of EpollSlot.reserved0");
+_Static_assert(offsetof(struct fsh_epoll_slot, nest_mark) == 44, "offset of EpollSlot.nest_mark");
 
 /* One file that an epoll instance watches. */
 struct fsh_epoll_item_slot {

@@ -3324,6 +3324,11 @@ export interface EpollSlotData {
    * Unit: flag. Written by: kernel.
    */
   notified: number;
+  /**
+   * How deep the last check of nests that came by has found it, counted from that check's number.
+   * Unit: seq. Written by: kernel.
+   */
+  nestMark: number;
 }
 
 /**
@@ -3337,7 +3342,7 @@ export class EpollSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, itemCount: 32, nextNotified: 36, notified: 40 } as const;
+  static readonly OFFSET = { header: 0, itemHead: 16, readyHead: 20, readyTail: 24, wait: 28, itemCount: 32, nextNotified: 36, notified: 40, nestMark: 44 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3440,6 +3445,18 @@ export class EpollSlot {
   }
 
   /**
+   * How deep the last check of nests that came by has found it, counted from that check's number.
+   * Unit: seq. Written by: kernel.
+   */
+  get nestMark(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set nestMark(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -3460,6 +3477,7 @@ export class EpollSlot {
       itemCount: this.itemCount,
       nextNotified: this.nextNotified,
       notified: this.notified,
+      nestMark: this.nestMark,
     };
   }
 
@@ -3473,7 +3491,7 @@ export class EpollSlot {
     this.itemCount = data.itemCount;
     this.nextNotified = data.nextNotified;
     this.notified = data.notified;
-    this.$mem.u8.fill(0, this.$base + 44, this.$base + 48);
+    this.nestMark = data.nestMark;
   }
 }
 

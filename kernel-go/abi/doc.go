@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x05c7b575
-	LayoutHashHi uint32 = 0x3acca83e
+	LayoutHashLo uint32 = 0x5f10a3ca
+	LayoutHashHi uint32 = 0x27b38b43
 )

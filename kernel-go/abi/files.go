@@ -712,8 +712,10 @@ type EpollSlot struct {
 	NextNotified uint32
 	// Not 0: it stands in that list.
 	// Unit: flag. Written by: kernel.
-	Notified  uint32
-	Reserved0 uint32
+	Notified uint32
+	// How deep the last check of nests that came by has found it, counted from that check's number.
+	// Unit: seq. Written by: kernel.
+	NestMark uint32
 }
 
 // EpollItemSlotSize is the size of EpollItemSlot in bytes.

@@ -465,8 +465,8 @@ const (
 	_ uintptr = 36 - unsafe.Offsetof(EpollSlot{}.NextNotified)
 	_ uintptr = unsafe.Offsetof(EpollSlot{}.Notified) - 40
 	_ uintptr = 40 - unsafe.Offsetof(EpollSlot{}.Notified)
-	_ uintptr = unsafe.Offsetof(EpollSlot{}.Reserved0) - 44
-	_ uintptr = 44 - unsafe.Offsetof(EpollSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(EpollSlot{}.NestMark) - 44
+	_ uintptr = 44 - unsafe.Offsetof(EpollSlot{}.NestMark)
 )
 
 const (

@@ -183,10 +183,22 @@ func remove(i uint32) {
 	kmem.Free(abi.SlotKindEpollItem, i)
 }
 
+// nestCheck numbers the checks of nests, in steps of maxNests: an epoll that a
+// check finds at some depth is marked with both.
+var nestCheck uint32
+
 // mayNest says whether epoll `inner` may be put into `outer`: not when outer
 // is among what inner watches, and not more than maxNests deep. It goes
-// through the items in depth without recursion.
+// through the items in depth without recursion, and through those of an epoll again
+// only where it lies deeper than before: wide nests have many ways to the same.
 func mayNest(inner, outer uint32) bool {
+	if nestCheck += maxNests; nestCheck > ^uint32(0)-maxNests {
+		nestCheck = maxNests
+		t := kmem.Table(abi.SlotKindEpoll)
+		for e := uint32(1); e < t.HighWater.Load(); e++ {
+			kmem.Epoll(e).NestMark = 0
+		}
+	}
 	var path [maxNests]uint32 // items that are being looked through
 	depth := 0
 	path[0] = kmem.Epoll(inner).ItemHead
@@ -202,11 +214,17 @@ func mayNest(inner, outer uint32) bool {
 		if o.State.Kind != abi.OfdKindEpoll {
 			continue
 		}
-		if kmem.Object(o) == outer || depth == maxNests-2 {
+		e := kmem.Object(o)
+		if e == outer || depth == maxNests-2 {
 			return false
 		}
+		mark := nestCheck + uint32(depth)
+		if kmem.Epoll(e).NestMark >= mark {
+			continue
+		}
+		kmem.Epoll(e).NestMark = mark
 		depth++
-		path[depth] = kmem.Epoll(kmem.Object(o)).ItemHead
+		path[depth] = kmem.Epoll(e).ItemHead
 	}
 	return true
 }

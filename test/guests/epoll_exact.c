@@ -194,4 +194,27 @@ static void mounts(void) {
   rmdir(at);
 }
 
-CHECK_MAIN(CASE(unasked), CASE(taken), CASE(exclusive), CASE(exclusive_among_others), CASE(exclusive_idle), CASE(mounts))
+// Nests: five deep and no ring, however many ways lead to the innermost.
+static void nests(void) {
+  int deep[6];
+  for (int i = 0; i < 6; i++) deep[i] = must(epoll_create1(0));
+  for (int i = 1; i < 5; i++) must(add(deep[i], deep[i - 1], EPOLLIN));
+  FAILS("too-deep", add(deep[5], deep[4], EPOLLIN), ELOOP);
+  FAILS("ring", add(deep[0], deep[3], EPOLLIN), ELOOP);
+  int p[2], wide[4][4];
+  must(pipe(p));
+  for (int level = 0; level < 4; level++)
+    for (int i = 0; i < 4; i++) {
+      wide[level][i] = must(epoll_create1(0));
+      if (!level) must(add(wide[0][i], p[0], EPOLLIN));
+      // Linux bounds the ways to one file: each watches two of the level below.
+      for (int k = 0; level && k < 2; k++) must(add(wide[level][i], wide[level - 1][(i + k) % 4], EPOLLIN));
+    }
+  FAILS("wide-ring", add(wide[0][3], wide[3][3], EPOLLIN), ELOOP);
+  EQ("quiet", told(wide[3][0]), 0);
+  must(write(p[1], "x", 1));
+  EQ("outermost", told(wide[3][0]), EPOLLIN);
+  EQ("all", told(wide[3][3]), EPOLLIN);
+}
+
+CHECK_MAIN(CASE(unasked), CASE(taken), CASE(exclusive), CASE(exclusive_among_others), CASE(exclusive_idle), CASE(mounts), CASE(nests))
