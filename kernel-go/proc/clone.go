@@ -20,14 +20,28 @@ type CloneArgs struct {
 
 const threadFlags = uint64(abi.CLONE_VM | abi.CLONE_SIGHAND | abi.CLONE_THREAD)
 
-// refusedClone are namespaces and other things that are not there.
-const refusedClone = uint64(abi.CLONE_NEWNS | abi.CLONE_NEWCGROUP | abi.CLONE_NEWUTS | abi.CLONE_NEWIPC | abi.CLONE_NEWUSER | abi.CLONE_NEWPID | abi.CLONE_NEWNET | abi.CLONE_PIDFD)
+// Namespaces are the flags that ask for new namespaces, of which there are none.
+const Namespaces = uint64(abi.CLONE_NEWNS | abi.CLONE_NEWCGROUP | abi.CLONE_NEWUTS | abi.CLONE_NEWIPC | abi.CLONE_NEWUSER | abi.CLONE_NEWPID | abi.CLONE_NEWNET)
+
+// MayEnterNew is what asking for new namespaces comes to.
+func MayEnterNew(c *sched.Ctx, flags uint64) abi.Errno {
+	switch {
+	case flags&Namespaces == 0:
+		return abi.OK
+	case flags&uint64(abi.CLONE_NEWUSER) != 0 || cred.Has(c, abi.CAP_SYS_ADMIN):
+		return abi.EINVAL
+	}
+	return abi.EPERM
+}
 
 // Clone makes a thread or a process and returns its id.
 func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	f := a.Flags
-	if f&refusedClone != 0 {
+	if f&uint64(abi.CLONE_PIDFD) != 0 {
 		return 0, abi.EINVAL
+	}
+	if e := MayEnterNew(c, f); e != abi.OK {
+		return 0, e
 	}
 	if f&uint64(abi.CLONE_THREAD) != 0 && f&uint64(abi.CLONE_SIGHAND) == 0 || f&uint64(abi.CLONE_SIGHAND) != 0 && f&uint64(abi.CLONE_VM) == 0 {
 		return 0, abi.EINVAL

@@ -146,6 +146,48 @@ static int pending_inside(void) {
 
 static void pending_signals(void) { EQ("queued", in_child(pending_inside), EXITED(0)); }
 
+static long locked_kib(void) {
+  char *at = strstr(read_file("/proc/self/status"), "VmLck:");
+  return at ? atol(at + 6) : -1;
+}
+
+static int locked_inside(void) {
+  enum { PAGE = 4096 };
+  char *m = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (locked_kib() != 0) return 1;
+  // Who may lock what it likes.
+  set(RLIMIT_MEMLOCK, 8 * PAGE, 8 * PAGE);
+  if (mlock(m, 16 * PAGE) || locked_kib() != 64) return 2;
+  if (munlock(m, 16 * PAGE) || locked_kib() != 0) return 3;
+  if (setresuid(54321, 54321, 54321)) return 4;
+  // And who may not.
+  if (mlock(m, 16 * PAGE) != -1 || errno != ENOMEM || locked_kib() != 0) return 5;
+  if (mlock(m, 8 * PAGE) || locked_kib() != 32) return 6;
+  if (mlock(m, 8 * PAGE) || mlock2(m + 4 * PAGE, 4 * PAGE, MLOCK_ONFAULT)) return 7;
+  if (mlock(m + 8 * PAGE, PAGE) != -1 || errno != ENOMEM) return 8;
+  if (mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0) != MAP_FAILED || errno != EAGAIN) return 9;
+  if (mlockall(MCL_CURRENT) != -1 || errno != ENOMEM) return 10;
+  if (munlock(m + PAGE, 2 * PAGE) || locked_kib() != 24) return 11;
+  // A child has nothing locked.
+  pid_t pid = fork();
+  if (pid == 0) _exit(locked_kib() != 0);
+  if (status_of(pid)) return 12;
+  if (munlockall() || locked_kib() != 0) return 13;
+  if (mlockall(MCL_FUTURE)) return 14;
+  char *n = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (n == MAP_FAILED || locked_kib() != 32) return 15;
+  if (mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED || errno != EAGAIN) return 16;
+  if (mremap(n, 8 * PAGE, 9 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED || errno != EAGAIN) return 17;
+  munlockall();
+  // With a limit of 0 there is nothing to ask for.
+  set(RLIMIT_MEMLOCK, 0, 0);
+  if (mlock(m, PAGE) != -1 || errno != EPERM) return 18;
+  if (mlockall(MCL_FUTURE) != -1 || errno != EPERM) return 19;
+  return mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0) != MAP_FAILED || errno != EPERM ? 20 : 0;
+}
+
+static void locked(void) { EQ("memory", in_child(locked_inside), EXITED(0)); }
+
 static int crash(void) {
   raise(SIGSEGV);
   return 0;
@@ -230,4 +272,4 @@ static void setting(void) {
   EQ("unprivileged", in_child(unprivileged), EXITED(0));
 }
 
-CHECK_MAIN(CASE(cpu_time), CASE(memory), CASE(pending_signals), CASE(core), CASE(descriptors), CASE(setting))
+CHECK_MAIN(CASE(cpu_time), CASE(memory), CASE(pending_signals), CASE(locked), CASE(core), CASE(descriptors), CASE(setting))

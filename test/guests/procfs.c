@@ -220,6 +220,7 @@ static void oom_scores(void) {
     EQ("child", status_of(child), 0);
     return;
   }
+  check_failures = 0;
   EQ("raise", put_score("300"), 0);
   STR("kept", read_file("/proc/self/oom_score_adj"), "300\n");
   TRUE("score", atoi(read_file("/proc/self/oom_score")) >= 860 && atoi(read_file("/proc/self/oom_score")) < 1400);

@@ -100,8 +100,6 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64) abi.Errno {
 	case nodePidPersonality:
 		hex(uint64(ps.Personality), 8)
 		putByte('\n')
-	case nodeUIDMap:
-		str("         0          0 4294967295\n")
 	case nodeFdinfo:
 		fdinfo(ofdAt(p, s.NodeArg2))
 	}

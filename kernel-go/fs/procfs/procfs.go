@@ -85,7 +85,6 @@ const (
 	nodePidOomScore
 	nodePidCgroup
 	nodePidPersonality
-	nodeUIDMap
 )
 
 const (
@@ -190,8 +189,6 @@ var entries = [...]struct {
 	{nodePid, "oom_score", nodePidOomScore, file | 0o444, ""},
 	{nodePid, "cgroup", nodePidCgroup, file | 0o444, ""},
 	{nodePid, "personality", nodePidPersonality, file | 0o400, ""},
-	{nodePid, "uid_map", nodeUIDMap, file | 0o644, ""},
-	{nodePid, "gid_map", nodeUIDMap, file | 0o644, ""},
 }
 
 // bootID is /proc/sys/kernel/random/boot_id, made at boot.
