@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x5f10a3ca)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x27b38b43)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x00d73441)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x06c46ad1)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -668,6 +668,7 @@ typedef uint32_t fsh_sig_stack_flag;
 /* si_code values (uapi asm-generic/siginfo.h). */
 typedef int32_t fsh_sig_code;
 #define FSH_SI_TKILL (-INT32_C(6))
+#define FSH_SI_SIGIO (-INT32_C(5))
 #define FSH_SI_TIMER (-INT32_C(2))
 #define FSH_SI_QUEUE (-INT32_C(1))
 #define FSH_SI_USER INT32_C(0)
@@ -1189,13 +1190,23 @@ typedef uint32_t fsh_fcntl_file_cmd;
 #define FSH_F_GETSIG UINT32_C(11)
 #define FSH_F_SETOWN_EX UINT32_C(15)
 #define FSH_F_GETOWN_EX UINT32_C(16)
-#define FSH_F_GETOWNER_UIDS UINT32_C(17)
 #define FSH_F_OFD_GETLK UINT32_C(36)
 #define FSH_F_OFD_SETLK UINT32_C(37)
 #define FSH_F_OFD_SETLKW UINT32_C(38)
 #define FSH_F_SETLEASE UINT32_C(1024)
 #define FSH_F_GETLEASE UINT32_C(1025)
 #define FSH_F_NOTIFY UINT32_C(1026)
+
+/* Kinds of owners of F_SETOWN_EX. */
+typedef uint32_t fsh_file_owner;
+#define FSH_F_OWNER_TID UINT32_C(0)
+#define FSH_F_OWNER_PID UINT32_C(1)
+#define FSH_F_OWNER_PGRP UINT32_C(2)
+
+/* si_code of SIGIO, or of what F_SETSIG names. */
+typedef uint32_t fsh_poll_code;
+#define FSH_POLL_IN UINT32_C(1)
+#define FSH_POLL_OUT UINT32_C(2)
 
 /* fcntl(2) F_ADD_SEALS (uapi linux/fcntl.h). */
 typedef uint32_t fsh_seal_flag;
@@ -2419,8 +2430,24 @@ struct fsh_ofd_live {
   /* Generation of the slot in OfdState.object. Unit: number. Written by: kernel. */
   uint32_t object_generation;
   uint32_t pad0;
+  /* O_ASYNC: entries on the queues that it hears of. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t async_entries;
+  /* Next of those whose signals are yet to be sent. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t async_next;
+  /* PollEvent bits of what they have heard. Unit: bits. Written by: kernel. */
+  uint32_t async_events;
+  /* The descriptor that asked for it, which the signal tells. Unit: index. Written by: kernel. */
+  uint32_t async_fd;
+  /* F_OWNER_TID where owner_pid is one thread, else 0. Unit: flag. Written by: kernel. */
+  uint32_t owner_is_thread;
+  /* Signal instead of SIGIO (F_SETSIG), 0 for that. Unit: number. Written by: kernel. */
+  uint32_t async_signal;
+  /* Real user of who named the owner. Unit: id. Written by: kernel. */
+  uint32_t owner_uid;
+  /* Its effective user. Unit: id. Written by: kernel. */
+  uint32_t owner_euid;
 };
-_Static_assert(sizeof(struct fsh_ofd_live) == 64, "size of OfdLive");
+_Static_assert(sizeof(struct fsh_ofd_live) == 96, "size of OfdLive");
 _Static_assert(offsetof(struct fsh_ofd_live, epoll_head) == 0, "offset of OfdLive.epoll_head");
 _Static_assert(offsetof(struct fsh_ofd_live, content) == 4, "offset of OfdLive.content");
 _Static_assert(offsetof(struct fsh_ofd_live, content_bytes) == 8, "offset of OfdLive.content_bytes");
@@ -2431,6 +2458,14 @@ _Static_assert(offsetof(struct fsh_ofd_live, host_refs) == 48, "offset of OfdLiv
 _Static_assert(offsetof(struct fsh_ofd_live, client) == 52, "offset of OfdLive.client");
 _Static_assert(offsetof(struct fsh_ofd_live, object_generation) == 56, "offset of OfdLive.object_generation");
 _Static_assert(offsetof(struct fsh_ofd_live, pad0) == 60, "offset of OfdLive.pad0");
+_Static_assert(offsetof(struct fsh_ofd_live, async_entries) == 64, "offset of OfdLive.async_entries");
+_Static_assert(offsetof(struct fsh_ofd_live, async_next) == 68, "offset of OfdLive.async_next");
+_Static_assert(offsetof(struct fsh_ofd_live, async_events) == 72, "offset of OfdLive.async_events");
+_Static_assert(offsetof(struct fsh_ofd_live, async_fd) == 76, "offset of OfdLive.async_fd");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_is_thread) == 80, "offset of OfdLive.owner_is_thread");
+_Static_assert(offsetof(struct fsh_ofd_live, async_signal) == 84, "offset of OfdLive.async_signal");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_uid) == 88, "offset of OfdLive.owner_uid");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_euid) == 92, "offset of OfdLive.owner_euid");
 
 /* One open file description. */
 struct fsh_ofd_slot {
@@ -2440,13 +2475,13 @@ struct fsh_ofd_slot {
   struct fsh_ofd_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_ofd_live live;
-  uint32_t pad0[2];
+  uint32_t pad0[10];
 };
-_Static_assert(sizeof(struct fsh_ofd_slot) == 128, "size of OfdSlot");
+_Static_assert(sizeof(struct fsh_ofd_slot) == 192, "size of OfdSlot");
 _Static_assert(offsetof(struct fsh_ofd_slot, header) == 0, "offset of OfdSlot.header");
 _Static_assert(offsetof(struct fsh_ofd_slot, state) == 16, "offset of OfdSlot.state");
 _Static_assert(offsetof(struct fsh_ofd_slot, live) == 56, "offset of OfdSlot.live");
-_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 120, "offset of OfdSlot.pad0");
+_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 152, "offset of OfdSlot.pad0");
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {

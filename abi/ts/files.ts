@@ -1902,6 +1902,46 @@ export interface OfdLiveData {
    * Unit: number. Written by: kernel.
    */
   objectGeneration: number;
+  /**
+   * O_ASYNC: entries on the queues that it hears of.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  asyncEntries: number;
+  /**
+   * Next of those whose signals are yet to be sent.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  asyncNext: number;
+  /**
+   * PollEvent bits of what they have heard.
+   * Unit: bits. Written by: kernel.
+   */
+  asyncEvents: number;
+  /**
+   * The descriptor that asked for it, which the signal tells.
+   * Unit: index. Written by: kernel.
+   */
+  asyncFd: number;
+  /**
+   * F_OWNER_TID where owner_pid is one thread, else 0.
+   * Unit: flag. Written by: kernel.
+   */
+  ownerIsThread: number;
+  /**
+   * Signal instead of SIGIO (F_SETSIG), 0 for that.
+   * Unit: number. Written by: kernel.
+   */
+  asyncSignal: number;
+  /**
+   * Real user of who named the owner.
+   * Unit: id. Written by: kernel.
+   */
+  ownerUid: number;
+  /**
+   * Its effective user.
+   * Unit: id. Written by: kernel.
+   */
+  ownerEuid: number;
 }
 
 /**
@@ -1910,11 +1950,11 @@ export interface OfdLiveData {
  */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 64;
+  static readonly SIZE = 96;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56 } as const;
+  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56, asyncEntries: 64, asyncNext: 68, asyncEvents: 72, asyncFd: 76, ownerIsThread: 80, asyncSignal: 84, ownerUid: 88, ownerEuid: 92 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2047,11 +2087,107 @@ export class OfdLive {
   }
 
   /**
+   * O_ASYNC: entries on the queues that it hears of.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get asyncEntries(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set asyncEntries(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /**
+   * Next of those whose signals are yet to be sent.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get asyncNext(): number {
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+  }
+
+  set asyncNext(value: number) {
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+  }
+
+  /**
+   * PollEvent bits of what they have heard.
+   * Unit: bits. Written by: kernel.
+   */
+  get asyncEvents(): number {
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+  }
+
+  set asyncEvents(value: number) {
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+  }
+
+  /**
+   * The descriptor that asked for it, which the signal tells.
+   * Unit: index. Written by: kernel.
+   */
+  get asyncFd(): number {
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+  }
+
+  set asyncFd(value: number) {
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+  }
+
+  /**
+   * F_OWNER_TID where owner_pid is one thread, else 0.
+   * Unit: flag. Written by: kernel.
+   */
+  get ownerIsThread(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set ownerIsThread(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+  }
+
+  /**
+   * Signal instead of SIGIO (F_SETSIG), 0 for that.
+   * Unit: number. Written by: kernel.
+   */
+  get asyncSignal(): number {
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+  }
+
+  set asyncSignal(value: number) {
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+  }
+
+  /**
+   * Real user of who named the owner.
+   * Unit: id. Written by: kernel.
+   */
+  get ownerUid(): number {
+    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+  }
+
+  set ownerUid(value: number) {
+    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+  }
+
+  /**
+   * Its effective user.
+   * Unit: id. Written by: kernel.
+   */
+  get ownerEuid(): number {
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+  }
+
+  set ownerEuid(value: number) {
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 64, 8);
+    this.$mem.check(addr, 96, 8);
     this.$base = addr;
     return this;
   }
@@ -2068,6 +2204,14 @@ export class OfdLive {
       hostRefs: this.hostRefs,
       client: this.client,
       objectGeneration: this.objectGeneration,
+      asyncEntries: this.asyncEntries,
+      asyncNext: this.asyncNext,
+      asyncEvents: this.asyncEvents,
+      asyncFd: this.asyncFd,
+      ownerIsThread: this.ownerIsThread,
+      asyncSignal: this.asyncSignal,
+      ownerUid: this.ownerUid,
+      ownerEuid: this.ownerEuid,
     };
   }
 
@@ -2082,6 +2226,14 @@ export class OfdLive {
     this.hostRefs = data.hostRefs;
     this.client = data.client;
     this.objectGeneration = data.objectGeneration;
+    this.asyncEntries = data.asyncEntries;
+    this.asyncNext = data.asyncNext;
+    this.asyncEvents = data.asyncEvents;
+    this.asyncFd = data.asyncFd;
+    this.ownerIsThread = data.ownerIsThread;
+    this.asyncSignal = data.asyncSignal;
+    this.ownerUid = data.ownerUid;
+    this.ownerEuid = data.ownerEuid;
     this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
   }
 }
@@ -2103,7 +2255,7 @@ export interface OfdSlotData {
  */
 export class OfdSlot {
   /** Bytes. */
-  static readonly SIZE = 128;
+  static readonly SIZE = 192;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -2146,7 +2298,7 @@ export class OfdSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 128, 8);
+    this.$mem.check(addr, 192, 8);
     this.$base = addr;
     return this;
   }
@@ -2165,7 +2317,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 120, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 152, this.$base + 192);
   }
 }
 

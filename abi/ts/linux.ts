@@ -457,6 +457,7 @@ export function sigStackFlagName(value: number): string {
 /** si_code values (uapi asm-generic/siginfo.h). */
 export const SigCode = {
   SI_TKILL: -6,
+  SI_SIGIO: -5,
   SI_TIMER: -2,
   SI_QUEUE: -1,
   SI_USER: 0,

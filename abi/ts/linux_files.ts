@@ -24,7 +24,6 @@ export const FcntlFileCmd = {
   F_GETSIG: 11,
   F_SETOWN_EX: 15,
   F_GETOWN_EX: 16,
-  F_GETOWNER_UIDS: 17,
   F_OFD_GETLK: 36,
   F_OFD_SETLK: 37,
   F_OFD_SETLKW: 38,
@@ -37,6 +36,33 @@ export type FcntlFileCmd = (typeof FcntlFileCmd)[keyof typeof FcntlFileCmd];
 /** Names a number of FcntlFileCmd. */
 export function fcntlFileCmdName(value: number): string {
   return enumName("FcntlFileCmd", FcntlFileCmd, value);
+}
+
+
+/** Kinds of owners of F_SETOWN_EX. */
+export const FileOwner = {
+  F_OWNER_TID: 0,
+  F_OWNER_PID: 1,
+  F_OWNER_PGRP: 2,
+} as const;
+export type FileOwner = (typeof FileOwner)[keyof typeof FileOwner];
+
+/** Names a number of FileOwner. */
+export function fileOwnerName(value: number): string {
+  return enumName("FileOwner", FileOwner, value);
+}
+
+
+/** si_code of SIGIO, or of what F_SETSIG names. */
+export const PollCode = {
+  POLL_IN: 1,
+  POLL_OUT: 2,
+} as const;
+export type PollCode = (typeof PollCode)[keyof typeof PollCode];
+
+/** Names a number of PollCode. */
+export function pollCodeName(value: number): string {
+  return enumName("PollCode", PollCode, value);
 }
 
 

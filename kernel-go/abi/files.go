@@ -447,7 +447,7 @@ type OfdState struct {
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 64
+const OfdLiveSize = 96
 
 // OfdLive: Who watches an open file description, and what it generated.
 type OfdLive struct {
@@ -479,10 +479,34 @@ type OfdLive struct {
 	// Unit: number. Written by: kernel.
 	ObjectGeneration uint32
 	Pad0             uint32
+	// O_ASYNC: entries on the queues that it hears of.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	AsyncEntries uint32
+	// Next of those whose signals are yet to be sent.
+	// Unit: slot:Ofd. Written by: kernel.
+	AsyncNext uint32
+	// PollEvent bits of what they have heard.
+	// Unit: bits. Written by: kernel.
+	AsyncEvents uint32
+	// The descriptor that asked for it, which the signal tells.
+	// Unit: index. Written by: kernel.
+	AsyncFd uint32
+	// F_OWNER_TID where owner_pid is one thread, else 0.
+	// Unit: flag. Written by: kernel.
+	OwnerIsThread uint32
+	// Signal instead of SIGIO (F_SETSIG), 0 for that.
+	// Unit: number. Written by: kernel.
+	AsyncSignal uint32
+	// Real user of who named the owner.
+	// Unit: id. Written by: kernel.
+	OwnerUid uint32
+	// Its effective user.
+	// Unit: id. Written by: kernel.
+	OwnerEuid uint32
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
-const OfdSlotSize = 128
+const OfdSlotSize = 192
 
 // OfdSlot: One open file description.
 // Element of the slot table of kind Ofd.
@@ -495,7 +519,7 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	Pad0 [2]uint32
+	Pad0 [10]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.

@@ -283,8 +283,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 64
-	_ uintptr = 64 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 96
+	_ uintptr = 96 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
@@ -305,19 +305,35 @@ const (
 	_ uintptr = 56 - unsafe.Offsetof(OfdLive{}.ObjectGeneration)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Pad0) - 60
 	_ uintptr = 60 - unsafe.Offsetof(OfdLive{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEntries) - 64
+	_ uintptr = 64 - unsafe.Offsetof(OfdLive{}.AsyncEntries)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncNext) - 68
+	_ uintptr = 68 - unsafe.Offsetof(OfdLive{}.AsyncNext)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEvents) - 72
+	_ uintptr = 72 - unsafe.Offsetof(OfdLive{}.AsyncEvents)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncFd) - 76
+	_ uintptr = 76 - unsafe.Offsetof(OfdLive{}.AsyncFd)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerIsThread) - 80
+	_ uintptr = 80 - unsafe.Offsetof(OfdLive{}.OwnerIsThread)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncSignal) - 84
+	_ uintptr = 84 - unsafe.Offsetof(OfdLive{}.AsyncSignal)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerUid) - 88
+	_ uintptr = 88 - unsafe.Offsetof(OfdLive{}.OwnerUid)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerEuid) - 92
+	_ uintptr = 92 - unsafe.Offsetof(OfdLive{}.OwnerEuid)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdSlot{}) - 128
-	_ uintptr = 128 - unsafe.Sizeof(OfdSlot{})
+	_ uintptr = unsafe.Sizeof(OfdSlot{}) - 192
+	_ uintptr = 192 - unsafe.Sizeof(OfdSlot{})
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.State) - 16
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 120
-	_ uintptr = 120 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 152
+	_ uintptr = 152 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (

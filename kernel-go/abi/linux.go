@@ -923,6 +923,7 @@ type SigCode int32
 // Numbers of SigCode.
 const (
 	SI_TKILL  SigCode = -6
+	SI_SIGIO  SigCode = -5
 	SI_TIMER  SigCode = -2
 	SI_QUEUE  SigCode = -1
 	SI_USER   SigCode = 0
@@ -934,6 +935,8 @@ func (v SigCode) String() string {
 	switch v {
 	case SI_TKILL:
 		return "SI_TKILL"
+	case SI_SIGIO:
+		return "SI_SIGIO"
 	case SI_TIMER:
 		return "SI_TIMER"
 	case SI_QUEUE:

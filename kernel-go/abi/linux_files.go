@@ -33,17 +33,16 @@ type FcntlFileCmd uint32
 
 // Numbers of FcntlFileCmd.
 const (
-	F_SETSIG        FcntlFileCmd = 10
-	F_GETSIG        FcntlFileCmd = 11
-	F_SETOWN_EX     FcntlFileCmd = 15
-	F_GETOWN_EX     FcntlFileCmd = 16
-	F_GETOWNER_UIDS FcntlFileCmd = 17
-	F_OFD_GETLK     FcntlFileCmd = 36
-	F_OFD_SETLK     FcntlFileCmd = 37
-	F_OFD_SETLKW    FcntlFileCmd = 38
-	F_SETLEASE      FcntlFileCmd = 1024
-	F_GETLEASE      FcntlFileCmd = 1025
-	F_NOTIFY        FcntlFileCmd = 1026
+	F_SETSIG     FcntlFileCmd = 10
+	F_GETSIG     FcntlFileCmd = 11
+	F_SETOWN_EX  FcntlFileCmd = 15
+	F_GETOWN_EX  FcntlFileCmd = 16
+	F_OFD_GETLK  FcntlFileCmd = 36
+	F_OFD_SETLK  FcntlFileCmd = 37
+	F_OFD_SETLKW FcntlFileCmd = 38
+	F_SETLEASE   FcntlFileCmd = 1024
+	F_GETLEASE   FcntlFileCmd = 1025
+	F_NOTIFY     FcntlFileCmd = 1026
 )
 
 // String names the number; "FcntlFileCmd(?)" stands for an unknown one.
@@ -57,8 +56,6 @@ func (v FcntlFileCmd) String() string {
 		return "F_SETOWN_EX"
 	case F_GETOWN_EX:
 		return "F_GETOWN_EX"
-	case F_GETOWNER_UIDS:
-		return "F_GETOWNER_UIDS"
 	case F_OFD_GETLK:
 		return "F_OFD_GETLK"
 	case F_OFD_SETLK:
@@ -73,6 +70,49 @@ func (v FcntlFileCmd) String() string {
 		return "F_NOTIFY"
 	}
 	return "FcntlFileCmd(?)"
+}
+
+// FileOwner: Kinds of owners of F_SETOWN_EX.
+type FileOwner uint32
+
+// Numbers of FileOwner.
+const (
+	F_OWNER_TID  FileOwner = 0
+	F_OWNER_PID  FileOwner = 1
+	F_OWNER_PGRP FileOwner = 2
+)
+
+// String names the number; "FileOwner(?)" stands for an unknown one.
+func (v FileOwner) String() string {
+	switch v {
+	case F_OWNER_TID:
+		return "F_OWNER_TID"
+	case F_OWNER_PID:
+		return "F_OWNER_PID"
+	case F_OWNER_PGRP:
+		return "F_OWNER_PGRP"
+	}
+	return "FileOwner(?)"
+}
+
+// PollCode: si_code of SIGIO, or of what F_SETSIG names.
+type PollCode uint32
+
+// Numbers of PollCode.
+const (
+	POLL_IN  PollCode = 1
+	POLL_OUT PollCode = 2
+)
+
+// String names the number; "PollCode(?)" stands for an unknown one.
+func (v PollCode) String() string {
+	switch v {
+	case POLL_IN:
+		return "POLL_IN"
+	case POLL_OUT:
+		return "POLL_OUT"
+	}
+	return "PollCode(?)"
 }
 
 // SealFlag: fcntl(2) F_ADD_SEALS (uapi linux/fcntl.h).

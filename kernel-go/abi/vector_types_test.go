@@ -226,6 +226,8 @@ var vectorEnums = map[string]func(int64) string{
 	"TermCc":           func(v int64) string { return TermCc(v).String() },
 	"FlockType":        func(v int64) string { return FlockType(v).String() },
 	"FcntlFileCmd":     func(v int64) string { return FcntlFileCmd(v).String() },
+	"FileOwner":        func(v int64) string { return FileOwner(v).String() },
+	"PollCode":         func(v int64) string { return PollCode(v).String() },
 	"SealFlag":         func(v int64) string { return SealFlag(v).String() },
 	"FlockOp":          func(v int64) string { return FlockOp(v).String() },
 	"CloseRangeFlag":   func(v int64) string { return CloseRangeFlag(v).String() },

@@ -44,6 +44,7 @@ func Init() {
 	epoll.Init()
 	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
 	sched.FiredTimerfd = fired
+	sched.Async, sched.SendAsync, asyncHead = markAsync, sendAsync, 0
 	signalSlot = eventfd.New(0, 0)
 }
 
@@ -100,6 +101,8 @@ func Put(c *sched.Ctx, i uint32) {
 	kmem.WriteEnd(&o.Header)
 	sched.Effect(abi.SyncEffectOfd)
 	epoll.OfdGone(i)
+	sched.Unwatch(&o.Live.AsyncEntries)
+	forgetAsync(i)
 	if o.State.Inode != 0 {
 		unlockOfd(i)
 	}

@@ -46,7 +46,7 @@ func groupInSession(pgid, sid uint32) bool {
 // SetSession is setsid(2).
 func SetSession(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
-	if s.Sid == s.Pid || groupExists(s.Pid) {
+	if s.Sid == s.Pid || GroupExists(s.Pid) {
 		return 0, abi.EPERM
 	}
 	s.Sid, s.Pgid, s.Tty = s.Pid, s.Pid, 0

@@ -36,6 +36,7 @@ func Init() {
 	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
 	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned
 	procfs.LastTid = func() uint32 { return lastTid }
+	file.SendSigio = sigio
 	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
 }
 
@@ -66,7 +67,8 @@ func FindProcess(pid uint32) uint32 {
 	return p
 }
 
-func groupExists(pgid uint32) bool {
+// GroupExists says whether a process is in a group.
+func GroupExists(pgid uint32) bool {
 	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
 		if kmem.Process(p).State.Pgid == pgid {
 			return true

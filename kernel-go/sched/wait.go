@@ -17,6 +17,16 @@ const (
 	waiterRequest = 1
 	// waiterItem: an epoll item, whose entries stay until Unwatch.
 	waiterItem = 2
+	// waiterAsync: an open file description with O_ASYNC; it stays, too.
+	waiterAsync = 3
+)
+
+// Async is told of each wake of a queue that a description with O_ASYNC
+// watches, like Notify; SendAsync runs when the wake is done. The file package
+// sets both.
+var (
+	Async     func(ofd, events uint32)
+	SendAsync func()
 )
 
 // Notify is told of each wake of a queue that an epoll item watches; it must
@@ -44,7 +54,17 @@ func Watch(item uint32, list, queue *uint32) abi.Errno {
 	return abi.OK
 }
 
-// Unwatch takes an epoll item off all queues.
+// WatchAsync registers an open file description on a queue until Unwatch.
+func WatchAsync(ofd uint32, list, queue *uint32, events uint32) abi.Errno {
+	e := Watch(ofd, list, queue)
+	if e == abi.OK {
+		w := kmem.WaitEntry(*list)
+		w.IsRequest, w.Events = waiterAsync, events
+	}
+	return e
+}
+
+// Unwatch takes an epoll item or a description off all queues.
 func Unwatch(list *uint32) { dropEntries(list) }
 
 // WaitOn registers the caller on a queue for events (abi.POLL* bits) and
@@ -148,6 +168,7 @@ func Wake(queue *uint32, events uint32) {
 	wakeWaiters(queue, events)
 	if !draining && Drain != nil {
 		draining = true
+		SendAsync()
 		Drain()
 		draining = false
 	}
@@ -157,8 +178,11 @@ func notifyItems(queue *uint32, events uint32) {
 	taken := false
 	for i := *queue; ; {
 		e := kmem.WaitEntry(i)
-		if e.IsRequest == waiterItem {
+		switch e.IsRequest {
+		case waiterItem:
 			taken = Notify(e.Waiter, events, taken)
+		case waiterAsync:
+			Async(e.Waiter, e.Events)
 		}
 		if i = e.Next; i == *queue {
 			return
@@ -169,7 +193,7 @@ func notifyItems(queue *uint32, events uint32) {
 func wakeWaiters(queue *uint32, events uint32) {
 	for i := *queue; i != 0; {
 		e := kmem.WaitEntry(i)
-		if e.Events&events == 0 || e.IsRequest == waiterItem {
+		if e.Events&events == 0 || e.IsRequest >= waiterItem {
 			i = e.Next
 			if i == *queue {
 				return
@@ -193,7 +217,7 @@ func Awaited(queue *uint32) bool {
 	}
 	for i := *queue; ; {
 		e := kmem.WaitEntry(i)
-		if e.IsRequest != waiterItem {
+		if e.IsRequest < waiterItem {
 			return true
 		}
 		if i = e.Next; i == *queue {

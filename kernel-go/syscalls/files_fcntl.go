@@ -37,14 +37,9 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	switch cmd {
 	case abi.F_SETFL:
-		return 0, file.SetStatusFlags(c, ofd, arg32(c, 2))
+		return 0, setFlags(c, fd, ofd, arg32(c, 2))
 	case abi.F_GETLK, abi.F_SETLK, abi.F_SETLKW:
 		return fcntlLock(c, ofd, cmd, false)
-	case abi.F_SETOWN:
-		o.State.OwnerPid = int32(arg32(c, 2))
-		return 0, abi.OK
-	case abi.F_GETOWN:
-		return uint64(int64(o.State.OwnerPid)), abi.OK
 	case abi.F_SETPIPE_SZ, abi.F_GETPIPE_SZ:
 		switch o.State.Kind {
 		case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
@@ -72,6 +67,9 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 		return fcntlLock(c, ofd, abi.F_SETLK, true)
 	case abi.F_OFD_SETLKW:
 		return fcntlLock(c, ofd, abi.F_SETLKW, true)
+	}
+	if v, e, ok := fcntlOwner(c, ofd, uint32(cmd)); ok {
+		return v, e
 	}
 	return 0, abi.EINVAL
 }
@@ -205,6 +203,8 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.FIONCLEX:
 		file.SetFlagsOf(c, fd, 0)
 		return 0, abi.OK
+	case abi.FIOASYNC:
+		return 0, setAsync(c, fd, ofd)
 	case abi.FIONBIO:
 		on, e := mm.Load32(c, c.Arg(2))
 		if e != abi.OK {

@@ -1,0 +1,120 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// Signals for what can be read or written (fcntl(2), O_ASYNC). A description
+// that wants them stands on the wait queues of its object, like an epoll item;
+// a wake marks it, and the signals are sent when the wake is done, since they
+// change queues themselves.
+
+// asyncHead are the marked descriptions; 0 none, asyncEnd the last one's next.
+var asyncHead uint32
+
+const asyncEnd = ^uint32(0)
+
+// SendSigio sends the signals of a description; proc sets it.
+var SendSigio func(ofd, events uint32)
+
+func markAsync(i, events uint32) {
+	l := &kmem.Ofd(i).Live
+	l.AsyncEvents |= events
+	if l.AsyncNext == 0 {
+		l.AsyncNext = asyncEnd
+		if asyncHead != 0 {
+			l.AsyncNext = asyncHead
+		}
+		asyncHead = i
+	}
+}
+
+func sendAsync() {
+	for asyncHead != 0 {
+		i := asyncHead
+		events := kmem.Ofd(i).Live.AsyncEvents
+		forgetAsync(i)
+		SendSigio(i, events)
+	}
+}
+
+// forgetAsync takes a description out of the marked ones.
+func forgetAsync(i uint32) {
+	l := &kmem.Ofd(i).Live
+	if l.AsyncNext == 0 {
+		return
+	}
+	at := &asyncHead
+	for *at != i {
+		at = &kmem.Ofd(*at).Live.AsyncNext
+	}
+	if *at = l.AsyncNext; *at == asyncEnd && at == &asyncHead {
+		asyncHead = 0
+	}
+	l.AsyncNext, l.AsyncEvents = 0, 0
+}
+
+// hasAsync says whether a description's kind tells of its events: pipes, and
+// terminals of what can be read.
+func hasAsync(kind abi.OfdKind) (read, write bool) {
+	switch kind {
+	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+		return true, true
+	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
+		return true, false
+	}
+	return false, false
+}
+
+// SetAsync is what setting and clearing O_ASYNC does: ENOTTY for kinds that
+// tell nothing, which F_SETFL does not mind.
+func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
+	o := kmem.Ofd(i)
+	read, write := hasAsync(o.State.Kind)
+	if !read {
+		return abi.ENOTTY
+	}
+	sched.Unwatch(&o.Live.AsyncEntries)
+	forgetAsync(i)
+	if !on {
+		return abi.OK
+	}
+	o.Live.AsyncFd = fd
+	if is, _ := IsTty(i); is && o.State.OwnerPid == 0 {
+		SetOwner(c, i, int32(c.P().State.Pid), false)
+	}
+	for k := range 2 {
+		q, _ := queueOf(i, k)
+		if q == nil {
+			break
+		}
+		events := pollIn
+		if k == 1 || !readable(o) && o.State.Kind != abi.OfdKindPtyMaster && o.State.Kind != abi.OfdKindPtySlave {
+			events = pollOut
+		}
+		if events == pollOut && !write {
+			break
+		}
+		if e := sched.WatchAsync(i, &o.Live.AsyncEntries, q, events); e != abi.OK {
+			sched.Unwatch(&o.Live.AsyncEntries)
+			return e
+		}
+	}
+	return abi.OK
+}
+
+// SetOwner says who gets a description's signals: a process, a group
+// (negative), a thread, or nobody (0); and for whom that was said.
+func SetOwner(c *sched.Ctx, i uint32, pid int32, thread bool) {
+	o := kmem.Ofd(i)
+	kmem.WriteBegin(&o.Header)
+	o.State.OwnerPid = pid
+	kmem.WriteEnd(&o.Header)
+	o.Live.OwnerIsThread = 0
+	if thread {
+		o.Live.OwnerIsThread = 1
+	}
+	o.Live.OwnerUid, o.Live.OwnerEuid = c.P().State.Uid, c.P().State.Euid
+}

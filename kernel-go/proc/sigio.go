@@ -1,0 +1,69 @@
+package proc
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// What si_band tells of what si_code does (Linux fs/fcntl.c, band_table).
+const (
+	bandIn  = uint64(abi.POLLIN | abi.POLLRDNORM)
+	bandOut = uint64(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND)
+)
+
+// ownCodes are signals whose positive si_codes mean something else.
+const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
+
+// sigio sends the signals of a description with O_ASYNC to its owner.
+func sigio(ofd, events uint32) {
+	if events&uint32(abi.POLLIN) != 0 {
+		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
+	}
+	if events&uint32(abi.POLLOUT) != 0 {
+		sigioAll(ofd, int32(abi.POLL_OUT), bandOut)
+	}
+}
+
+func sigioAll(ofd uint32, code int32, band uint64) {
+	o := kmem.Ofd(ofd)
+	pid := o.State.OwnerPid
+	switch {
+	case o.Live.OwnerIsThread != 0:
+		if t := FindThread(uint32(pid)); t != 0 {
+			sigioOne(ofd, kmem.Thread(t).State.Process, t, code, band)
+		}
+	case pid > 0:
+		if p := FindProcess(uint32(pid)); p != 0 {
+			sigioOne(ofd, p, 0, code, band)
+		}
+	case pid < 0:
+		for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+			if kmem.Process(i).State.Pgid == uint32(-pid) {
+				sigioOne(ofd, i, 0, code, band)
+			}
+		}
+	}
+}
+
+// sigioOne is the signal for one process or thread, where the user who named
+// it may signal it. What cannot be queued becomes a SIGIO.
+func sigioOne(ofd, process, thread uint32, code int32, band uint64) {
+	l := &kmem.Ofd(ofd).Live
+	s := &kmem.Process(process).State
+	if l.OwnerEuid != 0 && l.OwnerEuid != s.Suid && l.OwnerEuid != s.Uid && l.OwnerUid != s.Suid && l.OwnerUid != s.Uid {
+		return
+	}
+	c := sched.For(kmem.WorkerIndex)
+	if l.AsyncSignal != 0 {
+		if l.AsyncSignal != uint32(abi.SIGIO) && ownCodes&bit(l.AsyncSignal) != 0 {
+			code = int32(abi.SI_SIGIO)
+		}
+		sig := Sig{Signo: l.AsyncSignal, Code: code, Field0: band, Field1: uint64(l.AsyncFd)}
+		if send(c, process, thread, &sig) == abi.OK {
+			return
+		}
+	}
+	sig := Sig{Signo: uint32(abi.SIGIO), Code: int32(abi.SI_KERNEL)}
+	_ = send(c, process, thread, &sig)
+}
