@@ -119,7 +119,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindThread, abi.ThreadSlotSize, perGiB(abi.LimitThreadsPerGiB, 512))
 	table(abi.SlotKindAddressSpace, abi.AddressSpaceSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
 	table(abi.SlotKindVma, abi.VmaSlotSize, perGiB(abi.LimitVmasPerGiB, 16384))
-	table(abi.SlotKindFdTable, abi.FdTableSlotSize, perGiB(abi.LimitFdTablesPerGiB, 1024))
+	table(abi.SlotKindFdTable, abi.FdTableSlotSize, perGiB(abi.LimitFdTablesPerGiB, 512))
 	table(abi.SlotKindOfd, abi.OfdSlotSize, perGiB(abi.LimitOfdsPerGiB, 4096))
 	table(abi.SlotKindPipe, abi.PipeSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
 	table(abi.SlotKindInode, abi.InodeSlotSize, perGiB(abi.LimitInodesPerGiB, 16384))
