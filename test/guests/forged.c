@@ -140,6 +140,42 @@ static void numbers(void) {
   FAILS("negative", syscall(-1l), ENOSYS);
 }
 
+// Answers that go to memory whose bytes have yet to come in from the program's file: the call has its effect once.
+static int distant[1 << 18] = {1};
+
+static void answers(void) {
+  struct {
+    void (*handler)(int);
+    unsigned long flags, mask;
+  } act = {SIG_IGN, 0, 1};
+  GOOD("ignore", syscall(SYS_rt_sigaction, SIGUSR1, &act, 0, 8));
+  act.handler = SIG_DFL;
+  int *old = distant + 50000;
+  GOOD("action", syscall(SYS_rt_sigaction, SIGUSR1, &act, old, 8));
+  TRUE("old-action", memcmp(old, (void *[]){(void *)SIG_IGN}, sizeof(void *)) == 0);
+  pid_t child = fork();
+  if (child == 0) _exit(5);
+  int *status = distant + 100000;
+  EQ("wait4", syscall(SYS_wait4, child, status, 0, 0) == child, 1);
+  EQ("status", *status, 5 << 8);
+  struct rlimit limit = {1000, 2000}, *before = (struct rlimit *)(distant + 150000);
+  GOOD("first-limit", setrlimit(RLIMIT_CORE, &limit));
+  limit.rlim_cur = 500;
+  GOOD("second-limit", syscall(SYS_prlimit64, 0, RLIMIT_CORE, &limit, before));
+  EQ("old-limit", before->rlim_cur, 1000);
+  GOOD("limit-from-there", syscall(SYS_prlimit64, 0, RLIMIT_CORE, distant + 200000, 0));
+  GOOD("getrlimit", getrlimit(RLIMIT_CORE, &limit));
+  EQ("is-0", limit.rlim_max, 0);
+  sigset_t set;
+  sigemptyset(&set), sigaddset(&set, SIGUSR2);
+  sigprocmask(SIG_BLOCK, &set, 0);
+  kill(getpid(), SIGUSR2);
+  struct timespec now = {0};
+  int *info = distant + 250000;
+  EQ("sigtimedwait", syscall(SYS_rt_sigtimedwait, &set, info, &now, 8), SIGUSR2);
+  EQ("its-number", info[0], SIGUSR2);
+}
+
 // clone3(2) takes a longer structure of a later kernel, as long as the rest is 0.
 static void later_structures(void) {
   long args[16] = {0};
@@ -153,4 +189,4 @@ static void later_structures(void) {
   FAILS("exit-signal-with-CLONE_PARENT", syscall(SYS_clone3, args, 64), EINVAL);
 }
 
-CHECK_MAIN(CASE(access_mode), CASE(exit_signal), CASE(words), CASE(intervals), CASE(file_pages), CASE(locks), CASE(numbers), CASE(later_structures))
+CHECK_MAIN(CASE(access_mode), CASE(exit_signal), CASE(words), CASE(intervals), CASE(file_pages), CASE(locks), CASE(numbers), CASE(answers), CASE(later_structures))
