@@ -37,6 +37,16 @@ func Linear(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi
 	return linear(c, asIndex, va, access)
 }
 
+// LinearWord is Linear of a word that is used in place: EINVAL when it is not
+// aligned, which atomic instructions of WebAssembly trap at, and which might
+// end in another's frame.
+func LinearWord(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi.Errno) {
+	if va&3 != 0 {
+		return 0, abi.EINVAL
+	}
+	return linear(c, asIndex, va, access)
+}
+
 // copyUser moves n bytes between user memory and linear memory and returns how
 // many it moved before an error.
 func copyUser(c *sched.Ctx, asIndex uint32, va uint64, addr, n uint32, access Access) (uint32, abi.Errno) {

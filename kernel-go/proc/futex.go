@@ -28,10 +28,10 @@ func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool, access mm.Acce
 	if private {
 		return own, abi.OK
 	}
-	_, e := mm.Linear(c, as, va, mm.Write)
+	_, e := mm.LinearWord(c, as, va, mm.Write)
 	readOnly := e == abi.EFAULT && access == mm.Read
 	if readOnly {
-		_, e = mm.Linear(c, as, va, mm.Read)
+		_, e = mm.LinearWord(c, as, va, mm.Read)
 	}
 	if e != abi.OK {
 		return futexKey{}, e
@@ -188,7 +188,7 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -215,7 +215,7 @@ func FutexRequeue(c *sched.Ctx, va, va2 uint64, private bool, wake, limit uint32
 		return 0, e
 	}
 	if compare {
-		lin, e := mm.Linear(c, c.As, va, mm.Read)
+		lin, e := mm.LinearWord(c, c.As, va, mm.Read)
 		if e != abi.OK {
 			return 0, e
 		}
@@ -241,7 +241,7 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.Linear(c, c.As, va2, mm.Write)
+	lin, e := mm.LinearWord(c, c.As, va2, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}

@@ -172,7 +172,7 @@ func piTakeDead(c *sched.Ctx, thread uint32) bool {
 	if futexCmd(t) == abi.FUTEX_WAIT_REQUEUE_PI {
 		va = t.State.Blocked.Args[4]
 	}
-	lin, e := mm.Linear(c, kmem.Process(t.State.Process).State.AddressSpace, va, mm.Write)
+	lin, e := mm.LinearWord(c, kmem.Process(t.State.Process).State.AddressSpace, va, mm.Write)
 	if e != abi.OK {
 		if e == abi.EBLOCKED {
 			sched.CancelWaits(c)
@@ -246,7 +246,7 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.Linear(c, c.As, va, mm.Write)
+	lin, e := mm.LinearWord(c, c.As, va, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -266,7 +266,7 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 
 // FutexUnlockPi is FUTEX_UNLOCK_PI.
 func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
-	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -278,7 +278,7 @@ func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if lin, e = mm.Linear(c, c.As, va, mm.Write); e != abi.OK {
+	if lin, e = mm.LinearWord(c, c.As, va, mm.Write); e != abi.OK {
 		return 0, e
 	}
 	top, next := futexTop(k), uint32(0)

@@ -29,7 +29,7 @@ func FutexWaitRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, expect uint3
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
 	switch {
 	case e != abi.OK:
 		return 0, e
@@ -76,14 +76,14 @@ func FutexRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, wake, limit, exp
 	if k == k2 {
 		return 0, abi.EINVAL
 	}
-	lin, e := mm.Linear(c, c.As, va, mm.Read)
+	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
 		return 0, abi.EAGAIN
 	}
-	lin2, e := mm.Linear(c, c.As, va2, mm.Write)
+	lin2, e := mm.LinearWord(c, c.As, va2, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}

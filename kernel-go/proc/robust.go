@@ -54,7 +54,7 @@ func markDead(c *sched.Ctx, t *abi.ThreadSlot, as uint32, va uint64, pi, pending
 	if va&3 != 0 {
 		return false
 	}
-	lin, e := mm.Linear(c, as, va, mm.Write)
+	lin, e := mm.LinearWord(c, as, va, mm.Write)
 	if e != abi.OK {
 		return false
 	}
