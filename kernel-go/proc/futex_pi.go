@@ -266,19 +266,19 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 
 // FutexUnlockPi is FUTEX_UNLOCK_PI.
 func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
-	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
+	v, e := mm.Load32(c, va)
 	if e != abi.OK {
 		return 0, e
 	}
-	v := atomicLoad((*uint32)(kmem.Ptr(lin)))
 	if v&tidMask != c.T().State.Tid {
-		return 0, abi.EPERM
+		return 0, abi.EPERM // whether or not it could be a futex
 	}
 	k, e := futexKeyOf(c, c.As, va, private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
-	if lin, e = mm.LinearWord(c, c.As, va, mm.Write); e != abi.OK {
+	lin, e := mm.LinearWord(c, c.As, va, mm.Write)
+	if e != abi.OK {
 		return 0, e
 	}
 	top, next := futexTop(k), uint32(0)

@@ -128,9 +128,13 @@ func (p *process) pumpOut(to io.Writer, ofd abi.SlotHandle) {
 
 // run joins the process's streams to the host's and returns its wait status
 // when it has ended and its output is out. What it left running is killed then:
-// the machine ends with its program.
+// the machine ends with its program. Without a stdin its input ends at once.
 func (p *process) run(stdin io.Reader, stdout, stderr io.Writer) (uint32, abi.Errno) {
-	go p.pumpIn(stdin)
+	if stdin != nil {
+		go p.pumpIn(stdin)
+	} else {
+		p.c.closeStream(p.stdin)
+	}
 	var out sync.WaitGroup
 	out.Go(func() { p.pumpOut(stdout, p.stdout) })
 	out.Go(func() { p.pumpOut(stderr, p.stderr) })

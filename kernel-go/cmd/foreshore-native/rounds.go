@@ -94,7 +94,7 @@ func runRounds(o *options, f *files, program string, env []string, stdout io.Wri
 		}
 		var out bytes.Buffer
 		late := time.AfterFunc(roundSeconds*time.Second, func() { p.kill(-1, uint32(abi.SIGKILL)) })
-		status, e := p.run(strings.NewReader(""), &out, &out)
+		status, e := p.run(nil, &out, &out)
 		if !late.Stop() {
 			return 0, "", fmt.Errorf("no end within %d s", roundSeconds)
 		}
