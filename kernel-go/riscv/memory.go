@@ -91,6 +91,8 @@ func locate(c *abi.CpuContext, t table, va uint64, n uint32) (s span, bad uint64
 
 // memory does the load or store at h.ip, which is misaligned, crosses pages, lies
 // above 4 GiB or faults. Both pages are checked before either is touched.
+//
+//go:norace
 func (h *HartCpu) memory(c *abi.CpuContext) Exit {
 	at := *opMemAt(h.ip)
 	op := Op(at.code)

@@ -155,6 +155,8 @@ func (h *HartCpu) again(c *abi.CpuContext) (uint32, Exit) {
 }
 
 // slice runs from ip for up to sliceInsns instructions. The hart is busy.
+//
+//go:norace
 func (h *HartCpu) slice(c *abi.CpuContext, ip uint32) Exit {
 	limit := c.Left
 	if limit > sliceInsns {
@@ -311,6 +313,8 @@ func (h *HartCpu) straddle(c *abi.CpuContext, pc uint64, low uint32) (uint32, Ex
 
 // resolve links the branch whose stub is at h.ip and goes on at its target; false
 // when the slice has to end with c.Pc at the target.
+//
+//go:norace
 func (h *HartCpu) resolve(c *abi.CpuContext) bool {
 	tail := *tailAt(h.ip)
 	code := uint32(opImmAt(h.ip).imm)

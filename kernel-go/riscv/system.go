@@ -20,6 +20,7 @@ const (
 // c.Pc up again). limit is the slice's size.
 //
 //go:noinline
+//go:norace
 func (h *HartCpu) execute(c *abi.CpuContext, limit int32) (exit Exit, on bool) {
 	at, tail := half(h.ip), tailAt(h.ip)
 	insn, op := tail.link, Op(tail.disp&0xffff)
