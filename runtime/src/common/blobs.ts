@@ -1,5 +1,6 @@
 /** Blob sources: where the bytes of lazily backed files come from. */
 import { type BlobRequestEventData, Errno, Opcode, type RpcClient } from "@foreshore/abi";
+import { LogLimit } from "./log-limit.ts";
 import type { LogLevel } from "./platform.ts";
 
 /** What serves the bytes of lazy files. Several reads may be under way at a time. */
@@ -46,12 +47,13 @@ export class BlobSources {
   readonly #client: RpcClient;
   readonly #sources = new Map<number, BlobSource>();
   readonly #abort = new AbortController();
-  readonly #log: (level: LogLevel, text: string) => void;
+  /** A guest may read as often as it likes what cannot be read. */
+  readonly #log: LogLimit;
   #nextId = 1;
 
   constructor(client: RpcClient, log: (level: LogLevel, text: string) => void) {
     this.#client = client;
-    this.#log = log;
+    this.#log = new LogLimit(log);
   }
 
   add(source: BlobSource): number {
@@ -76,10 +78,9 @@ export class BlobSources {
       const name = this.#sources.get(event.source)?.name ?? `blob source ${event.source}`;
       const why = error instanceof Error ? error.message : String(error);
       if (!this.#abort.signal.aborted) {
-        this.#log(
-          "error",
-          `${name}: ${event.length} bytes at ${event.position} cannot be read: ${why}; the guest gets EIO`,
-        );
+        const kind = `${name}: bytes cannot be read`;
+        const what = `${name}: ${event.length} bytes at ${event.position} cannot be read`;
+        this.#log.say(kind, "error", `${what}: ${why}; the guest gets EIO`);
       }
     }
     const token = event.token;
@@ -115,6 +116,7 @@ export class BlobSources {
   /** Ends reads under way and closes the sources. */
   async close(reason: Error): Promise<void> {
     this.#abort.abort(reason);
+    this.#log.close();
     const sources = [...this.#sources.values()];
     this.#sources.clear();
     await Promise.allSettled(sources.map(async (source) => source.close?.()));
