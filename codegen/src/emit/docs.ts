@@ -191,7 +191,7 @@ function opcodes(model: Model): string[] {
     "# Opcodes",
     "",
     "A ring entry has 64 bytes. Every request gets exactly one `Reply`; its `result` is 0 or more, or a negative errno.",
-    "Any request may also fail with EINVAL (a span outside the arena), EAGAIN (no room to park it), ECANCELED (`Cancel`)",
+    "Any request may also fail with EINVAL (a span outside the arena), EAGAIN (too much of this client waits already), ECANCELED (`Cancel`)",
     "and EOPNOTSUPP (an opcode that this kernel does not know).",
     "",
     ...model.unions.flatMap((union) => [
