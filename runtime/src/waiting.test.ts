@@ -27,7 +27,7 @@ let machine: Runtime;
 /** Whatever is asked of a machine by its Runtime's own client. */
 async function answers(all: readonly Process[]): Promise<void> {
   await machine.noop();
-  expect((await machine.processes()).length).toBe(all.length);
+  expect((await machine.processes()).filter(({ pid }) => pid > 1).length).toBe(all.length);
   expect((await machine.diagnostics()).counters.rpcRequests).toBeGreaterThan(all.length);
   expect((await machine.readFile(CAT)).length).toBeGreaterThan(100);
   const one = await machine.spawn(CAT, [], { stdin: "one more" });
@@ -49,7 +49,7 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
     await Promise.all(all.map((each) => each.kill(SIGKILL)));
     const ends = await Promise.all(all.map(({ exit }) => exit));
     expect(ends.every(({ signal }) => signal === "SIGKILL")).toBe(true);
-    expect(await machine.processes()).toEqual([]);
+    expect((await machine.processes()).filter(({ pid }) => pid > 1)).toEqual([]);
   });
 
   test(`${MANY} silent programs whose output is read leave room for all else, and each is heard when it speaks`, async () => {
@@ -69,7 +69,7 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
     await Promise.all(said);
     const texts = (await Promise.all(outputs)).map(({ stdout }) => new TextDecoder().decode(stdout));
     expect(texts).toEqual(all.map((_, i) => `program ${i}`));
-    expect(await machine.processes()).toEqual([]);
+    expect((await machine.processes()).filter(({ pid }) => pid > 1)).toEqual([]);
   });
 
   test("writers that wait for their readers hold no room either, and lose nothing", async () => {
@@ -131,7 +131,7 @@ describe("clients beside the Runtime", () => {
       const heard = Promise.all([streamRead(client, stdout), streamRead(client, stderr)]);
       all.push({ child, stdin, heard, exit: waitProcess(client, child.process) });
     }
-    expect((await processes(client)).length).toBe(MANY);
+    expect((await processes(client)).filter(({ pid }) => pid > 1).length).toBe(MANY);
     expect((await machineCounters(client)).rpcRequests).toBeGreaterThan(MANY);
     for (const { stdin } of all) await streamWrite(client, stdin, Uint8Array.of(42));
     for (const { child } of all) await killProcess(client, child, SIGKILL);
