@@ -63,8 +63,8 @@ type State = "starting" | "running" | "stopped" | "failed";
 interface WorkerRecord {
   readonly name: string;
   readonly host: HostWorker;
-  /** Its script runs. */
-  online: boolean;
+  /** It can take over from the thread that started the machine. */
+  prepared: boolean;
   ended: boolean;
   /** Of a hart's worker: its hart has been given to another worker, or buried. */
   replaced: boolean;
@@ -208,16 +208,18 @@ export class Machine {
     const startWorkers = (): void => {
       const kernelWorker = this.#startWorker(workerUrl, "kernel");
       const firstHart = this.#startWorker(workerUrl, "hart 0", 0);
+      kernelWorker.post({ type: "kernel", module, memory, baseMs, hold: true });
+      firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns, hold: true });
       this.#handOver = () => {
         loop.close();
         this.#starting = undefined;
         this.#handOver = () => undefined;
-        kernelWorker.post({ type: "kernel", module, memory, baseMs });
-        firstHart.post({ type: "hart", module, memory, hart: 0, baseMs, budgetInsns });
+        firstHart.post({ type: "go" });
+        kernelWorker.post({ type: "go" });
         for (const each of this.#rings()) each.handOver();
         this.#startHart = (hart) => {
           const worker = this.#startWorker(workerUrl, `hart ${hart}`, hart);
-          worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns });
+          worker.post({ type: "hart", module, memory, hart, baseMs, budgetInsns, hold: false });
           if (this.#state === "running") worker.unref();
         };
         for (let hart = 1; hart < options.harts; hart++) this.#startHart(hart);
@@ -229,9 +231,9 @@ export class Machine {
     else this.#startTimer = setTimeout(startWorkers, WORKERS_AFTER_MS);
   }
 
-  /** The machine moves to its workers when the two that it cannot do without run. */
-  #workerOnline(): void {
-    if (this.#workers.every((worker) => worker.online)) this.#handOver();
+  /** The machine moves to its workers when the two that it cannot do without can take over at once: guests stand still meanwhile. */
+  #workerPrepared(): void {
+    if (this.#workers.every((worker) => worker.prepared)) this.#handOver();
   }
 
   #useSingle(single: WorkerReady["single"], worker: HostWorker): void {
@@ -282,9 +284,9 @@ export class Machine {
     let record: WorkerRecord | undefined;
     const host = this.#platform.startWorker(url, `foreshore ${name}`, {
       message: (message) => {
-        if (message.type === "online" && record !== undefined) {
-          record.online = true;
-          this.#workerOnline();
+        if (message.type === "prepared" && record !== undefined) {
+          record.prepared = true;
+          this.#workerPrepared();
         } else if (message.type === "failed") this.#workerFailed(name, message, hart, record);
         else this.#message(message);
       },
@@ -293,7 +295,7 @@ export class Machine {
         this.#workerEnded(name, error, gone, hart, record);
       },
     });
-    record = { name, host, online: false, ended: false, replaced: false };
+    record = { name, host, prepared: false, ended: false, replaced: false };
     this.#workers.push(record);
     return host;
   }
@@ -318,7 +320,7 @@ export class Machine {
         }
         break;
       case "failed":
-      case "online":
+      case "prepared":
       case "stopped":
         break;
     }

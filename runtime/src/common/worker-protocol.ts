@@ -5,6 +5,8 @@ import type { BootOptions, FailureKind } from "./boot.ts";
 /** Serves the rings of a booted machine. */
 export interface StartKernel {
   readonly type: "kernel";
+  /** See StartHart. */
+  readonly hold: boolean;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly baseMs: number;
@@ -23,6 +25,13 @@ export interface StartHart {
   readonly hart: number;
   readonly baseMs: number;
   readonly budgetInsns: number;
+  /** To instantiate the kernel, say so (WorkerPrepared) and enter it only when told (Go): until then another thread is there. */
+  readonly hold: boolean;
+}
+
+/** The kernel is this worker's from now on. */
+export interface Go {
+  readonly type: "go";
 }
 
 /** Ends a single worker's loop; workers that sleep on words see BootState instead. */
@@ -30,11 +39,11 @@ export interface Stop {
   readonly type: "stop";
 }
 
-export type ToWorker = StartKernel | StartSingle | StartHart | RpcToKernel | Stop;
+export type ToWorker = StartKernel | StartSingle | StartHart | Go | RpcToKernel | Stop;
 
-/** The worker's script runs: what is posted to it is looked at now. */
-export interface WorkerOnline {
-  readonly type: "online";
+/** All that takes time is done: the worker can take over at once. */
+export interface WorkerPrepared {
+  readonly type: "prepared";
 }
 
 /** The kernel worker serves requests from now on. */
@@ -75,7 +84,7 @@ export interface WorkerStopped {
 }
 
 export type FromWorker =
-  | WorkerOnline
+  | WorkerPrepared
   | WorkerReady
   | WorkerFailed
   | WorkerLog

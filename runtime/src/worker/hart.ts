@@ -6,8 +6,12 @@ import { instantiate } from "../common/kernel-instance.ts";
 import type { StartHart } from "../common/worker-protocol.ts";
 import { sinkOf, type WorkerPort } from "./port.ts";
 
-export async function runHart(start: StartHart, port: WorkerPort): Promise<void> {
+export async function runHart(start: StartHart, port: WorkerPort, released: Promise<void>): Promise<void> {
   const kernel = await instantiate(start.module, start.memory, start.baseMs, sinkOf(port));
+  if (start.hold) {
+    port.post({ type: "prepared" });
+    await released;
+  }
   const mem = new Mem(start.memory);
   const slot = hartSlot(mem, start.hart);
   kernel.__stack_pointer.value = slot.stackTop;

@@ -14,8 +14,12 @@ const SOON_MS = 0.1;
 const pause = (Atomics as { pause?: (iterations?: number) => void }).pause ?? ((): void => undefined);
 
 /** Serves until the machine stops; blocks this worker between. */
-export async function runKernel(start: StartKernel, port: WorkerPort): Promise<void> {
+export async function runKernel(start: StartKernel, port: WorkerPort, released: Promise<void>): Promise<void> {
   const kernel = await instantiate(start.module, start.memory, start.baseMs, sinkOf(port));
+  if (start.hold) {
+    port.post({ type: "prepared" });
+    await released;
+  }
   const mem = new Mem(start.memory);
   const header = new MachineHeader(mem, Fixed.HeaderAddress);
   const doorbell = header.kernelDoorbellIndex();

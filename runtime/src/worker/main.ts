@@ -8,6 +8,10 @@ import { SingleWorker } from "./single.ts";
 
 const port = openPort();
 let single: SingleWorker | undefined;
+let go: () => void = () => undefined;
+const released = new Promise<void>((resolve) => {
+  go = resolve;
+});
 
 function fail(error: unknown): void {
   port.post({
@@ -30,11 +34,11 @@ async function run(work: Promise<void>): Promise<void> {
 }
 
 port.onMessage((message: ToWorker) => {
-  if (message.type === "hart") void run(runHart(message, port));
-  else if (message.type === "kernel") void run(runKernel(message, port));
+  if (message.type === "hart") void run(runHart(message, port, released));
+  else if (message.type === "kernel") void run(runKernel(message, port, released));
+  else if (message.type === "go") go();
   else if (message.type === "single") {
     single = new SingleWorker(port, fail);
     single.start(message).catch(fail);
   } else single?.message(message);
 });
-port.post({ type: "online" });
