@@ -20,6 +20,7 @@ static int again(int argc, char **argv) {
   const char *what = argv[1] + 1;
   extern char **environ;
   if (!strcmp(what, "exit")) return atoi(argv[2]);
+  if (!strcmp(what, "fd17")) return argc != 4 || strcmp(argv[2], "/dev/fd/17") || strcmp(argv[3], "arg");
   if (!strcmp(what, "name")) {
     // what /proc says that it runs, and what it was executed as
     char exe[PATH_MAX] = "";
@@ -322,10 +323,10 @@ static void memory_files(void) {
   closed = memory_file("script", MFD_CLOEXEC, text);
   EQ("script-closed", execute_at(closed, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(ENOENT));
   close(closed);
-  snprintf(text, sizeof text, "#!%s +args\n", check_self);
+  snprintf(text, sizeof text, "#!%s +fd17\n", check_self);
   kept = memory_file("script", 0, text);
   must(dup2(kept, 17));
-  EQ("script-kept", execute_at(17, "", AT_EMPTY_PATH, (char *[]){"m", "arg", NULL}), EXITED(4));
+  EQ("script-kept", execute_at(17, "", AT_EMPTY_PATH, (char *[]){"m", "arg", NULL}), EXITED(0));
   close(kept), close(17);
   int dir = must(open("/", O_RDONLY | O_DIRECTORY));
   EQ("directory", execute_at(dir, "", AT_EMPTY_PATH, (char *[]){"m", NULL}), EXITED(EACCES));
