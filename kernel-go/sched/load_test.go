@@ -7,7 +7,7 @@ import (
 )
 
 func TestLoadAverages(t *testing.T) {
-	kmemtest.New(t, 32)
+	kmemtest.New(t, 64)
 	ResetQueues()
 	t.Cleanup(ResetQueues)
 	const minute = 60_000_000_000

@@ -4,6 +4,7 @@ import { control } from "./control.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
 import { files } from "./files.ts";
+import { holds } from "./holds.ts";
 import { page } from "./page.ts";
 import { processes } from "./processes.ts";
 import { rpc } from "./rpc.ts";
@@ -12,6 +13,7 @@ import { size } from "./size.ts";
 import { start } from "./start.ts";
 import { views } from "./views.ts";
 import { waiting } from "./waiting.ts";
+import { waking } from "./waking.ts";
 
 export const suite: readonly Benchmark[] = [
   ...size,
@@ -21,6 +23,8 @@ export const suite: readonly Benchmark[] = [
   ...views,
   ...control,
   ...waiting,
+  ...waking,
+  ...holds,
   ...processes,
   ...files,
   ...scaling,

@@ -40,7 +40,7 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
   -root DIR         a host folder as the machine's files (again: a layer above)
   -file PATH=FILE   a host file under a path of the machine (may be given again)
   -harts N          harts, 1 to %d (default 1)
-  -memory MIB       memory of the machine, 32 to 4096 (default 1024)
+  -memory MIB       memory of the machine, 40 to 4096 (default 1024)
   -env NAME=VALUE   adds to the environment (may be given again)
   -cwd DIR          working directory in the machine, made when missing (default /)
   -timeout SECONDS  ends the machine with exit code 124
@@ -155,8 +155,8 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("PROGRAM is missing; -help says more")
 	case o.harts < 1 || o.harts > uint(abi.LimitHarts):
 		return nil, fmt.Errorf("-harts %d: a whole number from 1 to %d", o.harts, abi.LimitHarts)
-	case o.memoryMiB < 32 || o.memoryMiB > 4096:
-		return nil, fmt.Errorf("-memory %d: a whole number from 32 to 4096", o.memoryMiB)
+	case o.memoryMiB < 40 || o.memoryMiB > 4096:
+		return nil, fmt.Errorf("-memory %d: a whole number from 40 to 4096", o.memoryMiB)
 	case !path.IsAbs(o.cwd):
 		return nil, fmt.Errorf("-cwd %s: an absolute path is wanted", o.cwd)
 	case o.timeout < 0 || o.timeout > 1e6:

@@ -14,7 +14,7 @@ func TestOptions(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(o, want) {
 		t.Errorf("got %+v, %v", o, err)
 	}
-	for _, wrong := range []string{"", "-harts 0 x", "-harts 65 x", "-memory 31 x", "-memory 4097 x", "-env =A x", "-env A x", "-cwd tmp x", "-timeout -1 x", "-walk x", "-file x y", "-subject x", "-subject-machine x"} {
+	for _, wrong := range []string{"", "-harts 0 x", "-harts 65 x", "-memory 39 x", "-memory 4097 x", "-env =A x", "-env A x", "-cwd tmp x", "-timeout -1 x", "-walk x", "-file x y", "-subject x", "-subject-machine x"} {
 		var out, errs bytes.Buffer
 		if code := command(strings.Fields(wrong), strings.NewReader(""), &out, &errs); code != exitFailed || errs.Len() == 0 || out.Len() != 0 {
 			t.Errorf("%q: exit code %d, said %q", wrong, code, &errs)
