@@ -58,7 +58,7 @@ func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
 		}
 	}
 	if flags == vmLocked {
-		if e := Populate(c, asIndex, from, end); e == abi.EBLOCKED {
+		if e := Populate(c, asIndex, from, end); sched.GoesOn(e) {
 			return e
 		} else if e != abi.OK {
 			return abi.ENOMEM
@@ -96,7 +96,7 @@ func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
 	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		// Pages without access, or without memory, are left out.
-		if e := Populate(c, asIndex, v.StartPage, v.EndPage); e == abi.EBLOCKED {
+		if e := Populate(c, asIndex, v.StartPage, v.EndPage); sched.GoesOn(e) {
 			return e
 		}
 	}
@@ -125,7 +125,8 @@ func setFlags(v *abi.VmaSlot, mask, flags abi.VmaFlag) {
 
 // Populate brings in the pages of mappings in [from, to): those of private
 // memory that may be written as copies of its own. EFAULT where there is no
-// access, EBLOCKED when a page's bytes must come in first.
+// access, EBLOCKED when a page's bytes must come in first, ERESCHED when others
+// are to have a turn.
 func Populate(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
@@ -141,10 +142,15 @@ func Populate(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 	return abi.OK
 }
 
+// populatePages is after how many pages that were brought in others may have a turn.
+const populatePages = 256
+
 // PopulateAs makes pages [from, to) accessible for one kind of access; it stops
-// at the first that is not.
+// at the first that is not. ERESCHED when it is to be called again, for others to
+// have a turn.
 func PopulateAs(c *sched.Ctx, asIndex, from, to uint32, access Access) Fault {
 	as := kmem.AddressSpace(asIndex)
+	done := 0
 	for p := from; p < to; p++ {
 		pte := pteOf(as, p)
 		if pte&ptePresent != 0 && (access == Read || pte&(pteCow|pteAnon) == pteAnon) {
@@ -152,6 +158,9 @@ func PopulateAs(c *sched.Ctx, asIndex, from, to uint32, access Access) Fault {
 		}
 		if f := HandleFault(c, asIndex, uint64(p)<<kmem.PageShift, access); f.Err != abi.OK {
 			return f
+		}
+		if done++; done%populatePages == 0 && sched.Overdue(c) {
+			return Fault{Err: abi.ERESCHED}
 		}
 	}
 	return faultOK

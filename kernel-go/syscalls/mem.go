@@ -67,9 +67,16 @@ func mapFlags(flags uint32, file bool) (abi.VmaFlag, abi.Errno) {
 	return f, abi.OK
 }
 
+// mapped tells that the record of an mmap(2) in progress has the first page of
+// what it has made, and has yet to fill in.
+const mapped = 1 << 63
+
 func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	addr, length, prot, flags, pos := c.Arg(0), c.Arg(1), uint32(c.Arg(2)), uint32(c.Arg(3)), c.Arg(5)
 	mask := uint64(kmem.PageMask)
+	if b := &c.T().State.Blocked; b.Attempt != 0 && b.Key0&mapped != 0 {
+		return filled(c, uint32(b.Key0), uint32((length+mask)>>kmem.PageShift))
+	}
 	if pos&mask != 0 {
 		return 0, abi.EINVAL
 	}
@@ -145,26 +152,28 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if ofd != 0 && m.Dentry != 0 && kmem.Ofd(ofd).State.Flags&uint32(abi.O_NOATIME) == 0 {
 		vfs.Accessed(m.Inode)
 	}
-	if flags&uint32(abi.MAP_POPULATE) != 0 && flags&uint32(abi.MAP_NONBLOCK) == 0 {
-		fillIn(c, page, page+m.Pages)
-	} else {
-		fillLocked(c, page, page+m.Pages)
+	if flags&uint32(abi.MAP_POPULATE) != 0 && flags&uint32(abi.MAP_NONBLOCK) == 0 || isLocked(c, page, page+m.Pages) {
+		return filled(c, page, m.Pages)
 	}
 	return uint64(page) << kmem.PageShift, abi.OK
 }
 
-// fillIn brings pages of a mapping in ahead; what cannot be had is left for faults.
-func fillIn(c *sched.Ctx, from, to uint32) {
-	if mm.Populate(c, c.As, from, to) == abi.EBLOCKED {
+// filled is the end of an mmap(2) whose pages come in at once: what cannot be had
+// is left for faults.
+func filled(c *sched.Ctx, page, pages uint32) (uint64, abi.Errno) {
+	switch mm.Populate(c, c.As, page, page+pages) {
+	case abi.EBLOCKED:
 		sched.CancelWaits(c)
+	case abi.ERESCHED:
+		c.T().State.Blocked.Key0 = mapped | uint64(page)
+		return 0, abi.ERESCHED
 	}
+	return uint64(page) << kmem.PageShift, abi.OK
 }
 
-// fillLocked is fillIn for what is locked from its first moment on.
-func fillLocked(c *sched.Ctx, from, to uint32) {
-	if mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to && mm.FirstWith(c.As, from, to, abi.VmaFlagLockOnFault) == to {
-		fillIn(c, from, to)
-	}
+// isLocked says whether the pages of a range are locked from their first moment on.
+func isLocked(c *sched.Ctx, from, to uint32) bool {
+	return mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to && mm.FirstWith(c.As, from, to, abi.VmaFlagLockOnFault) == to
 }
 
 // fileMapping completes a mapping of a file, and says what may not be mapped.
@@ -247,7 +256,10 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	page, e := mm.Remap(c, c.As, from, to-from, pages, flags, target)
 	if e == abi.OK && pages > to-from {
-		fillLocked(c, page+(to-from), page+pages)
+		// As many as there is time for; the others come when they are touched.
+		if first, end := page+(to-from), page+pages; isLocked(c, first, end) && mm.Populate(c, c.As, first, end) == abi.EBLOCKED {
+			sched.CancelWaits(c)
+		}
 	}
 	return uint64(page) << kmem.PageShift, e
 }
