@@ -215,13 +215,17 @@ func tooBigAttr(c *sched.Ctx, va uint64) abi.Errno {
 func setAttr(c *sched.Ctx, thread uint32, a *abi.SchedAttr) abi.Errno {
 	s := &kmem.Thread(thread).State
 	policy, priority, nice := a.Policy, a.Priority, a.Nice
+	if _, _, e := priorityRange(abi.SchedPolicy(policy)); e != abi.OK {
+		return e
+	}
 	if a.Flags&uint64(abi.SCHED_FLAG_KEEP_POLICY) != 0 {
 		policy = s.Policy
 	} else if a.Flags&uint64(abi.SCHED_FLAG_RESET_ON_FORK) != 0 {
 		policy |= uint32(abi.SCHED_RESET_ON_FORK)
 	}
 	if a.Flags&uint64(abi.SCHED_FLAG_KEEP_PARAMS) != 0 {
-		priority, nice = s.Priority, s.Nice
+		// Linux then leaves the policy alone as well.
+		policy, priority, nice = s.Policy, s.Priority, s.Nice
 	}
 	nice = min(max(nice, -20), 19)
 	switch abi.SchedPolicy(policy) &^ abi.SCHED_RESET_ON_FORK {

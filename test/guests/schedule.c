@@ -1,0 +1,250 @@
+// How threads are scheduled: affinity, policies, priorities, nice values (sched(7)), and clocks that no thread sees go back.
+#include "check.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+struct attributes {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
+enum { FIRST_SIZE = 48, KEEP_POLICY = 8, KEEP_PARAMS = 16 };
+static int set_attributes(pid_t pid, struct attributes *a) { return syscall(SYS_sched_setattr, pid, a, 0); }
+static int get_attributes(pid_t pid, struct attributes *a, unsigned size) { return syscall(SYS_sched_getattr, pid, a, size, 0); }
+
+static int harts(void) { return (int)sysconf(_SC_NPROCESSORS_ONLN); }
+
+static cpu_set_t only(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return set;
+}
+
+// The value of a line of a /proc file whose name begins it.
+static const char *line_of(const char *path, const char *name) {
+  static char line[256];
+  FILE *f = fopen(path, "r");
+  while (f && fgets(line, sizeof line, f))
+    if (!strncmp(line, name, strlen(name))) {
+      fclose(f);
+      line[strcspn(line, "\n")] = 0;
+      return line + strlen(name);
+    }
+  if (f) fclose(f);
+  return "";
+}
+
+static void affinity(void) {
+  cpu_set_t before, now, set;
+  must(sched_getaffinity(0, sizeof before, &before));
+  EQ("all", CPU_COUNT(&before), harts());
+  int there = 0, told = 0, listed = 0;
+  for (int i = 0; i < harts(); i++) {
+    set = only(i);
+    must(sched_setaffinity(0, sizeof set, &set));
+    there += sched_getcpu() == i;
+    must(sched_getaffinity(0, sizeof now, &now));
+    told += CPU_EQUAL(&now, &set);
+    listed += atoi(line_of("/proc/self/status", "Cpus_allowed_list:\t")) == i;
+  }
+  TRUE("runs-there-at-once", there == harts());
+  TRUE("told", told == harts());
+  TRUE("listed", listed == harts());
+  pid_t pid = fork();
+  if (!pid) {
+    must(sched_getaffinity(0, sizeof now, &now));
+    _exit(CPU_EQUAL(&now, &set) ? 0 : 1);
+  }
+  EQ("inherited", status_of(pid), EXITED(0));
+  CPU_ZERO(&set);
+  FAILS("none", sched_setaffinity(0, sizeof set, &set), EINVAL);
+  FAILS("bad-pointer", syscall(SYS_sched_setaffinity, 0, 8, 1), EFAULT);
+  FAILS("no-such", sched_setaffinity(1 << 22, sizeof before, &before), ESRCH);
+  FAILS("size", syscall(SYS_sched_getaffinity, 0, 4, &now), EINVAL);
+  must(sched_setaffinity(0, sizeof before, &before));
+}
+
+// One that is bound to a hart where another never rests gets its turns, and so does one that waits there.
+static atomic_int stop;
+static void *spin(void *unused) {
+  while (!stop) continue;
+  return unused;
+}
+static atomic_long steps;
+static void *step(void *unused) {
+  for (int i = 0; i < 50; i++) {
+    steps++;
+    sched_yield();
+  }
+  return unused;
+}
+static void sharing(void) {
+  pthread_t busy[3], other;
+  pthread_attr_t a;
+  pthread_attr_init(&a);
+  cpu_set_t first = only(0);
+  pthread_attr_setaffinity_np(&a, sizeof first, &first);
+  for (int i = 0; i < 3; i++) must(-pthread_create(&busy[i], &a, spin, 0));
+  must(-pthread_create(&other, &a, step, 0));
+  pthread_join(other, 0);
+  EQ("steps-beside-busy-ones", steps, 50);
+  stop = 1;
+  for (int i = 0; i < 3; i++) pthread_join(busy[i], 0);
+}
+
+static void policies(void) {
+  struct sched_param p = {.sched_priority = 0};
+  EQ("usual", sched_getscheduler(0), SCHED_OTHER);
+  EQ("most", sched_get_priority_max(SCHED_FIFO), 99);
+  EQ("least", sched_get_priority_min(SCHED_RR), 1);
+  EQ("usual-most", sched_get_priority_max(SCHED_BATCH), 0);
+  FAILS("range-of-none", sched_get_priority_max(77), EINVAL);
+  FAILS("negative", syscall(SYS_sched_setscheduler, 0, -1, &p), EINVAL);
+  FAILS("unknown", sched_setscheduler(0, 77, &p), EINVAL);
+  FAILS("no-parameters", syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, 0), EINVAL);
+  FAILS("no-such", sched_setscheduler(1 << 22, SCHED_OTHER, &p), ESRCH);
+  FAILS("priority-of-usual", sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){.sched_priority = 1}), EINVAL);
+  FAILS("priority-too-high", sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 100}), EINVAL);
+  GOOD("batch", sched_setscheduler(0, SCHED_BATCH, &p));
+  EQ("batch-is", sched_getscheduler(0), SCHED_BATCH);
+  struct timespec t;
+  GOOD("interval", sched_rr_get_interval(0, &t));
+  FAILS("interval-no-such", sched_rr_get_interval(1 << 22, &t), ESRCH);
+  must(sched_setscheduler(0, SCHED_OTHER, &p));
+}
+
+static void real_time(void) {
+  struct sched_param p = {.sched_priority = 7};
+  GOOD("round-robin", sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p));
+  EQ("round-robin-is", sched_getscheduler(0), SCHED_RR | SCHED_RESET_ON_FORK);
+  pid_t pid = fork();
+  if (!pid) _exit(sched_getscheduler(0) == SCHED_OTHER ? 0 : 1);
+  EQ("reset-on-fork", status_of(pid), EXITED(0));
+  p.sched_priority = 9;
+  GOOD("parameters", sched_setparam(0, &p));
+  must(sched_getparam(0, &p));
+  EQ("parameters-are", p.sched_priority, 9);
+  GOOD("first-in", sched_setscheduler(0, SCHED_FIFO, &p));
+  pid = fork();
+  if (!pid) _exit(sched_getscheduler(0) == SCHED_FIFO ? 0 : 1);
+  EQ("inherited", status_of(pid), EXITED(0));
+  FILE *f = fopen("/proc/self/stat", "r");
+  long priority = 0, nice_ = 1;
+  unsigned rt = 0, policy = 0;
+  int got = fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld %*d %*d %*u %*u %*d"
+                      " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %u %u", &priority, &nice_, &rt, &policy);
+  fclose(f);
+  EQ("stat-fields", got, 4);
+  EQ("stat-priority", priority, -10);
+  EQ("stat-nice", nice_, 0);
+  EQ("stat-real-time", rt, 9);
+  EQ("stat-policy", policy, SCHED_FIFO);
+  must(sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}));
+  pid = fork();
+  if (!pid) {
+    must(setuid(1000));
+    int held = sched_setscheduler(0, SCHED_FIFO, &p) == -1 && errno == EPERM;
+    cpu_set_t all;
+    must(sched_getaffinity(0, sizeof all, &all));
+    held &= sched_setaffinity(getppid(), sizeof all, &all) == -1 && errno == EPERM;
+    _exit(held ? 0 : 1);
+  }
+  EQ("not-for-others", status_of(pid), EXITED(0));
+}
+
+// What a process has done to itself it cannot always undo: such cases have one of their own.
+static void apart(void (*run)(void)) {
+  pid_t pid = fork();
+  if (!pid) {
+    run();
+    _exit(check_failures);
+  }
+  check_failures += status_of(pid) >> 8;
+}
+
+static void attributes_apart(void) {
+  struct attributes a = {.size = sizeof a}, b;
+  must(get_attributes(0, &a, sizeof a));
+  EQ("size", a.size, sizeof a);
+  EQ("policy", a.policy, SCHED_OTHER);
+  EQ("nice", a.nice, 0);
+  a.nice = 4;
+  GOOD("set", set_attributes(0, &a));
+  must(get_attributes(0, &b, sizeof b));
+  EQ("set-nice", b.nice, 4);
+  EQ("getpriority", getpriority(PRIO_PROCESS, 0), 4);
+  a = (struct attributes){.size = sizeof a, .policy = SCHED_BATCH, .flags = KEEP_PARAMS};
+  GOOD("keep", set_attributes(0, &a));
+  must(get_attributes(0, &b, sizeof b));
+  TRUE("kept-with-the-policy", b.policy == SCHED_OTHER && b.nice == 4);
+  FAILS("short", get_attributes(0, &b, FIRST_SIZE - 1), EINVAL);
+  a.size = FIRST_SIZE - 1;
+  FAILS("set-short", set_attributes(0, &a), E2BIG);
+  a = (struct attributes){.size = sizeof a, .flags = 1ull << 40};
+  FAILS("unknown-flag", set_attributes(0, &a), EINVAL);
+  FAILS("null", set_attributes(0, 0), EINVAL);
+}
+
+static void attributes(void) { apart(attributes_apart); }
+
+static pid_t tid_of_thread;
+static pthread_barrier_t barrier;
+static void *waits(void *unused) {
+  tid_of_thread = gettid();
+  pthread_barrier_wait(&barrier);
+  pthread_barrier_wait(&barrier);
+  return unused;
+}
+static void nice_values_apart(void) {
+  must(setpgid(0, 0));
+  pthread_barrier_init(&barrier, 0, 2);
+  pthread_t t;
+  must(-pthread_create(&t, 0, waits, 0));
+  pthread_barrier_wait(&barrier);
+  GOOD("of-a-thread", setpriority(PRIO_PROCESS, tid_of_thread, 9));
+  EQ("that-thread", getpriority(PRIO_PROCESS, tid_of_thread), 9);
+  EQ("not-this-one", getpriority(PRIO_PROCESS, 0), 0);
+  GOOD("of-the-group", setpriority(PRIO_PGRP, 0, 3));
+  EQ("all-threads", getpriority(PRIO_PROCESS, tid_of_thread), 3);
+  pthread_barrier_wait(&barrier);
+  pthread_join(t, 0);
+  pid_t pid = fork();
+  if (!pid) _exit(getpriority(PRIO_PROCESS, 0));
+  EQ("inherited", status_of(pid), EXITED(3));
+}
+
+static void nice_values(void) { apart(nice_values_apart); }
+
+// What one thread has read and told is never later than what any thread reads then.
+static _Atomic int64_t told;
+static atomic_int back;
+static int64_t read_clock(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+static void *reads(void *id) {
+  for (int i = 0; i < 20000; i++) {
+    int64_t before = told, now = read_clock(*(clockid_t *)id);
+    if (now < before) back++;
+    for (int64_t seen = told; seen < now && !atomic_compare_exchange_weak(&told, &seen, now);) continue;
+    if (i % 1000 == 0) usleep(1);
+  }
+  return 0;
+}
+static void clocks(void) {
+  static clockid_t ids[] = {CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME};
+  for (int k = 0; k < 3; k++) {
+    pthread_t threads[4];
+    told = 0;
+    for (int i = 0; i < 4; i++) must(-pthread_create(&threads[i], 0, reads, &ids[k]));
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], 0);
+  }
+  EQ("never-back", back, 0);
+}
+
+CHECK_MAIN(CASE(affinity), CASE(sharing), CASE(policies), CASE(real_time), CASE(attributes), CASE(nice_values), CASE(clocks))
