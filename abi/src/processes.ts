@@ -120,7 +120,7 @@ export function processRows(view: MachineView): Rows<"process"> {
     return {
       handle: { index, generation },
       pid: state.pid,
-      ppid: state.parent === 0 ? HOST_PID : pids.of(state.parent) || HOST_PID,
+      ppid: state.pid === HOST_PID ? 0 : pids.of(state.parent) || HOST_PID,
       pgid: state.pgid,
       sid: state.sid,
       uid: state.uid,

@@ -98,6 +98,9 @@ export const STATE: KernelRuntimeStateData = {
         "instret",
       ].map((name, i) => [name, 2 ** 40 + i]),
     ),
+    longestHoldUs: 0,
+    longestHoldKind: 0,
+    longestHoldNumber: 0,
   } as unknown as NonNullable<KernelRuntimeStateData["counters"]>,
   release: "6.1.0",
 };

@@ -22,7 +22,7 @@ describe.skipIf(missingBrowser())("top in a frame", () => {
         const share = frame.locator("#rows tr td:nth-child(4)", { hasText: /^\d/ }).first();
         await share.waitFor({ timeout: 60_000 });
         expect(await frame.locator("#columns th").allTextContents()).toContain("%CPU");
-        expect(await frame.locator("#header").textContent()).toMatch(/^1 processes, 1 threads that run/);
+        expect(await frame.locator("#header").textContent()).toMatch(/^2 processes, 1 threads that run/);
         const cells = await frame.locator("#rows tr").first().locator("td").allTextContents();
         expect([cells[1], cells[2], cells[6]]).toEqual(["1", "R", "1"]);
         expect(errors).toEqual([]);

@@ -33,11 +33,14 @@ const MAX_FAULTS = 20;
 const BASE = 0x50000000;
 const MAPPED = "/tmp/views.map";
 const PROGRAM = "stress_views";
+/** The process that the host plays: it has no parent. */
+const INIT = 1;
 const SMALL_PIPE = 4096;
 const SMALL_PIPE_BYTES = 3000;
 
 /** Names that a process of this pid may have: its own, and those that it had before it named itself. */
 function named(name: string, pid: number): boolean {
+  if (pid === INIT) return name === "init";
   if (name === PROGRAM || /^(views-[a-d]|L{15}|R{15})$/.test(name)) return true;
   return name === `view-${String(pid).padStart(10, "0")}`;
 }
@@ -47,7 +50,7 @@ const path = (text: string): boolean => /^(\/.*|pipe:\[\d+\]|anon_inode:.*|\[\w+
 /** What is true of every row, whatever the machine does. */
 const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
   process: (row) =>
-    row.pid > 0 && row.ppid > 0 && row.pgid > 0 && row.sid > 0 && named(row.command, row.pid) && odd(row.handle),
+    row.pid > 0 && row.ppid > 0 === (row.pid !== INIT) && row.pgid > 0 && row.sid > 0 && named(row.command, row.pid) && odd(row.handle),
   thread: (row) =>
     row.tid > 0 &&
     row.pid > 0 &&

@@ -90,11 +90,12 @@ describe("a machine with --control", () => {
     expect(statSync(socket).mode & 0o777).toBe(0o600);
     const table = (await foreshore(controlled("ps"))).stdout.toString().trimEnd().split("\n");
     expect(table[0]).toMatch(/^ *PID +PPID +STAT +THR +RSS +TIME +COMMAND$/);
-    expect(table[1]).toMatch(/^ *\d+ +1 +S +1 +\d+ +00:00:0\d guest$/);
-    const [row] = JSON.parse((await foreshore(controlled("ps", "--json"))).stdout.toString());
+    expect(table[1]).toMatch(/^ *1 +0 +S +1 +0 +00:00:00 init$/);
+    expect(table[2]).toMatch(/^ *\d+ +1 +S +1 +\d+ +00:00:0\d guest$/);
+    const [, row] = JSON.parse((await foreshore(controlled("ps", "--json"))).stdout.toString());
     expect(row).toMatchObject({ ppid: 1, state: "running", threads: 1, command: "guest" });
     const screen = (await foreshore(controlled("top"))).stdout.toString();
-    expect(screen).toMatch(/^1 processes, 0 runnable, 0 zombies; \d of 2 harts busy\n/);
+    expect(screen).toMatch(/^2 processes, 0 runnable, 0 zombies; \d of 2 harts busy\n/);
     expect(screen).not.toContain("\u001b");
 
     const gone = await foreshore(controlled("kill", "-KILL", "999"));
@@ -133,9 +134,9 @@ describe("a machine with --control", () => {
     const looping = start(controlled("exec", "/guest", "loop"));
     await expect.poll(() => Buffer.concat(looping.out).toString(), { timeout: 20_000 }).toContain("ready");
     const count = async () => JSON.parse((await foreshore(controlled("ps", "--json"))).stdout.toString()).length;
-    expect(await count()).toBe(2);
+    expect(await count()).toBe(3);
     looping.child.kill("SIGKILL");
-    await expect.poll(count, { timeout: 20_000 }).toBe(1);
+    await expect.poll(count, { timeout: 20_000 }).toBe(2);
   });
 
   it("refuses what does not speak its version, and goes on", async () => {
