@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x00d73441)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x06c46ad1)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x4d4692e7)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xede52e24)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3332,7 +3332,7 @@ struct fsh_address_space_live {
   /* Directory of the page table (PteFlag words). Unit: address. Written by: kernel. */
   uint32_t pt_dir;
   /* Code TLB tag; a new one after every loss of an executable translation. Unit: id. Written by: kernel. */
-  uint32_t code_epoch;
+  FSH_ATOMIC(uint32_t) code_epoch;
   /* Mapping found last: looked at first. Unit: slot:Vma. Written by: kernel. */
   uint32_t last_vma;
   /* Of one that nobody has any more: below this page nothing is left. Unit: page-number. Written by: kernel. */

@@ -592,11 +592,11 @@ export class AddressSpaceLive {
    * Unit: id. Written by: kernel.
    */
   get codeEpoch(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
+    return Atomics.load(this.$mem.u32, (this.$base + 12) >>> 2);
   }
 
   set codeEpoch(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
+    Atomics.store(this.$mem.u32, (this.$base + 12) >>> 2, value);
   }
 
   /**
@@ -704,6 +704,11 @@ export class AddressSpaceLive {
     this.$mem.check(addr, 48, 4);
     this.$base = addr;
     return this;
+  }
+
+  /** Index of codeEpoch in the memory's `i32` and `u32`, for `Atomics`. */
+  codeEpochIndex(): number {
+    return (this.$base + 12) >>> 2;
   }
 
   /** Index of quarantine in the memory's `i32` and `u32`, for `Atomics`. */

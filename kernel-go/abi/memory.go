@@ -151,7 +151,7 @@ type AddressSpaceLive struct {
 	PtDir uint32
 	// Code TLB tag; a new one after every loss of an executable translation.
 	// Unit: id. Written by: kernel.
-	CodeEpoch uint32
+	CodeEpoch atomic.Uint32
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
 	LastVma uint32

@@ -61,7 +61,7 @@ func dropCode(frame uint32) {
 }
 
 func fetchPage(hart, as uint32, va uint64) (uint32, bool) {
-	epoch := kmem.AddressSpace(as).Live.CodeEpoch
+	epoch := kmem.AddressSpace(as).Live.CodeEpoch.Load()
 	for i := range fetches[hart] {
 		f := &fetches[hart][i]
 		if f.page == va && f.as == as && f.epoch == epoch && f.frame != 0 {
@@ -83,7 +83,7 @@ func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
 	riscv.MarkCode(frame)
 	kmem.Frame(frame).Code.Store(1)
 	page := va &^ uint64(kmem.PageMask)
-	fetches[c.Hart][page>>kmem.PageShift%fetchSlots] = fetched{c.As, kmem.AddressSpace(c.As).Live.CodeEpoch, page, frame}
+	fetches[c.Hart][page>>kmem.PageShift%fetchSlots] = fetched{c.As, kmem.AddressSpace(c.As).Live.CodeEpoch.Load(), page, frame}
 	return f
 }
 
@@ -273,7 +273,7 @@ const kernelEntryCost = 500
 func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	cpu := &c.T().Cpu
 	as := kmem.AddressSpace(c.As)
-	cpu.As, cpu.RtDir, cpu.WtDir, cpu.High, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.High, as.Live.CodeEpoch
+	cpu.As, cpu.RtDir, cpu.WtDir, cpu.High, cpu.CodeEpoch = c.As, as.Live.RtDir, as.Live.WtDir, as.Live.High, as.Live.CodeEpoch.Load()
 	cpu.Left = left
 	begin := sched.NowNs()
 	chargeSystem(c, begin)
@@ -320,14 +320,6 @@ func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
 		v = c.P().State.Pid
 	case uint64(abi.SYS_gettid):
 		v = c.T().State.Tid
-	case uint64(abi.SYS_getuid):
-		v = c.P().State.Uid
-	case uint64(abi.SYS_geteuid):
-		v = c.P().State.Euid
-	case uint64(abi.SYS_getgid):
-		v = c.P().State.Gid
-	case uint64(abi.SYS_getegid):
-		v = c.P().State.Egid
 	default:
 		return false
 	}

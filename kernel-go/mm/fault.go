@@ -254,7 +254,7 @@ func breakCow(c *sched.Ctx, as *abi.AddressSpaceSlot, page, pte uint32) (uint32,
 	}
 	if pte&pteAnon == 0 {
 		// A file page that was mapped for execution gets another frame.
-		as.Live.CodeEpoch = newEpoch()
+		as.Live.CodeEpoch.Store(newEpoch())
 	}
 	releasePte(pte)
 	as.State.AnonPages += 1 - anonPages(pte)

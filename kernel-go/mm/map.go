@@ -154,7 +154,7 @@ func zap(c *sched.Ctx, asIndex, from, to uint32) {
 		exec = exec || kmem.Vma(i).Flags&vmExec != 0
 	}
 	if exec {
-		as.Live.CodeEpoch = newEpoch()
+		as.Live.CodeEpoch.Store(newEpoch())
 	}
 	if read || write || exec {
 		sched.Shootdown(c.Hart, asIndex)
@@ -242,7 +242,7 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 		r := want&(vmRead|vmWrite) == 0 && dropRange(as, tableRt, from, to, &leaves)
 		w := dropRange(as, tableWt, from, to, &leaves)
 		if lost&vmExec != 0 {
-			as.Live.CodeEpoch = newEpoch()
+			as.Live.CodeEpoch.Store(newEpoch())
 		}
 		if r || w || lost&vmExec != 0 {
 			sched.Shootdown(c.Hart, asIndex)

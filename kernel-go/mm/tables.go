@@ -204,7 +204,7 @@ func New() uint32 {
 	}
 	clearDir(l.RtDir)
 	clearDir(l.WtDir)
-	l.CodeEpoch = newEpoch()
+	l.CodeEpoch.Store(newEpoch())
 	l.Users = 1
 	as.State.MmapTop = mmapTop
 	return i
