@@ -208,13 +208,13 @@ static void nice_values_apart(void) {
   GOOD("of-a-thread", setpriority(PRIO_PROCESS, tid_of_thread, 9));
   EQ("that-thread", getpriority(PRIO_PROCESS, tid_of_thread), 9);
   EQ("not-this-one", getpriority(PRIO_PROCESS, 0), 0);
-  GOOD("of-the-group", setpriority(PRIO_PGRP, 0, 3));
-  EQ("all-threads", getpriority(PRIO_PROCESS, tid_of_thread), 3);
+  GOOD("of-the-group", setpriority(PRIO_PGRP, 0, 12));
+  EQ("all-threads", getpriority(PRIO_PROCESS, tid_of_thread), 12);
   pthread_barrier_wait(&barrier);
   pthread_join(t, 0);
   pid_t pid = fork();
   if (!pid) _exit(getpriority(PRIO_PROCESS, 0));
-  EQ("inherited", status_of(pid), EXITED(3));
+  EQ("inherited", status_of(pid), EXITED(12));
 }
 
 static void nice_values(void) { apart(nice_values_apart); }
