@@ -40,7 +40,18 @@ const FUZZ_SECONDS = process.env["FORESHORE_FUZZ_SECONDS"] ?? "60";
 /** Where fuzz targets leave how often they were executed, a line each. */
 const FUZZ_COUNTS = join(RESULTS, "fuzz.txt");
 /** Targets of tools/fuzz that take bad input of others: hosts, files, guests. */
-const FUZZED = ["entries", "rewritten", "attach", "attachment", "rings", "tables", "bfbs", "control", "syscalls", "syscalls-wasm"];
+const FUZZED = [
+  "entries",
+  "rewritten",
+  "attach",
+  "attachment",
+  "rings",
+  "tables",
+  "bfbs",
+  "control",
+  "syscalls",
+  "syscalls-wasm",
+];
 
 /** Kernel packages whose code several harts run at once: these also run under the race detector. */
 const RACE = ["kmem", "sched", "wait", "futex", "mm", "pagecache", "vfs", "file", "pipe", "sock", "proc", "rpc"];

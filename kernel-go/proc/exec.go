@@ -110,10 +110,11 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 	script := p.execFnLen // length of the name in vecScript
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, script+1)
 	for depth := 0; ; depth++ {
-		d, e := dir, abi.OK
+		d := dir
+		var e abi.Errno
 		if found {
 			vfs.Hold(d)
-			e, found, dir = mayExec(c, d), false, vfs.CwdOf(c)
+			e, found = mayExec(c, d), false
 		} else {
 			d, e = openExec(c, dir, c.Path, n, follow)
 		}

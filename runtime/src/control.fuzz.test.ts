@@ -144,7 +144,7 @@ describe("a peer that does what it may not", () => {
     const { duplex, serving, reader } = await peer();
     const header = { flags: 0 };
     const client = { index: 2, generation: 1 };
-    const process = (await machine.processes()).find(({ pid }) => pid === child.pid)!;
+    expect((await machine.processes()).map(({ pid }) => pid)).toEqual([1, child.pid]);
     const requests: KernelWorkerRequest[] = [
       { ...header, opcode: Opcode.AttachClient, requestId: 1 },
       { ...header, opcode: Opcode.DetachClient, requestId: 2, client },

@@ -50,7 +50,12 @@ const path = (text: string): boolean => /^(\/.*|pipe:\[\d+\]|anon_inode:.*|\[\w+
 /** What is true of every row, whatever the machine does. */
 const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
   process: (row) =>
-    row.pid > 0 && row.ppid > 0 === (row.pid !== INIT) && row.pgid > 0 && row.sid > 0 && named(row.command, row.pid) && odd(row.handle),
+    row.pid > 0 &&
+    row.ppid > 0 === (row.pid !== INIT) &&
+    row.pgid > 0 &&
+    row.sid > 0 &&
+    named(row.command, row.pid) &&
+    odd(row.handle),
   thread: (row) =>
     row.tid > 0 &&
     row.pid > 0 &&
