@@ -2,6 +2,7 @@
 #include "check.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 struct attributes {
@@ -94,6 +95,51 @@ static void sharing(void) {
   EQ("steps-beside-busy-ones", steps, 50);
   stop = 1;
   for (int i = 0; i < 3; i++) pthread_join(busy[i], 0);
+}
+
+// Two that wait for one another are served at once beside many that are always busy: how far those get meanwhile, in turns of
+// a loop, is far less than a slice of each.
+enum { BUSY = 60, ROUNDS = 31, TURNS_A_SLICE = 50000 };
+static int less(const void *a, const void *b) {
+  long x = *(const long *)a, y = *(const long *)b;
+  return x < y ? -1 : x > y;
+}
+static void beside_busy(void) {
+  volatile long *turns = mmap(0, BUSY * 64, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pid_t busy[BUSY];
+  for (int i = 0; i < BUSY; i++)
+    if (!(busy[i] = must(fork())))
+      for (;;) turns[i * 8]++;
+  int there[2], back_[2];
+  must(pipe(there));
+  must(pipe(back_));
+  pid_t echo = must(fork());
+  char c = 0;
+  if (!echo) {
+    close(there[1]);
+    while (read(there[0], &c, 1) == 1)
+      if (write(back_[1], &c, 1) != 1) _exit(1);
+    _exit(0);
+  }
+  close(there[0]);
+  // Until each of the busy has had a turn.
+  for (int i = 0; i < BUSY; i++)
+    while (!turns[i * 8]) sched_yield();
+  long passed[ROUNDS];
+  for (int k = 0; k < ROUNDS; k++) {
+    usleep(1000);
+    long before = 0, after = 0;
+    for (int i = 0; i < BUSY; i++) before += turns[i * 8];
+    if (write(there[1], "x", 1) != 1 || read(back_[0], &c, 1) != 1) break;
+    for (int i = 0; i < BUSY; i++) after += turns[i * 8];
+    passed[k] = after - before;
+  }
+  qsort(passed, ROUNDS, sizeof *passed, less);
+  TRUE("served-before-the-busy", passed[ROUNDS / 2] < BUSY / 4 * TURNS_A_SLICE);
+  for (int i = 0; i < BUSY; i++) kill(busy[i], SIGKILL);
+  for (int i = 0; i < BUSY; i++) status_of(busy[i]);
+  close(there[1]);
+  EQ("echo", status_of(echo), EXITED(0));
 }
 
 static void policies(void) {
@@ -247,4 +293,4 @@ static void clocks(void) {
   EQ("never-back", back, 0);
 }
 
-CHECK_MAIN(CASE(affinity), CASE(sharing), CASE(policies), CASE(real_time), CASE(attributes), CASE(nice_values), CASE(clocks))
+CHECK_MAIN(CASE(affinity), CASE(sharing), CASE(beside_busy), CASE(policies), CASE(real_time), CASE(attributes), CASE(nice_values), CASE(clocks))
