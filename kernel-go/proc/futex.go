@@ -45,6 +45,19 @@ func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool, access mm.Acce
 	return own, abi.OK
 }
 
+// futexWord is a word of the caller's, in place, and its key.
+func futexWord(c *sched.Ctx, va uint64, private bool, access mm.Access) (*uint32, futexKey, abi.Errno) {
+	k, e := futexKeyOf(c, c.As, va, private, access)
+	if e != abi.OK {
+		return nil, k, e
+	}
+	lin, e := mm.LinearWord(c, c.As, va, access)
+	if e != abi.OK {
+		return nil, k, e
+	}
+	return (*uint32)(kmem.Ptr(lin)), k, abi.OK
+}
+
 func (k futexKey) bucket() uint32 {
 	h := (k.a*0x9e3779b97f4a7c15 ^ k.b) * 0xff51afd7ed558ccd
 	return uint32(h>>40) & (kmem.Areas.FutexBucketCount - 1)
@@ -184,16 +197,12 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	if bitset == 0 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
-	if e != abi.OK {
-		return 0, e
-	}
-	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
+	w, k, e := futexWord(c, va, private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if b.Attempt == 0 || b.Reason != abi.WaitReasonFutex {
-		if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
+		if atomicLoad(w) != expect {
 			return 0, abi.EAGAIN
 		}
 	} else if HasSignal(c) {
@@ -237,15 +246,10 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private, mm.Write)
+	w, k2, e := futexWord(c, va2, private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.LinearWord(c, c.As, va2, mm.Write)
-	if e != abi.OK {
-		return 0, e
-	}
-	w := (*uint32)(kmem.Ptr(lin))
 	oparg, cmparg := uint32(int32(op<<8)>>20), uint32(int32(op<<20)>>20)
 	if op>>28&8 != 0 {
 		oparg = 1 << (oparg & 31)

@@ -242,15 +242,11 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 	if e, done := piResume(c, deadlineNs); done {
 		return 0, e
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Write)
+	w, k, e := futexWord(c, va, private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
-	lin, e := mm.LinearWord(c, c.As, va, mm.Write)
-	if e != abi.OK {
-		return 0, e
-	}
-	owner, e := piAcquire((*uint32)(kmem.Ptr(lin)), k, c.Thread, false)
+	owner, e := piAcquire(w, k, c.Thread, false)
 	switch {
 	case e != abi.OK || owner == 0:
 		return 0, e
@@ -273,11 +269,7 @@ func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
 	if v&tidMask != c.T().State.Tid {
 		return 0, abi.EPERM // whether or not it could be a futex
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Write)
-	if e != abi.OK {
-		return 0, e
-	}
-	lin, e := mm.LinearWord(c, c.As, va, mm.Write)
+	w, k, e := futexWord(c, va, private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -288,7 +280,7 @@ func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
 		}
 		next = kmem.Thread(top).State.Tid | hasWaiters
 	}
-	if !atomicCas((*uint32)(kmem.Ptr(lin)), v, next) {
+	if !atomicCas(w, v, next) {
 		return 0, abi.EAGAIN // another thread wrote there: the caller looks again
 	}
 	if top != 0 {

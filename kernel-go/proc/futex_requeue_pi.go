@@ -25,15 +25,11 @@ func FutexWaitRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, expect uint3
 	if e != abi.OK {
 		return 0, e
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
-	if e != abi.OK {
-		return 0, e
-	}
-	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
+	w, k, e := futexWord(c, va, private, mm.Read)
 	switch {
 	case e != abi.OK:
 		return 0, e
-	case atomicLoad((*uint32)(kmem.Ptr(lin))) != expect:
+	case atomicLoad(w) != expect:
 		return 0, abi.EAGAIN
 	case k == k2:
 		return 0, abi.EINVAL
