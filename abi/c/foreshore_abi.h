@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x4d4692e7)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xede52e24)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x90812e03)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xdffbe5c8)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -397,6 +397,15 @@ typedef uint32_t fsh_tty_flag;
 #define FSH_TTY_FLAG_LITERAL_NEXT UINT32_C(256)
 /* In the middle of an erasure that ECHOPRT shows. */
 #define FSH_TTY_FLAG_ERASING UINT32_C(512)
+
+/* Which call a lock on a file is of. */
+typedef uint32_t fsh_file_lock_kind;
+/* fcntl(2), of bytes. */
+#define FSH_FILE_LOCK_KIND_RECORD UINT32_C(0)
+/* flock(2), of the whole file. */
+#define FSH_FILE_LOCK_KIND_FLOCK UINT32_C(1)
+/* F_SETLEASE of fcntl(2): its holder is told when the file is opened. */
+#define FSH_FILE_LOCK_KIND_LEASE UINT32_C(2)
 
 /* open(2) flags (uapi asm-generic/fcntl.h; RISC-V uses the generic values). */
 typedef uint32_t fsh_open_flag;
@@ -838,6 +847,7 @@ typedef uint32_t fsh_poll_event;
 #define FSH_POLLRDBAND UINT32_C(128)
 #define FSH_POLLWRNORM UINT32_C(256)
 #define FSH_POLLWRBAND UINT32_C(512)
+#define FSH_POLLMSG UINT32_C(1024)
 #define FSH_POLLRDHUP UINT32_C(8192)
 #define FSH_EPOLLEXCLUSIVE UINT32_C(268435456)
 #define FSH_EPOLLWAKEUP UINT32_C(536870912)
@@ -1207,6 +1217,7 @@ typedef uint32_t fsh_file_owner;
 typedef uint32_t fsh_poll_code;
 #define FSH_POLL_IN UINT32_C(1)
 #define FSH_POLL_OUT UINT32_C(2)
+#define FSH_POLL_MSG UINT32_C(3)
 
 /* fcntl(2) F_ADD_SEALS (uapi linux/fcntl.h). */
 typedef uint32_t fsh_seal_flag;
@@ -2809,25 +2820,33 @@ struct fsh_file_lock_slot {
   uint32_t table;
   /* Owner of a lock of an open file description. Unit: slot:Ofd. Written by: kernel. */
   uint32_t ofd;
-  /* F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s. Unit: number. Written by: kernel. */
+  /* F_RDLCK or F_WRLCK. Unit: number. Written by: kernel. */
   uint32_t type;
-  /* Not 0: a lock of flock(2). Unit: flag. Written by: kernel. */
-  uint32_t is_flock;
+  /* Locks of one kind stand against one another, not against those of others. Written by: kernel. */
+  fsh_file_lock_kind kind;
   /* First byte, last byte. Unit: bytes. Written by: kernel. */
   uint64_t start;
   /* Last byte. Unit: bytes. Written by: kernel. */
   uint64_t end;
+  /* A lease that is being broken: what it must become, as type (F_RDLCK or F_UNLCK) + 1. 0: it is not. Unit: number. Written by: kernel. */
+  uint32_t break_to;
+  uint32_t reserved0;
+  /* When a lease that is being broken is taken away. Unit: ns. Written by: kernel. */
+  uint64_t break_at_ns;
 };
-_Static_assert(sizeof(struct fsh_file_lock_slot) == 56, "size of FileLockSlot");
+_Static_assert(sizeof(struct fsh_file_lock_slot) == 72, "size of FileLockSlot");
 _Static_assert(offsetof(struct fsh_file_lock_slot, header) == 0, "offset of FileLockSlot.header");
 _Static_assert(offsetof(struct fsh_file_lock_slot, inode) == 16, "offset of FileLockSlot.inode");
 _Static_assert(offsetof(struct fsh_file_lock_slot, next) == 20, "offset of FileLockSlot.next");
 _Static_assert(offsetof(struct fsh_file_lock_slot, table) == 24, "offset of FileLockSlot.table");
 _Static_assert(offsetof(struct fsh_file_lock_slot, ofd) == 28, "offset of FileLockSlot.ofd");
 _Static_assert(offsetof(struct fsh_file_lock_slot, type) == 32, "offset of FileLockSlot.type");
-_Static_assert(offsetof(struct fsh_file_lock_slot, is_flock) == 36, "offset of FileLockSlot.is_flock");
+_Static_assert(offsetof(struct fsh_file_lock_slot, kind) == 36, "offset of FileLockSlot.kind");
 _Static_assert(offsetof(struct fsh_file_lock_slot, start) == 40, "offset of FileLockSlot.start");
 _Static_assert(offsetof(struct fsh_file_lock_slot, end) == 48, "offset of FileLockSlot.end");
+_Static_assert(offsetof(struct fsh_file_lock_slot, break_to) == 56, "offset of FileLockSlot.break_to");
+_Static_assert(offsetof(struct fsh_file_lock_slot, reserved0) == 60, "offset of FileLockSlot.reserved0");
+_Static_assert(offsetof(struct fsh_file_lock_slot, break_at_ns) == 64, "offset of FileLockSlot.break_at_ns");
 
 /* struct signalfd_siginfo (uapi linux/signalfd.h). */
 struct fsh_signalfd_siginfo {

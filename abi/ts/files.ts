@@ -103,6 +103,23 @@ export function ttyFlagName(value: number): string {
   return flagNames(TtyFlag, value);
 }
 
+
+/** Which call a lock on a file is of. */
+export const FileLockKind = {
+  /** fcntl(2), of bytes. */
+  Record: 0,
+  /** flock(2), of the whole file. */
+  Flock: 1,
+  /** F_SETLEASE of fcntl(2): its holder is told when the file is opened. */
+  Lease: 2,
+} as const;
+export type FileLockKind = (typeof FileLockKind)[keyof typeof FileLockKind];
+
+/** Names a number of FileLockKind. */
+export function fileLockKindName(value: number): string {
+  return enumName("FileLockKind", FileLockKind, value);
+}
+
 /** The values of a InodeState, outside the memory. */
 export interface InodeStateData {
   /**
@@ -4111,15 +4128,15 @@ export interface FileLockSlotData {
    */
   ofd: number;
   /**
-   * F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+   * F_RDLCK or F_WRLCK.
    * Unit: number. Written by: kernel.
    */
   type: number;
   /**
-   * Not 0: a lock of flock(2).
-   * Unit: flag. Written by: kernel.
+   * Locks of one kind stand against one another, not against those of others.
+   * Written by: kernel.
    */
-  isFlock: number;
+  kind: number;
   /**
    * First byte, last byte.
    * Unit: bytes. Written by: kernel.
@@ -4130,6 +4147,17 @@ export interface FileLockSlotData {
    * Unit: bytes. Written by: kernel.
    */
   end: bigint;
+  /**
+   * A lease that is being broken: what it must become, as type (F_RDLCK or
+   * F_UNLCK) + 1. 0: it is not.
+   * Unit: number. Written by: kernel.
+   */
+  breakTo: number;
+  /**
+   * When a lease that is being broken is taken away.
+   * Unit: ns. Written by: kernel.
+   */
+  breakAtNs: bigint;
 }
 
 /**
@@ -4140,11 +4168,11 @@ export interface FileLockSlotData {
  */
 export class FileLockSlot {
   /** Bytes. */
-  static readonly SIZE = 56;
+  static readonly SIZE = 72;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, inode: 16, next: 20, table: 24, ofd: 28, type: 32, isFlock: 36, start: 40, end: 48 } as const;
+  static readonly OFFSET = { header: 0, inode: 16, next: 20, table: 24, ofd: 28, type: 32, kind: 36, start: 40, end: 48, breakTo: 56, breakAtNs: 64 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4212,7 +4240,7 @@ export class FileLockSlot {
   }
 
   /**
-   * F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+   * F_RDLCK or F_WRLCK.
    * Unit: number. Written by: kernel.
    */
   get type(): number {
@@ -4224,14 +4252,14 @@ export class FileLockSlot {
   }
 
   /**
-   * Not 0: a lock of flock(2).
-   * Unit: flag. Written by: kernel.
+   * Locks of one kind stand against one another, not against those of others.
+   * Written by: kernel.
    */
-  get isFlock(): number {
+  get kind(): number {
     return this.$mem.u32[(this.$base + 36) >>> 2]!;
   }
 
-  set isFlock(value: number) {
+  set kind(value: number) {
     this.$mem.u32[(this.$base + 36) >>> 2] = value;
   }
 
@@ -4296,11 +4324,54 @@ export class FileLockSlot {
   }
 
   /**
+   * A lease that is being broken: what it must become, as type (F_RDLCK or
+   * F_UNLCK) + 1. 0: it is not.
+   * Unit: number. Written by: kernel.
+   */
+  get breakTo(): number {
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+  }
+
+  set breakTo(value: number) {
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+  }
+
+  /**
+   * When a lease that is being broken is taken away.
+   * Unit: ns. Written by: kernel.
+   */
+  get breakAtNs(): bigint {
+    return this.$mem.u64[(this.$base + 64) >>> 3]!;
+  }
+
+  set breakAtNs(value: bigint) {
+    this.$mem.u64[(this.$base + 64) >>> 3] = value;
+  }
+
+  /** Low 32 bits of breakAtNs. */
+  get breakAtNsLo(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set breakAtNsLo(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /** High 32 bits of breakAtNs. */
+  get breakAtNsHi(): number {
+    return this.$mem.u32[(this.$base + 64 + 4) >>> 2]!;
+  }
+
+  set breakAtNsHi(value: number) {
+    this.$mem.u32[(this.$base + 64 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 56, 8);
+    this.$mem.check(addr, 72, 8);
     this.$base = addr;
     return this;
   }
@@ -4314,9 +4385,11 @@ export class FileLockSlot {
       table: this.table,
       ofd: this.ofd,
       type: this.type,
-      isFlock: this.isFlock,
+      kind: this.kind,
       start: this.start,
       end: this.end,
+      breakTo: this.breakTo,
+      breakAtNs: this.breakAtNs,
     };
   }
 
@@ -4328,8 +4401,11 @@ export class FileLockSlot {
     this.table = data.table;
     this.ofd = data.ofd;
     this.type = data.type;
-    this.isFlock = data.isFlock;
+    this.kind = data.kind;
     this.start = data.start;
     this.end = data.end;
+    this.breakTo = data.breakTo;
+    this.breakAtNs = data.breakAtNs;
+    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
   }
 }

@@ -57,6 +57,7 @@ export function fileOwnerName(value: number): string {
 export const PollCode = {
   POLL_IN: 1,
   POLL_OUT: 2,
+  POLL_MSG: 3,
 } as const;
 export type PollCode = (typeof PollCode)[keyof typeof PollCode];
 

@@ -178,6 +178,29 @@ func (v TtyFlag) String() string {
 	return "TtyFlag(?)"
 }
 
+// FileLockKind: Which call a lock on a file is of.
+type FileLockKind uint32
+
+// Numbers of FileLockKind.
+const (
+	FileLockKindRecord FileLockKind = 0 // fcntl(2), of bytes.
+	FileLockKindFlock  FileLockKind = 1 // flock(2), of the whole file.
+	FileLockKindLease  FileLockKind = 2 // F_SETLEASE of fcntl(2): its holder is told when the file is opened.
+)
+
+// String names the number; "FileLockKind(?)" stands for an unknown one.
+func (v FileLockKind) String() string {
+	switch v {
+	case FileLockKindRecord:
+		return "Record"
+	case FileLockKindFlock:
+		return "Flock"
+	case FileLockKindLease:
+		return "Lease"
+	}
+	return "FileLockKind(?)"
+}
+
 // InodeStateSize is the size of InodeState in bytes.
 const InodeStateSize = 112
 
@@ -811,7 +834,7 @@ type EventfdSlot struct {
 }
 
 // FileLockSlotSize is the size of FileLockSlot in bytes.
-const FileLockSlotSize = 56
+const FileLockSlotSize = 72
 
 // FileLockSlot: One advisory lock: of a process (fcntl), or of an open file description
 // (flock, F_OFD_SETLK).
@@ -833,16 +856,24 @@ type FileLockSlot struct {
 	// Owner of a lock of an open file description.
 	// Unit: slot:Ofd. Written by: kernel.
 	Ofd uint32
-	// F_RDLCK or F_WRLCK; flock(2)'s are apart from fcntl(2)'s.
+	// F_RDLCK or F_WRLCK.
 	// Unit: number. Written by: kernel.
 	Type uint32
-	// Not 0: a lock of flock(2).
-	// Unit: flag. Written by: kernel.
-	IsFlock uint32
+	// Locks of one kind stand against one another, not against those of others.
+	// Written by: kernel.
+	Kind FileLockKind
 	// First byte, last byte.
 	// Unit: bytes. Written by: kernel.
 	Start uint64
 	// Last byte.
 	// Unit: bytes. Written by: kernel.
 	End uint64
+	// A lease that is being broken: what it must become, as type (F_RDLCK or
+	// F_UNLCK) + 1. 0: it is not.
+	// Unit: number. Written by: kernel.
+	BreakTo   uint32
+	Reserved0 uint32
+	// When a lease that is being broken is taken away.
+	// Unit: ns. Written by: kernel.
+	BreakAtNs uint64
 }

@@ -532,8 +532,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(FileLockSlot{}) - 56
-	_ uintptr = 56 - unsafe.Sizeof(FileLockSlot{})
+	_ uintptr = unsafe.Sizeof(FileLockSlot{}) - 72
+	_ uintptr = 72 - unsafe.Sizeof(FileLockSlot{})
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(FileLockSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Inode) - 16
@@ -546,12 +546,18 @@ const (
 	_ uintptr = 28 - unsafe.Offsetof(FileLockSlot{}.Ofd)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Type) - 32
 	_ uintptr = 32 - unsafe.Offsetof(FileLockSlot{}.Type)
-	_ uintptr = unsafe.Offsetof(FileLockSlot{}.IsFlock) - 36
-	_ uintptr = 36 - unsafe.Offsetof(FileLockSlot{}.IsFlock)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Kind) - 36
+	_ uintptr = 36 - unsafe.Offsetof(FileLockSlot{}.Kind)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Start) - 40
 	_ uintptr = 40 - unsafe.Offsetof(FileLockSlot{}.Start)
 	_ uintptr = unsafe.Offsetof(FileLockSlot{}.End) - 48
 	_ uintptr = 48 - unsafe.Offsetof(FileLockSlot{}.End)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.BreakTo) - 56
+	_ uintptr = 56 - unsafe.Offsetof(FileLockSlot{}.BreakTo)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.Reserved0) - 60
+	_ uintptr = 60 - unsafe.Offsetof(FileLockSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(FileLockSlot{}.BreakAtNs) - 64
+	_ uintptr = 64 - unsafe.Offsetof(FileLockSlot{}.BreakAtNs)
 )
 
 const (

@@ -1498,6 +1498,7 @@ const (
 	POLLRDBAND     PollEvent = 128
 	POLLWRNORM     PollEvent = 256
 	POLLWRBAND     PollEvent = 512
+	POLLMSG        PollEvent = 1024
 	POLLRDHUP      PollEvent = 8192
 	EPOLLEXCLUSIVE PollEvent = 268435456
 	EPOLLWAKEUP    PollEvent = 536870912
@@ -1528,6 +1529,8 @@ func (v PollEvent) String() string {
 		return "POLLWRNORM"
 	case POLLWRBAND:
 		return "POLLWRBAND"
+	case POLLMSG:
+		return "POLLMSG"
 	case POLLRDHUP:
 		return "POLLRDHUP"
 	case EPOLLEXCLUSIVE:

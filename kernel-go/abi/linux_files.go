@@ -102,6 +102,7 @@ type PollCode uint32
 const (
 	POLL_IN  PollCode = 1
 	POLL_OUT PollCode = 2
+	POLL_MSG PollCode = 3
 )
 
 // String names the number; "PollCode(?)" stands for an unknown one.
@@ -111,6 +112,8 @@ func (v PollCode) String() string {
 		return "POLL_IN"
 	case POLL_OUT:
 		return "POLL_OUT"
+	case POLL_MSG:
+		return "POLL_MSG"
 	}
 	return "PollCode(?)"
 }

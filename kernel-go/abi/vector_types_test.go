@@ -158,6 +158,7 @@ var vectorEnums = map[string]func(int64) string{
 	"DentryFlag":       func(v int64) string { return DentryFlag(v).String() },
 	"OfdKind":          func(v int64) string { return OfdKind(v).String() },
 	"TtyFlag":          func(v int64) string { return TtyFlag(v).String() },
+	"FileLockKind":     func(v int64) string { return FileLockKind(v).String() },
 	"OpenFlag":         func(v int64) string { return OpenFlag(v).String() },
 	"AtFlag":           func(v int64) string { return AtFlag(v).String() },
 	"FcntlCmd":         func(v int64) string { return FcntlCmd(v).String() },

@@ -45,6 +45,7 @@ func Init() {
 	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
 	sched.FiredTimerfd = fired
 	sched.Async, sched.SendAsync, asyncHead = markAsync, sendAsync, 0
+	vfs.InitLeases(breakLeases)
 	signalSlot = eventfd.New(0, 0)
 }
 

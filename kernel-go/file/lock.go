@@ -8,26 +8,27 @@ import (
 
 // Advisory locks: records of fcntl(2), owned by a process or (F_OFD_*) by an
 // OFD, and flock(2)'s, owned by an OFD and apart from the others. An inode
-// lists its locks; those of one owner neither overlap nor, of one type, touch.
+// lists its locks, and leases (lease.go); those of one owner neither overlap nor,
+// of one type, touch.
 
 // LockRange is one lock to set, test or clear; End is the last byte.
 type LockRange struct {
 	Type       abi.FlockType
-	Flock      bool
+	Kind       abi.FileLockKind
 	Start, End uint64
 	// Table (an FdTable slot) or Ofd is the owner.
 	Table, Ofd uint32
 }
 
 func sameOwner(l *abi.FileLockSlot, r *LockRange) bool {
-	return l.IsFlock != 0 == r.Flock && l.Table == r.Table && l.Ofd == r.Ofd
+	return l.Kind == r.Kind && l.Table == r.Table && l.Ofd == r.Ofd
 }
 
 // conflict is the first lock that stands against r, 0 when there is none.
 func conflict(inode uint32, r *LockRange) uint32 {
 	for i := kmem.Inode(inode).Live.LockHead; i != 0; i = kmem.FileLock(i).Next {
 		l := kmem.FileLock(i)
-		if l.IsFlock != 0 != r.Flock || sameOwner(l, r) || l.Start > r.End || l.End < r.Start {
+		if l.Kind != r.Kind || sameOwner(l, r) || l.Start > r.End || l.End < r.Start {
 			continue
 		}
 		if r.Type == abi.F_WRLCK || abi.FlockType(l.Type) == abi.F_WRLCK {
@@ -123,7 +124,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 		switch {
 		case l.Start < r.Start && l.End > r.End:
 			tail := kmem.FileLock(spare[used])
-			tail.Inode, tail.Table, tail.Ofd, tail.Type, tail.IsFlock = inode, l.Table, l.Ofd, l.Type, l.IsFlock
+			tail.Inode, tail.Table, tail.Ofd, tail.Type, tail.Kind = inode, l.Table, l.Ofd, l.Type, l.Kind
 			tail.Start, tail.End, tail.Next = r.End+1, l.End, l.Next
 			l.End, l.Next = r.Start-1, spare[used]
 			used++
@@ -141,10 +142,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 	}
 	if r.Type != abi.F_UNLCK {
 		l := kmem.FileLock(spare[used])
-		l.Inode, l.Table, l.Ofd, l.Type = inode, r.Table, r.Ofd, uint32(r.Type)
-		if r.Flock {
-			l.IsFlock = 1
-		}
+		l.Inode, l.Table, l.Ofd, l.Type, l.Kind = inode, r.Table, r.Ofd, uint32(r.Type), r.Kind
 		l.Start, l.End = start, end
 		w := &in.Live.LockHead
 		for *w != 0 && kmem.FileLock(*w).Start <= start {

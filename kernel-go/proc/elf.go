@@ -74,8 +74,10 @@ func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
 	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
-		if e = vfs.Permission(c, inode, vfs.MayExec); e == abi.OK && file.Written(inode) {
-			e = abi.ETXTBSY
+		if e = vfs.Permission(c, inode, vfs.MayExec); e == abi.OK {
+			if e = vfs.BreakLeases(c, inode, uint32(abi.O_RDONLY)); e == abi.OK && file.Written(inode) {
+				e = abi.ETXTBSY
+			}
 		}
 	}
 	if e != abi.OK {

@@ -10,18 +10,23 @@ import (
 const (
 	bandIn  = uint64(abi.POLLIN | abi.POLLRDNORM)
 	bandOut = uint64(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND)
+	bandMsg = uint64(abi.POLLIN | abi.POLLRDNORM | abi.POLLMSG)
 )
 
 // ownCodes are signals whose positive si_codes mean something else.
 const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
 
-// sigio sends the signals of a description with O_ASYNC to its owner.
+// sigio sends the signals of a description with O_ASYNC, or of a lease that is
+// broken (POLLMSG), to its owner.
 func sigio(ofd, events uint32) {
 	if events&uint32(abi.POLLIN) != 0 {
 		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
 	}
 	if events&uint32(abi.POLLOUT) != 0 {
 		sigioAll(ofd, int32(abi.POLL_OUT), bandOut)
+	}
+	if events&uint32(abi.POLLMSG) != 0 {
+		sigioAll(ofd, int32(abi.POLL_MSG), bandMsg)
 	}
 }
 

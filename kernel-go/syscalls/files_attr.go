@@ -158,7 +158,7 @@ func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
 		if e = vfs.Permission(c, p.inode, vfs.MayWrite); e == abi.OK {
 			if kmem.Inode(p.inode).Live.Execs != 0 {
 				e = abi.ETXTBSY
-			} else {
+			} else if e = vfs.BreakLeases(c, p.inode, uint32(abi.O_WRONLY)); e == abi.OK {
 				e = vfs.Truncate(c, p.inode, c.Arg(1))
 			}
 		}

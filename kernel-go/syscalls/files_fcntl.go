@@ -67,6 +67,13 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 		return fcntlLock(c, ofd, abi.F_SETLK, true)
 	case abi.F_OFD_SETLKW:
 		return fcntlLock(c, ofd, abi.F_SETLKW, true)
+	case abi.F_SETLEASE:
+		if arg32(c, 2) > uint32(abi.F_UNLCK) {
+			return 0, abi.EINVAL
+		}
+		return 0, file.SetLease(c, ofd, uint32(fd), abi.FlockType(arg32(c, 2)))
+	case abi.F_GETLEASE:
+		return uint64(file.Lease(ofd)), abi.OK
 	}
 	if v, e, ok := fcntlOwner(c, ofd, uint32(cmd)); ok {
 		return v, e
@@ -169,7 +176,7 @@ func sysFlock(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	op := abi.FlockOp(arg32(c, 1))
-	r := file.LockRange{Flock: true, End: 1<<63 - 1, Ofd: ofd}
+	r := file.LockRange{Kind: abi.FileLockKindFlock, End: 1<<63 - 1, Ofd: ofd}
 	switch op &^ abi.LOCK_NB {
 	case abi.LOCK_SH:
 		r.Type = abi.F_RDLCK

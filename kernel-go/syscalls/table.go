@@ -49,7 +49,7 @@ var table = [...]entry{
 	abi.SYS_epoll_pwait2:           {sysEpollPwait2, "vEvtmv", full, noHand, ""},
 	abi.SYS_dup:                    {sysDup, "v", full, 0, ""},
 	abi.SYS_dup3:                   {sysDup3, "vvv", full, 0, ""},
-	abi.SYS_fcntl:                  {sysFcntl, "vv|", partial, 0, "no leases, no F_NOTIFY"},
+	abi.SYS_fcntl:                  {sysFcntl, "vv|", partial, 0, "no F_NOTIFY"},
 	abi.SYS_ioctl:                  {sysIoctl, "vv!", partial, 0, "what the descriptor's kind has"},
 	abi.SYS_vhangup:                {sysVhangup, "", full, 0, ""},
 	abi.SYS_flock:                  {sysFlock, "vv", full, 0, ""},

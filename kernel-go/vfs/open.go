@@ -133,6 +133,9 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 	if flags&oNoatime != 0 && !ownerOrCapable(c, inode) {
 		return abi.EPERM
 	}
+	if e := BreakLeases(c, inode, flags); e != abi.OK {
+		return e
+	}
 	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {
 		if !maySize(in, 0) {
 			return abi.EPERM

@@ -63,6 +63,25 @@ var Proc Dynamic
 // PipeGone frees the pipe of a FIFO whose inode goes away; pipe sets it.
 var PipeGone func(pipe uint32)
 
+// LeaseBreakSeconds is how long a holder may keep a lease that is being broken.
+const LeaseBreakSeconds = 45
+
+// breakLeases tells the holders of leases on a file of an open with flags, or of
+// a truncation (O_WRONLY); file sets it. See file/lease.go.
+var breakLeases func(c *sched.Ctx, inode, flags uint32) abi.Errno
+
+// InitLeases says who breaks leases.
+func InitLeases(f func(c *sched.Ctx, inode, flags uint32) abi.Errno) { breakLeases = f }
+
+// BreakLeases is asked before a file that may be opened with flags is opened:
+// EBLOCKED, or EAGAIN with O_NONBLOCK, while somebody has a lease against it.
+func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
+	if in := kmem.Inode(inode); in.State.Mode&ifmt != ifreg || in.Live.LockHead == 0 {
+		return abi.OK
+	}
+	return breakLeases(c, inode, flags)
+}
+
 // FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ); proc sets it.
 var FileTooLarge func(c *sched.Ctx)
 

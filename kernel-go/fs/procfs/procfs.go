@@ -162,6 +162,8 @@ var entries = [...]struct {
 	{nodeSysFs, "file-max", nodeFileMax, file | 0o444, ""},
 	{nodeSysFs, "file-nr", nodeFileNr, file | 0o444, ""},
 	{nodeSysFs, "nr_open", nodeNrOpen, file | 0o444, ""},
+	{nodeSysFs, "leases-enable", nodeText, file | 0o444, "1\n"},
+	{nodeSysFs, "lease-break-time", nodeText, file | 0o444, "45\n"},
 	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, file | 0o444, ""},
 	{nodePid, "task", nodeTask, dir | 0o555, ""},
 	{nodePid, "fd", nodeFdDir, dir | 0o500, ""},
