@@ -1,10 +1,17 @@
-// One long system call, of those that have much to do: holds CALL [MIB]. What it costs others is measured from outside.
+// One long system call, of those that have much to do: holds CALL [MIB]. What it costs others is measured from outside;
+// "begun" is said where the call begins.
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "bench.h"
@@ -34,53 +41,219 @@ static int file_of(size_t bytes) {
   return fd;
 }
 
+static void begun(void) { check(write(1, "begun\n", 6) == 6, "write"); }
+
 static void call_mincore(void) {
   size_t bytes = 62ul << 32;
   char *high = map((void *)(1ul << 32), bytes, PROT_READ | PROT_WRITE, MAP_FIXED);
   for (size_t at = 0; at < bytes; at += 256ul << 20) high[at] = 1;
-  check(!mincore(high, bytes, (unsigned char *)map(0, bytes >> 12, PROT_READ | PROT_WRITE, 0)), "mincore");
+  unsigned char *residency = (unsigned char *)map(0, bytes >> 12, PROT_READ | PROT_WRITE, 0);
+  begun();
+  check(!mincore(high, bytes, residency), "mincore");
 }
-static void call_urandom(void) { check(read(open("/dev/urandom", O_RDONLY), buffer, size) == (ssize_t)size, "read"); }
-static void call_zero(void) { check(read(open("/dev/zero", O_RDONLY), buffer, size) == (ssize_t)size, "read"); }
-static void call_getrandom(void) { check(getrandom(buffer, 1 << 25, 0) > 0, "getrandom"); }
-static void call_read(void) { check(pread(file_of(size), buffer, size, 0) == (ssize_t)size, "pread"); }
+static void reads(const char *device) {
+  int fd = open(device, O_RDONLY);
+  begun();
+  check(read(fd, buffer, size) == (ssize_t)size, "read");
+}
+static void call_urandom(void) { reads("/dev/urandom"); }
+static void call_zero(void) { reads("/dev/zero"); }
+static void call_getrandom(void) {
+  begun();
+  check(getrandom(buffer, 1 << 25, 0) > 0, "getrandom");
+}
+static void call_read(void) {
+  int fd = file_of(size);
+  begun();
+  check(pread(fd, buffer, size, 0) == (ssize_t)size, "pread");
+}
 static void call_write(void) {
   memset(buffer, 1, size);
-  check(write(file_of(0), buffer, size) == (ssize_t)size, "write");
+  int fd = file_of(0);
+  begun();
+  check(write(fd, buffer, size) == (ssize_t)size, "write");
 }
 static void call_sendfile(void) {
   off_t at = 0;
-  check(sendfile(file_of(0), file_of(size), &at, size) == (ssize_t)size, "sendfile");
+  int from = file_of(size), to = file_of(0);
+  begun();
+  check(sendfile(to, from, &at, size) == (ssize_t)size, "sendfile");
 }
-static void call_copy_file_range(void) { check(copy_file_range(file_of(size), 0, file_of(0), 0, size, 0) > 0, "copy_file_range"); }
-static void call_ftruncate(void) { check(!ftruncate(file_of(size), 0), "ftruncate"); }
-static void call_mprotect(void) { check(!mprotect(sparse(leaves), leaves * STEP, PROT_READ), "mprotect"); }
-static void call_munmap(void) { check(!munmap(sparse(leaves), leaves * STEP), "munmap"); }
-static void call_madvise(void) { check(!madvise(sparse(leaves), leaves * STEP, MADV_DONTNEED), "madvise"); }
+static void call_copy_file_range(void) {
+  int from = file_of(size), to = file_of(0);
+  begun();
+  check(copy_file_range(from, 0, to, 0, size, 0) > 0, "copy_file_range");
+}
+static void call_ftruncate(void) {
+  int fd = file_of(size);
+  begun();
+  check(!ftruncate(fd, 0), "ftruncate");
+}
+static void call_close(void) {
+  int fd = file_of(size);
+  begun();
+  check(!close(fd), "close");
+}
+static void call_allocate(void) {
+  int fd = file_of(0);
+  begun();
+  check(!fallocate(fd, 0, 0, (off_t)size), "fallocate");
+}
+static void call_punch(void) {
+  int fd = file_of(size);
+  begun();
+  check(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)size), "fallocate");
+}
+static void call_mprotect(void) {
+  char *p = sparse(leaves);
+  begun();
+  check(!mprotect(p, leaves * STEP, PROT_READ), "mprotect");
+}
+static void call_munmap(void) {
+  char *p = sparse(leaves);
+  begun();
+  check(!munmap(p, leaves * STEP), "munmap");
+}
+static void call_madvise(void) {
+  char *p = sparse(leaves);
+  begun();
+  check(!madvise(p, leaves * STEP, MADV_DONTNEED), "madvise");
+}
 static void call_mremap(void) {
-  char *p = sparse(leaves), *to = mremap(p, leaves * STEP, (leaves + 1) * STEP, MREMAP_MAYMOVE);
+  char *p = sparse(leaves);
+  begun();
+  char *to = mremap(p, leaves * STEP, (leaves + 1) * STEP, MREMAP_MAYMOVE);
   check(to != MAP_FAILED && mremap(to, (leaves + 1) * STEP, (leaves + 9) * STEP, MREMAP_MAYMOVE) != MAP_FAILED, "mremap");
 }
 static void call_fork(void) {
   sparse(leaves / 2);
+  begun();
   pid_t child = fork();
   check(child >= 0, "fork");
   if (!child) _exit(0);
   check(waitpid(child, 0, 0) == child, "waitpid");
 }
-static void call_exit(void) { sparse(leaves); }
-static void call_populate(void) { map(0, size, PROT_READ | PROT_WRITE, MAP_POPULATE); }
+static void call_exit(void) {
+  sparse(leaves);
+  begun();
+}
+static void call_populate(void) {
+  begun();
+  map(0, size, PROT_READ | PROT_WRITE, MAP_POPULATE);
+}
+static void call_lock(void) {
+  struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+  check(!setrlimit(RLIMIT_MEMLOCK, &all), "setrlimit");
+  begun();
+  check(!mlock(buffer, size), "mlock");
+}
+// As many pages as one program can have: a file's, mapped many times.
+static int mapped_often(void) {
+  size_t part = 64ul << 20;
+  int fd = file_of(part);
+  for (int i = 0; i < 32; i++) check(mmap(0, part, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0) != MAP_FAILED, "mmap");
+  return fd;
+}
+static void call_rollup(void) {
+  mapped_often();
+  int fd = open("/proc/self/smaps_rollup", O_RDONLY);
+  begun();
+  check(read(fd, buffer, 4096) > 0, "read");
+}
+static void call_cut(void) {
+  int fd = mapped_often();
+  begun();
+  check(!ftruncate(fd, 0), "ftruncate");
+}
+
+enum { DESCRIPTORS = 60000, POLLED = 10000 };
+static int descriptors(void) {
+  struct rlimit many = {65536, 65536};
+  check(!setrlimit(RLIMIT_NOFILE, &many), "setrlimit");
+  int p[2];
+  check(!pipe(p), "pipe");
+  for (int i = 0; i < DESCRIPTORS; i++) check(dup(p[0]) >= 0, "dup");
+  return p[0];
+}
+static void call_poll(void) {
+  int first = descriptors();
+  struct pollfd *set = (struct pollfd *)map(0, POLLED * sizeof *set, PROT_READ | PROT_WRITE, 0);
+  for (int i = 0; i < POLLED; i++) set[i] = (struct pollfd){.fd = first, .events = POLLIN};
+  begun();
+  check(!poll(set, POLLED, 20), "poll");
+}
+static void call_close_range(void) {
+  descriptors();
+  begun();
+  check(!close_range(3, ~0u, 0), "close_range");
+}
+
+// All threads of a program woken at once, and all processes of a group ended.
+enum { WAITERS = 2000, CHILDREN = 1000 };
+static unsigned word;
+static void *waits(void *unused) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+  return unused;
+}
+static void call_wake(void) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  pthread_t thread;
+  for (int i = 0; i < WAITERS; i++) check(!pthread_create(&thread, &small, waits, 0), "pthread_create");
+  begun();
+  __atomic_store_n(&word, 1, __ATOMIC_SEQ_CST);
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, WAITERS, 0, 0, 0);
+}
+static void call_kill(void) {
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, 0);
+  check(getpgrp() == getpid() || !setpgid(0, 0), "setpgid");
+  for (int i = 0; i < CHILDREN; i++) {
+    pid_t pid = fork();
+    check(pid >= 0, "fork");
+    if (!pid) {
+      sigprocmask(SIG_UNBLOCK, &term, 0);
+      for (;;) pause();
+    }
+  }
+  begun();
+  check(!kill(0, SIGTERM), "kill");
+  for (int i = 0; i < CHILDREN; i++) check(wait(0) > 0, "wait");
+}
 
 static const struct {
   const char *name;
   void (*make)(void);
 } calls[] = {
-    {"mincore", call_mincore},   {"urandom", call_urandom},   {"zero", call_zero},
-    {"getrandom", call_getrandom}, {"read", call_read},       {"write", call_write},
-    {"sendfile", call_sendfile}, {"copy_file_range", call_copy_file_range}, {"ftruncate", call_ftruncate},
-    {"mprotect", call_mprotect}, {"munmap", call_munmap},     {"madvise", call_madvise},
-    {"mremap", call_mremap},     {"fork", call_fork},         {"exit", call_exit},
+    {"mincore", call_mincore},
+    {"urandom", call_urandom},
+    {"zero", call_zero},
+    {"getrandom", call_getrandom},
+    {"read", call_read},
+    {"write", call_write},
+    {"sendfile", call_sendfile},
+    {"copy_file_range", call_copy_file_range},
+    {"ftruncate", call_ftruncate},
+    {"close", call_close},
+    {"allocate", call_allocate},
+    {"punch", call_punch},
+    {"mprotect", call_mprotect},
+    {"munmap", call_munmap},
+    {"madvise", call_madvise},
+    {"mremap", call_mremap},
+    {"fork", call_fork},
+    {"exit", call_exit},
     {"populate", call_populate},
+    {"lock", call_lock},
+    {"rollup", call_rollup},
+    {"cut", call_cut},
+    {"poll", call_poll},
+    {"close_range", call_close_range},
+    {"wake", call_wake},
+    {"kill", call_kill},
 };
 
 int main(int argc, char **argv) {

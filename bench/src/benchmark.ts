@@ -1,7 +1,7 @@
 /** What a benchmark is. */
 import type { Subject } from "./subjects/subject.ts";
 
-export type Unit = "ns" | "µs" | "ms" | "MiB" | "KiB" | "MiB/s";
+export type Unit = "%" | "ns" | "µs" | "ms" | "MiB" | "KiB" | "MiB/s";
 
 /** One of the things that are compared: takes one sample, in the benchmark's unit. */
 export interface Side {

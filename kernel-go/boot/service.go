@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/hart"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/rpc"
 	"foreshore.dev/kernel/sched"
 )
@@ -30,6 +31,10 @@ func Service() abi.ServiceStatus {
 func PrepareSleep() float64 {
 	kmem.Lock(kmem.WorkerIndex)
 	ms := kmem.FlushLog()
+	if mm.HaveBuried() {
+		mm.Reap() // of what a request has removed: no hart may be awake
+		ms = 0
+	}
 	if !rpc.PrepareSleep() {
 		ms = 0
 	}

@@ -34,22 +34,25 @@ func DropTable(c *sched.Ctx, t uint32) {
 	if !kmem.Unref(&s.Header) {
 		return
 	}
-	closeAll(c, t, 0, fds, 0)
+	sched.Effect(abi.SyncEffectFd)
+	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
+		ofd := fdtable.Entry(t, fd).Ofd
+		unlockTable(t, kmem.Ofd(ofd).State.Inode)
+		Put(c, ofd)
+	}
+	s.Count = 0
 	fdtable.Shrink(t)
 	kmem.Free(abi.SlotKindFdTable, t)
 }
 
-// closeAll closes the descriptors of [from, to) that have all of some flags.
-func closeAll(c *sched.Ctx, t, from, to, flags uint32) {
-	for fd, ok := fdtable.Next(t, from); ok && fd < to; fd, ok = fdtable.Next(t, fd+1) {
-		if fdtable.Entry(t, fd).Flags&flags == flags {
+// CloseOnExec closes the descriptors with FD_CLOEXEC.
+func CloseOnExec(c *sched.Ctx, t uint32) {
+	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
+		if fdtable.Entry(t, fd).Flags&uint32(abi.FD_CLOEXEC) != 0 {
 			closeIn(c, t, fd)
 		}
 	}
 }
-
-// CloseOnExec closes the descriptors with FD_CLOEXEC.
-func CloseOnExec(c *sched.Ctx, t uint32) { closeAll(c, t, 0, fds, uint32(abi.FD_CLOEXEC)) }
 
 // closeIn frees descriptor fd of a table, which is in use, and drops its OFD.
 func closeIn(c *sched.Ctx, t, fd uint32) {
@@ -62,11 +65,14 @@ func closeIn(c *sched.Ctx, t, fd uint32) {
 	if fd < s.FirstFree {
 		s.FirstFree = fd
 	}
-	if fd+1 == s.Count {
+	last := fd+1 == s.Count
+	if last {
 		s.Count = fdtable.LastInUse(t)
 	}
 	kmem.WriteEnd(&s.Header)
-	fdtable.Shrink(t)
+	if last {
+		fdtable.Shrink(t)
+	}
 	unlockTable(t, kmem.Ofd(ofd).State.Inode)
 	Put(c, ofd)
 }
@@ -215,19 +221,23 @@ func Dup3(c *sched.Ctx, fd, to int32, cloexec bool) (uint32, abi.Errno) {
 
 // CloseRange is close_range(2) on the caller's own table: it closes, or with
 // mark sets FD_CLOEXEC.
-func CloseRange(c *sched.Ctx, first, last uint32, mark bool) {
-	t := c.P().State.FdTable
-	if !mark {
-		closeAll(c, t, first, addOne(last), 0)
-		return
-	}
+func CloseRange(c *sched.Ctx, first, last uint32, mark bool) abi.Errno {
+	t, done := c.P().State.FdTable, 0
 	for fd, ok := fdtable.Next(t, first); ok && fd <= last; fd, ok = fdtable.Next(t, fd+1) {
-		fdtable.Entry(t, fd).Flags |= uint32(abi.FD_CLOEXEC)
+		if mark {
+			fdtable.Entry(t, fd).Flags |= uint32(abi.FD_CLOEXEC)
+			continue
+		}
+		closeIn(c, t, fd)
+		if done++; done%closePiece == 0 && sched.Overdue(c) {
+			return abi.ERESCHED
+		}
 	}
+	return abi.OK
 }
 
-// addOne is one more, and the largest number for itself.
-func addOne(n uint32) uint32 { return max(n, n+1) }
+// closePiece is how many descriptors are closed before others may have a turn.
+const closePiece = 256
 
 // FlagsOf and SetFlagsOf are F_GETFD and F_SETFD of a descriptor that exists.
 func FlagsOf(c *sched.Ctx, fd int32) uint32 {

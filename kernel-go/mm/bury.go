@@ -21,16 +21,20 @@ const (
 var buried uint32
 
 // HaveBuried says whether there is something for Reap to do.
-func HaveBuried() bool { return buried != 0 }
+func HaveBuried() bool { return buried != 0 || pagecache.HaveBuried() }
 
 func bury(i uint32) {
 	l := &kmem.AddressSpace(i).Live
 	l.BuriedFrom, l.NextBuried, buried = 0, buried, i
 }
 
-// Reap frees a piece of an address space that nobody has any more.
+// Reap frees a piece of what nobody has any more: an address space, or a file.
 func Reap() {
 	i := buried
+	if i == 0 {
+		pagecache.Reap()
+		return
+	}
 	as := kmem.AddressSpace(i)
 	if from := as.Live.BuriedFrom; from < highPage {
 		as.Live.BuriedFrom = reapLeaves(as, from)

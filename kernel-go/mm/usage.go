@@ -3,6 +3,7 @@ package mm
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 )
 
 // Usage is what memory a mapping takes, as /proc/PID/smaps tells it: pages, and
@@ -18,21 +19,6 @@ type Usage struct {
 // ShareShift is the fixed point of shares.
 const ShareShift = 12
 
-// Add adds the usage of another mapping.
-func (u *Usage) Add(v *Usage) {
-	u.Resident += v.Resident
-	u.Anonymous += v.Anonymous
-	u.SharedClean += v.SharedClean
-	u.SharedDirty += v.SharedDirty
-	u.PrivateClean += v.PrivateClean
-	u.PrivateDirty += v.PrivateDirty
-	u.Share += v.Share
-	u.ShareDirty += v.ShareDirty
-	u.ShareAnon += v.ShareAnon
-	u.ShareShmem += v.ShareShmem
-	u.ShareLocked += v.ShareLocked
-}
-
 // mappingsOf is how many PT words have the frame of a PT word.
 func mappingsOf(pte uint32) uint32 {
 	refs := kmem.Frame(pte &^ pteMask).Refs
@@ -42,12 +28,21 @@ func mappingsOf(pte uint32) uint32 {
 	return refs
 }
 
-// UsageOf looks at every page of a mapping.
-func UsageOf(asIndex uint32, v *abi.VmaSlot) Usage {
-	var u Usage
-	as, pages := kmem.AddressSpace(asIndex), v.EndPage-v.StartPage
-	for k := nextPresent(as, v.StartPage, 0, pages); k < pages; k = nextPresent(as, v.StartPage, k+1, pages) {
-		pte := pteOf(as, v.StartPage+k)
+// usagePages is after how many pages a look at memory asks whether others are to
+// have a turn.
+const usagePages = 4096
+
+// AddMapping adds the pages of a mapping from `from` on, and returns how far it
+// came: the mapping's end, or a page before it when others are to have a turn.
+func (u *Usage) AddMapping(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from uint32) uint32 {
+	as, pages, seen := kmem.AddressSpace(asIndex), v.EndPage-from, 0
+	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
+		if seen++; seen == usagePages {
+			if seen = 0; sched.Overdue(c) {
+				return from + k
+			}
+		}
+		pte := pteOf(as, from+k)
 		frame := pte &^ pteMask
 		if frame == kmem.ZeroFrame() {
 			continue
@@ -82,7 +77,7 @@ func UsageOf(asIndex uint32, v *abi.VmaSlot) Usage {
 			u.ShareLocked += share
 		}
 	}
-	return u
+	return v.EndPage
 }
 
 // PageOf says of a page whether it has a frame, whether that is a file's (or

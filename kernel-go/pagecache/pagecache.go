@@ -30,7 +30,7 @@ func Init() {
 	fills = [len(fills)]fill{}
 	failures = [len(failures)]failure{}
 	requestTickets = [len(requestTickets)]requestTicket{}
-	tickets, hand, nextFailure = 0, 0, 0
+	tickets, hand, nextFailure, buried = 0, 0, 0, 0
 	waitSlot = kmem.Alloc(abi.SlotKindEventfd)
 	kmem.Reclaim = Evict
 }
@@ -138,14 +138,21 @@ func RemoveRange(c *sched.Ctx, inode, first, end uint32) {
 	}
 	kmem.Inode(inode).State.ChangeSeq.Add(1)
 	sched.Effect(abi.SyncEffectFs)
+	leaves := 0
 	for page := first; ; page++ {
 		next, ok := NextPresent(inode, page)
 		if !ok || next >= end {
 			return
 		}
 		page = next
-		remove(inode, wordOf(inode, page))
-		uncounted(inode, page)
+		if base := page &^ (fan - 1); base >= first && end-base >= fan && page >= directPages {
+			removeLeaf(inode, page, leaves < leavesNow)
+			leaves++
+			page = base | (fan - 1)
+		} else {
+			remove(inode, wordOf(inode, page))
+			uncounted(inode, page)
+		}
 		if page == ^uint32(0) {
 			return
 		}
@@ -202,11 +209,14 @@ var hand uint32
 
 // Evict drops up to `want` clean pages that nobody maps and whose bytes the
 // source still has. Pages that were used since the hand last passed get a
-// second chance. It returns how many frames it freed.
+// second chance. What is buried goes first. It returns how many frames it freed.
 func Evict(want uint32) uint32 {
 	h := kmem.Header()
 	first, end := h.PoolFirstFrame, h.PoolEndFrame.Load()
 	freed := uint32(0)
+	for buried != 0 && freed < want {
+		freed += Reap()
+	}
 	if hand < first || hand >= end {
 		hand = first
 	}

@@ -224,6 +224,72 @@ func TestHolesAndSizes(t *testing.T) {
 	}
 }
 
+// TestLeavesAreBuried: whole leaves go at once, those of a large file later, and
+// what stays of the file is right at every moment.
+func TestLeavesAreBuried(t *testing.T) {
+	c := machine(t, 128)
+	free, i := kmem.FreeFrames(), newInode(t)
+	const leaves = leavesNow + 6
+	const pages = leaves*fan + 10
+	for page := uint32(0); page < pages; page++ {
+		frame, e := InsertZero(i, page)
+		if e != abi.OK {
+			t.Fatal(page, e)
+		}
+		if page%3 == 0 {
+			MarkDirty(frame)
+		}
+	}
+	held := Lookup(i, 5*fan)
+	kmem.RefFrame(held) // somebody copies from it
+	check := func(what string, want uint32) {
+		t.Helper()
+		dirty, present := uint32(0), uint32(0)
+		for page, ok := NextPresent(i, 0); ok; page, ok = NextPresent(i, page+1) {
+			f := kmem.Frame(Lookup(i, page))
+			if f.Inode != i || f.Index != page {
+				t.Fatalf("%s: page %d has the frame of page %d", what, page, f.Index)
+			}
+			if f.Flags&abi.FrameFlagDirty != 0 {
+				dirty++
+			}
+			present++
+		}
+		h, l := kmem.Header(), &kmem.Inode(i).Live
+		if present != want || l.Pages != want || h.CachedFrames.Load() != want {
+			t.Errorf("%s: %d pages, %d counted, %d in all, want %d", what, present, l.Pages, h.CachedFrames.Load(), want)
+		}
+		if l.DirtyPages != dirty || h.DirtyFrames.Load() != dirty {
+			t.Errorf("%s: %d dirty, %d counted, %d in all", what, dirty, l.DirtyPages, h.DirtyFrames.Load())
+		}
+	}
+	check("before", pages)
+	RemoveRange(c, i, fan+7, 3*fan+1) // the rest of a leaf, one whole, one page
+	check("range", pages-(2*fan+1-7))
+	if HaveBuried() {
+		t.Error("a few leaves are freed at once")
+	}
+	RemoveRange(c, i, 2, ^uint32(0))
+	check("tail", 2)
+	if !HaveBuried() {
+		t.Error("many leaves are freed later")
+	}
+	if f := kmem.Frame(held); f.Refs != 1 || f.Inode != 0 {
+		t.Errorf("a held page: %d references, inode %d", f.Refs, f.Inode)
+	}
+	if Evict(1) == 0 {
+		t.Error("who has no frame finds those that are buried")
+	}
+	for HaveBuried() {
+		Reap()
+	}
+	kmem.UnrefFrame(held)
+	FreeAll(i)
+	if now := kmem.FreeFrames(); now != free {
+		t.Errorf("%d free frames, %d before", now, free)
+	}
+}
+
 func TestFillReadsAhead(t *testing.T) {
 	c := machine(t, 64)
 	thread(t, c)

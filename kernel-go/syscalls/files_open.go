@@ -226,8 +226,7 @@ func sysCloseRange(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 	}
-	file.CloseRange(c, first, last, flags&uint32(abi.CLOSE_RANGE_CLOEXEC) != 0)
-	return 0, abi.OK
+	return 0, file.CloseRange(c, first, last, flags&uint32(abi.CLOSE_RANGE_CLOEXEC) != 0)
 }
 
 // unshareFds gives the process a descriptor table of its own.

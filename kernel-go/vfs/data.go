@@ -207,7 +207,8 @@ func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 	return abi.OK
 }
 
-// Allocate is fallocate(2) on a regular file that is open for writing.
+// Allocate is fallocate(2) on a regular file that is open for writing. ERESCHED
+// when others are to have a turn before the rest.
 func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) abi.Errno {
 	const (
 		keep  = uint32(abi.FALLOC_FL_KEEP_SIZE)
@@ -235,7 +236,7 @@ func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) ab
 		if e := zeroRange(c, inode, offset, end); e != abi.OK {
 			return e
 		}
-	} else if e := reservePages(inode, offset, end); e != abi.OK {
+	} else if e := reservePages(c, inode, offset, end); e != abi.OK {
 		return e
 	}
 	if mode&keep == 0 && end > in.State.Size {
@@ -245,22 +246,33 @@ func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) ab
 	return abi.OK
 }
 
-// reservePages makes the holes of a range pages of zeros.
-func reservePages(inode uint32, offset, end uint64) abi.Errno {
+// reservePages makes the holes of a range pages of zeros; the call's progress
+// counts those that it has seen to.
+func reservePages(c *sched.Ctx, inode uint32, offset, end uint64) abi.Errno {
 	first, last := uint32(offset>>kmem.PageShift), pagecache.PagesOf(end)
 	if last-first > kmem.FreeFrames()+kmem.Inode(inode).Live.Pages {
 		return abi.ENOSPC
 	}
-	for page := first; page < last; page++ {
-		if pagecache.Lookup(inode, page) != 0 || pagecache.Backed(inode, page) {
-			continue
+	page := first
+	if c.Thread != 0 && c.T().State.Blocked.Attempt != 0 {
+		page += uint32(c.T().State.Blocked.Progress)
+	}
+	for ; page < last; page++ {
+		if pagecache.Lookup(inode, page) == 0 && !pagecache.Backed(inode, page) {
+			if _, e := pagecache.InsertZero(inode, page); e != abi.OK {
+				return abi.ENOSPC
+			}
 		}
-		if _, e := pagecache.InsertZero(inode, page); e != abi.OK {
-			return abi.ENOSPC
+		if next := page + 1; next%reservePiece == 0 && next < last && sched.Overdue(c) {
+			c.T().State.Blocked.Progress = uint64(next - first)
+			return abi.ERESCHED
 		}
 	}
 	return abi.OK
 }
+
+// reservePiece is how many pages are reserved before others may have a turn.
+const reservePiece = 64
 
 // zeroRange makes a range read as zeros; whole pages become holes, or pages of
 // zeros where the source has other bytes.

@@ -1,6 +1,6 @@
 /** The control channel: a machine used by another process, over a unix socket. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -8,18 +8,15 @@ import { fileURLToPath } from "node:url";
 import { Runtime } from "@foreshore/runtime";
 import { controlSocket } from "@foreshore/sdk/node/socket";
 import type { Benchmark, Opened } from "../benchmark.ts";
-import { benchGuest } from "../guests.ts";
 import { median } from "../stats.ts";
+import { PROCESSES, sleepers } from "./sleeping.ts";
 
-const PROCESSES = 1_000;
 const TIMES = 20;
 const CHILD = fileURLToPath(new URL("../child/control-ps.ts", import.meta.url));
 
 async function open(): Promise<Opened> {
   const runtime = await Runtime.create({ harts: 2 });
-  const sleepers = await runtime.spawn(readFileSync(await benchGuest("sleepers")), [String(PROCESSES)]);
-  const output = sleepers.stdout!.getReader();
-  await output.read();
+  await sleepers(runtime);
   const folder = mkdtempSync(join(tmpdir(), "foreshore-bench-"));
   const path = join(folder, "socket");
   const socket = await controlSocket(runtime, path, (text) => process.stderr.write(`${text}\n`));
@@ -28,7 +25,8 @@ async function open(): Promise<Opened> {
   const ps = async (): Promise<number> => {
     child.stdin.write("\n");
     const { ms, processes } = JSON.parse((await lines.next()).value as string) as { ms: number; processes: number };
-    if (processes !== PROCESSES) throw new Error(`${processes} processes were listed instead of ${PROCESSES}`);
+    // Process 1 is listed, too.
+    if (processes !== PROCESSES + 1) throw new Error(`${processes} processes were listed instead of ${PROCESSES + 1}`);
     return ms;
   };
   const sample = async (): Promise<number> => {

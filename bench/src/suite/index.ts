@@ -10,6 +10,7 @@ import { processes } from "./processes.ts";
 import { rpc } from "./rpc.ts";
 import { scaling } from "./scaling.ts";
 import { size } from "./size.ts";
+import { sleeping } from "./sleeping.ts";
 import { start } from "./start.ts";
 import { views } from "./views.ts";
 import { waiting } from "./waiting.ts";
@@ -25,6 +26,7 @@ export const suite: readonly Benchmark[] = [
   ...waiting,
   ...waking,
   ...holds,
+  ...sleeping,
   ...processes,
   ...files,
   ...scaling,

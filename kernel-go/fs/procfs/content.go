@@ -1,6 +1,8 @@
 package procfs
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -13,13 +15,18 @@ import (
 // one goes on. So a file of any length takes one piece of memory, and
 // is of one moment only as far as a piece goes.
 //
-// A piece's index frame holds the addresses of its frames, and at its end two
-// words of 64 bits: where in the file it begins, and where the next goes on.
+// A piece may have no text: a sum over much memory is made in several, between
+// which others have a turn.
+//
+// A piece's index frame holds the addresses of its frames, and at its end what
+// the sum is so far, and two words of 64 bits: where in the file it begins, and
+// where the next goes on.
 
 const (
-	pieceFrames = kmem.PageSize/4 - 4
 	startAt     = kmem.PageSize - 16
 	nextAt      = kmem.PageSize - 8
+	sumAt       = startAt - uint32(unsafe.Sizeof(mm.Usage{}))
+	pieceFrames = sumAt / 4
 	// pieceBytes is the length after which no further record is begun.
 	pieceBytes = 32 << 10
 	// noMore says of a piece that it is the last.
@@ -53,7 +60,7 @@ func FreeContent(index uint32) {
 
 // Read reads from the file of an OFD. Like Linux, it may give less than was
 // asked for before the end. EBLOCKED when something of the content must come in
-// first, ESRCH when its process is gone.
+// first, ERESCHED when it takes long, ESRCH when its process is gone.
 func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
 	s := &kmem.Inode(o.State.Inode).State
 	if node(s.Node) == nodePidPagemap {
@@ -81,7 +88,11 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 // find makes the piece that holds a position the content of an OFD, or the last
 // one when the position lies behind the end.
 func find(c *sched.Ctx, o *abi.OfdSlot, pos uint64) abi.Errno {
-	if pos == 0 || o.Live.Content == 0 || pos < kmem.Load64(o.Live.Content+startAt) {
+	if pos == 0 && !again(c) {
+		FreeContent(o.Live.Content)
+		o.Live.Content = 0
+	}
+	if o.Live.Content == 0 || pos < kmem.Load64(o.Live.Content+startAt) {
 		if e := generate(c, o, 0, 0); e != abi.OK {
 			return e
 		}
@@ -92,18 +103,29 @@ func find(c *sched.Ctx, o *abi.OfdSlot, pos uint64) abi.Errno {
 		if pos < end || next == noMore {
 			return abi.OK
 		}
+		if sched.Overdue(c) {
+			return abi.ERESCHED
+		}
 		if e := generate(c, o, end, next); e != abi.OK {
 			return e
 		}
 	}
 }
 
+// again says whether a call is made again, and goes on with the piece that it
+// has made.
+func again(c *sched.Ctx) bool { return c.Thread != 0 && c.T().State.Blocked.Attempt != 0 }
+
 // generate makes the piece that begins at `start` and goes on at `from`.
 func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	begin()
+	var sum mm.Usage
+	if from != 0 {
+		sum = *sumOf(o.Live.Content)
+	}
 	e := abi.OK
 	if s := &kmem.Inode(o.State.Inode).State; s.NodeArg != 0 {
-		e = ofProcess(c, s, from)
+		e = ofProcess(c, s, from, &sum)
 	} else if node(s.Node) == nodeText {
 		str(entries[s.NodeArg2].text)
 	} else {
@@ -118,7 +140,10 @@ func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	}
 	kmem.Store64(out.index+startAt, start)
 	kmem.Store64(out.index+nextAt, out.next)
+	*sumOf(out.index) = sum
 	FreeContent(o.Live.Content)
 	o.Live.Content, o.Live.ContentBytes = out.index, out.bytes
 	return abi.OK
 }
+
+func sumOf(index uint32) *mm.Usage { return (*mm.Usage)(kmem.Ptr(index + sumAt)) }

@@ -77,36 +77,46 @@ func mapping(c *sched.Ctx, v *abi.VmaSlot) {
 }
 
 // smaps is /proc/PID/smaps (proc_pid_smaps(5)) from a page on.
-func smaps(c *sched.Ctx, as, from uint32) {
+func smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		if pieceEnds(uint64(v.StartPage)) {
+			*u = mm.Usage{}
+			return
+		}
+		if from <= v.StartPage {
+			*u, from = mm.Usage{}, v.StartPage
+		}
+		if from = u.AddMapping(c, as, v, from); from < v.EndPage {
+			out.next = uint64(from)
 			return
 		}
 		mapping(c, v)
 		kib("Size:           ", uint64(v.EndPage-v.StartPage))
 		kib("KernelPageSize: ", 1)
 		kib("MMUPageSize:    ", 1)
-		u := mm.UsageOf(as, v)
-		usage(&u, false)
+		usage(u, false)
 		str("THPeligible:           0\nVmFlags: ")
 		vmFlags(v.Flags)
 		putByte('\n')
 	}
 }
 
-// rollup is the sum of all mappings.
-func rollup(as uint32) {
-	var total mm.Usage
-	first, last := uint32(0), uint32(0)
-	for i := mm.First(as, 0); i != 0; i = kmem.Vma(i).Next {
+// rollup is /proc/PID/smaps_rollup, the sum of all mappings: `u` that of those
+// below `from`. It has no text before it has seen all.
+func rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
+	last := uint32(0)
+	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
-		if last == 0 {
-			first = v.StartPage
+		if from = u.AddMapping(c, as, v, max(from, v.StartPage)); from < v.EndPage {
+			out.next = uint64(from)
+			return
 		}
 		last = v.EndPage
-		u := mm.UsageOf(as, v)
-		total.Add(&u)
+	}
+	first := uint32(0)
+	if i := mm.First(as, 0); i != 0 {
+		first = kmem.Vma(i).StartPage
 	}
 	start := out.bytes
 	hex(uint64(first)<<kmem.PageShift, 8)
@@ -117,7 +127,7 @@ func rollup(as uint32) {
 		putByte(' ')
 	}
 	str("[rollup]\n")
-	usage(&total, true)
+	usage(u, true)
 }
 
 // usage writes what memory a mapping, or all of them, takes.

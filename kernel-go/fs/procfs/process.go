@@ -3,6 +3,7 @@ package procfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/oom"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
@@ -10,8 +11,8 @@ import (
 )
 
 // ofProcess writes the content of a file of a process or thread, or the piece of
-// it that goes on at `from`.
-func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64) abi.Errno {
+// it that goes on at `from`. What a sum over memory has so far is u, before and after.
+func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Errno {
 	p := findProcess(s.NodeArg)
 	if p == 0 {
 		return abi.ESRCH
@@ -61,9 +62,9 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64) abi.Errno {
 			return abi.OK
 		}
 		if n == nodePidSmaps {
-			smaps(c, as, uint32(from))
+			smaps(c, as, uint32(from), u)
 		} else {
-			rollup(as)
+			rollup(c, as, uint32(from), u)
 		}
 	case nodePidIo:
 		if !mayTrace(c, p) {

@@ -25,6 +25,8 @@ export interface SlotUse {
   readonly inUse: number;
   readonly highWater: number;
   readonly capacity: number;
+  /** Bytes of a slot. */
+  readonly slotBytes: number;
 }
 
 export interface Diagnostics {
@@ -79,9 +81,8 @@ export function liveDiagnostics(header: MachineHeader): LiveDiagnostics {
     dirtyFrames: header.dirtyFrames,
     harts: harts(header),
     slots: kinds.flatMap((kind): SlotUse[] => {
-      const table = header.tables(kind);
-      if (table.capacity === 0) return [];
-      return [{ kind: slotKindName(kind), inUse: table.inUse, highWater: table.highWater, capacity: table.capacity }];
+      const { capacity, inUse, highWater, stride } = header.tables(kind);
+      return capacity === 0 ? [] : [{ kind: slotKindName(kind), inUse, highWater, capacity, slotBytes: stride }];
     }),
   };
 }
