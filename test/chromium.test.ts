@@ -20,7 +20,17 @@ const missing = missingBrowser() ?? missingTool();
 const GUESTS = [
   ...["files_io", "dirs", "pipes", "epoll", "mmap", "mmap_file", "fork_wait", "exec", "signals", "signals_wait"],
   ...["threads", "futex", "time", "cpu", "procfs", "stress_memory"],
-  ...["schedule", "forged", "epoll_exact", "seals", "leases", "clone_range", "mmap_places", "procfs_memory", "futex_pi"],
+  ...[
+    "schedule",
+    "forged",
+    "epoll_exact",
+    "seals",
+    "leases",
+    "clone_range",
+    "mmap_places",
+    "procfs_memory",
+    "futex_pi",
+  ],
 ];
 const SCRIPTS = new Set([
   "pipelines",

@@ -31,6 +31,10 @@ import {
 } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
+/** A request id is `use << SLOT_BITS | slot`: 31 bits, which V8 keeps without a heap number. A reply is matched by its whole id. */
+const SLOT_BITS = 14;
+const SLOT_MASK = 2 ** SLOT_BITS - 1;
+const USES = 2 ** (31 - SLOT_BITS);
 /** Calls that wait for room: more are refused with EAGAIN. */
 const MAX_QUEUED = 16_384;
 /** Arena bytes that only prompt calls may use: at most so many, and at most this part of it. */
@@ -136,10 +140,12 @@ export class RpcClient {
   /** The arena's end, for prompt calls. */
   readonly #promptArena: ArenaAllocator;
   readonly #options: RpcClientOptions;
-  /** Calls in flight by their ids. An id comes again when all others have been used. */
-  readonly #calls = new Map<number, PendingCall>();
+  /** Calls in flight by the slots of their ids, of which there are as many as were ever needed at once. */
+  readonly #calls: (PendingCall | undefined)[] = [];
+  readonly #uses: number[] = [];
+  readonly #freeSlots: number[] = [];
+  #inFlight = 0;
   readonly #reply: ReplyEvent;
-  #lastId = 0;
   readonly #queue = new CallQueue();
   readonly #promptQueue = new CallQueue();
   #flushScheduled = false;
@@ -157,7 +163,7 @@ export class RpcClient {
 
   /** Requests that the kernel has not answered. */
   get inFlight(): number {
-    return this.#calls.size;
+    return this.#inFlight;
   }
 
   /** Calls that wait for room. */
@@ -218,7 +224,7 @@ export class RpcClient {
         this.#abandon(call, new RequestTimeout(`${spec.syscall} did not answer within ${timeoutMs} ms`));
       call.timer = setTimeout(late, timeoutMs);
     }
-    if (this.#calls.size === 0 && this.queued === 0) this.#options.keepAlive?.ref();
+    if (this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.ref();
     // Prompt requests overtake the others; each of the two keeps its order.
     if (queue.size > 0 || !this.#start(call)) queue.push(call);
     return promise;
@@ -242,17 +248,18 @@ export class RpcClient {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.transport.close();
-    const calls = [...this.#calls.values(), ...this.#promptQueue.clear(), ...this.#queue.clear()];
-    this.#calls.clear();
+    const calls = [...this.#calls, ...this.#promptQueue.clear(), ...this.#queue.clear()];
+    this.#calls.fill(undefined);
+    this.#inFlight = 0;
     this.#options.keepAlive?.close();
-    for (const call of calls) this.#settle(call, error);
+    for (const call of calls) if (call !== undefined) this.#settle(call, error);
   }
 
   /** Sends the call; false when there is no room for it now. */
   #start(call: PendingCall): boolean {
     const spec = call.spec;
     const prompt = spec.prompt === true;
-    if (this.#calls.size >= (prompt ? Control.RequestsAndPrompt : Control.Requests)) return false;
+    if (this.#inFlight >= (prompt ? Control.RequestsAndPrompt : Control.Requests)) return false;
     let at = 0;
     if (spec.bytes > 0) {
       at = this.#arena.allocate(spec.bytes);
@@ -272,16 +279,22 @@ export class RpcClient {
       this.#becameIdle();
       return true;
     }
-    do this.#lastId = (this.#lastId + 1) >>> 0 || 1;
-    while (this.#calls.has(this.#lastId));
-    entry.requestId = this.#lastId;
+    const slot = this.#freeSlots.pop() ?? this.#calls.length;
+    // Use counts start at 1, so that no id is 0.
+    const use = ((this.#uses[slot] ?? 0) + 1) % USES || 1;
+    const id = use * (SLOT_MASK + 1) + slot;
+    entry.requestId = id;
+    this.#uses[slot] = use;
     // Of a ring that is full the kernel says when it has room again: the pump looks.
     if (!this.transport.submit(entry)) {
+      this.#calls[slot] = undefined;
+      this.#freeSlots.push(slot);
       this.#release(call);
       return false;
     }
-    call.id = this.#lastId;
-    this.#calls.set(call.id, call);
+    call.id = id;
+    this.#calls[slot] = call;
+    this.#inFlight++;
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       queueMicrotask(this.#flush);
@@ -325,8 +338,8 @@ export class RpcClient {
       this.#options.onEvent?.(event);
       return;
     }
-    const call = this.#calls.get(id);
-    if (call === undefined) {
+    const call = this.#calls[id & SLOT_MASK];
+    if (call === undefined || call.id !== id) {
       throw new RpcProtocolError(`reply to request ${id}, which is not in flight`);
     }
     const result = reply.resultHi * TWO_32 + reply.resultLo;
@@ -343,7 +356,9 @@ export class RpcClient {
       }
     }
     this.transport.consume();
-    this.#calls.delete(id);
+    this.#calls[id & SLOT_MASK] = undefined;
+    this.#freeSlots.push(id & SLOT_MASK);
+    this.#inFlight--;
     this.#release(call);
     if (call.settled && error === undefined) call.spec.undo?.(value);
     this.#settle(call, error, value);
@@ -388,6 +403,6 @@ export class RpcClient {
   }
 
   #becameIdle(): void {
-    if (this.#error === undefined && this.#calls.size === 0 && this.queued === 0) this.#options.keepAlive?.unref();
+    if (this.#error === undefined && this.#inFlight === 0 && this.queued === 0) this.#options.keepAlive?.unref();
   }
 }

@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "../benchmark.ts";
+import { busy } from "./busy.ts";
 import { control } from "./control.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
@@ -25,6 +26,7 @@ export const suite: readonly Benchmark[] = [
   ...control,
   ...waiting,
   ...waking,
+  ...busy,
   ...holds,
   ...sleeping,
   ...processes,

@@ -1,0 +1,48 @@
+// Programs that tests look at from outside: outside descriptors COUNT | outside victim.
+#include "check.h"
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define MIB (1 << 20)
+
+static void *memory(size_t mib) {
+  void *m = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  must((long)m);
+  return m;
+}
+
+// Copies of standard input up to a descriptor, every third of them closed on exec; until its input ends.
+static int descriptors(int last) {
+  struct rlimit limit = {last + 1, last + 1};
+  must(setrlimit(RLIMIT_NOFILE, &limit));
+  for (int fd = 3; fd <= last; fd++) must(fcntl(0, fd % 3 ? F_DUPFD : F_DUPFD_CLOEXEC, fd));
+  put("ready\n");
+  char byte;
+  while (read(0, &byte, 1) == 1) continue;
+  return 0;
+}
+
+// Memory is used up by one that is to be spared, beside one that offers itself: the other is ended.
+static int victim(void) {
+  int ready[2];
+  must(pipe(ready));
+  pid_t pid = must(fork());
+  if (!pid) {
+    write_file("/proc/self/oom_score_adj", "1000");
+    memset(memory(8), 1, 8 * MIB);
+    must(write(ready[1], "x", 1));
+    for (;;) pause();
+  }
+  char byte;
+  must(read(ready[0], &byte, 1));
+  int status = 0;
+  for (char *m = memory(2048), *end = m + 2048ull * MIB; !waitpid(pid, &status, WNOHANG) && m < end; m += MIB) memset(m, 1, MIB);
+  put("%s\n", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "the other is killed" : "the other lives");
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3 && !strcmp(argv[1], "descriptors")) return descriptors(atoi(argv[2]));
+  if (argc == 2 && !strcmp(argv[1], "victim")) return victim();
+  return 2;
+}

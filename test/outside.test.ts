@@ -1,0 +1,38 @@
+/** Programs that are looked at from outside: what viewers see of them, and which of them goes when there is no memory left. */
+import { readFileSync } from "node:fs";
+import { attach, memoryRows, portDuplex } from "@foreshore/abi";
+import { RemoteMachine, Runtime } from "@foreshore/runtime";
+import { describe, expect, test } from "vitest";
+import { guest, missingTool } from "./guests/build.ts";
+import { runForeshore } from "./oracle/foreshore.ts";
+
+describe.skipIf(missingTool())("programs seen from outside", () => {
+  test("viewers see all of a thousand descriptors, in shared memory and over a control channel", async () => {
+    const last = 999; // a table of four slots
+    const runtime = await Runtime.create({ harts: 2, memory: 128 });
+    try {
+      const program = readFileSync(await guest("outside"));
+      const { pid, stdin, stdout, exit } = await runtime.spawn(program, ["descriptors", String(last)]);
+      await stdout!.getReader().read();
+      const want = Array.from({ length: last + 1 }, (_, fd) => ({ pid, fd, closeOnExec: fd > 2 && fd % 3 === 0 }));
+      const { port1, port2 } = new MessageChannel();
+      runtime.serveControl(portDuplex(port2));
+      const remote = await RemoteMachine.connect(portDuplex(port1));
+      for (const { rows } of [memoryRows(attach(runtime.memory!), "fd", { pid }), await remote.rows("fd", { pid })]) {
+        expect(rows.map(({ ofd: _, ...row }) => row)).toEqual(want);
+        expect(new Set(rows.slice(3).map(({ ofd }) => ofd.index))).toEqual(new Set([rows[0]!.ofd.index]));
+      }
+      await remote.close();
+      await stdin!.close();
+      expect((await exit).code).toBe(0);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
+  test.for([1, 4])("who offers itself goes when memory is used up, %i harts", { timeout: 120_000 }, async (harts) => {
+    const run = await runForeshore({ harts, memory: 64 }, await guest("outside"), ["victim"]);
+    expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "the other is killed\n" });
+    expect(run.log.join("\n")).toContain("out of memory");
+  });
+});
