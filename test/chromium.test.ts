@@ -26,6 +26,7 @@ const GUESTS = [
     "epoll_exact",
     "seals",
     "leases",
+    "core",
     "clone_range",
     "mmap_places",
     "procfs_memory",

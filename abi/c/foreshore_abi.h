@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x90812e03)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xdffbe5c8)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xaa00ab68)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x1d76c761)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1080,10 +1080,20 @@ typedef uint32_t fsh_elf_const;
 #define FSH_ET_DYN UINT32_C(3)
 #define FSH_PT_NOTE UINT32_C(4)
 #define FSH_PF_R UINT32_C(4)
+#define FSH_ET_CORE UINT32_C(4)
 #define FSH_PT_PHDR UINT32_C(6)
 #define FSH_PT_TLS UINT32_C(7)
 #define FSH_EM_RISCV UINT32_C(243)
 #define FSH_PT_GNU_STACK UINT32_C(1685382481)
+
+/* Notes of a core file (uapi linux/elf.h). */
+typedef uint32_t fsh_core_note;
+#define FSH_NT_PRSTATUS UINT32_C(1)
+#define FSH_NT_PRFPREG UINT32_C(2)
+#define FSH_NT_PRPSINFO UINT32_C(3)
+#define FSH_NT_AUXV UINT32_C(6)
+#define FSH_NT_FILE UINT32_C(1179208773)
+#define FSH_NT_SIGINFO UINT32_C(1397311305)
 
 /* statfs(2) f_type (uapi linux/magic.h). */
 typedef uint32_t fsh_fs_magic;
@@ -1504,6 +1514,7 @@ typedef uint32_t fsh_vma_flag;
 #define FSH_VMA_FLAG_LOCKED UINT32_C(2048)
 #define FSH_VMA_FLAG_LOCK_ON_FAULT UINT32_C(4096)
 #define FSH_VMA_FLAG_NO_RESERVE UINT32_C(8192)
+#define FSH_VMA_FLAG_DONT_DUMP UINT32_C(16384)
 
 /* Where a thread is between its making and its end. */
 typedef uint32_t fsh_thread_run_state;
@@ -5920,6 +5931,118 @@ _Static_assert(offsetof(struct fsh_elf64_phdr, paddr) == 24, "offset of Elf64Phd
 _Static_assert(offsetof(struct fsh_elf64_phdr, filesz) == 32, "offset of Elf64Phdr.filesz");
 _Static_assert(offsetof(struct fsh_elf64_phdr, memsz) == 40, "offset of Elf64Phdr.memsz");
 _Static_assert(offsetof(struct fsh_elf64_phdr, align) == 48, "offset of Elf64Phdr.align");
+
+/* Elf64_Nhdr. */
+struct fsh_elf64_nhdr {
+  /* Written by: kernel, guest. */
+  uint32_t namesz;
+  /* Written by: kernel, guest. */
+  uint32_t descsz;
+  /* Written by: kernel, guest. */
+  uint32_t type;
+};
+_Static_assert(sizeof(struct fsh_elf64_nhdr) == 12, "size of Elf64Nhdr");
+_Static_assert(offsetof(struct fsh_elf64_nhdr, namesz) == 0, "offset of Elf64Nhdr.namesz");
+_Static_assert(offsetof(struct fsh_elf64_nhdr, descsz) == 4, "offset of Elf64Nhdr.descsz");
+_Static_assert(offsetof(struct fsh_elf64_nhdr, type) == 8, "offset of Elf64Nhdr.type");
+
+/* struct elf_prstatus of linux/elfcore.h: a thread in a core file. */
+struct fsh_elf_prstatus {
+  /* Written by: kernel, guest. */
+  int32_t signo;
+  /* Written by: kernel, guest. */
+  int32_t code;
+  /* Written by: kernel, guest. */
+  int32_t errno_;
+  /* Written by: kernel, guest. */
+  int16_t cursig;
+  int16_t pad;
+  /* Written by: kernel, guest. */
+  uint64_t sigpend;
+  /* Written by: kernel, guest. */
+  uint64_t sighold;
+  /* Written by: kernel, guest. */
+  int32_t pid;
+  /* Written by: kernel, guest. */
+  int32_t ppid;
+  /* Written by: kernel, guest. */
+  int32_t pgrp;
+  /* Written by: kernel, guest. */
+  int32_t sid;
+  struct fsh_timeval utime;
+  struct fsh_timeval stime;
+  struct fsh_timeval cutime;
+  struct fsh_timeval cstime;
+  struct fsh_user_regs regs;
+  /* Written by: kernel, guest. */
+  int32_t fpvalid;
+  int32_t pad2;
+};
+_Static_assert(sizeof(struct fsh_elf_prstatus) == 376, "size of ElfPrstatus");
+_Static_assert(offsetof(struct fsh_elf_prstatus, signo) == 0, "offset of ElfPrstatus.signo");
+_Static_assert(offsetof(struct fsh_elf_prstatus, code) == 4, "offset of ElfPrstatus.code");
+_Static_assert(offsetof(struct fsh_elf_prstatus, errno_) == 8, "offset of ElfPrstatus.errno");
+_Static_assert(offsetof(struct fsh_elf_prstatus, cursig) == 12, "offset of ElfPrstatus.cursig");
+_Static_assert(offsetof(struct fsh_elf_prstatus, pad) == 14, "offset of ElfPrstatus.pad");
+_Static_assert(offsetof(struct fsh_elf_prstatus, sigpend) == 16, "offset of ElfPrstatus.sigpend");
+_Static_assert(offsetof(struct fsh_elf_prstatus, sighold) == 24, "offset of ElfPrstatus.sighold");
+_Static_assert(offsetof(struct fsh_elf_prstatus, pid) == 32, "offset of ElfPrstatus.pid");
+_Static_assert(offsetof(struct fsh_elf_prstatus, ppid) == 36, "offset of ElfPrstatus.ppid");
+_Static_assert(offsetof(struct fsh_elf_prstatus, pgrp) == 40, "offset of ElfPrstatus.pgrp");
+_Static_assert(offsetof(struct fsh_elf_prstatus, sid) == 44, "offset of ElfPrstatus.sid");
+_Static_assert(offsetof(struct fsh_elf_prstatus, utime) == 48, "offset of ElfPrstatus.utime");
+_Static_assert(offsetof(struct fsh_elf_prstatus, stime) == 64, "offset of ElfPrstatus.stime");
+_Static_assert(offsetof(struct fsh_elf_prstatus, cutime) == 80, "offset of ElfPrstatus.cutime");
+_Static_assert(offsetof(struct fsh_elf_prstatus, cstime) == 96, "offset of ElfPrstatus.cstime");
+_Static_assert(offsetof(struct fsh_elf_prstatus, regs) == 112, "offset of ElfPrstatus.regs");
+_Static_assert(offsetof(struct fsh_elf_prstatus, fpvalid) == 368, "offset of ElfPrstatus.fpvalid");
+_Static_assert(offsetof(struct fsh_elf_prstatus, pad2) == 372, "offset of ElfPrstatus.pad2");
+
+/* struct elf_prpsinfo: the process in a core file. */
+struct fsh_elf_prpsinfo {
+  /* Written by: kernel, guest. */
+  uint8_t state;
+  /* Written by: kernel, guest. */
+  uint8_t sname;
+  /* Written by: kernel, guest. */
+  uint8_t zomb;
+  /* Written by: kernel, guest. */
+  int8_t nice;
+  uint32_t pad;
+  /* Written by: kernel, guest. */
+  uint64_t flag;
+  /* Written by: kernel, guest. */
+  uint32_t uid;
+  /* Written by: kernel, guest. */
+  uint32_t gid;
+  /* Written by: kernel, guest. */
+  int32_t pid;
+  /* Written by: kernel, guest. */
+  int32_t ppid;
+  /* Written by: kernel, guest. */
+  int32_t pgrp;
+  /* Written by: kernel, guest. */
+  int32_t sid;
+  /* Written by: kernel, guest. */
+  uint8_t fname[16];
+  /* Written by: kernel, guest. */
+  uint8_t psargs[80];
+};
+_Static_assert(sizeof(struct fsh_elf_prpsinfo) == 136, "size of ElfPrpsinfo");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, state) == 0, "offset of ElfPrpsinfo.state");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, sname) == 1, "offset of ElfPrpsinfo.sname");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, zomb) == 2, "offset of ElfPrpsinfo.zomb");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, nice) == 3, "offset of ElfPrpsinfo.nice");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, pad) == 4, "offset of ElfPrpsinfo.pad");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, flag) == 8, "offset of ElfPrpsinfo.flag");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, uid) == 16, "offset of ElfPrpsinfo.uid");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, gid) == 20, "offset of ElfPrpsinfo.gid");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, pid) == 24, "offset of ElfPrpsinfo.pid");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, ppid) == 28, "offset of ElfPrpsinfo.ppid");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, pgrp) == 32, "offset of ElfPrpsinfo.pgrp");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, sid) == 36, "offset of ElfPrpsinfo.sid");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, fname) == 40, "offset of ElfPrpsinfo.fname");
+_Static_assert(offsetof(struct fsh_elf_prpsinfo, psargs) == 56, "offset of ElfPrpsinfo.psargs");
 
 /* One event of a thread that is traced. */
 struct fsh_trace_record {

@@ -1116,6 +1116,7 @@ export const ElfConst = {
   ET_DYN: 3,
   PT_NOTE: 4,
   PF_R: 4,
+  ET_CORE: 4,
   PT_PHDR: 6,
   PT_TLS: 7,
   EM_RISCV: 243,
@@ -1126,6 +1127,23 @@ export type ElfConst = (typeof ElfConst)[keyof typeof ElfConst];
 /** Names a number of ElfConst. */
 export function elfConstName(value: number): string {
   return enumName("ElfConst", ElfConst, value);
+}
+
+
+/** Notes of a core file (uapi linux/elf.h). */
+export const CoreNote = {
+  NT_PRSTATUS: 1,
+  NT_PRFPREG: 2,
+  NT_PRPSINFO: 3,
+  NT_AUXV: 6,
+  NT_FILE: 1179208773,
+  NT_SIGINFO: 1397311305,
+} as const;
+export type CoreNote = (typeof CoreNote)[keyof typeof CoreNote];
+
+/** Names a number of CoreNote. */
+export function coreNoteName(value: number): string {
+  return enumName("CoreNote", CoreNote, value);
 }
 
 

@@ -39,6 +39,7 @@ export const VmaFlag = {
   Locked: 2048,
   LockOnFault: 4096,
   NoReserve: 8192,
+  DontDump: 16384,
 } as const;
 export type VmaFlag = (typeof VmaFlag)[keyof typeof VmaFlag];
 

@@ -7198,3 +7198,608 @@ export class Elf64Phdr {
     this.align = data.align;
   }
 }
+
+/** The values of a Elf64Nhdr, outside the memory. */
+export interface Elf64NhdrData {
+  /** Written by: kernel, guest. */
+  namesz: number;
+  /** Written by: kernel, guest. */
+  descsz: number;
+  /** Written by: kernel, guest. */
+  type: number;
+}
+
+/**
+ * Elf64_Nhdr.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class Elf64Nhdr {
+  /** Bytes. */
+  static readonly SIZE = 12;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { namesz: 0, descsz: 4, type: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get namesz(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set namesz(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get descsz(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set descsz(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get type(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set type(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 12, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): Elf64NhdrData {
+    return {
+      namesz: this.namesz,
+      descsz: this.descsz,
+      type: this.type,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: Elf64NhdrData): void {
+    this.namesz = data.namesz;
+    this.descsz = data.descsz;
+    this.type = data.type;
+  }
+}
+
+/** The values of a ElfPrstatus, outside the memory. */
+export interface ElfPrstatusData {
+  /** Written by: kernel, guest. */
+  signo: number;
+  /** Written by: kernel, guest. */
+  code: number;
+  /** Written by: kernel, guest. */
+  errno: number;
+  /** Written by: kernel, guest. */
+  cursig: number;
+  /** Written by: kernel, guest. */
+  sigpend: bigint;
+  /** Written by: kernel, guest. */
+  sighold: bigint;
+  /** Written by: kernel, guest. */
+  pid: number;
+  /** Written by: kernel, guest. */
+  ppid: number;
+  /** Written by: kernel, guest. */
+  pgrp: number;
+  /** Written by: kernel, guest. */
+  sid: number;
+  utime: TimevalData;
+  stime: TimevalData;
+  cutime: TimevalData;
+  cstime: TimevalData;
+  regs: UserRegsData;
+  /** Written by: kernel, guest. */
+  fpvalid: number;
+}
+
+/**
+ * struct elf_prstatus of linux/elfcore.h: a thread in a core file.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ElfPrstatus {
+  /** Bytes. */
+  static readonly SIZE = 376;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { signo: 0, code: 4, errno: 8, cursig: 12, sigpend: 16, sighold: 24, pid: 32, ppid: 36, pgrp: 40, sid: 44, utime: 48, stime: 64, cutime: 80, cstime: 96, regs: 112, fpvalid: 368 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #utime: Timeval | undefined;
+  #stime: Timeval | undefined;
+  #cutime: Timeval | undefined;
+  #cstime: Timeval | undefined;
+  #regs: UserRegs | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get signo(): number {
+    return this.$mem.i32[(this.$base) >>> 2]!;
+  }
+
+  set signo(value: number) {
+    this.$mem.i32[(this.$base) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get code(): number {
+    return this.$mem.i32[(this.$base + 4) >>> 2]!;
+  }
+
+  set code(value: number) {
+    this.$mem.i32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get errno(): number {
+    return this.$mem.i32[(this.$base + 8) >>> 2]!;
+  }
+
+  set errno(value: number) {
+    this.$mem.i32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get cursig(): number {
+    return this.$mem.i16[(this.$base + 12) >>> 1]!;
+  }
+
+  set cursig(value: number) {
+    this.$mem.i16[(this.$base + 12) >>> 1] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get sigpend(): bigint {
+    return this.$mem.u64[(this.$base + 16) >>> 3]!;
+  }
+
+  set sigpend(value: bigint) {
+    this.$mem.u64[(this.$base + 16) >>> 3] = value;
+  }
+
+  /** Low 32 bits of sigpend. */
+  get sigpendLo(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set sigpendLo(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** High 32 bits of sigpend. */
+  get sigpendHi(): number {
+    return this.$mem.u32[(this.$base + 16 + 4) >>> 2]!;
+  }
+
+  set sigpendHi(value: number) {
+    this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get sighold(): bigint {
+    return this.$mem.u64[(this.$base + 24) >>> 3]!;
+  }
+
+  set sighold(value: bigint) {
+    this.$mem.u64[(this.$base + 24) >>> 3] = value;
+  }
+
+  /** Low 32 bits of sighold. */
+  get sigholdLo(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set sigholdLo(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** High 32 bits of sighold. */
+  get sigholdHi(): number {
+    return this.$mem.u32[(this.$base + 24 + 4) >>> 2]!;
+  }
+
+  set sigholdHi(value: number) {
+    this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get pid(): number {
+    return this.$mem.i32[(this.$base + 32) >>> 2]!;
+  }
+
+  set pid(value: number) {
+    this.$mem.i32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get ppid(): number {
+    return this.$mem.i32[(this.$base + 36) >>> 2]!;
+  }
+
+  set ppid(value: number) {
+    this.$mem.i32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get pgrp(): number {
+    return this.$mem.i32[(this.$base + 40) >>> 2]!;
+  }
+
+  set pgrp(value: number) {
+    this.$mem.i32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get sid(): number {
+    return this.$mem.i32[(this.$base + 44) >>> 2]!;
+  }
+
+  set sid(value: number) {
+    this.$mem.i32[(this.$base + 44) >>> 2] = value;
+  }
+
+  get utime(): Timeval {
+    const view = (this.#utime ??= new Timeval(this.$mem));
+    view.$base = this.$base + 48;
+    return view;
+  }
+
+  get stime(): Timeval {
+    const view = (this.#stime ??= new Timeval(this.$mem));
+    view.$base = this.$base + 64;
+    return view;
+  }
+
+  get cutime(): Timeval {
+    const view = (this.#cutime ??= new Timeval(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  get cstime(): Timeval {
+    const view = (this.#cstime ??= new Timeval(this.$mem));
+    view.$base = this.$base + 96;
+    return view;
+  }
+
+  get regs(): UserRegs {
+    const view = (this.#regs ??= new UserRegs(this.$mem));
+    view.$base = this.$base + 112;
+    return view;
+  }
+
+  /** Written by: kernel, guest. */
+  get fpvalid(): number {
+    return this.$mem.i32[(this.$base + 368) >>> 2]!;
+  }
+
+  set fpvalid(value: number) {
+    this.$mem.i32[(this.$base + 368) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 376, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ElfPrstatusData {
+    return {
+      signo: this.signo,
+      code: this.code,
+      errno: this.errno,
+      cursig: this.cursig,
+      sigpend: this.sigpend,
+      sighold: this.sighold,
+      pid: this.pid,
+      ppid: this.ppid,
+      pgrp: this.pgrp,
+      sid: this.sid,
+      utime: this.utime.toData(),
+      stime: this.stime.toData(),
+      cutime: this.cutime.toData(),
+      cstime: this.cstime.toData(),
+      regs: this.regs.toData(),
+      fpvalid: this.fpvalid,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ElfPrstatusData): void {
+    this.signo = data.signo;
+    this.code = data.code;
+    this.errno = data.errno;
+    this.cursig = data.cursig;
+    this.sigpend = data.sigpend;
+    this.sighold = data.sighold;
+    this.pid = data.pid;
+    this.ppid = data.ppid;
+    this.pgrp = data.pgrp;
+    this.sid = data.sid;
+    this.utime.setData(data.utime);
+    this.stime.setData(data.stime);
+    this.cutime.setData(data.cutime);
+    this.cstime.setData(data.cstime);
+    this.regs.setData(data.regs);
+    this.fpvalid = data.fpvalid;
+    this.$mem.u8.fill(0, this.$base + 14, this.$base + 16);
+    this.$mem.u8.fill(0, this.$base + 372, this.$base + 376);
+  }
+}
+
+/** The values of a ElfPrpsinfo, outside the memory. */
+export interface ElfPrpsinfoData {
+  /** Written by: kernel, guest. */
+  state: number;
+  /** Written by: kernel, guest. */
+  sname: number;
+  /** Written by: kernel, guest. */
+  zomb: number;
+  /** Written by: kernel, guest. */
+  nice: number;
+  /** Written by: kernel, guest. */
+  flag: bigint;
+  /** Written by: kernel, guest. */
+  uid: number;
+  /** Written by: kernel, guest. */
+  gid: number;
+  /** Written by: kernel, guest. */
+  pid: number;
+  /** Written by: kernel, guest. */
+  ppid: number;
+  /** Written by: kernel, guest. */
+  pgrp: number;
+  /** Written by: kernel, guest. */
+  sid: number;
+  /** Written by: kernel, guest. */
+  fname: Uint8Array;
+  /** Written by: kernel, guest. */
+  psargs: Uint8Array;
+}
+
+/**
+ * struct elf_prpsinfo: the process in a core file.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ElfPrpsinfo {
+  /** Bytes. */
+  static readonly SIZE = 136;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { state: 0, sname: 1, zomb: 2, nice: 3, flag: 8, uid: 16, gid: 20, pid: 24, ppid: 28, pgrp: 32, sid: 36, fname: 40, psargs: 56 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { fname: 16, psargs: 80 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Written by: kernel, guest. */
+  get state(): number {
+    return this.$mem.u8[this.$base]!;
+  }
+
+  set state(value: number) {
+    this.$mem.u8[this.$base] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get sname(): number {
+    return this.$mem.u8[this.$base + 1]!;
+  }
+
+  set sname(value: number) {
+    this.$mem.u8[this.$base + 1] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get zomb(): number {
+    return this.$mem.u8[this.$base + 2]!;
+  }
+
+  set zomb(value: number) {
+    this.$mem.u8[this.$base + 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get nice(): number {
+    return this.$mem.i8[this.$base + 3]!;
+  }
+
+  set nice(value: number) {
+    this.$mem.i8[this.$base + 3] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get flag(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set flag(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of flag. */
+  get flagLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set flagLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of flag. */
+  get flagHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set flagHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get uid(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set uid(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get gid(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set gid(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get pid(): number {
+    return this.$mem.i32[(this.$base + 24) >>> 2]!;
+  }
+
+  set pid(value: number) {
+    this.$mem.i32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get ppid(): number {
+    return this.$mem.i32[(this.$base + 28) >>> 2]!;
+  }
+
+  set ppid(value: number) {
+    this.$mem.i32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get pgrp(): number {
+    return this.$mem.i32[(this.$base + 32) >>> 2]!;
+  }
+
+  set pgrp(value: number) {
+    this.$mem.i32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /** Written by: kernel, guest. */
+  get sid(): number {
+    return this.$mem.i32[(this.$base + 36) >>> 2]!;
+  }
+
+  set sid(value: number) {
+    this.$mem.i32[(this.$base + 36) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 136, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Written by: kernel, guest. */
+  fname(index: number): number {
+    return this.$mem.u8[this.$base + 40 + element(index, 16)]!;
+  }
+
+  setFname(index: number, value: number): void {
+    this.$mem.u8[this.$base + 40 + element(index, 16)] = value;
+  }
+
+  /** The bytes of fname, in place. */
+  fnameBytes(): Uint8Array {
+    return this.$mem.u8.subarray(this.$base + 40, this.$base + 56);
+  }
+
+  /** Written by: kernel, guest. */
+  psargs(index: number): number {
+    return this.$mem.u8[this.$base + 56 + element(index, 80)]!;
+  }
+
+  setPsargs(index: number, value: number): void {
+    this.$mem.u8[this.$base + 56 + element(index, 80)] = value;
+  }
+
+  /** The bytes of psargs, in place. */
+  psargsBytes(): Uint8Array {
+    return this.$mem.u8.subarray(this.$base + 56, this.$base + 136);
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ElfPrpsinfoData {
+    return {
+      state: this.state,
+      sname: this.sname,
+      zomb: this.zomb,
+      nice: this.nice,
+      flag: this.flag,
+      uid: this.uid,
+      gid: this.gid,
+      pid: this.pid,
+      ppid: this.ppid,
+      pgrp: this.pgrp,
+      sid: this.sid,
+      fname: this.fnameBytes().slice(),
+      psargs: this.psargsBytes().slice(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ElfPrpsinfoData): void {
+    this.state = data.state;
+    this.sname = data.sname;
+    this.zomb = data.zomb;
+    this.nice = data.nice;
+    this.flag = data.flag;
+    this.uid = data.uid;
+    this.gid = data.gid;
+    this.pid = data.pid;
+    this.ppid = data.ppid;
+    this.pgrp = data.pgrp;
+    this.sid = data.sid;
+    copyBytes(this.fnameBytes(), data.fname);
+    copyBytes(this.psargsBytes(), data.psargs);
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}

@@ -137,6 +137,17 @@ static void call_exit(void) {
   sparse(leaves);
   begun();
 }
+static void call_core(void) {
+  struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+  check(!setrlimit(RLIMIT_CORE, &all), "setrlimit");
+  memset(buffer, 1, size);
+  begun();
+  pid_t child = fork();
+  check(child >= 0, "fork");
+  if (!child) abort();
+  int status;
+  check(waitpid(child, &status, 0) == child && WCOREDUMP(status), "core");
+}
 static void call_populate(void) {
   begun();
   map(0, size, PROT_READ | PROT_WRITE, MAP_POPULATE);
@@ -246,6 +257,7 @@ static const struct {
     {"mremap", call_mremap},
     {"fork", call_fork},
     {"exit", call_exit},
+    {"core", call_core},
     {"populate", call_populate},
     {"lock", call_lock},
     {"rollup", call_rollup},

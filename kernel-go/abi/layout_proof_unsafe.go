@@ -2924,6 +2924,91 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(Elf64Nhdr{}) - 12
+	_ uintptr = 12 - unsafe.Sizeof(Elf64Nhdr{})
+	_ uintptr = unsafe.Offsetof(Elf64Nhdr{}.Namesz) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Elf64Nhdr{}.Namesz)
+	_ uintptr = unsafe.Offsetof(Elf64Nhdr{}.Descsz) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Elf64Nhdr{}.Descsz)
+	_ uintptr = unsafe.Offsetof(Elf64Nhdr{}.Type) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Elf64Nhdr{}.Type)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ElfPrstatus{}) - 376
+	_ uintptr = 376 - unsafe.Sizeof(ElfPrstatus{})
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Signo) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ElfPrstatus{}.Signo)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Code) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ElfPrstatus{}.Code)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Errno) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ElfPrstatus{}.Errno)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Cursig) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ElfPrstatus{}.Cursig)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Pad) - 14
+	_ uintptr = 14 - unsafe.Offsetof(ElfPrstatus{}.Pad)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Sigpend) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ElfPrstatus{}.Sigpend)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Sighold) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ElfPrstatus{}.Sighold)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Pid) - 32
+	_ uintptr = 32 - unsafe.Offsetof(ElfPrstatus{}.Pid)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Ppid) - 36
+	_ uintptr = 36 - unsafe.Offsetof(ElfPrstatus{}.Ppid)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Pgrp) - 40
+	_ uintptr = 40 - unsafe.Offsetof(ElfPrstatus{}.Pgrp)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Sid) - 44
+	_ uintptr = 44 - unsafe.Offsetof(ElfPrstatus{}.Sid)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Utime) - 48
+	_ uintptr = 48 - unsafe.Offsetof(ElfPrstatus{}.Utime)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Stime) - 64
+	_ uintptr = 64 - unsafe.Offsetof(ElfPrstatus{}.Stime)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Cutime) - 80
+	_ uintptr = 80 - unsafe.Offsetof(ElfPrstatus{}.Cutime)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Cstime) - 96
+	_ uintptr = 96 - unsafe.Offsetof(ElfPrstatus{}.Cstime)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Regs) - 112
+	_ uintptr = 112 - unsafe.Offsetof(ElfPrstatus{}.Regs)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Fpvalid) - 368
+	_ uintptr = 368 - unsafe.Offsetof(ElfPrstatus{}.Fpvalid)
+	_ uintptr = unsafe.Offsetof(ElfPrstatus{}.Pad2) - 372
+	_ uintptr = 372 - unsafe.Offsetof(ElfPrstatus{}.Pad2)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ElfPrpsinfo{}) - 136
+	_ uintptr = 136 - unsafe.Sizeof(ElfPrpsinfo{})
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.State) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ElfPrpsinfo{}.State)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Sname) - 1
+	_ uintptr = 1 - unsafe.Offsetof(ElfPrpsinfo{}.Sname)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Zomb) - 2
+	_ uintptr = 2 - unsafe.Offsetof(ElfPrpsinfo{}.Zomb)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Nice) - 3
+	_ uintptr = 3 - unsafe.Offsetof(ElfPrpsinfo{}.Nice)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Pad) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ElfPrpsinfo{}.Pad)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Flag) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ElfPrpsinfo{}.Flag)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Uid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ElfPrpsinfo{}.Uid)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Gid) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ElfPrpsinfo{}.Gid)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Pid) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ElfPrpsinfo{}.Pid)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Ppid) - 28
+	_ uintptr = 28 - unsafe.Offsetof(ElfPrpsinfo{}.Ppid)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Pgrp) - 32
+	_ uintptr = 32 - unsafe.Offsetof(ElfPrpsinfo{}.Pgrp)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Sid) - 36
+	_ uintptr = 36 - unsafe.Offsetof(ElfPrpsinfo{}.Sid)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Fname) - 40
+	_ uintptr = 40 - unsafe.Offsetof(ElfPrpsinfo{}.Fname)
+	_ uintptr = unsafe.Offsetof(ElfPrpsinfo{}.Psargs) - 56
+	_ uintptr = 56 - unsafe.Offsetof(ElfPrpsinfo{}.Psargs)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(TraceRecord{}) - 88
 	_ uintptr = 88 - unsafe.Sizeof(TraceRecord{})
 	_ uintptr = unsafe.Offsetof(TraceRecord{}.Phase) - 0

@@ -2268,6 +2268,7 @@ const (
 	ET_DYN       ElfConst = PT_INTERP
 	PT_NOTE      ElfConst = 4
 	PF_R         ElfConst = PT_NOTE
+	ET_CORE      ElfConst = PT_NOTE
 	PT_PHDR      ElfConst = 6
 	PT_TLS       ElfConst = 7
 	EM_RISCV     ElfConst = 243
@@ -2297,6 +2298,38 @@ func (v ElfConst) String() string {
 		return "PT_GNU_STACK"
 	}
 	return "ElfConst(?)"
+}
+
+// CoreNote: Notes of a core file (uapi linux/elf.h).
+type CoreNote uint32
+
+// Numbers of CoreNote.
+const (
+	NT_PRSTATUS CoreNote = 1
+	NT_PRFPREG  CoreNote = 2
+	NT_PRPSINFO CoreNote = 3
+	NT_AUXV     CoreNote = 6
+	NT_FILE     CoreNote = 1179208773
+	NT_SIGINFO  CoreNote = 1397311305
+)
+
+// String names the number; "CoreNote(?)" stands for an unknown one.
+func (v CoreNote) String() string {
+	switch v {
+	case NT_PRSTATUS:
+		return "NT_PRSTATUS"
+	case NT_PRFPREG:
+		return "NT_PRFPREG"
+	case NT_PRPSINFO:
+		return "NT_PRPSINFO"
+	case NT_AUXV:
+		return "NT_AUXV"
+	case NT_FILE:
+		return "NT_FILE"
+	case NT_SIGINFO:
+		return "NT_SIGINFO"
+	}
+	return "CoreNote(?)"
 }
 
 // FsMagic: statfs(2) f_type (uapi linux/magic.h).

@@ -53,6 +53,7 @@ const (
 	VmaFlagLocked      VmaFlag = 0x800
 	VmaFlagLockOnFault VmaFlag = 0x1000
 	VmaFlagNoReserve   VmaFlag = 0x2000
+	VmaFlagDontDump    VmaFlag = 0x4000
 )
 
 // String names a single bit; "VmaFlag(?)" stands for none, several or unknown ones.
@@ -86,6 +87,8 @@ func (v VmaFlag) String() string {
 		return "LockOnFault"
 	case VmaFlagNoReserve:
 		return "NoReserve"
+	case VmaFlagDontDump:
+		return "DontDump"
 	}
 	return "VmaFlag(?)"
 }

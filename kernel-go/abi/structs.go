@@ -800,3 +800,89 @@ type Elf64Phdr struct {
 	// Written by: kernel, guest.
 	Align uint64
 }
+
+// Elf64NhdrSize is the size of Elf64Nhdr in bytes.
+const Elf64NhdrSize = 12
+
+// Elf64Nhdr: Elf64_Nhdr.
+type Elf64Nhdr struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Namesz uint32
+	// Written by: kernel, guest.
+	Descsz uint32
+	// Written by: kernel, guest.
+	Type uint32
+}
+
+// ElfPrstatusSize is the size of ElfPrstatus in bytes.
+const ElfPrstatusSize = 376
+
+// ElfPrstatus: struct elf_prstatus of linux/elfcore.h: a thread in a core file.
+type ElfPrstatus struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	Signo int32
+	// Written by: kernel, guest.
+	Code int32
+	// Written by: kernel, guest.
+	Errno int32
+	// Written by: kernel, guest.
+	Cursig int16
+	Pad    int16
+	// Written by: kernel, guest.
+	Sigpend uint64
+	// Written by: kernel, guest.
+	Sighold uint64
+	// Written by: kernel, guest.
+	Pid int32
+	// Written by: kernel, guest.
+	Ppid int32
+	// Written by: kernel, guest.
+	Pgrp int32
+	// Written by: kernel, guest.
+	Sid    int32
+	Utime  Timeval
+	Stime  Timeval
+	Cutime Timeval
+	Cstime Timeval
+	Regs   UserRegs
+	// Written by: kernel, guest.
+	Fpvalid int32
+	Pad2    int32
+}
+
+// ElfPrpsinfoSize is the size of ElfPrpsinfo in bytes.
+const ElfPrpsinfoSize = 136
+
+// ElfPrpsinfo: struct elf_prpsinfo: the process in a core file.
+type ElfPrpsinfo struct {
+	_ structs.HostLayout
+	// Written by: kernel, guest.
+	State uint8
+	// Written by: kernel, guest.
+	Sname uint8
+	// Written by: kernel, guest.
+	Zomb uint8
+	// Written by: kernel, guest.
+	Nice int8
+	Pad  uint32
+	// Written by: kernel, guest.
+	Flag uint64
+	// Written by: kernel, guest.
+	Uid uint32
+	// Written by: kernel, guest.
+	Gid uint32
+	// Written by: kernel, guest.
+	Pid int32
+	// Written by: kernel, guest.
+	Ppid int32
+	// Written by: kernel, guest.
+	Pgrp int32
+	// Written by: kernel, guest.
+	Sid int32
+	// Written by: kernel, guest.
+	Fname [16]uint8
+	// Written by: kernel, guest.
+	Psargs [80]uint8
+}

@@ -142,6 +142,9 @@ var vectorStructs = map[string]any{
 	"Flock":                       &Flock{},
 	"Elf64Ehdr":                   &Elf64Ehdr{},
 	"Elf64Phdr":                   &Elf64Phdr{},
+	"Elf64Nhdr":                   &Elf64Nhdr{},
+	"ElfPrstatus":                 &ElfPrstatus{},
+	"ElfPrpsinfo":                 &ElfPrpsinfo{},
 	"TraceRecord":                 &TraceRecord{},
 	"TracePiece":                  &TracePiece{},
 }
@@ -215,6 +218,7 @@ var vectorEnums = map[string]func(int64) string{
 	"TermPacket":       func(v int64) string { return TermPacket(v).String() },
 	"Auxv":             func(v int64) string { return Auxv(v).String() },
 	"ElfConst":         func(v int64) string { return ElfConst(v).String() },
+	"CoreNote":         func(v int64) string { return CoreNote(v).String() },
 	"FsMagic":          func(v int64) string { return FsMagic(v).String() },
 	"MembarrierCmd":    func(v int64) string { return MembarrierCmd(v).String() },
 	"RseqFlag":         func(v int64) string { return RseqFlag(v).String() },

@@ -164,6 +164,9 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			continue
 		}
 		t := c.T()
+		if t.State.Blocked.Attempt != 0 {
+			continue // a signal has begun a core file
+		}
 		if t.State.Restart != 0 {
 			// Interrupted for nothing: make the call again.
 			t.State.Restart = 0

@@ -76,6 +76,7 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	}
 	pipe.OpenerGone(&t.State.Blocked)
 	mm.ForkAbandoned(&t.State.Blocked)
+	coreAbandoned(c, &t.State.Blocked)
 	// Not blocked any more: Unblock then only takes it off queues and timers.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
 	t.State.ExitCode = int32(status)

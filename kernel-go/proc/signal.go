@@ -30,10 +30,6 @@ const ignoredByDefault = uint64(1)<<(abi.SIGCHLD-1) | uint64(1)<<(abi.SIGURG-1) 
 // synchronous signals are delivered first (Linux SYNCHRONOUS_MASK).
 const synchronous = uint64(1)<<(abi.SIGSEGV-1) | uint64(1)<<(abi.SIGBUS-1) | uint64(1)<<(abi.SIGILL-1) | uint64(1)<<(abi.SIGTRAP-1) | uint64(1)<<(abi.SIGFPE-1) | uint64(1)<<(abi.SIGSYS-1)
 
-// No core is ever written here, whatever RLIMIT_CORE says, as on a Linux without
-// CONFIG_COREDUMP: the core bit (0x80) of a wait status, which means that one
-// was written, is never set.
-
 // Sig is one signal with what siginfo_t says of it.
 type Sig struct {
 	Signo uint32
@@ -398,6 +394,9 @@ func DeliverSignals(c *sched.Ctx) bool {
 				}
 				stopProcess(c, s.Signo)
 				continue
+			}
+			if coreSignals&bit(s.Signo) != 0 && beginCore(c, &s) {
+				return true
 			}
 			ExitGroup(c, s.Signo)
 			return false

@@ -56,6 +56,8 @@ func sysMadvise(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	case abi.MADV_REMOVE:
 		e = punchMapped(c, from, to)
+	case abi.MADV_DONTDUMP, abi.MADV_DODUMP:
+		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagDontDump, advice == abi.MADV_DONTDUMP)
 	case abi.MADV_DONTFORK, abi.MADV_DOFORK:
 		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagDontFork, advice == abi.MADV_DONTFORK)
 	case abi.MADV_WIPEONFORK, abi.MADV_KEEPONFORK:

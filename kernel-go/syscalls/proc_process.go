@@ -16,6 +16,9 @@ func sysExit(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysExitGroup(c *sched.Ctx) (uint64, abi.Errno) {
+	if proc.Dumping(c) {
+		return 0, proc.DumpCore(c)
+	}
 	proc.ExitGroup(c, uint32(c.Arg(0))&0xff<<8)
 	return 0, abi.ENORETURN
 }

@@ -193,7 +193,7 @@ var table = [...]entry{
 	abi.SYS_sethostname:            {sysSethostname, "wv", partial, 0, "EPERM"},
 	abi.SYS_getrlimit:              {sysGetrlimit, "vL", full, 0, ""},
 	abi.SYS_setrlimit:              {sysSetrlimit, "vl", full, 0, ""},
-	abi.SYS_prlimit64:              {sysPrlimit64, "vvlL", partial, 0, "RSS, LOCKS, MSGQUEUE, RTTIME are kept alone; no core is written"},
+	abi.SYS_prlimit64:              {sysPrlimit64, "vvlL", partial, 0, "RSS, LOCKS, MSGQUEUE, RTTIME are kept alone"},
 	abi.SYS_getrusage:              {sysGetrusage, "vR", partial, 0, "faults by process; no blocks, no swaps"},
 	abi.SYS_prctl:                  {sysPrctl, "v%vvv", partial, 0, "what riscv has without seccomp, Yama, named memory"},
 	abi.SYS_getcpu:                 {sysGetcpu, "NNv", full, 0, ""},

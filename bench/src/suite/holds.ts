@@ -26,6 +26,7 @@ const CALLS = [
   "mremap",
   "fork",
   "exit",
+  "core",
   "populate",
   "lock",
   "rollup",

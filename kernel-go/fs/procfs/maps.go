@@ -174,7 +174,7 @@ var moreVMFlagNames = [...]struct {
 	name string
 }{
 	{abi.VmaFlagShared, "ms "}, {abi.VmaFlagGrowsDown, "gd "}, {abi.VmaFlagLocked, "lo "}, {abi.VmaFlagDontFork, "dc "},
-	{abi.VmaFlagNoReserve, "nr "}, {abi.VmaFlagLockOnFault, "lf "}, {abi.VmaFlagWipeOnFork, "wf "},
+	{abi.VmaFlagNoReserve, "nr "}, {abi.VmaFlagLockOnFault, "lf "}, {abi.VmaFlagWipeOnFork, "wf "}, {abi.VmaFlagDontDump, "dd "},
 }
 
 func vmFlags(f abi.VmaFlag) {

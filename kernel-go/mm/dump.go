@@ -1,0 +1,63 @@
+package mm
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+)
+
+// What of a mapping belongs into a core file (core(5), the usual
+// coredump_filter): memory that no file has, all of a mapping of a file of which
+// some was written, and the first page of a program.
+
+// DumpedPages is how many pages from the mapping's begin on are in a core file.
+func DumpedPages(asIndex uint32, v *abi.VmaSlot) uint32 {
+	pages := v.EndPage - v.StartPage
+	switch {
+	case v.Flags&abi.VmaFlagDontDump != 0:
+		return 0
+	case v.Flags&vmShared != 0:
+		if v.Dentry != 0 {
+			return 0
+		}
+		return pages
+	}
+	as := kmem.AddressSpace(asIndex)
+	for k := nextPresent(as, v.StartPage, 0, pages); k < pages; k = nextPresent(as, v.StartPage, k+1, pages) {
+		if pteOf(as, v.StartPage+k)&pteAnon != 0 {
+			return pages
+		}
+	}
+	if v.Inode != 0 && v.FilePage == 0 && v.Flags&vmRead != 0 {
+		if frame := pagecache.Lookup(v.Inode, 0); frame != 0 && string(kmem.Bytes(frame, 4)) == "\x7fELF" {
+			return 1
+		}
+	}
+	return 0
+}
+
+// NextDumped is the first page of [from, to) of a mapping that has bytes other
+// than zeros, and its frame; `to` and 0 when none has. EBLOCKED, and the page,
+// when they must come in first.
+func NextDumped(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from, to uint32) (page, frame uint32, e abi.Errno) {
+	as := kmem.AddressSpace(asIndex)
+	for page = from; page < to; page++ {
+		if v.Inode == 0 {
+			page += nextPresent(as, page, 0, to-page)
+			if page >= to {
+				break
+			}
+		}
+		if frame = pteOf(as, page) &^ pteMask; frame == 0 && v.Inode != 0 {
+			frame, e = pagecache.Get(c, v.Inode, v.FilePage+page-v.StartPage, false)
+			if e == abi.EBLOCKED {
+				return page, 0, e
+			}
+		}
+		if frame != 0 && frame != kmem.ZeroFrame() {
+			return page, frame, abi.OK
+		}
+	}
+	return to, 0, abi.OK
+}
