@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xaa00ab68)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x1d76c761)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x1f367b91)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x8231af20)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1515,6 +1515,7 @@ typedef uint32_t fsh_vma_flag;
 #define FSH_VMA_FLAG_LOCK_ON_FAULT UINT32_C(4096)
 #define FSH_VMA_FLAG_NO_RESERVE UINT32_C(8192)
 #define FSH_VMA_FLAG_DONT_DUMP UINT32_C(16384)
+#define FSH_VMA_FLAG_COPIED UINT32_C(32768)
 
 /* Where a thread is between its making and its end. */
 typedef uint32_t fsh_thread_run_state;

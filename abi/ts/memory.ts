@@ -40,6 +40,7 @@ export const VmaFlag = {
   LockOnFault: 4096,
   NoReserve: 8192,
   DontDump: 16384,
+  Copied: 32768,
 } as const;
 export type VmaFlag = (typeof VmaFlag)[keyof typeof VmaFlag];
 

@@ -54,6 +54,7 @@ const (
 	VmaFlagLockOnFault VmaFlag = 0x1000
 	VmaFlagNoReserve   VmaFlag = 0x2000
 	VmaFlagDontDump    VmaFlag = 0x4000
+	VmaFlagCopied      VmaFlag = 0x8000
 )
 
 // String names a single bit; "VmaFlag(?)" stands for none, several or unknown ones.
@@ -89,6 +90,8 @@ func (v VmaFlag) String() string {
 		return "NoReserve"
 	case VmaFlagDontDump:
 		return "DontDump"
+	case VmaFlagCopied:
+		return "Copied"
 	}
 	return "VmaFlag(?)"
 }

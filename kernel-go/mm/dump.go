@@ -23,13 +23,16 @@ func DumpedPages(asIndex uint32, v *abi.VmaSlot) uint32 {
 		}
 		return pages
 	}
-	as := kmem.AddressSpace(asIndex)
-	for k := nextPresent(as, v.StartPage, 0, pages); k < pages; k = nextPresent(as, v.StartPage, k+1, pages) {
-		if pteOf(as, v.StartPage+k)&pteAnon != 0 {
+	if v.Inode == 0 {
+		if nextPresent(kmem.AddressSpace(asIndex), v.StartPage, 0, pages) < pages {
 			return pages
 		}
+		return 0
 	}
-	if v.Inode != 0 && v.FilePage == 0 && v.Flags&vmRead != 0 {
+	if v.Flags&abi.VmaFlagCopied != 0 {
+		return pages
+	}
+	if v.FilePage == 0 && v.Flags&vmRead != 0 {
 		if frame := pagecache.Lookup(v.Inode, 0); frame != 0 && string(kmem.Bytes(frame, 4)) == "\x7fELF" {
 			return 1
 		}
@@ -43,13 +46,10 @@ func DumpedPages(asIndex uint32, v *abi.VmaSlot) uint32 {
 func NextDumped(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from, to uint32) (page, frame uint32, e abi.Errno) {
 	as := kmem.AddressSpace(asIndex)
 	for page = from; page < to; page++ {
-		if v.Inode == 0 {
-			page += nextPresent(as, page, 0, to-page)
-			if page >= to {
-				break
-			}
+		if page = nextKept(as, v, page, to); page >= to {
+			break
 		}
-		if frame = pteOf(as, page) &^ pteMask; frame == 0 && v.Inode != 0 {
+		if frame = pteOf(as, page) &^ pteMask; frame == 0 {
 			frame, e = pagecache.Get(c, v.Inode, v.FilePage+page-v.StartPage, false)
 			if e == abi.EBLOCKED {
 				return page, 0, e
@@ -60,4 +60,21 @@ func NextDumped(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from, to uint32) (
 		}
 	}
 	return to, 0, abi.OK
+}
+
+// nextKept is the first page of [from, to) of a mapping that has a frame, in the
+// tables or the page cache, or that the file's source has.
+func nextKept(as *abi.AddressSpaceSlot, v *abi.VmaSlot, from, to uint32) uint32 {
+	page := from + nextPresent(as, from, 0, to-from)
+	if v.Inode == 0 || page == from {
+		return page
+	}
+	at := v.FilePage + from - v.StartPage
+	if pagecache.Backed(v.Inode, at) {
+		return from
+	}
+	if next, ok := pagecache.NextPresent(v.Inode, at); ok && next-at < page-from {
+		return from + next - at
+	}
+	return page
 }

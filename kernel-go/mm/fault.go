@@ -196,6 +196,7 @@ func populate(c *sched.Ctx, as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint3
 				return faultErr(abi.ENOMEM)
 			}
 			pte |= own | pteAnon
+			setFlags(v, 0, abi.VmaFlagCopied)
 		}
 	} else if write {
 		own := kmem.AllocUserFrame(abi.FrameTypeAnon, true)
@@ -255,6 +256,7 @@ func breakCow(c *sched.Ctx, as *abi.AddressSpaceSlot, page, pte uint32) (uint32,
 	if pte&pteAnon == 0 {
 		// A file page that was mapped for execution gets another frame.
 		as.Live.CodeEpoch.Store(newEpoch())
+		setFlags(kmem.Vma(find(as, page)), 0, abi.VmaFlagCopied)
 	}
 	releasePte(pte)
 	as.State.AnonPages += 1 - anonPages(pte)

@@ -190,7 +190,7 @@ func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
 
 // mergeable says whether VMA b continues VMA a.
 func mergeable(a, b *abi.VmaSlot) bool {
-	return a.EndPage == b.StartPage && a.Flags == b.Flags && a.Inode == b.Inode && a.Dentry == b.Dentry &&
+	return a.EndPage == b.StartPage && (a.Flags^b.Flags)&^abi.VmaFlagCopied == 0 && a.Inode == b.Inode && a.Dentry == b.Dentry &&
 		a.Flags&vmGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
 }
 
@@ -210,7 +210,7 @@ func mergeAround(as *abi.AddressSpaceSlot, i uint32) uint32 {
 func absorb(as *abi.AddressSpaceSlot, i, next uint32) {
 	v, n := kmem.Vma(i), kmem.Vma(next)
 	kmem.WriteBegin(&v.Header)
-	v.EndPage = n.EndPage
+	v.EndPage, v.Flags = n.EndPage, v.Flags|n.Flags
 	kmem.WriteEnd(&v.Header)
 	unlinkVma(as, next)
 	freeVma(next)
