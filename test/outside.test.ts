@@ -1,4 +1,7 @@
-/** Programs that are looked at from outside: what viewers see of them, and which of them goes when there is no memory left. */
+/**
+ * Programs that are looked at from outside: what viewers see of them, which of them goes when there is no memory left, and that
+ * one which writes its core file can be killed.
+ */
 import { readFileSync } from "node:fs";
 import { attach, memoryRows, portDuplex } from "@foreshore/abi";
 import { RemoteMachine, Runtime } from "@foreshore/runtime";
@@ -25,6 +28,30 @@ describe.skipIf(missingTool())("programs seen from outside", () => {
       await remote.close();
       await stdin!.close();
       expect((await exit).code).toBe(0);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
+  test("who writes a core file hears SIGKILL, and leaves nothing open", async () => {
+    const runtime = await Runtime.create({ harts: 2, memory: 1024 });
+    const open = async (): Promise<number> =>
+      (await runtime.diagnostics()).live!.slots.find(({ kind }) => kind === "Ofd")!.inUse;
+    try {
+      const before = await open();
+      const process = await runtime.spawn(readFileSync(await guest("outside")), ["dump", "384"], {
+        stdin: "null",
+        stderr: "null",
+      });
+      const output = process.stdout!.getReader();
+      await output.read();
+      await expect.poll(() => runtime.fs.stat("/core").then(({ size }) => size > 2 ** 20)).toBe(true);
+      await process.kill("SIGKILL");
+      // A host that stood still for all of the dump finds it done.
+      const { status } = await process.exit;
+      expect([9, 6 | 0x80]).toContain(status);
+      await output.cancel();
+      await expect.poll(open).toBe(before);
     } finally {
       await runtime.stop();
     }

@@ -1,4 +1,4 @@
-// Programs that tests look at from outside: outside descriptors COUNT | outside victim.
+// Programs that tests look at from outside: outside descriptors COUNT | outside victim | outside dump MIB.
 #include "check.h"
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -41,8 +41,18 @@ static int victim(void) {
   return 0;
 }
 
+// Leaves a core file of so much memory.
+static int dump(int mib) {
+  struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+  must(setrlimit(RLIMIT_CORE, &all));
+  memset(memory(mib), 1, (size_t)mib * MIB);
+  put("ready\n");
+  abort();
+}
+
 int main(int argc, char **argv) {
   if (argc == 3 && !strcmp(argv[1], "descriptors")) return descriptors(atoi(argv[2]));
   if (argc == 2 && !strcmp(argv[1], "victim")) return victim();
+  if (argc == 3 && !strcmp(argv[1], "dump")) return dump(atoi(argv[2]));
   return 2;
 }
