@@ -161,7 +161,8 @@ func indexOf(p *abi.PipeSlot) uint32 {
 // OpenerGone is told of a thread that dies while it waits in open(2) of a
 // FIFO, or before it could go on: whoever counts on it looks again.
 func OpenerGone(b *abi.BlockedSyscall) {
-	if b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
+	opens := b.Number == uint32(abi.SYS_openat) || b.Number == uint32(abi.SYS_openat2)
+	if !opens || b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
 		return
 	}
 	// The FIFO may be gone, and its slot another's.

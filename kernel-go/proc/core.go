@@ -22,7 +22,7 @@ const coreSignals = uint64(1)<<(abi.SIGQUIT-1) | uint64(1)<<(abi.SIGILL-1) | uin
 const (
 	// coreBit of a wait status says that a core file was written.
 	coreBit = 0x80
-	// coreMark in a record's Key0 tells exit_group(2) that one is being written.
+	// coreMark in the Key0 of exit_group(2)'s record tells that one is being written.
 	coreMark = 1 << 62
 	coreMode = 0o600
 	// coreMappings is how many mappings a process may have that leaves a core
@@ -94,8 +94,12 @@ func openCore(c *sched.Ctx) (uint32, abi.Errno) {
 
 // Dumping says whether the caller's exit_group(2) is one that writes a core file.
 func Dumping(c *sched.Ctx) bool {
-	b := &c.T().State.Blocked
-	return b.Attempt != 0 && b.Key0 == coreMark
+	return dumping(&c.T().State.Blocked)
+}
+
+// Keys of other calls are what their callers please.
+func dumping(b *abi.BlockedSyscall) bool {
+	return b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.Key0 == coreMark
 }
 
 // DumpCore writes memory to the core file, and ends the process when that is
@@ -121,7 +125,7 @@ func DumpCore(c *sched.Ctx) abi.Errno {
 
 // coreAbandoned closes the core file of a thread that ends.
 func coreAbandoned(c *sched.Ctx, b *abi.BlockedSyscall) {
-	if b.Attempt != 0 && b.Key0 == coreMark {
+	if dumping(b) {
 		b.Key0 = 0
 		file.Put(c, uint32(b.Args[coreOfd]))
 	}

@@ -261,4 +261,24 @@ static void contents(void) {
   TRUE("stack", stack);
 }
 
-CHECK_MAIN(CASE(bit), CASE(places), CASE(contents))
+// A thread that waits for one signal, whichever, is only a thread that waits when it is killed.
+static void waiting(void) {
+  for (int signal = 1; signal <= 64; signal++) {
+    if (signal == 32 || signal == 33 || signal == SIGKILL || signal == SIGSTOP) continue;  // the C library's, and what nobody waits for
+    pid_t pid = must(fork());
+    if (!pid) {
+      sigset_t set;
+      siginfo_t info;
+      sigemptyset(&set);
+      sigaddset(&set, signal);
+      sigprocmask(SIG_BLOCK, &set, NULL);
+      _exit(sigwaitinfo(&set, &info) == signal);
+    }
+    until_asleep(pid, pid);
+    must(kill(pid, SIGKILL));
+    if (status_of(pid) != SIGKILL) EQ("killed", signal, 0);
+  }
+  EQ("all", waitpid(-1, NULL, 0), -1);
+}
+
+CHECK_MAIN(CASE(bit), CASE(places), CASE(contents), CASE(waiting))
