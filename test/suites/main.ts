@@ -9,7 +9,7 @@
  *   --fresh       forget earlier results; otherwise only what has none for this kernel is run
  *   --failed      take earlier results of any kernel, and run again only what did not pass (with --lists: on the oracle)
  *   --lists       make the lists anew: run every case on the suite's oracle (qemu-riscv64; for C guests Linux itself)
- *   --report      write docs/conformance.md of the results that are there; run nothing
+ *   --report      write docs/conformance.md of the results that are there, with --failed of any kernel; run nothing
  *   --show        print what the cases that did not pass have said; run nothing
  *
  * Results are kept under build/conformance. A run of all on kernel.wasm writes docs/conformance.md. Exit code 1 when a case fails
@@ -136,7 +136,7 @@ function conclude(suite: Suite): boolean {
 
 async function main(): Promise<number> {
   if (values.report) {
-    console.log(`${await writeReport(SUITES, engine)} cases that count have not been run on this kernel`);
+    console.log(`${await writeReport(SUITES, engine, values.failed)} cases that count have not been run`);
     return 0;
   }
   let code = 0;
@@ -154,7 +154,7 @@ async function main(): Promise<number> {
     if (!values.lists && !conclude(suite)) code = 1;
   }
   if (positionals.length === 0 && !values.native && !values.lists && !values.show) {
-    await writeReport(SUITES, engine);
+    await writeReport(SUITES, engine, values.failed);
   }
   return code;
 }
