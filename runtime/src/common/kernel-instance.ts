@@ -49,5 +49,9 @@ export async function instantiate(
     },
   };
   const instance = await WebAssembly.instantiate(module, { env: { memory }, host: { ...host } });
+  // V8 tells threads that a shared memory has grown when they have registered for it, but a memory that grows while it is being
+  // received keeps the size that it was sent with, and memory.fill of a frame behind that traps. Growing by nothing makes every
+  // thread, this one too, look again.
+  memory.grow(0);
   return instance.exports as unknown as KernelExports;
 }
