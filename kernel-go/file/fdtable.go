@@ -35,12 +35,15 @@ func DropTable(c *sched.Ctx, t uint32) {
 		return
 	}
 	sched.Effect(abi.SyncEffectFd)
+	// Whoever reads the table meanwhile sees that it changes, not descriptions that are gone.
+	kmem.WriteBegin(&s.Header)
 	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
 		ofd := fdtable.Entry(t, fd).Ofd
 		unlockTable(t, kmem.Ofd(ofd).State.Inode)
 		Put(c, ofd)
 	}
 	s.Count = 0
+	kmem.WriteEnd(&s.Header)
 	fdtable.Shrink(t)
 	kmem.Free(abi.SlotKindFdTable, t)
 }

@@ -318,10 +318,6 @@ func (f *coreFile) segments(at uint64) {
 	}
 }
 
-func coreTime(ns uint64) abi.Timeval {
-	return abi.Timeval{Sec: int64(ns / 1e9), Usec: int64(ns % 1e9 / 1000)}
-}
-
 // thread adds the note of a thread's registers.
 func (f *coreFile) thread(i uint32, s *Sig) {
 	t, p := kmem.Thread(i), f.c.P()
@@ -330,8 +326,8 @@ func (f *coreFile) thread(i uint32, s *Sig) {
 	r.Signo, r.Cursig = int32(s.Signo), int16(s.Signo)
 	r.Sigpend, r.Sighold = t.State.Pending, t.State.Sigmask
 	r.Pid, r.Ppid, r.Pgrp, r.Sid = int32(t.State.Tid), int32(Ppid(p)), int32(p.State.Pgid), int32(p.State.Sid)
-	r.Utime, r.Stime = coreTime(t.State.UserNs), coreTime(t.State.SystemNs)
-	r.Cutime, r.Cstime = coreTime(p.State.ChildUserNs), coreTime(p.State.ChildSystemNs)
+	r.Utime, r.Stime = TimevalOf(t.State.UserNs), TimevalOf(t.State.SystemNs)
+	r.Cutime, r.Cstime = TimevalOf(p.State.ChildUserNs), TimevalOf(p.State.ChildSystemNs)
 	r.Regs.Pc = t.Cpu.Pc
 	for k := range r.Regs.X {
 		r.Regs.X[k] = t.Cpu.X[k+1]

@@ -68,3 +68,8 @@ func passOn(child uint32) {
 	s.ChildUserNs, s.ChildSystemNs, s.ChildMinorFaults, s.ChildMajorFaults = u.UserNs, u.SystemNs, u.MinorFaults, u.MajorFaults
 	s.ChildMaxResidentPages, s.ChildVoluntarySwitches, s.ChildInvoluntarySwitches = u.PeakPages, u.Voluntary, u.Involuntary
 }
+
+// TimevalOf is a time in nanoseconds as a struct timeval.
+func TimevalOf(ns uint64) abi.Timeval {
+	return abi.Timeval{Sec: int64(ns / 1e9), Usec: int64(ns % 1e9 / 1000)}
+}

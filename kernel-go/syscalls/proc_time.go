@@ -42,10 +42,6 @@ func timespecOut(c *sched.Ctx, va, ns uint64) abi.Errno {
 	return mm.CopyOut(c, va, c.Page, abi.TimespecSize)
 }
 
-func timevalOf(ns uint64) abi.Timeval {
-	return abi.Timeval{Sec: int64(ns / nsPerSec), Usec: int64(ns % nsPerSec / 1000)}
-}
-
 func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
 	switch id {
 	case abi.CLOCK_REALTIME, abi.CLOCK_REALTIME_COARSE:
@@ -118,7 +114,7 @@ func sysSettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysGettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 	if va := c.Arg(0); va != 0 {
-		*(*abi.Timeval)(kmem.Ptr(c.Page)) = timevalOf(sched.RealNs())
+		*(*abi.Timeval)(kmem.Ptr(c.Page)) = proc.TimevalOf(sched.RealNs())
 		if e := mm.CopyOut(c, va, c.Page, abi.TimevalSize); e != abi.OK {
 			return 0, e
 		}
@@ -227,7 +223,7 @@ func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 
 func usageOut(c *sched.Ctx, va uint64, u proc.Usage) abi.Errno {
 	r := (*abi.Rusage)(kmem.Ptr(c.Page))
-	*r = abi.Rusage{Utime: timevalOf(u.UserNs), Stime: timevalOf(u.SystemNs), Minflt: int64(u.MinorFaults), Majflt: int64(u.MajorFaults),
+	*r = abi.Rusage{Utime: proc.TimevalOf(u.UserNs), Stime: proc.TimevalOf(u.SystemNs), Minflt: int64(u.MinorFaults), Majflt: int64(u.MajorFaults),
 		Maxrss: int64(u.PeakPages * 4), Nvcsw: int64(u.Voluntary), Nivcsw: int64(u.Involuntary)}
 	return mm.CopyOut(c, va, c.Page, abi.RusageSize)
 }

@@ -130,7 +130,7 @@ func sysTimerSettime(c *sched.Ctx) (uint64, abi.Errno) {
 
 func itimerOut(c *sched.Ctx, va uint64) abi.Errno {
 	left, interval := proc.Itimer(c.Process, abi.ItimerWhich(c.Arg(0)))
-	*(*abi.Itimerval)(kmem.Ptr(c.Page)) = abi.Itimerval{Interval: timevalOf(interval), Value: timevalOf(left)}
+	*(*abi.Itimerval)(kmem.Ptr(c.Page)) = abi.Itimerval{Interval: proc.TimevalOf(interval), Value: proc.TimevalOf(left)}
 	return mm.CopyOut(c, va, c.Page, abi.ItimervalSize)
 }
 

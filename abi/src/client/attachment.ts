@@ -116,6 +116,8 @@ class MemoryConnection implements Connection {
     if (typeof Atomics.waitAsync !== "function") {
       throw new AttachError("host", "this host has no Atomics.waitAsync, without which nobody learns of an answer");
     }
+    // As in the runtime's kernel-instance.ts: V8 leaves a memory that grew while it was received with its old size.
+    if (attachment.memory instanceof WebAssembly.Memory) attachment.memory.grow(0);
     const mem = new Mem(attachment.memory);
     const header = checkedHeader(mem);
     this.#header = header;

@@ -105,14 +105,13 @@ func smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 // rollup is /proc/PID/smaps_rollup, the sum of all mappings: `u` that of those
 // below `from`. It has no text before it has seen all.
 func rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
-	last := uint32(0)
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
-		if from = u.AddMapping(c, as, v, max(from, v.StartPage)); from < v.EndPage {
+		// Small mappings are many: each may be the last before others have a turn.
+		if from = u.AddMapping(c, as, v, max(from, v.StartPage)); from < v.EndPage || v.Next != 0 && sched.Overdue(c) {
 			out.next = uint64(from)
 			return
 		}
-		last = v.EndPage
 	}
 	first := uint32(0)
 	if i := mm.First(as, 0); i != 0 {
@@ -121,7 +120,7 @@ func rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 	start := out.bytes
 	hex(uint64(first)<<kmem.PageShift, 8)
 	putByte('-')
-	hex(uint64(last)<<kmem.PageShift, 8)
+	hex(uint64(from)<<kmem.PageShift, 8)
 	str(" ---p 00000000 00:00 0 ")
 	for out.bytes-start < 73 && !out.full {
 		putByte(' ')
