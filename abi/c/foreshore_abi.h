@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x1f367b91)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x8231af20)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xe70d5035)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x6802f464)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1431,6 +1431,7 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_FS_CONTEXT UINT32_C(19)
 #define FSH_SLOT_KIND_PENDING_REQUEST UINT32_C(20)
 #define FSH_SLOT_KIND_FRAME UINT32_C(21)
+#define FSH_SLOT_KIND_USER UINT32_C(22)
 #define FSH_SLOT_KIND_FILE_LOCK UINT32_C(23)
 #define FSH_SLOT_KIND_POSIX_TIMER UINT32_C(24)
 #define FSH_SLOT_KIND_TTY UINT32_C(25)
@@ -2783,7 +2784,8 @@ struct fsh_epoll_item_slot {
   uint32_t next_ready;
   /* Not 0: it stands in the list of those that may be ready. Unit: flag. Written by: kernel. */
   uint32_t queued;
-  uint32_t reserved0;
+  /* Previous item that may be ready. Unit: slot:EpollItem. Written by: kernel. */
+  uint32_t prev_ready;
   /* Its entries in the queues of what it watches. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait_entries;
 };
@@ -2800,7 +2802,7 @@ _Static_assert(offsetof(struct fsh_epoll_item_slot, next_in_ofd) == 48, "offset 
 _Static_assert(offsetof(struct fsh_epoll_item_slot, prev_in_ofd) == 52, "offset of EpollItemSlot.prev_in_ofd");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, next_ready) == 56, "offset of EpollItemSlot.next_ready");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, queued) == 60, "offset of EpollItemSlot.queued");
-_Static_assert(offsetof(struct fsh_epoll_item_slot, reserved0) == 64, "offset of EpollItemSlot.reserved0");
+_Static_assert(offsetof(struct fsh_epoll_item_slot, prev_ready) == 64, "offset of EpollItemSlot.prev_ready");
 _Static_assert(offsetof(struct fsh_epoll_item_slot, wait_entries) == 68, "offset of EpollItemSlot.wait_entries");
 
 /* One eventfd. */
@@ -3735,8 +3737,8 @@ struct fsh_thread_live {
   uint32_t futex_bucket;
   /* Owner of the priority-inheritance futex that it waits for, 0 when it waits for none. Unit: slot:Thread. Written by: kernel. */
   uint32_t pi_owner;
-  /* Threads that wait for such a futex of this one. Unit: count. Written by: kernel. */
-  uint32_t pi_waiters;
+  /* First of the threads that wait for such futexes of this one. Unit: slot:Thread. Written by: kernel. */
+  uint32_t pi_first;
   /* Tid hash chain. Unit: slot:Thread. Written by: kernel. */
   uint32_t tid_next;
   /* Not 0: the trace has the beginning of the call in progress, and not its end. Unit: flag. Written by: kernel. */
@@ -3764,7 +3766,7 @@ _Static_assert(offsetof(struct fsh_thread_live, futex_next) == 56, "offset of Th
 _Static_assert(offsetof(struct fsh_thread_live, futex_prev) == 60, "offset of ThreadLive.futex_prev");
 _Static_assert(offsetof(struct fsh_thread_live, futex_bucket) == 64, "offset of ThreadLive.futex_bucket");
 _Static_assert(offsetof(struct fsh_thread_live, pi_owner) == 68, "offset of ThreadLive.pi_owner");
-_Static_assert(offsetof(struct fsh_thread_live, pi_waiters) == 72, "offset of ThreadLive.pi_waiters");
+_Static_assert(offsetof(struct fsh_thread_live, pi_first) == 72, "offset of ThreadLive.pi_first");
 _Static_assert(offsetof(struct fsh_thread_live, tid_next) == 76, "offset of ThreadLive.tid_next");
 _Static_assert(offsetof(struct fsh_thread_live, traced) == 80, "offset of ThreadLive.traced");
 _Static_assert(offsetof(struct fsh_thread_live, trace_waits) == 84, "offset of ThreadLive.trace_waits");
@@ -3772,11 +3774,30 @@ _Static_assert(offsetof(struct fsh_thread_live, ready_up) == 88, "offset of Thre
 _Static_assert(offsetof(struct fsh_thread_live, ready_seq) == 92, "offset of ThreadLive.ready_seq");
 _Static_assert(offsetof(struct fsh_thread_live, ready_key) == 96, "offset of ThreadLive.ready_key");
 
+/* Priority inheritance: who waits for the same owner, and what the thread gets from those that wait for it. */
+struct fsh_pi_live {
+  /* Next thread that waits for the same owner. Unit: slot:Thread. Written by: kernel. */
+  uint32_t next;
+  /* Previous one. Unit: slot:Thread. Written by: kernel. */
+  uint32_t prev;
+  /* Highest real-time priority of those that wait for it, directly or not; 0 none. Unit: value. Written by: kernel. */
+  uint32_t priority;
+  /* Not 0: the priority may be too high, and is computed when it is asked for. Unit: flag. Written by: kernel. */
+  uint32_t stale;
+};
+_Static_assert(sizeof(struct fsh_pi_live) == 16, "size of PiLive");
+_Static_assert(offsetof(struct fsh_pi_live, next) == 0, "offset of PiLive.next");
+_Static_assert(offsetof(struct fsh_pi_live, prev) == 4, "offset of PiLive.prev");
+_Static_assert(offsetof(struct fsh_pi_live, priority) == 8, "offset of PiLive.priority");
+_Static_assert(offsetof(struct fsh_pi_live, stale) == 12, "offset of PiLive.stale");
+
 /* One guest thread. */
 struct fsh_thread_slot {
   /* Uses and seqlock of the slot. */
   struct fsh_slot_header header;
-  uint32_t pad0[12];
+  /* What it has by priority inheritance. */
+  struct fsh_pi_live pi;
+  uint32_t pad0[8];
   /* Registers. */
   struct fsh_cpu_context cpu;
   /* The portable part. */
@@ -3786,7 +3807,8 @@ struct fsh_thread_slot {
 };
 _Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
-_Static_assert(offsetof(struct fsh_thread_slot, pad0) == 16, "offset of ThreadSlot.pad0");
+_Static_assert(offsetof(struct fsh_thread_slot, pi) == 16, "offset of ThreadSlot.pi");
+_Static_assert(offsetof(struct fsh_thread_slot, pad0) == 32, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
 _Static_assert(offsetof(struct fsh_thread_slot, live) == 984, "offset of ThreadSlot.live");
@@ -4055,7 +4077,8 @@ struct fsh_process_live {
   uint32_t cpu_timers;
   /* Threads that sleep until this process has used some CPU time. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t cpu_wait;
-  uint32_t reserved0;
+  /* Next process whose group's id has the same hash. Unit: slot:Process. Written by: kernel. */
+  uint32_t group_next;
   /* CPU time at which the first of them may be due. Unit: ns. Written by: kernel. */
   uint64_t cpu_wait_ns;
   /* Bytes that read calls have had (/proc/PID/io). Unit: bytes. Written by: kernel. */
@@ -4066,8 +4089,20 @@ struct fsh_process_live {
   uint64_t read_calls;
   /* Write calls. Unit: count. Written by: kernel. */
   uint64_t write_calls;
+  /* Previous process whose group's id has the same hash. Unit: slot:Process. Written by: kernel. */
+  uint32_t group_prev;
+  /* Next of the children that have lost the same parent, while that ends. Unit: slot:Process. Written by: kernel. */
+  uint32_t next_orphan;
+  /* Not 0 while such children are looked at: their group was. Unit: flag. Written by: kernel. */
+  uint32_t group_seen;
+  /* Its real user. Unit: slot:User. Written by: kernel. */
+  uint32_t user;
+  /* Time in guest code of all its threads, those that live too. Unit: ns. Written by: hart. */
+  uint64_t user_ns;
+  /* Time in the kernel on their behalf. Unit: ns. Written by: hart. */
+  uint64_t system_ns;
 };
-_Static_assert(sizeof(struct fsh_process_live) == 144, "size of ProcessLive");
+_Static_assert(sizeof(struct fsh_process_live) == 176, "size of ProcessLive");
 _Static_assert(offsetof(struct fsh_process_live, child_head) == 0, "offset of ProcessLive.child_head");
 _Static_assert(offsetof(struct fsh_process_live, next_sibling) == 4, "offset of ProcessLive.next_sibling");
 _Static_assert(offsetof(struct fsh_process_live, prev_sibling) == 8, "offset of ProcessLive.prev_sibling");
@@ -4088,12 +4123,18 @@ _Static_assert(offsetof(struct fsh_process_live, timer_count) == 84, "offset of 
 _Static_assert(offsetof(struct fsh_process_live, next_timer_id) == 88, "offset of ProcessLive.next_timer_id");
 _Static_assert(offsetof(struct fsh_process_live, cpu_timers) == 92, "offset of ProcessLive.cpu_timers");
 _Static_assert(offsetof(struct fsh_process_live, cpu_wait) == 96, "offset of ProcessLive.cpu_wait");
-_Static_assert(offsetof(struct fsh_process_live, reserved0) == 100, "offset of ProcessLive.reserved0");
+_Static_assert(offsetof(struct fsh_process_live, group_next) == 100, "offset of ProcessLive.group_next");
 _Static_assert(offsetof(struct fsh_process_live, cpu_wait_ns) == 104, "offset of ProcessLive.cpu_wait_ns");
 _Static_assert(offsetof(struct fsh_process_live, read_chars) == 112, "offset of ProcessLive.read_chars");
 _Static_assert(offsetof(struct fsh_process_live, written_chars) == 120, "offset of ProcessLive.written_chars");
 _Static_assert(offsetof(struct fsh_process_live, read_calls) == 128, "offset of ProcessLive.read_calls");
 _Static_assert(offsetof(struct fsh_process_live, write_calls) == 136, "offset of ProcessLive.write_calls");
+_Static_assert(offsetof(struct fsh_process_live, group_prev) == 144, "offset of ProcessLive.group_prev");
+_Static_assert(offsetof(struct fsh_process_live, next_orphan) == 148, "offset of ProcessLive.next_orphan");
+_Static_assert(offsetof(struct fsh_process_live, group_seen) == 152, "offset of ProcessLive.group_seen");
+_Static_assert(offsetof(struct fsh_process_live, user) == 156, "offset of ProcessLive.user");
+_Static_assert(offsetof(struct fsh_process_live, user_ns) == 160, "offset of ProcessLive.user_ns");
+_Static_assert(offsetof(struct fsh_process_live, system_ns) == 168, "offset of ProcessLive.system_ns");
 
 /* One process. */
 struct fsh_process_slot {
@@ -4103,13 +4144,32 @@ struct fsh_process_slot {
   struct fsh_process_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_process_live live;
-  uint32_t pad0[18];
+  uint32_t pad0[10];
 };
 _Static_assert(sizeof(struct fsh_process_slot) == 960, "size of ProcessSlot");
 _Static_assert(offsetof(struct fsh_process_slot, header) == 0, "offset of ProcessSlot.header");
 _Static_assert(offsetof(struct fsh_process_slot, state) == 16, "offset of ProcessSlot.state");
 _Static_assert(offsetof(struct fsh_process_slot, live) == 744, "offset of ProcessSlot.live");
-_Static_assert(offsetof(struct fsh_process_slot, pad0) == 888, "offset of ProcessSlot.pad0");
+_Static_assert(offsetof(struct fsh_process_slot, pad0) == 920, "offset of ProcessSlot.pad0");
+
+/* What the processes of one real user have together, for limits that hold for all of them. */
+struct fsh_user_slot {
+  /* Uses and seqlock of the slot; it is held by its processes. */
+  struct fsh_slot_header header;
+  /* User id. Unit: id. Written by: kernel. */
+  uint32_t uid;
+  /* Signals that are queued for them (RLIMIT_SIGPENDING). Unit: count. Written by: kernel. */
+  uint32_t queued;
+  /* Next user whose id has the same hash. Unit: slot:User. Written by: kernel. */
+  uint32_t next;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_user_slot) == 32, "size of UserSlot");
+_Static_assert(offsetof(struct fsh_user_slot, header) == 0, "offset of UserSlot.header");
+_Static_assert(offsetof(struct fsh_user_slot, uid) == 16, "offset of UserSlot.uid");
+_Static_assert(offsetof(struct fsh_user_slot, queued) == 20, "offset of UserSlot.queued");
+_Static_assert(offsetof(struct fsh_user_slot, next) == 24, "offset of UserSlot.next");
+_Static_assert(offsetof(struct fsh_user_slot, reserved0) == 28, "offset of UserSlot.reserved0");
 
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {

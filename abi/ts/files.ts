@@ -3724,6 +3724,11 @@ export interface EpollItemSlotData {
    */
   queued: number;
   /**
+   * Previous item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
+  prevReady: number;
+  /**
    * Its entries in the queues of what it watches.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -3741,7 +3746,7 @@ export class EpollItemSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, waitEntries: 68 } as const;
+  static readonly OFFSET = { header: 0, epoll: 16, ofd: 20, fd: 24, events: 28, data: 32, nextInEpoll: 40, prevInEpoll: 44, nextInOfd: 48, prevInOfd: 52, nextReady: 56, queued: 60, prevReady: 64, waitEntries: 68 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -3910,6 +3915,18 @@ export class EpollItemSlot {
   }
 
   /**
+   * Previous item that may be ready.
+   * Unit: slot:EpollItem. Written by: kernel.
+   */
+  get prevReady(): number {
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+  }
+
+  set prevReady(value: number) {
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+  }
+
+  /**
    * Its entries in the queues of what it watches.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
@@ -3946,6 +3963,7 @@ export class EpollItemSlot {
       prevInOfd: this.prevInOfd,
       nextReady: this.nextReady,
       queued: this.queued,
+      prevReady: this.prevReady,
       waitEntries: this.waitEntries,
     };
   }
@@ -3964,8 +3982,8 @@ export class EpollItemSlot {
     this.prevInOfd = data.prevInOfd;
     this.nextReady = data.nextReady;
     this.queued = data.queued;
+    this.prevReady = data.prevReady;
     this.waitEntries = data.waitEntries;
-    this.$mem.u8.fill(0, this.$base + 64, this.$base + 68);
   }
 }
 

@@ -44,6 +44,7 @@ export const SlotKind = {
   FsContext: 19,
   PendingRequest: 20,
   Frame: 21,
+  User: 22,
   FileLock: 23,
   PosixTimer: 24,
   Tty: 25,

@@ -2245,10 +2245,10 @@ export interface ThreadLiveData {
    */
   piOwner: number;
   /**
-   * Threads that wait for such a futex of this one.
-   * Unit: count. Written by: kernel.
+   * First of the threads that wait for such futexes of this one.
+   * Unit: slot:Thread. Written by: kernel.
    */
-  piWaiters: number;
+  piFirst: number;
   /**
    * Tid hash chain.
    * Unit: slot:Thread. Written by: kernel.
@@ -2291,7 +2291,7 @@ export class ThreadLive {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, readyLeft: 8, readyRight: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, piOwner: 68, piWaiters: 72, tidNext: 76, traced: 80, traceWaits: 84, readyUp: 88, readySeq: 92, readyKey: 96 } as const;
+  static readonly OFFSET = { nextInProcess: 0, prevInProcess: 4, readyLeft: 8, readyRight: 12, waitEntries: 16, sigQueueHead: 20, sigQueueTail: 24, queued: 28, timer: 32, futexNext: 56, futexPrev: 60, futexBucket: 64, piOwner: 68, piFirst: 72, tidNext: 76, traced: 80, traceWaits: 84, readyUp: 88, readySeq: 92, readyKey: 96 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2454,14 +2454,14 @@ export class ThreadLive {
   }
 
   /**
-   * Threads that wait for such a futex of this one.
-   * Unit: count. Written by: kernel.
+   * First of the threads that wait for such futexes of this one.
+   * Unit: slot:Thread. Written by: kernel.
    */
-  get piWaiters(): number {
+  get piFirst(): number {
     return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
 
-  set piWaiters(value: number) {
+  set piFirst(value: number) {
     this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
@@ -2581,7 +2581,7 @@ export class ThreadLive {
       futexPrev: this.futexPrev,
       futexBucket: this.futexBucket,
       piOwner: this.piOwner,
-      piWaiters: this.piWaiters,
+      piFirst: this.piFirst,
       tidNext: this.tidNext,
       traced: this.traced,
       traceWaits: this.traceWaits,
@@ -2606,7 +2606,7 @@ export class ThreadLive {
     this.futexPrev = data.futexPrev;
     this.futexBucket = data.futexBucket;
     this.piOwner = data.piOwner;
-    this.piWaiters = data.piWaiters;
+    this.piFirst = data.piFirst;
     this.tidNext = data.tidNext;
     this.traced = data.traced;
     this.traceWaits = data.traceWaits;
@@ -2616,10 +2616,133 @@ export class ThreadLive {
   }
 }
 
+/** The values of a PiLive, outside the memory. */
+export interface PiLiveData {
+  /**
+   * Next thread that waits for the same owner.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  next: number;
+  /**
+   * Previous one.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  prev: number;
+  /**
+   * Highest real-time priority of those that wait for it, directly or not; 0 none.
+   * Unit: value. Written by: kernel.
+   */
+  priority: number;
+  /**
+   * Not 0: the priority may be too high, and is computed when it is asked for.
+   * Unit: flag. Written by: kernel.
+   */
+  stale: number;
+}
+
+/**
+ * Priority inheritance: who waits for the same owner, and what the thread gets from those that wait for it.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class PiLive {
+  /** Bytes. */
+  static readonly SIZE = 16;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { next: 0, prev: 4, priority: 8, stale: 12 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Next thread that waits for the same owner.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Previous one.
+   * Unit: slot:Thread. Written by: kernel.
+   */
+  get prev(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set prev(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Highest real-time priority of those that wait for it, directly or not; 0 none.
+   * Unit: value. Written by: kernel.
+   */
+  get priority(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set priority(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: the priority may be too high, and is computed when it is asked for.
+   * Unit: flag. Written by: kernel.
+   */
+  get stale(): number {
+    return this.$mem.u32[(this.$base + 12) >>> 2]!;
+  }
+
+  set stale(value: number) {
+    this.$mem.u32[(this.$base + 12) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 16, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): PiLiveData {
+    return {
+      next: this.next,
+      prev: this.prev,
+      priority: this.priority,
+      stale: this.stale,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: PiLiveData): void {
+    this.next = data.next;
+    this.prev = data.prev;
+    this.priority = data.priority;
+    this.stale = data.stale;
+  }
+}
+
 /** The values of a ThreadSlot, outside the memory. */
 export interface ThreadSlotData {
   /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
+  /** What it has by priority inheritance. */
+  pi: PiLiveData;
   /** Registers. */
   cpu: CpuContextData;
   /** The portable part. */
@@ -2639,11 +2762,12 @@ export class ThreadSlot {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, cpu: 64, state: 680, live: 984 } as const;
+  static readonly OFFSET = { header: 0, pi: 16, cpu: 64, state: 680, live: 984 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
   #header: SlotHeader | undefined;
+  #pi: PiLive | undefined;
   #cpu: CpuContext | undefined;
   #state: ThreadState | undefined;
   #live: ThreadLive | undefined;
@@ -2657,6 +2781,13 @@ export class ThreadSlot {
   get header(): SlotHeader {
     const view = (this.#header ??= new SlotHeader(this.$mem));
     view.$base = this.$base;
+    return view;
+  }
+
+  /** What it has by priority inheritance. */
+  get pi(): PiLive {
+    const view = (this.#pi ??= new PiLive(this.$mem));
+    view.$base = this.$base + 16;
     return view;
   }
 
@@ -2695,6 +2826,7 @@ export class ThreadSlot {
   toData(): ThreadSlotData {
     return {
       header: this.header.toData(),
+      pi: this.pi.toData(),
       cpu: this.cpu.toData(),
       state: this.state.toData(),
       live: this.live.toData(),
@@ -2704,10 +2836,11 @@ export class ThreadSlot {
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: ThreadSlotData): void {
     this.header.setData(data.header);
+    this.pi.setData(data.pi);
     this.cpu.setData(data.cpu);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 16, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 32, this.$base + 64);
   }
 }
 
@@ -4733,6 +4866,11 @@ export interface ProcessLiveData {
    */
   cpuWait: number;
   /**
+   * Next process whose group's id has the same hash.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  groupNext: number;
+  /**
    * CPU time at which the first of them may be due.
    * Unit: ns. Written by: kernel.
    */
@@ -4757,6 +4895,36 @@ export interface ProcessLiveData {
    * Unit: count. Written by: kernel.
    */
   writeCalls: bigint;
+  /**
+   * Previous process whose group's id has the same hash.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  groupPrev: number;
+  /**
+   * Next of the children that have lost the same parent, while that ends.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  nextOrphan: number;
+  /**
+   * Not 0 while such children are looked at: their group was.
+   * Unit: flag. Written by: kernel.
+   */
+  groupSeen: number;
+  /**
+   * Its real user.
+   * Unit: slot:User. Written by: kernel.
+   */
+  user: number;
+  /**
+   * Time in guest code of all its threads, those that live too.
+   * Unit: ns. Written by: hart.
+   */
+  userNs: bigint;
+  /**
+   * Time in the kernel on their behalf.
+   * Unit: ns. Written by: hart.
+   */
+  systemNs: bigint;
 }
 
 /**
@@ -4765,11 +4933,11 @@ export interface ProcessLiveData {
  */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 144;
+  static readonly SIZE = 176;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, cpuWaitNs: 104, readChars: 112, writtenChars: 120, readCalls: 128, writeCalls: 136 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, groupNext: 100, cpuWaitNs: 104, readChars: 112, writtenChars: 120, readCalls: 128, writeCalls: 136, groupPrev: 144, nextOrphan: 148, groupSeen: 152, user: 156, userNs: 160, systemNs: 168 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -5016,6 +5184,18 @@ export class ProcessLive {
   }
 
   /**
+   * Next process whose group's id has the same hash.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  get groupNext(): number {
+    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+  }
+
+  set groupNext(value: number) {
+    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+  }
+
+  /**
    * CPU time at which the first of them may be due.
    * Unit: ns. Written by: kernel.
    */
@@ -5166,11 +5346,119 @@ export class ProcessLive {
   }
 
   /**
+   * Previous process whose group's id has the same hash.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  get groupPrev(): number {
+    return this.$mem.u32[(this.$base + 144) >>> 2]!;
+  }
+
+  set groupPrev(value: number) {
+    this.$mem.u32[(this.$base + 144) >>> 2] = value;
+  }
+
+  /**
+   * Next of the children that have lost the same parent, while that ends.
+   * Unit: slot:Process. Written by: kernel.
+   */
+  get nextOrphan(): number {
+    return this.$mem.u32[(this.$base + 148) >>> 2]!;
+  }
+
+  set nextOrphan(value: number) {
+    this.$mem.u32[(this.$base + 148) >>> 2] = value;
+  }
+
+  /**
+   * Not 0 while such children are looked at: their group was.
+   * Unit: flag. Written by: kernel.
+   */
+  get groupSeen(): number {
+    return this.$mem.u32[(this.$base + 152) >>> 2]!;
+  }
+
+  set groupSeen(value: number) {
+    this.$mem.u32[(this.$base + 152) >>> 2] = value;
+  }
+
+  /**
+   * Its real user.
+   * Unit: slot:User. Written by: kernel.
+   */
+  get user(): number {
+    return this.$mem.u32[(this.$base + 156) >>> 2]!;
+  }
+
+  set user(value: number) {
+    this.$mem.u32[(this.$base + 156) >>> 2] = value;
+  }
+
+  /**
+   * Time in guest code of all its threads, those that live too.
+   * Unit: ns. Written by: hart.
+   */
+  get userNs(): bigint {
+    return this.$mem.u64[(this.$base + 160) >>> 3]!;
+  }
+
+  set userNs(value: bigint) {
+    this.$mem.u64[(this.$base + 160) >>> 3] = value;
+  }
+
+  /** Low 32 bits of userNs. */
+  get userNsLo(): number {
+    return this.$mem.u32[(this.$base + 160) >>> 2]!;
+  }
+
+  set userNsLo(value: number) {
+    this.$mem.u32[(this.$base + 160) >>> 2] = value;
+  }
+
+  /** High 32 bits of userNs. */
+  get userNsHi(): number {
+    return this.$mem.u32[(this.$base + 160 + 4) >>> 2]!;
+  }
+
+  set userNsHi(value: number) {
+    this.$mem.u32[(this.$base + 160 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Time in the kernel on their behalf.
+   * Unit: ns. Written by: hart.
+   */
+  get systemNs(): bigint {
+    return this.$mem.u64[(this.$base + 168) >>> 3]!;
+  }
+
+  set systemNs(value: bigint) {
+    this.$mem.u64[(this.$base + 168) >>> 3] = value;
+  }
+
+  /** Low 32 bits of systemNs. */
+  get systemNsLo(): number {
+    return this.$mem.u32[(this.$base + 168) >>> 2]!;
+  }
+
+  set systemNsLo(value: number) {
+    this.$mem.u32[(this.$base + 168) >>> 2] = value;
+  }
+
+  /** High 32 bits of systemNs. */
+  get systemNsHi(): number {
+    return this.$mem.u32[(this.$base + 168 + 4) >>> 2]!;
+  }
+
+  set systemNsHi(value: number) {
+    this.$mem.u32[(this.$base + 168 + 4) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 144, 8);
+    this.$mem.check(addr, 176, 8);
     this.$base = addr;
     return this;
   }
@@ -5198,11 +5486,18 @@ export class ProcessLive {
       nextTimerId: this.nextTimerId,
       cpuTimers: this.cpuTimers,
       cpuWait: this.cpuWait,
+      groupNext: this.groupNext,
       cpuWaitNs: this.cpuWaitNs,
       readChars: this.readChars,
       writtenChars: this.writtenChars,
       readCalls: this.readCalls,
       writeCalls: this.writeCalls,
+      groupPrev: this.groupPrev,
+      nextOrphan: this.nextOrphan,
+      groupSeen: this.groupSeen,
+      user: this.user,
+      userNs: this.userNs,
+      systemNs: this.systemNs,
     };
   }
 
@@ -5228,12 +5523,18 @@ export class ProcessLive {
     this.nextTimerId = data.nextTimerId;
     this.cpuTimers = data.cpuTimers;
     this.cpuWait = data.cpuWait;
+    this.groupNext = data.groupNext;
     this.cpuWaitNs = data.cpuWaitNs;
     this.readChars = data.readChars;
     this.writtenChars = data.writtenChars;
     this.readCalls = data.readCalls;
     this.writeCalls = data.writeCalls;
-    this.$mem.u8.fill(0, this.$base + 100, this.$base + 104);
+    this.groupPrev = data.groupPrev;
+    this.nextOrphan = data.nextOrphan;
+    this.groupSeen = data.groupSeen;
+    this.user = data.user;
+    this.userNs = data.userNs;
+    this.systemNs = data.systemNs;
   }
 }
 
@@ -5316,7 +5617,123 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 888, this.$base + 960);
+    this.$mem.u8.fill(0, this.$base + 920, this.$base + 960);
+  }
+}
+
+/** The values of a UserSlot, outside the memory. */
+export interface UserSlotData {
+  /** Uses and seqlock of the slot; it is held by its processes. */
+  header: SlotHeaderData;
+  /**
+   * User id.
+   * Unit: id. Written by: kernel.
+   */
+  uid: number;
+  /**
+   * Signals that are queued for them (RLIMIT_SIGPENDING).
+   * Unit: count. Written by: kernel.
+   */
+  queued: number;
+  /**
+   * Next user whose id has the same hash.
+   * Unit: slot:User. Written by: kernel.
+   */
+  next: number;
+}
+
+/**
+ * What the processes of one real user have together, for limits that hold for all of them.
+ * Element of the slot table of kind User.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class UserSlot {
+  /** Bytes. */
+  static readonly SIZE = 32;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, uid: 16, queued: 20, next: 24 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: SlotHeader | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Uses and seqlock of the slot; it is held by its processes. */
+  get header(): SlotHeader {
+    const view = (this.#header ??= new SlotHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /**
+   * User id.
+   * Unit: id. Written by: kernel.
+   */
+  get uid(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set uid(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Signals that are queued for them (RLIMIT_SIGPENDING).
+   * Unit: count. Written by: kernel.
+   */
+  get queued(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set queued(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Next user whose id has the same hash.
+   * Unit: slot:User. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 32, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): UserSlotData {
+    return {
+      header: this.header.toData(),
+      uid: this.uid,
+      queued: this.queued,
+      next: this.next,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: UserSlotData): void {
+    this.header.setData(data.header);
+    this.uid = data.uid;
+    this.queued = data.queued;
+    this.next = data.next;
+    this.$mem.u8.fill(0, this.$base + 28, this.$base + 32);
   }
 }
 

@@ -7,12 +7,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "bench.h"
 
@@ -177,21 +180,65 @@ static void call_cut(void) {
   check(!ftruncate(fd, 0), "ftruncate");
 }
 
-enum { DESCRIPTORS = 60000, POLLED = 10000 };
+enum { DESCRIPTORS = 60000, POLLED = 30000 };
+static void many(void) {
+  struct rlimit most = {65536, 65536};
+  check(!setrlimit(RLIMIT_NOFILE, &most), "setrlimit");
+}
 static int descriptors(void) {
-  struct rlimit many = {65536, 65536};
-  check(!setrlimit(RLIMIT_NOFILE, &many), "setrlimit");
+  many();
   int p[2];
   check(!pipe(p), "pipe");
   for (int i = 0; i < DESCRIPTORS; i++) check(dup(p[0]) >= 0, "dup");
   return p[0];
 }
 static void call_poll(void) {
-  int first = descriptors();
+  descriptors();
   struct pollfd *set = (struct pollfd *)map(0, POLLED * sizeof *set, PROT_READ | PROT_WRITE, 0);
-  for (int i = 0; i < POLLED; i++) set[i] = (struct pollfd){.fd = first, .events = POLLIN};
+  for (int i = 0; i < POLLED; i++) set[i] = (struct pollfd){.fd = 10 + i, .events = POLLIN};
   begun();
   check(!poll(set, POLLED, 20), "poll");
+}
+static void call_select(void) {
+  descriptors();
+  static unsigned long set[65536 / 64];
+  for (int i = 10; i < POLLED; i++) set[i / 64] |= 1ul << i % 64;
+  struct timespec wait = {0, 20000000};
+  begun();
+  check(!syscall(SYS_pselect6, POLLED, set, 0, 0, &wait, 0), "select");
+}
+
+// An epoll of many descriptors that were all ready, one that is closed, and a program that ends with one.
+enum { WATCHED = 20000, PIPES = 100 };
+static int pipes[PIPES][2];
+static int watch(void) {
+  many();
+  int ep = epoll_create1(0);
+  check(ep >= 0, "epoll_create1");
+  for (int i = 0; i < PIPES; i++) check(!pipe(pipes[i]) && write(pipes[i][1], "x", 1) == 1, "pipe");
+  for (int i = 0; i < WATCHED; i++) {
+    int fd = dup(pipes[i % PIPES][0]);
+    struct epoll_event ev = {.events = EPOLLIN};
+    check(fd >= 0 && !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), "epoll_ctl");
+  }
+  return ep;
+}
+static void call_epoll_wait(void) {
+  int ep = watch();
+  char c;
+  for (int i = 0; i < PIPES; i++) check(read(pipes[i][0], &c, 1) == 1, "read");
+  struct epoll_event ev;
+  begun();
+  check(!epoll_wait(ep, &ev, 1, 0), "epoll_wait");
+}
+static void call_epoll_close(void) {
+  int ep = watch();
+  begun();
+  check(!close(ep), "close");
+}
+static void call_epoll_exit(void) {
+  watch();
+  begun();
 }
 static void call_close_range(void) {
   descriptors();
@@ -200,7 +247,7 @@ static void call_close_range(void) {
 }
 
 // All threads of a program woken at once, and all processes of a group ended.
-enum { WAITERS = 2000, CHILDREN = 1000 };
+enum { WAITERS = 2000, CHILDREN = 3000, QUEUED = 10000 };
 static unsigned word;
 static void *waits(void *unused) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
@@ -215,6 +262,73 @@ static void call_wake(void) {
   begun();
   __atomic_store_n(&word, 1, __ATOMIC_SEQ_CST);
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, WAITERS, 0, 0, 0);
+}
+// Signals with a record each to all of a group, and many of one kind that are dropped behind many of another.
+static void call_kill_queued(void) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, 0);
+  check(getpgrp() == getpid() || !setpgid(0, 0), "setpgid");
+  pid_t pid[CHILDREN];
+  for (int i = 0; i < CHILDREN; i++) {
+    check((pid[i] = fork()) >= 0, "fork");
+    if (!pid[i])
+      for (;;) pause();
+  }
+  begun();
+  check(!kill(0, SIGRTMIN), "kill");
+  for (int i = 0; i < CHILDREN; i++) check(!kill(pid[i], SIGKILL), "kill");
+  for (int i = 0; i < CHILDREN; i++) check(wait(0) > 0, "wait");
+}
+static void call_ignore(void) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, 0);
+  for (int i = 0; i < 2 * QUEUED; i++) check(!kill(getpid(), i < QUEUED ? SIGRTMIN : SIGRTMIN + 1), "kill");
+  begun();
+  check(signal(SIGRTMIN + 1, SIG_IGN) != SIG_ERR, "signal");
+}
+
+// Threads that wait for one thing about a counter, and those behind them in its queue, which wait for another and are woken.
+static int counter;
+static void *polls(void *events) {
+  struct pollfd p = {.fd = counter, .events = (short)(long)events};
+  poll(&p, 1, -1);
+  return 0;
+}
+static void call_wake_some(void) {
+  counter = eventfd(0, 0);
+  check(counter >= 0, "eventfd");
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  pthread_t thread[2 * WAITERS];
+  for (int i = 0; i < 2 * WAITERS; i++)
+    check(!pthread_create(&thread[i], &small, polls, (void *)(long)(i < WAITERS ? POLLPRI : POLLIN)), "pthread_create");
+  unsigned long long one = 1;
+  begun();
+  check(write(counter, &one, 8) == 8, "write");
+  for (int i = WAITERS; i < 2 * WAITERS; i++) check(!pthread_join(thread[i], 0), "pthread_join");
+}
+
+// A parent of many process groups, stopped ones among them, that ends.
+static void call_orphans(void) {
+  pid_t parent = fork();
+  check(parent >= 0, "fork");
+  if (!parent) {
+    for (int i = 0; i < CHILDREN; i++) {
+      pid_t pid = fork();
+      check(pid >= 0, "fork");
+      if (!pid) {
+        if (i % 2) setpgid(0, 0);
+        for (;;) raise(SIGSTOP);
+      }
+      check(waitpid(pid, 0, WUNTRACED) == pid, "waitpid");
+    }
+    begun();
+    _exit(0);
+  }
+  check(waitpid(parent, 0, 0) == parent, "waitpid");
 }
 static void call_kill(void) {
   sigset_t term;
@@ -263,8 +377,16 @@ static const struct {
     {"rollup", call_rollup},
     {"cut", call_cut},
     {"poll", call_poll},
+    {"select", call_select},
+    {"epoll_wait", call_epoll_wait},
+    {"epoll_close", call_epoll_close},
+    {"epoll_exit", call_epoll_exit},
     {"close_range", call_close_range},
     {"wake", call_wake},
+    {"wake_some", call_wake_some},
+    {"orphans", call_orphans},
+    {"kill_queued", call_kill_queued},
+    {"ignore", call_ignore},
     {"kill", call_kill},
 };
 

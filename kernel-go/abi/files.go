@@ -806,8 +806,10 @@ type EpollItemSlot struct {
 	NextReady uint32
 	// Not 0: it stands in the list of those that may be ready.
 	// Unit: flag. Written by: kernel.
-	Queued    uint32
-	Reserved0 uint32
+	Queued uint32
+	// Previous item that may be ready.
+	// Unit: slot:EpollItem. Written by: kernel.
+	PrevReady uint32
 	// Its entries in the queues of what it watches.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	WaitEntries uint32

@@ -512,8 +512,8 @@ const (
 	_ uintptr = 56 - unsafe.Offsetof(EpollItemSlot{}.NextReady)
 	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Queued) - 60
 	_ uintptr = 60 - unsafe.Offsetof(EpollItemSlot{}.Queued)
-	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.Reserved0) - 64
-	_ uintptr = 64 - unsafe.Offsetof(EpollItemSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.PrevReady) - 64
+	_ uintptr = 64 - unsafe.Offsetof(EpollItemSlot{}.PrevReady)
 	_ uintptr = unsafe.Offsetof(EpollItemSlot{}.WaitEntries) - 68
 	_ uintptr = 68 - unsafe.Offsetof(EpollItemSlot{}.WaitEntries)
 )
@@ -1214,8 +1214,8 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadLive{}.FutexBucket)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.PiOwner) - 68
 	_ uintptr = 68 - unsafe.Offsetof(ThreadLive{}.PiOwner)
-	_ uintptr = unsafe.Offsetof(ThreadLive{}.PiWaiters) - 72
-	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.PiWaiters)
+	_ uintptr = unsafe.Offsetof(ThreadLive{}.PiFirst) - 72
+	_ uintptr = 72 - unsafe.Offsetof(ThreadLive{}.PiFirst)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.TidNext) - 76
 	_ uintptr = 76 - unsafe.Offsetof(ThreadLive{}.TidNext)
 	_ uintptr = unsafe.Offsetof(ThreadLive{}.Traced) - 80
@@ -1231,12 +1231,27 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(PiLive{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(PiLive{})
+	_ uintptr = unsafe.Offsetof(PiLive{}.Next) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PiLive{}.Next)
+	_ uintptr = unsafe.Offsetof(PiLive{}.Prev) - 4
+	_ uintptr = 4 - unsafe.Offsetof(PiLive{}.Prev)
+	_ uintptr = unsafe.Offsetof(PiLive{}.Priority) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PiLive{}.Priority)
+	_ uintptr = unsafe.Offsetof(PiLive{}.Stale) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PiLive{}.Stale)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(ThreadSlot{}) - 1088
 	_ uintptr = 1088 - unsafe.Sizeof(ThreadSlot{})
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadSlot{}.Header)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad0) - 16
-	_ uintptr = 16 - unsafe.Offsetof(ThreadSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pi) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ThreadSlot{}.Pi)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad0) - 32
+	_ uintptr = 32 - unsafe.Offsetof(ThreadSlot{}.Pad0)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Cpu) - 64
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
@@ -1389,8 +1404,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 144
-	_ uintptr = 144 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 176
+	_ uintptr = 176 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1431,8 +1446,8 @@ const (
 	_ uintptr = 92 - unsafe.Offsetof(ProcessLive{}.CpuTimers)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuWait) - 96
 	_ uintptr = 96 - unsafe.Offsetof(ProcessLive{}.CpuWait)
-	_ uintptr = unsafe.Offsetof(ProcessLive{}.Reserved0) - 100
-	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.GroupNext) - 100
+	_ uintptr = 100 - unsafe.Offsetof(ProcessLive{}.GroupNext)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.CpuWaitNs) - 104
 	_ uintptr = 104 - unsafe.Offsetof(ProcessLive{}.CpuWaitNs)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ReadChars) - 112
@@ -1443,6 +1458,18 @@ const (
 	_ uintptr = 128 - unsafe.Offsetof(ProcessLive{}.ReadCalls)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.WriteCalls) - 136
 	_ uintptr = 136 - unsafe.Offsetof(ProcessLive{}.WriteCalls)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.GroupPrev) - 144
+	_ uintptr = 144 - unsafe.Offsetof(ProcessLive{}.GroupPrev)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextOrphan) - 148
+	_ uintptr = 148 - unsafe.Offsetof(ProcessLive{}.NextOrphan)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.GroupSeen) - 152
+	_ uintptr = 152 - unsafe.Offsetof(ProcessLive{}.GroupSeen)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.User) - 156
+	_ uintptr = 156 - unsafe.Offsetof(ProcessLive{}.User)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.UserNs) - 160
+	_ uintptr = 160 - unsafe.Offsetof(ProcessLive{}.UserNs)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.SystemNs) - 168
+	_ uintptr = 168 - unsafe.Offsetof(ProcessLive{}.SystemNs)
 )
 
 const (
@@ -1454,8 +1481,23 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 744
 	_ uintptr = 744 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 888
-	_ uintptr = 888 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 920
+	_ uintptr = 920 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(UserSlot{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(UserSlot{})
+	_ uintptr = unsafe.Offsetof(UserSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(UserSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(UserSlot{}.Uid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(UserSlot{}.Uid)
+	_ uintptr = unsafe.Offsetof(UserSlot{}.Queued) - 20
+	_ uintptr = 20 - unsafe.Offsetof(UserSlot{}.Queued)
+	_ uintptr = unsafe.Offsetof(UserSlot{}.Next) - 24
+	_ uintptr = 24 - unsafe.Offsetof(UserSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(UserSlot{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(UserSlot{}.Reserved0)
 )
 
 const (

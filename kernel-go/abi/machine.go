@@ -64,6 +64,7 @@ const (
 	SlotKindFsContext      SlotKind = 19
 	SlotKindPendingRequest SlotKind = 20
 	SlotKindFrame          SlotKind = 21
+	SlotKindUser           SlotKind = 22
 	SlotKindFileLock       SlotKind = 23
 	SlotKindPosixTimer     SlotKind = 24
 	SlotKindTty            SlotKind = 25
@@ -117,6 +118,8 @@ func (v SlotKind) String() string {
 		return "PendingRequest"
 	case SlotKindFrame:
 		return "Frame"
+	case SlotKindUser:
+		return "User"
 	case SlotKindFileLock:
 		return "FileLock"
 	case SlotKindPosixTimer:

@@ -554,9 +554,9 @@ type ThreadLive struct {
 	// Owner of the priority-inheritance futex that it waits for, 0 when it waits for none.
 	// Unit: slot:Thread. Written by: kernel.
 	PiOwner uint32
-	// Threads that wait for such a futex of this one.
-	// Unit: count. Written by: kernel.
-	PiWaiters uint32
+	// First of the threads that wait for such futexes of this one.
+	// Unit: slot:Thread. Written by: kernel.
+	PiFirst uint32
 	// Tid hash chain.
 	// Unit: slot:Thread. Written by: kernel.
 	TidNext uint32
@@ -577,6 +577,26 @@ type ThreadLive struct {
 	ReadyKey uint64
 }
 
+// PiLiveSize is the size of PiLive in bytes.
+const PiLiveSize = 16
+
+// PiLive: Priority inheritance: who waits for the same owner, and what the thread gets from those that wait for it.
+type PiLive struct {
+	_ structs.HostLayout
+	// Next thread that waits for the same owner.
+	// Unit: slot:Thread. Written by: kernel.
+	Next uint32
+	// Previous one.
+	// Unit: slot:Thread. Written by: kernel.
+	Prev uint32
+	// Highest real-time priority of those that wait for it, directly or not; 0 none.
+	// Unit: value. Written by: kernel.
+	Priority uint32
+	// Not 0: the priority may be too high, and is computed when it is asked for.
+	// Unit: flag. Written by: kernel.
+	Stale uint32
+}
+
 // ThreadSlotSize is the size of ThreadSlot in bytes.
 const ThreadSlotSize = 1088
 
@@ -587,7 +607,9 @@ type ThreadSlot struct {
 	_ structs.HostLayout
 	// Uses and seqlock of the slot.
 	Header SlotHeader
-	Pad0   [12]uint32
+	// What it has by priority inheritance.
+	Pi   PiLive
+	Pad0 [8]uint32
 	// Registers.
 	Cpu CpuContext
 	// The portable part.
@@ -821,7 +843,7 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 144
+const ProcessLiveSize = 176
 
 // ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
@@ -884,8 +906,10 @@ type ProcessLive struct {
 	CpuTimers uint32
 	// Threads that sleep until this process has used some CPU time.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	CpuWait   uint32
-	Reserved0 uint32
+	CpuWait uint32
+	// Next process whose group's id has the same hash.
+	// Unit: slot:Process. Written by: kernel.
+	GroupNext uint32
 	// CPU time at which the first of them may be due.
 	// Unit: ns. Written by: kernel.
 	CpuWaitNs uint64
@@ -901,6 +925,24 @@ type ProcessLive struct {
 	// Write calls.
 	// Unit: count. Written by: kernel.
 	WriteCalls uint64
+	// Previous process whose group's id has the same hash.
+	// Unit: slot:Process. Written by: kernel.
+	GroupPrev uint32
+	// Next of the children that have lost the same parent, while that ends.
+	// Unit: slot:Process. Written by: kernel.
+	NextOrphan uint32
+	// Not 0 while such children are looked at: their group was.
+	// Unit: flag. Written by: kernel.
+	GroupSeen uint32
+	// Its real user.
+	// Unit: slot:User. Written by: kernel.
+	User uint32
+	// Time in guest code of all its threads, those that live too.
+	// Unit: ns. Written by: hart.
+	UserNs uint64
+	// Time in the kernel on their behalf.
+	// Unit: ns. Written by: hart.
+	SystemNs uint64
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
@@ -917,7 +959,28 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	Pad0 [18]uint32
+	Pad0 [10]uint32
+}
+
+// UserSlotSize is the size of UserSlot in bytes.
+const UserSlotSize = 32
+
+// UserSlot: What the processes of one real user have together, for limits that hold for all of them.
+// Element of the slot table of kind User.
+type UserSlot struct {
+	_ structs.HostLayout
+	// Uses and seqlock of the slot; it is held by its processes.
+	Header SlotHeader
+	// User id.
+	// Unit: id. Written by: kernel.
+	Uid uint32
+	// Signals that are queued for them (RLIMIT_SIGPENDING).
+	// Unit: count. Written by: kernel.
+	Queued uint32
+	// Next user whose id has the same hash.
+	// Unit: slot:User. Written by: kernel.
+	Next      uint32
+	Reserved0 uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.

@@ -252,7 +252,7 @@ func enqueue(i uint32) {
 		return
 	}
 	s := kmem.Epoll(it.Epoll)
-	it.Queued, it.NextReady = 1, 0
+	it.Queued, it.NextReady, it.PrevReady = 1, 0, s.ReadyTail
 	if s.ReadyTail == 0 {
 		s.ReadyHead = i
 	} else {
@@ -264,19 +264,18 @@ func enqueue(i uint32) {
 func unqueue(i uint32) {
 	it := kmem.EpollItem(i)
 	s := kmem.Epoll(it.Epoll)
-	prev := uint32(0)
-	for at := s.ReadyHead; at != i; at = kmem.EpollItem(at).NextReady {
-		prev = at
-	}
-	if prev == 0 {
+	if it.PrevReady == 0 {
+		kmem.Assert(s.ReadyHead == i, "an item without one before it is the first of its epoll's ready ones")
 		s.ReadyHead = it.NextReady
 	} else {
-		kmem.EpollItem(prev).NextReady = it.NextReady
+		kmem.EpollItem(it.PrevReady).NextReady = it.NextReady
 	}
-	if s.ReadyTail == i {
-		s.ReadyTail = prev
+	if it.NextReady == 0 {
+		s.ReadyTail = it.PrevReady
+	} else {
+		kmem.EpollItem(it.NextReady).PrevReady = it.PrevReady
 	}
-	it.Queued, it.NextReady = 0, 0
+	it.Queued, it.NextReady, it.PrevReady = 0, 0, 0
 }
 
 // notify is told by sched that what an item watches has events, and whether an

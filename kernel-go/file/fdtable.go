@@ -239,6 +239,16 @@ func CloseRange(c *sched.Ctx, first, last uint32, mark bool) abi.Errno {
 	return abi.OK
 }
 
+// HaveMany says whether the end of the caller is to close its descriptors piece by
+// piece: they are many, and its own.
+func HaveMany(c *sched.Ctx) bool {
+	if c.P().State.FdTable == 0 {
+		return false
+	}
+	t := tableOf(c)
+	return t.Header.Refs == 1 && t.Count > closePiece
+}
+
 // closePiece is how many descriptors are closed before others may have a turn.
 const closePiece = 256
 

@@ -222,6 +222,7 @@ func held(c *sched.Ctx, now uint64) {
 func chargeSystem(c *sched.Ctx, now uint64) {
 	spent := now - entered[c.Hart]
 	c.T().State.SystemNs += spent
+	c.P().Live.SystemNs += spent
 	kmem.Hart(c.Hart).BusyNs += spent
 	held(c, now)
 }
@@ -303,6 +304,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	spent := now - begin
 	sched.Charge(c.Thread, used, now, spent)
 	c.T().State.UserNs += spent
+	c.P().Live.UserNs += spent
 	h.BusyNs += spent
 	if c.P().Live.CpuTimers != 0 {
 		proc.CheckCpuTimers(c)

@@ -51,7 +51,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	t := c.T()
 	b := &t.State.Blocked
 	t.State.Restart = 0
-	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) {
+	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) && !ending(c) {
 		// A second try of a call whose thread is to die would only wait again.
 		if !proc.DeliverSignals(c) {
 			switchOut(h)
@@ -146,6 +146,11 @@ func deliverRestart(c *sched.Ctx, h *abi.HartSlot) {
 // killed says whether the thread's process is about to die of SIGKILL.
 func killed(c *sched.Ctx) bool {
 	return (c.T().State.Pending|c.P().State.Pending)&(1<<(abi.SIGKILL-1)) != 0
+}
+
+func ending(c *sched.Ctx) bool {
+	_, yes := proc.Ending(c)
+	return yes
 }
 
 func interrupted(c *sched.Ctx, b *abi.BlockedSyscall) bool {

@@ -29,6 +29,8 @@ type Layout struct {
 	DentryBuckets, DentryBucketCount uint32
 	FutexBuckets, FutexBucketCount   uint32
 	PidBuckets, PidBucketCount       uint32
+	GroupBuckets, GroupBucketCount   uint32
+	UserBuckets, UserBucketCount     uint32
 	TimerHeap, TimerHeapCapacity     uint32
 }
 
@@ -116,6 +118,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindClient, abi.ClientSlotSize, c.Clients)
 	table(abi.SlotKindOwner, abi.OwnerSlotSize, uint32(abi.LimitOwners))
 	table(abi.SlotKindProcess, abi.ProcessSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
+	table(abi.SlotKindUser, abi.UserSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
 	table(abi.SlotKindThread, abi.ThreadSlotSize, perGiB(abi.LimitThreadsPerGiB, 512))
 	table(abi.SlotKindAddressSpace, abi.AddressSpaceSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))
 	table(abi.SlotKindVma, abi.VmaSlotSize, perGiB(abi.LimitVmasPerGiB, 16384))
@@ -233,6 +236,10 @@ func reserveAreas() bool {
 	a.FutexBuckets = area(a.FutexBucketCount)
 	a.PidBucketCount = pow2Below(Table(abi.SlotKindThread).Capacity)
 	a.PidBuckets = area(a.PidBucketCount)
+	a.GroupBucketCount = pow2Below(Table(abi.SlotKindProcess).Capacity)
+	a.GroupBuckets = area(a.GroupBucketCount)
+	a.UserBucketCount = a.GroupBucketCount
+	a.UserBuckets = area(a.UserBucketCount)
 	a.TimerHeapCapacity = Table(abi.SlotKindThread).Capacity + Table(abi.SlotKindProcess).Capacity + Table(abi.SlotKindOfd).Capacity +
 		Table(abi.SlotKindPosixTimer).Capacity + Table(abi.SlotKindPendingRequest).Capacity
 	a.TimerHeap = area(a.TimerHeapCapacity)

@@ -124,6 +124,9 @@ func Pending(i uint32) *abi.PendingRequestSlot {
 func FileLock(i uint32) *abi.FileLockSlot {
 	return (*abi.FileLockSlot)(Ptr(slotAddr(abi.SlotKindFileLock, i)))
 }
+func User(i uint32) *abi.UserSlot {
+	return (*abi.UserSlot)(Ptr(slotAddr(abi.SlotKindUser, i)))
+}
 func PosixTimer(i uint32) *abi.PosixTimerSlot {
 	return (*abi.PosixTimerSlot)(Ptr(slotAddr(abi.SlotKindPosixTimer, i)))
 }

@@ -123,7 +123,7 @@ func cloneThread(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 
 func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	parent := c.P()
-	if countOf(parent.State.Uid) >= parent.State.Rlimits[abi.RLIMIT_NPROC].Cur {
+	if processesOf(parent.State.Uid) >= parent.State.Rlimits[abi.RLIMIT_NPROC].Cur {
 		return 0, abi.EAGAIN
 	}
 	// The memory first: copying it may take several attempts.
@@ -158,7 +158,9 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 	f := a.Flags
 	parent := c.P()
 	p := kmem.Process(i)
+	joinGroup(i, parent.State.Pgid)
 	inherit(p, parent)
+	joinUser(i)
 	p.State.ExitSignal = a.ExitSignal
 	if f&uint64(abi.CLONE_PARENT) != 0 {
 		// The caller's parent is told as it is told of the caller: nobody
@@ -193,7 +195,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 		undoProcess(c, i)
 		return 0, e
 	}
-	countCpuTimers(i) // the limit of CPU time is inherited
+	cpuTimersChanged(i) // the limit of CPU time is inherited
 	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {
@@ -202,21 +204,10 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 	return tid, abi.OK
 }
 
-// countOf counts the processes of a user, for RLIMIT_NPROC.
-func countOf(uid uint32) uint64 {
-	n := uint64(0)
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		if kmem.Process(i).State.Uid == uid {
-			n++
-		}
-	}
-	return n
-}
-
-// inherit copies what a child has of its parent's state.
+// inherit copies what a child has of its parent's state, but for its group.
 func inherit(p, parent *abi.ProcessSlot) {
 	s, o := &p.State, &parent.State
-	s.Pgid, s.Sid = o.Pgid, o.Sid
+	s.Sid = o.Sid
 	s.Uid, s.Euid, s.Suid, s.Fsuid = o.Uid, o.Euid, o.Suid, o.Fsuid
 	s.Gid, s.Egid, s.Sgid, s.Fsgid = o.Gid, o.Egid, o.Sgid, o.Fsgid
 	s.GroupCount, s.Groups = o.GroupCount, o.Groups

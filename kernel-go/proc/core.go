@@ -119,7 +119,9 @@ func DumpCore(c *sched.Ctx) abi.Errno {
 	}
 	status := uint32(b.Args[coreStatus])
 	coreAbandoned(c, b)
-	ExitGroup(c, status)
+	if !End(c, status) {
+		return abi.ERESCHED
+	}
 	return abi.ENORETURN
 }
 

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pipe"
@@ -10,16 +11,46 @@ import (
 	"foreshore.dev/kernel/tty"
 )
 
-// ExitThread ends the calling thread, and its process when it was the last.
-func ExitThread(c *sched.Ctx, code uint32) {
+// ExitThread ends the calling thread, and its process when it was the last: that
+// may have given way, as End says.
+func ExitThread(c *sched.Ctx, code uint32) bool {
 	p := c.P()
 	if p.Live.LiveThreads == 1 {
-		ExitGroup(c, code<<8)
-		return
+		return End(c, code<<8)
 	}
 	leaveMemory(c, c.Thread, c.As)
 	endThread(c, c.Thread, code<<8)
 	forget(c)
+	return true
+}
+
+// endMark is Blocked.Key0 of an exit_group(2) that End has begun.
+const endMark = 1 << 61
+
+// End is ExitGroup of a process that may have much to close. False: it has given
+// way, and the thread's record is of an exit_group(2) that goes on with it.
+func End(c *sched.Ctx, status uint32) bool {
+	if file.HaveMany(c) {
+		killOthers(c, status)
+		t := c.T()
+		t.State.Sigmask, t.State.Restart = ^uint64(0), 0
+		t.State.Blocked = abi.BlockedSyscall{Number: uint32(abi.SYS_exit_group), DeadlineNs: ^uint64(0), Attempt: 1, Key0: endMark}
+		t.State.Blocked.Args[0] = uint64(status)
+		t.Live.Traced = 1 // maybe nobody made that call
+		if file.CloseRange(c, 0, ^uint32(0), false) == abi.ERESCHED {
+			return false
+		}
+	}
+	ExitGroup(c, status)
+	return true
+}
+
+// Ending says whether the caller's exit_group(2) is one that End has begun, with
+// which wait status. Nothing stops it.
+func Ending(c *sched.Ctx) (status uint32, yes bool) {
+	b := &c.T().State.Blocked
+	yes = b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.Key0 == endMark
+	return uint32(b.Args[0]), yes
 }
 
 // ExitGroup ends the calling thread's process with a wait status.
@@ -188,18 +219,20 @@ func reparent(c *sched.Ctx, process uint32) {
 	for to != 0 && kmem.Process(to).State.Flags&abi.ProcessFlagSubreaper == 0 {
 		to = kmem.Process(to).State.Parent
 	}
-	for {
-		child := kmem.Process(process).Live.ChildHead
-		if child == 0 {
-			return
-		}
+	first := uint32(0)
+	for child := kmem.Process(process).Live.ChildHead; child != 0; child = kmem.Process(process).Live.ChildHead {
 		p := kmem.Process(child)
 		if p.State.Pdeathsig != 0 {
 			SendProcess(c, child, p.State.Pdeathsig, int32(abi.SI_USER), 0, 0)
 		}
 		setParent(child, to)
-		hangUpOrphans(c, child, process, 0)
 		p.State.ExitSignal = uint32(abi.SIGCHLD)
+		first, p.Live.NextOrphan = child, first
+	}
+	hangUpEach(c, first, process)
+	for child, next := first, uint32(0); child != 0; child = next {
+		p := kmem.Process(child)
+		next, p.Live.NextOrphan = p.Live.NextOrphan, 0
 		if p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
 			if to == 0 {
 				Reap(child)

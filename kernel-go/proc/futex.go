@@ -86,13 +86,43 @@ func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
 	h.Live.FutexPrev = thread
 }
 
+// futexJoin is futexEnqueue of a thread that goes before those of lower
+// real-time priority, as in Linux's lists.
+func futexJoin(thread uint32, k futexKey, bitset uint32) {
+	futexEnqueue(thread, k, bitset)
+	t := kmem.Thread(thread)
+	priority := sched.PriorityOf(t)
+	w := bucketWord(t.Live.FutexBucket - 1)
+	head, at := kmem.Load32(w), thread
+	for at != head {
+		before := kmem.Thread(at).Live.FutexPrev
+		if sched.PriorityOf(kmem.Thread(before)) >= priority {
+			break
+		}
+		at = before
+	}
+	if at == thread {
+		return
+	}
+	// It stands at the end of a ring, before the head: move it before `at`.
+	kmem.Thread(t.Live.FutexPrev).Live.FutexNext = t.Live.FutexNext
+	kmem.Thread(t.Live.FutexNext).Live.FutexPrev = t.Live.FutexPrev
+	a := kmem.Thread(at)
+	t.Live.FutexNext, t.Live.FutexPrev = at, a.Live.FutexPrev
+	kmem.Thread(a.Live.FutexPrev).Live.FutexNext = thread
+	a.Live.FutexPrev = thread
+	if at == head {
+		kmem.Store32(w, thread)
+	}
+}
+
 // FutexForget takes a thread out of its bucket, if it is in one.
 func FutexForget(thread uint32) {
 	t := kmem.Thread(thread)
 	if t.Live.FutexBucket == 0 {
 		return
 	}
-	piLeave(thread)
+	sched.LeaveOwner(thread)
 	w := bucketWord(t.Live.FutexBucket - 1)
 	t.Live.FutexBucket = 0
 	if t.Live.FutexNext == thread {
@@ -208,7 +238,7 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	} else if HasSignal(c) {
 		return 0, FutexInterrupted(c)
 	}
-	futexEnqueue(c.Thread, k, bitset)
+	futexJoin(c.Thread, k, bitset)
 	sched.SetDeadline(c, deadlineNs)
 	return 0, abi.EBLOCKED
 }

@@ -9,10 +9,11 @@ import (
 
 // Futexes with priority inheritance (futex(2), "Priority-inheritance futexes";
 // Linux kernel/futex/pi.c). The word is the owner's tid, and says whether
-// threads wait; the kernel hands it from owner to owner in the order of the
-// queue. All waiters of a key name the same owner (ThreadLive.pi_owner), which
-// counts them (pi_waiters): a key with waiters always has one, since the end of
-// an owner hands the word on at once.
+// threads wait; the kernel hands it from owner to owner, to the waiter with the
+// highest priority, of several the first. All waiters of a key name the same owner
+// (ThreadLive.pi_owner), which runs at least at their priority (sched.AwaitOwner):
+// a key with waiters always has one, since the end of an owner hands the word
+// on at once.
 
 const (
 	tidMask    = uint32(abi.FUTEX_TID_MASK)
@@ -26,10 +27,6 @@ const (
 	// piUnwritten: the new owner has to write its tid there itself.
 	piUnwritten = 2
 )
-
-// Inherit is told of a thread when the set of those that wait for what it
-// holds has changed. Threads have no priorities yet; the scheduler sets it.
-var Inherit func(owner uint32)
 
 func futexCmd(t *abi.ThreadSlot) abi.FutexOp {
 	return abi.FutexOp(uint32(t.State.Blocked.Args[1]) &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
@@ -48,34 +45,32 @@ func inherits(t *abi.ThreadSlot) bool {
 // piWait puts a thread at the end of the queue for a word with an owner.
 func piWait(thread uint32, k futexKey, owner uint32) {
 	futexEnqueue(thread, k, ^uint32(0))
-	kmem.Thread(thread).Live.PiOwner = owner
-	kmem.Thread(owner).Live.PiWaiters++
-	boost(owner)
+	sched.AwaitOwner(thread, owner)
 }
 
-// piLeave ends what piWait began, but for the queue.
-func piLeave(thread uint32) {
-	t := kmem.Thread(thread)
-	if owner := t.Live.PiOwner; owner != 0 {
-		t.Live.PiOwner = 0
-		kmem.Thread(owner).Live.PiWaiters--
-		boost(owner)
-	}
-}
-
-func boost(owner uint32) {
-	if Inherit != nil {
-		Inherit(owner)
-	}
-}
-
-// closesCircle says whether a thread that begins to wait for another would
-// wait for itself.
-func closesCircle(thread, owner uint32) bool {
-	for owner != 0 && owner != thread {
+// lastOwner is the end of the chain of owners that wait for owners, from one of
+// them: who waits for it waits for all of them.
+func lastOwner(owner uint32) uint32 {
+	for kmem.Thread(owner).Live.PiOwner != 0 {
 		owner = kmem.Thread(owner).Live.PiOwner
 	}
-	return owner == thread
+	return owner
+}
+
+// piTop is the waiter of a key that is handed its word next: of the highest
+// priority the first; 0 when nobody waits.
+func piTop(k futexKey) uint32 {
+	top := futexTop(k)
+	if top == 0 {
+		return 0
+	}
+	best := sched.PriorityOf(kmem.Thread(top))
+	for i := futexAfter(k, top); i != 0; i = futexAfter(k, i) {
+		if p := sched.PriorityOf(kmem.Thread(i)); p > best {
+			top, best = i, p
+		}
+	}
+	return top
 }
 
 // piAcquire takes the word for a thread, or marks that threads wait for it and
@@ -119,16 +114,14 @@ func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32
 	}
 }
 
-// piGive makes the first waiter of a key the owner of its word and wakes it;
+// piGive makes a waiter of a key the owner of its word and wakes it;
 // the others wait for that one from now on.
 func piGive(k futexKey, top uint32, result int32) {
 	FutexForget(top)
 	for i := futexTop(k); i != 0; i = futexAfter(k, i) {
-		piLeave(i)
-		kmem.Thread(i).Live.PiOwner = top
-		kmem.Thread(top).Live.PiWaiters++
+		sched.LeaveOwner(i)
+		sched.AwaitOwner(i, top)
 	}
-	boost(top)
 	kmem.Thread(top).State.Blocked.Result = result
 	sched.Unblock(top)
 }
@@ -147,21 +140,16 @@ func futexAfter(k futexKey, i uint32) uint32 {
 // piOwnerGone hands on what an ending thread owns and others wait for.
 func piOwnerGone(c *sched.Ctx, thread uint32) {
 	t := kmem.Thread(thread)
-	n := kmem.Table(abi.SlotKindThread).HighWater.Load()
-	for i := uint32(1); i < n && t.Live.PiWaiters != 0; i++ {
-		w := kmem.Thread(i)
-		if w.Header.Generation.Load()&1 == 0 || w.Live.PiOwner != thread {
-			continue
-		}
+	for t.Live.PiFirst != 0 {
+		w := kmem.Thread(t.Live.PiFirst)
 		k := futexKey{w.State.Blocked.Key0, w.State.Blocked.Key1}
-		top := futexTop(k)
+		top := piTop(k)
 		result := int32(piOwned)
 		if !piTakeDead(c, top) {
 			result = piUnwritten
 		}
 		piGive(k, top, result)
 	}
-	kmem.Assert(t.Live.PiWaiters == 0, "nobody waits for a thread that ended")
 }
 
 // piTakeDead writes a waiter into the word whose owner has died; false when
@@ -252,7 +240,7 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 		return 0, e
 	case try:
 		return 0, abi.EAGAIN
-	case closesCircle(c.Thread, owner):
+	case lastOwner(owner) == c.Thread:
 		return 0, abi.EDEADLK
 	}
 	piWait(c.Thread, k, owner)
@@ -273,7 +261,7 @@ func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	top, next := futexTop(k), uint32(0)
+	top, next := piTop(k), uint32(0)
 	if top != 0 {
 		if kmem.Thread(top).Live.PiOwner != c.Thread {
 			return 0, abi.EINVAL

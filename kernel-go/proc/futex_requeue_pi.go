@@ -34,7 +34,7 @@ func FutexWaitRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, expect uint3
 	case k == k2:
 		return 0, abi.EINVAL
 	}
-	futexEnqueue(c.Thread, k, ^uint32(0))
+	futexJoin(c.Thread, k, ^uint32(0))
 	sched.SetDeadline(c, deadlineNs)
 	return 0, abi.EBLOCKED
 }
@@ -101,11 +101,12 @@ func FutexRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, wake, limit, exp
 		sched.Unblock(top)
 		owner, moved = top, 1
 	}
+	last := lastOwner(owner)
 	for i := futexTop(k); i != 0 && moved < left; i = futexTop(k) {
 		if !mayMoveTo(c, i, k2) {
 			return 0, abi.EINVAL
 		}
-		if closesCircle(i, owner) {
+		if i == last {
 			return 0, abi.EDEADLK
 		}
 		FutexForget(i)

@@ -14,9 +14,9 @@ func isOrphaned(pgid uint32) bool { return orphanedWithout(pgid, 0) }
 
 // orphanedWithout is isOrphaned of a group as it is without one process.
 func orphanedWithout(pgid, without uint32) bool {
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
+	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
 		p := &kmem.Process(i).State
-		if p.Pgid == pgid && i != without && p.RunState.Load() != uint32(abi.ProcessRunStateZombie) && links(p, p.Parent) {
+		if i != without && p.RunState.Load() != uint32(abi.ProcessRunStateZombie) && links(p, p.Parent) {
 			return false
 		}
 	}
@@ -33,8 +33,8 @@ func links(p *abi.ProcessState, parent uint32) bool {
 	return o.Pgid != p.Pgid && o.Sid == p.Sid
 }
 
-// hangUpOrphans is called when a process has lost its parent, or (then `without`
-// is the process itself) ends: when that was what kept its group from being
+// hangUpOrphans is called when a process ends (which then is `without`), or has
+// lost its parent: when that was what kept its group from being
 // orphaned, and some of the group are stopped, all get SIGHUP and SIGCONT (exit(3)).
 func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
 	p := &kmem.Process(process).State
@@ -46,10 +46,33 @@ func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
 }
 
 func anyStopped(pgid uint32) bool {
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		if p := &kmem.Process(i).State; p.Pgid == pgid && p.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
+		if p := &kmem.Process(i).State; p.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
 			return true
 		}
 	}
 	return false
+}
+
+// hangUpEach is hangUpOrphans of the processes that have lost a parent
+// (ProcessLive.next_orphan), once for each group: to ask again for each member would
+// take the square of their number.
+func hangUpEach(c *sched.Ctx, first, parent uint32) {
+	for i := first; i != 0; i = kmem.Process(i).Live.NextOrphan {
+		if p := &kmem.Process(i).State; kmem.Process(i).Live.GroupSeen == 0 && links(p, parent) {
+			markGroup(p.Pgid, 1)
+			hangUpOrphans(c, i, parent, 0)
+		}
+	}
+	for i := first; i != 0; i = kmem.Process(i).Live.NextOrphan {
+		if kmem.Process(i).Live.GroupSeen != 0 {
+			markGroup(kmem.Process(i).State.Pgid, 0)
+		}
+	}
+}
+
+func markGroup(pgid, seen uint32) {
+	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
+		kmem.Process(i).Live.GroupSeen = seen
+	}
 }

@@ -41,10 +41,12 @@ func initHost() bool {
 	}
 	p := kmem.Process(i)
 	p.State.Comm = [16]byte{'i', 'n', 'i', 't'}
-	p.State.Pgid, p.State.Sid = hostPid, hostPid
+	joinGroup(i, hostPid)
+	p.State.Sid = hostPid
 	p.State.StartNs = sched.NowNs()
 	defaultLimits(p)
 	cred.Init(&p.State)
+	joinUser(i)
 	listTail = i
 	kmem.Header().InitProcess = i
 	leader := newThread(i, hostPid)
@@ -74,11 +76,13 @@ func NewProgram(c *sched.Ctx, owner, cwd, dentry, n uint32, s *Strings) (uint32,
 		return 0, abi.EAGAIN
 	}
 	p := kmem.Process(i)
-	p.State.Pgid, p.State.Sid = tid, tid
+	joinGroup(i, tid)
+	p.State.Sid = tid
 	p.State.ExitSignal = uint32(abi.SIGCHLD)
 	p.State.Flags |= abi.ProcessFlagOwnedByHost
 	defaultLimits(p)
 	cred.Init(&p.State)
+	joinUser(i)
 	p.State.FdTable = file.NewTable()
 	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, cwd, 0o022)
 	p.State.Sighand = kmem.Alloc(abi.SlotKindSighand)

@@ -7,70 +7,6 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// SetGroup is setpgid(2): pgid 0 means the process's own id.
-func SetGroup(c *sched.Ctx, process, pgid uint32) abi.Errno {
-	p := kmem.Process(process)
-	if process != c.Process {
-		if p.State.Parent != c.Process {
-			return abi.ESRCH
-		}
-		if p.State.Sid != c.P().State.Sid {
-			return abi.EPERM
-		}
-		if p.State.Flags&abi.ProcessFlagForkNoExec == 0 {
-			return abi.EACCES
-		}
-	}
-	if p.State.Sid == p.State.Pid {
-		return abi.EPERM
-	}
-	if pgid == 0 {
-		pgid = p.State.Pid
-	}
-	if pgid != p.State.Pid && !groupInSession(pgid, c.P().State.Sid) {
-		return abi.EPERM
-	}
-	p.State.Pgid = pgid
-	return abi.OK
-}
-
-func groupInSession(pgid, sid uint32) bool {
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		if s := &kmem.Process(i).State; s.Pgid == pgid && s.Sid == sid {
-			return true
-		}
-	}
-	return false
-}
-
-// SetSession is setsid(2).
-func SetSession(c *sched.Ctx) (uint64, abi.Errno) {
-	s := &c.P().State
-	if s.Sid == s.Pid || GroupExists(s.Pid) {
-		return 0, abi.EPERM
-	}
-	s.Sid, s.Pgid, s.Tty = s.Pid, s.Pid, 0
-	return uint64(s.Pid), abi.OK
-}
-
-// SendGroup sends a signal to every member of a process group; ESRCH when it
-// has none.
-func SendGroup(c *sched.Ctx, pgid uint32, s *Sig) abi.Errno {
-	found := false
-	for i := kmem.Header().InitProcess; i != 0; {
-		next := kmem.Process(i).Live.NextProcess
-		if kmem.Process(i).State.Pgid == pgid {
-			found = true
-			_ = SendQueued(c, i, s)
-		}
-		i = next
-	}
-	if !found {
-		return abi.ESRCH
-	}
-	return abi.OK
-}
-
 // MayKill says whether the caller may signal a process (kill(2)).
 func MayKill(c *sched.Ctx, process, signo uint32) bool {
 	if c.Process == 0 {
@@ -93,23 +29,39 @@ func Kill(c *sched.Ctx, pid int32, s *Sig) abi.Errno {
 		}
 		return SendQueued(c, p, s)
 	}
+	e := abi.ESRCH
+	if pid == -1 {
+		for i := kmem.Header().InitProcess; i != 0; {
+			next := kmem.Process(i).Live.NextProcess
+			if i != c.Process && kmem.Process(i).State.Pid != hostPid {
+				e = killOne(c, i, s, e)
+			}
+			i = next
+		}
+		return e
+	}
 	group := uint32(-pid)
 	if pid == 0 {
 		group = c.P().State.Pgid
 	}
-	e := abi.ESRCH
-	for i := kmem.Header().InitProcess; i != 0; {
-		next := kmem.Process(i).Live.NextProcess
-		if pid == -1 && i != c.Process && kmem.Process(i).State.Pid != hostPid || pid != -1 && kmem.Process(i).State.Pgid == group {
-			switch {
-			case MayKill(c, i, s.Signo):
-				e = abi.OK
-				_ = SendQueued(c, i, s)
-			case e == abi.ESRCH:
-				e = abi.EPERM
-			}
-		}
+	for i := firstOf(group); i != 0; {
+		next := nextOf(i, group)
+		e = killOne(c, i, s, e)
 		i = next
+	}
+	return e
+}
+
+// killOne signals one of several processes that a call means. e is what the call
+// would answer without it: OK with the first that may be signalled, EPERM when
+// there are only others.
+func killOne(c *sched.Ctx, i uint32, s *Sig, e abi.Errno) abi.Errno {
+	if MayKill(c, i, s.Signo) {
+		_ = SendQueued(c, i, s)
+		return abi.OK
+	}
+	if e == abi.ESRCH {
+		return abi.EPERM
 	}
 	return e
 }

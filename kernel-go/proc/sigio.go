@@ -43,10 +43,8 @@ func sigioAll(ofd uint32, code int32, band uint64) {
 			sigioOne(ofd, p, 0, code, band)
 		}
 	case pid < 0:
-		for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-			if kmem.Process(i).State.Pgid == uint32(-pid) {
-				sigioOne(ofd, i, 0, code, band)
-			}
+		for i := firstOf(uint32(-pid)); i != 0; i = nextOf(i, uint32(-pid)) {
+			sigioOne(ofd, i, 0, code, band)
 		}
 	}
 }

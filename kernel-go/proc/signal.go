@@ -41,133 +41,10 @@ type Sig struct {
 	Timer uint32
 }
 
-func dropQueue(head, tail, queued *uint32) {
-	for *head != 0 {
-		i := *head
-		*head = kmem.SigInfo(i).Next
-		if t := kmem.SigInfo(i).Timer; t != 0 {
-			kmem.PosixTimer(t).Queued = 0
-			continue
-		}
-		kmem.Free(abi.SlotKindSigInfo, i)
-	}
-	*tail, *queued = 0, 0
-}
-
-// queuedBy counts the signals that are queued for the processes of a user.
-func queuedBy(uid uint32) uint64 {
-	n := uint64(0)
-	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		p := kmem.Process(i)
-		if p.State.Uid != uid {
-			continue
-		}
-		n += uint64(p.Live.Queued)
-		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
-			n += uint64(kmem.Thread(t).Live.Queued)
-		}
-	}
-	return n
-}
-
-// enqueue adds a signal to a pending set of a process. Standard signals that
-// are pending already are merged. Beyond RLIMIT_SIGPENDING, which the kernel's
-// own standard signals and those of kill(2) pass (Linux __send_signal), a
-// real-time one is EAGAIN, or with kill(2) loses its record, as others do. A
-// timer's signal has its record already.
-func enqueue(p *abi.ProcessSlot, pending *uint64, head, tail, queued *uint32, s *Sig) abi.Errno {
-	if s.Timer != 0 {
-		t := kmem.PosixTimer(s.Timer)
-		t.Queued = 1
-		record(t.Info, head, tail, queued, s)
-		*pending |= bit(s.Signo)
-		return abi.OK
-	}
-	realtime := s.Signo >= uint32(abi.SIGRTMIN)
-	if *pending&bit(s.Signo) != 0 && !realtime {
-		return abi.OK
-	}
-	i := uint32(0)
-	if !realtime && s.Code >= 0 || queuedBy(p.State.Uid) < p.State.Rlimits[abi.RLIMIT_SIGPENDING].Cur {
-		i = kmem.Alloc(abi.SlotKindSigInfo)
-	}
-	switch {
-	case i != 0:
-		record(i, head, tail, queued, s)
-	case realtime && s.Code != int32(abi.SI_USER):
-		return abi.EAGAIN
-	}
-	*pending |= bit(s.Signo)
-	return abi.OK
-}
-
-// record fills signal record i and puts it at the end of a queue.
-func record(i uint32, head, tail, queued *uint32, s *Sig) {
-	q := kmem.SigInfo(i)
-	q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Field3 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3
-	q.Next = 0
-	if *tail == 0 {
-		*head = i
-	} else {
-		kmem.SigInfo(*tail).Next = i
-	}
-	*tail = i
-	*queued++
-}
-
-// dequeue takes signal signo out of a pending set.
-func dequeue(pending *uint64, head, tail, queued *uint32, signo uint32) Sig {
-	out := Sig{Signo: signo, Code: int32(abi.SI_USER)}
-	prev, found, more := uint32(0), false, false
-	for i := *head; i != 0; {
-		q := kmem.SigInfo(i)
-		next := q.Next
-		if q.Signo == signo {
-			if found {
-				more = true
-				break
-			}
-			found = true
-			out = Sig{q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Field3, q.Timer}
-			if prev == 0 {
-				*head = next
-			} else {
-				kmem.SigInfo(prev).Next = next
-			}
-			if *tail == i {
-				*tail = prev
-			}
-			*queued--
-			if q.Timer != 0 {
-				out.Field0 |= uint64(timerTaken(q.Timer)) << 32 // si_overrun
-			} else {
-				kmem.Free(abi.SlotKindSigInfo, i)
-			}
-		} else {
-			prev = i
-		}
-		i = next
-	}
-	if !more {
-		*pending &^= bit(signo)
-	}
-	return out
-}
-
-// flush drops the pending signals of a mask.
-func flush(pending *uint64, head, tail, queued *uint32, mask uint64) {
-	for s := uint32(1); s <= sigCount; s++ {
-		for *pending&mask&bit(s) != 0 {
-			dequeue(pending, head, tail, queued, s)
-		}
-	}
-}
-
 func flushProcess(p *abi.ProcessSlot, mask uint64) {
-	flush(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, mask)
+	queueOf(p).drop(mask)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
-		t := kmem.Thread(i)
-		flush(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, mask)
+		threadQueue(p, kmem.Thread(i)).drop(mask)
 	}
 }
 
@@ -235,14 +112,11 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 		}
 		return abi.OK
 	}
-	var e abi.Errno
+	k := queueOf(p)
 	if thread != 0 {
-		t := kmem.Thread(thread)
-		e = enqueue(p, &t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
-	} else {
-		e = enqueue(p, &p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, s)
+		k = threadQueue(p, kmem.Thread(thread))
 	}
-	if e != abi.OK {
+	if e := k.enqueue(p, s); e != abi.OK {
 		return e
 	}
 	file.SignalArrived()
@@ -350,10 +224,10 @@ func lowest(set uint64) uint32 {
 // TakeSignal removes one signal of a set from what is pending for the thread.
 func TakeSignal(t *abi.ThreadSlot, p *abi.ProcessSlot, set uint64) (Sig, bool) {
 	if own := t.State.Pending & set; own != 0 {
-		return dequeue(&t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, lowest(own)), true
+		return threadQueue(p, t).dequeue(lowest(own)), true
 	}
 	if all := p.State.Pending & set; all != 0 {
-		return dequeue(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, lowest(all)), true
+		return queueOf(p).dequeue(lowest(all)), true
 	}
 	return Sig{}, false
 }
@@ -375,8 +249,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 		}
 		a := *action(p, s.Signo)
 		if s.Signo == uint32(abi.SIGKILL) {
-			ExitGroup(c, s.Signo)
-			return false
+			return !End(c, s.Signo)
 		}
 		if s.Signo == uint32(abi.SIGSTOP) {
 			a.Handler = uint64(abi.SIG_DFL)
@@ -398,8 +271,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 			if coreSignals&bit(s.Signo) != 0 && beginCore(c, &s) {
 				return true
 			}
-			ExitGroup(c, s.Signo)
-			return false
+			return !End(c, s.Signo)
 		}
 		settleRestart(t, a.Flags)
 		if !pushFrame(c, &s, &a) {
@@ -466,7 +338,7 @@ func ForceSignal(c *sched.Ctx, s *Sig) {
 		a.Handler = uint64(abi.SIG_DFL)
 		t.State.Sigmask &^= bit(s.Signo)
 	}
-	_ = enqueue(p, &t.State.Pending, &t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued, s)
+	_ = threadQueue(p, t).enqueue(p, s)
 }
 
 func forceSegv(c *sched.Ctx, during uint32) {

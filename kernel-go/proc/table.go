@@ -67,16 +67,6 @@ func FindProcess(pid uint32) uint32 {
 	return p
 }
 
-// GroupExists says whether a process is in a group.
-func GroupExists(pgid uint32) bool {
-	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
-		if kmem.Process(p).State.Pgid == pgid {
-			return true
-		}
-	}
-	return false
-}
-
 // newTid takes the next free id: no thread, group or session may have it.
 func newTid() uint32 {
 	for range pidMax {
@@ -94,8 +84,11 @@ func newTid() uint32 {
 // idInUse says whether a process group or session goes by an id whose process
 // is gone. Only ids that wrapped can meet one.
 func idInUse(id uint32) bool {
+	if GroupExists(id) {
+		return true
+	}
 	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
-		if s := &kmem.Process(p).State; s.Pgid == id || s.Sid == id {
+		if kmem.Process(p).State.Sid == id {
 			return true
 		}
 	}
@@ -164,7 +157,7 @@ func freeThread(i uint32) {
 		kmem.Thread(t.Live.NextInProcess).Live.PrevInProcess = t.Live.PrevInProcess
 	}
 	p.Live.ThreadCount--
-	dropQueue(&t.Live.SigQueueHead, &t.Live.SigQueueTail, &t.Live.Queued)
+	threadQueue(p, t).empty()
 	kmem.Free(abi.SlotKindThread, i)
 }
 
@@ -197,6 +190,7 @@ const NoClient = ^uint32(0)
 func freeProcess(i uint32) {
 	p := kmem.Process(i)
 	setParent(i, 0)
+	joinGroup(i, 0)
 	if p.Live.PrevProcess != 0 {
 		kmem.Process(p.Live.PrevProcess).Live.NextProcess = p.Live.NextProcess
 	} else {
@@ -215,7 +209,8 @@ func freeProcess(i uint32) {
 			sched.RingKernel() // the owner goes, too
 		}
 	}
-	dropQueue(&p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued)
+	queueOf(p).empty()
+	leaveUser(i)
 	kmem.Header().Counters.Instret += p.State.Instret
 	kmem.Free(abi.SlotKindProcess, i)
 }

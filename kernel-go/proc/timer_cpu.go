@@ -35,22 +35,10 @@ func threadClock(tid uint32) abi.Clock  { return abi.Clock(^tid<<3 | cpuClockThr
 
 // UserNs is the user time of a process so far, its live threads included. What
 // another hart's guest code has used since it was entered is not in it yet.
-func UserNs(p *abi.ProcessSlot) uint64 {
-	n := p.State.UserNs
-	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
-		n += kmem.Thread(i).State.UserNs
-	}
-	return n
-}
+func UserNs(p *abi.ProcessSlot) uint64 { return p.Live.UserNs }
 
 // SystemNs is the time of a process in the kernel so far, like UserNs.
-func SystemNs(p *abi.ProcessSlot) uint64 {
-	n := p.State.SystemNs
-	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
-		n += kmem.Thread(i).State.SystemNs
-	}
-	return n
-}
+func SystemNs(p *abi.ProcessSlot) uint64 { return p.Live.SystemNs }
 
 // ThreadNs is the CPU time of one thread.
 func ThreadNs(t *abi.ThreadSlot) uint64 { return t.State.UserNs + t.State.SystemNs }
@@ -104,6 +92,9 @@ func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
 	return UserNs(p) + SystemNs(p), abi.OK
 }
 
+// cpuTimersChanged has the next look at CPU time count what it may make due.
+func cpuTimersChanged(process uint32) { kmem.Process(process).Live.CpuTimers |= 1 }
+
 // countCpuTimers says in the process's slot how many timers CPU time may make
 // due: those whose signal is pending wait for that first.
 func countCpuTimers(process uint32) {
@@ -130,7 +121,7 @@ func countCpuTimers(process uint32) {
 }
 
 // LimitsChanged has the kernel look at a new limit of CPU time.
-func LimitsChanged(process uint32) { countCpuTimers(process) }
+func LimitsChanged(process uint32) { cpuTimersChanged(process) }
 
 func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
 	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != uint32(abi.SIGEV_NONE)
@@ -201,6 +192,6 @@ func SleepCpu(c *sched.Ctx, clock abi.Clock, deadlineNs uint64) abi.Errno {
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonSleep
 	e = sched.WaitOn(c, &p.Live.CpuWait, ^uint32(0))
-	countCpuTimers(process)
+	cpuTimersChanged(process)
 	return e
 }

@@ -51,7 +51,7 @@ func SetItimer(process uint32, which abi.ItimerWhich, valueNs, intervalNs uint64
 		if valueNs != 0 {
 			*deadline = saturate(now, valueNs)
 		}
-		countCpuTimers(process)
+		cpuTimersChanged(process)
 		return
 	}
 	p.State.ItimerIntervalNs = intervalNs

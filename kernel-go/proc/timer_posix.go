@@ -114,9 +114,19 @@ func DeleteTimer(i uint32) {
 // deleteTimers is what exec and exit do to a process's timers.
 func deleteTimers(process uint32) {
 	p := kmem.Process(process)
-	for p.Live.Timers != 0 {
-		DeleteTimer(p.Live.Timers)
+	queueOf(p).dropTimers()
+	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
+		threadQueue(p, kmem.Thread(i)).dropTimers()
 	}
+	for i := p.Live.Timers; i != 0; i = p.Live.Timers {
+		t := kmem.PosixTimer(i)
+		sched.TimerCancel(&t.Live)
+		p.Live.Timers = t.Next
+		kmem.Free(abi.SlotKindSigInfo, t.Info)
+		kmem.Free(abi.SlotKindPosixTimer, i)
+	}
+	p.Live.TimerCount = 0
+	cpuTimersChanged(process)
 }
 
 // stopTimer disarms a timer and takes its pending signal back.
@@ -124,47 +134,16 @@ func stopTimer(i uint32) {
 	t := kmem.PosixTimer(i)
 	sched.TimerCancel(&t.Live)
 	t.DeadlineNs, t.IntervalNs, t.Overrun, t.LastOverrun = disarmed, 0, 0, 0
-	countCpuTimers(t.Process)
+	cpuTimersChanged(t.Process)
 	if t.Queued == 0 {
 		return
 	}
 	t.Queued = 0
-	if t.Tid == 0 {
-		p := kmem.Process(t.Process)
-		unqueue(&p.State.Pending, &p.Live.SigQueueHead, &p.Live.SigQueueTail, &p.Live.Queued, t.Info)
-		return
+	k := queueOf(kmem.Process(t.Process))
+	if t.Tid != 0 {
+		k = threadQueue(kmem.Process(t.Process), kmem.Thread(FindThread(t.Tid)))
 	}
-	th := kmem.Thread(FindThread(t.Tid))
-	unqueue(&th.State.Pending, &th.Live.SigQueueHead, &th.Live.SigQueueTail, &th.Live.Queued, t.Info)
-}
-
-// unqueue takes one signal record, which it does not free, out of a queue.
-func unqueue(pending *uint64, head, tail, queued *uint32, info uint32) {
-	prev, more := uint32(0), false
-	signo := kmem.SigInfo(info).Signo
-	for i := *head; i != 0; {
-		q := kmem.SigInfo(i)
-		next := q.Next
-		switch {
-		case i != info:
-			more = more || q.Signo == signo
-			prev = i
-		case prev == 0:
-			*head = next
-		default:
-			kmem.SigInfo(prev).Next = next
-		}
-		if i == info {
-			*queued--
-			if *tail == i {
-				*tail = prev
-			}
-		}
-		i = next
-	}
-	if !more {
-		*pending &^= bit(signo)
-	}
+	k.remove(t.Info)
 }
 
 // timerNow is the time in which the timer's deadline counts: CPU time or the
@@ -238,7 +217,7 @@ func armTimer(i uint32) {
 		return // nobody is told; who asks computes
 	}
 	if int32(t.Clock) < 0 {
-		countCpuTimers(t.Process)
+		cpuTimersChanged(t.Process)
 		if now, e := timerNow(t); e == abi.OK && t.DeadlineNs <= now {
 			expireTimer(i, now)
 		}
@@ -263,7 +242,7 @@ func expireTimer(i uint32, now uint64) {
 		thread = FindThread(t.Tid)
 		if thread == 0 || kmem.Thread(thread).State.Process != t.Process || kmem.Thread(thread).State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
 			t.DeadlineNs = disarmed // nobody to tell any more
-			countCpuTimers(t.Process)
+			cpuTimersChanged(t.Process)
 			return
 		}
 	}
@@ -276,7 +255,7 @@ func expireTimer(i uint32, now uint64) {
 			sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, i)
 		}
 	}
-	countCpuTimers(t.Process)
+	cpuTimersChanged(t.Process)
 }
 
 // timerTaken lets a timer go on whose signal was taken; it returns how many
@@ -295,7 +274,7 @@ func timerTaken(i uint32) uint32 {
 	t.DeadlineNs, passed = following(t.DeadlineNs, t.IntervalNs, now)
 	t.LastOverrun = uint32(min(passed, maxOverrun))
 	if int32(t.Clock) < 0 {
-		countCpuTimers(t.Process)
+		cpuTimersChanged(t.Process)
 	} else {
 		sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, i)
 	}

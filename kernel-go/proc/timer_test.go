@@ -178,6 +178,7 @@ func TestCpuTimers(t *testing.T) {
 	SetTimer(i, 2*ms, 2*ms, false)
 	SetItimer(c.Process, abi.ITIMER_PROF, 5*ms, 5*ms)
 	SetItimer(c.Process, abi.ITIMER_VIRTUAL, 6*ms, 0)
+	CheckCpuTimers(c)
 	if n := c.P().Live.CpuTimers; n != 3 {
 		t.Fatalf("%d CPU timers are armed, want 3", n)
 	}
@@ -185,6 +186,7 @@ func TestCpuTimers(t *testing.T) {
 	CheckCpuTimers(c)
 	nothingPending(t, c)
 	c.T().State.UserNs += 5 * ms
+	c.P().Live.UserNs += 5 * ms
 	CheckCpuTimers(c)
 	if n := take(t, c, i); n != 1 {
 		t.Fatalf("%d overruns, want 1", n)
@@ -196,6 +198,7 @@ func TestCpuTimers(t *testing.T) {
 		t.Fatalf("ITIMER_VIRTUAL has %d left, interval %d", left, interval)
 	}
 	c.T().State.UserNs += ms
+	c.P().Live.UserNs += ms
 	CheckCpuTimers(c)
 	take(t, c, i)
 	if s, ok := TakeSignal(c.T(), c.P(), ^uint64(0)); !ok || s.Signo != uint32(abi.SIGVTALRM) {
@@ -203,6 +206,7 @@ func TestCpuTimers(t *testing.T) {
 	}
 	deleteTimers(c.Process)
 	SetItimer(c.Process, abi.ITIMER_PROF, 0, 0)
+	CheckCpuTimers(c)
 	if n := c.P().Live.CpuTimers; n != 0 {
 		t.Fatalf("%d CPU timers are armed at the end", n)
 	}

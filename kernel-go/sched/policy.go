@@ -73,10 +73,12 @@ func SetAffinity(thread uint32, mask uint64) bool {
 
 // SetPolicy gives a thread a policy (with SCHED_RESET_ON_FORK) and a real-time priority.
 func SetPolicy(thread, policy, priority uint32) {
+	t := kmem.Thread(thread)
+	before := PriorityOf(t)
 	ready := stepOut(thread)
-	s := &kmem.Thread(thread).State
-	s.Policy, s.Priority = policy, priority
+	t.State.Policy, t.State.Priority = policy, priority
 	stepIn(thread, ready)
+	repriced(t, before)
 }
 
 // SetNice gives a thread a nice value, -20 to 19.
@@ -117,7 +119,7 @@ func stepIn(thread uint32, ready bool) {
 		if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
 			PollHart(t.State.Hart)
 		}
-	case RealTime(t):
+	case PriorityOf(t) != 0:
 		Requeue(thread, false)
 		displaceFor(thread)
 	default:
@@ -130,7 +132,7 @@ func throttle(o *abi.OwnerSlot, t *abi.ThreadSlot, nowNs, ranNs uint64) {
 	if nowNs-o.PeriodStartNs >= periodNs {
 		o.PeriodStartNs, o.RealtimeNs, o.Throttled = nowNs, 0, 0
 	}
-	if !RealTime(t) {
+	if PriorityOf(t) == 0 {
 		return
 	}
 	o.RealtimeNs += ranNs

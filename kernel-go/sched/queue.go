@@ -15,8 +15,8 @@ const fair = 1 << 63
 // keyOf is a thread's place among the ready ones of its owner: real-time threads
 // by priority, then the others by the virtual time that they have used.
 func keyOf(t *abi.ThreadSlot) uint64 {
-	if RealTime(t) {
-		return uint64(maxPriority - t.State.Priority)
+	if p := PriorityOf(t); p != 0 {
+		return uint64(maxPriority - p)
 	}
 	return fair | t.State.VirtualTime
 }

@@ -56,7 +56,7 @@ func MakeReady(thread uint32) {
 	}
 	t.State.VirtualTime = max(t.State.VirtualTime, o.VirtualTime-min(o.VirtualTime, wakeCredit))
 	join(o, thread, false)
-	if RealTime(t) {
+	if PriorityOf(t) != 0 {
 		displaceFor(thread)
 	}
 }
@@ -168,7 +168,7 @@ func PickReady(hart uint32) uint32 {
 	nextOwner = kmem.Process(t.State.Process).State.Owner
 	o := kmem.Owner(nextOwner)
 	leastPass = o.Pass
-	if !RealTime(t) {
+	if PriorityOf(t) == 0 {
 		o.VirtualTime = max(o.VirtualTime, t.State.VirtualTime)
 	}
 	Unready(i)

@@ -200,13 +200,28 @@ func wakeWaiters(queue *uint32, events uint32) {
 			}
 			continue
 		}
+		// All entries of that waiter go, maybe several of this queue. The search
+		// goes on behind the last entry of another that it has passed: to pass
+		// them all again for each waiter would take a product of their numbers.
+		passed := uint32(0)
+		for at := i; at != *queue && passed == 0; {
+			at = kmem.WaitEntry(at).Prev
+			if p := kmem.WaitEntry(at); p.Waiter != e.Waiter || p.IsRequest != e.IsRequest {
+				passed = at
+			}
+		}
 		if e.IsRequest == waiterRequest {
 			wakeRequest(e.Waiter)
 		} else {
 			Unblock(e.Waiter)
 		}
-		// All entries of that waiter are gone, maybe several of this queue.
-		i = *queue
+		if passed == 0 {
+			i = *queue
+			continue
+		}
+		if i = kmem.WaitEntry(passed).Next; i == *queue {
+			return
+		}
 	}
 }
 

@@ -1,8 +1,9 @@
 package syscalls
 
 import (
+	"math/bits"
+
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/epoll"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -79,11 +80,89 @@ func sleepOn(c *sched.Ctx, reason abi.WaitReason, e abi.Errno) abi.Errno {
 	return abi.EBLOCKED
 }
 
-// What calls keep in c.Vec fits it: select's sets, and iovecs.
+// A watch is one attempt of poll or select. It looks at the descriptors in
+// pieces, between which others get their turn (ERESCHED). While none has anything
+// to tell, the caller joins the queues of a piece in the hold in which it was
+// looked at, and stays there when it gives way: nothing is missed between pieces.
+type watch struct {
+	c *sched.Ctx
+	// from is the first descriptor of the next piece, ready how many before it
+	// have something to tell.
+	from  uint32
+	ready uint64
+	// over: the time is over, nobody waits any more.
+	over bool
+}
+
+// watchPiece is how many descriptors are looked at before others may have a
+// turn: 8 KiB of struct pollfd, 16 words of an fd_set.
+const watchPiece = 1024
+
+// What select keeps in c.Vec fits it, and what poll does; and iovecs.
 const (
 	_ = vecBytes - 3*setBytes
+	_ = vecBytes - watchPiece*abi.PollfdSize
 	_ = vecBytes - uint32(abi.IOV_MAX)*abi.IovecSize
 )
+
+// watchOn begins an attempt, or goes on where it gave way. The record keeps how
+// far it came (progress), what it found (key0) and whether it waits (key1).
+func watchOn(c *sched.Ctx) watch {
+	b := &c.T().State.Blocked
+	w := watch{c: c, from: uint32(b.Progress), ready: b.Key0, over: expired(c)}
+	if b.Key1 != 0 && c.T().Live.WaitEntries == 0 {
+		w.from, b.Key1 = 0, 0 // woken before it slept: look at all of them again
+	}
+	return w
+}
+
+// found counts n descriptors that have something to tell; the first ends the wait.
+func (w *watch) found(n uint64) {
+	if b := &w.c.T().State.Blocked; b.Key1 != 0 && n != 0 {
+		sched.CancelWaits(w.c)
+		b.Key1 = 0
+	}
+	w.ready += n
+}
+
+// waits says whether the caller is to wait for what it looks at now.
+func (w *watch) waits() bool { return w.ready == 0 && !w.over }
+
+// wait registers the caller for events of a file.
+func (w *watch) wait(ofd, events uint32) abi.Errno {
+	e := file.WaitFor(w.c, ofd, events)
+	if e == abi.EBLOCKED {
+		w.c.T().State.Blocked.Key1 = 1
+		return abi.OK
+	}
+	return e
+}
+
+// next ends a piece: ERESCHED when others are to have a turn before the next one.
+func (w *watch) next(from uint32) abi.Errno {
+	w.from = from
+	if !sched.Overdue(w.c) {
+		return abi.OK
+	}
+	b := &w.c.T().State.Blocked
+	b.Progress, b.Key0 = uint64(from), w.ready
+	return abi.ERESCHED
+}
+
+// end ends an attempt that has looked at all, or failed with e: OK when the call
+// is over, EBLOCKED when it is to be made again from its beginning.
+func (w *watch) end(e abi.Errno) abi.Errno {
+	if sched.GoesOn(e) {
+		return e
+	}
+	b := &w.c.T().State.Blocked
+	b.Progress, b.Key0, b.Key1 = 0, 0, 0
+	if e == abi.OK && w.waits() {
+		return sleepOn(w.c, abi.WaitReasonPoll, abi.OK)
+	}
+	sched.CancelWaits(w.c)
+	return e
+}
 
 func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	count := arg32(c, 1)
@@ -96,106 +175,72 @@ func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
 	if e := maskIn(c, c.Arg(3), c.Arg(4)); e != abi.OK {
 		return 0, e
 	}
-	ready, e := pollAll(c, count, false)
-	if e != abi.OK {
-		return 0, e
+	w := watchOn(c)
+	e := abi.OK
+	for w.from < count && e == abi.OK {
+		e = w.poll(count)
 	}
-	if ready == 0 && !expired(c) {
-		for k := uint32(0); k < count && (e == abi.OK || e == abi.EBLOCKED); k++ {
-			if count > pollChunk && k%pollChunk == 0 {
-				if e := pollIn(c, k, count); e != abi.OK {
-					sched.CancelWaits(c)
-					return 0, e
-				}
-			}
-			if p := pollfdAt(c, k%pollChunk); p.Fd >= 0 {
-				// Read once more, it may be another one now, or none.
-				if ofd, gone := file.GetAny(c, p.Fd); gone == abi.OK {
-					e = file.WaitFor(c, ofd, uint32(uint16(p.Events)))
+	if e = w.end(e); e == abi.OK {
+		timeoutOut(c, c.Arg(2))
+	}
+	return w.ready, e
+}
+
+// poll asks the next piece of the caller's array. What it found is written back
+// at once when there are more pieces: only what lies in the array is kept.
+func (w *watch) poll(count uint32) abi.Errno {
+	c, n := w.c, min(count-w.from, watchPiece)
+	va := c.Arg(0) + uint64(w.from)*abi.PollfdSize
+	if e := mm.CopyIn(c, c.Vec, va, n*abi.PollfdSize); e != abi.OK {
+		return e
+	}
+	found := uint64(0)
+	for k := range n {
+		p := pollfdAt(c, k)
+		if p.Revents = 0; p.Fd < 0 {
+			continue
+		}
+		state := uint32(abi.POLLNVAL)
+		if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
+			state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
+		}
+		if state != 0 {
+			p.Revents = int16(state)
+			found++
+		}
+	}
+	w.found(found)
+	if w.waits() {
+		for k := range n {
+			if p := pollfdAt(c, k); p.Fd >= 0 {
+				ofd, _ := file.GetAny(c, p.Fd)
+				if e := w.wait(ofd, uint32(uint16(p.Events))); e != abi.OK {
+					return e
 				}
 			}
 		}
-		return 0, sleepOn(c, abi.WaitReasonPoll, e)
 	}
-	if count > pollChunk {
-		_, e = pollAll(c, count, true)
-	} else {
-		e = pollOut(c, 0, count)
+	if count > watchPiece || !w.waits() {
+		if e := mm.CopyOut(c, va, c.Vec, n*abi.PollfdSize); e != abi.OK {
+			return e
+		}
 	}
-	if e != abi.OK {
-		return 0, e
-	}
-	timeoutOut(c, c.Arg(2))
-	return ready, abi.OK
+	return w.next(w.from + n)
 }
-
-// pollChunk is how many struct pollfd fit into c.Vec; more are looked at piece
-// by piece.
-const pollChunk = vecBytes / abi.PollfdSize
 
 func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
 	return (*abi.Pollfd)(kmem.Ptr(c.Vec + k*abi.PollfdSize))
 }
 
-// pollIn brings in the piece that begins at `from`, pollOut writes it back.
-func pollIn(c *sched.Ctx, from, count uint32) abi.Errno {
-	return mm.CopyIn(c, c.Vec, c.Arg(0)+uint64(from)*abi.PollfdSize, min(count-from, pollChunk)*abi.PollfdSize)
-}
-
-func pollOut(c *sched.Ctx, from, count uint32) abi.Errno {
-	return mm.CopyOut(c, c.Arg(0)+uint64(from)*abi.PollfdSize, c.Vec, min(count-from, pollChunk)*abi.PollfdSize)
-}
-
-// pollAll asks all descriptors of the caller's array, and counts those that
-// have something to tell; with `out` each piece is written back.
-func pollAll(c *sched.Ctx, count uint32, out bool) (uint64, abi.Errno) {
-	ready := uint64(0)
-	for from := uint32(0); from < count; from += pollChunk {
-		if e := pollIn(c, from, count); e != abi.OK {
-			return 0, e
-		}
-		for k := range min(count-from, pollChunk) {
-			p := pollfdAt(c, k)
-			p.Revents = 0
-			if p.Fd < 0 {
-				continue
-			}
-			state := uint32(abi.POLLNVAL)
-			if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
-				state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
-			}
-			if state != 0 {
-				p.Revents = int16(state)
-				ready++
-			}
-		}
-		if out {
-			if e := pollOut(c, from, count); e != abi.OK {
-				return 0, e
-			}
-		}
-	}
-	return ready, abi.OK
-}
-
 // What select(2) means by its three sets.
-const (
-	selectIn  = uint32(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR)
-	selectOut = uint32(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR)
-	selectPri = uint32(abi.POLLPRI)
-	setBytes  = uint32(abi.LimitFds) / 8
-)
-
-// selected is which of select's events a bit in each of the three sets asks for.
-func selected(sets, fd uint32) uint32 {
-	events := uint32(0)
-	for k, mask := range [3]uint32{selectIn, selectOut, selectPri} {
-		if kmem.Bytes(sets+uint32(k)*setBytes+fd/8, 1)[0]>>(fd%8)&1 != 0 {
-			events |= mask
-		}
-	}
-	return events
+var selectEvents = [3]uint32{
+	uint32(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR),
+	uint32(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR),
+	uint32(abi.POLLPRI),
 }
+
+// setBytes is the size of each of the three sets in c.Vec.
+const setBytes = uint32(abi.LimitFds) / 8
 
 // setLength is the size of an fd_set for n descriptors.
 func setLength(n uint32) uint32 { return (n + 63) / 64 * 8 }
@@ -211,6 +256,18 @@ func setsIn(c *sched.Ctx, n uint32) abi.Errno {
 		}
 		if e := mm.CopyIn(c, to, va, setLength(n)); e != abi.OK {
 			return e
+		}
+	}
+	return abi.OK
+}
+
+// setsOut writes the sets in c.Vec back.
+func setsOut(c *sched.Ctx, n uint32) abi.Errno {
+	for k := range uint32(3) {
+		if va := c.Arg(int(k) + 1); va != 0 {
+			if e := mm.CopyOut(c, va, c.Vec+k*setBytes, setLength(n)); e != abi.OK {
+				return e
+			}
 		}
 	}
 	return abi.OK
@@ -233,160 +290,88 @@ func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 	}
-	sets := c.Vec
-	if e := setsIn(c, n); e != abi.OK {
-		return 0, e
+	w := watchOn(c)
+	e := setsIn(c, n)
+	for w.from < n && e == abi.OK {
+		e = w.selectPiece(n)
 	}
-	// What is not ready is taken out of the sets, which are the answer then.
-	ready := uint64(0)
-	for fd := range n {
-		want := selected(sets, fd)
-		if want == 0 {
-			continue
+	if e == abi.OK && w.ready == 0 {
+		for k := range uint32(3) {
+			kmem.Zero(c.Vec+k*setBytes, setLength(n))
 		}
-		ofd, e := file.Get(c, int32(fd))
-		if e != abi.OK {
-			return 0, e
+	}
+	if w.ready != 0 && (e == abi.OK || e == abi.ERESCHED) || e == abi.OK && w.over {
+		// The call will end with these sets, whose rest is still to be looked at
+		// after ERESCHED: the caller's memory keeps what was found.
+		if out := setsOut(c, n); out != abi.OK {
+			e = out
 		}
-		state := file.Poll(ofd)
-		for k, mask := range [3]uint32{selectIn, selectOut, selectPri} {
-			if b := &kmem.Bytes(sets+uint32(k)*setBytes+fd/8, 1)[0]; *b>>(fd%8)&1 != 0 {
-				if state&mask != 0 {
-					ready++
-				} else {
-					*b &^= 1 << (fd % 8)
+	}
+	if e = w.end(e); e == abi.OK {
+		timeoutOut(c, c.Arg(4))
+	}
+	return w.ready, e
+}
+
+// selectPiece asks the next piece of the sets in c.Vec. Of each descriptor that
+// is asked for, what it has to tell stays in the sets.
+func (w *watch) selectPiece(n uint32) abi.Errno {
+	c, to := w.c, min(n, w.from+watchPiece)
+	var asked [3][watchPiece / 64]uint64
+	found := uint64(0)
+	for fd := w.from; fd < to; fd += 64 {
+		word := (fd - w.from) / 64
+		var tells [3]uint64
+		for k := range asked {
+			asked[k][word] = kmem.Load64(c.Vec+uint32(k)*setBytes+fd/8) & below(n-fd)
+		}
+		for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
+			bit := uint32(bits.TrailingZeros64(any))
+			ofd, e := file.Get(c, int32(fd+bit))
+			if e != abi.OK {
+				return e
+			}
+			state := file.Poll(ofd)
+			for k, events := range selectEvents {
+				if asked[k][word]>>bit&1 != 0 && state&events != 0 {
+					tells[k] |= 1 << bit
+					found++
+				}
+			}
+		}
+		for k := range tells {
+			kmem.Store64(c.Vec+uint32(k)*setBytes+fd/8, tells[k])
+		}
+	}
+	if w.ready == 0 && found != 0 {
+		for k := range uint32(3) {
+			kmem.Zero(c.Vec+k*setBytes, w.from/8) // nothing before this piece
+		}
+	}
+	w.found(found)
+	if w.waits() {
+		for word := range asked[0] {
+			for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
+				bit, want := uint32(bits.TrailingZeros64(any)), uint32(0)
+				for k, events := range selectEvents {
+					if asked[k][word]>>bit&1 != 0 {
+						want |= events
+					}
+				}
+				ofd, _ := file.Get(c, int32(w.from+uint32(word)*64+bit))
+				if e := w.wait(ofd, want); e != abi.OK {
+					return e
 				}
 			}
 		}
 	}
-	if ready == 0 && !expired(c) {
-		e := setsIn(c, n)
-		for fd := uint32(0); fd < n && (e == abi.OK || e == abi.EBLOCKED); fd++ {
-			if want := selected(sets, fd); want != 0 {
-				// Read once more, as above.
-				if ofd, gone := file.Get(c, int32(fd)); gone == abi.OK {
-					e = file.WaitFor(c, ofd, want)
-				}
-			}
-		}
-		return 0, sleepOn(c, abi.WaitReasonPoll, e)
-	}
-	for k := range uint32(3) {
-		if va := c.Arg(int(k) + 1); va != 0 {
-			if e := mm.CopyOut(c, va, sets+k*setBytes, setLength(n)); e != abi.OK {
-				return 0, e
-			}
-		}
-	}
-	timeoutOut(c, c.Arg(4))
-	return ready, abi.OK
+	return w.next(to)
 }
 
-func sysEpollCreate1(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 0)
-	if flags&^uint32(abi.EPOLL_CLOEXEC) != 0 {
-		return 0, abi.EINVAL
+// below is a word with the lowest n bits set, all for 64 and more.
+func below(n uint32) uint64 {
+	if n >= 64 {
+		return ^uint64(0)
 	}
-	ofd, e := file.NewEpoll()
-	if e != abi.OK {
-		return 0, e
-	}
-	fd, e := file.NewFd(c, ofd, flags != 0)
-	return uint64(fd), e
-}
-
-// epollOf is the epoll instance of a descriptor: EINVAL for other files.
-func epollOf(c *sched.Ctx, i int) (uint32, abi.Errno) {
-	ofd, e := file.Get(c, fdArg(c, i))
-	if e != abi.OK {
-		return 0, e
-	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		return kmem.Object(o), abi.OK
-	}
-	return 0, abi.EINVAL
-}
-
-func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
-	op := abi.EpollOp(arg32(c, 1))
-	var ev abi.EpollEvent
-	if op != abi.EPOLL_CTL_DEL {
-		if e := mm.CopyIn(c, c.Page, c.Arg(3), abi.EpollEventSize); e != abi.OK {
-			return 0, e
-		}
-		ev = *(*abi.EpollEvent)(kmem.Ptr(c.Page))
-	}
-	if _, e := file.Get(c, fdArg(c, 0)); e != abi.OK {
-		return 0, e
-	}
-	ofd, e := file.Get(c, fdArg(c, 2))
-	if e != abi.OK {
-		return 0, e
-	}
-	if !file.CanPoll(ofd) {
-		return 0, abi.EPERM
-	}
-	ep, e := epollOf(c, 0)
-	if e != abi.OK {
-		return 0, e
-	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && kmem.Object(o) == ep {
-		return 0, abi.EINVAL
-	}
-	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)
-}
-
-// maxEvents is how many events epoll_wait(2) can be asked for.
-const maxEvents = (1<<31 - 1) / int32(abi.EpollEventSize)
-
-// epollWait is the wait of both calls; the deadline is set.
-func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
-	most := int32(arg32(c, 2))
-	if most <= 0 || most > maxEvents {
-		return 0, abi.EINVAL
-	}
-	ep, e := epollOf(c, 0)
-	if e != abi.OK {
-		return 0, e
-	}
-	if e := maskIn(c, mask, maskSize); e != abi.OK {
-		return 0, e
-	}
-	// As many as the scratch area holds; the others come next time.
-	n := min(uint32(most), vecBytes/abi.EpollEventSize)
-	if epoll.Listed(ep) {
-		// An event that was taken cannot be put back: see first that there is
-		// somewhere to write.
-		end := c.Arg(1) + uint64(min(n, epoll.Items(ep)))*abi.EpollEventSize
-		for va := c.Arg(1); va < end; va = (va | uint64(kmem.PageMask)) + 1 {
-			if _, e := mm.Linear(c, c.As, va, mm.Write); e != abi.OK {
-				if e != abi.EBLOCKED && e != abi.ENOMEM {
-					e = abi.EFAULT
-				}
-				return 0, e
-			}
-		}
-		if got := epoll.Collect(ep, c.Vec, n); got != 0 {
-			return uint64(got), mm.CopyOut(c, c.Arg(1), c.Vec, got*abi.EpollEventSize)
-		}
-	}
-	if expired(c) {
-		return 0, abi.OK
-	}
-	return 0, sleepOn(c, abi.WaitReasonEpoll, sched.WaitOn(c, epoll.WaitQueue(ep), uint32(abi.POLLIN)))
-}
-
-func sysEpollPwait(c *sched.Ctx) (uint64, abi.Errno) {
-	b := &c.T().State.Blocked
-	if ms := int32(arg32(c, 3)); b.Attempt == 0 && ms >= 0 {
-		b.DeadlineNs = addNs(sched.NowNs(), uint64(ms)*1_000_000)
-	}
-	return epollWait(c, c.Arg(4), c.Arg(5))
-}
-
-func sysEpollPwait2(c *sched.Ctx) (uint64, abi.Errno) {
-	if e := timeoutIn(c, c.Arg(3)); e != abi.OK {
-		return 0, e
-	}
-	return epollWait(c, c.Arg(4), c.Arg(5))
+	return 1<<n - 1
 }

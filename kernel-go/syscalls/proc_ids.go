@@ -5,6 +5,7 @@ import (
 	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -39,6 +40,7 @@ func setUsers(c *sched.Ctx, privileged bool, nr, ne, ns uint32) abi.Errno {
 	old := cred.IDsOf(s)
 	e := setIDs(privileged, &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, nr, ne, ns)
 	if e == abi.OK {
+		proc.UserChanged(c.Process)
 		cred.UsersChanged(s, old)
 		cred.FileUserChanged(s, old.Fsuid)
 	}
@@ -93,6 +95,7 @@ func sysSetreuid(c *sched.Ctx) (uint64, abi.Errno) {
 		if saved != noID {
 			s.Suid = saved
 		}
+		proc.UserChanged(c.Process)
 		cred.UsersChanged(s, old)
 		cred.FileUserChanged(s, old.Fsuid)
 	}

@@ -11,16 +11,25 @@ import (
 )
 
 func sysExit(c *sched.Ctx) (uint64, abi.Errno) {
-	proc.ExitThread(c, uint32(c.Arg(0))&0xff)
-	return 0, abi.ENORETURN
+	return ended(proc.ExitThread(c, uint32(c.Arg(0))&0xff))
 }
 
 func sysExitGroup(c *sched.Ctx) (uint64, abi.Errno) {
 	if proc.Dumping(c) {
 		return 0, proc.DumpCore(c)
 	}
-	proc.ExitGroup(c, uint32(c.Arg(0))&0xff<<8)
-	return 0, abi.ENORETURN
+	if status, yes := proc.Ending(c); yes {
+		return ended(proc.End(c, status))
+	}
+	return ended(proc.End(c, uint32(c.Arg(0))&0xff<<8))
+}
+
+// ended is what a call answers that has ended its thread, or goes on with that.
+func ended(gone bool) (uint64, abi.Errno) {
+	if gone {
+		return 0, abi.ENORETURN
+	}
+	return 0, abi.ERESCHED
 }
 
 // clone makes the child and, for vfork, waits until it lets go of its memory.

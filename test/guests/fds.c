@@ -1,5 +1,7 @@
 // Descriptors: dup and its relatives, fcntl, close-on-exec, limits, locks.
 #include "check.h"
+#include <poll.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 
@@ -85,6 +87,48 @@ static void many(void) {
   close(3), close(10);
 }
 
+// The end of a program with many descriptors: however it ends, its status is what it was, and when it is told all are closed.
+static void *pauses(void *unused) {
+  pause();
+  return unused;
+}
+static void ends(void) {
+  struct rlimit before, most;
+  must(getrlimit(RLIMIT_NOFILE, &before));
+  most = (struct rlimit){before.rlim_max, before.rlim_max};
+  must(setrlimit(RLIMIT_NOFILE, &most));
+  static const struct {
+    const char *name;
+    int status;
+  } ways[] = {{"exit_group", EXITED(7)}, {"last-thread", EXITED(8)}, {"signal", SIGTERM}, {"killed", SIGKILL}};
+  for (int k = 0; k < 4; k++) {
+    int p[2];
+    must(pipe(p));
+    pid_t pid = must(fork());
+    if (!pid) {
+      for (int i = 0; i < 5000; i++) must(dup(p[1]));
+      pthread_t t;
+      if (k != 1) must(-pthread_create(&t, NULL, pauses, NULL));
+      write(p[1], "x", 1);
+      if (k == 0) _exit(7);
+      if (k == 1) syscall(SYS_exit, 8);
+      if (k == 2) raise(SIGTERM);
+      for (;;) pause();
+    }
+    close(p[1]);
+    char c;
+    EQ("begun", read(p[0], &c, 1), 1);
+    if (k == 3) kill(pid, SIGKILL);
+    int status = 0;
+    EQ("waited", waitpid(pid, &status, 0), pid);
+    EQ(ways[k].name, status, ways[k].status);
+    struct pollfd end = {p[0], POLLIN, 0};
+    TRUE("closed", poll(&end, 1, 0) == 1 && end.revents == POLLHUP);
+    close(p[0]);
+  }
+  must(setrlimit(RLIMIT_NOFILE, &before));
+}
+
 static void record_locks(void) {
   int fd = must(open("lock", O_RDWR | O_CREAT, 0644));
   struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10};
@@ -135,4 +179,4 @@ static void file_locks(void) {
   FAILS("bad-fd", flock(b, LOCK_EX), EBADF);
 }
 
-CHECK_MAIN(CASE(duplication), CASE(flags), CASE(limits), CASE(many), CASE(record_locks), CASE(file_locks))
+CHECK_MAIN(CASE(duplication), CASE(flags), CASE(limits), CASE(many), CASE(ends), CASE(record_locks), CASE(file_locks))

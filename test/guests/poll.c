@@ -1,6 +1,8 @@
 // poll, ppoll, select, pselect: readiness of files, pipes and bad descriptors, time-outs, masks.
 #include "check.h"
 #include <poll.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/time.h>
 
@@ -193,4 +195,99 @@ static void many(void) {
   for (int i = 0; i < N; i++) close(p[i][0]), close(p[i][1]);
 }
 
-CHECK_MAIN(CASE(polling), CASE(full_pipe), CASE(timeouts), CASE(wakes), CASE(interrupted), CASE(selecting), CASE(many))
+// So many that others get their turn between: the answer is that of one look at all.
+enum { THOUSANDS = 6000, PLACE = 5990, TURNS = 100 };
+static int quiet[2], loud[2], turn[2];
+static pid_t poller;
+static void *writes(void *times) {
+  char c;
+  for (long i = 0; i < (long)times; i++) {
+    if (read(turn[0], &c, 1) != 1) break;
+    if (i == 0) until_asleep(getpid(), poller);
+    write(loud[1], "x", 1);
+  }
+  return NULL;
+}
+static struct rlimit before;
+static struct pollfd f[THOUSANDS];
+static void open_thousands(void) {
+  must(getrlimit(RLIMIT_NOFILE, &before));
+  must(setrlimit(RLIMIT_NOFILE, &(struct rlimit){before.rlim_max, before.rlim_max}));
+  must(pipe(quiet)), must(pipe(loud)), must(pipe(turn));
+  for (int i = 0; i < THOUSANDS; i++) f[i] = (struct pollfd){must(fcntl(i == PLACE ? loud[0] : quiet[0], F_DUPFD, 64)), POLLIN, 99};
+}
+static void close_thousands(void) {
+  for (int i = 0; i < THOUSANDS; i++) close(f[i].fd);
+  for (int i = 0; i < 2; i++) close(quiet[i]), close(loud[i]), close(turn[i]);
+  must(setrlimit(RLIMIT_NOFILE, &before));
+}
+static void thousands(void) {
+  open_thousands();
+  EQ("none", poll(f, THOUSANDS, 20), 0);
+  int told = 0;
+  for (int i = 0; i < THOUSANDS; i++) told += f[i].revents != 0;
+  EQ("none-told", told, 0);
+  poller = gettid();
+  pthread_t writer;
+  must(-pthread_create(&writer, NULL, writes, (void *)TURNS));
+  int right = 0;
+  char c;
+  for (int i = 0; i < TURNS; i++) {
+    write(turn[1], "x", 1);
+    right += poll(f, THOUSANDS, -1) == 1 && f[PLACE].revents == POLLIN && f[PLACE - 1].revents == 0 && f[0].revents == 0;
+    if (read(loud[0], &c, 1) != 1) break;
+  }
+  pthread_join(writer, NULL);
+  EQ("woken", right, TURNS);
+  f[3].fd = before.rlim_max;
+  write(loud[1], "x", 1);
+  EQ("bad-and-ready", poll(f, THOUSANDS, -1), 2);
+  TRUE("both", f[3].revents == POLLNVAL && f[PLACE].revents == POLLIN);
+  close_thousands();
+}
+
+// The same as sets of bits, of which no C library has such large ones.
+static unsigned long r[1024], w[1024], e[1024];
+enum { BITS = 8 * sizeof *r };
+static int isset(unsigned long *set, int fd) { return set[fd / BITS] >> fd % BITS & 1; }
+static void fill(void) {
+  for (int i = 0; i < THOUSANDS; i++) r[f[i].fd / BITS] |= 1ul << f[i].fd % BITS, e[f[i].fd / BITS] |= 1ul << f[i].fd % BITS;
+}
+static void thousands_selected(void) {
+  open_thousands();
+  struct timespec none = {0, 0}, soon = {0, 20000000};
+  int place = f[PLACE].fd, n = f[THOUSANDS - 1].fd + 1;
+  char c;
+  write(loud[1], "x", 1);
+  fill();
+  r[n / BITS] |= ~0ul << n % BITS; // of what was not asked for nothing is told
+  w[(quiet[1]) / BITS] |= 1ul << quiet[1] % BITS;
+  EQ("select", syscall(SYS_pselect6, n, r, w, e, &none, NULL), 2);
+  int others = 0;
+  for (int i = 0; i < 1024; i++) others += __builtin_popcountl(r[i]) + __builtin_popcountl(w[i]) + __builtin_popcountl(e[i]);
+  EQ("select-others", others, 2);
+  TRUE("select-right", isset(r, place) && isset(w, quiet[1]));
+  read(loud[0], &c, 1);
+  fill();
+  EQ("select-none", syscall(SYS_pselect6, n, r, NULL, e, &soon, NULL), 0);
+  for (int i = 0; i < 1024; i++) others += __builtin_popcountl(r[i]) + __builtin_popcountl(e[i]);
+  EQ("select-cleared", others, 2);
+  pthread_t writer;
+  poller = gettid();
+  must(-pthread_create(&writer, NULL, writes, (void *)TURNS));
+  int right = 0;
+  for (int i = 0; i < TURNS; i++) {
+    fill();
+    write(turn[1], "x", 1);
+    right += syscall(SYS_pselect6, n, r, NULL, e, NULL, NULL) == 1 && isset(r, place) && !isset(r, place - 1) && !isset(e, place);
+    if (read(loud[0], &c, 1) != 1) break;
+  }
+  pthread_join(writer, NULL);
+  EQ("select-woken", right, TURNS);
+  fill();
+  close(place);
+  FAILS("select-bad", syscall(SYS_pselect6, n, r, NULL, e, NULL, NULL), EBADF);
+  close_thousands();
+}
+
+CHECK_MAIN(CASE(polling), CASE(full_pipe), CASE(timeouts), CASE(wakes), CASE(interrupted), CASE(selecting), CASE(many), CASE(thousands), CASE(thousands_selected))

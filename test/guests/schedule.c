@@ -212,6 +212,149 @@ static void apart(void (*run)(void)) {
   check_failures += status_of(pid) >> 8;
 }
 
+// Priority inheritance, all on one processor: the owner of a mutex for which an urgent thread waits goes before a busy one in between.
+static pthread_mutex_t inner, outer;
+static atomic_int inner_held, outer_held, spinning, served, after;
+static cpu_set_t first_cpu;
+static pthread_t at_priority(int priority, void *(*run)(void *), void *arg) {
+  pthread_attr_t a;
+  pthread_t t;
+  pthread_attr_init(&a);
+  pthread_attr_setaffinity_np(&a, sizeof first_cpu, &first_cpu);
+  pthread_attr_setinheritsched(&a, PTHREAD_EXPLICIT_SCHED);
+  pthread_attr_setschedpolicy(&a, priority ? SCHED_FIFO : SCHED_OTHER);
+  pthread_attr_setschedparam(&a, &(struct sched_param){.sched_priority = priority});
+  must(-pthread_create(&t, &a, run, arg));
+  return t;
+}
+static void inheriting(pthread_mutex_t *m) {
+  pthread_mutexattr_t a;
+  pthread_mutexattr_init(&a);
+  pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+  must(-pthread_mutex_init(m, &a));
+}
+static void until(atomic_int *flag) {
+  while (!*flag) usleep(500);
+}
+// The word of a mutex says whether somebody waits.
+static int awaited(pthread_mutex_t *m) { return __atomic_load_n(&m->__data.__lock, __ATOMIC_SEQ_CST) & 0x80000000; }
+static void *holds_inner(void *wanted) {
+  pthread_mutex_lock(&inner);
+  inner_held = 1;
+  while (!awaited(wanted)) continue;
+  pthread_mutex_unlock(&inner);
+  after = 1; // not urgent any more: only when nobody else is
+  return 0;
+}
+static void *holds_outer(void *unused) {
+  pthread_mutex_lock(&outer);
+  outer_held = 1;
+  pthread_mutex_lock(&inner);
+  pthread_mutex_unlock(&inner);
+  pthread_mutex_unlock(&outer);
+  return unused;
+}
+static void *is_urgent(void *mutex) {
+  pthread_mutex_lock(mutex);
+  served = 1;
+  pthread_mutex_unlock(mutex);
+  return 0;
+}
+static int64_t nanoseconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+static void *is_between(void *unused) {
+  (void)unused;
+  spinning = 1;
+  int64_t end = nanoseconds() + 300000000;
+  while (!served && nanoseconds() < end) continue;
+  long in_time = served;
+  while (nanoseconds() < end && !after) continue;
+  return (void *)(in_time | (long)after << 1);
+}
+static void inheritance(void) {
+  first_cpu = only(0);
+  must(sched_setaffinity(0, sizeof first_cpu, &first_cpu));
+  must(sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 50}));
+  static const struct {
+    int chain, priority;
+    const char *served, *given_back;
+  } rounds[] = {{0, 0, "usual-served", 0}, {0, 2, "served", "given-back"}, {1, 2, "chain-served", "chain-given-back"}};
+  for (int k = 0; k < 3; k++) {
+    int chain = rounds[k].chain;
+    inner_held = outer_held = spinning = served = after = 0;
+    inheriting(&inner);
+    inheriting(&outer);
+    pthread_mutex_t *wanted = chain ? &outer : &inner;
+    pthread_t holder = at_priority(rounds[k].priority, holds_inner, wanted), second = holder, urgent, between;
+    until(&inner_held);
+    if (chain) {
+      second = at_priority(5, holds_outer, 0);
+      until(&outer_held);
+      while (!awaited(&inner)) usleep(500);
+    }
+    between = at_priority(20, is_between, 0);
+    until(&spinning);
+    urgent = at_priority(30, is_urgent, wanted);
+    void *seen;
+    pthread_join(between, &seen);
+    TRUE(rounds[k].served, (long)seen & 1);
+    // Linux lets ordinary threads have a little time beside urgent ones: it cannot be seen of them.
+    if (rounds[k].given_back) TRUE(rounds[k].given_back, !((long)seen & 2));
+    if (chain) pthread_join(second, 0);
+    pthread_join(holder, 0);
+    pthread_join(urgent, 0);
+  }
+}
+static void inheritance_apart(void) { apart(inheritance); }
+
+// Who waits is served by priority, and those of one priority in their order.
+static atomic_int asleep, turn;
+static unsigned word_to_wait_at;
+static int served_at[4];
+static void *waits_in_line(void *arg) {
+  long me = (long)arg;
+  asleep++;
+  syscall(SYS_futex, &word_to_wait_at, 0 /* FUTEX_WAIT */, 0, 0, 0, 0);
+  served_at[me] = ++turn;
+  return 0;
+}
+static void *locks_in_line(void *arg) {
+  long me = (long)arg;
+  asleep++;
+  pthread_mutex_lock(&inner);
+  served_at[me] = ++turn;
+  pthread_mutex_unlock(&inner);
+  return 0;
+}
+static void in_line(void) {
+  static const int priorities[4] = {10, 30, 20, 30};
+  first_cpu = only(0);
+  must(sched_setaffinity(0, sizeof first_cpu, &first_cpu));
+  must(sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 5}));
+  for (int mutex = 0; mutex < 2; mutex++) {
+    pthread_t t[4];
+    turn = 0;
+    inheriting(&inner);
+    pthread_mutex_lock(&inner);
+    // Each is more urgent than this thread, and so waits when this one goes on.
+    for (long i = 0; i < 4; i++) {
+      asleep = 0;
+      t[i] = at_priority(priorities[i], mutex ? locks_in_line : waits_in_line, (void *)i);
+      until(&asleep);
+    }
+    if (mutex) pthread_mutex_unlock(&inner);
+    else
+      for (int i = 0; i < 4; i++) EQ("woken", syscall(SYS_futex, &word_to_wait_at, 1 /* FUTEX_WAKE */, 1, 0, 0, 0), 1);
+    for (int i = 0; i < 4; i++) pthread_join(t[i], 0);
+    if (mutex) TRUE("mutex-by-priority", served_at[1] == 1 && served_at[3] == 2 && served_at[2] == 3 && served_at[0] == 4);
+    else TRUE("by-priority", served_at[1] == 1 && served_at[3] == 2 && served_at[2] == 3 && served_at[0] == 4);
+  }
+}
+static void in_line_apart(void) { apart(in_line); }
+
 static void attributes_apart(void) {
   struct attributes a = {.size = sizeof a}, b;
   must(get_attributes(0, &a, sizeof a));
@@ -293,4 +436,4 @@ static void clocks(void) {
   EQ("never-back", back, 0);
 }
 
-CHECK_MAIN(CASE(affinity), CASE(sharing), CASE(beside_busy), CASE(policies), CASE(real_time), CASE(attributes), CASE(nice_values), CASE(clocks))
+CHECK_MAIN(CASE(affinity), CASE(sharing), CASE(beside_busy), CASE(policies), CASE(real_time), CASE(inheritance_apart), CASE(in_line_apart), CASE(attributes), CASE(nice_values), CASE(clocks))

@@ -32,9 +32,17 @@ const CALLS = [
   "rollup",
   "cut",
   "poll",
+  "select",
+  "epoll_wait",
+  "epoll_close",
+  "epoll_exit",
   "close_range",
   "wake",
+  "wake_some",
   "kill",
+  "kill_queued",
+  "ignore",
+  "orphans",
 ] as const;
 const HARTS = 4;
 const MEMORY_MIB = 1536;

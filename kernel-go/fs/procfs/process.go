@@ -166,12 +166,8 @@ func ppid(p uint32) uint32 {
 // cpuTimes is the CPU time of a process, its live threads' included, in guest
 // code and in the kernel.
 func cpuTimes(p uint32) (user, system uint64) {
-	user, system = kmem.Process(p).State.UserNs, kmem.Process(p).State.SystemNs
-	for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
-		user += kmem.Thread(t).State.UserNs
-		system += kmem.Thread(t).State.SystemNs
-	}
-	return user, system
+	l := &kmem.Process(p).Live
+	return l.UserNs, l.SystemNs
 }
 
 // handlers are the masks of ignored and of caught signals.

@@ -17,15 +17,15 @@ func signed(v int32) {
 }
 
 // schedStat is priority and nice of stat: 20 + nice, or of real-time threads
-// -1 - the priority (proc(5)).
+// -1 - the priority, inherited ones too (proc(5)).
 func schedStat(t uint32) {
 	if t == 0 {
 		str("20 0 ")
 		return
 	}
 	s := &kmem.Thread(t).State
-	if sched.RealTime(kmem.Thread(t)) {
-		signed(-1 - int32(s.Priority))
+	if p := sched.PriorityOf(kmem.Thread(t)); p != 0 {
+		signed(-1 - int32(p))
 	} else {
 		signed(20 + s.Nice)
 	}
