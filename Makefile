@@ -45,6 +45,10 @@ format: setup ## format Go, TypeScript and JSON in place
 test: setup ## run every test; the last line is the sum
 	@$(RUN) node tools/test-all.ts
 
+.PHONY: flaky
+flaky: worker ## run the changed tests 20 times beside busy loops (ARGS="--list HEAD~3 …")
+	@tools/flaky $(ARGS)
+
 .PHONY: bench
 bench: worker ## run the benchmarks, ours and the peer's interleaved
 	@$(RUN) npm run -s bench
