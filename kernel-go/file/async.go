@@ -56,24 +56,12 @@ func forgetAsync(i uint32) {
 	l.AsyncNext, l.AsyncEvents = 0, 0
 }
 
-// hasAsync says whether a description's kind tells of its events: pipes, and
-// terminals of what can be read.
-func hasAsync(kind abi.OfdKind) (read, write bool) {
-	switch kind {
-	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return true, true
-	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
-		return true, false
-	}
-	return false, false
-}
-
 // SetAsync is what setting and clearing O_ASYNC does: ENOTTY for kinds that
 // tell nothing, which F_SETFL does not mind.
 func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
 	o := kmem.Ofd(i)
-	read, write := hasAsync(o.State.Kind)
-	if !read {
+	tells := opsOf(o).signals
+	if tells == 0 {
 		return abi.ENOTTY
 	}
 	sched.Unwatch(&o.Live.AsyncEntries)
@@ -94,7 +82,7 @@ func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
 		if k == 1 || !readable(o) && o.State.Kind != abi.OfdKindPtyMaster && o.State.Kind != abi.OfdKindPtySlave {
 			events = pollOut
 		}
-		if events == pollOut && !write {
+		if events&tells == 0 {
 			break
 		}
 		if e := sched.WatchAsync(i, &o.Live.AsyncEntries, q, events); e != abi.OK {

@@ -3,9 +3,8 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -25,17 +24,30 @@ func SetStatusFlags(c *sched.Ctx, i, flags uint32) abi.Errno {
 // Readable is FIONREAD: how many bytes a read would find.
 func Readable(i uint32) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	switch o.State.Kind {
-	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return pipe.Bytes(kmem.Object(o)), abi.OK
-	case abi.OfdKindPtyMaster, abi.OfdKindPtySlave:
-		return tty.Readable(kmem.Object(o), o.State.Kind == abi.OfdKindPtyMaster), abi.OK
-	case abi.OfdKindFile:
-		size := kmem.Inode(o.State.Inode).State.Size
-		return uint32(min(size-min(size, o.State.Pos), 1<<31-1)), abi.OK
+	if unread := opsOf(o).unread; unread != nil {
+		return unread(o), abi.OK
 	}
 	return 0, abi.ENOTTY
 }
+
+// Map completes a mapping of an OFD, and says what may not be mapped.
+func Map(m *mm.Mapping, i, prot uint32, pos uint64) abi.Errno {
+	o := kmem.Ofd(i)
+	shared := m.Flags&abi.VmaFlagShared != 0
+	if !readable(o) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !writable(o) {
+		return abi.EACCES
+	}
+	if shared && writable(o) {
+		m.Flags |= abi.VmaFlagMaybeWrite
+	}
+	if mmap := opsOf(o).mmap; mmap != nil {
+		return mmap(m, o, prot, pos)
+	}
+	return abi.ENODEV
+}
+
+// Syncs says whether fsync(2) takes an OFD.
+func Syncs(i uint32) bool { return opsOf(kmem.Ofd(i)).syncs }
 
 // Written says whether a file is open for writing, or mapped so, by anyone: it
 // must not be executed (ETXTBSY). Files of memfd_create(2) are not asked for:

@@ -3,6 +3,7 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -10,11 +11,8 @@ import (
 // Seekable says whether an OFD has positions.
 func Seekable(i uint32) bool { return seekable(kmem.Ofd(i)) }
 
-// IsZeroDevice says whether an OFD is /dev/zero, whose private mappings are
-// anonymous memory.
-func IsZeroDevice(i uint32) bool {
-	o := kmem.Ofd(i)
-	return o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_ZERO)
+func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi.Errno) {
+	return 0, abi.EISDIR
 }
 
 // nextPos and nextHint are where the last Readdir ended.

@@ -92,7 +92,7 @@ func TestPositions(t *testing.T) {
 		{100, abi.SEEK_END, 110}, {-11, abi.SEEK_END, -int64(abi.EINVAL)}, {1 << 62, abi.SEEK_SET, -int64(abi.EINVAL)},
 		{0, 9, -int64(abi.EINVAL)}, {4, abi.SEEK_DATA, 4}, {4, abi.SEEK_HOLE, 10}, {10, abi.SEEK_DATA, -int64(abi.ENXIO)},
 	} {
-		got, e := Seek(c, f, x.offset, x.whence)
+		got, e := Seek(f, x.offset, x.whence)
 		if e != abi.OK {
 			got = uint64(-int64(e))
 		}
@@ -100,7 +100,7 @@ func TestPositions(t *testing.T) {
 			t.Errorf("seek %d by %d: %d, want %d", x.offset, x.whence, int64(got), x.want)
 		}
 	}
-	_, _ = Seek(c, f, 8, abi.SEEK_SET)
+	_, _ = Seek(f, 8, abi.SEEK_SET)
 	if got := read(t, c, f, 100); got != "89" {
 		t.Errorf("read %q", got)
 	}
@@ -119,7 +119,7 @@ func TestPositions(t *testing.T) {
 		t.Errorf("read of a writer: %v", e)
 	}
 	r, _ := newPipe(t, c, 0)
-	if _, e := Seek(c, r, 0, abi.SEEK_CUR); e != abi.ESPIPE {
+	if _, e := Seek(r, 0, abi.SEEK_CUR); e != abi.ESPIPE {
 		t.Errorf("seek of a pipe: %v", e)
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -43,6 +42,7 @@ func Init() {
 	pipe.Init()
 	epoll.Init()
 	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
+	procfs.FdInfo = info
 	sched.FiredTimerfd = fired
 	sched.Async, sched.SendAsync, asyncHead = markAsync, sendAsync, 0
 	vfs.InitLeases(breakLeases)
@@ -107,22 +107,8 @@ func Put(c *sched.Ctx, i uint32) {
 	if o.State.Inode != 0 {
 		unlockOfd(i)
 	}
-	switch o.State.Kind {
-	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		pipe.Detach(kmem.Object(o), readable(o), writable(o))
-	case abi.OfdKindEpoll:
-		epoll.Free(kmem.Object(o))
-	case abi.OfdKindTimerfd:
-		sched.TimerCancel(&o.Live.Timer)
-		eventfd.Free(kmem.Object(o))
-	case abi.OfdKindEventfd:
-		eventfd.Free(kmem.Object(o))
-	case abi.OfdKindProc:
-		procfs.FreeContent(o.Live.Content)
-	case abi.OfdKindPtyMaster:
-		tty.CloseMaster(c, kmem.Object(o))
-	case abi.OfdKindPtySlave:
-		tty.CloseSlave(kmem.Object(o))
+	if release := opsOf(o).release; release != nil {
+		release(c, o)
 	}
 	if o.State.Inode != 0 {
 		vfs.DropOpen(o.State.Inode)
@@ -186,20 +172,8 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		kind = abi.OfdKindDirectory
 	case ififo:
 		if flags&oPath == 0 {
-			if !readable(o) && !writable(o) {
-				return abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
-			}
-			object, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
-			if e != abi.OK {
+			if e := openFifo(c, o, inode, flags); e != abi.OK {
 				return e
-			}
-			kmem.SetObject(o, abi.SlotKindPipe, object)
-			// Only a reader that did not wait, and found no writer, hears of
-			// no hang-up before the first one (Linux fs/pipe.c, fifo_open).
-			p := &kmem.Pipe(object).State
-			o.State.Cursor = uint64(p.WriterOpens - 1)
-			if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
-				o.State.Cursor = uint64(p.WriterOpens)
 			}
 		}
 		kind = abi.OfdKindFifo
@@ -236,82 +210,4 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 	kmem.WriteEnd(&o.Header)
 	attach(i, inode, d)
 	return abi.OK
-}
-
-// NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.
-func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
-	p, e := pipe.New(c)
-	if e != abi.OK {
-		return 0, 0, e
-	}
-	inode := kmem.Pipe(p).Live.Inode
-	r = NewOfd(abi.OfdKindPipeRead, flags&oNonblock)
-	if r != 0 {
-		w = NewOfd(abi.OfdKindPipeWrite, flags&oNonblock|oWronly)
-	}
-	if w == 0 {
-		if r != 0 {
-			kmem.Free(abi.SlotKindOfd, r)
-		}
-		vfs.DropInode(inode)
-		return 0, 0, abi.ENFILE
-	}
-	kmem.SetObject(kmem.Ofd(r), abi.SlotKindPipe, p)
-	kmem.SetObject(kmem.Ofd(w), abi.SlotKindPipe, p)
-	attach(r, inode, 0)
-	attach(w, inode, 0)
-	vfs.DropInode(inode)
-	pipe.Attach(p, true, false)
-	pipe.Attach(p, false, true)
-	return r, w, abi.OK
-}
-
-// NewEventfd makes an eventfd(2) OFD.
-func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
-	object := eventfd.New(count, flags&uint32(abi.EFD_SEMAPHORE))
-	if object == 0 {
-		return 0, abi.ENFILE
-	}
-	i := NewOfd(abi.OfdKindEventfd, flags&oNonblock|oRdwr)
-	if i == 0 {
-		eventfd.Free(object)
-		return 0, abi.ENFILE
-	}
-	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEventfd, object)
-	return i, abi.OK
-}
-
-// NewEpoll makes an epoll_create1(2) OFD.
-func NewEpoll() (uint32, abi.Errno) {
-	object := epoll.New()
-	if object == 0 {
-		return 0, abi.ENFILE
-	}
-	i := NewOfd(abi.OfdKindEpoll, oRdwr)
-	if i == 0 {
-		epoll.Free(object)
-		return 0, abi.ENFILE
-	}
-	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEpoll, object)
-	return i, abi.OK
-}
-
-// NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
-func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
-	i := NewOfd(abi.OfdKindFile, oRdwr|uint32(abi.O_LARGEFILE))
-	if i == 0 {
-		return 0, abi.ENFILE
-	}
-	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, ifreg|0o777, name, n)
-	if e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
-		return 0, e
-	}
-	kmem.Inode(vfs.InodeOf(d)).Live.Memfd = 1
-	if sealing {
-		kmem.Inode(vfs.InodeOf(d)).Live.Seals = 0
-	}
-	attach(i, vfs.InodeOf(d), d)
-	vfs.Put(d)
-	return i, abi.OK
 }

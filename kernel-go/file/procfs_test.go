@@ -132,7 +132,7 @@ func TestProcContents(t *testing.T) {
 		if whole == "" || whole[len(whole)-1] != '\n' {
 			t.Errorf("%s: %q", path, whole)
 		}
-		if _, e := Seek(c, i, 0, abi.SEEK_SET); e != abi.OK {
+		if _, e := Seek(i, 0, abi.SEEK_SET); e != abi.OK {
 			t.Fatal(e)
 		}
 		var parts strings.Builder

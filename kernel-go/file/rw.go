@@ -2,16 +2,9 @@ package file
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/eventfd"
-	"foreshore.dev/kernel/fs/dev"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pagecache"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/tty"
-	"foreshore.dev/kernel/vfs"
 )
 
 // Transfers. readSome and writeSome return how much they did together with the
@@ -65,61 +58,19 @@ func Finish(c *sched.Ctx, done uint32, e abi.Errno) (uint32, abi.Errno) {
 // PosCurrent as a position means the OFD's own, which then moves.
 const PosCurrent = ^uint64(0)
 
-// seekable says whether an OFD has positions: ESPIPE for others.
-func seekable(o *abi.OfdSlot) bool {
-	switch o.State.Kind {
-	case abi.OfdKindFile, abi.OfdKindProc, abi.OfdKindDirectory, abi.OfdKindDevice:
-		return true
-	}
-	return false
-}
-
 // readSome reads into a buffer from a position (PosCurrent: not seekable).
 func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	switch o.State.Kind {
-	case abi.OfdKindFile:
-		if o.State.Flags&oNoatime == 0 && b.Len != 0 {
-			vfs.Accessed(o.State.Inode)
-		}
-		return vfs.ReadAt(c, o.State.Inode, pos, b)
-	case abi.OfdKindDirectory:
-		return 0, abi.EISDIR
-	case abi.OfdKindPipeRead, abi.OfdKindFifo:
-		return pipe.Read(c, kmem.Object(o), b, nonblock)
-	case abi.OfdKindDevice:
-		return dev.Read(c, kmem.Inode(o.State.Inode).State.Rdev, b)
-	case abi.OfdKindProc:
-		return procfs.Read(c, o, pos, b)
-	case abi.OfdKindEventfd, abi.OfdKindTimerfd:
-		return eventfd.Read(c, kmem.Object(o), b, nonblock)
-	case abi.OfdKindSignalfd:
-		return readSignals(c, o, b, nonblock)
-	case abi.OfdKindPtyMaster:
-		return tty.ReadMaster(c, kmem.Object(o), b, uint32(progressOf(c)), nonblock)
-	case abi.OfdKindPtySlave:
-		return tty.ReadSlave(c, kmem.Object(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
+	if read := opsOf(o).read; read != nil {
+		return read(c, o, b, pos, nonblock)
 	}
 	return 0, abi.EINVAL
 }
 
 func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	switch o.State.Kind {
-	case abi.OfdKindFile:
-		return vfs.WriteAt(c, o.State.Inode, pos, b)
-	case abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return pipe.Write(c, kmem.Object(o), b, nonblock)
-	case abi.OfdKindDevice:
-		return dev.Write(c, kmem.Inode(o.State.Inode).State.Rdev, b)
-	case abi.OfdKindProc:
-		return procfs.Write(c, o.State.Inode, b)
-	case abi.OfdKindEventfd:
-		return eventfd.Write(c, kmem.Object(o), b, nonblock)
-	case abi.OfdKindPtyMaster:
-		return tty.WriteMaster(c, kmem.Object(o), b, nonblock)
-	case abi.OfdKindPtySlave:
-		return tty.WriteSlave(c, kmem.Object(o), b, hungUp(o), nonblock)
+	if write := opsOf(o).write; write != nil {
+		return write(c, o, b, pos, nonblock)
 	}
 	return 0, abi.EINVAL
 }
@@ -281,13 +232,6 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 	return done, e
 }
 
-func setPos(o *abi.OfdSlot, pos uint64) {
-	sched.Effect(abi.SyncEffectOfd)
-	kmem.WriteBegin(&o.Header)
-	o.State.Pos = pos
-	kmem.WriteEnd(&o.Header)
-}
-
 // StreamRead reads what an OFD has for a host: at least one byte, 0 at the
 // end, or EAGAIN.
 func StreamRead(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
@@ -331,46 +275,10 @@ func StreamPoll(c *sched.Ctx, i, events uint32) (uint32, abi.Errno) {
 }
 
 // Seek is lseek(2).
-func Seek(c *sched.Ctx, i uint32, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+func Seek(i uint32, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
 	o := kmem.Ofd(i)
-	if !seekable(o) {
-		return 0, abi.ESPIPE
+	if seek := opsOf(o).seek; seek != nil {
+		return seek(o, offset, whence)
 	}
-	base := int64(0)
-	switch whence {
-	case abi.SEEK_SET:
-	case abi.SEEK_CUR:
-		base = int64(o.State.Pos)
-	case abi.SEEK_END:
-		if o.State.Kind == abi.OfdKindProc || o.State.Kind == abi.OfdKindDirectory {
-			return 0, abi.EINVAL
-		}
-		base = int64(kmem.Inode(o.State.Inode).State.Size)
-	case abi.SEEK_DATA, abi.SEEK_HOLE:
-		if o.State.Kind != abi.OfdKindFile {
-			return 0, abi.EINVAL
-		}
-		if offset < 0 {
-			return 0, abi.ENXIO
-		}
-		pos, e := vfs.Seek(o.State.Inode, uint64(offset), whence == abi.SEEK_HOLE)
-		if e == abi.OK {
-			setPos(o, pos)
-		}
-		return pos, e
-	default:
-		return 0, abi.EINVAL
-	}
-	if o.State.Kind == abi.OfdKindDevice {
-		return 0, abi.OK // memory devices have no position (drivers/char/mem.c)
-	}
-	pos := base + offset
-	if (offset > 0 && pos < base) || (o.State.Kind == abi.OfdKindFile && pos > int64(pagecache.MaxBytes)) {
-		return 0, abi.EINVAL
-	}
-	if pos < 0 {
-		return 0, abi.EINVAL
-	}
-	setPos(o, uint64(pos))
-	return uint64(pos), abi.OK
+	return 0, abi.ESPIPE
 }

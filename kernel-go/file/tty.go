@@ -3,6 +3,7 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -23,6 +24,34 @@ func HungUp(i uint32) bool { return hungUp(kmem.Ofd(i)) }
 func hungUp(o *abi.OfdSlot) bool {
 	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), uint32(o.State.Cursor))
 }
+
+func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.Object(o)) }
+
+func releaseSlave(_ *sched.Ctx, o *abi.OfdSlot) { tty.CloseSlave(kmem.Object(o)) }
+
+func readMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return tty.ReadMaster(c, kmem.Object(o), b, uint32(progressOf(c)), nonblock)
+}
+
+func readSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return tty.ReadSlave(c, kmem.Object(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
+}
+
+func writeMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return tty.WriteMaster(c, kmem.Object(o), b, nonblock)
+}
+
+func writeSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return tty.WriteSlave(c, kmem.Object(o), b, hungUp(o), nonblock)
+}
+
+func isMaster(o *abi.OfdSlot) bool { return o.State.Kind == abi.OfdKindPtyMaster }
+
+func pollTerminal(o *abi.OfdSlot) uint32 { return tty.Poll(kmem.Object(o), isMaster(o), hungUp(o)) }
+
+func terminalQueue(o *abi.OfdSlot, k int) *uint32 { return tty.Queue(kmem.Object(o), isMaster(o), k) }
+
+func unreadTerminal(o *abi.OfdSlot) uint32 { return tty.Readable(kmem.Object(o), isMaster(o)) }
 
 // isTerminal says whether a device number is a terminal's.
 func isTerminal(rdev uint64) bool {

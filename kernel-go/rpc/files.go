@@ -3,7 +3,6 @@ package rpc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -84,8 +83,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if flags&uint32(abi.O_APPEND) != 0 {
 		pos = kmem.Inode(inode).State.Size
 	}
-	b := mm.Buf{Addr: uint64(from + done), Len: r.Data.Length - done}
-	k, e := vfs.WriteAt(c, inode, pos, &b)
+	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(from+done, r.Data.Length-done))
 	p.Progress += k
 	a.result = int64(p.Progress - 1)
 	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
@@ -116,8 +114,7 @@ func readFile(c *sched.Ctx, client uint32, r *abi.ReadFileRequest, a *answer) ab
 	if in.State.FsType == abi.FsTypeProcfs || in.State.FsType == abi.FsTypeSysfs {
 		return readGenerated(c, d, to, r, a)
 	}
-	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
-	n, e := vfs.ReadAt(c, inode, r.Position, &b)
+	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(to, r.Reply.Length))
 	a.result, a.value, a.value2 = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
 	a.handle = kmem.Handle(abi.SlotKindInode, inode)
 	return e

@@ -3,7 +3,6 @@ package rpc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -14,8 +13,7 @@ func readGenerated(c *sched.Ctx, d, to uint32, r *abi.ReadFileRequest, a *answer
 	if e != abi.OK {
 		return e
 	}
-	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
-	n, e := file.Read(c, o, &b, r.Position)
+	n, e := file.Read(c, o, arenaBuf(to, r.Reply.Length), r.Position)
 	file.Put(c, o)
 	a.result, a.value = int64(n), r.Position+uint64(n)
 	if n == r.Reply.Length {

@@ -12,6 +12,15 @@ import (
 // that are the host's, and files without a name. Reads and writes never wait,
 // so that nobody's arena is held by a program that says nothing; polls do.
 
+// buffer is arena bytes of the request in progress.
+var buffer mm.Buf
+
+// arenaBuf is the buffer of n bytes at an address in a client's arena.
+func arenaBuf(at, n uint32) *mm.Buf {
+	buffer = mm.Buf{Addr: uint64(at), Len: n}
+	return &buffer
+}
+
 func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
@@ -21,8 +30,7 @@ func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer
 	if e != abi.OK {
 		return e
 	}
-	b := mm.Buf{Addr: uint64(to), Len: r.Reply.Length}
-	n, e := file.StreamRead(c, i, &b)
+	n, e := file.StreamRead(c, i, arenaBuf(to, r.Reply.Length))
 	if _, master := file.IsTty(i); master && e == abi.EIO {
 		e = abi.OK // the last slave is closed: the end of what a terminal shows
 	}
@@ -39,8 +47,7 @@ func streamWrite(c *sched.Ctx, client uint32, r *abi.StreamWriteRequest, a *answ
 	if e != abi.OK {
 		return e
 	}
-	b := mm.Buf{Addr: uint64(from), Len: r.Data.Length}
-	n, e := file.StreamWrite(c, i, &b)
+	n, e := file.StreamWrite(c, i, arenaBuf(from, r.Data.Length))
 	a.result = int64(n)
 	return e
 }

@@ -221,11 +221,10 @@ func synced(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	switch kmem.Ofd(ofd).State.Kind {
-	case abi.OfdKindFile, abi.OfdKindDirectory:
-		return 0, abi.OK
+	if !file.Syncs(ofd) {
+		return 0, abi.EINVAL
 	}
-	return 0, abi.EINVAL
+	return 0, abi.OK
 }
 
 func sysFsync(c *sched.Ctx) (uint64, abi.Errno) { return synced(c) }

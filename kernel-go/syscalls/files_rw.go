@@ -155,7 +155,7 @@ func sysLseek(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return file.Seek(c, ofd, int64(c.Arg(1)), abi.SeekWhence(arg32(c, 2)))
+	return file.Seek(ofd, int64(c.Arg(1)), abi.SeekWhence(arg32(c, 2)))
 }
 
 func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {

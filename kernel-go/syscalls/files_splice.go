@@ -40,18 +40,6 @@ func spliceOffset(c *sched.Ctx, i int, ofd uint32) (uint64, abi.Errno) {
 	return offsetIn(c, i, ofd)
 }
 
-// splices says whether an OFD that is no pipe can be a side of a splice: what
-// transfers records cannot.
-func splices(ofd uint32, write bool) bool {
-	switch kmem.Ofd(ofd).State.Kind {
-	case abi.OfdKindDirectory, abi.OfdKindEventfd, abi.OfdKindTimerfd, abi.OfdKindSignalfd, abi.OfdKindEpoll:
-		return false
-	case abi.OfdKindProc:
-		return !write
-	}
-	return true
-}
-
 func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 	flags := arg32(c, 5)
 	count := min(c.Arg(4), uint64(abi.MAX_RW_COUNT))
@@ -71,7 +59,7 @@ func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	case inPipe && c.Arg(1) != 0, outPipe && c.Arg(3) != 0:
 		return 0, abi.ESPIPE
-	case !inPipe && !splices(from, false), !outPipe && !splices(to, true):
+	case !inPipe && !file.Splices(from, false), !outPipe && !file.Splices(to, true):
 		return 0, abi.EINVAL
 	}
 	nonblock := flags&uint32(abi.SPLICE_F_NONBLOCK) != 0

@@ -101,7 +101,8 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if length > topAddress {
 		return 0, abi.ENOMEM
 	}
-	var m mm.Mapping
+	m := &mapping
+	*m = mm.Mapping{}
 	m.Pages = uint32((length + mask) >> kmem.PageShift)
 	m.NoReplace = flags&uint32(abi.MAP_FIXED_NOREPLACE) != 0
 	m.Fixed = flags&uint32(abi.MAP_FIXED) != 0 && !m.NoReplace
@@ -125,7 +126,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	m.Flags |= mm.ProtFlags(prot)
 	if ofd != 0 {
-		if e := fileMapping(&m, ofd, prot, pos); e != abi.OK {
+		if e := file.Map(m, ofd, prot, pos); e != abi.OK {
 			return 0, e
 		}
 	} else {
@@ -142,7 +143,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		kmem.Inode(anon).State.Size = uint64(m.Pages) << kmem.PageShift
 		m.Inode = anon
 	}
-	page, e := mm.Map(c, c.As, &m)
+	page, e := mm.Map(c, c.As, m)
 	if anon != 0 {
 		vfs.DropInode(anon)
 	}
@@ -157,6 +158,9 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	return uint64(page) << kmem.PageShift, abi.OK
 }
+
+// mapping is what the mmap(2) in progress asks for.
+var mapping mm.Mapping
 
 // filled is the end of an mmap(2) whose pages come in at once: what cannot be had
 // is left for faults.
@@ -174,36 +178,6 @@ func filled(c *sched.Ctx, page, pages uint32) (uint64, abi.Errno) {
 // isLocked says whether the pages of a range are locked from their first moment on.
 func isLocked(c *sched.Ctx, from, to uint32) bool {
 	return mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to && mm.FirstWith(c.As, from, to, abi.VmaFlagLockOnFault) == to
-}
-
-// fileMapping completes a mapping of a file, and says what may not be mapped.
-func fileMapping(m *mm.Mapping, ofd, prot uint32, pos uint64) abi.Errno {
-	o := kmem.Ofd(ofd)
-	shared := m.Flags&abi.VmaFlagShared != 0
-	if !file.ForReading(ofd) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !file.ForWriting(ofd) {
-		return abi.EACCES
-	}
-	if shared && file.ForWriting(ofd) {
-		m.Flags |= abi.VmaFlagMaybeWrite
-	}
-	if o.State.Kind != abi.OfdKindFile {
-		if o.State.Kind == abi.OfdKindDevice && kmem.Inode(o.State.Inode).State.Rdev == uint64(abi.DEV_ZERO) {
-			return abi.OK // anonymous memory
-		}
-		return abi.ENODEV
-	}
-	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
-		return abi.EOVERFLOW
-	}
-	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
-	if kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0 {
-		// It may be mapped for reading, and not be made writable later.
-		if shared && prot&uint32(abi.PROT_WRITE) != 0 {
-			return abi.EPERM
-		}
-		m.Flags &^= abi.VmaFlagMaybeWrite
-	}
-	return abi.OK
 }
 
 func sysMunmap(c *sched.Ctx) (uint64, abi.Errno) {

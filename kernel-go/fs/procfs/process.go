@@ -412,12 +412,18 @@ func fdinfo(ofd uint32) {
 		id = vfs.DevOf(o.State.Inode)
 	}
 	line(id)
-	switch o.State.Kind {
-	case abi.OfdKindEventfd:
-		str("eventfd-count: ")
-		pad(kmem.Eventfd(kmem.Object(o)).Count, 16, ' ')
-		putByte('\n')
-	case abi.OfdKindSignalfd:
-		mask("sigmask:\t", o.State.Cursor)
-	}
+	FdInfo(ofd)
 }
+
+// FdInfo writes what a kind of open file has to say beyond that; file sets it.
+var FdInfo func(ofd uint32)
+
+// FdInfoCount is a line with a count, padded as Linux's %16llx.
+func FdInfoCount(name string, v uint64) {
+	str(name)
+	pad(v, 16, ' ')
+	putByte('\n')
+}
+
+// FdInfoMask is a line with a set of signals.
+func FdInfoMask(name string, v uint64) { mask(name, v) }

@@ -1,0 +1,48 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/dev"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// Memory devices, which a device number tells apart (fs/dev).
+
+func rdevOf(o *abi.OfdSlot) uint64 { return kmem.Inode(o.State.Inode).State.Rdev }
+
+func readDevice(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
+	return dev.Read(c, rdevOf(o), b)
+}
+
+func writeDevice(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
+	return dev.Write(c, rdevOf(o), b)
+}
+
+func pollDevice(o *abi.OfdSlot) uint32 {
+	if watchedDevice(o) {
+		return pollIn
+	}
+	return pollIn | pollOut
+}
+
+// random(4) can be polled, and so is accepted; it never blocks.
+func watchedDevice(o *abi.OfdSlot) bool { return rdevOf(o) == uint64(abi.DEV_RANDOM) }
+
+// Memory devices have no position (Linux drivers/char/mem.c).
+func seekDevice(_ *abi.OfdSlot, _ int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+	switch whence {
+	case abi.SEEK_SET, abi.SEEK_CUR, abi.SEEK_END:
+		return 0, abi.OK
+	}
+	return 0, abi.EINVAL
+}
+
+// mapDevice: only /dev/zero, as anonymous memory.
+func mapDevice(_ *mm.Mapping, o *abi.OfdSlot, _ uint32, _ uint64) abi.Errno {
+	if rdevOf(o) == uint64(abi.DEV_ZERO) {
+		return abi.OK
+	}
+	return abi.ENODEV
+}

@@ -1,0 +1,36 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/epoll"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// epoll(7) instances (package epoll).
+
+func releaseEpoll(_ *sched.Ctx, o *abi.OfdSlot) { epoll.Free(kmem.Object(o)) }
+
+func pollEpoll(o *abi.OfdSlot) uint32 { return epoll.Poll(kmem.Object(o)) }
+
+func epollQueue(o *abi.OfdSlot, k int) *uint32 {
+	if k == 0 {
+		return epoll.WaitQueue(kmem.Object(o))
+	}
+	return nil
+}
+
+// NewEpoll makes an epoll_create1(2) OFD.
+func NewEpoll() (uint32, abi.Errno) {
+	object := epoll.New()
+	if object == 0 {
+		return 0, abi.ENFILE
+	}
+	i := NewOfd(abi.OfdKindEpoll, oRdwr)
+	if i == 0 {
+		epoll.Free(object)
+		return 0, abi.ENFILE
+	}
+	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEpoll, object)
+	return i, abi.OK
+}

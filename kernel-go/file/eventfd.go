@@ -1,0 +1,50 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// eventfd(2): a counter (package eventfd).
+
+func releaseEventfd(_ *sched.Ctx, o *abi.OfdSlot) { eventfd.Free(kmem.Object(o)) }
+
+func readEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return eventfd.Read(c, kmem.Object(o), b, nonblock)
+}
+
+func writeEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return eventfd.Write(c, kmem.Object(o), b, nonblock)
+}
+
+func pollEventfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.Object(o)) }
+
+func eventfdQueue(o *abi.OfdSlot, k int) *uint32 {
+	if k == 0 {
+		return &kmem.Eventfd(kmem.Object(o)).Wait
+	}
+	return nil
+}
+
+func infoEventfd(o *abi.OfdSlot) {
+	procfs.FdInfoCount("eventfd-count: ", kmem.Eventfd(kmem.Object(o)).Count)
+}
+
+// NewEventfd makes an eventfd(2) OFD.
+func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
+	object := eventfd.New(count, flags&uint32(abi.EFD_SEMAPHORE))
+	if object == 0 {
+		return 0, abi.ENFILE
+	}
+	i := NewOfd(abi.OfdKindEventfd, flags&oNonblock|oRdwr)
+	if i == 0 {
+		eventfd.Free(object)
+		return 0, abi.ENFILE
+	}
+	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEventfd, object)
+	return i, abi.OK
+}

@@ -1,0 +1,117 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+)
+
+// fileOps is what can be done with one kind of open file, like Linux's struct
+// file_operations. What a row leaves out answers the errno that stands here: a
+// kind can do nothing that nobody has written for it.
+type fileOps struct {
+	// release frees what a description has beside inode and dentry: its last
+	// reference is gone.
+	release func(c *sched.Ctx, o *abi.OfdSlot)
+	// read and write move bytes to or from a buffer, at a position if the kind has
+	// such, and return how many with the error that ended that: EINVAL.
+	read, write func(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno)
+	// poll is the POLL* events that there are now: POLLNVAL.
+	poll func(o *abi.OfdSlot) uint32
+	// queue is wait queue k, nil when there are no more: none.
+	queue func(o *abi.OfdSlot, k int) *uint32
+	// watched says whether epoll takes a description: those with a queue (EPERM).
+	watched func(o *abi.OfdSlot) bool
+	// seek is lseek(2). A kind that has it has positions: ESPIPE.
+	seek func(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno)
+	// unread is how many bytes a read would find (FIONREAD): ENOTTY.
+	unread func(o *abi.OfdSlot) uint32
+	// mmap completes a mapping of the bytes from pos on, which the description's
+	// access mode allows: ENODEV.
+	mmap func(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno
+	// syncs: fsync(2) has something to do, or could have: EINVAL.
+	syncs bool
+	// info writes what /proc/PID/fdinfo says of it alone: nothing.
+	info func(o *abi.OfdSlot)
+	// splice says which sides of splice(2) it can be, beside a pipe: EINVAL.
+	splice spliceSides
+	// signals are the events of which O_ASYNC tells: ENOTTY.
+	signals uint32
+}
+
+type spliceSides uint32
+
+const (
+	spliceFrom spliceSides = 1 << iota
+	spliceTo
+)
+
+// ops has a row for each kind; its functions are in the kind's own file.
+var ops = [...]fileOps{
+	abi.OfdKindNone: {},
+	abi.OfdKindFile: {read: readRegular, write: writeRegular, poll: alwaysReady, seek: seekRegular, unread: unreadRegular,
+		mmap: mapRegular, syncs: true, splice: spliceFrom | spliceTo},
+	abi.OfdKindDirectory: {read: readDirectory, poll: alwaysReady, seek: seekRecords, syncs: true},
+	abi.OfdKindPipeRead: {release: releasePipe, read: readPipe, poll: pollPipeRead, queue: pipeQueue, unread: unreadPipe,
+		splice: spliceFrom | spliceTo, signals: pollIn | pollOut},
+	abi.OfdKindPipeWrite: {release: releasePipe, write: writePipe, poll: pollPipeWrite, queue: pipeQueue, unread: unreadPipe,
+		splice: spliceFrom | spliceTo, signals: pollIn | pollOut},
+	abi.OfdKindFifo: {release: releasePipe, read: readPipe, write: writePipe, poll: pollFifo, queue: pipeQueue, unread: unreadPipe,
+		splice: spliceFrom | spliceTo, signals: pollIn | pollOut},
+	abi.OfdKindDevice: {read: readDevice, write: writeDevice, poll: pollDevice, watched: watchedDevice, seek: seekDevice,
+		mmap: mapDevice, splice: spliceFrom | spliceTo},
+	abi.OfdKindProc: {release: releaseProc, read: readProc, write: writeProc, poll: pollProc, queue: procQueue, watched: watchedProc,
+		seek: seekRecords, splice: spliceFrom},
+	abi.OfdKindEpoll: {release: releaseEpoll, poll: pollEpoll, queue: epollQueue},
+	abi.OfdKindEventfd: {release: releaseEventfd, read: readEventfd, write: writeEventfd, poll: pollEventfd, queue: eventfdQueue,
+		info: infoEventfd},
+	abi.OfdKindTimerfd:  {release: releaseTimerfd, read: readEventfd, poll: pollTimerfd, queue: eventfdQueue},
+	abi.OfdKindSignalfd: {read: readSignals, poll: pollSignals, queue: signalQueue, info: infoSignalfd},
+	abi.OfdKindPtyMaster: {release: releaseMaster, read: readMaster, write: writeMaster, poll: pollTerminal, queue: terminalQueue,
+		unread: unreadTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
+	abi.OfdKindPtySlave: {release: releaseSlave, read: readSlave, write: writeSlave, poll: pollTerminal, queue: terminalQueue,
+		unread: unreadTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
+	abi.OfdKindPath:  {},
+	abi.OfdKindPidfd: {}, // nobody makes one
+}
+
+func opsOf(o *abi.OfdSlot) *fileOps { return &ops[o.State.Kind] }
+
+// alwaysReady is poll of what never blocks.
+func alwaysReady(*abi.OfdSlot) uint32 { return pollIn | pollOut }
+
+// seekable says whether an OFD has positions: ESPIPE for others.
+func seekable(o *abi.OfdSlot) bool { return opsOf(o).seek != nil }
+
+// queueOf is wait queue k of an OFD, nil when it has no more; ok is false for
+// what epoll refuses.
+func queueOf(i uint32, k int) (queue *uint32, ok bool) {
+	o := kmem.Ofd(i)
+	row := opsOf(o)
+	ok = row.queue != nil
+	if row.watched != nil {
+		ok = row.watched(o)
+	}
+	if row.queue != nil {
+		queue = row.queue(o, k)
+	}
+	return queue, ok
+}
+
+// Splices says whether an OFD that is no pipe can be a side of a splice: what
+// transfers records cannot.
+func Splices(i uint32, write bool) bool {
+	side := spliceFrom
+	if write {
+		side = spliceTo
+	}
+	return opsOf(kmem.Ofd(i)).splice&side != 0
+}
+
+// info is what /proc/PID/fdinfo says of an OFD's kind.
+func info(i uint32) {
+	if say := opsOf(kmem.Ofd(i)).info; say != nil {
+		say(kmem.Ofd(i))
+	}
+}

@@ -1,0 +1,95 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pipe"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Ends of pipes and FIFOs. A FIFO's State.Cursor is how often it had been opened
+// for writing when a hang-up was last seen.
+
+func releasePipe(_ *sched.Ctx, o *abi.OfdSlot) {
+	pipe.Detach(kmem.Object(o), readable(o), writable(o))
+}
+
+func readPipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return pipe.Read(c, kmem.Object(o), b, nonblock)
+}
+
+func writePipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+	return pipe.Write(c, kmem.Object(o), b, nonblock)
+}
+
+func pollPipeRead(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), true, false, 0) }
+
+func pollPipeWrite(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), false, true, 0) }
+
+func pollFifo(o *abi.OfdSlot) uint32 {
+	return pipe.Poll(kmem.Object(o), readable(o), writable(o), uint32(o.State.Cursor))
+}
+
+func pipeQueue(o *abi.OfdSlot, k int) *uint32 {
+	p := kmem.Pipe(kmem.Object(o))
+	read, write := readable(o), writable(o)
+	switch {
+	case k == 0 && read:
+		return &p.Live.ReadWait
+	case k == 0, k == 1 && read && write:
+		return &p.Live.WriteWait
+	}
+	return nil
+}
+
+func unreadPipe(o *abi.OfdSlot) uint32 { return pipe.Bytes(kmem.Object(o)) }
+
+// openFifo makes a description the end of a FIFO, or both.
+func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) abi.Errno {
+	if !readable(o) && !writable(o) {
+		return abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
+	}
+	object, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
+	if e != abi.OK {
+		return e
+	}
+	kmem.SetObject(o, abi.SlotKindPipe, object)
+	// Only a reader that did not wait, and found no writer, hears of no hang-up
+	// before the first one (Linux fs/pipe.c, fifo_open).
+	p := &kmem.Pipe(object).State
+	o.State.Cursor = uint64(p.WriterOpens - 1)
+	if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
+		o.State.Cursor = uint64(p.WriterOpens)
+	}
+	return abi.OK
+}
+
+// NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.
+func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
+	p, e := pipe.New(c)
+	if e != abi.OK {
+		return 0, 0, e
+	}
+	inode := kmem.Pipe(p).Live.Inode
+	r = NewOfd(abi.OfdKindPipeRead, flags&oNonblock)
+	if r != 0 {
+		w = NewOfd(abi.OfdKindPipeWrite, flags&oNonblock|oWronly)
+	}
+	if w == 0 {
+		if r != 0 {
+			kmem.Free(abi.SlotKindOfd, r)
+		}
+		vfs.DropInode(inode)
+		return 0, 0, abi.ENFILE
+	}
+	kmem.SetObject(kmem.Ofd(r), abi.SlotKindPipe, p)
+	kmem.SetObject(kmem.Ofd(w), abi.SlotKindPipe, p)
+	attach(r, inode, 0)
+	attach(w, inode, 0)
+	vfs.DropInode(inode)
+	pipe.Attach(p, true, false)
+	pipe.Attach(p, false, true)
+	return r, w, abi.OK
+}

@@ -1,0 +1,46 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Files of /proc. State.Cursor is how many changes of the mounts a list of them
+// has told of.
+
+func releaseProc(_ *sched.Ctx, o *abi.OfdSlot) { procfs.FreeContent(o.Live.Content) }
+
+func readProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
+	return procfs.Read(c, o, pos, b)
+}
+
+func writeProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
+	return procfs.Write(c, o.State.Inode, b)
+}
+
+// pollProc: a list of mounts is readable, and has once after each change an
+// error and an exception. Asking takes that away, as on Linux.
+func pollProc(o *abi.OfdSlot) uint32 {
+	if !procfs.TellsMounts(o.State.Inode) {
+		return pollIn | pollOut
+	}
+	if o.State.Cursor == uint64(vfs.MountEvents) {
+		return pollIn
+	}
+	o.State.Cursor = uint64(vfs.MountEvents)
+	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
+}
+
+func procQueue(o *abi.OfdSlot, k int) *uint32 {
+	if k == 0 && procfs.TellsMounts(o.State.Inode) {
+		return vfs.MountWait()
+	}
+	return nil
+}
+
+func watchedProc(o *abi.OfdSlot) bool {
+	return procfs.TellsMounts(o.State.Inode) || !procfs.OfProcess(o.State.Inode)
+}

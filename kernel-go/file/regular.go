@@ -1,0 +1,116 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// Regular files.
+
+func readRegular(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
+	if o.State.Flags&oNoatime == 0 && b.Len != 0 {
+		vfs.Accessed(o.State.Inode)
+	}
+	return vfs.ReadAt(c, o.State.Inode, pos, b)
+}
+
+func writeRegular(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
+	return vfs.WriteAt(c, o.State.Inode, pos, b)
+}
+
+func unreadRegular(o *abi.OfdSlot) uint32 {
+	size := kmem.Inode(o.State.Inode).State.Size
+	return uint32(min(size-min(size, o.State.Pos), 1<<31-1))
+}
+
+func seekRegular(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+	size := kmem.Inode(o.State.Inode).State.Size
+	if whence != abi.SEEK_DATA && whence != abi.SEEK_HOLE {
+		return seekTo(o, offset, whence, int64(size), int64(pagecache.MaxBytes))
+	}
+	if offset < 0 {
+		return 0, abi.ENXIO
+	}
+	pos, e := vfs.Seek(o.State.Inode, uint64(offset), whence == abi.SEEK_HOLE)
+	if e == abi.OK {
+		setPos(o, pos)
+	}
+	return pos, e
+}
+
+func mapRegular(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno {
+	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
+		return abi.EOVERFLOW
+	}
+	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
+	if kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0 {
+		// It may be mapped for reading, and not be made writable later.
+		if m.Flags&abi.VmaFlagShared != 0 && prot&uint32(abi.PROT_WRITE) != 0 {
+			return abi.EPERM
+		}
+		m.Flags &^= abi.VmaFlagMaybeWrite
+	}
+	return abi.OK
+}
+
+// seekRecords is lseek(2) on what has positions and no end: directories and
+// files of /proc.
+func seekRecords(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+	return seekTo(o, offset, whence, noEnd, 1<<63-1)
+}
+
+// noEnd as the end of a file means that SEEK_END is EINVAL.
+const noEnd = -1
+
+// seekTo moves an OFD's own position, at most to `most`.
+func seekTo(o *abi.OfdSlot, offset int64, whence abi.SeekWhence, end, most int64) (uint64, abi.Errno) {
+	base := int64(0)
+	switch whence {
+	case abi.SEEK_SET:
+	case abi.SEEK_CUR:
+		base = int64(o.State.Pos)
+	case abi.SEEK_END:
+		if base = end; end == noEnd {
+			return 0, abi.EINVAL
+		}
+	default:
+		return 0, abi.EINVAL
+	}
+	pos := base + offset
+	if offset > 0 && pos < base || pos < 0 || pos > most {
+		return 0, abi.EINVAL
+	}
+	setPos(o, uint64(pos))
+	return uint64(pos), abi.OK
+}
+
+func setPos(o *abi.OfdSlot, pos uint64) {
+	sched.Effect(abi.SyncEffectOfd)
+	kmem.WriteBegin(&o.Header)
+	o.State.Pos = pos
+	kmem.WriteEnd(&o.Header)
+}
+
+// NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
+func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
+	i := NewOfd(abi.OfdKindFile, oRdwr|uint32(abi.O_LARGEFILE))
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, ifreg|0o777, name, n)
+	if e != abi.OK {
+		kmem.Free(abi.SlotKindOfd, i)
+		return 0, e
+	}
+	kmem.Inode(vfs.InodeOf(d)).Live.Memfd = 1
+	if sealing {
+		kmem.Inode(vfs.InodeOf(d)).Live.Seals = 0
+	}
+	attach(i, vfs.InodeOf(d), d)
+	vfs.Put(d)
+	return i, abi.OK
+}

@@ -1,0 +1,93 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/eventfd"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// timerfd(2): a counter of expirations (package eventfd), and a timer in the OFD.
+
+func releaseTimerfd(_ *sched.Ctx, o *abi.OfdSlot) {
+	sched.TimerCancel(&o.Live.Timer)
+	eventfd.Free(kmem.Object(o))
+}
+
+func pollTimerfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.Object(o)) & pollIn }
+
+// NewTimerfd makes a timerfd_create(2) OFD.
+func NewTimerfd(clock abi.Clock, flags uint32) (uint32, abi.Errno) {
+	object := eventfd.New(0, 0)
+	if object == 0 {
+		return 0, abi.ENFILE
+	}
+	i := NewOfd(abi.OfdKindTimerfd, flags&oNonblock|oRdwr)
+	if i == 0 {
+		eventfd.Free(object)
+		return 0, abi.ENFILE
+	}
+	o := kmem.Ofd(i)
+	kmem.SetObject(o, abi.SlotKindEventfd, object)
+	o.Live.Clock = uint32(clock)
+	return i, abi.OK
+}
+
+// clockOffset turns the timer's clock into the machine's monotonic one.
+func clockOffset(o *abi.OfdSlot) uint64 {
+	if abi.Clock(o.Live.Clock) == abi.CLOCK_REALTIME {
+		return kmem.Header().RealtimeOffsetNs
+	}
+	return 0
+}
+
+// SetTimer arms a timerfd for valueNs (0 disarms), absolute on its clock or
+// from now, and then every intervalNs.
+func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
+	o := kmem.Ofd(i)
+	sched.TimerCancel(&o.Live.Timer)
+	eventfd.Clear(kmem.Object(o))
+	o.Live.IntervalNs = intervalNs
+	if valueNs == 0 {
+		return
+	}
+	deadline := valueNs
+	if absolute {
+		deadline -= min(deadline, clockOffset(o))
+	} else if deadline += sched.NowNs(); deadline < valueNs {
+		deadline = ^uint64(0)
+	}
+	sched.TimerSet(&o.Live.Timer, deadline, sched.TimerTimerfd, i)
+}
+
+// TimerOf is what is left until the next expiration (0 when disarmed), and the
+// interval.
+func TimerOf(i uint32) (leftNs, intervalNs uint64) {
+	o := kmem.Ofd(i)
+	if o.Live.Timer.HeapIndex == 0 {
+		return 0, o.Live.IntervalNs
+	}
+	now := sched.NowNs()
+	if o.Live.Timer.DeadlineNs <= now {
+		return 1, o.Live.IntervalNs
+	}
+	return o.Live.Timer.DeadlineNs - now, o.Live.IntervalNs
+}
+
+// fired is told by sched that a timerfd's timer is due.
+func fired(object uint32) {
+	o := kmem.Ofd(object)
+	n := uint64(1)
+	if every := o.Live.IntervalNs; every != 0 {
+		deadline, now := o.Live.Timer.DeadlineNs, sched.NowNs()
+		if now > deadline {
+			n += (now - deadline) / every
+		}
+		next := deadline + (n-1)*every // not after now
+		if next += every; next < every {
+			next = ^uint64(0)
+		}
+		sched.TimerSet(&o.Live.Timer, next, sched.TimerTimerfd, object)
+	}
+	eventfd.Expired(kmem.Object(o), n)
+}
