@@ -356,7 +356,7 @@ typedef uint16_t fsh_dentry_flag;
 /* A directory of a staged layer that no record names. */
 #define FSH_DENTRY_FLAG_IMPLIED UINT32_C(16)
 
-/* What an open file description is. */
+/* What an open file description is. Shown is what /proc/PID/fd says of one without a name. */
 typedef uint32_t fsh_ofd_kind;
 #define FSH_OFD_KIND_NONE UINT32_C(0)
 #define FSH_OFD_KIND_FILE UINT32_C(1)

@@ -14,6 +14,7 @@ import {
   OfdKind,
   type OfdSlot,
   ofdKindName,
+  ofdKindShown,
   ThreadRunState,
   VmaFlag,
   waitReasonName,
@@ -131,23 +132,13 @@ function descriptors(view: MachineView, pid: number, table: number): FdRow[] | t
   return CHANGING;
 }
 
-/** What /proc/PID/fd shows of a description without a name. */
-const NAMELESS: Readonly<Record<number, string>> = {
-  [OfdKind.Epoll]: "anon_inode:[eventpoll]",
-  [OfdKind.Eventfd]: "anon_inode:[eventfd]",
-  [OfdKind.Timerfd]: "anon_inode:[timerfd]",
-  [OfdKind.Signalfd]: "anon_inode:[signalfd]",
-  [OfdKind.Pidfd]: "anon_inode:[pidfd]",
-  [OfdKind.PtyMaster]: "/dev/ptmx",
-};
-
 function ofdRows(view: MachineView): Rows<"ofd"> {
   const rows: OfdRow[] = [];
   const changing = collect(view.ofds, rows, (slot: OfdSlot, index): OfdRow | undefined | typeof CHANGING => {
     const { header, state } = slot;
     const { kind } = state;
     // It is being made (its inode comes last), or closed.
-    const unnamed = NAMELESS[kind];
+    const unnamed = ofdKindShown(kind);
     if (kind === OfdKind.None || header.refs === 0 || (state.inode === 0 && unnamed === undefined)) return undefined;
     const inode = inodeNumber(view, state.inode);
     const path = state.dentry === 0 ? (unnamed ?? `pipe:[${inode}]`) : pathOf(view, state.dentry);

@@ -46,7 +46,7 @@ export function dentryFlagName(value: number): string {
 }
 
 
-/** What an open file description is. */
+/** What an open file description is. Shown is what /proc/PID/fd says of one without a name. */
 export const OfdKind = {
   None: 0,
   File: 1,
@@ -70,6 +70,26 @@ export type OfdKind = (typeof OfdKind)[keyof typeof OfdKind];
 /** Names a number of OfdKind. */
 export function ofdKindName(value: number): string {
   return enumName("OfdKind", OfdKind, value);
+}
+
+/** What users see of a number of OfdKind; undefined for those of which they see nothing. */
+export function ofdKindShown(value: number): string | undefined {
+  switch (value) {
+    case OfdKind.Epoll:
+      return "anon_inode:[eventpoll]";
+    case OfdKind.Eventfd:
+      return "anon_inode:[eventfd]";
+    case OfdKind.PtyMaster:
+      return "/dev/ptmx";
+    case OfdKind.Timerfd:
+      return "anon_inode:[timerfd]";
+    case OfdKind.Signalfd:
+      return "anon_inode:[signalfd]";
+    case OfdKind.Pidfd:
+      return "anon_inode:[pidfd]";
+    default:
+      return undefined;
+  }
 }
 
 

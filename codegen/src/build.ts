@@ -161,14 +161,15 @@ class Builder {
   #values(item: RawEnum, unsigned: boolean): EnumValueModel[] {
     const map = this.#maps.get(fileName(item.file));
     const rank = (value: RawEnumValue): number => map?.rank(`${local(item.name)}.${value.name}`) ?? 0;
-    const values: { name: string; value: bigint; aliases: string[]; doc: readonly string[] }[] = [];
+    const values: (EnumValueModel & { aliases: string[] })[] = [];
     const sorted = [...item.values].sort((a, b) => Number(a.value - b.value) || rank(a) - rank(b));
     for (const raw of sorted) {
       const value = unsigned ? BigInt.asUintN(64, raw.value) : raw.value;
       const aliases = words(raw.attributes.get("alias"));
       const first = values.at(-1);
       if (first?.value !== value) {
-        values.push({ name: raw.name, value, aliases, doc: raw.doc });
+        const shown = raw.attributes.get("shown");
+        values.push({ name: raw.name, value, aliases, doc: raw.doc, ...(shown !== undefined && { shown }) });
       } else if (item.attributes.has("bare")) {
         first.aliases.push(raw.name, ...aliases);
       } else {

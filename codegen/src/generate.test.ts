@@ -55,6 +55,11 @@ describe("the sample schema, with one of each thing", () => {
     expect(generated["Bare"]).toEqual({ NEGATIVE: -100, OK: 0, FINE: 0, EAGAIN: 11, EWOULDBLOCK: 11, __SPECIAL: 12 });
     expect(generated["Numbers"]).toEqual({ Page: 4096, Header: 4096, Negative: -1, Huge: 0x7fffffffffffffffn });
     expect(generated["Wide"]).toEqual({ Small: 0n, Big: 0xffffffffffffffffn });
+    const shown = generated["noZeroShown"] as (value: number) => string | undefined;
+    expect([shown(1), shown(2), shown(3)]).toEqual([undefined, 'the "second"', undefined]);
+    expect(text(root, "kernel-go/abi/foreshore.go")).toContain(
+      'case NoZeroSecond:\n\t\treturn "the \\"second\\""\n\t}\n\treturn ""',
+    );
   });
 
   test("is what gofmt, vet and the vectors want in Go", () => {

@@ -68,6 +68,8 @@ export interface EnumValueModel {
   readonly value: bigint;
   /** Further names of the same number (`EWOULDBLOCK`); flatc itself allows one name per number. */
   readonly aliases: readonly string[];
+  /** What users see of it, where that is not the name. */
+  readonly shown?: string;
   readonly doc: readonly string[];
 }
 

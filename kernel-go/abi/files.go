@@ -72,7 +72,7 @@ func (v DentryFlag) String() string {
 	return "DentryFlag(?)"
 }
 
-// OfdKind: What an open file description is.
+// OfdKind: What an open file description is. Shown is what /proc/PID/fd says of one without a name.
 type OfdKind uint32
 
 // Numbers of OfdKind.
@@ -132,6 +132,25 @@ func (v OfdKind) String() string {
 		return "Pidfd"
 	}
 	return "OfdKind(?)"
+}
+
+// Shown is what users see of the number, "" for those of which they see nothing.
+func (v OfdKind) Shown() string {
+	switch v {
+	case OfdKindEpoll:
+		return "anon_inode:[eventpoll]"
+	case OfdKindEventfd:
+		return "anon_inode:[eventfd]"
+	case OfdKindPtyMaster:
+		return "/dev/ptmx"
+	case OfdKindTimerfd:
+		return "anon_inode:[timerfd]"
+	case OfdKindSignalfd:
+		return "anon_inode:[signalfd]"
+	case OfdKindPidfd:
+		return "anon_inode:[pidfd]"
+	}
+	return ""
 }
 
 // TtyFlag: What is true of a pair of pseudo-terminals.

@@ -126,7 +126,7 @@ function enumPart(item: EnumModel): string[] {
       item.values.map((value) => [
         [value.name, ...value.aliases].map((name) => `\`${name}\``).join(", "),
         item.bitFlags ? `0x${value.value.toString(16)}` : String(value.value),
-        cell(value.doc),
+        cell(value.shown === undefined ? value.doc : [...value.doc, `Shown as \`${value.shown}\`.`]),
       ]),
     ),
   ];

@@ -135,7 +135,28 @@ function enumText(item: EnumModel): string {
     `\treturn "${item.name}(?)"`,
     "}",
     "",
+    ...shownText(item),
   ].join("\n");
+}
+
+/** The function that says what users see of a number. */
+function shownText(item: EnumModel): string[] {
+  const shown = item.values.filter((value) => value.shown !== undefined);
+  if (shown.length === 0) return [];
+  const cases = shown.flatMap((value) => [
+    `case ${goConstant(item, value.name)}:`,
+    `\treturn ${JSON.stringify(value.shown)}`,
+  ]);
+  return [
+    '// Shown is what users see of the number, "" for those of which they see nothing.',
+    `func (v ${item.name}) Shown() string {`,
+    "\tswitch v {",
+    ...indent(cases),
+    "\t}",
+    '\treturn ""',
+    "}",
+    "",
+  ];
 }
 
 function structText(item: StructModel, model: Model): string {

@@ -131,6 +131,33 @@ function enumStatements(item: EnumModel): Statement[] {
         ? `return flagNames(${item.name}, value);`
         : `return enumName("${item.name}", ${item.name}, value);`,
     },
+    ...shownStatements(item, type),
+  ];
+}
+
+/** The function that says what users see of a number. */
+function shownStatements(item: EnumModel, type: string): Statement[] {
+  const shown = item.values.filter((value) => value.shown !== undefined);
+  if (shown.length === 0) return [];
+  return [
+    {
+      kind: StructureKind.Function,
+      isExported: true,
+      name: `${camel(item.name)}Shown`,
+      docs: [`What users see of a number of ${item.name}; undefined for those of which they see nothing.`],
+      parameters: [{ name: "value", type }],
+      returnType: "string | undefined",
+      statements: [
+        "switch (value) {",
+        ...shown.flatMap((value) => [
+          `  case ${item.name}.${value.name}:`,
+          `    return ${JSON.stringify(value.shown)};`,
+        ]),
+        "  default:",
+        "    return undefined;",
+        "}",
+      ].join("\n"),
+    },
   ];
 }
 

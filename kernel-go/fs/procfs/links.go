@@ -89,18 +89,8 @@ func describe(at, ofd uint32) uint32 {
 		at = putText(at, "pipe:[")
 		at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
 		return putText(at, "]")
-	case abi.OfdKindEpoll:
-		return putText(at, "anon_inode:[eventpoll]")
-	case abi.OfdKindEventfd:
-		return putText(at, "anon_inode:[eventfd]")
-	case abi.OfdKindTimerfd:
-		return putText(at, "anon_inode:[timerfd]")
-	case abi.OfdKindSignalfd:
-		return putText(at, "anon_inode:[signalfd]")
-	case abi.OfdKindPidfd:
-		return putText(at, "anon_inode:[pidfd]")
 	}
-	return putText(at, "anon_inode:[unknown]")
+	return putText(at, o.State.Kind.Shown())
 }
 
 func readlink(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno) {
