@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xe70d5035)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x6802f464)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x94d2f1ed)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x3a5829d7)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -714,6 +714,11 @@ typedef int32_t fsh_cld_code;
 #define FSH_CLD_TRAPPED INT32_C(4)
 #define FSH_CLD_STOPPED INT32_C(5)
 #define FSH_CLD_CONTINUED INT32_C(6)
+
+/* pidfd_open(2) (uapi linux/pidfd.h). */
+typedef uint32_t fsh_pidfd_flag;
+#define FSH_PIDFD_THREAD UINT32_C(128)
+#define FSH_PIDFD_NONBLOCK UINT32_C(2048)
 
 /* clone(2) flags (uapi linux/sched.h). */
 typedef uint32_t fsh_clone_flag;
@@ -2470,8 +2475,15 @@ struct fsh_ofd_live {
   uint32_t owner_uid;
   /* Its effective user. Unit: id. Written by: kernel. */
   uint32_t owner_euid;
+  /* Pidfd: who waits for the end of its process. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t wait;
+  /* Pidfd: next description of the same process. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t process_next;
+  /* Pidfd: previous one. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t process_prev;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_ofd_live) == 96, "size of OfdLive");
+_Static_assert(sizeof(struct fsh_ofd_live) == 112, "size of OfdLive");
 _Static_assert(offsetof(struct fsh_ofd_live, epoll_head) == 0, "offset of OfdLive.epoll_head");
 _Static_assert(offsetof(struct fsh_ofd_live, content) == 4, "offset of OfdLive.content");
 _Static_assert(offsetof(struct fsh_ofd_live, content_bytes) == 8, "offset of OfdLive.content_bytes");
@@ -2490,6 +2502,10 @@ _Static_assert(offsetof(struct fsh_ofd_live, owner_is_thread) == 80, "offset of 
 _Static_assert(offsetof(struct fsh_ofd_live, async_signal) == 84, "offset of OfdLive.async_signal");
 _Static_assert(offsetof(struct fsh_ofd_live, owner_uid) == 88, "offset of OfdLive.owner_uid");
 _Static_assert(offsetof(struct fsh_ofd_live, owner_euid) == 92, "offset of OfdLive.owner_euid");
+_Static_assert(offsetof(struct fsh_ofd_live, wait) == 96, "offset of OfdLive.wait");
+_Static_assert(offsetof(struct fsh_ofd_live, process_next) == 100, "offset of OfdLive.process_next");
+_Static_assert(offsetof(struct fsh_ofd_live, process_prev) == 104, "offset of OfdLive.process_prev");
+_Static_assert(offsetof(struct fsh_ofd_live, reserved0) == 108, "offset of OfdLive.reserved0");
 
 /* One open file description. */
 struct fsh_ofd_slot {
@@ -2499,13 +2515,13 @@ struct fsh_ofd_slot {
   struct fsh_ofd_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_ofd_live live;
-  uint32_t pad0[10];
+  uint32_t pad0[6];
 };
 _Static_assert(sizeof(struct fsh_ofd_slot) == 192, "size of OfdSlot");
 _Static_assert(offsetof(struct fsh_ofd_slot, header) == 0, "offset of OfdSlot.header");
 _Static_assert(offsetof(struct fsh_ofd_slot, state) == 16, "offset of OfdSlot.state");
 _Static_assert(offsetof(struct fsh_ofd_slot, live) == 56, "offset of OfdSlot.live");
-_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 152, "offset of OfdSlot.pad0");
+_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 168, "offset of OfdSlot.pad0");
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {
@@ -4101,8 +4117,11 @@ struct fsh_process_live {
   uint64_t user_ns;
   /* Time in the kernel on their behalf. Unit: ns. Written by: hart. */
   uint64_t system_ns;
+  /* Pidfds of this process. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t pidfds;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_process_live) == 176, "size of ProcessLive");
+_Static_assert(sizeof(struct fsh_process_live) == 184, "size of ProcessLive");
 _Static_assert(offsetof(struct fsh_process_live, child_head) == 0, "offset of ProcessLive.child_head");
 _Static_assert(offsetof(struct fsh_process_live, next_sibling) == 4, "offset of ProcessLive.next_sibling");
 _Static_assert(offsetof(struct fsh_process_live, prev_sibling) == 8, "offset of ProcessLive.prev_sibling");
@@ -4135,6 +4154,8 @@ _Static_assert(offsetof(struct fsh_process_live, group_seen) == 152, "offset of 
 _Static_assert(offsetof(struct fsh_process_live, user) == 156, "offset of ProcessLive.user");
 _Static_assert(offsetof(struct fsh_process_live, user_ns) == 160, "offset of ProcessLive.user_ns");
 _Static_assert(offsetof(struct fsh_process_live, system_ns) == 168, "offset of ProcessLive.system_ns");
+_Static_assert(offsetof(struct fsh_process_live, pidfds) == 176, "offset of ProcessLive.pidfds");
+_Static_assert(offsetof(struct fsh_process_live, reserved0) == 180, "offset of ProcessLive.reserved0");
 
 /* One process. */
 struct fsh_process_slot {
@@ -4144,13 +4165,13 @@ struct fsh_process_slot {
   struct fsh_process_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_process_live live;
-  uint32_t pad0[10];
+  uint32_t pad0[8];
 };
 _Static_assert(sizeof(struct fsh_process_slot) == 960, "size of ProcessSlot");
 _Static_assert(offsetof(struct fsh_process_slot, header) == 0, "offset of ProcessSlot.header");
 _Static_assert(offsetof(struct fsh_process_slot, state) == 16, "offset of ProcessSlot.state");
 _Static_assert(offsetof(struct fsh_process_slot, live) == 744, "offset of ProcessSlot.live");
-_Static_assert(offsetof(struct fsh_process_slot, pad0) == 920, "offset of ProcessSlot.pad0");
+_Static_assert(offsetof(struct fsh_process_slot, pad0) == 928, "offset of ProcessSlot.pad0");
 
 /* What the processes of one real user have together, for limits that hold for all of them. */
 struct fsh_user_slot {

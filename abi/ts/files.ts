@@ -1979,6 +1979,21 @@ export interface OfdLiveData {
    * Unit: id. Written by: kernel.
    */
   ownerEuid: number;
+  /**
+   * Pidfd: who waits for the end of its process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  wait: number;
+  /**
+   * Pidfd: next description of the same process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  processNext: number;
+  /**
+   * Pidfd: previous one.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  processPrev: number;
 }
 
 /**
@@ -1987,11 +2002,11 @@ export interface OfdLiveData {
  */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 96;
+  static readonly SIZE = 112;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56, asyncEntries: 64, asyncNext: 68, asyncEvents: 72, asyncFd: 76, ownerIsThread: 80, asyncSignal: 84, ownerUid: 88, ownerEuid: 92 } as const;
+  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56, asyncEntries: 64, asyncNext: 68, asyncEvents: 72, asyncFd: 76, ownerIsThread: 80, asyncSignal: 84, ownerUid: 88, ownerEuid: 92, wait: 96, processNext: 100, processPrev: 104 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2220,11 +2235,47 @@ export class OfdLive {
   }
 
   /**
+   * Pidfd: who waits for the end of its process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get wait(): number {
+    return this.$mem.u32[(this.$base + 96) >>> 2]!;
+  }
+
+  set wait(value: number) {
+    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+  }
+
+  /**
+   * Pidfd: next description of the same process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get processNext(): number {
+    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+  }
+
+  set processNext(value: number) {
+    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+  }
+
+  /**
+   * Pidfd: previous one.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get processPrev(): number {
+    return this.$mem.u32[(this.$base + 104) >>> 2]!;
+  }
+
+  set processPrev(value: number) {
+    this.$mem.u32[(this.$base + 104) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 96, 8);
+    this.$mem.check(addr, 112, 8);
     this.$base = addr;
     return this;
   }
@@ -2249,6 +2300,9 @@ export class OfdLive {
       asyncSignal: this.asyncSignal,
       ownerUid: this.ownerUid,
       ownerEuid: this.ownerEuid,
+      wait: this.wait,
+      processNext: this.processNext,
+      processPrev: this.processPrev,
     };
   }
 
@@ -2271,7 +2325,11 @@ export class OfdLive {
     this.asyncSignal = data.asyncSignal;
     this.ownerUid = data.ownerUid;
     this.ownerEuid = data.ownerEuid;
+    this.wait = data.wait;
+    this.processNext = data.processNext;
+    this.processPrev = data.processPrev;
     this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 108, this.$base + 112);
   }
 }
 
@@ -2354,7 +2412,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 152, this.$base + 192);
+    this.$mem.u8.fill(0, this.$base + 168, this.$base + 192);
   }
 }
 

@@ -551,6 +551,19 @@ export function cldCodeName(value: number): string {
 }
 
 
+/** pidfd_open(2) (uapi linux/pidfd.h). */
+export const PidfdFlag = {
+  PIDFD_THREAD: 128,
+  PIDFD_NONBLOCK: 2048,
+} as const;
+export type PidfdFlag = (typeof PidfdFlag)[keyof typeof PidfdFlag];
+
+/** Names a number of PidfdFlag. */
+export function pidfdFlagName(value: number): string {
+  return enumName("PidfdFlag", PidfdFlag, value);
+}
+
+
 /** clone(2) flags (uapi linux/sched.h). */
 export const CloneFlag = {
   CSIGNAL: 255,

@@ -4925,6 +4925,11 @@ export interface ProcessLiveData {
    * Unit: ns. Written by: hart.
    */
   systemNs: bigint;
+  /**
+   * Pidfds of this process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  pidfds: number;
 }
 
 /**
@@ -4933,11 +4938,11 @@ export interface ProcessLiveData {
  */
 export class ProcessLive {
   /** Bytes. */
-  static readonly SIZE = 176;
+  static readonly SIZE = 184;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, groupNext: 100, cpuWaitNs: 104, readChars: 112, writtenChars: 120, readCalls: 128, writeCalls: 136, groupPrev: 144, nextOrphan: 148, groupSeen: 152, user: 156, userNs: 160, systemNs: 168 } as const;
+  static readonly OFFSET = { childHead: 0, nextSibling: 4, prevSibling: 8, threadHead: 12, threadCount: 16, liveThreads: 20, sigQueueHead: 24, sigQueueTail: 28, queued: 32, childWait: 36, vforkParent: 40, nextProcess: 44, prevProcess: 48, client: 52, itimer: 56, timers: 80, timerCount: 84, nextTimerId: 88, cpuTimers: 92, cpuWait: 96, groupNext: 100, cpuWaitNs: 104, readChars: 112, writtenChars: 120, readCalls: 128, writeCalls: 136, groupPrev: 144, nextOrphan: 148, groupSeen: 152, user: 156, userNs: 160, systemNs: 168, pidfds: 176 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -5454,11 +5459,23 @@ export class ProcessLive {
   }
 
   /**
+   * Pidfds of this process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get pidfds(): number {
+    return this.$mem.u32[(this.$base + 176) >>> 2]!;
+  }
+
+  set pidfds(value: number) {
+    this.$mem.u32[(this.$base + 176) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 176, 8);
+    this.$mem.check(addr, 184, 8);
     this.$base = addr;
     return this;
   }
@@ -5498,6 +5515,7 @@ export class ProcessLive {
       user: this.user,
       userNs: this.userNs,
       systemNs: this.systemNs,
+      pidfds: this.pidfds,
     };
   }
 
@@ -5535,6 +5553,8 @@ export class ProcessLive {
     this.user = data.user;
     this.userNs = data.userNs;
     this.systemNs = data.systemNs;
+    this.pidfds = data.pidfds;
+    this.$mem.u8.fill(0, this.$base + 180, this.$base + 184);
   }
 }
 
@@ -5617,7 +5637,7 @@ export class ProcessSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 920, this.$base + 960);
+    this.$mem.u8.fill(0, this.$base + 928, this.$base + 960);
   }
 }
 

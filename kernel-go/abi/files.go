@@ -489,7 +489,7 @@ type OfdState struct {
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 96
+const OfdLiveSize = 112
 
 // OfdLive: Who watches an open file description, and what it generated.
 type OfdLive struct {
@@ -545,6 +545,16 @@ type OfdLive struct {
 	// Its effective user.
 	// Unit: id. Written by: kernel.
 	OwnerEuid uint32
+	// Pidfd: who waits for the end of its process.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Wait uint32
+	// Pidfd: next description of the same process.
+	// Unit: slot:Ofd. Written by: kernel.
+	ProcessNext uint32
+	// Pidfd: previous one.
+	// Unit: slot:Ofd. Written by: kernel.
+	ProcessPrev uint32
+	Reserved0   uint32
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
@@ -561,7 +571,7 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	Pad0 [10]uint32
+	Pad0 [6]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.

@@ -283,8 +283,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 96
-	_ uintptr = 96 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 112
+	_ uintptr = 112 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
@@ -321,6 +321,14 @@ const (
 	_ uintptr = 88 - unsafe.Offsetof(OfdLive{}.OwnerUid)
 	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerEuid) - 92
 	_ uintptr = 92 - unsafe.Offsetof(OfdLive{}.OwnerEuid)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Wait) - 96
+	_ uintptr = 96 - unsafe.Offsetof(OfdLive{}.Wait)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.ProcessNext) - 100
+	_ uintptr = 100 - unsafe.Offsetof(OfdLive{}.ProcessNext)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.ProcessPrev) - 104
+	_ uintptr = 104 - unsafe.Offsetof(OfdLive{}.ProcessPrev)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Reserved0) - 108
+	_ uintptr = 108 - unsafe.Offsetof(OfdLive{}.Reserved0)
 )
 
 const (
@@ -332,8 +340,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 152
-	_ uintptr = 152 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 168
+	_ uintptr = 168 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (
@@ -1404,8 +1412,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 176
-	_ uintptr = 176 - unsafe.Sizeof(ProcessLive{})
+	_ uintptr = unsafe.Sizeof(ProcessLive{}) - 184
+	_ uintptr = 184 - unsafe.Sizeof(ProcessLive{})
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.ChildHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ProcessLive{}.ChildHead)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.NextSibling) - 4
@@ -1470,6 +1478,10 @@ const (
 	_ uintptr = 160 - unsafe.Offsetof(ProcessLive{}.UserNs)
 	_ uintptr = unsafe.Offsetof(ProcessLive{}.SystemNs) - 168
 	_ uintptr = 168 - unsafe.Offsetof(ProcessLive{}.SystemNs)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Pidfds) - 176
+	_ uintptr = 176 - unsafe.Offsetof(ProcessLive{}.Pidfds)
+	_ uintptr = unsafe.Offsetof(ProcessLive{}.Reserved0) - 180
+	_ uintptr = 180 - unsafe.Offsetof(ProcessLive{}.Reserved0)
 )
 
 const (
@@ -1481,8 +1493,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(ProcessSlot{}.State)
 	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Live) - 744
 	_ uintptr = 744 - unsafe.Offsetof(ProcessSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 920
-	_ uintptr = 920 - unsafe.Offsetof(ProcessSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(ProcessSlot{}.Pad0) - 928
+	_ uintptr = 928 - unsafe.Offsetof(ProcessSlot{}.Pad0)
 )
 
 const (

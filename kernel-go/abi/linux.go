@@ -1075,6 +1075,26 @@ func (v CldCode) String() string {
 	return "CldCode(?)"
 }
 
+// PidfdFlag: pidfd_open(2) (uapi linux/pidfd.h).
+type PidfdFlag uint32
+
+// Numbers of PidfdFlag.
+const (
+	PIDFD_THREAD   PidfdFlag = 128
+	PIDFD_NONBLOCK PidfdFlag = 2048
+)
+
+// String names the number; "PidfdFlag(?)" stands for an unknown one.
+func (v PidfdFlag) String() string {
+	switch v {
+	case PIDFD_THREAD:
+		return "PIDFD_THREAD"
+	case PIDFD_NONBLOCK:
+		return "PIDFD_NONBLOCK"
+	}
+	return "PidfdFlag(?)"
+}
+
 // CloneFlag: clone(2) flags (uapi linux/sched.h).
 type CloneFlag uint32
 

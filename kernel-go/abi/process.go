@@ -843,7 +843,7 @@ func (s *ProcessState) CompareAndSwapRunState(old, v ProcessRunState) bool {
 }
 
 // ProcessLiveSize is the size of ProcessLive in bytes.
-const ProcessLiveSize = 176
+const ProcessLiveSize = 184
 
 // ProcessLive: Relatives, threads and queues of a process.
 type ProcessLive struct {
@@ -943,6 +943,10 @@ type ProcessLive struct {
 	// Time in the kernel on their behalf.
 	// Unit: ns. Written by: hart.
 	SystemNs uint64
+	// Pidfds of this process.
+	// Unit: slot:Ofd. Written by: kernel.
+	Pidfds    uint32
+	Reserved0 uint32
 }
 
 // ProcessSlotSize is the size of ProcessSlot in bytes.
@@ -959,7 +963,7 @@ type ProcessSlot struct {
 	State ProcessState
 	// Links and queues, which mean something in this memory only.
 	Live ProcessLive
-	Pad0 [10]uint32
+	Pad0 [8]uint32
 }
 
 // UserSlotSize is the size of UserSlot in bytes.

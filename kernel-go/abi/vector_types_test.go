@@ -194,6 +194,7 @@ var vectorEnums = map[string]func(int64) string{
 	"BusCode":          func(v int64) string { return BusCode(v).String() },
 	"TrapCode":         func(v int64) string { return TrapCode(v).String() },
 	"CldCode":          func(v int64) string { return CldCode(v).String() },
+	"PidfdFlag":        func(v int64) string { return PidfdFlag(v).String() },
 	"CloneFlag":        func(v int64) string { return CloneFlag(v).String() },
 	"WaitFlag":         func(v int64) string { return WaitFlag(v).String() },
 	"IdType":           func(v int64) string { return IdType(v).String() },

@@ -73,7 +73,7 @@ var ops = [...]fileOps{
 	abi.OfdKindPtySlave: {release: releaseSlave, read: readSlave, write: writeSlave, poll: pollTerminal, queue: terminalQueue,
 		unread: unreadTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
 	abi.OfdKindPath:  {},
-	abi.OfdKindPidfd: {}, // nobody makes one
+	abi.OfdKindPidfd: {release: releasePidfd, poll: pollPidfd, queue: pidfdQueue, info: infoPidfd},
 }
 
 func opsOf(o *abi.OfdSlot) *fileOps { return &ops[o.State.Kind] }

@@ -20,9 +20,8 @@ func kinds() []abi.OfdKind {
 
 // bare are the kinds with which nothing can be done, and why.
 var bare = map[abi.OfdKind]string{
-	abi.OfdKindNone:  "it is being opened",
-	abi.OfdKindPath:  "it only names a file (O_PATH)",
-	abi.OfdKindPidfd: "nobody makes one",
+	abi.OfdKindNone: "it is being opened",
+	abi.OfdKindPath: "it only names a file (O_PATH)",
 }
 
 func TestEveryKindHasItsRow(t *testing.T) {

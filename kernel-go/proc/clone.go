@@ -16,6 +16,8 @@ type CloneArgs struct {
 	ExitSignal          uint32
 	Stack, Tls          uint64
 	ParentTid, ChildTid uint64
+	// Pidfd is where CLONE_PIDFD puts the descriptor.
+	Pidfd uint64
 }
 
 const threadFlags = uint64(abi.CLONE_VM | abi.CLONE_SIGHAND | abi.CLONE_THREAD)
@@ -38,7 +40,12 @@ func MayEnterNew(c *sched.Ctx, flags uint64) abi.Errno {
 func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	f := a.Flags
 	if f&uint64(abi.CLONE_PIDFD) != 0 {
-		return 0, abi.EINVAL
+		if f&uint64(abi.CLONE_THREAD|abi.CLONE_DETACHED) != 0 {
+			return 0, abi.EINVAL
+		}
+		if e := mm.Await(c, a.Pidfd, 4); e != abi.OK {
+			return 0, e
+		}
 	}
 	if e := MayEnterNew(c, f); e != abi.OK {
 		return 0, e
@@ -189,7 +196,11 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 		n.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
 	}
 	n.Cpu.As = p.State.AddressSpace
-	if e := tellTids(c, leader, p.State.AddressSpace, a); e != abi.OK {
+	e := tellTids(c, leader, p.State.AddressSpace, a)
+	if e == abi.OK && f&uint64(abi.CLONE_PIDFD) != 0 {
+		e = givePidfd(c, i, a.Pidfd)
+	}
+	if e != abi.OK {
 		p.Live.LiveThreads--
 		freeThread(leader)
 		undoProcess(c, i)
@@ -202,6 +213,21 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 		p.Live.VforkParent = c.Thread
 	}
 	return tid, abi.OK
+}
+
+// givePidfd makes a pidfd of a new process among the caller's descriptors, and
+// writes its number to va, which can be written. The child has none.
+func givePidfd(c *sched.Ctx, process uint32, va uint64) abi.Errno {
+	ofd, e := file.NewPidfd(process, 0)
+	if e != abi.OK {
+		return e
+	}
+	fd, e := file.NewFd(c, ofd, true)
+	if e != abi.OK {
+		return e
+	}
+	kmem.Store32(c.Page, fd)
+	return mm.CopyOut(c, va, c.Page, 4)
 }
 
 // inherit copies what a child has of its parent's state, but for its group.

@@ -170,6 +170,7 @@ func finish(c *sched.Ctx, process, status uint32) {
 	kmem.Header().Counters.Exits++
 	sched.ProcessExited(process, status)
 	sched.WakeAll(&p.Live.ChildWait)
+	file.ProcessEnded(process)
 	if p.State.Parent == 0 {
 		if p.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
 			Reap(process)

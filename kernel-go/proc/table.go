@@ -191,6 +191,7 @@ func freeProcess(i uint32) {
 	p := kmem.Process(i)
 	setParent(i, 0)
 	joinGroup(i, 0)
+	file.ProcessReaped(i)
 	if p.Live.PrevProcess != 0 {
 		kmem.Process(p.Live.PrevProcess).Live.NextProcess = p.Live.NextProcess
 	} else {

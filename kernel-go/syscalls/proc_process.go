@@ -55,6 +55,13 @@ func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
 func sysClone(c *sched.Ctx) (uint64, abi.Errno) {
 	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: uint32(c.Arg(0) & uint64(abi.CSIGNAL)),
 		Stack: c.Arg(1), ParentTid: c.Arg(2), Tls: c.Arg(3), ChildTid: c.Arg(4)}
+	if a.Flags&uint64(abi.CLONE_PIDFD) != 0 {
+		// It has no argument of its own here.
+		if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
+			return 0, abi.EINVAL
+		}
+		a.Pidfd = a.ParentTid
+	}
 	return clone(c, &a)
 }
 
@@ -88,7 +95,7 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 	if u.Flags&uint64(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 {
 		return 0, abi.EINVAL
 	}
-	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid}
+	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}
 	if u.Stack != 0 {
 		a.Stack = u.Stack + u.StackSize
 	}
@@ -221,7 +228,7 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	if options&^known != 0 || options&events == 0 {
 		return 0, abi.EINVAL
 	}
-	w := proc.Which{Type: abi.IdType(c.Arg(0)), ID: uint32(c.Arg(1))}
+	w, never := proc.Which{Type: abi.IdType(c.Arg(0)), ID: uint32(c.Arg(1))}, false
 	switch w.Type {
 	case abi.P_ALL:
 	case abi.P_PID:
@@ -235,6 +242,15 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 		if w.ID == 0 {
 			w.ID = c.P().State.Pgid
 		}
+	case abi.P_PIDFD:
+		process, nonblock, e := waitedByPidfd(c)
+		if e != abi.OK {
+			return 0, e
+		}
+		w.Type, w.ID = abi.P_PID, kmem.Process(process).State.Pid
+		if never = nonblock && options&uint32(abi.WNOHANG) == 0; never {
+			options |= uint32(abi.WNOHANG)
+		}
 	default:
 		return 0, abi.EINVAL
 	}
@@ -244,6 +260,9 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	got, e := proc.Wait(c, w, options)
 	if e != abi.OK {
 		return 0, e
+	}
+	if never && got.Process == 0 {
+		return 0, abi.EAGAIN
 	}
 	var usage proc.Usage
 	if got.Process != 0 {

@@ -8,9 +8,9 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// mayTrace is ptrace(2)'s check for looking into a process: root, or the same
+// MayTrace is ptrace(2)'s check for looking into a process: root, or the same
 // user, and the process has not given up being looked into.
-func mayTrace(c *sched.Ctx, p uint32) bool {
+func MayTrace(c *sched.Ctx, p uint32) bool {
 	if c.Process == 0 || c.Process == p {
 		return true
 	}
@@ -33,7 +33,7 @@ func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
 	if p == 0 {
 		return 0, 0, abi.ENOENT
 	}
-	if !mayTrace(c, p) {
+	if !MayTrace(c, p) {
 		return 0, 0, abi.EACCES
 	}
 	ps := &kmem.Process(p).State

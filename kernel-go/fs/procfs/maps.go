@@ -214,7 +214,7 @@ func pagemap(c *sched.Ctx, s *abi.InodeState, pos uint64, b *mm.Buf) (uint32, ab
 	switch {
 	case p == 0:
 		return 0, abi.ESRCH
-	case !mayTrace(c, p):
+	case !MayTrace(c, p):
 		return 0, abi.EACCES
 	case pos%8 != 0 || b.Len%8 != 0:
 		return 0, abi.EINVAL

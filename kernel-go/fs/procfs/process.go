@@ -41,21 +41,21 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 			return user(c, as, ps.ArgStart, uint32(ps.ArgEnd-ps.ArgStart))
 		}
 	case nodePidEnviron:
-		if !mayTrace(c, p) {
+		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as != 0 {
 			return user(c, as, ps.EnvStart, uint32(ps.EnvEnd-ps.EnvStart))
 		}
 	case nodePidMaps:
-		if !mayTrace(c, p) {
+		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as != 0 {
 			maps(c, as, uint32(from))
 		}
 	case nodePidSmaps, nodePidSmapsRollup:
-		if !mayTrace(c, p) {
+		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as == 0 {
@@ -67,7 +67,7 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 			rollup(c, as, uint32(from), u)
 		}
 	case nodePidIo:
-		if !mayTrace(c, p) {
+		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		io(p)
@@ -80,7 +80,7 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 	case nodePidLimits:
 		limits(ps)
 	case nodePidAuxv:
-		if !mayTrace(c, p) {
+		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as != 0 {
@@ -251,7 +251,7 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	field(vsize)
 	field(rss)
 	field(ps.Rlimits[abi.RLIMIT_RSS].Cur)
-	if mayTrace(c, p) && as != nil {
+	if MayTrace(c, p) && as != nil {
 		str("1 1 ")
 		field(stack)
 	} else {
@@ -265,7 +265,7 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 	str("0 0 0 17 ")
 	hartStat(t)
 	str("0 0 0 0 0 ")
-	if as != nil && mayTrace(c, p) {
+	if as != nil && MayTrace(c, p) {
 		field(as.BrkStart)
 		field(ps.ArgStart)
 		field(ps.ArgEnd)
@@ -423,6 +423,16 @@ func FdInfoCount(name string, v uint64) {
 	str(name)
 	pad(v, 16, ' ')
 	putByte('\n')
+}
+
+// FdInfoNumber is a line with a number.
+func FdInfoNumber(name string, v int32) {
+	str(name)
+	if v < 0 {
+		putByte('-')
+		v = -v
+	}
+	line(uint64(v))
 }
 
 // FdInfoMask is a line with a set of signals.

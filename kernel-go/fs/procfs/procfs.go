@@ -280,6 +280,15 @@ func TellsMounts(inode uint32) bool {
 // OfProcess says whether a file is in the directory of a process.
 func OfProcess(inode uint32) bool { return kmem.Inode(inode).State.NodeArg != 0 }
 
+// IsProcess says whether an inode is a process's directory, /proc/PID.
+func IsProcess(inode uint32) bool {
+	s := &kmem.Inode(inode).State
+	return s.FsType == abi.FsTypeProcfs && node(s.Node) == nodePid
+}
+
+// ProcessOf is the process whose directory an inode is, 0 when it is gone.
+func ProcessOf(inode uint32) uint32 { return findProcess(kmem.Inode(inode).State.NodeArg) }
+
 // inoOf numbers a node: the same each time that it is looked up.
 func inoOf(n node, pid, arg uint32) uint64 {
 	return uint64(pid)<<32 | uint64(arg&0xFFFFFF)<<8 | uint64(n)

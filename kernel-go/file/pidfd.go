@@ -1,0 +1,114 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+)
+
+// pidfd_open(2): a description of a process, which State.Object names for as long
+// as there is one. The process has them in a list (ProcessLive.pidfds), to tell
+// them of its end; who waits for that has a queue in the description itself.
+
+// NewPidfd makes an OFD of a process; flags may hold O_NONBLOCK.
+func NewPidfd(process, flags uint32) (uint32, abi.Errno) {
+	i := NewOfd(abi.OfdKindPidfd, flags&oNonblock|oRdwr)
+	if i == 0 {
+		return 0, abi.ENFILE
+	}
+	o, head := kmem.Ofd(i), &kmem.Process(process).Live.Pidfds
+	kmem.SetObject(o, abi.SlotKindProcess, process)
+	if o.Live.ProcessNext = *head; *head != 0 {
+		kmem.Ofd(*head).Live.ProcessPrev = i
+	}
+	*head = i
+	return i, abi.OK
+}
+
+// processOf is the process of a pidfd, a zombie too; 0 when it was reaped.
+func processOf(o *abi.OfdSlot) uint32 {
+	return kmem.Lookup(abi.SlotKindProcess, abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
+}
+
+// ProcessOf is the process that a pidfd, or an open directory /proc/PID, stands
+// for: ESRCH when it was reaped, EBADF for other OFDs.
+func ProcessOf(i uint32) (uint32, abi.Errno) {
+	o := kmem.Ofd(i)
+	process := uint32(0)
+	switch {
+	case o.State.Kind == abi.OfdKindPidfd:
+		process = processOf(o)
+	case o.State.Kind == abi.OfdKindDirectory && procfs.IsProcess(o.State.Inode):
+		process = procfs.ProcessOf(o.State.Inode)
+	default:
+		return 0, abi.EBADF
+	}
+	if process == 0 {
+		return 0, abi.ESRCH
+	}
+	return process, abi.OK
+}
+
+// IsPidfd says whether an OFD is a pidfd.
+func IsPidfd(i uint32) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
+
+func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
+	process := processOf(o)
+	if process == 0 {
+		return
+	}
+	if o.Live.ProcessPrev != 0 {
+		kmem.Ofd(o.Live.ProcessPrev).Live.ProcessNext = o.Live.ProcessNext
+	} else {
+		kmem.Process(process).Live.Pidfds = o.Live.ProcessNext
+	}
+	if o.Live.ProcessNext != 0 {
+		kmem.Ofd(o.Live.ProcessNext).Live.ProcessPrev = o.Live.ProcessPrev
+	}
+}
+
+// pollPidfd: readable when the process has ended, and hung up when it was reaped.
+func pollPidfd(o *abi.OfdSlot) uint32 {
+	process := processOf(o)
+	if process == 0 {
+		return pollIn | uint32(abi.POLLHUP)
+	}
+	if kmem.Process(process).State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+		return pollIn
+	}
+	return 0
+}
+
+func pidfdQueue(o *abi.OfdSlot, k int) *uint32 {
+	if k == 0 {
+		return &o.Live.Wait
+	}
+	return nil
+}
+
+func infoPidfd(o *abi.OfdSlot) {
+	pid := int32(-1)
+	if process := processOf(o); process != 0 {
+		pid = int32(kmem.Process(process).State.Pid)
+	}
+	procfs.FdInfoNumber("Pid:\t", pid)
+	procfs.FdInfoNumber("NSpid:\t", pid)
+}
+
+// ProcessEnded tells the pidfds of a process that it has ended. proc calls it.
+func ProcessEnded(process uint32) {
+	for i := kmem.Process(process).Live.Pidfds; i != 0; i = kmem.Ofd(i).Live.ProcessNext {
+		sched.Wake(&kmem.Ofd(i).Live.Wait, pollIn)
+	}
+}
+
+// ProcessReaped tells them that it was reaped: they are of nothing from now on.
+func ProcessReaped(process uint32) {
+	p := kmem.Process(process)
+	for i := p.Live.Pidfds; i != 0; i = p.Live.Pidfds {
+		l := &kmem.Ofd(i).Live
+		p.Live.Pidfds, l.ProcessNext, l.ProcessPrev = l.ProcessNext, 0, 0
+		sched.Wake(&l.Wait, pollIn|uint32(abi.POLLHUP))
+	}
+}
