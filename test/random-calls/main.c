@@ -339,7 +339,12 @@ static int failed(const char *what) {
 
 /// Files, memory, processes, pipes, time: what every program wants still works.
 static int after(void) {
-  kill(-1, SIGKILL); // where the round could not end itself
+  // Where the round could not end itself: what is killed may take its time, and has the round's files open until then.
+  u64 late = now_ms() + 20000;
+  while (!kill(-1, SIGKILL)) {
+    if (now_ms() > late) return failed("killed, and still there");
+    usleep(1000);
+  }
   // What lies deeper was mounted later.
   for (int more = 1; more;) {
     FILE *list = fopen("/proc/mounts", "r");
