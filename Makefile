@@ -42,8 +42,8 @@ format: setup ## format Go, TypeScript and JSON in place
 	@$(RUN) npm run -s format
 
 .PHONY: test
-test: setup ## run every test; the last line is the sum
-	@$(RUN) node tools/test-all.ts
+test: $(if $(T),worker,setup) ## run every test, the last line is the sum; T=pipes: those that go by a name
+	@$(RUN) node $(if $(T),tools/test-one.ts "$(T)",tools/test-all.ts)
 
 .PHONY: flaky
 flaky: worker ## run the changed tests 20 times beside busy loops (ARGS="--list HEAD~3 …")

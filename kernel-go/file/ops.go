@@ -27,6 +27,8 @@ type fileOps struct {
 	seek func(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno)
 	// unread is how many bytes a read would find (FIONREAD): ENOTTY.
 	unread func(o *abi.OfdSlot) uint32
+	// control is ioctl(2), of what does not concern all descriptions: ENOTTY.
+	control func(c *sched.Ctx, o *abi.OfdSlot, request uint32, arg uint64) (uint64, abi.Errno)
 	// mmap completes a mapping of the bytes from pos on, which the description's
 	// access mode allows: ENODEV.
 	mmap func(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno
@@ -51,7 +53,7 @@ const (
 var ops = [...]fileOps{
 	abi.OfdKindNone: {},
 	abi.OfdKindFile: {read: readRegular, write: writeRegular, poll: alwaysReady, seek: seekRegular, unread: unreadRegular,
-		mmap: mapRegular, syncs: true, splice: spliceFrom | spliceTo},
+		control: controlRegular, mmap: mapRegular, syncs: true, splice: spliceFrom | spliceTo},
 	abi.OfdKindDirectory: {read: readDirectory, poll: alwaysReady, seek: seekRecords, syncs: true},
 	abi.OfdKindPipeRead: {release: releasePipe, read: readPipe, poll: pollPipeRead, queue: pipeQueue, unread: unreadPipe,
 		splice: spliceFrom | spliceTo, signals: pollIn | pollOut},
@@ -69,9 +71,9 @@ var ops = [...]fileOps{
 	abi.OfdKindTimerfd:  {release: releaseTimerfd, read: readEventfd, poll: pollTimerfd, queue: eventfdQueue},
 	abi.OfdKindSignalfd: {read: readSignals, poll: pollSignals, queue: signalQueue, info: infoSignalfd},
 	abi.OfdKindPtyMaster: {release: releaseMaster, read: readMaster, write: writeMaster, poll: pollTerminal, queue: terminalQueue,
-		unread: unreadTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
+		unread: unreadTerminal, control: controlTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
 	abi.OfdKindPtySlave: {release: releaseSlave, read: readSlave, write: writeSlave, poll: pollTerminal, queue: terminalQueue,
-		unread: unreadTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
+		unread: unreadTerminal, control: controlTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
 	abi.OfdKindPath:  {},
 	abi.OfdKindPidfd: {release: releasePidfd, poll: pollPidfd, queue: pidfdQueue, info: infoPidfd},
 }
@@ -107,6 +109,15 @@ func Splices(i uint32, write bool) bool {
 		side = spliceTo
 	}
 	return opsOf(kmem.Ofd(i)).splice&side != 0
+}
+
+// Control is ioctl(2) of an OFD's kind.
+func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
+	o := kmem.Ofd(i)
+	if control := opsOf(o).control; control != nil {
+		return control(c, o, request, arg)
+	}
+	return 0, abi.ENOTTY
 }
 
 // info is what /proc/PID/fdinfo says of an OFD's kind.

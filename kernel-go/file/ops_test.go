@@ -60,6 +60,9 @@ func TestWhatARowLeavesOut(t *testing.T) {
 		if _, e := Readable(i); e != abi.ENOTTY {
 			t.Errorf("%v: FIONREAD: %v", k, e)
 		}
+		if _, e := Control(c, i, uint32(abi.TCGETS), 0); e != abi.ENOTTY {
+			t.Errorf("%v: ioctl: %v", k, e)
+		}
 		if e := SetAsync(c, i, 3, true); e != abi.ENOTTY {
 			t.Errorf("%v: O_ASYNC: %v", k, e)
 		}

@@ -42,6 +42,13 @@ func seekRegular(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, a
 	return pos, e
 }
 
+func controlRegular(c *sched.Ctx, _ *abi.OfdSlot, request uint32, arg uint64) (uint64, abi.Errno) {
+	if abi.IoctlFile(request) == abi.FIGETBSZ {
+		return 0, mm.Store32(c, arg, kmem.PageSize)
+	}
+	return 0, abi.ENOTTY
+}
+
 func mapRegular(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno {
 	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
 		return abi.EOVERFLOW

@@ -21,6 +21,14 @@ func IsTty(i uint32) (is, master bool) {
 // HungUp says whether an OFD of a terminal's slave is dead.
 func HungUp(i uint32) bool { return hungUp(kmem.Ofd(i)) }
 
+// HungUpError is what ioctl(2) answers then.
+func HungUpError(request uint32) abi.Errno {
+	if abi.Ioctl(request) == abi.TIOCSPGRP {
+		return abi.ENOTTY
+	}
+	return abi.EIO
+}
+
 func hungUp(o *abi.OfdSlot) bool {
 	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), uint32(o.State.Cursor))
 }

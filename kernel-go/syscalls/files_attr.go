@@ -206,7 +206,7 @@ func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
 	switch {
 	case !file.ForWriting(ofd):
 		return 0, abi.EBADF
-	case o.State.Kind == abi.OfdKindFifo, o.State.Kind == abi.OfdKindPipeWrite:
+	case file.IsPipe(ofd):
 		return 0, abi.ESPIPE
 	case o.State.Kind != abi.OfdKindFile:
 		return 0, abi.ENODEV

@@ -41,9 +41,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.F_GETLK, abi.F_SETLK, abi.F_SETLKW:
 		return fcntlLock(c, ofd, cmd, false)
 	case abi.F_SETPIPE_SZ, abi.F_GETPIPE_SZ:
-		switch o.State.Kind {
-		case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		default:
+		if !file.IsPipe(ofd) {
 			return 0, abi.EBADF
 		}
 		if cmd == abi.F_GETPIPE_SZ {
@@ -200,8 +198,8 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if is, _ := file.IsTty(ofd); is && file.HungUp(ofd) {
-		return 0, hungUpError(abi.Ioctl(arg32(c, 1)))
+	if file.HungUp(ofd) {
+		return 0, file.HungUpError(arg32(c, 1))
 	}
 	switch abi.Ioctl(arg32(c, 1)) {
 	case abi.FIOCLEX:
@@ -235,11 +233,5 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.FIDEDUPERANGE:
 		return 0, dedupeRange(c, ofd)
 	}
-	if is, master := file.IsTty(ofd); is {
-		return terminalControl(c, ofd, master)
-	}
-	if abi.IoctlFile(arg32(c, 1)) == abi.FIGETBSZ && kmem.Ofd(ofd).State.Kind == abi.OfdKindFile {
-		return 0, mm.Store32(c, c.Arg(2), kmem.PageSize)
-	}
-	return 0, abi.ENOTTY
+	return file.Control(c, ofd, arg32(c, 1), c.Arg(2))
 }
