@@ -54,6 +54,7 @@ func ProcessOf(i uint32) (uint32, abi.Errno) {
 func IsPidfd(i uint32) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
 
 func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
+	sched.WakeAll(&o.Live.Wait)
 	process := processOf(o)
 	if process == 0 {
 		return

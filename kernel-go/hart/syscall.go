@@ -53,6 +53,8 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	t.State.Restart = 0
 	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) && !ending(c) {
 		// A second try of a call whose thread is to die would only wait again.
+		sched.CancelWaits(c)
+		proc.FutexForget(c.Thread)
 		if !proc.DeliverSignals(c) {
 			switchOut(h)
 		}

@@ -216,7 +216,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 }
 
 // givePidfd makes a pidfd of a new process among the caller's descriptors, and
-// writes its number to va, which can be written. The child has none.
+// writes its number to va. The child has none.
 func givePidfd(c *sched.Ctx, process uint32, va uint64) abi.Errno {
 	ofd, e := file.NewPidfd(process, 0)
 	if e != abi.OK {
@@ -227,7 +227,10 @@ func givePidfd(c *sched.Ctx, process uint32, va uint64) abi.Errno {
 		return e
 	}
 	kmem.Store32(c.Page, fd)
-	return mm.CopyOut(c, va, c.Page, 4)
+	if e = mm.CopyOut(c, va, c.Page, 4); e != abi.OK {
+		_ = file.Close(c, int32(fd))
+	}
+	return e
 }
 
 // inherit copies what a child has of its parent's state, but for its group.

@@ -57,6 +57,7 @@ func beginCore(c *sched.Ctx, s *Sig) bool {
 	if limit < uint64(kmem.PageSize) || p.State.Flags&abi.ProcessFlagDumpable == 0 || as.Header.Refs != 1 || as.State.VmaCount > coreMappings {
 		return false
 	}
+	abandon(c, c.Thread)
 	ofd, e := openCore(c)
 	if e != abi.OK {
 		return false

@@ -280,6 +280,8 @@ func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno
 		killOthers(c, 0)
 		becomeLeader(process, thread)
 		leaveMemory(c, thread, pr.State.AddressSpace)
+		piOwnerGone(c, thread)
+		sched.CancelWaits(c) // for pages of memory that is left
 		file.CloseOnExec(c, pr.State.FdTable)
 		releaseVfork(pr)
 	}

@@ -31,6 +31,7 @@ const endMark = 1 << 61
 // way, and the thread's record is of an exit_group(2) that goes on with it.
 func End(c *sched.Ctx, status uint32) bool {
 	if file.HaveMany(c) {
+		abandon(c, c.Thread)
 		killOthers(c, status)
 		t := c.T()
 		t.State.Sigmask, t.State.Restart = ^uint64(0), 0
@@ -56,6 +57,7 @@ func Ending(c *sched.Ctx) (status uint32, yes bool) {
 // ExitGroup ends the calling thread's process with a wait status.
 func ExitGroup(c *sched.Ctx, status uint32) {
 	process := c.Process
+	abandon(c, c.Thread)
 	killOthers(c, status)
 	leaveMemory(c, c.Thread, c.As)
 	endThread(c, c.Thread, status)
@@ -87,6 +89,26 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 	}
 }
 
+// abandon gives up the call that a thread is in, and what it has begun: the thread
+// ends, or its record is about to be another's. Nothing that is found by the
+// record (the key of a futex, the pipe of an open) may outlast it.
+func abandon(c *sched.Ctx, i uint32) {
+	b := &kmem.Thread(i).State.Blocked
+	FutexForget(i)
+	if b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
+		if child := FindProcess(uint32(b.Progress)); child != 0 {
+			kmem.Process(child).Live.VforkParent = 0
+		}
+	}
+	pipe.OpenerGone(b)
+	mm.ForkAbandoned(b)
+	coreAbandoned(c, b)
+	b.Attempt, b.Reason, b.Key0, b.Key1 = 0, abi.WaitReasonNone, 0, 0
+	if i == c.Thread {
+		sched.CancelWaits(c)
+	}
+}
+
 // endThread takes a thread that no hart runs (or that is the caller's) out of
 // every queue; status is a wait status. The leader's slot stays until the process is reaped.
 func endThread(c *sched.Ctx, i, status uint32) {
@@ -98,16 +120,8 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
 		sched.Unready(i)
 	}
-	FutexForget(i)
+	abandon(c, i)
 	piOwnerGone(c, i)
-	if b := &t.State.Blocked; b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
-		if child := FindProcess(uint32(b.Progress)); child != 0 {
-			kmem.Process(child).Live.VforkParent = 0
-		}
-	}
-	pipe.OpenerGone(&t.State.Blocked)
-	mm.ForkAbandoned(&t.State.Blocked)
-	coreAbandoned(c, &t.State.Blocked)
 	// Not blocked any more: Unblock then only takes it off queues and timers.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
 	t.State.ExitCode = int32(status)

@@ -86,20 +86,28 @@ func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
 	h.Live.FutexPrev = thread
 }
 
-// futexJoin is futexEnqueue of a thread that goes before those of lower
-// real-time priority, as in Linux's lists.
+// futexJoin is futexEnqueue of a thread that goes before those of its key that
+// have a lower real-time priority, as in Linux's lists.
 func futexJoin(thread uint32, k futexKey, bitset uint32) {
 	futexEnqueue(thread, k, bitset)
 	t := kmem.Thread(thread)
 	priority := sched.PriorityOf(t)
+	if priority == 0 {
+		return
+	}
 	w := bucketWord(t.Live.FutexBucket - 1)
 	head, at := kmem.Load32(w), thread
-	for at != head {
-		before := kmem.Thread(at).Live.FutexPrev
-		if sched.PriorityOf(kmem.Thread(before)) >= priority {
+	for i := t.Live.FutexPrev; i != thread; i = kmem.Thread(i).Live.FutexPrev {
+		o := kmem.Thread(i)
+		if s := &o.State.Blocked; s.Key0 == k.a && s.Key1 == k.b {
+			if sched.PriorityOf(o) >= priority {
+				break
+			}
+			at = i
+		}
+		if i == head {
 			break
 		}
-		at = before
 	}
 	if at == thread {
 		return

@@ -107,7 +107,11 @@ func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32
 			return 0, abi.OK
 		}
 		owner = FindThread(v & tidMask)
-		if owner == 0 || kmem.Thread(owner).State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+		if owner == 0 {
+			return 0, abi.ESRCH
+		}
+		switch kmem.Thread(owner).State.RunState.Load() {
+		case uint32(abi.ThreadRunStateExited), uint32(abi.ThreadRunStatePrepared):
 			return 0, abi.ESRCH
 		}
 		return owner, abi.OK
@@ -144,6 +148,7 @@ func piOwnerGone(c *sched.Ctx, thread uint32) {
 		w := kmem.Thread(t.Live.PiFirst)
 		k := futexKey{w.State.Blocked.Key0, w.State.Blocked.Key1}
 		top := piTop(k)
+		kmem.Assert(top != 0 && kmem.Thread(top).Live.PiOwner == thread, "who waits for an owner stands in the queue of its key")
 		result := int32(piOwned)
 		if !piTakeDead(c, top) {
 			result = piUnwritten

@@ -13,29 +13,35 @@ func groupBucket(pgid uint32) uint32 {
 	return kmem.Areas.GroupBuckets + pgid&(kmem.Areas.GroupBucketCount-1)*4
 }
 
-// joinGroup moves a process to a group; 0 takes it out of its own only.
+// joinGroup moves a process to a group.
 func joinGroup(i, pgid uint32) {
+	leaveGroup(i)
 	p := kmem.Process(i)
-	if old := p.State.Pgid; old != 0 {
-		if p.Live.GroupPrev != 0 {
-			kmem.Process(p.Live.GroupPrev).Live.GroupNext = p.Live.GroupNext
-		} else {
-			kmem.Assert(kmem.Load32(groupBucket(old)) == i, "a process without one before it is the first of its list of groups")
-			kmem.Store32(groupBucket(old), p.Live.GroupNext)
-		}
-		if p.Live.GroupNext != 0 {
-			kmem.Process(p.Live.GroupNext).Live.GroupPrev = p.Live.GroupPrev
-		}
-	}
 	p.State.Pgid, p.Live.GroupNext, p.Live.GroupPrev = pgid, 0, 0
-	if pgid == 0 {
-		return
-	}
 	head := kmem.Load32(groupBucket(pgid))
 	if p.Live.GroupNext = head; head != 0 {
 		kmem.Process(head).Live.GroupPrev = i
 	}
 	kmem.Store32(groupBucket(pgid), i)
+}
+
+// leaveGroup takes a process out of its group's list, if it is in one. It keeps the
+// group's id: readers outside the kernel see it until the slot is freed.
+func leaveGroup(i uint32) {
+	p := kmem.Process(i)
+	old := p.State.Pgid
+	if old == 0 {
+		return
+	}
+	if p.Live.GroupPrev != 0 {
+		kmem.Process(p.Live.GroupPrev).Live.GroupNext = p.Live.GroupNext
+	} else {
+		kmem.Assert(kmem.Load32(groupBucket(old)) == i, "a process without one before it is the first of its list of groups")
+		kmem.Store32(groupBucket(old), p.Live.GroupNext)
+	}
+	if p.Live.GroupNext != 0 {
+		kmem.Process(p.Live.GroupNext).Live.GroupPrev = p.Live.GroupPrev
+	}
 }
 
 // firstOf is the first process of a group, nextOf the next one behind i; 0 at the end.

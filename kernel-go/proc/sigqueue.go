@@ -134,8 +134,8 @@ func (k sigQueue) drop(mask uint64) {
 	*k.pending &^= mask
 }
 
-// dropTimers takes the signals of timers out, whose records stay theirs; what is
-// pending without them stays so.
+// dropTimers takes the signals of timers out, whose records stay theirs. What is
+// pending by another record stays so.
 func (k sigQueue) dropTimers() {
 	last, gone, left := uint32(0), uint64(0), uint64(0)
 	for i := *k.head; i != 0; {

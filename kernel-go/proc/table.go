@@ -158,6 +158,7 @@ func freeThread(i uint32) {
 	}
 	p.Live.ThreadCount--
 	threadQueue(p, t).empty()
+	kmem.Assert(t.Live.PiFirst == 0 && t.Live.PiOwner == 0, "nobody waits for a thread that is freed")
 	kmem.Free(abi.SlotKindThread, i)
 }
 
@@ -190,8 +191,10 @@ const NoClient = ^uint32(0)
 func freeProcess(i uint32) {
 	p := kmem.Process(i)
 	setParent(i, 0)
-	joinGroup(i, 0)
+	leaveGroup(i)
 	file.ProcessReaped(i)
+	sched.WakeAll(&p.Live.ChildWait)
+	sched.WakeAll(&p.Live.CpuWait)
 	if p.Live.PrevProcess != 0 {
 		kmem.Process(p.Live.PrevProcess).Live.NextProcess = p.Live.NextProcess
 	} else {

@@ -36,7 +36,7 @@ func maskIn(c *sched.Ctx, va, size uint64) abi.Errno {
 // 0 waits for ever.
 func timeoutIn(c *sched.Ctx, va uint64) abi.Errno {
 	b := &c.T().State.Blocked
-	if b.Attempt != 0 || va == 0 {
+	if b.DeadlineNs != forever || va == 0 {
 		return abi.OK
 	}
 	ns, e := timespecIn(c, va)
@@ -106,21 +106,22 @@ const (
 )
 
 // watchOn begins an attempt, or goes on where it gave way. The record keeps how
-// far it came (progress), what it found (key0) and whether it waits (key1).
+// far it came (progress), what it found (key0) and whether it waits (bitset: a
+// page that comes in meanwhile has key1).
 func watchOn(c *sched.Ctx) watch {
 	b := &c.T().State.Blocked
 	w := watch{c: c, from: uint32(b.Progress), ready: b.Key0, over: expired(c)}
-	if b.Key1 != 0 && c.T().Live.WaitEntries == 0 {
-		w.from, b.Key1 = 0, 0 // woken before it slept: look at all of them again
+	if b.Bitset != 0 && c.T().Live.WaitEntries == 0 {
+		w.from, b.Bitset = 0, 0 // woken before it slept: look at all of them again
 	}
 	return w
 }
 
 // found counts n descriptors that have something to tell; the first ends the wait.
 func (w *watch) found(n uint64) {
-	if b := &w.c.T().State.Blocked; b.Key1 != 0 && n != 0 {
+	if b := &w.c.T().State.Blocked; b.Bitset != 0 && n != 0 {
 		sched.CancelWaits(w.c)
-		b.Key1 = 0
+		b.Bitset = 0
 	}
 	w.ready += n
 }
@@ -132,7 +133,7 @@ func (w *watch) waits() bool { return w.ready == 0 && !w.over }
 func (w *watch) wait(ofd, events uint32) abi.Errno {
 	e := file.WaitFor(w.c, ofd, events)
 	if e == abi.EBLOCKED {
-		w.c.T().State.Blocked.Key1 = 1
+		w.c.T().State.Blocked.Bitset = 1
 		return abi.OK
 	}
 	return e
@@ -156,15 +157,33 @@ func (w *watch) end(e abi.Errno) abi.Errno {
 		return e
 	}
 	b := &w.c.T().State.Blocked
-	b.Progress, b.Key0, b.Key1 = 0, 0, 0
+	b.Progress, b.Key0, b.Bitset = 0, 0, 0
 	if e == abi.OK && w.waits() {
 		return sleepOn(w.c, abi.WaitReasonPoll, abi.OK)
 	}
-	sched.CancelWaits(w.c)
 	return e
 }
 
+// watched is a call that is over, unless it is to be made again: it stands in no
+// queue any more, whatever ended it.
+func watched(c *sched.Ctx, v uint64, e abi.Errno) (uint64, abi.Errno) {
+	if !sched.GoesOn(e) {
+		sched.CancelWaits(c)
+	}
+	return v, e
+}
+
 func sysPpoll(c *sched.Ctx) (uint64, abi.Errno) {
+	v, e := ppoll(c)
+	return watched(c, v, e)
+}
+
+func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
+	v, e := pselect(c)
+	return watched(c, v, e)
+}
+
+func ppoll(c *sched.Ctx) (uint64, abi.Errno) {
 	count := arg32(c, 1)
 	if uint64(count) > c.P().State.Rlimits[abi.RLIMIT_NOFILE].Cur || count > uint32(abi.LimitFds) {
 		return 0, abi.EINVAL
@@ -273,7 +292,7 @@ func setsOut(c *sched.Ctx, n uint32) abi.Errno {
 	return abi.OK
 }
 
-func sysPselect6(c *sched.Ctx) (uint64, abi.Errno) {
+func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 	if fdArg(c, 0) < 0 {
 		return 0, abi.EINVAL
 	}

@@ -66,7 +66,7 @@ func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
 // absolute for the others. A second attempt keeps the first's.
 func futexDeadline(c *sched.Ctx, absolute, realtime bool) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	if b.Attempt != 0 || c.Arg(3) == 0 {
+	if b.DeadlineNs != forever || c.Arg(3) == 0 {
 		return b.DeadlineNs, abi.OK
 	}
 	ns, e := timespecIn(c, c.Arg(3))

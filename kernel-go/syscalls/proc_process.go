@@ -52,7 +52,26 @@ func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
 	return 0, abi.EBLOCKED
 }
 
+// forking is a call of clone's kind that is over, unless it is to be made again:
+// of an attempt that copied memory nothing is left.
+func forking(c *sched.Ctx, v uint64, e abi.Errno) (uint64, abi.Errno) {
+	if !sched.GoesOn(e) {
+		mm.ForkAbandoned(&c.T().State.Blocked)
+	}
+	return v, e
+}
+
 func sysClone(c *sched.Ctx) (uint64, abi.Errno) {
+	v, e := clone2(c)
+	return forking(c, v, e)
+}
+
+func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
+	v, e := clone3(c)
+	return forking(c, v, e)
+}
+
+func clone2(c *sched.Ctx) (uint64, abi.Errno) {
 	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: uint32(c.Arg(0) & uint64(abi.CSIGNAL)),
 		Stack: c.Arg(1), ParentTid: c.Arg(2), Tls: c.Arg(3), ChildTid: c.Arg(4)}
 	if a.Flags&uint64(abi.CLONE_PIDFD) != 0 {
@@ -65,7 +84,7 @@ func sysClone(c *sched.Ctx) (uint64, abi.Errno) {
 	return clone(c, &a)
 }
 
-func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
+func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 	size := c.Arg(1)
 	if size < 64 {
 		return 0, abi.EINVAL
@@ -92,7 +111,11 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 	if u.Flags&uint64(abi.CSIGNAL) != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
 		return 0, abi.EINVAL
 	}
-	if u.Flags&uint64(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 {
+	if u.Flags&uint64(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 || u.Flags&uint64(abi.CLONE_DETACHED) != 0 {
+		return 0, abi.EINVAL
+	}
+	const both = uint64(abi.CLONE_PIDFD | abi.CLONE_PARENT_SETTID)
+	if u.Flags&both == both && u.Pidfd == u.ParentTid {
 		return 0, abi.EINVAL
 	}
 	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}

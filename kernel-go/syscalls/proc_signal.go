@@ -197,7 +197,7 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 		return uint64(s.Signo), abi.OK
 	}
-	if b.Attempt == 0 {
+	if b.DeadlineNs == forever {
 		if va := c.Arg(2); va != 0 {
 			ns, e := timespecIn(c, va)
 			if e != abi.OK {

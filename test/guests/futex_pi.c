@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #ifndef FUTEX_LOCK_PI2
 #define FUTEX_LOCK_PI2 13
@@ -502,6 +503,45 @@ static void robust_mutexes(void) {
   }
 }
 
+// One that waits for a word, and has many descriptors to close, is killed while the owner ends.
+static void killed_with_many(void) {
+  uint32_t *shared_word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  for (int k = 0; k < 10; k++) {
+    int held[2], go[2];
+    must(pipe(held)), must(pipe(go));
+    store(shared_word, 0);
+    pid_t owner = must(fork());
+    char c = 0;
+    if (!owner) {
+      close(go[1]);
+      if (futex(shared_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) || write(held[1], &c, 1) != 1) _exit(1);
+      _exit(read(go[0], &c, 1) == 0 ? 0 : 1);
+    }
+    if (read(held[0], &c, 1) != 1) break;
+    pid_t waiter = must(fork());
+    if (!waiter) {
+      close(go[1]);
+      struct rlimit most;
+      must(getrlimit(RLIMIT_NOFILE, &most));
+      most.rlim_cur = most.rlim_max;
+      must(setrlimit(RLIMIT_NOFILE, &most));
+      for (int i = 0; i < 15000 && dup(0) >= 0; i++) continue;
+      futex(shared_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+      _exit(2);
+    }
+    until_asleep(waiter, waiter);
+    kill(waiter, SIGKILL);
+    close(go[1]);
+    int status;
+    must(waitpid(owner, &status, 0));
+    if (k == 0) EQ("owner", status, EXITED(0));
+    must(waitpid(waiter, &status, 0));
+    if (k == 0) EQ("waiter", status, SIGKILL);
+    close(held[0]), close(held[1]), close(go[0]);
+  }
+  munmap(shared_word, 4096);
+}
+
 CHECK_MAIN(CASE(lock_and_unlock), CASE(mistakes), CASE(unmapped), CASE(handing_over), CASE(deadlines), CASE(circles),
            CASE(forged), CASE(signals_restart), CASE(owner_ends), CASE(requeueing), CASE(between_processes),
-           CASE(mutexes), CASE(robust_mutexes))
+           CASE(mutexes), CASE(robust_mutexes), CASE(killed_with_many))

@@ -241,7 +241,15 @@ static void cloning(void) {
   close(fd);
   pid_t both = 0;
   FAILS("with-parent-settid", syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, &both, 0, 0), EINVAL);
+  int lowest = dup(1);
+  close(lowest);
   FAILS("bad-pointer", syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, 8, 0, 0), EFAULT);
+  static const int constant = -1;
+  FAILS("read-only", syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &constant, 0, 0), EFAULT);
+  EQ("no-descriptor-left", dup(1), lowest);
+  close(lowest);
+  a = (struct clone_args){.flags = CLONE_PIDFD | CLONE_PARENT_SETTID, .pidfd = (uintptr_t)&fd, .parent_tid = (uintptr_t)&fd, .exit_signal = SIGCHLD};
+  FAILS("clone3-same-place", syscall(SYS_clone3, &a, sizeof a), EINVAL);
 }
 
 static const char *line_of(const char *text, const char *name) {
