@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { attach, memoryRows, portDuplex } from "@foreshore/abi";
-import { RemoteMachine, Runtime } from "@foreshore/runtime";
+import { bytesSource, RemoteMachine, Runtime } from "@foreshore/runtime";
 import { describe, expect, test } from "vitest";
 import { guest, missingTool } from "./guests/build.ts";
 import { runForeshore } from "./oracle/foreshore.ts";
@@ -52,6 +52,22 @@ describe.skipIf(missingTool())("programs seen from outside", () => {
       expect([9, 6 | 0x80]).toContain(status);
       await output.cancel();
       await expect.poll(open).toBe(before);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
+  test("a time-out in a page that has yet to come in is kept", async () => {
+    const times = new Uint8Array(5 << 20);
+    for (let at = 0; at < times.length; at += 1 << 20) new DataView(times.buffer).setInt32(at + 8, 1_000_000, true);
+    const runtime = await Runtime.create({ harts: 1, memory: 64 });
+    try {
+      const source = runtime.addBlobSource(bytesSource(times));
+      await runtime.fs.applyFileLayer([{ kind: "lazy", path: "/times", source, size: times.length }]);
+      const program = readFileSync(await guest("outside"));
+      const process = await runtime.spawn(program, ["waits", "/times"], { stdin: "null", stderr: "null" });
+      expect(await new Response(process.stdout!).text()).toBe("5 waits have ended\n");
+      expect((await process.exit).code).toBe(0);
     } finally {
       await runtime.stop();
     }

@@ -1,5 +1,8 @@
-// Programs that tests look at from outside: outside descriptors COUNT | outside victim | outside dump MIB.
+// Programs that tests look at from outside: outside descriptors COUNT | outside victim | outside dump MIB | outside waits FILE.
 #include "check.h"
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -50,7 +53,27 @@ static int dump(int mib) {
   abort();
 }
 
+// Waits whose times lie in pages of a file, a MiB apart, that nobody has touched yet: they end all the same.
+static int waits(const char *path) {
+  unsigned word = 0, ended = 0;
+  sigset_t usr;
+  sigemptyset(&usr);
+  sigaddset(&usr, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &usr, NULL);
+  struct epoll_event event;
+  const char *times = mmap(NULL, 5 * MIB, PROT_READ, MAP_PRIVATE, must(open(path, O_RDONLY)), 0);
+  must((long)times);
+  ended += syscall(SYS_ppoll, NULL, 0, times, NULL, 0) == 0;
+  ended += syscall(SYS_pselect6, 0, NULL, NULL, NULL, times + MIB, NULL) == 0;
+  ended += syscall(SYS_epoll_pwait2, epoll_create1(0), &event, 1, times + 2 * MIB, NULL, 0) == 0;
+  ended += syscall(SYS_futex, &word, FUTEX_WAIT, 0, times + 3 * MIB, NULL, 0) == -1 && errno == ETIMEDOUT;
+  ended += syscall(SYS_rt_sigtimedwait, &usr, NULL, times + 4 * MIB, 8) == -1 && errno == EAGAIN;
+  put("%u waits have ended\n", ended);
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 3 && !strcmp(argv[1], "waits")) return waits(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "descriptors")) return descriptors(atoi(argv[2]));
   if (argc == 2 && !strcmp(argv[1], "victim")) return victim();
   if (argc == 3 && !strcmp(argv[1], "dump")) return dump(atoi(argv[2]));
