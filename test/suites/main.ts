@@ -10,11 +10,13 @@
  *   --failed      take earlier results of any kernel, and run again only what did not pass (with --lists: on the oracle)
  *   --lists       make the lists anew: run every case on the suite's oracle (qemu-riscv64; for C guests Linux itself)
  *   --report      write docs/conformance.md of the results that are there, with --failed of any kernel; run nothing
+ *   --help        this text
  *   --show        print what the cases that did not pass have said; run nothing
  *
  * Results are kept under build/conformance. A run of all on kernel.wasm writes docs/conformance.md. Exit code 1 when a case fails
  * that known-failures.json does not list, or when one passes that it lists; 3, with the reason, when a suite cannot run here.
  */
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Engine, machineEngine, nativeEngine } from "./engine.ts";
 import { goSuite } from "./go.ts";
@@ -34,19 +36,39 @@ const ORACLE_SECONDS = 60;
 const SLOWER = 15;
 const LEAST_SECONDS = 120;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    harts: { type: "string", default: "4" },
-    jobs: { type: "string", default: "2" },
-    native: { type: "boolean", default: false },
-    fresh: { type: "boolean", default: false },
-    failed: { type: "boolean", default: false },
-    lists: { type: "boolean", default: false },
-    report: { type: "boolean", default: false },
-    show: { type: "boolean", default: false },
-  },
-});
+function options() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        harts: { type: "string", default: "4" },
+        jobs: { type: "string", default: "2" },
+        native: { type: "boolean", default: false },
+        fresh: { type: "boolean", default: false },
+        failed: { type: "boolean", default: false },
+        lists: { type: "boolean", default: false },
+        report: { type: "boolean", default: false },
+        show: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`conformance: ${(error as Error).message.split(". ")[0]}; make conformance ARGS=--help says more`);
+    process.exit(2);
+  }
+}
+
+const { values, positionals } = options();
+if (values.help) {
+  const text = readFileSync(import.meta.filename, "utf8").split("*/")[0]!;
+  console.log(
+    [...text.matchAll(/^ \* ?(.*)$/gm)]
+      .map((line) => line[1])
+      .join("\n")
+      .trim(),
+  );
+  process.exit(0);
+}
 const harts = Number(values.harts);
 const engine: Engine = values.native ? nativeEngine(harts) : machineEngine(harts);
 
