@@ -206,7 +206,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 		undoProcess(c, i)
 		return 0, e
 	}
-	cpuTimersChanged(i) // the limit of CPU time is inherited
+	countCpuTimers(i) // the limit of CPU time is inherited
 	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {

@@ -126,7 +126,7 @@ func deleteTimers(process uint32) {
 		kmem.Free(abi.SlotKindPosixTimer, i)
 	}
 	p.Live.TimerCount = 0
-	cpuTimersChanged(process)
+	countCpuTimers(process)
 }
 
 // stopTimer disarms a timer and takes its pending signal back.
