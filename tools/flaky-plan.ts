@@ -34,6 +34,18 @@ export function changesOf(diff: string): Change[] {
   return [...changes].map(([file, of]) => ({ file, lines: of }));
 }
 
+/** The tests that run a guest of test/guests: in Node, and in Chromium where its list has it. */
+export function guestTests(
+  guest: string,
+  read: (file: string) => string | undefined,
+): { readonly file: string; readonly pattern: string }[] {
+  const tests = [{ file: "test/guests.test.ts", pattern: `^C guests.* ${guest},` }];
+  if (read("test/chromium.test.ts")?.includes(`"${guest}"`) === true) {
+    tests.push({ file: "test/chromium.test.ts", pattern: `\\b${guest}\\b` });
+  }
+  return tests;
+}
+
 /** The units that changed files make. `read` gives a file's text, undefined when it is gone. */
 export function planOf(changes: readonly Change[], read: (file: string) => string | undefined): Unit[] {
   const units: Unit[] = [];
@@ -48,10 +60,8 @@ export function planOf(changes: readonly Change[], read: (file: string) => strin
       const now = functionsAt(text, lines);
       go.set(dirname(file), now === undefined || before === "all" ? "all" : new Set([...before, ...now]));
     } else if (/^test\/guests\/[^/]+\.c$/.test(file)) {
-      const guest = basename(file, ".c");
-      units.push({ runner: "vitest", file: "test/guests.test.ts", lines: [], pattern: `^C guests.* ${guest},` });
-      if (read("test/chromium.test.ts")?.includes(`"${guest}"`) === true) {
-        units.push({ runner: "vitest", file: "test/chromium.test.ts", lines: [], pattern: `\\b${guest}\\b` });
+      for (const { file: tests, pattern } of guestTests(basename(file, ".c"), read)) {
+        units.push({ runner: "vitest", file: tests, lines: [], pattern });
       }
     }
   }

@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { guestTests } from "./flaky-plan.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -22,10 +23,7 @@ export function runsOf(name: string, files: readonly string[], read: (file: stri
     runs.push({ argv: ["npx", "vitest", "run", ...args], cwd: "." });
   };
   if (files.includes(`test/guests/${name}.c`)) {
-    vitest("--project=node", "test/guests.test.ts", "-t", `^C guests.* ${name},`);
-    if (read("test/chromium.test.ts").includes(`"${name}"`)) {
-      vitest("--project=node", "test/chromium.test.ts", "-t", `\\b${name}\\b`);
-    }
+    for (const { file, pattern } of guestTests(name, read)) vitest("--project=node", file, "-t", pattern);
   }
   const paths = files.filter((file) => file.endsWith(".test.ts") && file.includes(name));
   if (paths.length !== 0) vitest(...paths);
