@@ -120,8 +120,10 @@ func watchOn(c *sched.Ctx) watch {
 // found counts n descriptors that have something to tell; the first ends the wait.
 func (w *watch) found(n uint64) {
 	if b := &w.c.T().State.Blocked; b.Bitset != 0 && n != 0 {
+		// Should a page have to come in now, all are looked at again: they may have
+		// nothing to tell then, and the caller stands in no queue.
 		sched.CancelWaits(w.c)
-		b.Bitset = 0
+		b.Progress, b.Key0, b.Bitset = 0, 0, 0
 	}
 	w.ready += n
 }
