@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x94d2f1ed)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x3a5829d7)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x2a546e07)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x65681b5c)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1547,6 +1547,20 @@ typedef uint32_t fsh_wait_reason;
 #define FSH_WAIT_REASON_EVENTFD UINT32_C(10)
 #define FSH_WAIT_REASON_TTY UINT32_C(11)
 #define FSH_WAIT_REASON_LOCK UINT32_C(12)
+
+/* What the end of a process still does. */
+typedef uint32_t fsh_end_stage;
+#define FSH_END_STAGE_NONE UINT32_C(0)
+#define FSH_END_STAGE_CLOSING UINT32_C(1)
+#define FSH_END_STAGE_DUMPING UINT32_C(2)
+
+/* What the array is that a call has copied in before it waited. */
+typedef uint32_t fsh_held_array;
+#define FSH_HELD_ARRAY_NONE UINT32_C(0)
+/* Iovec. */
+#define FSH_HELD_ARRAY_IOVECS UINT32_C(1)
+/* HeldPoll. */
+#define FSH_HELD_ARRAY_POLLS UINT32_C(2)
 
 /* What a thread has changed since it stopped last. Sockets get their bit with the socket layer. */
 typedef uint32_t fsh_sync_effect;
@@ -3537,6 +3551,165 @@ _Static_assert(offsetof(struct fsh_cpu_context, instret) == 576, "offset of CpuC
 _Static_assert(offsetof(struct fsh_cpu_context, high) == 584, "offset of CpuContext.high");
 _Static_assert(offsetof(struct fsh_cpu_context, reserved0) == 588, "offset of CpuContext.reserved0");
 
+/* What FUTEX_WAIT and its like keep: the key of the word, by which wakers find the thread. */
+struct fsh_futex_wait {
+  /* Address space of a private word; inode with bit 63 set of one in shared memory. Unit: value. Written by: kernel. */
+  uint64_t space;
+  /* Guest address of a private word, place in the file of one in shared memory. Unit: value. Written by: kernel. */
+  uint64_t place;
+  /* FUTEX_WAIT_BITSET's mask. Unit: bits. Written by: kernel. */
+  uint32_t bitset;
+  /* Not 0: a waker has handed the word over, and how. Unit: value. Written by: kernel. */
+  int32_t result;
+};
+_Static_assert(sizeof(struct fsh_futex_wait) == 24, "size of FutexWait");
+_Static_assert(offsetof(struct fsh_futex_wait, space) == 0, "offset of FutexWait.space");
+_Static_assert(offsetof(struct fsh_futex_wait, place) == 8, "offset of FutexWait.place");
+_Static_assert(offsetof(struct fsh_futex_wait, bitset) == 16, "offset of FutexWait.bitset");
+_Static_assert(offsetof(struct fsh_futex_wait, result) == 20, "offset of FutexWait.result");
+
+/* What clone(2) keeps for vfork: the child that has the caller's memory. */
+struct fsh_vfork_wait {
+  /* Thread id of the child. Unit: id. Written by: kernel. */
+  uint32_t child;
+  /* Not 0: it has let go of the memory. Unit: flag. Written by: kernel. */
+  uint32_t released;
+};
+_Static_assert(sizeof(struct fsh_vfork_wait) == 8, "size of VforkWait");
+_Static_assert(offsetof(struct fsh_vfork_wait, child) == 0, "offset of VforkWait.child");
+_Static_assert(offsetof(struct fsh_vfork_wait, released) == 4, "offset of VforkWait.released");
+
+/* What clone(2) keeps while it copies an address space piece by piece; BlockedSyscall.progress is the page. */
+struct fsh_fork_wait {
+  /* The child's address space, 0 before there is one. Unit: slot:AddressSpace. Written by: kernel. */
+  uint32_t child;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_fork_wait) == 8, "size of ForkWait");
+_Static_assert(offsetof(struct fsh_fork_wait, child) == 0, "offset of ForkWait.child");
+_Static_assert(offsetof(struct fsh_fork_wait, reserved0) == 4, "offset of ForkWait.reserved0");
+
+/* What a transfer keeps that has moved the position of its open file description. */
+struct fsh_transfer_wait {
+  /* Where it began. Unit: bytes. Written by: kernel. */
+  uint64_t base;
+};
+_Static_assert(sizeof(struct fsh_transfer_wait) == 8, "size of TransferWait");
+_Static_assert(offsetof(struct fsh_transfer_wait, base) == 0, "offset of TransferWait.base");
+
+/* What fcntl(2) and flock(2) keep while another's lock stands against theirs. */
+struct fsh_lock_wait {
+  /* First byte of the lock, with F_SETLKW as it was asked for at first. Unit: bytes. Written by: kernel. */
+  uint64_t start;
+  /* Its last byte. Unit: bytes. Written by: kernel. */
+  uint64_t end;
+  /* Descriptor table of the process that holds the other lock, 0 for one of an open file description. Unit: slot:FdTable. Written by: kernel. */
+  uint32_t holder;
+  /* FlockType + 1 of the lock, 0 before start and end are known. Unit: value. Written by: kernel. */
+  uint32_t type;
+};
+_Static_assert(sizeof(struct fsh_lock_wait) == 24, "size of LockWait");
+_Static_assert(offsetof(struct fsh_lock_wait, start) == 0, "offset of LockWait.start");
+_Static_assert(offsetof(struct fsh_lock_wait, end) == 8, "offset of LockWait.end");
+_Static_assert(offsetof(struct fsh_lock_wait, holder) == 16, "offset of LockWait.holder");
+_Static_assert(offsetof(struct fsh_lock_wait, type) == 20, "offset of LockWait.type");
+
+/* What open(2) keeps while the other side of a FIFO has nobody, or a lease is given up. */
+struct fsh_open_wait {
+  /* How often the other side had been opened when the wait began. Unit: count. Written by: kernel. */
+  uint32_t opens;
+  /* OpenFlag as the call was given them. Unit: bits. Written by: kernel. */
+  uint32_t flags;
+};
+_Static_assert(sizeof(struct fsh_open_wait) == 8, "size of OpenWait");
+_Static_assert(offsetof(struct fsh_open_wait, opens) == 0, "offset of OpenWait.opens");
+_Static_assert(offsetof(struct fsh_open_wait, flags) == 4, "offset of OpenWait.flags");
+
+/* What poll(2) and select(2) keep between two pieces of their descriptors; BlockedSyscall.progress counts those. */
+struct fsh_poll_wait {
+  /* How many of them have something to tell. Unit: count. Written by: kernel. */
+  uint64_t ready;
+  /* Not 0: the thread stands in the queues of those before. Unit: flag. Written by: kernel. */
+  uint32_t waits;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_poll_wait) == 16, "size of PollWait");
+_Static_assert(offsetof(struct fsh_poll_wait, ready) == 0, "offset of PollWait.ready");
+_Static_assert(offsetof(struct fsh_poll_wait, waits) == 8, "offset of PollWait.waits");
+_Static_assert(offsetof(struct fsh_poll_wait, reserved0) == 12, "offset of PollWait.reserved0");
+
+/* What sigtimedwait(2) keeps. */
+struct fsh_signal_wait {
+  /* The signals that end it, bit n - 1 for signal n. Unit: bits. Written by: kernel. */
+  uint64_t set;
+};
+_Static_assert(sizeof(struct fsh_signal_wait) == 8, "size of SignalWait");
+_Static_assert(offsetof(struct fsh_signal_wait, set) == 0, "offset of SignalWait.set");
+
+/* What mmap(2) keeps while the pages of a mapping that is made already come in. */
+struct fsh_map_wait {
+  /* First page of the mapping. Unit: pages. Written by: kernel. */
+  uint32_t page;
+  /* Not 0: the mapping is made. Unit: flag. Written by: kernel. */
+  uint32_t made;
+};
+_Static_assert(sizeof(struct fsh_map_wait) == 8, "size of MapWait");
+_Static_assert(offsetof(struct fsh_map_wait, page) == 0, "offset of MapWait.page");
+_Static_assert(offsetof(struct fsh_map_wait, made) == 4, "offset of MapWait.made");
+
+/* What exit_group(2) keeps, also where nobody called it. */
+struct fsh_end_wait {
+  /* What it is at. Written by: kernel. */
+  fsh_end_stage stage;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_end_wait) == 8, "size of EndWait");
+_Static_assert(offsetof(struct fsh_end_wait, stage) == 0, "offset of EndWait.stage");
+_Static_assert(offsetof(struct fsh_end_wait, reserved0) == 4, "offset of EndWait.reserved0");
+
+/* A descriptor that poll(2) or select(2) waits for, in the frames of HeldReferences. */
+struct fsh_held_poll {
+  /* The descriptor. Unit: index. Written by: kernel. */
+  int32_t fd;
+  /* Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far. Unit: bits. Written by: kernel. */
+  uint32_t events;
+  /* Its open file description, held; 0 for none. */
+  struct fsh_slot_handle ofd;
+};
+_Static_assert(sizeof(struct fsh_held_poll) == 16, "size of HeldPoll");
+_Static_assert(offsetof(struct fsh_held_poll, fd) == 0, "offset of HeldPoll.fd");
+_Static_assert(offsetof(struct fsh_held_poll, events) == 4, "offset of HeldPoll.events");
+_Static_assert(offsetof(struct fsh_held_poll, ofd) == 8, "offset of HeldPoll.ofd");
+
+/* What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back. */
+struct fsh_held_references {
+  /* The descriptors among its arguments, as far as they were open. Unit: index. Written by: kernel. */
+  int32_t descriptors[2];
+  /* Their open file descriptions, index 0 for none. */
+  struct fsh_slot_handle files[2];
+  /* The open file description that open(2) makes, and that has no descriptor yet. */
+  struct fsh_slot_handle made;
+  /* The file that its path named. */
+  struct fsh_slot_handle dentry;
+  /* First frame of an array that it has copied in (the first word of each is the next frame), 0 for none. Unit: address. Written by: kernel. */
+  uint32_t frames;
+  /* Elements of the array. Unit: count. Written by: kernel. */
+  uint32_t count;
+  /* What they are. Written by: kernel. */
+  fsh_held_array array;
+  /* Not 0: something is held. Unit: flag. Written by: kernel. */
+  uint32_t held;
+};
+_Static_assert(sizeof(struct fsh_held_references) == 56, "size of HeldReferences");
+_Static_assert(offsetof(struct fsh_held_references, descriptors) == 0, "offset of HeldReferences.descriptors");
+_Static_assert(offsetof(struct fsh_held_references, files) == 8, "offset of HeldReferences.files");
+_Static_assert(offsetof(struct fsh_held_references, made) == 24, "offset of HeldReferences.made");
+_Static_assert(offsetof(struct fsh_held_references, dentry) == 32, "offset of HeldReferences.dentry");
+_Static_assert(offsetof(struct fsh_held_references, frames) == 40, "offset of HeldReferences.frames");
+_Static_assert(offsetof(struct fsh_held_references, count) == 44, "offset of HeldReferences.count");
+_Static_assert(offsetof(struct fsh_held_references, array) == 48, "offset of HeldReferences.array");
+_Static_assert(offsetof(struct fsh_held_references, held) == 52, "offset of HeldReferences.held");
+
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {
   /* System call number. Unit: number. Written by: kernel. */
@@ -3549,31 +3722,30 @@ struct fsh_blocked_syscall {
   uint64_t deadline_ns;
   /* Bytes or items that are already done. Unit: count. Written by: kernel. */
   uint64_t progress;
-  /* Set by a waker that hands over a result (futex). Unit: value. Written by: kernel. */
-  int32_t result;
   /* Not 0 when this is a second or later attempt at the same call. Unit: count. Written by: kernel. */
   uint32_t attempt;
-  /* Futex key, or what the reason needs. Unit: value. Written by: kernel. */
-  uint64_t key0;
-  /* Second part of the key. Unit: value. Written by: kernel. */
-  uint64_t key1;
-  /* FUTEX_WAIT_BITSET's mask. Unit: bits. Written by: kernel. */
-  uint32_t bitset;
   /* Not 0: the deadline has passed. Unit: flag. Written by: kernel. */
   uint32_t timed_out;
+  /* What the call keeps between its attempts: one of these by its number. Unit: value. Written by: kernel. */
+  uint64_t kept[3];
+  /* The fill of a file's page that it waits for, 0 none: any call may meet one. Unit: id. Written by: kernel. */
+  uint32_t page_ticket;
+  uint32_t reserved0;
+  /* What it has resolved. */
+  struct fsh_held_references held;
 };
-_Static_assert(sizeof(struct fsh_blocked_syscall) == 104, "size of BlockedSyscall");
+_Static_assert(sizeof(struct fsh_blocked_syscall) == 168, "size of BlockedSyscall");
 _Static_assert(offsetof(struct fsh_blocked_syscall, number) == 0, "offset of BlockedSyscall.number");
 _Static_assert(offsetof(struct fsh_blocked_syscall, reason) == 4, "offset of BlockedSyscall.reason");
 _Static_assert(offsetof(struct fsh_blocked_syscall, args) == 8, "offset of BlockedSyscall.args");
 _Static_assert(offsetof(struct fsh_blocked_syscall, deadline_ns) == 56, "offset of BlockedSyscall.deadline_ns");
 _Static_assert(offsetof(struct fsh_blocked_syscall, progress) == 64, "offset of BlockedSyscall.progress");
-_Static_assert(offsetof(struct fsh_blocked_syscall, result) == 72, "offset of BlockedSyscall.result");
-_Static_assert(offsetof(struct fsh_blocked_syscall, attempt) == 76, "offset of BlockedSyscall.attempt");
-_Static_assert(offsetof(struct fsh_blocked_syscall, key0) == 80, "offset of BlockedSyscall.key0");
-_Static_assert(offsetof(struct fsh_blocked_syscall, key1) == 88, "offset of BlockedSyscall.key1");
-_Static_assert(offsetof(struct fsh_blocked_syscall, bitset) == 96, "offset of BlockedSyscall.bitset");
-_Static_assert(offsetof(struct fsh_blocked_syscall, timed_out) == 100, "offset of BlockedSyscall.timed_out");
+_Static_assert(offsetof(struct fsh_blocked_syscall, attempt) == 72, "offset of BlockedSyscall.attempt");
+_Static_assert(offsetof(struct fsh_blocked_syscall, timed_out) == 76, "offset of BlockedSyscall.timed_out");
+_Static_assert(offsetof(struct fsh_blocked_syscall, kept) == 80, "offset of BlockedSyscall.kept");
+_Static_assert(offsetof(struct fsh_blocked_syscall, page_ticket) == 104, "offset of BlockedSyscall.page_ticket");
+_Static_assert(offsetof(struct fsh_blocked_syscall, reserved0) == 108, "offset of BlockedSyscall.reserved0");
+_Static_assert(offsetof(struct fsh_blocked_syscall, held) == 112, "offset of BlockedSyscall.held");
 
 /* stack_t. */
 struct fsh_sigaltstack {
@@ -3653,7 +3825,7 @@ struct fsh_thread_state {
   /* What 0 sets it to: its parent's. Unit: ns. Written by: kernel. */
   uint64_t default_timer_slack_ns;
 };
-_Static_assert(sizeof(struct fsh_thread_state) == 304, "size of ThreadState");
+_Static_assert(sizeof(struct fsh_thread_state) == 368, "size of ThreadState");
 _Static_assert(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 _Static_assert(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 _Static_assert(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -3668,22 +3840,22 @@ _Static_assert(offsetof(struct fsh_thread_state, flags) == 80, "offset of Thread
 _Static_assert(offsetof(struct fsh_thread_state, exit_code) == 84, "offset of ThreadState.exit_code");
 _Static_assert(offsetof(struct fsh_thread_state, name) == 88, "offset of ThreadState.name");
 _Static_assert(offsetof(struct fsh_thread_state, blocked) == 104, "offset of ThreadState.blocked");
-_Static_assert(offsetof(struct fsh_thread_state, start_ns) == 208, "offset of ThreadState.start_ns");
-_Static_assert(offsetof(struct fsh_thread_state, user_ns) == 216, "offset of ThreadState.user_ns");
-_Static_assert(offsetof(struct fsh_thread_state, system_ns) == 224, "offset of ThreadState.system_ns");
-_Static_assert(offsetof(struct fsh_thread_state, affinity) == 232, "offset of ThreadState.affinity");
-_Static_assert(offsetof(struct fsh_thread_state, voluntary_switches) == 240, "offset of ThreadState.voluntary_switches");
-_Static_assert(offsetof(struct fsh_thread_state, involuntary_switches) == 244, "offset of ThreadState.involuntary_switches");
-_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 248, "offset of ThreadState.syscalls");
-_Static_assert(offsetof(struct fsh_thread_state, restart) == 256, "offset of ThreadState.restart");
-_Static_assert(offsetof(struct fsh_thread_state, effects) == 260, "offset of ThreadState.effects");
-_Static_assert(offsetof(struct fsh_thread_state, virtual_time) == 264, "offset of ThreadState.virtual_time");
-_Static_assert(offsetof(struct fsh_thread_state, policy) == 272, "offset of ThreadState.policy");
-_Static_assert(offsetof(struct fsh_thread_state, priority) == 276, "offset of ThreadState.priority");
-_Static_assert(offsetof(struct fsh_thread_state, nice) == 280, "offset of ThreadState.nice");
-_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 284, "offset of ThreadState.reserved0");
-_Static_assert(offsetof(struct fsh_thread_state, timer_slack_ns) == 288, "offset of ThreadState.timer_slack_ns");
-_Static_assert(offsetof(struct fsh_thread_state, default_timer_slack_ns) == 296, "offset of ThreadState.default_timer_slack_ns");
+_Static_assert(offsetof(struct fsh_thread_state, start_ns) == 272, "offset of ThreadState.start_ns");
+_Static_assert(offsetof(struct fsh_thread_state, user_ns) == 280, "offset of ThreadState.user_ns");
+_Static_assert(offsetof(struct fsh_thread_state, system_ns) == 288, "offset of ThreadState.system_ns");
+_Static_assert(offsetof(struct fsh_thread_state, affinity) == 296, "offset of ThreadState.affinity");
+_Static_assert(offsetof(struct fsh_thread_state, voluntary_switches) == 304, "offset of ThreadState.voluntary_switches");
+_Static_assert(offsetof(struct fsh_thread_state, involuntary_switches) == 308, "offset of ThreadState.involuntary_switches");
+_Static_assert(offsetof(struct fsh_thread_state, syscalls) == 312, "offset of ThreadState.syscalls");
+_Static_assert(offsetof(struct fsh_thread_state, restart) == 320, "offset of ThreadState.restart");
+_Static_assert(offsetof(struct fsh_thread_state, effects) == 324, "offset of ThreadState.effects");
+_Static_assert(offsetof(struct fsh_thread_state, virtual_time) == 328, "offset of ThreadState.virtual_time");
+_Static_assert(offsetof(struct fsh_thread_state, policy) == 336, "offset of ThreadState.policy");
+_Static_assert(offsetof(struct fsh_thread_state, priority) == 340, "offset of ThreadState.priority");
+_Static_assert(offsetof(struct fsh_thread_state, nice) == 344, "offset of ThreadState.nice");
+_Static_assert(offsetof(struct fsh_thread_state, reserved0) == 348, "offset of ThreadState.reserved0");
+_Static_assert(offsetof(struct fsh_thread_state, timer_slack_ns) == 352, "offset of ThreadState.timer_slack_ns");
+_Static_assert(offsetof(struct fsh_thread_state, default_timer_slack_ns) == 360, "offset of ThreadState.default_timer_slack_ns");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -3821,13 +3993,13 @@ struct fsh_thread_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
 };
-_Static_assert(sizeof(struct fsh_thread_slot) == 1088, "size of ThreadSlot");
+_Static_assert(sizeof(struct fsh_thread_slot) == 1152, "size of ThreadSlot");
 _Static_assert(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 _Static_assert(offsetof(struct fsh_thread_slot, pi) == 16, "offset of ThreadSlot.pi");
 _Static_assert(offsetof(struct fsh_thread_slot, pad0) == 32, "offset of ThreadSlot.pad0");
 _Static_assert(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 _Static_assert(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-_Static_assert(offsetof(struct fsh_thread_slot, live) == 984, "offset of ThreadSlot.live");
+_Static_assert(offsetof(struct fsh_thread_slot, live) == 1048, "offset of ThreadSlot.live");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {

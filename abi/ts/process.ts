@@ -47,6 +47,36 @@ export function waitReasonName(value: number): string {
 }
 
 
+/** What the end of a process still does. */
+export const EndStage = {
+  None: 0,
+  Closing: 1,
+  Dumping: 2,
+} as const;
+export type EndStage = (typeof EndStage)[keyof typeof EndStage];
+
+/** Names a number of EndStage. */
+export function endStageName(value: number): string {
+  return enumName("EndStage", EndStage, value);
+}
+
+
+/** What the array is that a call has copied in before it waited. */
+export const HeldArray = {
+  None: 0,
+  /** Iovec. */
+  Iovecs: 1,
+  /** HeldPoll. */
+  Polls: 2,
+} as const;
+export type HeldArray = (typeof HeldArray)[keyof typeof HeldArray];
+
+/** Names a number of HeldArray. */
+export function heldArrayName(value: number): string {
+  return enumName("HeldArray", HeldArray, value);
+}
+
+
 /** What a thread has changed since it stopped last. Sockets get their bit with the socket layer. */
 export const SyncEffect = {
   /** Its process's descriptors. */
@@ -617,6 +647,1242 @@ export class CpuContext {
   }
 }
 
+/** The values of a FutexWait, outside the memory. */
+export interface FutexWaitData {
+  /**
+   * Address space of a private word; inode with bit 63 set of one in shared memory.
+   * Unit: value. Written by: kernel.
+   */
+  space: bigint;
+  /**
+   * Guest address of a private word, place in the file of one in shared memory.
+   * Unit: value. Written by: kernel.
+   */
+  place: bigint;
+  /**
+   * FUTEX_WAIT_BITSET's mask.
+   * Unit: bits. Written by: kernel.
+   */
+  bitset: number;
+  /**
+   * Not 0: a waker has handed the word over, and how.
+   * Unit: value. Written by: kernel.
+   */
+  result: number;
+}
+
+/**
+ * What FUTEX_WAIT and its like keep: the key of the word, by which wakers find the thread.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class FutexWait {
+  /** Bytes. */
+  static readonly SIZE = 24;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { space: 0, place: 8, bitset: 16, result: 20 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Address space of a private word; inode with bit 63 set of one in shared memory.
+   * Unit: value. Written by: kernel.
+   */
+  get space(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set space(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of space. */
+  get spaceLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set spaceLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of space. */
+  get spaceHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set spaceHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Guest address of a private word, place in the file of one in shared memory.
+   * Unit: value. Written by: kernel.
+   */
+  get place(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set place(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of place. */
+  get placeLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set placeLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of place. */
+  get placeHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set placeHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /**
+   * FUTEX_WAIT_BITSET's mask.
+   * Unit: bits. Written by: kernel.
+   */
+  get bitset(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set bitset(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: a waker has handed the word over, and how.
+   * Unit: value. Written by: kernel.
+   */
+  get result(): number {
+    return this.$mem.i32[(this.$base + 20) >>> 2]!;
+  }
+
+  set result(value: number) {
+    this.$mem.i32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 24, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): FutexWaitData {
+    return {
+      space: this.space,
+      place: this.place,
+      bitset: this.bitset,
+      result: this.result,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: FutexWaitData): void {
+    this.space = data.space;
+    this.place = data.place;
+    this.bitset = data.bitset;
+    this.result = data.result;
+  }
+}
+
+/** The values of a VforkWait, outside the memory. */
+export interface VforkWaitData {
+  /**
+   * Thread id of the child.
+   * Unit: id. Written by: kernel.
+   */
+  child: number;
+  /**
+   * Not 0: it has let go of the memory.
+   * Unit: flag. Written by: kernel.
+   */
+  released: number;
+}
+
+/**
+ * What clone(2) keeps for vfork: the child that has the caller's memory.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class VforkWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { child: 0, released: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Thread id of the child.
+   * Unit: id. Written by: kernel.
+   */
+  get child(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set child(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: it has let go of the memory.
+   * Unit: flag. Written by: kernel.
+   */
+  get released(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set released(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): VforkWaitData {
+    return {
+      child: this.child,
+      released: this.released,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: VforkWaitData): void {
+    this.child = data.child;
+    this.released = data.released;
+  }
+}
+
+/** The values of a ForkWait, outside the memory. */
+export interface ForkWaitData {
+  /**
+   * The child's address space, 0 before there is one.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  child: number;
+}
+
+/**
+ * What clone(2) keeps while it copies an address space piece by piece; BlockedSyscall.progress is the page.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ForkWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { child: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * The child's address space, 0 before there is one.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  get child(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set child(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ForkWaitData {
+    return {
+      child: this.child,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ForkWaitData): void {
+    this.child = data.child;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
+/** The values of a TransferWait, outside the memory. */
+export interface TransferWaitData {
+  /**
+   * Where it began.
+   * Unit: bytes. Written by: kernel.
+   */
+  base: bigint;
+}
+
+/**
+ * What a transfer keeps that has moved the position of its open file description.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TransferWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { base: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Where it began.
+   * Unit: bytes. Written by: kernel.
+   */
+  get base(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set base(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of base. */
+  get baseLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set baseLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of base. */
+  get baseHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set baseHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TransferWaitData {
+    return {
+      base: this.base,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TransferWaitData): void {
+    this.base = data.base;
+  }
+}
+
+/** The values of a LockWait, outside the memory. */
+export interface LockWaitData {
+  /**
+   * First byte of the lock, with F_SETLKW as it was asked for at first.
+   * Unit: bytes. Written by: kernel.
+   */
+  start: bigint;
+  /**
+   * Its last byte.
+   * Unit: bytes. Written by: kernel.
+   */
+  end: bigint;
+  /**
+   * Descriptor table of the process that holds the other lock, 0 for one of an open file description.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
+  holder: number;
+  /**
+   * FlockType + 1 of the lock, 0 before start and end are known.
+   * Unit: value. Written by: kernel.
+   */
+  type: number;
+}
+
+/**
+ * What fcntl(2) and flock(2) keep while another's lock stands against theirs.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class LockWait {
+  /** Bytes. */
+  static readonly SIZE = 24;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { start: 0, end: 8, holder: 16, type: 20 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * First byte of the lock, with F_SETLKW as it was asked for at first.
+   * Unit: bytes. Written by: kernel.
+   */
+  get start(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set start(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of start. */
+  get startLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set startLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of start. */
+  get startHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set startHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Its last byte.
+   * Unit: bytes. Written by: kernel.
+   */
+  get end(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set end(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of end. */
+  get endLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set endLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of end. */
+  get endHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set endHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Descriptor table of the process that holds the other lock, 0 for one of an open file description.
+   * Unit: slot:FdTable. Written by: kernel.
+   */
+  get holder(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set holder(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * FlockType + 1 of the lock, 0 before start and end are known.
+   * Unit: value. Written by: kernel.
+   */
+  get type(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set type(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 24, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): LockWaitData {
+    return {
+      start: this.start,
+      end: this.end,
+      holder: this.holder,
+      type: this.type,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: LockWaitData): void {
+    this.start = data.start;
+    this.end = data.end;
+    this.holder = data.holder;
+    this.type = data.type;
+  }
+}
+
+/** The values of a OpenWait, outside the memory. */
+export interface OpenWaitData {
+  /**
+   * How often the other side had been opened when the wait began.
+   * Unit: count. Written by: kernel.
+   */
+  opens: number;
+  /**
+   * OpenFlag as the call was given them.
+   * Unit: bits. Written by: kernel.
+   */
+  flags: number;
+}
+
+/**
+ * What open(2) keeps while the other side of a FIFO has nobody, or a lease is given up.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OpenWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { opens: 0, flags: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * How often the other side had been opened when the wait began.
+   * Unit: count. Written by: kernel.
+   */
+  get opens(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set opens(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * OpenFlag as the call was given them.
+   * Unit: bits. Written by: kernel.
+   */
+  get flags(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set flags(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OpenWaitData {
+    return {
+      opens: this.opens,
+      flags: this.flags,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OpenWaitData): void {
+    this.opens = data.opens;
+    this.flags = data.flags;
+  }
+}
+
+/** The values of a PollWait, outside the memory. */
+export interface PollWaitData {
+  /**
+   * How many of them have something to tell.
+   * Unit: count. Written by: kernel.
+   */
+  ready: bigint;
+  /**
+   * Not 0: the thread stands in the queues of those before.
+   * Unit: flag. Written by: kernel.
+   */
+  waits: number;
+}
+
+/**
+ * What poll(2) and select(2) keep between two pieces of their descriptors; BlockedSyscall.progress counts those.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class PollWait {
+  /** Bytes. */
+  static readonly SIZE = 16;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { ready: 0, waits: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * How many of them have something to tell.
+   * Unit: count. Written by: kernel.
+   */
+  get ready(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set ready(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of ready. */
+  get readyLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set readyLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of ready. */
+  get readyHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set readyHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: the thread stands in the queues of those before.
+   * Unit: flag. Written by: kernel.
+   */
+  get waits(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set waits(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 16, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): PollWaitData {
+    return {
+      ready: this.ready,
+      waits: this.waits,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: PollWaitData): void {
+    this.ready = data.ready;
+    this.waits = data.waits;
+    this.$mem.u8.fill(0, this.$base + 12, this.$base + 16);
+  }
+}
+
+/** The values of a SignalWait, outside the memory. */
+export interface SignalWaitData {
+  /**
+   * The signals that end it, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
+  set: bigint;
+}
+
+/**
+ * What sigtimedwait(2) keeps.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class SignalWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { set: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * The signals that end it, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
+  get set(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set set(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of set. */
+  get setLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set setLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of set. */
+  get setHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set setHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): SignalWaitData {
+    return {
+      set: this.set,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: SignalWaitData): void {
+    this.set = data.set;
+  }
+}
+
+/** The values of a MapWait, outside the memory. */
+export interface MapWaitData {
+  /**
+   * First page of the mapping.
+   * Unit: pages. Written by: kernel.
+   */
+  page: number;
+  /**
+   * Not 0: the mapping is made.
+   * Unit: flag. Written by: kernel.
+   */
+  made: number;
+}
+
+/**
+ * What mmap(2) keeps while the pages of a mapping that is made already come in.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class MapWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { page: 0, made: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * First page of the mapping.
+   * Unit: pages. Written by: kernel.
+   */
+  get page(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set page(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: the mapping is made.
+   * Unit: flag. Written by: kernel.
+   */
+  get made(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set made(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): MapWaitData {
+    return {
+      page: this.page,
+      made: this.made,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: MapWaitData): void {
+    this.page = data.page;
+    this.made = data.made;
+  }
+}
+
+/** The values of a EndWait, outside the memory. */
+export interface EndWaitData {
+  /**
+   * What it is at.
+   * Written by: kernel.
+   */
+  stage: number;
+}
+
+/**
+ * What exit_group(2) keeps, also where nobody called it.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class EndWait {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { stage: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * What it is at.
+   * Written by: kernel.
+   */
+  get stage(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set stage(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): EndWaitData {
+    return {
+      stage: this.stage,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: EndWaitData): void {
+    this.stage = data.stage;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
+/** The values of a HeldPoll, outside the memory. */
+export interface HeldPollData {
+  /**
+   * The descriptor.
+   * Unit: index. Written by: kernel.
+   */
+  fd: number;
+  /**
+   * Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+   * Unit: bits. Written by: kernel.
+   */
+  events: number;
+  /** Its open file description, held; 0 for none. */
+  ofd: SlotHandleData;
+}
+
+/**
+ * A descriptor that poll(2) or select(2) waits for, in the frames of HeldReferences.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class HeldPoll {
+  /** Bytes. */
+  static readonly SIZE = 16;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { fd: 0, events: 4, ofd: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #ofd: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * The descriptor.
+   * Unit: index. Written by: kernel.
+   */
+  get fd(): number {
+    return this.$mem.i32[(this.$base) >>> 2]!;
+  }
+
+  set fd(value: number) {
+    this.$mem.i32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+   * Unit: bits. Written by: kernel.
+   */
+  get events(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set events(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /** Its open file description, held; 0 for none. */
+  get ofd(): SlotHandle {
+    const view = (this.#ofd ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 16, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): HeldPollData {
+    return {
+      fd: this.fd,
+      events: this.events,
+      ofd: this.ofd.toData(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: HeldPollData): void {
+    this.fd = data.fd;
+    this.events = data.events;
+    this.ofd.setData(data.ofd);
+  }
+}
+
+/** The values of a HeldReferences, outside the memory. */
+export interface HeldReferencesData {
+  /**
+   * The descriptors among its arguments, as far as they were open.
+   * Unit: index. Written by: kernel.
+   */
+  descriptors: number[];
+  /** Their open file descriptions, index 0 for none. */
+  files: SlotHandleData[];
+  /** The open file description that open(2) makes, and that has no descriptor yet. */
+  made: SlotHandleData;
+  /** The file that its path named. */
+  dentry: SlotHandleData;
+  /**
+   * First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
+   * Unit: address. Written by: kernel.
+   */
+  frames: number;
+  /**
+   * Elements of the array.
+   * Unit: count. Written by: kernel.
+   */
+  count: number;
+  /**
+   * What they are.
+   * Written by: kernel.
+   */
+  array: number;
+  /**
+   * Not 0: something is held.
+   * Unit: flag. Written by: kernel.
+   */
+  held: number;
+}
+
+/**
+ * What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of
+ * descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class HeldReferences {
+  /** Bytes. */
+  static readonly SIZE = 56;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, array: 48, held: 52 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { descriptors: 2, files: 2 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #files: SlotHandle | undefined;
+  #made: SlotHandle | undefined;
+  #dentry: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** The open file description that open(2) makes, and that has no descriptor yet. */
+  get made(): SlotHandle {
+    const view = (this.#made ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 24;
+    return view;
+  }
+
+  /** The file that its path named. */
+  get dentry(): SlotHandle {
+    const view = (this.#dentry ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
+  }
+
+  /**
+   * First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
+   * Unit: address. Written by: kernel.
+   */
+  get frames(): number {
+    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+  }
+
+  set frames(value: number) {
+    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+  }
+
+  /**
+   * Elements of the array.
+   * Unit: count. Written by: kernel.
+   */
+  get count(): number {
+    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+  }
+
+  set count(value: number) {
+    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+  }
+
+  /**
+   * What they are.
+   * Written by: kernel.
+   */
+  get array(): number {
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+  }
+
+  set array(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: something is held.
+   * Unit: flag. Written by: kernel.
+   */
+  get held(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set held(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 56, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /**
+   * The descriptors among its arguments, as far as they were open.
+   * Unit: index. Written by: kernel.
+   */
+  descriptors(index: number): number {
+    return this.$mem.i32[(this.$base + element(index, 2) * 4) >>> 2]!;
+  }
+
+  setDescriptors(index: number, value: number): void {
+    this.$mem.i32[(this.$base + element(index, 2) * 4) >>> 2] = value;
+  }
+
+  /**
+   * Their open file descriptions, index 0 for none.
+   * One view serves all elements: the next call moves it.
+   */
+  files(index: number): SlotHandle {
+    const view = (this.#files ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8 + element(index, 2) * 8;
+    return view;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): HeldReferencesData {
+    return {
+      descriptors: Array.from({ length: 2 }, (_, i) => this.descriptors(i)),
+      files: Array.from({ length: 2 }, (_, i) => this.files(i).toData()),
+      made: this.made.toData(),
+      dentry: this.dentry.toData(),
+      frames: this.frames,
+      count: this.count,
+      array: this.array,
+      held: this.held,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: HeldReferencesData): void {
+    for (let i = 0; i < 2; i++) this.setDescriptors(i, fixedElement(data.descriptors, i, 2));
+    for (let i = 0; i < 2; i++) this.files(i).setData(fixedElement(data.files, i, 2));
+    this.made.setData(data.made);
+    this.dentry.setData(data.dentry);
+    this.frames = data.frames;
+    this.count = data.count;
+    this.array = data.array;
+    this.held = data.held;
+  }
+}
+
 /** The values of a BlockedSyscall, outside the memory. */
 export interface BlockedSyscallData {
   /**
@@ -645,35 +1911,27 @@ export interface BlockedSyscallData {
    */
   progress: bigint;
   /**
-   * Set by a waker that hands over a result (futex).
-   * Unit: value. Written by: kernel.
-   */
-  result: number;
-  /**
    * Not 0 when this is a second or later attempt at the same call.
    * Unit: count. Written by: kernel.
    */
   attempt: number;
   /**
-   * Futex key, or what the reason needs.
-   * Unit: value. Written by: kernel.
-   */
-  key0: bigint;
-  /**
-   * Second part of the key.
-   * Unit: value. Written by: kernel.
-   */
-  key1: bigint;
-  /**
-   * FUTEX_WAIT_BITSET's mask.
-   * Unit: bits. Written by: kernel.
-   */
-  bitset: number;
-  /**
    * Not 0: the deadline has passed.
    * Unit: flag. Written by: kernel.
    */
   timedOut: number;
+  /**
+   * What the call keeps between its attempts: one of these by its number.
+   * Unit: value. Written by: kernel.
+   */
+  kept: bigint[];
+  /**
+   * The fill of a file's page that it waits for, 0 none: any call may meet one.
+   * Unit: id. Written by: kernel.
+   */
+  pageTicket: number;
+  /** What it has resolved. */
+  held: HeldReferencesData;
 }
 
 /**
@@ -683,16 +1941,27 @@ export interface BlockedSyscallData {
  */
 export class BlockedSyscall {
   /** Bytes. */
-  static readonly SIZE = 104;
+  static readonly SIZE = 168;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { number: 0, reason: 4, args: 8, deadlineNs: 56, progress: 64, result: 72, attempt: 76, key0: 80, key1: 88, bitset: 96, timedOut: 100 } as const;
+  static readonly OFFSET = { number: 0, reason: 4, args: 8, deadlineNs: 56, progress: 64, attempt: 72, timedOut: 76, kept: 80, pageTicket: 104, held: 112 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { args: 6 } as const;
+  static readonly LENGTH = { args: 6, kept: 3 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #held: HeldReferences | undefined;
+  #futexWait: FutexWait | undefined;
+  #vforkWait: VforkWait | undefined;
+  #forkWait: ForkWait | undefined;
+  #transferWait: TransferWait | undefined;
+  #lockWait: LockWait | undefined;
+  #openWait: OpenWait | undefined;
+  #pollWait: PollWait | undefined;
+  #signalWait: SignalWait | undefined;
+  #mapWait: MapWait | undefined;
+  #endWait: EndWait | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -784,99 +2053,15 @@ export class BlockedSyscall {
   }
 
   /**
-   * Set by a waker that hands over a result (futex).
-   * Unit: value. Written by: kernel.
-   */
-  get result(): number {
-    return this.$mem.i32[(this.$base + 72) >>> 2]!;
-  }
-
-  set result(value: number) {
-    this.$mem.i32[(this.$base + 72) >>> 2] = value;
-  }
-
-  /**
    * Not 0 when this is a second or later attempt at the same call.
    * Unit: count. Written by: kernel.
    */
   get attempt(): number {
-    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
 
   set attempt(value: number) {
-    this.$mem.u32[(this.$base + 76) >>> 2] = value;
-  }
-
-  /**
-   * Futex key, or what the reason needs.
-   * Unit: value. Written by: kernel.
-   */
-  get key0(): bigint {
-    return this.$mem.u64[(this.$base + 80) >>> 3]!;
-  }
-
-  set key0(value: bigint) {
-    this.$mem.u64[(this.$base + 80) >>> 3] = value;
-  }
-
-  /** Low 32 bits of key0. */
-  get key0Lo(): number {
-    return this.$mem.u32[(this.$base + 80) >>> 2]!;
-  }
-
-  set key0Lo(value: number) {
-    this.$mem.u32[(this.$base + 80) >>> 2] = value;
-  }
-
-  /** High 32 bits of key0. */
-  get key0Hi(): number {
-    return this.$mem.u32[(this.$base + 80 + 4) >>> 2]!;
-  }
-
-  set key0Hi(value: number) {
-    this.$mem.u32[(this.$base + 80 + 4) >>> 2] = value;
-  }
-
-  /**
-   * Second part of the key.
-   * Unit: value. Written by: kernel.
-   */
-  get key1(): bigint {
-    return this.$mem.u64[(this.$base + 88) >>> 3]!;
-  }
-
-  set key1(value: bigint) {
-    this.$mem.u64[(this.$base + 88) >>> 3] = value;
-  }
-
-  /** Low 32 bits of key1. */
-  get key1Lo(): number {
-    return this.$mem.u32[(this.$base + 88) >>> 2]!;
-  }
-
-  set key1Lo(value: number) {
-    this.$mem.u32[(this.$base + 88) >>> 2] = value;
-  }
-
-  /** High 32 bits of key1. */
-  get key1Hi(): number {
-    return this.$mem.u32[(this.$base + 88 + 4) >>> 2]!;
-  }
-
-  set key1Hi(value: number) {
-    this.$mem.u32[(this.$base + 88 + 4) >>> 2] = value;
-  }
-
-  /**
-   * FUTEX_WAIT_BITSET's mask.
-   * Unit: bits. Written by: kernel.
-   */
-  get bitset(): number {
-    return this.$mem.u32[(this.$base + 96) >>> 2]!;
-  }
-
-  set bitset(value: number) {
-    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
   /**
@@ -884,11 +2069,130 @@ export class BlockedSyscall {
    * Unit: flag. Written by: kernel.
    */
   get timedOut(): number {
-    return this.$mem.u32[(this.$base + 100) >>> 2]!;
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
 
   set timedOut(value: number) {
-    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+  }
+
+  /**
+   * The fill of a file's page that it waits for, 0 none: any call may meet one.
+   * Unit: id. Written by: kernel.
+   */
+  get pageTicket(): number {
+    return this.$mem.u32[(this.$base + 104) >>> 2]!;
+  }
+
+  set pageTicket(value: number) {
+    this.$mem.u32[(this.$base + 104) >>> 2] = value;
+  }
+
+  /** What it has resolved. */
+  get held(): HeldReferences {
+    const view = (this.#held ??= new HeldReferences(this.$mem));
+    view.$base = this.$base + 112;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a FutexWait.
+   * Written by: kernel.
+   */
+  get futexWait(): FutexWait {
+    const view = (this.#futexWait ??= new FutexWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a VforkWait.
+   * Written by: kernel.
+   */
+  get vforkWait(): VforkWait {
+    const view = (this.#vforkWait ??= new VforkWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a ForkWait.
+   * Written by: kernel.
+   */
+  get forkWait(): ForkWait {
+    const view = (this.#forkWait ??= new ForkWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a TransferWait.
+   * Written by: kernel.
+   */
+  get transferWait(): TransferWait {
+    const view = (this.#transferWait ??= new TransferWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a LockWait.
+   * Written by: kernel.
+   */
+  get lockWait(): LockWait {
+    const view = (this.#lockWait ??= new LockWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a OpenWait.
+   * Written by: kernel.
+   */
+  get openWait(): OpenWait {
+    const view = (this.#openWait ??= new OpenWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a PollWait.
+   * Written by: kernel.
+   */
+  get pollWait(): PollWait {
+    const view = (this.#pollWait ??= new PollWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a SignalWait.
+   * Written by: kernel.
+   */
+  get signalWait(): SignalWait {
+    const view = (this.#signalWait ??= new SignalWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a MapWait.
+   * Written by: kernel.
+   */
+  get mapWait(): MapWait {
+    const view = (this.#mapWait ??= new MapWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
+   * What kept holds, as a EndWait.
+   * Written by: kernel.
+   */
+  get endWait(): EndWait {
+    const view = (this.#endWait ??= new EndWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
   }
 
   /**
@@ -896,7 +2200,7 @@ export class BlockedSyscall {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 104, 8);
+    this.$mem.check(addr, 168, 8);
     this.$base = addr;
     return this;
   }
@@ -931,6 +2235,36 @@ export class BlockedSyscall {
     this.$mem.u32[(this.$base + 8 + element(index, 6) * 8 + 4) >>> 2] = value;
   }
 
+  /**
+   * What the call keeps between its attempts: one of these by its number.
+   * Unit: value. Written by: kernel.
+   */
+  kept(index: number): bigint {
+    return this.$mem.u64[(this.$base + 80 + element(index, 3) * 8) >>> 3]!;
+  }
+
+  setKept(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 80 + element(index, 3) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of kept. */
+  keptLo(index: number): number {
+    return this.$mem.u32[(this.$base + 80 + element(index, 3) * 8) >>> 2]!;
+  }
+
+  setKeptLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 80 + element(index, 3) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of kept. */
+  keptHi(index: number): number {
+    return this.$mem.u32[(this.$base + 80 + element(index, 3) * 8 + 4) >>> 2]!;
+  }
+
+  setKeptHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 80 + element(index, 3) * 8 + 4) >>> 2] = value;
+  }
+
   /** Copies the values out of the memory. */
   toData(): BlockedSyscallData {
     return {
@@ -939,12 +2273,11 @@ export class BlockedSyscall {
       args: Array.from({ length: 6 }, (_, i) => this.args(i)),
       deadlineNs: this.deadlineNs,
       progress: this.progress,
-      result: this.result,
       attempt: this.attempt,
-      key0: this.key0,
-      key1: this.key1,
-      bitset: this.bitset,
       timedOut: this.timedOut,
+      kept: Array.from({ length: 3 }, (_, i) => this.kept(i)),
+      pageTicket: this.pageTicket,
+      held: this.held.toData(),
     };
   }
 
@@ -955,12 +2288,12 @@ export class BlockedSyscall {
     for (let i = 0; i < 6; i++) this.setArgs(i, fixedElement(data.args, i, 6));
     this.deadlineNs = data.deadlineNs;
     this.progress = data.progress;
-    this.result = data.result;
     this.attempt = data.attempt;
-    this.key0 = data.key0;
-    this.key1 = data.key1;
-    this.bitset = data.bitset;
     this.timedOut = data.timedOut;
+    for (let i = 0; i < 3; i++) this.setKept(i, fixedElement(data.kept, i, 3));
+    this.pageTicket = data.pageTicket;
+    this.held.setData(data.held);
+    this.$mem.u8.fill(0, this.$base + 108, this.$base + 112);
   }
 }
 
@@ -1253,11 +2586,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 304;
+  static readonly SIZE = 368;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 208, userNs: 216, systemNs: 224, affinity: 232, voluntarySwitches: 240, involuntarySwitches: 244, syscalls: 248, restart: 256, effects: 260, virtualTime: 264, policy: 272, priority: 276, nice: 280, timerSlackNs: 288, defaultTimerSlackNs: 296 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 272, userNs: 280, systemNs: 288, affinity: 296, voluntarySwitches: 304, involuntarySwitches: 308, syscalls: 312, restart: 320, effects: 324, virtualTime: 328, policy: 336, priority: 340, nice: 344, timerSlackNs: 352, defaultTimerSlackNs: 360 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -1512,29 +2845,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get startNs(): bigint {
-    return this.$mem.u64[(this.$base + 208) >>> 3]!;
+    return this.$mem.u64[(this.$base + 272) >>> 3]!;
   }
 
   set startNs(value: bigint) {
-    this.$mem.u64[(this.$base + 208) >>> 3] = value;
+    this.$mem.u64[(this.$base + 272) >>> 3] = value;
   }
 
   /** Low 32 bits of startNs. */
   get startNsLo(): number {
-    return this.$mem.u32[(this.$base + 208) >>> 2]!;
+    return this.$mem.u32[(this.$base + 272) >>> 2]!;
   }
 
   set startNsLo(value: number) {
-    this.$mem.u32[(this.$base + 208) >>> 2] = value;
+    this.$mem.u32[(this.$base + 272) >>> 2] = value;
   }
 
   /** High 32 bits of startNs. */
   get startNsHi(): number {
-    return this.$mem.u32[(this.$base + 208 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 272 + 4) >>> 2]!;
   }
 
   set startNsHi(value: number) {
-    this.$mem.u32[(this.$base + 208 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 272 + 4) >>> 2] = value;
   }
 
   /**
@@ -1542,29 +2875,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get userNs(): bigint {
-    return this.$mem.u64[(this.$base + 216) >>> 3]!;
+    return this.$mem.u64[(this.$base + 280) >>> 3]!;
   }
 
   set userNs(value: bigint) {
-    this.$mem.u64[(this.$base + 216) >>> 3] = value;
+    this.$mem.u64[(this.$base + 280) >>> 3] = value;
   }
 
   /** Low 32 bits of userNs. */
   get userNsLo(): number {
-    return this.$mem.u32[(this.$base + 216) >>> 2]!;
+    return this.$mem.u32[(this.$base + 280) >>> 2]!;
   }
 
   set userNsLo(value: number) {
-    this.$mem.u32[(this.$base + 216) >>> 2] = value;
+    this.$mem.u32[(this.$base + 280) >>> 2] = value;
   }
 
   /** High 32 bits of userNs. */
   get userNsHi(): number {
-    return this.$mem.u32[(this.$base + 216 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 280 + 4) >>> 2]!;
   }
 
   set userNsHi(value: number) {
-    this.$mem.u32[(this.$base + 216 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 280 + 4) >>> 2] = value;
   }
 
   /**
@@ -1572,29 +2905,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get systemNs(): bigint {
-    return this.$mem.u64[(this.$base + 224) >>> 3]!;
+    return this.$mem.u64[(this.$base + 288) >>> 3]!;
   }
 
   set systemNs(value: bigint) {
-    this.$mem.u64[(this.$base + 224) >>> 3] = value;
+    this.$mem.u64[(this.$base + 288) >>> 3] = value;
   }
 
   /** Low 32 bits of systemNs. */
   get systemNsLo(): number {
-    return this.$mem.u32[(this.$base + 224) >>> 2]!;
+    return this.$mem.u32[(this.$base + 288) >>> 2]!;
   }
 
   set systemNsLo(value: number) {
-    this.$mem.u32[(this.$base + 224) >>> 2] = value;
+    this.$mem.u32[(this.$base + 288) >>> 2] = value;
   }
 
   /** High 32 bits of systemNs. */
   get systemNsHi(): number {
-    return this.$mem.u32[(this.$base + 224 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 288 + 4) >>> 2]!;
   }
 
   set systemNsHi(value: number) {
-    this.$mem.u32[(this.$base + 224 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 288 + 4) >>> 2] = value;
   }
 
   /**
@@ -1602,29 +2935,29 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get affinity(): bigint {
-    return this.$mem.u64[(this.$base + 232) >>> 3]!;
+    return this.$mem.u64[(this.$base + 296) >>> 3]!;
   }
 
   set affinity(value: bigint) {
-    this.$mem.u64[(this.$base + 232) >>> 3] = value;
+    this.$mem.u64[(this.$base + 296) >>> 3] = value;
   }
 
   /** Low 32 bits of affinity. */
   get affinityLo(): number {
-    return this.$mem.u32[(this.$base + 232) >>> 2]!;
+    return this.$mem.u32[(this.$base + 296) >>> 2]!;
   }
 
   set affinityLo(value: number) {
-    this.$mem.u32[(this.$base + 232) >>> 2] = value;
+    this.$mem.u32[(this.$base + 296) >>> 2] = value;
   }
 
   /** High 32 bits of affinity. */
   get affinityHi(): number {
-    return this.$mem.u32[(this.$base + 232 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 296 + 4) >>> 2]!;
   }
 
   set affinityHi(value: number) {
-    this.$mem.u32[(this.$base + 232 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 296 + 4) >>> 2] = value;
   }
 
   /**
@@ -1632,11 +2965,11 @@ export class ThreadState {
    * Unit: count. Written by: hart.
    */
   get voluntarySwitches(): number {
-    return this.$mem.u32[(this.$base + 240) >>> 2]!;
+    return this.$mem.u32[(this.$base + 304) >>> 2]!;
   }
 
   set voluntarySwitches(value: number) {
-    this.$mem.u32[(this.$base + 240) >>> 2] = value;
+    this.$mem.u32[(this.$base + 304) >>> 2] = value;
   }
 
   /**
@@ -1644,11 +2977,11 @@ export class ThreadState {
    * Unit: count. Written by: hart.
    */
   get involuntarySwitches(): number {
-    return this.$mem.u32[(this.$base + 244) >>> 2]!;
+    return this.$mem.u32[(this.$base + 308) >>> 2]!;
   }
 
   set involuntarySwitches(value: number) {
-    this.$mem.u32[(this.$base + 244) >>> 2] = value;
+    this.$mem.u32[(this.$base + 308) >>> 2] = value;
   }
 
   /**
@@ -1656,11 +2989,11 @@ export class ThreadState {
    * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
-    return this.$mem.u53(this.$base + 248);
+    return this.$mem.u53(this.$base + 312);
   }
 
   set syscalls(value: number) {
-    this.$mem.setU53(this.$base + 248, value);
+    this.$mem.setU53(this.$base + 312, value);
   }
 
   /**
@@ -1668,11 +3001,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get restart(): number {
-    return this.$mem.u32[(this.$base + 256) >>> 2]!;
+    return this.$mem.u32[(this.$base + 320) >>> 2]!;
   }
 
   set restart(value: number) {
-    this.$mem.u32[(this.$base + 256) >>> 2] = value;
+    this.$mem.u32[(this.$base + 320) >>> 2] = value;
   }
 
   /**
@@ -1680,11 +3013,11 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get effects(): number {
-    return this.$mem.u32[(this.$base + 260) >>> 2]!;
+    return this.$mem.u32[(this.$base + 324) >>> 2]!;
   }
 
   set effects(value: number) {
-    this.$mem.u32[(this.$base + 260) >>> 2] = value;
+    this.$mem.u32[(this.$base + 324) >>> 2] = value;
   }
 
   /**
@@ -1692,29 +3025,29 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get virtualTime(): bigint {
-    return this.$mem.u64[(this.$base + 264) >>> 3]!;
+    return this.$mem.u64[(this.$base + 328) >>> 3]!;
   }
 
   set virtualTime(value: bigint) {
-    this.$mem.u64[(this.$base + 264) >>> 3] = value;
+    this.$mem.u64[(this.$base + 328) >>> 3] = value;
   }
 
   /** Low 32 bits of virtualTime. */
   get virtualTimeLo(): number {
-    return this.$mem.u32[(this.$base + 264) >>> 2]!;
+    return this.$mem.u32[(this.$base + 328) >>> 2]!;
   }
 
   set virtualTimeLo(value: number) {
-    this.$mem.u32[(this.$base + 264) >>> 2] = value;
+    this.$mem.u32[(this.$base + 328) >>> 2] = value;
   }
 
   /** High 32 bits of virtualTime. */
   get virtualTimeHi(): number {
-    return this.$mem.u32[(this.$base + 264 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 328 + 4) >>> 2]!;
   }
 
   set virtualTimeHi(value: number) {
-    this.$mem.u32[(this.$base + 264 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 328 + 4) >>> 2] = value;
   }
 
   /**
@@ -1722,11 +3055,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get policy(): number {
-    return this.$mem.u32[(this.$base + 272) >>> 2]!;
+    return this.$mem.u32[(this.$base + 336) >>> 2]!;
   }
 
   set policy(value: number) {
-    this.$mem.u32[(this.$base + 272) >>> 2] = value;
+    this.$mem.u32[(this.$base + 336) >>> 2] = value;
   }
 
   /**
@@ -1734,11 +3067,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get priority(): number {
-    return this.$mem.u32[(this.$base + 276) >>> 2]!;
+    return this.$mem.u32[(this.$base + 340) >>> 2]!;
   }
 
   set priority(value: number) {
-    this.$mem.u32[(this.$base + 276) >>> 2] = value;
+    this.$mem.u32[(this.$base + 340) >>> 2] = value;
   }
 
   /**
@@ -1746,11 +3079,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get nice(): number {
-    return this.$mem.i32[(this.$base + 280) >>> 2]!;
+    return this.$mem.i32[(this.$base + 344) >>> 2]!;
   }
 
   set nice(value: number) {
-    this.$mem.i32[(this.$base + 280) >>> 2] = value;
+    this.$mem.i32[(this.$base + 344) >>> 2] = value;
   }
 
   /**
@@ -1758,29 +3091,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get timerSlackNs(): bigint {
-    return this.$mem.u64[(this.$base + 288) >>> 3]!;
+    return this.$mem.u64[(this.$base + 352) >>> 3]!;
   }
 
   set timerSlackNs(value: bigint) {
-    this.$mem.u64[(this.$base + 288) >>> 3] = value;
+    this.$mem.u64[(this.$base + 352) >>> 3] = value;
   }
 
   /** Low 32 bits of timerSlackNs. */
   get timerSlackNsLo(): number {
-    return this.$mem.u32[(this.$base + 288) >>> 2]!;
+    return this.$mem.u32[(this.$base + 352) >>> 2]!;
   }
 
   set timerSlackNsLo(value: number) {
-    this.$mem.u32[(this.$base + 288) >>> 2] = value;
+    this.$mem.u32[(this.$base + 352) >>> 2] = value;
   }
 
   /** High 32 bits of timerSlackNs. */
   get timerSlackNsHi(): number {
-    return this.$mem.u32[(this.$base + 288 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 352 + 4) >>> 2]!;
   }
 
   set timerSlackNsHi(value: number) {
-    this.$mem.u32[(this.$base + 288 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 352 + 4) >>> 2] = value;
   }
 
   /**
@@ -1788,29 +3121,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get defaultTimerSlackNs(): bigint {
-    return this.$mem.u64[(this.$base + 296) >>> 3]!;
+    return this.$mem.u64[(this.$base + 360) >>> 3]!;
   }
 
   set defaultTimerSlackNs(value: bigint) {
-    this.$mem.u64[(this.$base + 296) >>> 3] = value;
+    this.$mem.u64[(this.$base + 360) >>> 3] = value;
   }
 
   /** Low 32 bits of defaultTimerSlackNs. */
   get defaultTimerSlackNsLo(): number {
-    return this.$mem.u32[(this.$base + 296) >>> 2]!;
+    return this.$mem.u32[(this.$base + 360) >>> 2]!;
   }
 
   set defaultTimerSlackNsLo(value: number) {
-    this.$mem.u32[(this.$base + 296) >>> 2] = value;
+    this.$mem.u32[(this.$base + 360) >>> 2] = value;
   }
 
   /** High 32 bits of defaultTimerSlackNs. */
   get defaultTimerSlackNsHi(): number {
-    return this.$mem.u32[(this.$base + 296 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 360 + 4) >>> 2]!;
   }
 
   set defaultTimerSlackNsHi(value: number) {
-    this.$mem.u32[(this.$base + 296 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 360 + 4) >>> 2] = value;
   }
 
   /**
@@ -1818,7 +3151,7 @@ export class ThreadState {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 304, 8);
+    this.$mem.check(addr, 368, 8);
     this.$base = addr;
     return this;
   }
@@ -1911,7 +3244,7 @@ export class ThreadState {
     this.nice = data.nice;
     this.timerSlackNs = data.timerSlackNs;
     this.defaultTimerSlackNs = data.defaultTimerSlackNs;
-    this.$mem.u8.fill(0, this.$base + 284, this.$base + 288);
+    this.$mem.u8.fill(0, this.$base + 348, this.$base + 352);
   }
 }
 
@@ -2758,11 +4091,11 @@ export interface ThreadSlotData {
  */
 export class ThreadSlot {
   /** Bytes. */
-  static readonly SIZE = 1088;
+  static readonly SIZE = 1152;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, pi: 16, cpu: 64, state: 680, live: 984 } as const;
+  static readonly OFFSET = { header: 0, pi: 16, cpu: 64, state: 680, live: 1048 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -2808,7 +4141,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 984;
+    view.$base = this.$base + 1048;
     return view;
   }
 
@@ -2817,7 +4150,7 @@ export class ThreadSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 1088, 8);
+    this.$mem.check(addr, 1152, 8);
     this.$base = addr;
     return this;
   }

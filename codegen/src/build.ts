@@ -303,6 +303,7 @@ class Builder {
       line: attributes.has("line"),
       owner: attributes.get("owner") ?? (base === BaseType.Obj ? undefined : owner.attributes.get("owner")),
       unit: attributes.get("unit"),
+      views: attributes.get("views")?.split("|") ?? [],
       doc: field.doc,
       where,
     };

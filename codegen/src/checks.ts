@@ -44,10 +44,11 @@ export function checkStruct(item: StructModel, structs: Structs): string[] {
   for (const field of item.fields) checkField(item, field, structs, (sentence) => refuse(sentence, field.where));
   const seen = new Set<string>();
   for (const field of item.fields) {
-    const name = pascal(field.name);
-    if (seen.has(name))
-      refuse(`${item.name}.${field.name}: another field is also spelt ${name} in Go; rename one`, field.where);
-    seen.add(name);
+    for (const name of [pascal(field.name), ...field.views]) {
+      if (seen.has(name))
+        refuse(`${item.name}.${field.name}: another field is also spelt ${name} in Go; rename one`, field.where);
+      seen.add(name);
+    }
   }
   return problems;
 }
@@ -102,6 +103,7 @@ function checkField(item: StructModel, field: FieldModel, structs: Structs, refu
     if (!OWNERS.some((known) => known === owner))
       refuse(`${label}: unknown owner "${owner}"; use ${OWNERS.join(", ")}, joined by |`);
   }
+  checkViews(label, field, structs, refuse);
   if (!field.reserved && VIEW_MEMBERS.has(camel(field.name))) {
     refuse(`${label}: "${field.name}" is a member of every TypeScript view; rename the field`);
   }
@@ -113,6 +115,20 @@ function checkField(item: StructModel, field: FieldModel, structs: Structs, refu
     refuse(
       `${label}: ${inner.name} starts on a cache line of ${inner.cacheLine}; put the field at a multiple of it and give ${item.name} (cacheline: ${inner.cacheLine})`,
     );
+  }
+}
+
+/** Each view of an array must lie within it. */
+function checkViews(label: string, field: FieldModel, structs: Structs, refuse: (sentence: string) => void): void {
+  if (field.views.length !== 0 && (field.count === undefined || "struct" in field.type))
+    refuse(`${label}: (views) is for an array of numbers; make it one`);
+  for (const name of field.views) {
+    const view = structs.get(name);
+    if (view === undefined) refuse(`${label}: there is no struct ${name}; declare it or correct (views)`);
+    else if (view.size > fieldSize(field) || field.offset % view.align !== 0)
+      refuse(
+        `${label}: ${name} (${view.size} bytes, aligned to ${view.align}) does not fit ${fieldSize(field)} bytes at offset ${field.offset}; make the array larger or move it`,
+      );
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test, vi } from "vitest";
+import { Mem } from "../../abi/src/mem.ts";
 import { checkEnum, checkVector, type GeneratedModule, type Vectors } from "../../abi/src/vectors.ts";
 import { copyFromRoot, workspace, write } from "../test/workspace.ts";
 import { generate } from "./generate.ts";
@@ -24,6 +25,23 @@ function sample(): string {
 
 function text(root: string, path: string): string {
   return readFileSync(join(root, path), "utf8");
+}
+
+/** The first word of Sample.words, as a number and through both views. */
+function viewsOf(generated: GeneratedModule): unknown[] {
+  const { Sample } = generated as unknown as {
+    Sample: new (
+      mem: Mem,
+      at: number,
+    ) => {
+      setWords(index: number, value: bigint): void;
+      readonly pair: { readonly low: bigint };
+      readonly single: { readonly word: number; readonly other: number };
+    };
+  };
+  const view = new Sample(new Mem(new ArrayBuffer(1024)), 64);
+  view.setWords(0, 7n);
+  return [view.pair.low, view.single.word, view.single.other];
 }
 
 describe("the sample schema, with one of each thing", () => {
@@ -55,6 +73,7 @@ describe("the sample schema, with one of each thing", () => {
     expect(generated["Bare"]).toEqual({ NEGATIVE: -100, OK: 0, FINE: 0, EAGAIN: 11, EWOULDBLOCK: 11, __SPECIAL: 12 });
     expect(generated["Numbers"]).toEqual({ Page: 4096, Header: 4096, Negative: -1, Huge: 0x7fffffffffffffffn });
     expect(generated["Wide"]).toEqual({ Small: 0n, Big: 0xffffffffffffffffn });
+    expect(viewsOf(generated)).toEqual([7n, 7, 0]);
     const shown = generated["noZeroShown"] as (value: number) => string | undefined;
     expect([shown(1), shown(2), shown(3)]).toEqual([undefined, 'the "second"', undefined]);
     expect(text(root, "kernel-go/abi/foreshore.go")).toContain(

@@ -99,6 +99,8 @@ export interface FieldModel {
   readonly line: boolean;
   readonly owner: string | undefined;
   readonly unit: string | undefined;
+  /** Structs of which the bytes of an array are one at a time. */
+  readonly views: readonly string[];
   readonly doc: readonly string[];
   readonly where: string;
 }
@@ -328,5 +330,20 @@ export function typeText(field: FieldModel): string {
     "scalar" in field.type ? (field.enum ?? "") + (field.enum ? ":" : "") + field.type.scalar : field.type.struct;
   const array = field.count === undefined ? base : `[${base}:${field.count}]`;
   const flags = [field.atomic ? "atomic " : "", field.bounded ? "bounded " : "", field.reserved ? "reserved " : ""];
-  return flags.join("") + array;
+  return flags.join("") + array + (field.views.length === 0 ? "" : ` as ${field.views.join("|")}`);
+}
+
+/** A view of an array's bytes, as if it were a nested field. */
+export function viewField(field: FieldModel, struct: string): FieldModel {
+  return {
+    ...field,
+    name: struct,
+    type: { struct },
+    count: undefined,
+    enum: undefined,
+    atomic: false,
+    unit: undefined,
+    views: [],
+    doc: [`What ${field.name} holds, as a ${struct}.`],
+  };
 }

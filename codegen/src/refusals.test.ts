@@ -57,6 +57,26 @@ describe("layouts", () => {
       "S.a: (bounded) is for ulong and long, which may not fit a Number; remove it.",
     ],
     [
+      "a view of a number",
+      'struct V { a: uint; } struct S { a: uint (views: "V"); }',
+      "S.a: (views) is for an array of numbers; make it one.",
+    ],
+    [
+      "a view that is not there",
+      'struct S { a: [uint:2] (views: "V"); }',
+      "S.a: there is no struct V; declare it or correct (views).",
+    ],
+    [
+      "a view that is too large",
+      'struct V { a: ulong; b: uint; c: uint; } struct S { a: [ulong:1] (views: "V"); }',
+      "S.a: V (16 bytes, aligned to 8) does not fit 8 bytes at offset 0; make the array larger or move it.",
+    ],
+    [
+      "a view with a field's name",
+      'struct V { a: uint; } struct S { a: [uint:1] (views: "V"); v: uint; }',
+      "S.v: another field is also spelt V in Go; rename one.",
+    ],
+    [
       "a size that is no multiple of the line",
       "struct S (cacheline: 64) { a: [uint:12]; }",
       "struct S: 48 bytes are no multiple of its cache line of 64; add 16 reserved bytes.",

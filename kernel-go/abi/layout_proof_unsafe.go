@@ -1058,8 +1058,136 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(BlockedSyscall{}) - 104
-	_ uintptr = 104 - unsafe.Sizeof(BlockedSyscall{})
+	_ uintptr = unsafe.Sizeof(FutexWait{}) - 24
+	_ uintptr = 24 - unsafe.Sizeof(FutexWait{})
+	_ uintptr = unsafe.Offsetof(FutexWait{}.Space) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FutexWait{}.Space)
+	_ uintptr = unsafe.Offsetof(FutexWait{}.Place) - 8
+	_ uintptr = 8 - unsafe.Offsetof(FutexWait{}.Place)
+	_ uintptr = unsafe.Offsetof(FutexWait{}.Bitset) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FutexWait{}.Bitset)
+	_ uintptr = unsafe.Offsetof(FutexWait{}.Result) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FutexWait{}.Result)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(VforkWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(VforkWait{})
+	_ uintptr = unsafe.Offsetof(VforkWait{}.Child) - 0
+	_ uintptr = 0 - unsafe.Offsetof(VforkWait{}.Child)
+	_ uintptr = unsafe.Offsetof(VforkWait{}.Released) - 4
+	_ uintptr = 4 - unsafe.Offsetof(VforkWait{}.Released)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ForkWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(ForkWait{})
+	_ uintptr = unsafe.Offsetof(ForkWait{}.Child) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ForkWait{}.Child)
+	_ uintptr = unsafe.Offsetof(ForkWait{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ForkWait{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TransferWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(TransferWait{})
+	_ uintptr = unsafe.Offsetof(TransferWait{}.Base) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TransferWait{}.Base)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(LockWait{}) - 24
+	_ uintptr = 24 - unsafe.Sizeof(LockWait{})
+	_ uintptr = unsafe.Offsetof(LockWait{}.Start) - 0
+	_ uintptr = 0 - unsafe.Offsetof(LockWait{}.Start)
+	_ uintptr = unsafe.Offsetof(LockWait{}.End) - 8
+	_ uintptr = 8 - unsafe.Offsetof(LockWait{}.End)
+	_ uintptr = unsafe.Offsetof(LockWait{}.Holder) - 16
+	_ uintptr = 16 - unsafe.Offsetof(LockWait{}.Holder)
+	_ uintptr = unsafe.Offsetof(LockWait{}.Type) - 20
+	_ uintptr = 20 - unsafe.Offsetof(LockWait{}.Type)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OpenWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OpenWait{})
+	_ uintptr = unsafe.Offsetof(OpenWait{}.Opens) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OpenWait{}.Opens)
+	_ uintptr = unsafe.Offsetof(OpenWait{}.Flags) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OpenWait{}.Flags)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PollWait{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(PollWait{})
+	_ uintptr = unsafe.Offsetof(PollWait{}.Ready) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PollWait{}.Ready)
+	_ uintptr = unsafe.Offsetof(PollWait{}.Waits) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PollWait{}.Waits)
+	_ uintptr = unsafe.Offsetof(PollWait{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PollWait{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SignalWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(SignalWait{})
+	_ uintptr = unsafe.Offsetof(SignalWait{}.Set) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SignalWait{}.Set)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(MapWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(MapWait{})
+	_ uintptr = unsafe.Offsetof(MapWait{}.Page) - 0
+	_ uintptr = 0 - unsafe.Offsetof(MapWait{}.Page)
+	_ uintptr = unsafe.Offsetof(MapWait{}.Made) - 4
+	_ uintptr = 4 - unsafe.Offsetof(MapWait{}.Made)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(EndWait{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(EndWait{})
+	_ uintptr = unsafe.Offsetof(EndWait{}.Stage) - 0
+	_ uintptr = 0 - unsafe.Offsetof(EndWait{}.Stage)
+	_ uintptr = unsafe.Offsetof(EndWait{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(EndWait{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(HeldPoll{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(HeldPoll{})
+	_ uintptr = unsafe.Offsetof(HeldPoll{}.Fd) - 0
+	_ uintptr = 0 - unsafe.Offsetof(HeldPoll{}.Fd)
+	_ uintptr = unsafe.Offsetof(HeldPoll{}.Events) - 4
+	_ uintptr = 4 - unsafe.Offsetof(HeldPoll{}.Events)
+	_ uintptr = unsafe.Offsetof(HeldPoll{}.Ofd) - 8
+	_ uintptr = 8 - unsafe.Offsetof(HeldPoll{}.Ofd)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(HeldReferences{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(HeldReferences{})
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Descriptors) - 0
+	_ uintptr = 0 - unsafe.Offsetof(HeldReferences{}.Descriptors)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Files) - 8
+	_ uintptr = 8 - unsafe.Offsetof(HeldReferences{}.Files)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Made) - 24
+	_ uintptr = 24 - unsafe.Offsetof(HeldReferences{}.Made)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Dentry) - 32
+	_ uintptr = 32 - unsafe.Offsetof(HeldReferences{}.Dentry)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Frames) - 40
+	_ uintptr = 40 - unsafe.Offsetof(HeldReferences{}.Frames)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Count) - 44
+	_ uintptr = 44 - unsafe.Offsetof(HeldReferences{}.Count)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 48
+	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Array)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 52
+	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Held)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(BlockedSyscall{}) - 168
+	_ uintptr = 168 - unsafe.Sizeof(BlockedSyscall{})
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Number) - 0
 	_ uintptr = 0 - unsafe.Offsetof(BlockedSyscall{}.Number)
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Reason) - 4
@@ -1070,18 +1198,18 @@ const (
 	_ uintptr = 56 - unsafe.Offsetof(BlockedSyscall{}.DeadlineNs)
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Progress) - 64
 	_ uintptr = 64 - unsafe.Offsetof(BlockedSyscall{}.Progress)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Result) - 72
-	_ uintptr = 72 - unsafe.Offsetof(BlockedSyscall{}.Result)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Attempt) - 76
-	_ uintptr = 76 - unsafe.Offsetof(BlockedSyscall{}.Attempt)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Key0) - 80
-	_ uintptr = 80 - unsafe.Offsetof(BlockedSyscall{}.Key0)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Key1) - 88
-	_ uintptr = 88 - unsafe.Offsetof(BlockedSyscall{}.Key1)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Bitset) - 96
-	_ uintptr = 96 - unsafe.Offsetof(BlockedSyscall{}.Bitset)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.TimedOut) - 100
-	_ uintptr = 100 - unsafe.Offsetof(BlockedSyscall{}.TimedOut)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Attempt) - 72
+	_ uintptr = 72 - unsafe.Offsetof(BlockedSyscall{}.Attempt)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.TimedOut) - 76
+	_ uintptr = 76 - unsafe.Offsetof(BlockedSyscall{}.TimedOut)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Kept) - 80
+	_ uintptr = 80 - unsafe.Offsetof(BlockedSyscall{}.Kept)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.PageTicket) - 104
+	_ uintptr = 104 - unsafe.Offsetof(BlockedSyscall{}.PageTicket)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Reserved0) - 108
+	_ uintptr = 108 - unsafe.Offsetof(BlockedSyscall{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Held) - 112
+	_ uintptr = 112 - unsafe.Offsetof(BlockedSyscall{}.Held)
 )
 
 const (
@@ -1100,8 +1228,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 304
-	_ uintptr = 304 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 368
+	_ uintptr = 368 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -1130,38 +1258,38 @@ const (
 	_ uintptr = 88 - unsafe.Offsetof(ThreadState{}.Name)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Blocked) - 104
 	_ uintptr = 104 - unsafe.Offsetof(ThreadState{}.Blocked)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 208
-	_ uintptr = 208 - unsafe.Offsetof(ThreadState{}.StartNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 216
-	_ uintptr = 216 - unsafe.Offsetof(ThreadState{}.UserNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 224
-	_ uintptr = 224 - unsafe.Offsetof(ThreadState{}.SystemNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 232
-	_ uintptr = 232 - unsafe.Offsetof(ThreadState{}.Affinity)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.VoluntarySwitches) - 240
-	_ uintptr = 240 - unsafe.Offsetof(ThreadState{}.VoluntarySwitches)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.InvoluntarySwitches) - 244
-	_ uintptr = 244 - unsafe.Offsetof(ThreadState{}.InvoluntarySwitches)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 248
-	_ uintptr = 248 - unsafe.Offsetof(ThreadState{}.Syscalls)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 256
-	_ uintptr = 256 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 260
-	_ uintptr = 260 - unsafe.Offsetof(ThreadState{}.Effects)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 264
-	_ uintptr = 264 - unsafe.Offsetof(ThreadState{}.VirtualTime)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 272
-	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.Policy)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 276
-	_ uintptr = 276 - unsafe.Offsetof(ThreadState{}.Priority)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 280
-	_ uintptr = 280 - unsafe.Offsetof(ThreadState{}.Nice)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 284
-	_ uintptr = 284 - unsafe.Offsetof(ThreadState{}.Reserved0)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.TimerSlackNs) - 288
-	_ uintptr = 288 - unsafe.Offsetof(ThreadState{}.TimerSlackNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs) - 296
-	_ uintptr = 296 - unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 272
+	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.StartNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 280
+	_ uintptr = 280 - unsafe.Offsetof(ThreadState{}.UserNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 288
+	_ uintptr = 288 - unsafe.Offsetof(ThreadState{}.SystemNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 296
+	_ uintptr = 296 - unsafe.Offsetof(ThreadState{}.Affinity)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VoluntarySwitches) - 304
+	_ uintptr = 304 - unsafe.Offsetof(ThreadState{}.VoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.InvoluntarySwitches) - 308
+	_ uintptr = 308 - unsafe.Offsetof(ThreadState{}.InvoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 312
+	_ uintptr = 312 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 320
+	_ uintptr = 320 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 324
+	_ uintptr = 324 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 328
+	_ uintptr = 328 - unsafe.Offsetof(ThreadState{}.VirtualTime)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 336
+	_ uintptr = 336 - unsafe.Offsetof(ThreadState{}.Policy)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 340
+	_ uintptr = 340 - unsafe.Offsetof(ThreadState{}.Priority)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 344
+	_ uintptr = 344 - unsafe.Offsetof(ThreadState{}.Nice)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 348
+	_ uintptr = 348 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.TimerSlackNs) - 352
+	_ uintptr = 352 - unsafe.Offsetof(ThreadState{}.TimerSlackNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs) - 360
+	_ uintptr = 360 - unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs)
 )
 
 const (
@@ -1252,8 +1380,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadSlot{}) - 1088
-	_ uintptr = 1088 - unsafe.Sizeof(ThreadSlot{})
+	_ uintptr = unsafe.Sizeof(ThreadSlot{}) - 1152
+	_ uintptr = 1152 - unsafe.Sizeof(ThreadSlot{})
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pi) - 16
@@ -1264,8 +1392,8 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 984
-	_ uintptr = 984 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 1048
+	_ uintptr = 1048 - unsafe.Offsetof(ThreadSlot{}.Live)
 )
 
 const (

@@ -93,6 +93,52 @@ func (v WaitReason) String() string {
 	return "WaitReason(?)"
 }
 
+// EndStage: What the end of a process still does.
+type EndStage uint32
+
+// Numbers of EndStage.
+const (
+	EndStageNone    EndStage = 0
+	EndStageClosing EndStage = 1
+	EndStageDumping EndStage = 2
+)
+
+// String names the number; "EndStage(?)" stands for an unknown one.
+func (v EndStage) String() string {
+	switch v {
+	case EndStageNone:
+		return "None"
+	case EndStageClosing:
+		return "Closing"
+	case EndStageDumping:
+		return "Dumping"
+	}
+	return "EndStage(?)"
+}
+
+// HeldArray: What the array is that a call has copied in before it waited.
+type HeldArray uint32
+
+// Numbers of HeldArray.
+const (
+	HeldArrayNone   HeldArray = 0
+	HeldArrayIovecs HeldArray = 1 // Iovec.
+	HeldArrayPolls  HeldArray = 2 // HeldPoll.
+)
+
+// String names the number; "HeldArray(?)" stands for an unknown one.
+func (v HeldArray) String() string {
+	switch v {
+	case HeldArrayNone:
+		return "None"
+	case HeldArrayIovecs:
+		return "Iovecs"
+	case HeldArrayPolls:
+		return "Polls"
+	}
+	return "HeldArray(?)"
+}
+
 // SyncEffect: What a thread has changed since it stopped last. Sockets get their bit with the socket layer.
 type SyncEffect uint32
 
@@ -299,8 +345,197 @@ type CpuContext struct {
 	Reserved0 [7]uint32
 }
 
+// FutexWaitSize is the size of FutexWait in bytes.
+const FutexWaitSize = 24
+
+// FutexWait: What FUTEX_WAIT and its like keep: the key of the word, by which wakers find the thread.
+type FutexWait struct {
+	_ structs.HostLayout
+	// Address space of a private word; inode with bit 63 set of one in shared memory.
+	// Unit: value. Written by: kernel.
+	Space uint64
+	// Guest address of a private word, place in the file of one in shared memory.
+	// Unit: value. Written by: kernel.
+	Place uint64
+	// FUTEX_WAIT_BITSET's mask.
+	// Unit: bits. Written by: kernel.
+	Bitset uint32
+	// Not 0: a waker has handed the word over, and how.
+	// Unit: value. Written by: kernel.
+	Result int32
+}
+
+// VforkWaitSize is the size of VforkWait in bytes.
+const VforkWaitSize = 8
+
+// VforkWait: What clone(2) keeps for vfork: the child that has the caller's memory.
+type VforkWait struct {
+	_ structs.HostLayout
+	// Thread id of the child.
+	// Unit: id. Written by: kernel.
+	Child uint32
+	// Not 0: it has let go of the memory.
+	// Unit: flag. Written by: kernel.
+	Released uint32
+}
+
+// ForkWaitSize is the size of ForkWait in bytes.
+const ForkWaitSize = 8
+
+// ForkWait: What clone(2) keeps while it copies an address space piece by piece; BlockedSyscall.progress is the page.
+type ForkWait struct {
+	_ structs.HostLayout
+	// The child's address space, 0 before there is one.
+	// Unit: slot:AddressSpace. Written by: kernel.
+	Child     uint32
+	Reserved0 uint32
+}
+
+// TransferWaitSize is the size of TransferWait in bytes.
+const TransferWaitSize = 8
+
+// TransferWait: What a transfer keeps that has moved the position of its open file description.
+type TransferWait struct {
+	_ structs.HostLayout
+	// Where it began.
+	// Unit: bytes. Written by: kernel.
+	Base uint64
+}
+
+// LockWaitSize is the size of LockWait in bytes.
+const LockWaitSize = 24
+
+// LockWait: What fcntl(2) and flock(2) keep while another's lock stands against theirs.
+type LockWait struct {
+	_ structs.HostLayout
+	// First byte of the lock, with F_SETLKW as it was asked for at first.
+	// Unit: bytes. Written by: kernel.
+	Start uint64
+	// Its last byte.
+	// Unit: bytes. Written by: kernel.
+	End uint64
+	// Descriptor table of the process that holds the other lock, 0 for one of an open file description.
+	// Unit: slot:FdTable. Written by: kernel.
+	Holder uint32
+	// FlockType + 1 of the lock, 0 before start and end are known.
+	// Unit: value. Written by: kernel.
+	Type uint32
+}
+
+// OpenWaitSize is the size of OpenWait in bytes.
+const OpenWaitSize = 8
+
+// OpenWait: What open(2) keeps while the other side of a FIFO has nobody, or a lease is given up.
+type OpenWait struct {
+	_ structs.HostLayout
+	// How often the other side had been opened when the wait began.
+	// Unit: count. Written by: kernel.
+	Opens uint32
+	// OpenFlag as the call was given them.
+	// Unit: bits. Written by: kernel.
+	Flags uint32
+}
+
+// PollWaitSize is the size of PollWait in bytes.
+const PollWaitSize = 16
+
+// PollWait: What poll(2) and select(2) keep between two pieces of their descriptors; BlockedSyscall.progress counts those.
+type PollWait struct {
+	_ structs.HostLayout
+	// How many of them have something to tell.
+	// Unit: count. Written by: kernel.
+	Ready uint64
+	// Not 0: the thread stands in the queues of those before.
+	// Unit: flag. Written by: kernel.
+	Waits     uint32
+	Reserved0 uint32
+}
+
+// SignalWaitSize is the size of SignalWait in bytes.
+const SignalWaitSize = 8
+
+// SignalWait: What sigtimedwait(2) keeps.
+type SignalWait struct {
+	_ structs.HostLayout
+	// The signals that end it, bit n - 1 for signal n.
+	// Unit: bits. Written by: kernel.
+	Set uint64
+}
+
+// MapWaitSize is the size of MapWait in bytes.
+const MapWaitSize = 8
+
+// MapWait: What mmap(2) keeps while the pages of a mapping that is made already come in.
+type MapWait struct {
+	_ structs.HostLayout
+	// First page of the mapping.
+	// Unit: pages. Written by: kernel.
+	Page uint32
+	// Not 0: the mapping is made.
+	// Unit: flag. Written by: kernel.
+	Made uint32
+}
+
+// EndWaitSize is the size of EndWait in bytes.
+const EndWaitSize = 8
+
+// EndWait: What exit_group(2) keeps, also where nobody called it.
+type EndWait struct {
+	_ structs.HostLayout
+	// What it is at.
+	// Written by: kernel.
+	Stage     EndStage
+	Reserved0 uint32
+}
+
+// HeldPollSize is the size of HeldPoll in bytes.
+const HeldPollSize = 16
+
+// HeldPoll: A descriptor that poll(2) or select(2) waits for, in the frames of HeldReferences.
+type HeldPoll struct {
+	_ structs.HostLayout
+	// The descriptor.
+	// Unit: index. Written by: kernel.
+	Fd int32
+	// Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+	// Unit: bits. Written by: kernel.
+	Events uint32
+	// Its open file description, held; 0 for none.
+	Ofd SlotHandle
+}
+
+// HeldReferencesSize is the size of HeldReferences in bytes.
+const HeldReferencesSize = 56
+
+// HeldReferences: What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of
+// descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back.
+type HeldReferences struct {
+	_ structs.HostLayout
+	// The descriptors among its arguments, as far as they were open.
+	// Unit: index. Written by: kernel.
+	Descriptors [2]int32
+	// Their open file descriptions, index 0 for none.
+	Files [2]SlotHandle
+	// The open file description that open(2) makes, and that has no descriptor yet.
+	Made SlotHandle
+	// The file that its path named.
+	Dentry SlotHandle
+	// First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
+	// Unit: address. Written by: kernel.
+	Frames uint32
+	// Elements of the array.
+	// Unit: count. Written by: kernel.
+	Count uint32
+	// What they are.
+	// Written by: kernel.
+	Array HeldArray
+	// Not 0: something is held.
+	// Unit: flag. Written by: kernel.
+	Held uint32
+}
+
 // BlockedSyscallSize is the size of BlockedSyscall in bytes.
-const BlockedSyscallSize = 104
+const BlockedSyscallSize = 168
 
 // BlockedSyscall: A system call that is blocked or restarts: all that is needed to make it
 // again lives here, never on a stack.
@@ -321,24 +556,21 @@ type BlockedSyscall struct {
 	// Bytes or items that are already done.
 	// Unit: count. Written by: kernel.
 	Progress uint64
-	// Set by a waker that hands over a result (futex).
-	// Unit: value. Written by: kernel.
-	Result int32
 	// Not 0 when this is a second or later attempt at the same call.
 	// Unit: count. Written by: kernel.
 	Attempt uint32
-	// Futex key, or what the reason needs.
-	// Unit: value. Written by: kernel.
-	Key0 uint64
-	// Second part of the key.
-	// Unit: value. Written by: kernel.
-	Key1 uint64
-	// FUTEX_WAIT_BITSET's mask.
-	// Unit: bits. Written by: kernel.
-	Bitset uint32
 	// Not 0: the deadline has passed.
 	// Unit: flag. Written by: kernel.
 	TimedOut uint32
+	// What the call keeps between its attempts: one of these by its number.
+	// Unit: value. Written by: kernel.
+	Kept [3]uint64
+	// The fill of a file's page that it waits for, 0 none: any call may meet one.
+	// Unit: id. Written by: kernel.
+	PageTicket uint32
+	Reserved0  uint32
+	// What it has resolved.
+	Held HeldReferences
 }
 
 // TimerLiveSize is the size of TimerLive in bytes.
@@ -363,7 +595,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 304
+const ThreadStateSize = 368
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -598,7 +830,7 @@ type PiLive struct {
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
-const ThreadSlotSize = 1088
+const ThreadSlotSize = 1152
 
 // ThreadSlot: One guest thread.
 // Element of the slot table of kind Thread.

@@ -59,7 +59,7 @@ func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (ui
 	}
 	if e == abi.ERESCHED {
 		b := &c.T().State.Blocked
-		b.Progress, b.Key0 = done, base
+		b.Progress, b.TransferWait().Base = done, base
 		return 0, e
 	}
 	if done != 0 {

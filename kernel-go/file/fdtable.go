@@ -83,7 +83,8 @@ func closeIn(c *sched.Ctx, t, fd uint32) {
 func tableOf(c *sched.Ctx) *abi.FdTableSlot { return kmem.FdTable(c.P().State.FdTable) }
 
 // Get is the OFD of a descriptor, not held: EBADF when there is none, or when
-// it is an O_PATH one, which most calls refuse.
+// it is an O_PATH one, which most calls refuse. A call that is made again gets what
+// its descriptor named when it began to wait (held.go).
 func Get(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
 	ofd, e := GetAny(c, fd)
 	if e == abi.OK && kmem.Ofd(ofd).State.Kind == abi.OfdKindPath {
@@ -97,11 +98,21 @@ func GetAny(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
 	if c.Process == 0 {
 		return 0, abi.EBADF
 	}
+	if h := &c.T().State.Blocked.Held; h.Held != 0 {
+		if ofd := argument(h, fd); ofd != 0 {
+			return ofd, abi.OK
+		}
+	}
 	ofd := fdtable.At(c.P().State.FdTable, uint32(fd))
 	if ofd == 0 {
 		return 0, abi.EBADF
 	}
 	return ofd, abi.OK
+}
+
+// Names says whether a descriptor names an OFD now, whatever the call in progress holds.
+func Names(c *sched.Ctx, fd int32, ofd uint32) bool {
+	return fdtable.At(c.P().State.FdTable, uint32(fd)) == ofd
 }
 
 // limitOf is RLIMIT_NOFILE, at most the size of a table.
@@ -174,10 +185,11 @@ func NewFd(c *sched.Ctx, ofd uint32, cloexec bool) (uint32, abi.Errno) {
 
 // Close is close(2).
 func Close(c *sched.Ctx, fd int32) abi.Errno {
-	if _, e := GetAny(c, fd); e != abi.OK {
-		return e
+	t := c.P().State.FdTable
+	if fdtable.At(t, uint32(fd)) == 0 {
+		return abi.EBADF
 	}
-	closeIn(c, c.P().State.FdTable, uint32(fd))
+	closeIn(c, t, uint32(fd))
 	return abi.OK
 }
 
@@ -252,14 +264,21 @@ func HaveMany(c *sched.Ctx) bool {
 // closePiece is how many descriptors are closed before others may have a turn.
 const closePiece = 256
 
-// FlagsOf and SetFlagsOf are F_GETFD and F_SETFD of a descriptor that exists.
+// FlagsOf and SetFlagsOf are F_GETFD and F_SETFD of a descriptor that exists. One
+// that was closed while its call waited has no flags.
 func FlagsOf(c *sched.Ctx, fd int32) uint32 {
+	if fdtable.At(c.P().State.FdTable, uint32(fd)) == 0 {
+		return 0
+	}
 	return fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags
 }
 
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags uint32) {
 	t := tableOf(c)
+	if fdtable.At(c.P().State.FdTable, uint32(fd)) == 0 {
+		return
+	}
 	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
 	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & uint32(abi.FD_CLOEXEC)

@@ -134,14 +134,40 @@ func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, a
 		kmem.Free(abi.SlotKindOfd, i)
 		return 0, e
 	}
-	e = openDentry(c, i, d, flags)
+	i, e = finishOpen(c, i, d, flags)
 	vfs.Put(d)
+	return i, e
+}
+
+// finishOpen makes OFD i, which is freed on an error, one of the dentry's file, and
+// waits for the other side of a FIFO.
+func finishOpen(c *sched.Ctx, i, d, flags uint32) (uint32, abi.Errno) {
+	waits, e := openDentry(c, i, d, flags)
 	if e != abi.OK {
 		kmem.Free(abi.SlotKindOfd, i)
 		return 0, e
 	}
+	if waits {
+		HoldMade(c, i)
+		return 0, awaitOther(c, kmem.Ofd(i))
+	}
 	return i, abi.OK
 }
+
+// Reopen is Open made again, of a call that has found its file or made its
+// description already (Found): neither the path nor its memory counts any more.
+func Reopen(c *sched.Ctx, flags uint32) (uint32, abi.Errno) {
+	if i := Made(c); i != 0 {
+		if e := awaitOther(c, kmem.Ofd(i)); e != abi.OK {
+			return 0, e
+		}
+		return takeMade(c), abi.OK
+	}
+	return OpenDentry(c, vfs.HeldDentry(c), flags)
+}
+
+// Found says whether the open(2) in progress goes on with Reopen.
+func Found(c *sched.Ctx) bool { return Made(c) != 0 || vfs.HeldDentry(c) != 0 }
 
 // OpenDentry opens a file that is already found, checking permissions: exec
 // uses it.
@@ -153,16 +179,13 @@ func OpenDentry(c *sched.Ctx, d, flags uint32) (uint32, abi.Errno) {
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	if e := openDentry(c, i, d, flags); e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
-		return 0, e
-	}
-	return i, abi.OK
+	return finishOpen(c, i, d, flags)
 }
 
-// openDentry makes OFD i one of the dentry's file. On an error it has changed
-// nothing that a second attempt would repeat.
-func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
+// openDentry makes OFD i one of the dentry's file. `waits`: it is one end of a
+// FIFO whose other side has nobody. On an error it has changed nothing that a
+// second attempt would repeat.
+func openDentry(c *sched.Ctx, i, d, flags uint32) (waits bool, e abi.Errno) {
 	o := kmem.Ofd(i)
 	inode := vfs.InodeOf(d)
 	in := kmem.Inode(inode)
@@ -172,8 +195,8 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		kind = abi.OfdKindDirectory
 	case ififo:
 		if flags&oPath == 0 {
-			if e := openFifo(c, o, inode, flags); e != abi.OK {
-				return e
+			if waits, e = openFifo(c, o, inode, flags); e != abi.OK {
+				return false, e
 			}
 		}
 		kind = abi.OfdKindFifo
@@ -182,13 +205,12 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		switch {
 		case flags&oPath != 0:
 		case isTerminal(in.State.Rdev):
-			var e abi.Errno
 			if kind, e = openTerminal(c, o, in.State.Rdev, flags); e != abi.OK {
-				return e
+				return false, e
 			}
 		default:
 			if e := dev.Open(in.State.Rdev); e != abi.OK {
-				return e
+				return false, e
 			}
 		}
 	case ifreg:
@@ -198,7 +220,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 		}
 	default:
 		if flags&oPath == 0 {
-			return abi.ENXIO
+			return false, abi.ENXIO
 		}
 	}
 	if flags&oPath != 0 {
@@ -209,5 +231,5 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) abi.Errno {
 	o.State.Kind = kind
 	kmem.WriteEnd(&o.Header)
 	attach(i, inode, d)
-	return abi.OK
+	return waits, abi.OK
 }

@@ -51,7 +51,7 @@ func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
 				return abi.EDEADLK
 			}
 			b := &c.T().State.Blocked
-			b.Reason, b.Key0 = abi.WaitReasonLock, uint64(kmem.FileLock(i).Table)
+			b.Reason, b.LockWait().Holder = abi.WaitReasonLock, kmem.FileLock(i).Table
 			return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
 		}
 	}
@@ -71,7 +71,7 @@ func waitsFor(table uint32) uint32 {
 			if s.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || s.Blocked.Reason != abi.WaitReasonLock {
 				return 0
 			}
-			owner = uint32(s.Blocked.Key0)
+			owner = s.Blocked.LockWait().Holder
 		}
 	}
 	return owner

@@ -46,14 +46,15 @@ func pipeQueue(o *abi.OfdSlot, k int) *uint32 {
 
 func unreadPipe(o *abi.OfdSlot) uint32 { return pipe.Bytes(kmem.Object(o)) }
 
-// openFifo makes a description the end of a FIFO, or both.
-func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) abi.Errno {
+// openFifo makes a description the end of a FIFO, or both. `waits`: the other side
+// has nobody yet, and the call is to wait for it (awaitOther).
+func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) (waits bool, e abi.Errno) {
 	if !readable(o) && !writable(o) {
-		return abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
+		return false, abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
 	}
-	object, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
+	object, waits, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
 	if e != abi.OK {
-		return e
+		return false, e
 	}
 	kmem.SetObject(o, abi.SlotKindPipe, object)
 	// Only a reader that did not wait, and found no writer, hears of no hang-up
@@ -63,7 +64,15 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) abi.Errno {
 	if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
 		o.State.Cursor = uint64(p.WriterOpens)
 	}
-	return abi.OK
+	if waits {
+		pipe.Begin(c, object, readable(o))
+	}
+	return waits, abi.OK
+}
+
+// awaitOther waits until the other side of a FIFO that the call opens has been opened.
+func awaitOther(c *sched.Ctx, o *abi.OfdSlot) abi.Errno {
+	return pipe.Await(c, kmem.Object(o), readable(o))
 }
 
 // NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.

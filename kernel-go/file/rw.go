@@ -97,7 +97,7 @@ func baseOf(c *sched.Ctx, o *abi.OfdSlot, pos uint64) uint64 {
 	case pos != PosCurrent:
 		return pos
 	case c.Thread != 0 && seekable(o) && progressOf(c) != 0:
-		return c.T().State.Blocked.Key0
+		return c.T().State.Blocked.TransferWait().Base
 	}
 	return o.State.Pos
 }
@@ -112,7 +112,7 @@ func moveTo(c *sched.Ctx, o *abi.OfdSlot, pos, base, end uint64, e abi.Errno) {
 	case e == abi.OK:
 		setPos(o, end)
 	case sched.GoesOn(e) && c.Thread != 0 && c.T().State.Blocked.Progress != 0:
-		c.T().State.Blocked.Key0 = base
+		c.T().State.Blocked.TransferWait().Base = base
 		setPos(o, end)
 	}
 }

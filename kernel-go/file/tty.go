@@ -109,11 +109,7 @@ func OpenPeer(c *sched.Ctx, pair, flags uint32) (uint32, abi.Errno) {
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	if e := openDentry(c, i, d, flags); e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
-		return 0, e
-	}
-	return i, abi.OK
+	return finishOpen(c, i, d, flags)
 }
 
 // NewPty makes a pair with its slave unlocked for a host: the master's OFD, and

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -38,7 +39,7 @@ func begin(c *sched.Ctx) {
 		b.Args[i] = t.Cpu.X[regA0+i]
 	}
 	b.Reason, b.DeadlineNs, b.Progress = abi.WaitReasonNone, ^uint64(0), 0
-	b.Result, b.TimedOut, b.Key0, b.Key1, b.Bitset = 0, 0, 0, 0, 0
+	b.TimedOut, b.PageTicket, b.Kept = 0, 0, [3]uint64{}
 	t.Cpu.Instret++
 	t.State.Syscalls++
 	c.P().State.Syscalls++
@@ -67,12 +68,14 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	do(c, abi.HoldKindSystemCall, b.Number)
 	v, e := syscalls.Dispatch(c, b.Number)
 	if e == abi.ERESCHED {
+		syscalls.Hold(c, b.Number)
 		b.Attempt++
 		giveWay(c)
 		return
 	}
 	if e == abi.EBLOCKED {
 		if !interrupted(c, b) {
+			syscalls.Hold(c, b.Number)
 			b.Attempt++
 			block(c, h)
 			return
@@ -80,6 +83,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		sched.CancelWaits(c)
 		proc.FutexForget(c.Thread)
 		if v, e = syscalls.Interrupted(c, b.Number); e == abi.EBLOCKED {
+			syscalls.Hold(c, b.Number)
 			b.Attempt++
 			block(c, h)
 			return
@@ -95,10 +99,12 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 			trace.Exit(c, b.Number, "", &b.Args, t.Cpu.X[regA0], abi.OK)
 		}
 		sched.TimerCancel(&t.Live.Timer)
+		file.LetGo(c, c.Thread)
 		t.State.Blocked.Attempt = 0
 		return
 	}
 	sched.TimerCancel(&t.Live.Timer)
+	file.LetGo(c, c.Thread)
 	if trace.On {
 		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
 	}

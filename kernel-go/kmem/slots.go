@@ -72,6 +72,13 @@ func Handle(kind abi.SlotKind, i uint32) abi.SlotHandle {
 	return abi.SlotHandle{Index: i, Generation: Slot(kind, i).Generation.Load()}
 }
 
+// Held is the slot that a handle names which stands for a reference, 0 for none:
+// it cannot have been freed meanwhile.
+func Held(kind abi.SlotKind, h abi.SlotHandle) uint32 {
+	Assert(h.Index == 0 || Slot(kind, h.Index).Generation.Load() == h.Generation, "what is held is not freed")
+	return h.Index
+}
+
 // SetName gives a process or thread its name, which readers outside the kernel
 // see whole.
 func SetName(h *abi.SlotHeader, name, to *[16]uint8) {

@@ -6,9 +6,6 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// forkMark tells that the record of a clone(2) in progress has a child's address space.
-const forkMark = 1 << 63
-
 // forkVmas is how many mappings make a piece of a fork.
 const forkVmas = 512
 
@@ -20,13 +17,14 @@ const forkVmas = 512
 // ENOMEM when memory is used up.
 func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
 	b := &c.T().State.Blocked
-	childIndex, from := uint32(0), uint32(0)
-	if b.Attempt != 0 && b.Key0&forkMark != 0 {
-		childIndex, from = uint32(b.Key0), uint32(b.Progress)
-		b.Key0, b.Progress = 0, 0
+	w := b.ForkWait()
+	childIndex, from := w.Child, uint32(b.Progress)
+	if w.Child != 0 {
+		w.Child, b.Progress = 0, 0
 	} else if childIndex = New(); childIndex == 0 {
 		return 0, abi.ENOMEM
 	} else {
+		from = 0
 		p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
 		ch.State = p.State
 		ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages, ch.State.PeakResidentPages = 0, 0, 0, 0, 0, 0
@@ -42,7 +40,7 @@ func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
 			return childIndex, abi.OK
 		}
 		if sched.Overdue(c) {
-			b.Key0, b.Progress = forkMark|uint64(childIndex), uint64(from)
+			w.Child, b.Progress = childIndex, uint64(from)
 			return 0, abi.ERESCHED
 		}
 	}
@@ -51,9 +49,9 @@ func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
 // ForkAbandoned drops what a thread that dies in the middle of clone(2) had made.
 func ForkAbandoned(b *abi.BlockedSyscall) {
 	clones := b.Number == uint32(abi.SYS_clone) || b.Number == uint32(abi.SYS_clone3)
-	if clones && b.Attempt != 0 && b.Key0&forkMark != 0 {
-		Drop(uint32(b.Key0))
-		b.Key0 = 0
+	if w := b.ForkWait(); clones && b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && w.Child != 0 {
+		Drop(w.Child)
+		w.Child = 0
 	}
 }
 

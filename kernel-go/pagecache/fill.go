@@ -58,7 +58,7 @@ var (
 	nextFailure uint32
 )
 
-// requestTicket is for an RPC request what Blocked.Key1 is for a thread.
+// requestTicket is for an RPC request what Blocked.PageTicket is for a thread.
 type requestTicket struct{ request, generation, ticket uint32 }
 
 var requestTickets [64]requestTicket
@@ -129,7 +129,7 @@ func waitFor(c *sched.Ctx, inode, ticket uint32) abi.Errno {
 		requestTickets[c.Request%uint32(len(requestTickets))] = requestTicket{h.Index, h.Generation, ticket}
 	} else if c.Thread != 0 {
 		b := &c.T().State.Blocked
-		b.Reason, b.Key1 = abi.WaitReasonPageIn, uint64(ticket)
+		b.Reason, b.PageTicket = abi.WaitReasonPageIn, ticket
 	}
 	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
 }
@@ -145,7 +145,7 @@ func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
 		}
 	} else if c.Thread != 0 {
 		if b := &c.T().State.Blocked; b.Reason == abi.WaitReasonPageIn {
-			ticket = uint32(b.Key1)
+			ticket = b.PageTicket
 		}
 	}
 	if ticket == 0 {

@@ -1,8 +1,6 @@
 package pipe
 
 import (
-	"unsafe"
-
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
@@ -15,12 +13,10 @@ func Attach(i uint32, read, write bool) {
 	if read {
 		kmem.Up(&p.State.Readers)
 		p.State.ReaderOpens++
-		p.State.Flags &^= flagReaderComing
 	}
 	if write {
 		kmem.Up(&p.State.Writers)
 		p.State.WriterOpens++
-		p.State.Flags &^= flagWriterComing
 	}
 	kmem.WriteEnd(&p.Header)
 }
@@ -43,136 +39,72 @@ func Detach(i uint32, read, write bool) {
 	if read && p.State.Readers == 0 {
 		sched.Wake(&p.Live.WriteWait, pollOut|pollErr)
 	}
-	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&(flagReaderComing|flagWriterComing) == 0 {
-		release(i)
-	}
+	drop(i)
 }
 
-// waitingFor says whether somebody waits in open(2) of the FIFO for events:
-// readers wait for POLLIN, writers for POLLOUT.
-func waitingFor(p *abi.PipeSlot, events uint32) bool {
-	head := p.Live.OpenWait
-	for i := head; i != 0; {
-		e := kmem.WaitEntry(i)
-		if e.Events&events != 0 {
-			return true
-		}
-		if i = e.Next; i == head {
-			break
-		}
-	}
-	return false
-}
-
-// Open opens a FIFO (fifo(7)): for reading it waits for a writer and the other
-// way round; O_NONBLOCK does not, but without a reader a writer gets ENXIO.
-// `attach` says which ends are wanted. Whoever waits here counts as present for
-// the other side, and has been met once the other side has opened, even if
-// that closed again meanwhile.
-func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (uint32, abi.Errno) {
-	i := kmem.Inode(inode).Live.Pipe
-	if i == 0 {
+// Open counts the ends that an open(2) of a FIFO asks for (fifo(7)), and says
+// whether the caller has to wait then until the other side is opened (Await): it
+// counts as there for that side already. O_NONBLOCK does not wait, but without
+// a reader a writer gets ENXIO.
+func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (i uint32, waits bool, e abi.Errno) {
+	if i = kmem.Inode(inode).Live.Pipe; i == 0 {
 		if i = newPipe(inode); i == 0 {
-			return 0, abi.ENFILE
+			return 0, false, abi.ENFILE
 		}
 		kmem.Pipe(i).State.Flags |= flagFifo
 	}
 	p := kmem.Pipe(i)
+	// A pipe without a name, through /proc/PID/fd, has no other side that may come.
+	alone := p.State.Flags&flagFifo != 0 && (read != write) && (read && p.State.Writers == 0 || write && p.State.Readers == 0)
 	switch {
-	case p.State.Flags&flagFifo == 0:
-		// A pipe without a name, through /proc/PID/fd: nobody else may ever open it.
-	case read && write:
-	case read:
-		if p.State.Writers == 0 && !nonblock && !met(c, p.State.WriterOpens) && !waitingFor(p, pollOut) {
-			return 0, waitOpen(c, p, pollIn, p.State.WriterOpens)
-		}
-	default:
-		if p.State.Readers != 0 || met(c, p.State.ReaderOpens) {
-			break
-		}
-		if waitingFor(p, pollIn) {
-			p.State.Flags |= flagReaderComing
-			break
-		}
-		if nonblock {
-			drop(i)
-			return 0, abi.ENXIO
-		}
-		return 0, waitOpen(c, p, pollOut, p.State.ReaderOpens)
-	}
-	if read && waitingFor(p, pollOut) {
-		// It counts as a writer from now on: a read before it has run again
-		// is not at the end of the file.
-		p.State.Flags |= flagWriterComing
+	case !alone:
+	case nonblock && write:
+		drop(i)
+		return 0, false, abi.ENXIO
+	case !nonblock && c.Thread == 0:
+		drop(i)
+		return 0, false, abi.EAGAIN // a request of a host does not wait for a peer
 	}
 	Attach(i, read, write)
 	if read {
 		sched.Wake(&p.Live.OpenWait, pollOut)
-		// A writer that found no reader before may go on.
-		sched.Wake(&p.Live.WriteWait, pollOut)
 	}
 	if write {
 		sched.Wake(&p.Live.OpenWait, pollIn)
 	}
-	return i, abi.OK
+	return i, alone && !nonblock, abi.OK
 }
 
-// drop frees a FIFO's pipe again if nobody uses it.
-func drop(i uint32) {
-	p := kmem.Pipe(i)
-	if p.State.Readers == 0 && p.State.Writers == 0 && p.Live.OpenWait == 0 && p.State.Flags&(flagReaderComing|flagWriterComing) == 0 {
-		release(i)
-	}
+// Begin remembers, for Await, how often the other side has been opened so far.
+func Begin(c *sched.Ctx, i uint32, read bool) {
+	c.T().State.Blocked.OpenWait().Opens = otherOpens(i, read)
 }
 
-// metMark distinguishes a remembered count from an untouched record.
-const metMark = 1 << 32
-
-// met says whether the caller waited in an earlier attempt, and the other side
-// has opened since.
-func met(c *sched.Ctx, opens uint32) bool {
-	if c.Thread == 0 {
-		return false
-	}
+// Await waits in open(2) of a FIFO until the other side has been opened, even if
+// that has closed again meanwhile.
+func Await(c *sched.Ctx, i uint32, read bool) abi.Errno {
 	b := &c.T().State.Blocked
-	return b.Attempt != 0 && b.Reason == abi.WaitReasonPipe && b.Key0&metMark != 0 && uint32(b.Key0) != opens
-}
-
-func waitOpen(c *sched.Ctx, p *abi.PipeSlot, events, opens uint32) abi.Errno {
-	if c.Thread == 0 {
-		return abi.EAGAIN // a request of a host does not wait for a peer
+	if b.OpenWait().Opens != otherOpens(i, read) {
+		return abi.OK
 	}
-	b := &c.T().State.Blocked
-	if b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
-		b.Key0 = metMark | uint64(opens)
+	events := pollOut
+	if read {
+		events = pollIn
 	}
 	b.Reason = abi.WaitReasonPipe
-	h := kmem.Handle(abi.SlotKindPipe, indexOf(p))
-	b.Key1 = uint64(h.Generation)<<32 | uint64(h.Index)
-	return sched.WaitOn(c, &p.Live.OpenWait, events)
+	return sched.WaitOn(c, &kmem.Pipe(i).Live.OpenWait, events)
 }
 
-// indexOf is the slot of a pipe.
-func indexOf(p *abi.PipeSlot) uint32 {
-	t := kmem.Table(abi.SlotKindPipe)
-	return (kmem.Addr(unsafe.Pointer(p)) - t.Base) / t.Stride
+func otherOpens(i uint32, read bool) uint32 {
+	if read {
+		return kmem.Pipe(i).State.WriterOpens
+	}
+	return kmem.Pipe(i).State.ReaderOpens
 }
 
-// OpenerGone is told of a thread that dies while it waits in open(2) of a
-// FIFO, or before it could go on: whoever counts on it looks again.
-func OpenerGone(b *abi.BlockedSyscall) {
-	opens := b.Number == uint32(abi.SYS_openat) || b.Number == uint32(abi.SYS_openat2)
-	if !opens || b.Attempt == 0 || b.Reason != abi.WaitReasonPipe || b.Key0&metMark == 0 {
-		return
+// drop frees a pipe that nobody has open.
+func drop(i uint32) {
+	if s := &kmem.Pipe(i).State; s.Readers == 0 && s.Writers == 0 {
+		release(i)
 	}
-	// The FIFO may be gone, and its slot another's.
-	i := kmem.Lookup(abi.SlotKindPipe, abi.SlotHandle{Index: uint32(b.Key1), Generation: uint32(b.Key1 >> 32)})
-	if i == 0 {
-		return
-	}
-	p := kmem.Pipe(i)
-	p.State.Flags &^= flagReaderComing | flagWriterComing
-	sched.WakeAll(&p.Live.ReadWait)
-	sched.WakeAll(&p.Live.WriteWait)
-	drop(i)
 }

@@ -31,12 +31,6 @@ const (
 const (
 	// flagFifo: the pipe belongs to an inode with a name.
 	flagFifo = 1 << iota
-	// flagReaderComing: a writer has opened because a reader was waiting in
-	// open(2); until that reader is there, the writer's bytes stay even when it
-	// closes again.
-	flagReaderComing
-	// flagWriterComing: the same, the other way round.
-	flagWriterComing
 	// flagLarge: the ring's addresses lie in a frame of their own.
 	flagLarge
 )
@@ -85,10 +79,9 @@ func newPipe(inode uint32) uint32 {
 // release frees a pipe that nobody has open.
 func release(i uint32) {
 	p := kmem.Pipe(i)
-	// A thread may wait with a descriptor that another thread has closed.
+	// Who waits holds an end; an epoll item may be left.
 	sched.WakeAll(&p.Live.ReadWait)
 	sched.WakeAll(&p.Live.WriteWait)
-	sched.WakeAll(&p.Live.OpenWait)
 	for k := range ringFrames(p) {
 		if w := frameOf(p, k); *w != 0 {
 			kmem.UnrefFrame(*w)
@@ -113,7 +106,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) 
 	}
 	if p.State.Head == p.State.Tail {
 		switch {
-		case p.State.Writers == 0 && p.State.Flags&flagWriterComing == 0:
+		case p.State.Writers == 0:
 			return 0, abi.OK
 		case nonblock:
 			return 0, abi.EAGAIN
@@ -169,7 +162,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno)
 	if b.Len == 0 {
 		return 0, abi.OK
 	}
-	if p.State.Readers == 0 && p.State.Flags&flagReaderComing == 0 {
+	if p.State.Readers == 0 {
 		if SigPipe != nil {
 			SigPipe(c)
 		}

@@ -42,7 +42,7 @@ func Room(i uint32) uint32 { s := &kmem.Pipe(i).State; return s.Capacity - (s.Ta
 func AwaitBytes(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
-	case p.State.Head != p.State.Tail, p.State.Writers == 0 && p.State.Flags&flagWriterComing == 0:
+	case p.State.Head != p.State.Tail, p.State.Writers == 0:
 		return abi.OK
 	case nonblock:
 		return abi.EAGAIN
@@ -54,7 +54,7 @@ func AwaitBytes(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
 func AwaitRoom(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
-	case p.State.Readers == 0 && p.State.Flags&flagReaderComing == 0:
+	case p.State.Readers == 0:
 		if SigPipe != nil {
 			SigPipe(c)
 		}

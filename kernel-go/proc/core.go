@@ -21,9 +21,7 @@ const coreSignals = uint64(1)<<(abi.SIGQUIT-1) | uint64(1)<<(abi.SIGILL-1) | uin
 
 const (
 	// coreBit of a wait status says that a core file was written.
-	coreBit = 0x80
-	// coreMark in the Key0 of exit_group(2)'s record tells that one is being written.
-	coreMark = 1 << 62
+	coreBit  = 0x80
 	coreMode = 0o600
 	// coreMappings is how many mappings a process may have that leaves a core
 	// file: all of them are described without others having a turn.
@@ -38,7 +36,6 @@ const (
 // What the arguments of the record are while a core file is written.
 const (
 	coreStatus = iota
-	coreOfd
 	// corePage is the first page that is not written, corePos where in the file its
 	// mapping begins.
 	corePage
@@ -72,12 +69,11 @@ func beginCore(c *sched.Ctx, s *Sig) bool {
 	killOthers(c, s.Signo|coreBit)
 	t := c.T()
 	t.State.Sigmask, t.State.Restart = ^uint64(0), 0 // SIGKILL alone ends it sooner
-	b := &t.State.Blocked
-	*b = abi.BlockedSyscall{Number: uint32(abi.SYS_exit_group), DeadlineNs: ^uint64(0), Attempt: 1, Key0: coreMark}
-	b.Args[coreStatus], b.Args[coreOfd] = uint64(s.Signo|coreBit), uint64(ofd)
+	b := exits(t, abi.EndStageDumping)
+	file.HoldMade(c, ofd)
+	b.Args[coreStatus] = uint64(s.Signo | coreBit)
 	b.Args[corePos] = alignUp(f.at, uint64(kmem.PageSize))
 	b.Args[coreLeft] = limit - min(limit, f.at)
-	t.Live.Traced = 1 // nobody made that call
 	return true
 }
 
@@ -95,12 +91,7 @@ func openCore(c *sched.Ctx) (uint32, abi.Errno) {
 
 // Dumping says whether the caller's exit_group(2) is one that writes a core file.
 func Dumping(c *sched.Ctx) bool {
-	return dumping(&c.T().State.Blocked)
-}
-
-// Keys of other calls are what their callers please.
-func dumping(b *abi.BlockedSyscall) bool {
-	return b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.Key0 == coreMark
+	return endsAt(&c.T().State.Blocked, abi.EndStageDumping)
 }
 
 // DumpCore writes memory to the core file, and ends the process when that is
@@ -108,8 +99,7 @@ func dumping(b *abi.BlockedSyscall) bool {
 // must come in.
 func DumpCore(c *sched.Ctx) abi.Errno {
 	b := &c.T().State.Blocked
-	ofd := uint32(b.Args[coreOfd])
-	inode := kmem.Ofd(ofd).State.Inode
+	inode := kmem.Ofd(file.Made(c)).State.Inode
 	e := dumpMemory(c, inode, b)
 	if sched.GoesOn(e) {
 		return e
@@ -119,19 +109,11 @@ func DumpCore(c *sched.Ctx) abi.Errno {
 		_ = vfs.Truncate(c, inode, b.Args[corePos])
 	}
 	status := uint32(b.Args[coreStatus])
-	coreAbandoned(c, b)
+	file.LetGo(c, c.Thread)
 	if !End(c, status) {
 		return abi.ERESCHED
 	}
 	return abi.ENORETURN
-}
-
-// coreAbandoned closes the core file of a thread that ends.
-func coreAbandoned(c *sched.Ctx, b *abi.BlockedSyscall) {
-	if dumping(b) {
-		b.Key0 = 0
-		file.Put(c, uint32(b.Args[coreOfd]))
-	}
 }
 
 // corePages is how many pages are written before others may have a turn.

@@ -52,6 +52,8 @@ type plan struct {
 	// `skip` arguments: what "#!" lines put in front.
 	prefix, prefixCount, skip uint32
 	execFnLen                 uint32
+	// named is what the path names, behind which there may be an interpreter.
+	named uint32
 }
 
 var plans [abi.LimitHarts + 1]plan
@@ -92,6 +94,12 @@ func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *St
 	if p.interp.dentry != 0 {
 		vfs.Put(p.interp.dentry)
 	}
+	if p.named != 0 {
+		if sched.GoesOn(e) {
+			vfs.HoldDentry(c, p.named)
+		}
+		vfs.Put(p.named)
+	}
 	if e != abi.OK {
 		if p.as != 0 {
 			mm.Drop(p.as)
@@ -111,6 +119,9 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, script+1)
 	for depth := 0; ; depth++ {
 		d := dir
+		if held := vfs.HeldDentry(c); depth == 0 && held != 0 {
+			d, found = held, true // found by an earlier attempt
+		}
 		var e abi.Errno
 		if found {
 			vfs.Hold(d)
@@ -120,6 +131,10 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 		}
 		if e != abi.OK {
 			return e
+		}
+		if depth == 0 {
+			p.named = d
+			vfs.Hold(d)
 		}
 		p.main.dentry, p.main.inode = d, vfs.InodeOf(d)
 		is, e := p.isScript(c)

@@ -5,7 +5,6 @@ import (
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/trace"
 	"foreshore.dev/kernel/tty"
@@ -24,9 +23,6 @@ func ExitThread(c *sched.Ctx, code uint32) bool {
 	return true
 }
 
-// endMark is Blocked.Key0 of an exit_group(2) that End has begun.
-const endMark = 1 << 61
-
 // End is ExitGroup of a process that may have much to close. False: it has given
 // way, and the thread's record is of an exit_group(2) that goes on with it.
 func End(c *sched.Ctx, status uint32) bool {
@@ -35,9 +31,7 @@ func End(c *sched.Ctx, status uint32) bool {
 		killOthers(c, status)
 		t := c.T()
 		t.State.Sigmask, t.State.Restart = ^uint64(0), 0
-		t.State.Blocked = abi.BlockedSyscall{Number: uint32(abi.SYS_exit_group), DeadlineNs: ^uint64(0), Attempt: 1, Key0: endMark}
-		t.State.Blocked.Args[0] = uint64(status)
-		t.Live.Traced = 1 // maybe nobody made that call
+		exits(t, abi.EndStageClosing).Args[0] = uint64(status)
 		if file.CloseRange(c, 0, ^uint32(0), false) == abi.ERESCHED {
 			return false
 		}
@@ -50,8 +44,22 @@ func End(c *sched.Ctx, status uint32) bool {
 // which wait status. Nothing stops it.
 func Ending(c *sched.Ctx) (status uint32, yes bool) {
 	b := &c.T().State.Blocked
-	yes = b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.Key0 == endMark
-	return uint32(b.Args[0]), yes
+	return uint32(b.Args[0]), endsAt(b, abi.EndStageClosing)
+}
+
+// exits makes the record of a thread that has none the exit_group(2) of its
+// process's end, at a stage.
+func exits(t *abi.ThreadSlot, stage abi.EndStage) *abi.BlockedSyscall {
+	b := &t.State.Blocked
+	kmem.Assert(b.Held.Held == 0, "a record that becomes another's holds nothing")
+	*b = abi.BlockedSyscall{Number: uint32(abi.SYS_exit_group), DeadlineNs: ^uint64(0), Attempt: 1}
+	b.EndWait().Stage = stage
+	t.Live.Traced = 1 // maybe nobody made that call
+	return b
+}
+
+func endsAt(b *abi.BlockedSyscall, stage abi.EndStage) bool {
+	return b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.EndWait().Stage == stage
 }
 
 // ExitGroup ends the calling thread's process with a wait status.
@@ -91,19 +99,18 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 
 // abandon gives up the call that a thread is in, and what it has begun: the thread
 // ends, or its record is about to be another's. Nothing that is found by the
-// record (the key of a futex, the pipe of an open) may outlast it.
+// record (the key of a futex, the child of a fork) may outlast it.
 func abandon(c *sched.Ctx, i uint32) {
 	b := &kmem.Thread(i).State.Blocked
 	FutexForget(i)
 	if b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
-		if child := FindProcess(uint32(b.Progress)); child != 0 {
+		if child := FindProcess(b.VforkWait().Child); child != 0 {
 			kmem.Process(child).Live.VforkParent = 0
 		}
 	}
-	pipe.OpenerGone(b)
 	mm.ForkAbandoned(b)
-	coreAbandoned(c, b)
-	b.Attempt, b.Reason, b.Key0, b.Key1 = 0, abi.WaitReasonNone, 0, 0
+	file.LetGo(c, i)
+	b.Attempt, b.Reason, b.Kept = 0, abi.WaitReasonNone, [3]uint64{}
 	if i == c.Thread {
 		sched.CancelWaits(c)
 	}
@@ -221,7 +228,7 @@ func releaseVfork(p *abi.ProcessSlot) {
 		p.Live.VforkParent = 0
 		b := &kmem.Thread(t).State.Blocked
 		if b.Reason == abi.WaitReasonVfork {
-			b.Result = 1
+			b.VforkWait().Released = 1
 			sched.Unblock(t)
 		}
 	}

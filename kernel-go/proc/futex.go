@@ -63,14 +63,19 @@ func (k futexKey) bucket() uint32 {
 	return uint32(h>>40) & (kmem.Areas.FutexBucketCount - 1)
 }
 
+// isOf says whether a waiter waits at the key's word.
+func (k futexKey) isOf(t *abi.ThreadSlot) bool {
+	w := t.State.Blocked.FutexWait()
+	return w.Space == k.a && w.Place == k.b
+}
+
 func bucketWord(b uint32) uint32 { return kmem.Areas.FutexBuckets + b*4 }
 
 // futexEnqueue puts the calling thread at the end of its key's bucket.
 func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
 	t := kmem.Thread(thread)
-	s := &t.State.Blocked
-	s.Key0, s.Key1, s.Bitset, s.Result = k.a, k.b, bitset, 0
-	s.Reason = abi.WaitReasonFutex
+	t.State.Blocked.Reason = abi.WaitReasonFutex
+	*t.State.Blocked.FutexWait() = abi.FutexWait{Space: k.a, Place: k.b, Bitset: bitset}
 	b := k.bucket()
 	w := bucketWord(b)
 	t.Live.FutexBucket = b + 1
@@ -99,7 +104,7 @@ func futexJoin(thread uint32, k futexKey, bitset uint32) {
 	head, at := kmem.Load32(w), thread
 	for i := t.Live.FutexPrev; i != thread; i = kmem.Thread(i).Live.FutexPrev {
 		o := kmem.Thread(i)
-		if s := &o.State.Blocked; s.Key0 == k.a && s.Key1 == k.b {
+		if k.isOf(o) {
 			if sched.PriorityOf(o) >= priority {
 				break
 			}
@@ -149,7 +154,7 @@ func futexTop(k futexKey) uint32 {
 	first := kmem.Load32(bucketWord(k.bucket()))
 	for i := first; i != 0; {
 		t := kmem.Thread(i)
-		if t.State.Blocked.Key0 == k.a && t.State.Blocked.Key1 == k.b {
+		if k.isOf(t) {
 			return i
 		}
 		if i = t.Live.FutexNext; i == first {
@@ -166,10 +171,10 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 	w := bucketWord(k.bucket())
 	for i := kmem.Load32(w); i != 0; {
 		t := kmem.Thread(i)
-		s := &t.State.Blocked
+		s := t.State.Blocked.FutexWait()
 		next := t.Live.FutexNext
 		last := next == kmem.Load32(w)
-		if s.Key0 == k.a && s.Key1 == k.b {
+		if k.isOf(t) {
 			switch {
 			case woken == wake && (requeue == nil || moved == limit):
 				return woken, moved, abi.OK
@@ -225,7 +230,7 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	if b.Attempt != 0 && b.Reason == abi.WaitReasonFutex {
 		FutexForget(c.Thread)
 		switch {
-		case b.Result != 0:
+		case b.FutexWait().Result != 0:
 			return 0, abi.OK
 		case b.TimedOut != 0:
 			return 0, abi.ETIMEDOUT

@@ -21,7 +21,7 @@ const (
 	hasWaiters = uint32(abi.FUTEX_WAITERS)
 )
 
-// What Blocked.Result says of a word that was handed over.
+// What FutexWait.result says of a word that was handed over.
 const (
 	piOwned = 1
 	// piUnwritten: the new owner has to write its tid there itself.
@@ -126,7 +126,7 @@ func piGive(k futexKey, top uint32, result int32) {
 		sched.LeaveOwner(i)
 		sched.AwaitOwner(i, top)
 	}
-	kmem.Thread(top).State.Blocked.Result = result
+	kmem.Thread(top).State.Blocked.FutexWait().Result = result
 	sched.Unblock(top)
 }
 
@@ -134,7 +134,7 @@ func piGive(k futexKey, top uint32, result int32) {
 func futexAfter(k futexKey, i uint32) uint32 {
 	first := kmem.Load32(bucketWord(k.bucket()))
 	for i = kmem.Thread(i).Live.FutexNext; i != first; i = kmem.Thread(i).Live.FutexNext {
-		if s := &kmem.Thread(i).State.Blocked; s.Key0 == k.a && s.Key1 == k.b {
+		if k.isOf(kmem.Thread(i)) {
 			return i
 		}
 	}
@@ -145,8 +145,8 @@ func futexAfter(k futexKey, i uint32) uint32 {
 func piOwnerGone(c *sched.Ctx, thread uint32) {
 	t := kmem.Thread(thread)
 	for t.Live.PiFirst != 0 {
-		w := kmem.Thread(t.Live.PiFirst)
-		k := futexKey{w.State.Blocked.Key0, w.State.Blocked.Key1}
+		w := kmem.Thread(t.Live.PiFirst).State.Blocked.FutexWait()
+		k := futexKey{w.Space, w.Place}
 		top := piTop(k)
 		kmem.Assert(top != 0 && kmem.Thread(top).Live.PiOwner == thread, "who waits for an owner stands in the queue of its key")
 		result := int32(piOwned)
@@ -189,12 +189,12 @@ func piResume(c *sched.Ctx, deadlineNs uint64) (e abi.Errno, done bool) {
 		return abi.OK, false
 	}
 	switch {
-	case b.Result == piUnwritten:
+	case b.FutexWait().Result == piUnwritten:
 		if !piTakeDead(c, c.Thread) {
 			return abi.EFAULT, true
 		}
 		return abi.OK, true
-	case b.Result != 0:
+	case b.FutexWait().Result != 0:
 		return abi.OK, true
 	case b.TimedOut != 0:
 		FutexForget(c.Thread)

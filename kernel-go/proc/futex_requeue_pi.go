@@ -97,7 +97,7 @@ func FutexRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, wake, limit, exp
 	moved, left := uint64(0), uint64(limit)+1
 	if owner == 0 {
 		FutexForget(top)
-		kmem.Thread(top).State.Blocked.Result = piOwned
+		kmem.Thread(top).State.Blocked.FutexWait().Result = piOwned
 		sched.Unblock(top)
 		owner, moved = top, 1
 	}

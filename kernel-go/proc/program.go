@@ -198,13 +198,14 @@ func LeaveToThemselves(c *sched.Ctx, client uint32) {
 
 // ResumeBlocked completes the system call that a thread is blocked in with a
 // result: the host has done it, or gives it up (a negative errno).
-func ResumeBlocked(i uint32, result int64) abi.Errno {
+func ResumeBlocked(c *sched.Ctx, i uint32, result int64) abi.Errno {
 	t := kmem.Thread(i)
 	b := &t.State.Blocked
 	if t.State.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || b.Attempt == 0 {
 		return abi.EINVAL
 	}
 	FutexForget(i)
+	file.LetGo(c, i)
 	t.Cpu.X[regA0] = uint64(result)
 	t.Cpu.Pc += 4
 	b.Attempt = 0

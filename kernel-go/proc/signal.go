@@ -171,7 +171,7 @@ func nudge(process, thread, signo uint32) {
 // sigwaits says whether a thread waits for this very signal (rt_sigtimedwait).
 func sigwaits(t *abi.ThreadSlot, signo uint32) bool {
 	b := &t.State.Blocked
-	return b.Reason == abi.WaitReasonSignal && b.Attempt != 0 && b.Key0&bit(signo) != 0
+	return b.Reason == abi.WaitReasonSignal && b.Attempt != 0 && b.SignalWait().Set&bit(signo) != 0
 }
 
 func nudgeThread(i, signo uint32) {
@@ -317,6 +317,12 @@ func restoreMask(c *sched.Ctx) {
 		t.State.Flags &^= uint32(abi.ThreadFlagHasSavedSigmask)
 		t.State.Sigmask = t.State.SavedSigmask
 	}
+}
+
+// MaskSwapped says whether an earlier attempt at the call in progress has swapped the mask.
+func MaskSwapped(c *sched.Ctx) bool {
+	s := &c.T().State
+	return s.Blocked.Attempt != 0 && s.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0
 }
 
 // SwapMask replaces the signal mask until the system call in progress is over.

@@ -86,7 +86,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 		if i == 0 {
 			return abi.ESRCH
 		}
-		return proc.ResumeBlocked(i, r.Result)
+		return proc.ResumeBlocked(c, i, r.Result)
 	case abi.OpcodeProcesses:
 		return processes(client, as[abi.ProcessesRequest](p), a)
 	case abi.OpcodeDiagnostics:

@@ -5,6 +5,7 @@ package syscalls
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
@@ -27,6 +28,20 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 	}
 	return 0, abi.ENOSYS
 }
+
+// Hold has a call that will be made again go on with the files that the
+// descriptors among its arguments name now, whatever becomes of these.
+func Hold(c *sched.Ctx, number uint32) {
+	letters := Letters(number)
+	for i := range len(letters) {
+		if letters[i] == descriptor {
+			file.HoldArgument(c, fdArg(c, i))
+		}
+	}
+}
+
+// descriptor is the letter of an argument that is one.
+const descriptor = '.'
 
 // Over counts what a call that is over has read or written. One whose descriptor
 // was wrong did not come that far, and one that is to be made again is not over.

@@ -165,6 +165,9 @@ func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
 	default:
 		e = abi.EINVAL
 	}
+	if sched.GoesOn(e) {
+		vfs.HoldDentry(c, p.dentry)
+	}
 	p.release()
 	return 0, e
 }

@@ -118,6 +118,13 @@ func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
 
 func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
 	o := kmem.Ofd(ofd)
+	if w := c.T().State.Blocked.LockWait(); w.Type != 0 {
+		r := file.LockRange{Type: abi.FlockType(w.Type - 1), Start: w.Start, End: w.End, Table: c.P().State.FdTable}
+		if byOfd {
+			r.Table, r.Ofd = 0, ofd
+		}
+		return 0, setLock(c, ofd, &r)
+	}
 	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FlockSize); e != abi.OK {
 		return 0, e
 	}
@@ -151,8 +158,11 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 	default:
 		return 0, abi.EINVAL
 	}
-	if cmd != abi.F_GETLK {
-		return 0, file.SetLock(c, o.State.Inode, &r, cmd == abi.F_SETLKW)
+	switch cmd {
+	case abi.F_SETLK:
+		return 0, file.SetLock(c, o.State.Inode, &r, false)
+	case abi.F_SETLKW:
+		return 0, setLock(c, ofd, &r)
 	}
 	l.Pid = file.TestLock(o.State.Inode, &r)
 	l.Type = int16(r.Type)
@@ -166,6 +176,24 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 	}
 	*(*abi.Flock)(kmem.Ptr(c.Page)) = l
 	return 0, mm.CopyOut(c, c.Arg(2), c.Page, abi.FlockSize)
+}
+
+// setLock is F_SETLKW: what is asked for is kept while it waits. A lock that comes
+// when its descriptor has become another's is given back: no close would (Linux
+// fs/locks.c, fcntl_setlk).
+func setLock(c *sched.Ctx, ofd uint32, r *file.LockRange) abi.Errno {
+	inode, w := kmem.Ofd(ofd).State.Inode, c.T().State.Blocked.LockWait()
+	e := file.SetLock(c, inode, r, true)
+	if sched.GoesOn(e) {
+		w.Type, w.Start, w.End = uint32(r.Type)+1, r.Start, r.End
+		return e
+	}
+	if e == abi.OK && w.Type != 0 && r.Type != abi.F_UNLCK && !file.Names(c, fdArg(c, 0), ofd) {
+		r.Type = abi.F_UNLCK
+		_ = file.SetLock(c, inode, r, false)
+		return abi.EBADF
+	}
+	return e
 }
 
 func sysFlock(c *sched.Ctx) (uint64, abi.Errno) {

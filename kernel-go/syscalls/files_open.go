@@ -70,9 +70,14 @@ func (p place) release() {
 	}
 }
 
-// find is what path argument i names, from descriptor fd. With AT_EMPTY_PATH
-// among flags an empty path (or none) is the descriptor's own file.
+// find is what path argument i names, from descriptor fd, or what it named when
+// the call began to wait. With AT_EMPTY_PATH among flags an empty path (or none) is
+// the descriptor's own file.
 func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) {
+	if d := vfs.HeldDentry(c); d != 0 {
+		vfs.Hold(d)
+		return place{d, vfs.InodeOf(d)}, abi.OK
+	}
 	n := uint32(0)
 	if flags&atEmpty == 0 || c.Arg(i) != 0 {
 		var e abi.Errno
@@ -123,11 +128,11 @@ func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
 // openAt opens the path of n bytes in c.Path.
 func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (uint64, abi.Errno) {
 	// The descriptor first: a table without room changes nothing.
-	at, e := file.FreeFd(c, 0)
-	if e != abi.OK {
+	if _, e := file.FreeFd(c, 0); e != abi.OK {
 		return 0, e
 	}
 	var dir uint32
+	var e abi.Errno
 	root := vfs.RootOf(c)
 	if inRoot && n != 0 {
 		// Even an absolute path starts at the descriptor.
@@ -141,14 +146,32 @@ func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (u
 		return 0, e
 	}
 	ofd, e := file.Open(c, root, dir, c.Path, n, flags, mode, walk)
+	if file.Found(c) {
+		c.T().State.Blocked.OpenWait().Flags = flags
+	}
+	return opened(c, ofd, flags, e)
+}
+
+// openAgain is an open(2) made again that has found its file.
+func openAgain(c *sched.Ctx) (uint64, abi.Errno) {
+	flags := c.T().State.Blocked.OpenWait().Flags
+	ofd, e := file.Reopen(c, flags)
+	return opened(c, ofd, flags, e)
+}
+
+// opened gives what was opened without an error a descriptor.
+func opened(c *sched.Ctx, ofd, flags uint32, e abi.Errno) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	file.Install(c, at, ofd, flags&oCloexec != 0)
-	return uint64(at), abi.OK
+	fd, e := file.NewFd(c, ofd, flags&oCloexec != 0)
+	return uint64(fd), e
 }
 
 func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
+	if file.Found(c) {
+		return openAgain(c)
+	}
 	n, e := pathIn(c, c.Path, 1)
 	if e != abi.OK {
 		return 0, e
@@ -158,6 +181,9 @@ func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
+	if file.Found(c) {
+		return openAgain(c)
+	}
 	size := c.Arg(3)
 	if size < abi.OpenHowSize {
 		return 0, abi.EINVAL

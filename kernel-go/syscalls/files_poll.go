@@ -25,6 +25,15 @@ func maskIn(c *sched.Ctx, va, size uint64) abi.Errno {
 	if size != sigsetSize {
 		return abi.EINVAL
 	}
+	return swapMask(c, va)
+}
+
+// swapMask puts the mask at va in place of the caller's until the call is over. A
+// call that is made again has done so already.
+func swapMask(c *sched.Ctx, va uint64) abi.Errno {
+	if proc.MaskSwapped(c) {
+		return abi.OK
+	}
 	if e := mm.CopyIn(c, c.Page, va, sigsetSize); e != abi.OK {
 		return e
 	}
@@ -106,24 +115,24 @@ const (
 )
 
 // watchOn begins an attempt, or goes on where it gave way. The record keeps how
-// far it came (progress), what it found (key0) and whether it waits (bitset: a
-// page that comes in meanwhile has key1).
+// far it came, what it found and whether it waits (PollWait).
 func watchOn(c *sched.Ctx) watch {
 	b := &c.T().State.Blocked
-	w := watch{c: c, from: uint32(b.Progress), ready: b.Key0, over: expired(c)}
-	if b.Bitset != 0 && c.T().Live.WaitEntries == 0 {
-		w.from, b.Bitset = 0, 0 // woken before it slept: look at all of them again
+	p := b.PollWait()
+	w := watch{c: c, from: uint32(b.Progress), ready: p.Ready, over: expired(c)}
+	if p.Waits != 0 && c.T().Live.WaitEntries == 0 {
+		w.from, p.Waits = 0, 0 // woken before it slept: look at all of them again
 	}
 	return w
 }
 
 // found counts n descriptors that have something to tell; the first ends the wait.
 func (w *watch) found(n uint64) {
-	if b := &w.c.T().State.Blocked; b.Bitset != 0 && n != 0 {
+	if b := &w.c.T().State.Blocked; b.PollWait().Waits != 0 && n != 0 {
 		// Should a page have to come in now, all are looked at again: they may have
 		// nothing to tell then, and the caller stands in no queue.
 		sched.CancelWaits(w.c)
-		b.Progress, b.Key0, b.Bitset = 0, 0, 0
+		b.Progress, *b.PollWait() = 0, abi.PollWait{}
 	}
 	w.ready += n
 }
@@ -135,7 +144,7 @@ func (w *watch) waits() bool { return w.ready == 0 && !w.over }
 func (w *watch) wait(ofd, events uint32) abi.Errno {
 	e := file.WaitFor(w.c, ofd, events)
 	if e == abi.EBLOCKED {
-		w.c.T().State.Blocked.Bitset = 1
+		w.c.T().State.Blocked.PollWait().Waits = 1
 		return abi.OK
 	}
 	return e
@@ -148,7 +157,7 @@ func (w *watch) next(from uint32) abi.Errno {
 		return abi.OK
 	}
 	b := &w.c.T().State.Blocked
-	b.Progress, b.Key0 = uint64(from), w.ready
+	b.Progress, b.PollWait().Ready = uint64(from), w.ready
 	return abi.ERESCHED
 }
 
@@ -159,7 +168,7 @@ func (w *watch) end(e abi.Errno) abi.Errno {
 		return e
 	}
 	b := &w.c.T().State.Blocked
-	b.Progress, b.Key0, b.Bitset = 0, 0, 0
+	b.Progress, *b.PollWait() = 0, abi.PollWait{}
 	if e == abi.OK && w.waits() {
 		return sleepOn(w.c, abi.WaitReasonPoll, abi.OK)
 	}
@@ -212,7 +221,13 @@ func ppoll(c *sched.Ctx) (uint64, abi.Errno) {
 func (w *watch) poll(count uint32) abi.Errno {
 	c, n := w.c, min(count-w.from, watchPiece)
 	va := c.Arg(0) + uint64(w.from)*abi.PollfdSize
-	if e := mm.CopyIn(c, c.Vec, va, n*abi.PollfdSize); e != abi.OK {
+	held := w.from+n <= file.HeldPolls(c)
+	if held {
+		for k := range n {
+			h := file.HeldPoll(c, w.from+k)
+			*pollfdAt(c, k) = abi.Pollfd{Fd: h.Fd, Events: int16(h.Events)}
+		}
+	} else if e := mm.CopyIn(c, c.Vec, va, n*abi.PollfdSize); e != abi.OK {
 		return e
 	}
 	found := uint64(0)
@@ -233,7 +248,9 @@ func (w *watch) poll(count uint32) abi.Errno {
 	w.found(found)
 	if w.waits() {
 		for k := range n {
-			if p := pollfdAt(c, k); p.Fd >= 0 {
+			p := pollfdAt(c, k)
+			file.HoldPoll(c, w.from+k, p.Fd, uint32(uint16(p.Events)))
+			if p.Fd >= 0 {
 				ofd, _ := file.GetAny(c, p.Fd)
 				if e := w.wait(ofd, uint32(uint16(p.Events))); e != abi.OK {
 					return e
@@ -242,11 +259,26 @@ func (w *watch) poll(count uint32) abi.Errno {
 		}
 	}
 	if count > watchPiece || !w.waits() {
-		if e := mm.CopyOut(c, va, c.Vec, n*abi.PollfdSize); e != abi.OK {
+		if e := pollfdsOut(c, va, n, held); e != abi.OK {
 			return e
 		}
 	}
 	return w.next(w.from + n)
+}
+
+// pollfdsOut writes n struct pollfds in c.Vec back. Of those that were read at an
+// earlier attempt only what was found: the rest may be another's by now.
+func pollfdsOut(c *sched.Ctx, va uint64, n uint32, held bool) abi.Errno {
+	if !held {
+		return mm.CopyOut(c, va, c.Vec, n*abi.PollfdSize)
+	}
+	const revents = abi.PollfdSize - 2
+	e := abi.OK
+	for k := uint32(0); k < n && e == abi.OK; k++ {
+		at := k*abi.PollfdSize + revents
+		e = mm.CopyOut(c, va+uint64(at), c.Vec+at, 2)
+	}
+	return e
 }
 
 func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
@@ -266,8 +298,18 @@ const setBytes = uint32(abi.LimitFds) / 8
 // setLength is the size of an fd_set for n descriptors.
 func setLength(n uint32) uint32 { return (n + 63) / 64 * 8 }
 
-// setsIn reads select's three sets into c.Vec; those that are not given are empty.
-func setsIn(c *sched.Ctx, n uint32) abi.Errno {
+// What HeldPoll.events says of a descriptor of select: the sets that it was in, and
+// further up those that it is in now.
+const (
+	heldSets = 7
+	heldNow  = 4
+)
+
+// setsIn reads select's three sets into c.Vec, of which those before `from` have
+// their answers. Descriptors for which the call has waited are taken as they were
+// then. Sets that are not given are empty.
+func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
+	held := min(n, file.HeldPolls(c))
 	for k := range uint32(3) {
 		to := c.Vec + k*setBytes
 		va := c.Arg(int(k) + 1)
@@ -275,8 +317,21 @@ func setsIn(c *sched.Ctx, n uint32) abi.Errno {
 			kmem.Zero(to, setLength(n))
 			continue
 		}
-		if e := mm.CopyIn(c, to, va, setLength(n)); e != abi.OK {
-			return e
+		if held < n {
+			if e := mm.CopyIn(c, to, va, setLength(n)); e != abi.OK {
+				return e
+			}
+		}
+		kmem.Zero(to, setLength(held))
+	}
+	for fd := range held {
+		sets := file.HeldPoll(c, fd).Events
+		if fd < from {
+			sets >>= heldNow
+		}
+		for k := uint32(0); sets&heldSets>>k != 0; k++ {
+			at := c.Vec + k*setBytes + fd/64*8
+			kmem.Store64(at, kmem.Load64(at)|uint64(sets>>k&1)<<(fd%64))
 		}
 	}
 	return abi.OK
@@ -302,7 +357,7 @@ func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 	if e := timeoutIn(c, c.Arg(4)); e != abi.OK {
 		return 0, e
 	}
-	if va := c.Arg(5); va != 0 {
+	if va := c.Arg(5); va != 0 && !proc.MaskSwapped(c) {
 		// The sixth argument points to the mask's address and size.
 		if e := mm.CopyIn(c, c.Page, va, 16); e != abi.OK {
 			return 0, e
@@ -312,7 +367,7 @@ func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	w := watchOn(c)
-	e := setsIn(c, n)
+	e := setsIn(c, n, w.from)
 	for w.from < n && e == abi.OK {
 		e = w.selectPiece(n)
 	}
@@ -321,9 +376,9 @@ func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 			kmem.Zero(c.Vec+k*setBytes, setLength(n))
 		}
 	}
-	if w.ready != 0 && (e == abi.OK || e == abi.ERESCHED) || e == abi.OK && w.over {
+	if unheld := file.HeldPolls(c) < n; w.ready != 0 && (e == abi.OK || e == abi.ERESCHED && unheld) || e == abi.OK && w.over {
 		// The call will end with these sets, whose rest is still to be looked at
-		// after ERESCHED: the caller's memory keeps what was found.
+		// after ERESCHED: where nothing is held, the caller's memory keeps what was found.
 		if out := setsOut(c, n); out != abi.OK {
 			e = out
 		}
@@ -348,16 +403,23 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 		}
 		for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
 			bit := uint32(bits.TrailingZeros64(any))
-			ofd, e := file.Get(c, int32(fd+bit))
-			if e != abi.OK {
-				return e
+			state := uint32(abi.POLLNVAL)
+			if ofd, e := file.Get(c, int32(fd+bit)); e == abi.OK {
+				state = file.Poll(ofd)
+			} else if fd+bit >= file.HeldPolls(c) {
+				return e // not one that was closed while the call waits
 			}
-			state := file.Poll(ofd)
+			now := uint32(0)
 			for k, events := range selectEvents {
-				if asked[k][word]>>bit&1 != 0 && state&events != 0 {
+				if asked[k][word]>>bit&1 != 0 && state&(events|uint32(abi.POLLNVAL)) != 0 {
 					tells[k] |= 1 << bit
+					now |= 1 << k
 					found++
 				}
+			}
+			if fd+bit < file.HeldPolls(c) {
+				h := file.HeldPoll(c, fd+bit)
+				h.Events = h.Events&heldSets | now<<heldNow
 			}
 		}
 		for k := range tells {
@@ -371,18 +433,23 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 	}
 	w.found(found)
 	if w.waits() {
-		for word := range asked[0] {
-			for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
-				bit, want := uint32(bits.TrailingZeros64(any)), uint32(0)
-				for k, events := range selectEvents {
-					if asked[k][word]>>bit&1 != 0 {
-						want |= events
-					}
+		for fd := w.from; fd < to; fd++ {
+			word, bit := (fd-w.from)/64, fd%64
+			want, sets := uint32(0), uint32(0)
+			for k, events := range selectEvents {
+				if asked[k][word]>>bit&1 != 0 {
+					want |= events
+					sets |= 1 << k
 				}
-				ofd, _ := file.Get(c, int32(w.from+uint32(word)*64+bit))
-				if e := w.wait(ofd, want); e != abi.OK {
-					return e
-				}
+			}
+			if sets == 0 {
+				file.HoldPoll(c, fd, -1, 0)
+				continue
+			}
+			file.HoldPoll(c, fd, int32(fd), sets)
+			ofd, _ := file.Get(c, int32(fd))
+			if e := w.wait(ofd, want); e != abi.OK {
+				return e
 			}
 		}
 	}

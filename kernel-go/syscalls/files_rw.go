@@ -69,8 +69,12 @@ func sysPwrite64(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 // vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them: EINVAL
-// for more than IOV_MAX or a negative length; the total is cut to MAX_RW_COUNT.
+// for more than IOV_MAX or a negative length; the total is cut to MAX_RW_COUNT. A
+// call that is made again goes on with those that it held (vecOver).
 func vecIn(c *sched.Ctx) (uint32, abi.Errno) {
+	if n, ok := file.HeldIovecs(c, c.Vec); ok {
+		return n, abi.OK
+	}
 	count := c.Arg(2)
 	if count > uint64(abi.IOV_MAX) {
 		return 0, abi.EINVAL
@@ -89,6 +93,14 @@ func vecIn(c *sched.Ctx) (uint32, abi.Errno) {
 		left -= v.Len
 	}
 	return n, abi.OK
+}
+
+// vecOver is a transfer that is over, unless it goes on with the same iovecs.
+func vecOver(c *sched.Ctx, count, n uint32, e abi.Errno) (uint64, abi.Errno) {
+	if sched.GoesOn(e) {
+		file.HoldIovecs(c, c.Vec, count)
+	}
+	return uint64(n), e
 }
 
 // vectored is a read or write of iovecs at a position; RWF_* flags as
@@ -121,7 +133,7 @@ func vectored(c *sched.Ctx, pos uint64, flags uint32, write bool) (uint64, abi.E
 	} else {
 		n, e = file.ReadVec(c, ofd, c.Vec, count, pos)
 	}
-	return uint64(n), e
+	return vecOver(c, count, n, e)
 }
 
 func sysReadv(c *sched.Ctx) (uint64, abi.Errno) { return vectored(c, file.PosCurrent, 0, false) }

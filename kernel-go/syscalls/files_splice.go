@@ -125,5 +125,5 @@ func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	into := file.ForWriting(ofd)
 	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
-	return uint64(n), e
+	return vecOver(c, count, n, e)
 }

@@ -67,15 +67,11 @@ func mapFlags(flags uint32, file bool) (abi.VmaFlag, abi.Errno) {
 	return f, abi.OK
 }
 
-// mapped tells that the record of an mmap(2) in progress has the first page of
-// what it has made, and has yet to fill in.
-const mapped = 1 << 63
-
 func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	addr, length, prot, flags, pos := c.Arg(0), c.Arg(1), uint32(c.Arg(2)), uint32(c.Arg(3)), c.Arg(5)
 	mask := uint64(kmem.PageMask)
-	if b := &c.T().State.Blocked; b.Attempt != 0 && b.Key0&mapped != 0 {
-		return filled(c, uint32(b.Key0), uint32((length+mask)>>kmem.PageShift))
+	if w := c.T().State.Blocked.MapWait(); w.Made != 0 {
+		return filled(c, w.Page, uint32((length+mask)>>kmem.PageShift))
 	}
 	if pos&mask != 0 {
 		return 0, abi.EINVAL
@@ -169,7 +165,7 @@ func filled(c *sched.Ctx, page, pages uint32) (uint64, abi.Errno) {
 	case abi.EBLOCKED:
 		sched.CancelWaits(c)
 	case abi.ERESCHED:
-		c.T().State.Blocked.Key0 = mapped | uint64(page)
+		*c.T().State.Blocked.MapWait() = abi.MapWait{Page: page, Made: 1}
 		return 0, abi.ERESCHED
 	}
 	return uint64(page) << kmem.PageShift, abi.OK

@@ -36,8 +36,8 @@ func ended(gone bool) (uint64, abi.Errno) {
 func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	if b.Reason == abi.WaitReasonVfork {
-		if b.Result != 0 {
-			return b.Progress, abi.OK
+		if w := b.VforkWait(); w.Released != 0 {
+			return uint64(w.Child), abi.OK
 		}
 		return 0, abi.EBLOCKED
 	}
@@ -48,7 +48,7 @@ func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
 	if a.Flags&uint64(abi.CLONE_VFORK) == 0 {
 		return uint64(tid), abi.OK
 	}
-	b.Reason, b.Progress = abi.WaitReasonVfork, uint64(tid)
+	b.Reason, *b.VforkWait() = abi.WaitReasonVfork, abi.VforkWait{Child: tid}
 	return 0, abi.EBLOCKED
 }
 
@@ -282,6 +282,9 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	got, e := proc.Wait(c, w, options)
 	if e != abi.OK {
+		if sched.GoesOn(e) && abi.IdType(c.Arg(0)) == abi.P_PIDFD {
+			file.HoldArgument(c, fdArg(c, 1))
+		}
 		return 0, e
 	}
 	if never && got.Process == 0 {

@@ -169,10 +169,9 @@ func sysRtSigsuspend(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) != sigsetSize {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(0), sigsetSize); e != abi.OK {
+	if e := swapMask(c, c.Arg(0)); e != abi.OK {
 		return 0, e
 	}
-	proc.SwapMask(c, kmem.Load64(c.Page))
 	c.T().State.Blocked.Reason = abi.WaitReasonSignal
 	return 0, abi.EBLOCKED
 }
@@ -181,14 +180,17 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(3) != sigsetSize {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(0), sigsetSize); e != abi.OK {
-		return 0, e
+	b := &c.T().State.Blocked
+	set := b.SignalWait().Set
+	if b.Attempt == 0 || b.Reason != abi.WaitReasonSignal {
+		if e := mm.CopyIn(c, c.Page, c.Arg(0), sigsetSize); e != abi.OK {
+			return 0, e
+		}
+		set = kmem.Load64(c.Page) &^ (1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1))
 	}
-	set := kmem.Load64(c.Page) &^ (1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1))
 	if e := mm.Await(c, c.Arg(1), abi.SiginfoSize); e != abi.OK {
 		return 0, e
 	}
-	b := &c.T().State.Blocked
 	if s, ok := proc.TakeSignal(c.T(), c.P(), set); ok {
 		if va := c.Arg(1); va != 0 {
 			if e := proc.WriteSiginfo(c, va, &s); e != abi.OK {
@@ -209,7 +211,7 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 	if b.TimedOut != 0 || b.DeadlineNs <= sched.NowNs() {
 		return 0, abi.EAGAIN
 	}
-	b.Reason, b.Key0 = abi.WaitReasonSignal, set
+	b.Reason, b.SignalWait().Set = abi.WaitReasonSignal, set
 	sched.SetDeadline(c, b.DeadlineNs)
 	return 0, abi.EBLOCKED
 }

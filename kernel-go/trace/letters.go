@@ -15,7 +15,7 @@ import "foreshore.dev/kernel/abi"
 //
 // The others:
 //
-//	v  a value: nothing
+//	v  a value: nothing; .  a descriptor, which the call holds while it waits
 //	s  a string, whole
 //	w  bytes that the kernel reads, as many as the next argument says
 //	W  bytes that it writes, as many as the result says

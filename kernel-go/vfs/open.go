@@ -105,6 +105,24 @@ func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (uint32, abi.Errno) {
 	return d, MayOpen(c, d, flags)
 }
 
+// HoldDentry has the call in progress go on with a file that its path named.
+func HoldDentry(c *sched.Ctx, d uint32) {
+	if c.Thread == 0 || HeldDentry(c) != 0 {
+		return
+	}
+	Hold(d)
+	h := &c.T().State.Blocked.Held
+	h.Dentry, h.Held = kmem.Handle(abi.SlotKindDentry, d), 1
+}
+
+// HeldDentry is what HoldDentry has held at an earlier attempt, 0 for nothing.
+func HeldDentry(c *sched.Ctx) uint32 {
+	if c.Thread == 0 {
+		return 0
+	}
+	return kmem.Held(abi.SlotKindDentry, c.T().State.Blocked.Held.Dentry)
+}
+
 // MayOpen checks that an existing file may be opened, and truncates it when
 // the flags say so.
 func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
@@ -134,6 +152,9 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 		return abi.EPERM
 	}
 	if e := BreakLeases(c, inode, flags); e != abi.OK {
+		if sched.GoesOn(e) {
+			HoldDentry(c, d)
+		}
 		return e
 	}
 	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {

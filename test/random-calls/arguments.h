@@ -174,6 +174,7 @@ static u64 argument(struct caller *c, char letter, char type) {
   int mine = own(c, at, 4096 + 128);
   switch (letter) {
     case 'v': return value_of(c, type);
+    case '.': return value_of(c, type == '.' ? 'd' : type);
     case 's':
       if (mine) put_name(c, at);
       return (u64)at;

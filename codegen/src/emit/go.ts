@@ -38,6 +38,7 @@ export const goEmitter: Emitter = {
     return [
       { path: `${FOLDER}/doc.go`, text: packageFile(model) },
       { path: `${FOLDER}/layout_proof_unsafe.go`, text: proofFile(model) },
+      ...viewsFiles(model),
       { path: `${FOLDER}/vector_types_test.go`, text: vectorTypesFile(model) },
       ...model.files
         .filter((file) => file.enums.length + file.constants.length + file.structs.length + file.tables.length > 0)
@@ -244,6 +245,26 @@ function proofFile(model: Model): string {
     "",
     proofs.join("\n"),
   ].join("\n");
+}
+
+/** Accessors of arrays whose bytes are one of several structs. */
+function viewsFiles(model: Model): OutputFile[] {
+  const methods = model.files.flatMap((file) =>
+    file.structs.flatMap((item) =>
+      item.fields.flatMap((field) =>
+        field.views.flatMap((view) => [
+          `// ${view} is what ${pascal(field.name)} holds, as a ${view}.`,
+          `func (s *${item.name}) ${view}() *${view} {`,
+          `\treturn (*${view})(unsafe.Pointer(&s.${pascal(field.name)}))`,
+          "}",
+          "",
+        ]),
+      ),
+    ),
+  );
+  if (methods.length === 0) return [];
+  const text = [`// ${MARKER}`, "", "package abi", "", 'import "unsafe"', "", ...methods].join("\n");
+  return [{ path: `${FOLDER}/views_unsafe.go`, text }];
 }
 
 /** What the test of abi/vectors.json needs, since reflection finds no type by its name. */

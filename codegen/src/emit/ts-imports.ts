@@ -34,6 +34,7 @@ function structImports(item: StructModel, names: Imports, model: Model): void {
       names.declared(field.type.struct, `${field.type.struct}Data`, true);
     }
   }
+  for (const view of visible.flatMap((field) => field.views)) names.declared(view);
   const arrays = visible.filter((field) => field.count !== undefined);
   if (arrays.length > 0) names.add("../src/mem.ts", "element");
   if (arrays.some(isBytes)) names.add("../src/mem.ts", "copyBytes");

@@ -15,7 +15,14 @@ import {
   StructureKind,
 } from "ts-morph";
 import { type Emitter, MARKER, type OutputFile } from "../emitter.ts";
-import type { ConstantsModel, EnumModel, FileModel, Model, StructModel } from "../model.ts";
+import {
+  type ConstantsModel,
+  type EnumModel,
+  type FileModel,
+  type Model,
+  type StructModel,
+  viewField,
+} from "../model.ts";
 import { camel } from "../names.ts";
 import { tsBoundary } from "./boundary.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
@@ -179,6 +186,7 @@ function dataInterface(item: StructModel, model: Model): InterfaceDeclarationStr
 
 function viewClass(item: StructModel, model: Model): ClassDeclarationStructure {
   const visible = item.fields.filter((field) => !field.reserved);
+  const views = visible.flatMap((field) => field.views.map((view) => viewField(field, view)));
   const offsets = visible.map((field) => `${camel(field.name)}: ${field.offset}`).join(", ");
   const lengths = visible.filter((field) => field.count !== undefined);
   const properties: OptionalKind<PropertyDeclarationStructure>[] = [
@@ -196,11 +204,11 @@ function viewClass(item: StructModel, model: Model): ClassDeclarationStructure {
         ]),
     { name: "$mem", type: "Mem", isReadonly: true },
     { name: "$base", initializer: "0", docs: ["Address of the struct."] },
-    ...visible.flatMap((field): OptionalKind<PropertyDeclarationStructure>[] =>
+    ...[...visible, ...views].flatMap((field): OptionalKind<PropertyDeclarationStructure>[] =>
       "struct" in field.type ? [{ name: `#${camel(field.name)}`, type: `${field.type.struct} | undefined` }] : [],
     ),
   ];
-  const members = visible.map((field) => accessors(field));
+  const members = [...visible, ...views].map((field) => accessors(field));
   const facts = [
     ...(item.slot === undefined ? [] : [`Element of the slot table of kind ${item.slot}.`]),
     ...(item.union === undefined ? [] : [`Member of ${item.union.name} for opcode ${item.union.opcode}.`]),

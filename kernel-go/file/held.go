@@ -1,0 +1,218 @@
+package file
+
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fdtable"
+	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
+)
+
+// What a waiting call holds. A call that waits, or gives way, is made again from
+// its beginning, but what it resolved at its first attempt it does not resolve
+// anew: the files of its descriptors, the file that its path named, the arrays
+// that it copied in. Others may close, rename and unmap under it meanwhile, as on
+// Linux, where all that lies on the kernel's stack. LetGo, at the call's end, gives
+// the references back.
+
+// HoldArgument has the call in progress go on with the file that a descriptor
+// among its arguments names now.
+func HoldArgument(c *sched.Ctx, fd int32) {
+	h := &c.T().State.Blocked.Held
+	ofd := fdtable.At(c.P().State.FdTable, uint32(fd))
+	if ofd == 0 {
+		return
+	}
+	for k := range h.Files {
+		switch {
+		case h.Files[k].Index == 0:
+			Hold(ofd)
+			h.Descriptors[k], h.Files[k] = fd, kmem.Handle(abi.SlotKindOfd, ofd)
+			h.Held = 1
+			return
+		case h.Descriptors[k] == fd:
+			return
+		}
+	}
+	kmem.Fail("a call has no more than two descriptors among its arguments")
+}
+
+// argument is the file that the call in progress holds for a descriptor, 0 when
+// it holds none.
+func argument(h *abi.HeldReferences, fd int32) uint32 {
+	for k := range h.Files {
+		if h.Files[k].Index != 0 && h.Descriptors[k] == fd {
+			return kmem.Held(abi.SlotKindOfd, h.Files[k])
+		}
+	}
+	return 0
+}
+
+// HoldMade has the call in progress go on with a description that it has made,
+// whose reference passes to its record.
+func HoldMade(c *sched.Ctx, ofd uint32) {
+	h := &c.T().State.Blocked.Held
+	h.Made, h.Held = kmem.Handle(abi.SlotKindOfd, ofd), 1
+}
+
+// Made is the description that the call in progress has made in an earlier attempt, 0 for none.
+func Made(c *sched.Ctx) uint32 {
+	return kmem.Held(abi.SlotKindOfd, c.T().State.Blocked.Held.Made)
+}
+
+// takeMade passes Made's reference to the caller.
+func takeMade(c *sched.Ctx) uint32 {
+	ofd := Made(c)
+	c.T().State.Blocked.Held.Made = abi.SlotHandle{}
+	return ofd
+}
+
+// LetGo gives back what the call of a thread holds: it is over.
+func LetGo(c *sched.Ctx, thread uint32) {
+	h := &kmem.Thread(thread).State.Blocked.Held
+	if h.Held == 0 {
+		return
+	}
+	held := *h
+	*h = abi.HeldReferences{}
+	for _, f := range held.Files {
+		putHeld(c, f)
+	}
+	putHeld(c, held.Made)
+	if held.Dentry.Index != 0 {
+		vfs.Put(kmem.Held(abi.SlotKindDentry, held.Dentry))
+	}
+	if held.Array == abi.HeldArrayPolls {
+		for k := range held.Count {
+			putHeld(c, (*abi.HeldPoll)(kmem.Ptr(elementOf(held.Frames, k))).Ofd)
+		}
+	}
+	freeElements(held.Frames)
+}
+
+func putHeld(c *sched.Ctx, f abi.SlotHandle) {
+	if f.Index != 0 {
+		Put(c, kmem.Held(abi.SlotKindOfd, f))
+	}
+}
+
+// Elements of a held array have 16 bytes each and lie in frames. The first frame
+// begins with the addresses of the others, behind which lie the first elements:
+// enough for as many as there can be descriptors.
+const (
+	elementBytes  = uint32(16)
+	elementFrames = uint32(256)
+	firstElements = (kmem.PageSize - elementFrames*4) / elementBytes
+	laterElements = kmem.PageSize / elementBytes
+)
+
+const (
+	_ = elementBytes - abi.HeldPollSize
+	_ = abi.HeldPollSize - elementBytes
+	_ = elementBytes - abi.IovecSize
+	_ = firstElements + elementFrames*laterElements - uint32(abi.LimitFds)
+)
+
+// elementOf is the address of element k of an array.
+func elementOf(frames, k uint32) uint32 {
+	if k < firstElements {
+		return frames + elementFrames*4 + k*elementBytes
+	}
+	k -= firstElements
+	return kmem.Load32(frames+k/laterElements*4) + k%laterElements*elementBytes
+}
+
+// addElement is the address of one more element; 0 when no frame is to be had.
+func addElement(h *abi.HeldReferences, array abi.HeldArray) uint32 {
+	if h.Frames == 0 {
+		if h.Frames = kmem.AllocUserFrame(abi.FrameTypeKernel, true); h.Frames == 0 {
+			return 0
+		}
+		h.Array, h.Held = array, 1
+	}
+	k := h.Count
+	if k >= firstElements && (k-firstElements)%laterElements == 0 {
+		frame := kmem.AllocUserFrame(abi.FrameTypeKernel, false)
+		if frame == 0 {
+			return 0
+		}
+		kmem.Store32(h.Frames+(k-firstElements)/laterElements*4, frame)
+	}
+	h.Count++
+	return elementOf(h.Frames, k)
+}
+
+func freeElements(frames uint32) {
+	if frames == 0 {
+		return
+	}
+	for k := range elementFrames {
+		if f := kmem.Load32(frames + k*4); f != 0 {
+			kmem.UnrefFrame(f)
+		}
+	}
+	kmem.UnrefFrame(frames)
+}
+
+// HoldIovecs has the call in progress go on with the iovecs in linear memory at
+// vec. Where there is no memory for that, it reads the caller's again.
+func HoldIovecs(c *sched.Ctx, vec, count uint32) {
+	h := &c.T().State.Blocked.Held
+	if h.Frames != 0 {
+		return
+	}
+	for k := range count {
+		to := addElement(h, abi.HeldArrayIovecs)
+		if to == 0 {
+			freeElements(h.Frames)
+			h.Frames, h.Count, h.Array = 0, 0, abi.HeldArrayNone
+			return
+		}
+		*(*abi.Iovec)(kmem.Ptr(to)) = *iovec(vec, k)
+	}
+}
+
+// HeldIovecs copies the iovecs that the call in progress holds to linear memory;
+// ok is false when it holds none.
+func HeldIovecs(c *sched.Ctx, vec uint32) (count uint32, ok bool) {
+	h := &c.T().State.Blocked.Held
+	if h.Array != abi.HeldArrayIovecs {
+		return 0, false
+	}
+	for k := range h.Count {
+		*iovec(vec, k) = *(*abi.Iovec)(kmem.Ptr(elementOf(h.Frames, k)))
+	}
+	return h.Count, true
+}
+
+// HoldPoll holds the k-th descriptor of poll(2) or select(2), negative for none,
+// and what its caller wants to know of it: the file stays open while the call
+// waits. Those before it must be held; where there is no memory, it and those
+// behind it are not.
+func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint32) {
+	h := &c.T().State.Blocked.Held
+	if h.Count != k {
+		return
+	}
+	to := addElement(h, abi.HeldArrayPolls)
+	if to == 0 {
+		return
+	}
+	p := (*abi.HeldPoll)(kmem.Ptr(to))
+	*p = abi.HeldPoll{Fd: fd, Events: events}
+	if fd < 0 {
+		return
+	}
+	if ofd, e := GetAny(c, fd); e == abi.OK {
+		Hold(ofd)
+		p.Ofd = kmem.Handle(abi.SlotKindOfd, ofd)
+	}
+}
+
+// HeldPolls is how many descriptors HoldPoll has held of the call in progress.
+func HeldPolls(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Count }
+
+// HeldPoll is one of them.
+func HeldPoll(c *sched.Ctx, k uint32) *abi.HeldPoll {
+	return (*abi.HeldPoll)(kmem.Ptr(elementOf(c.T().State.Blocked.Held.Frames, k)))
+}
