@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x2a546e07)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x65681b5c)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x5abfecac)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xd8089315)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3126,7 +3126,9 @@ struct fsh_machine_header {
   uint32_t reserved2[15];
   /* Seed of every choice that a replay must repeat; state of the kernel's generator. Unit: value. Written by: kernel. */
   uint64_t entropy[4];
-  uint32_t reserved3[8];
+  /* Stirred into the hash of futex words, which guests choose. Unit: value. Written by: kernel. */
+  uint64_t futex_seed[2];
+  uint32_t reserved3[4];
   /* Totals since boot. */
   struct fsh_machine_counters counters;
   /* Slot tables, by SlotKind. */
@@ -3168,7 +3170,8 @@ _Static_assert(offsetof(struct fsh_machine_header, reserved5) == 200, "offset of
 _Static_assert(offsetof(struct fsh_machine_header, lock) == 256, "offset of MachineHeader.lock");
 _Static_assert(offsetof(struct fsh_machine_header, reserved2) == 260, "offset of MachineHeader.reserved2");
 _Static_assert(offsetof(struct fsh_machine_header, entropy) == 320, "offset of MachineHeader.entropy");
-_Static_assert(offsetof(struct fsh_machine_header, reserved3) == 352, "offset of MachineHeader.reserved3");
+_Static_assert(offsetof(struct fsh_machine_header, futex_seed) == 352, "offset of MachineHeader.futex_seed");
+_Static_assert(offsetof(struct fsh_machine_header, reserved3) == 368, "offset of MachineHeader.reserved3");
 _Static_assert(offsetof(struct fsh_machine_header, counters) == 384, "offset of MachineHeader.counters");
 _Static_assert(offsetof(struct fsh_machine_header, tables) == 512, "offset of MachineHeader.tables");
 

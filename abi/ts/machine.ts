@@ -1104,6 +1104,11 @@ export interface MachineHeaderData {
    * Unit: value. Written by: kernel.
    */
   entropy: bigint[];
+  /**
+   * Stirred into the hash of futex words, which guests choose.
+   * Unit: value. Written by: kernel.
+   */
+  futexSeed: bigint[];
   /** Totals since boot. */
   counters: MachineCountersData;
   /** Slot tables, by SlotKind. */
@@ -1120,9 +1125,9 @@ export class MachineHeader {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, counters: 384, tables: 512 } as const;
+  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, futexSeed: 352, counters: 384, tables: 512 } as const;
   /** Elements of each array. */
-  static readonly LENGTH = { entropy: 4, tables: 32 } as const;
+  static readonly LENGTH = { entropy: 4, futexSeed: 2, tables: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1639,6 +1644,36 @@ export class MachineHeader {
   }
 
   /**
+   * Stirred into the hash of futex words, which guests choose.
+   * Unit: value. Written by: kernel.
+   */
+  futexSeed(index: number): bigint {
+    return this.$mem.u64[(this.$base + 352 + element(index, 2) * 8) >>> 3]!;
+  }
+
+  setFutexSeed(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 352 + element(index, 2) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of futexSeed. */
+  futexSeedLo(index: number): number {
+    return this.$mem.u32[(this.$base + 352 + element(index, 2) * 8) >>> 2]!;
+  }
+
+  setFutexSeedLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 352 + element(index, 2) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of futexSeed. */
+  futexSeedHi(index: number): number {
+    return this.$mem.u32[(this.$base + 352 + element(index, 2) * 8 + 4) >>> 2]!;
+  }
+
+  setFutexSeedHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 352 + element(index, 2) * 8 + 4) >>> 2] = value;
+  }
+
+  /**
    * Slot tables, by SlotKind.
    * One view serves all elements: the next call moves it.
    */
@@ -1681,6 +1716,7 @@ export class MachineHeader {
       clockNs: this.clockNs,
       lock: this.lock,
       entropy: Array.from({ length: 4 }, (_, i) => this.entropy(i)),
+      futexSeed: Array.from({ length: 2 }, (_, i) => this.futexSeed(i)),
       counters: this.counters.toData(),
       tables: Array.from({ length: 32 }, (_, i) => this.tables(i).toData()),
     };
@@ -1718,6 +1754,7 @@ export class MachineHeader {
     this.clockNs = data.clockNs;
     this.lock = data.lock;
     for (let i = 0; i < 4; i++) this.setEntropy(i, fixedElement(data.entropy, i, 4));
+    for (let i = 0; i < 2; i++) this.setFutexSeed(i, fixedElement(data.futexSeed, i, 2));
     this.counters.setData(data.counters);
     for (let i = 0; i < 32; i++) this.tables(i).setData(fixedElement(data.tables, i, 32));
     this.$mem.u8.fill(0, this.$base + 80, this.$base + 84);
@@ -1725,7 +1762,7 @@ export class MachineHeader {
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
     this.$mem.u8.fill(0, this.$base + 200, this.$base + 256);
     this.$mem.u8.fill(0, this.$base + 260, this.$base + 320);
-    this.$mem.u8.fill(0, this.$base + 352, this.$base + 384);
+    this.$mem.u8.fill(0, this.$base + 368, this.$base + 384);
   }
 }
 

@@ -774,8 +774,10 @@ const (
 	_ uintptr = 260 - unsafe.Offsetof(MachineHeader{}.Reserved2)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Entropy) - 320
 	_ uintptr = 320 - unsafe.Offsetof(MachineHeader{}.Entropy)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved3) - 352
-	_ uintptr = 352 - unsafe.Offsetof(MachineHeader{}.Reserved3)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.FutexSeed) - 352
+	_ uintptr = 352 - unsafe.Offsetof(MachineHeader{}.FutexSeed)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved3) - 368
+	_ uintptr = 368 - unsafe.Offsetof(MachineHeader{}.Reserved3)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Counters) - 384
 	_ uintptr = 384 - unsafe.Offsetof(MachineHeader{}.Counters)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.Tables) - 512

@@ -534,8 +534,11 @@ type MachineHeader struct {
 	Reserved2 [15]uint32
 	// Seed of every choice that a replay must repeat; state of the kernel's generator.
 	// Unit: value. Written by: kernel.
-	Entropy   [4]uint64
-	Reserved3 [8]uint32
+	Entropy [4]uint64
+	// Stirred into the hash of futex words, which guests choose.
+	// Unit: value. Written by: kernel.
+	FutexSeed [2]uint64
+	Reserved3 [4]uint32
 	// Totals since boot.
 	Counters MachineCounters
 	// Slot tables, by SlotKind.

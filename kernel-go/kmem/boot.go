@@ -100,6 +100,7 @@ func Boot(c Config) abi.Errno {
 		return e
 	}
 	host.Entropy(Addr(ptrOf(&h.Entropy)), 32)
+	host.Entropy(Addr(ptrOf(&h.FutexSeed)), 16)
 	h.Magic = uint32(abi.FixedMagic)
 	return abi.OK
 }

@@ -1,6 +1,8 @@
 package proc
 
 import (
+	"math/bits"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -58,9 +60,12 @@ func futexWord(c *sched.Ctx, va uint64, private bool, access mm.Access) (*uint32
 	return (*uint32)(kmem.Ptr(lin)), k, abi.OK
 }
 
+// bucket is where the waiters of a word stand. The machine's seed keeps a guest
+// from choosing words that all stand in one.
 func (k futexKey) bucket() uint32 {
-	h := (k.a*0x9e3779b97f4a7c15 ^ k.b) * 0xff51afd7ed558ccd
-	return uint32(h>>40) & (kmem.Areas.FutexBucketCount - 1)
+	seed := &kmem.Header().FutexSeed
+	hi, lo := bits.Mul64(k.a^seed[0], k.b^seed[1])
+	return uint32((hi^lo)*0x9e3779b97f4a7c15>>40) & (kmem.Areas.FutexBucketCount - 1)
 }
 
 // isOf says whether a waiter waits at the key's word.

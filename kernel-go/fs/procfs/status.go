@@ -98,7 +98,7 @@ func pidStatus(p, t uint32) {
 	}
 	label("Threads:\t", uint64(pl.LiveThreads))
 	str("SigQ:\t")
-	num(uint64(pl.Queued))
+	num(uint64(kmem.User(pl.User).Queued))
 	putByte('/')
 	line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
 	mask("SigPnd:\t", pending)
