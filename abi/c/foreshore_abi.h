@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x5abfecac)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xd8089315)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x136bb409)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x65f5371d)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2166,6 +2166,37 @@ _Static_assert(offsetof(struct fsh_control_record, generation) == 4, "offset of 
 _Static_assert(offsetof(struct fsh_control_record, length) == 8, "offset of ControlRecord.length");
 _Static_assert(offsetof(struct fsh_control_record, refs) == 12, "offset of ControlRecord.refs");
 
+/* Of a file in /proc that is about a process; all 0 of those that are about the machine. */
+struct fsh_proc_node {
+  /* Process id. Unit: id. Written by: kernel. */
+  uint32_t pid;
+  /* The second number in its path, 0 for none: a thread's id, or a descriptor. Unit: id. Written by: kernel. */
+  uint32_t number;
+};
+_Static_assert(sizeof(struct fsh_proc_node) == 8, "size of ProcNode");
+_Static_assert(offsetof(struct fsh_proc_node, pid) == 0, "offset of ProcNode.pid");
+_Static_assert(offsetof(struct fsh_proc_node, number) == 4, "offset of ProcNode.number");
+
+/* Of a file in /proc whose text never changes. */
+struct fsh_text_node {
+  uint32_t reserved0;
+  /* Its entry in the table of procfs. Unit: index. Written by: kernel. */
+  uint32_t entry;
+};
+_Static_assert(sizeof(struct fsh_text_node) == 8, "size of TextNode");
+_Static_assert(offsetof(struct fsh_text_node, reserved0) == 0, "offset of TextNode.reserved0");
+_Static_assert(offsetof(struct fsh_text_node, entry) == 4, "offset of TextNode.entry");
+
+/* Of a directory in a layer that is being applied. */
+struct fsh_staged_node {
+  /* The dentry that it is merged into, 0 to move it. Unit: slot:Dentry. Written by: kernel. */
+  uint32_t target;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_staged_node) == 8, "size of StagedNode");
+_Static_assert(offsetof(struct fsh_staged_node, target) == 0, "offset of StagedNode.target");
+_Static_assert(offsetof(struct fsh_staged_node, reserved0) == 4, "offset of StagedNode.reserved0");
+
 /* What a file is: its attributes and where its absent pages come from. */
 struct fsh_inode_state {
   /* Inode number, as st_ino shows it. Unit: id. Written by: kernel. Below 2^53. */
@@ -2198,12 +2229,10 @@ struct fsh_inode_state {
   uint64_t source_offset;
   /* Bytes that the source has; what lies beyond is zero. Unit: bytes. Written by: kernel. Below 2^53. */
   uint64_t source_bytes;
-  /* Number of the procfs or devfs node, and its parameter (pid, tid, fd). Unit: number. Written by: kernel. */
+  /* Number of the node in a file system whose files are generated, 0 in others. Unit: number. Written by: kernel. */
   uint32_t node;
-  /* First parameter of the node. Unit: number. Written by: kernel. */
-  uint32_t node_arg;
-  /* Second parameter of the node. Unit: number. Written by: kernel. */
-  uint32_t node_arg2;
+  /* What the file system has beside that. Unit: value. Written by: kernel. */
+  uint32_t of_fs[2];
   /* Change counter for the published view. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) change_seq;
 };
@@ -2224,8 +2253,7 @@ _Static_assert(offsetof(struct fsh_inode_state, fs_type) == 76, "offset of Inode
 _Static_assert(offsetof(struct fsh_inode_state, source_offset) == 80, "offset of InodeState.source_offset");
 _Static_assert(offsetof(struct fsh_inode_state, source_bytes) == 88, "offset of InodeState.source_bytes");
 _Static_assert(offsetof(struct fsh_inode_state, node) == 96, "offset of InodeState.node");
-_Static_assert(offsetof(struct fsh_inode_state, node_arg) == 100, "offset of InodeState.node_arg");
-_Static_assert(offsetof(struct fsh_inode_state, node_arg2) == 104, "offset of InodeState.node_arg2");
+_Static_assert(offsetof(struct fsh_inode_state, of_fs) == 100, "offset of InodeState.of_fs");
 _Static_assert(offsetof(struct fsh_inode_state, change_seq) == 108, "offset of InodeState.change_seq");
 
 /* What a file's memory and users are. */
@@ -2404,6 +2432,63 @@ _Static_assert(offsetof(struct fsh_fd_table_slot, next) == 24, "offset of FdTabl
 _Static_assert(offsetof(struct fsh_fd_table_slot, parts) == 28, "offset of FdTableSlot.parts");
 _Static_assert(offsetof(struct fsh_fd_table_slot, entries) == 32, "offset of FdTableSlot.entries");
 
+/* Slot 0 of every table but Hart is never used: index 0 means none. Index and generation: the only form in which a slot leaves the kernel. */
+struct fsh_slot_handle {
+  /* Slot number. Unit: index. Written by: any. */
+  uint32_t index;
+  /* Generation that the slot had: another one means that the slot was freed. Unit: seq. Written by: any. */
+  uint32_t generation;
+};
+_Static_assert(sizeof(struct fsh_slot_handle) == 8, "size of SlotHandle");
+_Static_assert(offsetof(struct fsh_slot_handle, index) == 0, "offset of SlotHandle.index");
+_Static_assert(offsetof(struct fsh_slot_handle, generation) == 4, "offset of SlotHandle.generation");
+
+/* Of an open directory. */
+struct fsh_ofd_directory {
+  /* The entry at which the last read ended, if it is still there: the next goes on without a search. */
+  struct fsh_slot_handle next;
+};
+_Static_assert(sizeof(struct fsh_ofd_directory) == 8, "size of OfdDirectory");
+_Static_assert(offsetof(struct fsh_ofd_directory, next) == 0, "offset of OfdDirectory.next");
+
+/* Of an end of a FIFO. */
+struct fsh_ofd_fifo {
+  /* How often it had been opened for writing when a hang-up was last seen. Unit: count. Written by: kernel. */
+  uint32_t writer_opens;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_ofd_fifo) == 8, "size of OfdFifo");
+_Static_assert(offsetof(struct fsh_ofd_fifo, writer_opens) == 0, "offset of OfdFifo.writer_opens");
+_Static_assert(offsetof(struct fsh_ofd_fifo, reserved0) == 4, "offset of OfdFifo.reserved0");
+
+/* Of a list of mounts in /proc. */
+struct fsh_ofd_mounts {
+  /* Changes of the mounts that its reader has heard of. Unit: count. Written by: kernel. */
+  uint32_t seen;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_ofd_mounts) == 8, "size of OfdMounts");
+_Static_assert(offsetof(struct fsh_ofd_mounts, seen) == 0, "offset of OfdMounts.seen");
+_Static_assert(offsetof(struct fsh_ofd_mounts, reserved0) == 4, "offset of OfdMounts.reserved0");
+
+/* Of a terminal. */
+struct fsh_ofd_terminal {
+  /* Times that it had been hung up when it was opened: TtyState.hangups. Unit: count. Written by: kernel. */
+  uint32_t hangups;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_ofd_terminal) == 8, "size of OfdTerminal");
+_Static_assert(offsetof(struct fsh_ofd_terminal, hangups) == 0, "offset of OfdTerminal.hangups");
+_Static_assert(offsetof(struct fsh_ofd_terminal, reserved0) == 4, "offset of OfdTerminal.reserved0");
+
+/* Of a signalfd. */
+struct fsh_ofd_signalfd {
+  /* The signals that it takes, bit n - 1 for signal n. Unit: bits. Written by: kernel. */
+  uint64_t mask;
+};
+_Static_assert(sizeof(struct fsh_ofd_signalfd) == 8, "size of OfdSignalfd");
+_Static_assert(offsetof(struct fsh_ofd_signalfd, mask) == 0, "offset of OfdSignalfd.mask");
+
 /* An open file description: what dup and fork share. */
 struct fsh_ofd_state {
   /* What is open. Written by: kernel. */
@@ -2416,12 +2501,12 @@ struct fsh_ofd_state {
   uint32_t inode;
   /* Dentry slot. Unit: slot:Dentry. Written by: kernel. */
   uint32_t dentry;
-  /* Pipe, epoll, eventfd… slot, by kind. Unit: index. Written by: kernel. */
+  /* The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none. Unit: index. Written by: kernel. */
   uint32_t object;
   /* Who gets SIGIO (F_SETOWN); negative: a group. Unit: id. Written by: kernel. */
   int32_t owner_pid;
-  /* Snapshot or cursor of a procfs file: generation of its content. Unit: number. Written by: kernel. */
-  uint64_t cursor;
+  /* What its kind has beside that. Unit: value. Written by: kernel. */
+  uint64_t of_kind[1];
 };
 _Static_assert(sizeof(struct fsh_ofd_state) == 40, "size of OfdState");
 _Static_assert(offsetof(struct fsh_ofd_state, kind) == 0, "offset of OfdState.kind");
@@ -2431,7 +2516,18 @@ _Static_assert(offsetof(struct fsh_ofd_state, inode) == 16, "offset of OfdState.
 _Static_assert(offsetof(struct fsh_ofd_state, dentry) == 20, "offset of OfdState.dentry");
 _Static_assert(offsetof(struct fsh_ofd_state, object) == 24, "offset of OfdState.object");
 _Static_assert(offsetof(struct fsh_ofd_state, owner_pid) == 28, "offset of OfdState.owner_pid");
-_Static_assert(offsetof(struct fsh_ofd_state, cursor) == 32, "offset of OfdState.cursor");
+_Static_assert(offsetof(struct fsh_ofd_state, of_kind) == 32, "offset of OfdState.of_kind");
+
+/* Of a generated file: what was made when a read was at its begin. */
+struct fsh_content_live {
+  /* Index frame of the content (package procfs), 0 none. Unit: address. Written by: kernel. */
+  uint32_t frames;
+  /* Length of the content. Unit: bytes. Written by: kernel. */
+  uint32_t bytes;
+};
+_Static_assert(sizeof(struct fsh_content_live) == 8, "size of ContentLive");
+_Static_assert(offsetof(struct fsh_content_live, frames) == 0, "offset of ContentLive.frames");
+_Static_assert(offsetof(struct fsh_content_live, bytes) == 4, "offset of ContentLive.bytes");
 
 /* An armed timer; its place in the machine's timer heap. */
 struct fsh_timer_live {
@@ -2452,28 +2548,51 @@ _Static_assert(offsetof(struct fsh_timer_live, kind) == 12, "offset of TimerLive
 _Static_assert(offsetof(struct fsh_timer_live, object) == 16, "offset of TimerLive.object");
 _Static_assert(offsetof(struct fsh_timer_live, reserved0) == 20, "offset of TimerLive.reserved0");
 
-/* Who watches an open file description, and what it generated. */
+/* Of a timerfd. */
+struct fsh_timerfd_live {
+  /* When it expires next. */
+  struct fsh_timer_live timer;
+  /* Its period, 0 for once. Unit: ns. Written by: kernel. */
+  uint64_t interval_ns;
+  /* Clock. Unit: id. Written by: kernel. */
+  uint32_t clock;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_timerfd_live) == 40, "size of TimerfdLive");
+_Static_assert(offsetof(struct fsh_timerfd_live, timer) == 0, "offset of TimerfdLive.timer");
+_Static_assert(offsetof(struct fsh_timerfd_live, interval_ns) == 24, "offset of TimerfdLive.interval_ns");
+_Static_assert(offsetof(struct fsh_timerfd_live, clock) == 32, "offset of TimerfdLive.clock");
+_Static_assert(offsetof(struct fsh_timerfd_live, reserved0) == 36, "offset of TimerfdLive.reserved0");
+
+/* Of a pidfd. */
+struct fsh_pidfd_live {
+  /* Who waits for the end of its process. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t wait;
+  /* Next description of the same process. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t next;
+  /* Previous one. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t prev;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_pidfd_live) == 16, "size of PidfdLive");
+_Static_assert(offsetof(struct fsh_pidfd_live, wait) == 0, "offset of PidfdLive.wait");
+_Static_assert(offsetof(struct fsh_pidfd_live, next) == 4, "offset of PidfdLive.next");
+_Static_assert(offsetof(struct fsh_pidfd_live, prev) == 8, "offset of PidfdLive.prev");
+_Static_assert(offsetof(struct fsh_pidfd_live, reserved0) == 12, "offset of PidfdLive.reserved0");
+
+/* Who watches an open file description, and what means something in this memory only. */
 struct fsh_ofd_live {
   /* Epoll items that watch it. Unit: slot:EpollItem. Written by: kernel. */
   uint32_t epoll_head;
-  /* Frames of generated content (procfs). Unit: address. Written by: kernel. */
-  uint32_t content;
-  /* Length of the generated content. Unit: bytes. Written by: kernel. */
-  uint32_t content_bytes;
-  /* Timerfd: its clock, and timer. Unit: id. Written by: kernel. */
-  uint32_t clock;
-  /* Timerfd: its timer. */
-  struct fsh_timer_live timer;
-  /* Timerfd: its period, 0 for once. Unit: ns. Written by: kernel. */
-  uint64_t interval_ns;
   /* References that a client's streams hold. Unit: count. Written by: kernel. */
   uint32_t host_refs;
-  /* That client, where there are any. Unit: index. Written by: kernel. */
+  /* What its kind has beside that. Unit: value. Written by: kernel. */
+  uint64_t of_kind[5];
+  /* The client whose streams hold it, where there are any. Unit: index. Written by: kernel. */
   uint32_t client;
   /* Generation of the slot in OfdState.object. Unit: number. Written by: kernel. */
   uint32_t object_generation;
-  uint32_t pad0;
-  /* O_ASYNC: entries on the queues that it hears of. Unit: slot:WaitEntry. Written by: kernel. */
+  /* Entries on the queues that it hears of for O_ASYNC. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t async_entries;
   /* Next of those whose signals are yet to be sent. Unit: slot:Ofd. Written by: kernel. */
   uint32_t async_next;
@@ -2489,37 +2608,21 @@ struct fsh_ofd_live {
   uint32_t owner_uid;
   /* Its effective user. Unit: id. Written by: kernel. */
   uint32_t owner_euid;
-  /* Pidfd: who waits for the end of its process. Unit: slot:WaitEntry. Written by: kernel. */
-  uint32_t wait;
-  /* Pidfd: next description of the same process. Unit: slot:Ofd. Written by: kernel. */
-  uint32_t process_next;
-  /* Pidfd: previous one. Unit: slot:Ofd. Written by: kernel. */
-  uint32_t process_prev;
-  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_ofd_live) == 112, "size of OfdLive");
+_Static_assert(sizeof(struct fsh_ofd_live) == 88, "size of OfdLive");
 _Static_assert(offsetof(struct fsh_ofd_live, epoll_head) == 0, "offset of OfdLive.epoll_head");
-_Static_assert(offsetof(struct fsh_ofd_live, content) == 4, "offset of OfdLive.content");
-_Static_assert(offsetof(struct fsh_ofd_live, content_bytes) == 8, "offset of OfdLive.content_bytes");
-_Static_assert(offsetof(struct fsh_ofd_live, clock) == 12, "offset of OfdLive.clock");
-_Static_assert(offsetof(struct fsh_ofd_live, timer) == 16, "offset of OfdLive.timer");
-_Static_assert(offsetof(struct fsh_ofd_live, interval_ns) == 40, "offset of OfdLive.interval_ns");
-_Static_assert(offsetof(struct fsh_ofd_live, host_refs) == 48, "offset of OfdLive.host_refs");
-_Static_assert(offsetof(struct fsh_ofd_live, client) == 52, "offset of OfdLive.client");
-_Static_assert(offsetof(struct fsh_ofd_live, object_generation) == 56, "offset of OfdLive.object_generation");
-_Static_assert(offsetof(struct fsh_ofd_live, pad0) == 60, "offset of OfdLive.pad0");
-_Static_assert(offsetof(struct fsh_ofd_live, async_entries) == 64, "offset of OfdLive.async_entries");
-_Static_assert(offsetof(struct fsh_ofd_live, async_next) == 68, "offset of OfdLive.async_next");
-_Static_assert(offsetof(struct fsh_ofd_live, async_events) == 72, "offset of OfdLive.async_events");
-_Static_assert(offsetof(struct fsh_ofd_live, async_fd) == 76, "offset of OfdLive.async_fd");
-_Static_assert(offsetof(struct fsh_ofd_live, owner_is_thread) == 80, "offset of OfdLive.owner_is_thread");
-_Static_assert(offsetof(struct fsh_ofd_live, async_signal) == 84, "offset of OfdLive.async_signal");
-_Static_assert(offsetof(struct fsh_ofd_live, owner_uid) == 88, "offset of OfdLive.owner_uid");
-_Static_assert(offsetof(struct fsh_ofd_live, owner_euid) == 92, "offset of OfdLive.owner_euid");
-_Static_assert(offsetof(struct fsh_ofd_live, wait) == 96, "offset of OfdLive.wait");
-_Static_assert(offsetof(struct fsh_ofd_live, process_next) == 100, "offset of OfdLive.process_next");
-_Static_assert(offsetof(struct fsh_ofd_live, process_prev) == 104, "offset of OfdLive.process_prev");
-_Static_assert(offsetof(struct fsh_ofd_live, reserved0) == 108, "offset of OfdLive.reserved0");
+_Static_assert(offsetof(struct fsh_ofd_live, host_refs) == 4, "offset of OfdLive.host_refs");
+_Static_assert(offsetof(struct fsh_ofd_live, of_kind) == 8, "offset of OfdLive.of_kind");
+_Static_assert(offsetof(struct fsh_ofd_live, client) == 48, "offset of OfdLive.client");
+_Static_assert(offsetof(struct fsh_ofd_live, object_generation) == 52, "offset of OfdLive.object_generation");
+_Static_assert(offsetof(struct fsh_ofd_live, async_entries) == 56, "offset of OfdLive.async_entries");
+_Static_assert(offsetof(struct fsh_ofd_live, async_next) == 60, "offset of OfdLive.async_next");
+_Static_assert(offsetof(struct fsh_ofd_live, async_events) == 64, "offset of OfdLive.async_events");
+_Static_assert(offsetof(struct fsh_ofd_live, async_fd) == 68, "offset of OfdLive.async_fd");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_is_thread) == 72, "offset of OfdLive.owner_is_thread");
+_Static_assert(offsetof(struct fsh_ofd_live, async_signal) == 76, "offset of OfdLive.async_signal");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_uid) == 80, "offset of OfdLive.owner_uid");
+_Static_assert(offsetof(struct fsh_ofd_live, owner_euid) == 84, "offset of OfdLive.owner_euid");
 
 /* One open file description. */
 struct fsh_ofd_slot {
@@ -2529,13 +2632,13 @@ struct fsh_ofd_slot {
   struct fsh_ofd_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_ofd_live live;
-  uint32_t pad0[6];
+  uint32_t pad0[12];
 };
 _Static_assert(sizeof(struct fsh_ofd_slot) == 192, "size of OfdSlot");
 _Static_assert(offsetof(struct fsh_ofd_slot, header) == 0, "offset of OfdSlot.header");
 _Static_assert(offsetof(struct fsh_ofd_slot, state) == 16, "offset of OfdSlot.state");
 _Static_assert(offsetof(struct fsh_ofd_slot, live) == 56, "offset of OfdSlot.live");
-_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 168, "offset of OfdSlot.pad0");
+_Static_assert(offsetof(struct fsh_ofd_slot, pad0) == 144, "offset of OfdSlot.pad0");
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {
@@ -2860,9 +2963,9 @@ struct fsh_file_lock_slot {
   uint32_t inode;
   /* Next lock of the inode. Unit: slot:FileLock. Written by: kernel. */
   uint32_t next;
-  /* Owner: an FdTable slot (as in Linux, where processes that share their descriptors share their locks), or an Ofd slot. Unit: slot:FdTable. Written by: kernel. */
+  /* Owner of a lock of a process (as in Linux, processes that share their descriptors share their locks), else 0. Unit: slot:FdTable. Written by: kernel. */
   uint32_t table;
-  /* Owner of a lock of an open file description. Unit: slot:Ofd. Written by: kernel. */
+  /* Owner of a lock of an open file description, else 0. Unit: slot:Ofd. Written by: kernel. */
   uint32_t ofd;
   /* F_RDLCK or F_WRLCK. Unit: number. Written by: kernel. */
   uint32_t type;
@@ -2960,17 +3063,6 @@ _Static_assert(offsetof(struct fsh_signalfd_siginfo, syscall) == 84, "offset of 
 _Static_assert(offsetof(struct fsh_signalfd_siginfo, call_addr) == 88, "offset of SignalfdSiginfo.call_addr");
 _Static_assert(offsetof(struct fsh_signalfd_siginfo, arch) == 96, "offset of SignalfdSiginfo.arch");
 _Static_assert(offsetof(struct fsh_signalfd_siginfo, pad) == 100, "offset of SignalfdSiginfo.pad");
-
-/* Slot 0 of every table but Hart is never used: index 0 means none. Index and generation: the only form in which a slot leaves the kernel. */
-struct fsh_slot_handle {
-  /* Slot number. Unit: index. Written by: any. */
-  uint32_t index;
-  /* Generation that the slot had: another one means that the slot was freed. Unit: seq. Written by: any. */
-  uint32_t generation;
-};
-_Static_assert(sizeof(struct fsh_slot_handle) == 8, "size of SlotHandle");
-_Static_assert(offsetof(struct fsh_slot_handle, index) == 0, "offset of SlotHandle.index");
-_Static_assert(offsetof(struct fsh_slot_handle, generation) == 4, "offset of SlotHandle.generation");
 
 /* Where the slots of one kind lie; whoever reads slots takes base and stride from here. */
 struct fsh_slot_table {
@@ -3185,13 +3277,17 @@ struct fsh_frame_state {
   fsh_frame_flag flags;
   /* Not 0: it may not be evicted. Unit: count. Written by: kernel. */
   uint16_t pinned;
-  /* File frames: inode slot and page index. Free frames: next free frame number. Unit: index. Written by: kernel. */
+  /* The file whose page it is, 0 for none. Unit: slot:Inode. Written by: kernel. */
   uint32_t inode;
-  /* File frames: page of the file. Unit: pages. Written by: kernel. */
-  uint32_t index;
+  /* Page of the file. Unit: pages. Written by: kernel. */
+  uint32_t page;
   /* Address of the frame's map of decoded code, 0 when there is none. Unit: address. Written by: kernel. */
   FSH_ATOMIC(uint32_t) code;
-  uint32_t reserved0[3];
+  /* Next frame, by number, of the list that it stands in: of free frames, or of those that are about to be freed. Unit: index. Written by: kernel. */
+  uint32_t next;
+  /* Words of a node of a file's tree that are not 0. Unit: count. Written by: kernel. */
+  uint32_t words;
+  uint32_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_frame_state) == 32, "size of FrameState");
 _Static_assert(offsetof(struct fsh_frame_state, refs) == 0, "offset of FrameState.refs");
@@ -3199,9 +3295,11 @@ _Static_assert(offsetof(struct fsh_frame_state, type) == 4, "offset of FrameStat
 _Static_assert(offsetof(struct fsh_frame_state, flags) == 5, "offset of FrameState.flags");
 _Static_assert(offsetof(struct fsh_frame_state, pinned) == 6, "offset of FrameState.pinned");
 _Static_assert(offsetof(struct fsh_frame_state, inode) == 8, "offset of FrameState.inode");
-_Static_assert(offsetof(struct fsh_frame_state, index) == 12, "offset of FrameState.index");
+_Static_assert(offsetof(struct fsh_frame_state, page) == 12, "offset of FrameState.page");
 _Static_assert(offsetof(struct fsh_frame_state, code) == 16, "offset of FrameState.code");
-_Static_assert(offsetof(struct fsh_frame_state, reserved0) == 20, "offset of FrameState.reserved0");
+_Static_assert(offsetof(struct fsh_frame_state, next) == 20, "offset of FrameState.next");
+_Static_assert(offsetof(struct fsh_frame_state, words) == 24, "offset of FrameState.words");
+_Static_assert(offsetof(struct fsh_frame_state, reserved0) == 28, "offset of FrameState.reserved0");
 
 /* One thread worker. */
 struct fsh_hart_slot {
@@ -3674,14 +3772,20 @@ _Static_assert(offsetof(struct fsh_end_wait, reserved0) == 4, "offset of EndWait
 struct fsh_held_poll {
   /* The descriptor. Unit: index. Written by: kernel. */
   int32_t fd;
-  /* Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far. Unit: bits. Written by: kernel. */
-  uint32_t events;
+  /* What poll(2) was asked for, PollEvent. Unit: bits. Written by: kernel. */
+  uint16_t events;
+  /* The sets of select(2) that it was in, bits 0 to 2. Unit: bits. Written by: kernel. */
+  uint8_t sets;
+  /* Those that it is in by what was found so far. Unit: bits. Written by: kernel. */
+  uint8_t found;
   /* Its open file description, held; 0 for none. */
   struct fsh_slot_handle ofd;
 };
 _Static_assert(sizeof(struct fsh_held_poll) == 16, "size of HeldPoll");
 _Static_assert(offsetof(struct fsh_held_poll, fd) == 0, "offset of HeldPoll.fd");
 _Static_assert(offsetof(struct fsh_held_poll, events) == 4, "offset of HeldPoll.events");
+_Static_assert(offsetof(struct fsh_held_poll, sets) == 6, "offset of HeldPoll.sets");
+_Static_assert(offsetof(struct fsh_held_poll, found) == 7, "offset of HeldPoll.found");
 _Static_assert(offsetof(struct fsh_held_poll, ofd) == 8, "offset of HeldPoll.ofd");
 
 /* What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back. */

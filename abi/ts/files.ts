@@ -3,7 +3,7 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName, flagNames } from "../src/names.ts";
-import { SlotHeader, type SlotHeaderData } from "./machine.ts";
+import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
 import { TimerLive, type TimerLiveData } from "./process.ts";
 import { Termios2, type Termios2Data, Winsize, type WinsizeData } from "./structs.ts";
 
@@ -140,6 +140,219 @@ export function fileLockKindName(value: number): string {
   return enumName("FileLockKind", FileLockKind, value);
 }
 
+/** The values of a ProcNode, outside the memory. */
+export interface ProcNodeData {
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
+  pid: number;
+  /**
+   * The second number in its path, 0 for none: a thread's id, or a descriptor.
+   * Unit: id. Written by: kernel.
+   */
+  number: number;
+}
+
+/**
+ * Of a file in /proc that is about a process; all 0 of those that are about the machine.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ProcNode {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { pid: 0, number: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Process id.
+   * Unit: id. Written by: kernel.
+   */
+  get pid(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set pid(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * The second number in its path, 0 for none: a thread's id, or a descriptor.
+   * Unit: id. Written by: kernel.
+   */
+  get number(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set number(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ProcNodeData {
+    return {
+      pid: this.pid,
+      number: this.number,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ProcNodeData): void {
+    this.pid = data.pid;
+    this.number = data.number;
+  }
+}
+
+/** The values of a TextNode, outside the memory. */
+export interface TextNodeData {
+  /**
+   * Its entry in the table of procfs.
+   * Unit: index. Written by: kernel.
+   */
+  entry: number;
+}
+
+/**
+ * Of a file in /proc whose text never changes.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TextNode {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { entry: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Its entry in the table of procfs.
+   * Unit: index. Written by: kernel.
+   */
+  get entry(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set entry(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TextNodeData {
+    return {
+      entry: this.entry,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TextNodeData): void {
+    this.entry = data.entry;
+    this.$mem.u8.fill(0, this.$base + 0, this.$base + 4);
+  }
+}
+
+/** The values of a StagedNode, outside the memory. */
+export interface StagedNodeData {
+  /**
+   * The dentry that it is merged into, 0 to move it.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
+  target: number;
+}
+
+/**
+ * Of a directory in a layer that is being applied.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class StagedNode {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { target: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * The dentry that it is merged into, 0 to move it.
+   * Unit: slot:Dentry. Written by: kernel.
+   */
+  get target(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set target(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): StagedNodeData {
+    return {
+      target: this.target,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: StagedNodeData): void {
+    this.target = data.target;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
 /** The values of a InodeState, outside the memory. */
 export interface InodeStateData {
   /**
@@ -218,20 +431,15 @@ export interface InodeStateData {
    */
   sourceBytes: number;
   /**
-   * Number of the procfs or devfs node, and its parameter (pid, tid, fd).
+   * Number of the node in a file system whose files are generated, 0 in others.
    * Unit: number. Written by: kernel.
    */
   node: number;
   /**
-   * First parameter of the node.
-   * Unit: number. Written by: kernel.
+   * What the file system has beside that.
+   * Unit: value. Written by: kernel.
    */
-  nodeArg: number;
-  /**
-   * Second parameter of the node.
-   * Unit: number. Written by: kernel.
-   */
-  nodeArg2: number;
+  ofFs: number[];
   /**
    * Change counter for the published view.
    * Unit: seq. Written by: kernel.
@@ -249,10 +457,15 @@ export class InodeState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { ino: 0, size: 8, mode: 16, nlink: 20, uid: 24, gid: 28, rdev: 32, atimeNs: 40, mtimeNs: 48, ctimeNs: 56, btimeNs: 64, source: 72, fsType: 76, sourceOffset: 80, sourceBytes: 88, node: 96, nodeArg: 100, nodeArg2: 104, changeSeq: 108 } as const;
+  static readonly OFFSET = { ino: 0, size: 8, mode: 16, nlink: 20, uid: 24, gid: 28, rdev: 32, atimeNs: 40, mtimeNs: 48, ctimeNs: 56, btimeNs: 64, source: 72, fsType: 76, sourceOffset: 80, sourceBytes: 88, node: 96, ofFs: 100, changeSeq: 108 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { ofFs: 2 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #procNode: ProcNode | undefined;
+  #textNode: TextNode | undefined;
+  #stagedNode: StagedNode | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -530,7 +743,7 @@ export class InodeState {
   }
 
   /**
-   * Number of the procfs or devfs node, and its parameter (pid, tid, fd).
+   * Number of the node in a file system whose files are generated, 0 in others.
    * Unit: number. Written by: kernel.
    */
   get node(): number {
@@ -539,30 +752,6 @@ export class InodeState {
 
   set node(value: number) {
     this.$mem.u32[(this.$base + 96) >>> 2] = value;
-  }
-
-  /**
-   * First parameter of the node.
-   * Unit: number. Written by: kernel.
-   */
-  get nodeArg(): number {
-    return this.$mem.u32[(this.$base + 100) >>> 2]!;
-  }
-
-  set nodeArg(value: number) {
-    this.$mem.u32[(this.$base + 100) >>> 2] = value;
-  }
-
-  /**
-   * Second parameter of the node.
-   * Unit: number. Written by: kernel.
-   */
-  get nodeArg2(): number {
-    return this.$mem.u32[(this.$base + 104) >>> 2]!;
-  }
-
-  set nodeArg2(value: number) {
-    this.$mem.u32[(this.$base + 104) >>> 2] = value;
   }
 
   /**
@@ -578,6 +767,36 @@ export class InodeState {
   }
 
   /**
+   * What of_fs holds, as a ProcNode.
+   * Written by: kernel.
+   */
+  get procNode(): ProcNode {
+    const view = (this.#procNode ??= new ProcNode(this.$mem));
+    view.$base = this.$base + 100;
+    return view;
+  }
+
+  /**
+   * What of_fs holds, as a TextNode.
+   * Written by: kernel.
+   */
+  get textNode(): TextNode {
+    const view = (this.#textNode ??= new TextNode(this.$mem));
+    view.$base = this.$base + 100;
+    return view;
+  }
+
+  /**
+   * What of_fs holds, as a StagedNode.
+   * Written by: kernel.
+   */
+  get stagedNode(): StagedNode {
+    const view = (this.#stagedNode ??= new StagedNode(this.$mem));
+    view.$base = this.$base + 100;
+    return view;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -585,6 +804,18 @@ export class InodeState {
     this.$mem.check(addr, 112, 8);
     this.$base = addr;
     return this;
+  }
+
+  /**
+   * What the file system has beside that.
+   * Unit: value. Written by: kernel.
+   */
+  ofFs(index: number): number {
+    return this.$mem.u32[(this.$base + 100 + element(index, 2) * 4) >>> 2]!;
+  }
+
+  setOfFs(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 100 + element(index, 2) * 4) >>> 2] = value;
   }
 
   /** Index of changeSeq in the memory's `i32` and `u32`, for `Atomics`. */
@@ -611,8 +842,7 @@ export class InodeState {
       sourceOffset: this.sourceOffset,
       sourceBytes: this.sourceBytes,
       node: this.node,
-      nodeArg: this.nodeArg,
-      nodeArg2: this.nodeArg2,
+      ofFs: Array.from({ length: 2 }, (_, i) => this.ofFs(i)),
       changeSeq: this.changeSeq,
     };
   }
@@ -635,8 +865,7 @@ export class InodeState {
     this.sourceOffset = data.sourceOffset;
     this.sourceBytes = data.sourceBytes;
     this.node = data.node;
-    this.nodeArg = data.nodeArg;
-    this.nodeArg2 = data.nodeArg2;
+    for (let i = 0; i < 2; i++) this.setOfFs(i, fixedElement(data.ofFs, i, 2));
     this.changeSeq = data.changeSeq;
   }
 }
@@ -1680,6 +1909,340 @@ export class FdTableSlot {
   }
 }
 
+/** The values of a OfdDirectory, outside the memory. */
+export interface OfdDirectoryData {
+  /** The entry at which the last read ended, if it is still there: the next goes on without a search. */
+  next: SlotHandleData;
+}
+
+/**
+ * Of an open directory.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OfdDirectory {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { next: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #next: SlotHandle | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** The entry at which the last read ended, if it is still there: the next goes on without a search. */
+  get next(): SlotHandle {
+    const view = (this.#next ??= new SlotHandle(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdDirectoryData {
+    return {
+      next: this.next.toData(),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdDirectoryData): void {
+    this.next.setData(data.next);
+  }
+}
+
+/** The values of a OfdFifo, outside the memory. */
+export interface OfdFifoData {
+  /**
+   * How often it had been opened for writing when a hang-up was last seen.
+   * Unit: count. Written by: kernel.
+   */
+  writerOpens: number;
+}
+
+/**
+ * Of an end of a FIFO.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OfdFifo {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { writerOpens: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * How often it had been opened for writing when a hang-up was last seen.
+   * Unit: count. Written by: kernel.
+   */
+  get writerOpens(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set writerOpens(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdFifoData {
+    return {
+      writerOpens: this.writerOpens,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdFifoData): void {
+    this.writerOpens = data.writerOpens;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
+/** The values of a OfdMounts, outside the memory. */
+export interface OfdMountsData {
+  /**
+   * Changes of the mounts that its reader has heard of.
+   * Unit: count. Written by: kernel.
+   */
+  seen: number;
+}
+
+/**
+ * Of a list of mounts in /proc.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OfdMounts {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { seen: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Changes of the mounts that its reader has heard of.
+   * Unit: count. Written by: kernel.
+   */
+  get seen(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set seen(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdMountsData {
+    return {
+      seen: this.seen,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdMountsData): void {
+    this.seen = data.seen;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
+/** The values of a OfdTerminal, outside the memory. */
+export interface OfdTerminalData {
+  /**
+   * Times that it had been hung up when it was opened: TtyState.hangups.
+   * Unit: count. Written by: kernel.
+   */
+  hangups: number;
+}
+
+/**
+ * Of a terminal.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OfdTerminal {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { hangups: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Times that it had been hung up when it was opened: TtyState.hangups.
+   * Unit: count. Written by: kernel.
+   */
+  get hangups(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set hangups(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdTerminalData {
+    return {
+      hangups: this.hangups,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdTerminalData): void {
+    this.hangups = data.hangups;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
+/** The values of a OfdSignalfd, outside the memory. */
+export interface OfdSignalfdData {
+  /**
+   * The signals that it takes, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
+  mask: bigint;
+}
+
+/**
+ * Of a signalfd.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class OfdSignalfd {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { mask: 0 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * The signals that it takes, bit n - 1 for signal n.
+   * Unit: bits. Written by: kernel.
+   */
+  get mask(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set mask(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of mask. */
+  get maskLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set maskLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of mask. */
+  get maskHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set maskHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdSignalfdData {
+    return {
+      mask: this.mask,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdSignalfdData): void {
+    this.mask = data.mask;
+  }
+}
+
 /** The values of a OfdState, outside the memory. */
 export interface OfdStateData {
   /**
@@ -1708,7 +2271,7 @@ export interface OfdStateData {
    */
   dentry: number;
   /**
-   * Pipe, epoll, eventfd… slot, by kind.
+   * The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
    * Unit: index. Written by: kernel.
    */
   object: number;
@@ -1718,10 +2281,10 @@ export interface OfdStateData {
    */
   ownerPid: number;
   /**
-   * Snapshot or cursor of a procfs file: generation of its content.
-   * Unit: number. Written by: kernel.
+   * What its kind has beside that.
+   * Unit: value. Written by: kernel.
    */
-  cursor: bigint;
+  ofKind: bigint[];
 }
 
 /**
@@ -1734,10 +2297,17 @@ export class OfdState {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { kind: 0, flags: 4, pos: 8, inode: 16, dentry: 20, object: 24, ownerPid: 28, cursor: 32 } as const;
+  static readonly OFFSET = { kind: 0, flags: 4, pos: 8, inode: 16, dentry: 20, object: 24, ownerPid: 28, ofKind: 32 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { ofKind: 1 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #ofdDirectory: OfdDirectory | undefined;
+  #ofdFifo: OfdFifo | undefined;
+  #ofdMounts: OfdMounts | undefined;
+  #ofdTerminal: OfdTerminal | undefined;
+  #ofdSignalfd: OfdSignalfd | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -1805,7 +2375,7 @@ export class OfdState {
   }
 
   /**
-   * Pipe, epoll, eventfd… slot, by kind.
+   * The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
    * Unit: index. Written by: kernel.
    */
   get object(): number {
@@ -1829,33 +2399,289 @@ export class OfdState {
   }
 
   /**
-   * Snapshot or cursor of a procfs file: generation of its content.
-   * Unit: number. Written by: kernel.
+   * What of_kind holds, as a OfdDirectory.
+   * Written by: kernel.
    */
-  get cursor(): bigint {
-    return this.$mem.u64[(this.$base + 32) >>> 3]!;
+  get ofdDirectory(): OfdDirectory {
+    const view = (this.#ofdDirectory ??= new OfdDirectory(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
   }
 
-  set cursor(value: bigint) {
-    this.$mem.u64[(this.$base + 32) >>> 3] = value;
+  /**
+   * What of_kind holds, as a OfdFifo.
+   * Written by: kernel.
+   */
+  get ofdFifo(): OfdFifo {
+    const view = (this.#ofdFifo ??= new OfdFifo(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
   }
 
-  /** Low 32 bits of cursor. */
-  get cursorLo(): number {
+  /**
+   * What of_kind holds, as a OfdMounts.
+   * Written by: kernel.
+   */
+  get ofdMounts(): OfdMounts {
+    const view = (this.#ofdMounts ??= new OfdMounts(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
+  }
+
+  /**
+   * What of_kind holds, as a OfdTerminal.
+   * Written by: kernel.
+   */
+  get ofdTerminal(): OfdTerminal {
+    const view = (this.#ofdTerminal ??= new OfdTerminal(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
+  }
+
+  /**
+   * What of_kind holds, as a OfdSignalfd.
+   * Written by: kernel.
+   */
+  get ofdSignalfd(): OfdSignalfd {
+    const view = (this.#ofdSignalfd ??= new OfdSignalfd(this.$mem));
+    view.$base = this.$base + 32;
+    return view;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 40, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /**
+   * What its kind has beside that.
+   * Unit: value. Written by: kernel.
+   */
+  ofKind(index: number): bigint {
+    return this.$mem.u64[(this.$base + 32 + element(index, 1) * 8) >>> 3]!;
+  }
+
+  setOfKind(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 32 + element(index, 1) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of ofKind. */
+  ofKindLo(index: number): number {
+    return this.$mem.u32[(this.$base + 32 + element(index, 1) * 8) >>> 2]!;
+  }
+
+  setOfKindLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 32 + element(index, 1) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of ofKind. */
+  ofKindHi(index: number): number {
+    return this.$mem.u32[(this.$base + 32 + element(index, 1) * 8 + 4) >>> 2]!;
+  }
+
+  setOfKindHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 32 + element(index, 1) * 8 + 4) >>> 2] = value;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): OfdStateData {
+    return {
+      kind: this.kind,
+      flags: this.flags,
+      pos: this.pos,
+      inode: this.inode,
+      dentry: this.dentry,
+      object: this.object,
+      ownerPid: this.ownerPid,
+      ofKind: Array.from({ length: 1 }, (_, i) => this.ofKind(i)),
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: OfdStateData): void {
+    this.kind = data.kind;
+    this.flags = data.flags;
+    this.pos = data.pos;
+    this.inode = data.inode;
+    this.dentry = data.dentry;
+    this.object = data.object;
+    this.ownerPid = data.ownerPid;
+    for (let i = 0; i < 1; i++) this.setOfKind(i, fixedElement(data.ofKind, i, 1));
+  }
+}
+
+/** The values of a ContentLive, outside the memory. */
+export interface ContentLiveData {
+  /**
+   * Index frame of the content (package procfs), 0 none.
+   * Unit: address. Written by: kernel.
+   */
+  frames: number;
+  /**
+   * Length of the content.
+   * Unit: bytes. Written by: kernel.
+   */
+  bytes: number;
+}
+
+/**
+ * Of a generated file: what was made when a read was at its begin.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ContentLive {
+  /** Bytes. */
+  static readonly SIZE = 8;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { frames: 0, bytes: 4 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Index frame of the content (package procfs), 0 none.
+   * Unit: address. Written by: kernel.
+   */
+  get frames(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set frames(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Length of the content.
+   * Unit: bytes. Written by: kernel.
+   */
+  get bytes(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set bytes(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 8, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ContentLiveData {
+    return {
+      frames: this.frames,
+      bytes: this.bytes,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ContentLiveData): void {
+    this.frames = data.frames;
+    this.bytes = data.bytes;
+  }
+}
+
+/** The values of a TimerfdLive, outside the memory. */
+export interface TimerfdLiveData {
+  /** When it expires next. */
+  timer: TimerLiveData;
+  /**
+   * Its period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
+  intervalNs: bigint;
+  /**
+   * Clock.
+   * Unit: id. Written by: kernel.
+   */
+  clock: number;
+}
+
+/**
+ * Of a timerfd.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TimerfdLive {
+  /** Bytes. */
+  static readonly SIZE = 40;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { timer: 0, intervalNs: 24, clock: 32 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #timer: TimerLive | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** When it expires next. */
+  get timer(): TimerLive {
+    const view = (this.#timer ??= new TimerLive(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /**
+   * Its period, 0 for once.
+   * Unit: ns. Written by: kernel.
+   */
+  get intervalNs(): bigint {
+    return this.$mem.u64[(this.$base + 24) >>> 3]!;
+  }
+
+  set intervalNs(value: bigint) {
+    this.$mem.u64[(this.$base + 24) >>> 3] = value;
+  }
+
+  /** Low 32 bits of intervalNs. */
+  get intervalNsLo(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set intervalNsLo(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** High 32 bits of intervalNs. */
+  get intervalNsHi(): number {
+    return this.$mem.u32[(this.$base + 24 + 4) >>> 2]!;
+  }
+
+  set intervalNsHi(value: number) {
+    this.$mem.u32[(this.$base + 24 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Clock.
+   * Unit: id. Written by: kernel.
+   */
+  get clock(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
 
-  set cursorLo(value: number) {
+  set clock(value: number) {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
-  }
-
-  /** High 32 bits of cursor. */
-  get cursorHi(): number {
-    return this.$mem.u32[(this.$base + 32 + 4) >>> 2]!;
-  }
-
-  set cursorHi(value: number) {
-    this.$mem.u32[(this.$base + 32 + 4) >>> 2] = value;
   }
 
   /**
@@ -1869,29 +2695,123 @@ export class OfdState {
   }
 
   /** Copies the values out of the memory. */
-  toData(): OfdStateData {
+  toData(): TimerfdLiveData {
     return {
-      kind: this.kind,
-      flags: this.flags,
-      pos: this.pos,
-      inode: this.inode,
-      dentry: this.dentry,
-      object: this.object,
-      ownerPid: this.ownerPid,
-      cursor: this.cursor,
+      timer: this.timer.toData(),
+      intervalNs: this.intervalNs,
+      clock: this.clock,
     };
   }
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
-  setData(data: OfdStateData): void {
-    this.kind = data.kind;
-    this.flags = data.flags;
-    this.pos = data.pos;
-    this.inode = data.inode;
-    this.dentry = data.dentry;
-    this.object = data.object;
-    this.ownerPid = data.ownerPid;
-    this.cursor = data.cursor;
+  setData(data: TimerfdLiveData): void {
+    this.timer.setData(data.timer);
+    this.intervalNs = data.intervalNs;
+    this.clock = data.clock;
+    this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
+  }
+}
+
+/** The values of a PidfdLive, outside the memory. */
+export interface PidfdLiveData {
+  /**
+   * Who waits for the end of its process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  wait: number;
+  /**
+   * Next description of the same process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  next: number;
+  /**
+   * Previous one.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  prev: number;
+}
+
+/**
+ * Of a pidfd.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class PidfdLive {
+  /** Bytes. */
+  static readonly SIZE = 16;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { wait: 0, next: 4, prev: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Who waits for the end of its process.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get wait(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set wait(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Next description of the same process.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Previous one.
+   * Unit: slot:Ofd. Written by: kernel.
+   */
+  get prev(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set prev(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 16, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): PidfdLiveData {
+    return {
+      wait: this.wait,
+      next: this.next,
+      prev: this.prev,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: PidfdLiveData): void {
+    this.wait = data.wait;
+    this.next = data.next;
+    this.prev = data.prev;
+    this.$mem.u8.fill(0, this.$base + 12, this.$base + 16);
   }
 }
 
@@ -1903,34 +2823,17 @@ export interface OfdLiveData {
    */
   epollHead: number;
   /**
-   * Frames of generated content (procfs).
-   * Unit: address. Written by: kernel.
-   */
-  content: number;
-  /**
-   * Length of the generated content.
-   * Unit: bytes. Written by: kernel.
-   */
-  contentBytes: number;
-  /**
-   * Timerfd: its clock, and timer.
-   * Unit: id. Written by: kernel.
-   */
-  clock: number;
-  /** Timerfd: its timer. */
-  timer: TimerLiveData;
-  /**
-   * Timerfd: its period, 0 for once.
-   * Unit: ns. Written by: kernel.
-   */
-  intervalNs: bigint;
-  /**
    * References that a client's streams hold.
    * Unit: count. Written by: kernel.
    */
   hostRefs: number;
   /**
-   * That client, where there are any.
+   * What its kind has beside that.
+   * Unit: value. Written by: kernel.
+   */
+  ofKind: bigint[];
+  /**
+   * The client whose streams hold it, where there are any.
    * Unit: index. Written by: kernel.
    */
   client: number;
@@ -1940,7 +2843,7 @@ export interface OfdLiveData {
    */
   objectGeneration: number;
   /**
-   * O_ASYNC: entries on the queues that it hears of.
+   * Entries on the queues that it hears of for O_ASYNC.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   asyncEntries: number;
@@ -1979,38 +2882,27 @@ export interface OfdLiveData {
    * Unit: id. Written by: kernel.
    */
   ownerEuid: number;
-  /**
-   * Pidfd: who waits for the end of its process.
-   * Unit: slot:WaitEntry. Written by: kernel.
-   */
-  wait: number;
-  /**
-   * Pidfd: next description of the same process.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  processNext: number;
-  /**
-   * Pidfd: previous one.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  processPrev: number;
 }
 
 /**
- * Who watches an open file description, and what it generated.
+ * Who watches an open file description, and what means something in this memory only.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
 export class OfdLive {
   /** Bytes. */
-  static readonly SIZE = 112;
+  static readonly SIZE = 88;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { epollHead: 0, content: 4, contentBytes: 8, clock: 12, timer: 16, intervalNs: 40, hostRefs: 48, client: 52, objectGeneration: 56, asyncEntries: 64, asyncNext: 68, asyncEvents: 72, asyncFd: 76, ownerIsThread: 80, asyncSignal: 84, ownerUid: 88, ownerEuid: 92, wait: 96, processNext: 100, processPrev: 104 } as const;
+  static readonly OFFSET = { epollHead: 0, hostRefs: 4, ofKind: 8, client: 48, objectGeneration: 52, asyncEntries: 56, asyncNext: 60, asyncEvents: 64, asyncFd: 68, ownerIsThread: 72, asyncSignal: 76, ownerUid: 80, ownerEuid: 84 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { ofKind: 5 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
-  #timer: TimerLive | undefined;
+  #contentLive: ContentLive | undefined;
+  #timerfdLive: TimerfdLive | undefined;
+  #pidfdLive: PidfdLive | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -2030,100 +2922,27 @@ export class OfdLive {
   }
 
   /**
-   * Frames of generated content (procfs).
-   * Unit: address. Written by: kernel.
-   */
-  get content(): number {
-    return this.$mem.u32[(this.$base + 4) >>> 2]!;
-  }
-
-  set content(value: number) {
-    this.$mem.u32[(this.$base + 4) >>> 2] = value;
-  }
-
-  /**
-   * Length of the generated content.
-   * Unit: bytes. Written by: kernel.
-   */
-  get contentBytes(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
-  }
-
-  set contentBytes(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
-  }
-
-  /**
-   * Timerfd: its clock, and timer.
-   * Unit: id. Written by: kernel.
-   */
-  get clock(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
-  }
-
-  set clock(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /** Timerfd: its timer. */
-  get timer(): TimerLive {
-    const view = (this.#timer ??= new TimerLive(this.$mem));
-    view.$base = this.$base + 16;
-    return view;
-  }
-
-  /**
-   * Timerfd: its period, 0 for once.
-   * Unit: ns. Written by: kernel.
-   */
-  get intervalNs(): bigint {
-    return this.$mem.u64[(this.$base + 40) >>> 3]!;
-  }
-
-  set intervalNs(value: bigint) {
-    this.$mem.u64[(this.$base + 40) >>> 3] = value;
-  }
-
-  /** Low 32 bits of intervalNs. */
-  get intervalNsLo(): number {
-    return this.$mem.u32[(this.$base + 40) >>> 2]!;
-  }
-
-  set intervalNsLo(value: number) {
-    this.$mem.u32[(this.$base + 40) >>> 2] = value;
-  }
-
-  /** High 32 bits of intervalNs. */
-  get intervalNsHi(): number {
-    return this.$mem.u32[(this.$base + 40 + 4) >>> 2]!;
-  }
-
-  set intervalNsHi(value: number) {
-    this.$mem.u32[(this.$base + 40 + 4) >>> 2] = value;
-  }
-
-  /**
    * References that a client's streams hold.
    * Unit: count. Written by: kernel.
    */
   get hostRefs(): number {
-    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
   }
 
   set hostRefs(value: number) {
-    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
   /**
-   * That client, where there are any.
+   * The client whose streams hold it, where there are any.
    * Unit: index. Written by: kernel.
    */
   get client(): number {
-    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
 
   set client(value: number) {
-    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
   /**
@@ -2131,23 +2950,23 @@ export class OfdLive {
    * Unit: number. Written by: kernel.
    */
   get objectGeneration(): number {
-    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
 
   set objectGeneration(value: number) {
-    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
   /**
-   * O_ASYNC: entries on the queues that it hears of.
+   * Entries on the queues that it hears of for O_ASYNC.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   get asyncEntries(): number {
-    return this.$mem.u32[(this.$base + 64) >>> 2]!;
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
 
   set asyncEntries(value: number) {
-    this.$mem.u32[(this.$base + 64) >>> 2] = value;
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
   /**
@@ -2155,11 +2974,11 @@ export class OfdLive {
    * Unit: slot:Ofd. Written by: kernel.
    */
   get asyncNext(): number {
-    return this.$mem.u32[(this.$base + 68) >>> 2]!;
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
 
   set asyncNext(value: number) {
-    this.$mem.u32[(this.$base + 68) >>> 2] = value;
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
   /**
@@ -2167,11 +2986,11 @@ export class OfdLive {
    * Unit: bits. Written by: kernel.
    */
   get asyncEvents(): number {
-    return this.$mem.u32[(this.$base + 72) >>> 2]!;
+    return this.$mem.u32[(this.$base + 64) >>> 2]!;
   }
 
   set asyncEvents(value: number) {
-    this.$mem.u32[(this.$base + 72) >>> 2] = value;
+    this.$mem.u32[(this.$base + 64) >>> 2] = value;
   }
 
   /**
@@ -2179,11 +2998,11 @@ export class OfdLive {
    * Unit: index. Written by: kernel.
    */
   get asyncFd(): number {
-    return this.$mem.u32[(this.$base + 76) >>> 2]!;
+    return this.$mem.u32[(this.$base + 68) >>> 2]!;
   }
 
   set asyncFd(value: number) {
-    this.$mem.u32[(this.$base + 76) >>> 2] = value;
+    this.$mem.u32[(this.$base + 68) >>> 2] = value;
   }
 
   /**
@@ -2191,11 +3010,11 @@ export class OfdLive {
    * Unit: flag. Written by: kernel.
    */
   get ownerIsThread(): number {
-    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+    return this.$mem.u32[(this.$base + 72) >>> 2]!;
   }
 
   set ownerIsThread(value: number) {
-    this.$mem.u32[(this.$base + 80) >>> 2] = value;
+    this.$mem.u32[(this.$base + 72) >>> 2] = value;
   }
 
   /**
@@ -2203,11 +3022,11 @@ export class OfdLive {
    * Unit: number. Written by: kernel.
    */
   get asyncSignal(): number {
-    return this.$mem.u32[(this.$base + 84) >>> 2]!;
+    return this.$mem.u32[(this.$base + 76) >>> 2]!;
   }
 
   set asyncSignal(value: number) {
-    this.$mem.u32[(this.$base + 84) >>> 2] = value;
+    this.$mem.u32[(this.$base + 76) >>> 2] = value;
   }
 
   /**
@@ -2215,11 +3034,11 @@ export class OfdLive {
    * Unit: id. Written by: kernel.
    */
   get ownerUid(): number {
-    return this.$mem.u32[(this.$base + 88) >>> 2]!;
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
   }
 
   set ownerUid(value: number) {
-    this.$mem.u32[(this.$base + 88) >>> 2] = value;
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -2227,47 +3046,41 @@ export class OfdLive {
    * Unit: id. Written by: kernel.
    */
   get ownerEuid(): number {
-    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+    return this.$mem.u32[(this.$base + 84) >>> 2]!;
   }
 
   set ownerEuid(value: number) {
-    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+    this.$mem.u32[(this.$base + 84) >>> 2] = value;
   }
 
   /**
-   * Pidfd: who waits for the end of its process.
-   * Unit: slot:WaitEntry. Written by: kernel.
+   * What of_kind holds, as a ContentLive.
+   * Written by: kernel.
    */
-  get wait(): number {
-    return this.$mem.u32[(this.$base + 96) >>> 2]!;
-  }
-
-  set wait(value: number) {
-    this.$mem.u32[(this.$base + 96) >>> 2] = value;
+  get contentLive(): ContentLive {
+    const view = (this.#contentLive ??= new ContentLive(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
   }
 
   /**
-   * Pidfd: next description of the same process.
-   * Unit: slot:Ofd. Written by: kernel.
+   * What of_kind holds, as a TimerfdLive.
+   * Written by: kernel.
    */
-  get processNext(): number {
-    return this.$mem.u32[(this.$base + 100) >>> 2]!;
-  }
-
-  set processNext(value: number) {
-    this.$mem.u32[(this.$base + 100) >>> 2] = value;
+  get timerfdLive(): TimerfdLive {
+    const view = (this.#timerfdLive ??= new TimerfdLive(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
   }
 
   /**
-   * Pidfd: previous one.
-   * Unit: slot:Ofd. Written by: kernel.
+   * What of_kind holds, as a PidfdLive.
+   * Written by: kernel.
    */
-  get processPrev(): number {
-    return this.$mem.u32[(this.$base + 104) >>> 2]!;
-  }
-
-  set processPrev(value: number) {
-    this.$mem.u32[(this.$base + 104) >>> 2] = value;
+  get pidfdLive(): PidfdLive {
+    const view = (this.#pidfdLive ??= new PidfdLive(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
   }
 
   /**
@@ -2275,21 +3088,47 @@ export class OfdLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 112, 8);
+    this.$mem.check(addr, 88, 8);
     this.$base = addr;
     return this;
+  }
+
+  /**
+   * What its kind has beside that.
+   * Unit: value. Written by: kernel.
+   */
+  ofKind(index: number): bigint {
+    return this.$mem.u64[(this.$base + 8 + element(index, 5) * 8) >>> 3]!;
+  }
+
+  setOfKind(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 8 + element(index, 5) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of ofKind. */
+  ofKindLo(index: number): number {
+    return this.$mem.u32[(this.$base + 8 + element(index, 5) * 8) >>> 2]!;
+  }
+
+  setOfKindLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 8 + element(index, 5) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of ofKind. */
+  ofKindHi(index: number): number {
+    return this.$mem.u32[(this.$base + 8 + element(index, 5) * 8 + 4) >>> 2]!;
+  }
+
+  setOfKindHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 8 + element(index, 5) * 8 + 4) >>> 2] = value;
   }
 
   /** Copies the values out of the memory. */
   toData(): OfdLiveData {
     return {
       epollHead: this.epollHead,
-      content: this.content,
-      contentBytes: this.contentBytes,
-      clock: this.clock,
-      timer: this.timer.toData(),
-      intervalNs: this.intervalNs,
       hostRefs: this.hostRefs,
+      ofKind: Array.from({ length: 5 }, (_, i) => this.ofKind(i)),
       client: this.client,
       objectGeneration: this.objectGeneration,
       asyncEntries: this.asyncEntries,
@@ -2300,21 +3139,14 @@ export class OfdLive {
       asyncSignal: this.asyncSignal,
       ownerUid: this.ownerUid,
       ownerEuid: this.ownerEuid,
-      wait: this.wait,
-      processNext: this.processNext,
-      processPrev: this.processPrev,
     };
   }
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: OfdLiveData): void {
     this.epollHead = data.epollHead;
-    this.content = data.content;
-    this.contentBytes = data.contentBytes;
-    this.clock = data.clock;
-    this.timer.setData(data.timer);
-    this.intervalNs = data.intervalNs;
     this.hostRefs = data.hostRefs;
+    for (let i = 0; i < 5; i++) this.setOfKind(i, fixedElement(data.ofKind, i, 5));
     this.client = data.client;
     this.objectGeneration = data.objectGeneration;
     this.asyncEntries = data.asyncEntries;
@@ -2325,11 +3157,6 @@ export class OfdLive {
     this.asyncSignal = data.asyncSignal;
     this.ownerUid = data.ownerUid;
     this.ownerEuid = data.ownerEuid;
-    this.wait = data.wait;
-    this.processNext = data.processNext;
-    this.processPrev = data.processPrev;
-    this.$mem.u8.fill(0, this.$base + 60, this.$base + 64);
-    this.$mem.u8.fill(0, this.$base + 108, this.$base + 112);
   }
 }
 
@@ -2412,7 +3239,7 @@ export class OfdSlot {
     this.header.setData(data.header);
     this.state.setData(data.state);
     this.live.setData(data.live);
-    this.$mem.u8.fill(0, this.$base + 168, this.$base + 192);
+    this.$mem.u8.fill(0, this.$base + 144, this.$base + 192);
   }
 }
 
@@ -4213,13 +5040,12 @@ export interface FileLockSlotData {
    */
   next: number;
   /**
-   * Owner: an FdTable slot (as in Linux, where processes that share their
-   * descriptors share their locks), or an Ofd slot.
+   * Owner of a lock of a process (as in Linux, processes that share their descriptors share their locks), else 0.
    * Unit: slot:FdTable. Written by: kernel.
    */
   table: number;
   /**
-   * Owner of a lock of an open file description.
+   * Owner of a lock of an open file description, else 0.
    * Unit: slot:Ofd. Written by: kernel.
    */
   ofd: number;
@@ -4311,8 +5137,7 @@ export class FileLockSlot {
   }
 
   /**
-   * Owner: an FdTable slot (as in Linux, where processes that share their
-   * descriptors share their locks), or an Ofd slot.
+   * Owner of a lock of a process (as in Linux, processes that share their descriptors share their locks), else 0.
    * Unit: slot:FdTable. Written by: kernel.
    */
   get table(): number {
@@ -4324,7 +5149,7 @@ export class FileLockSlot {
   }
 
   /**
-   * Owner of a lock of an open file description.
+   * Owner of a lock of an open file description, else 0.
    * Unit: slot:Ofd. Written by: kernel.
    */
   get ofd(): number {

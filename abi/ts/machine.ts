@@ -1789,20 +1789,30 @@ export interface FrameStateData {
    */
   pinned: number;
   /**
-   * File frames: inode slot and page index. Free frames: next free frame number.
-   * Unit: index. Written by: kernel.
+   * The file whose page it is, 0 for none.
+   * Unit: slot:Inode. Written by: kernel.
    */
   inode: number;
   /**
-   * File frames: page of the file.
+   * Page of the file.
    * Unit: pages. Written by: kernel.
    */
-  index: number;
+  page: number;
   /**
    * Address of the frame's map of decoded code, 0 when there is none.
    * Unit: address. Written by: kernel.
    */
   code: number;
+  /**
+   * Next frame, by number, of the list that it stands in: of free frames, or of those that are about to be freed.
+   * Unit: index. Written by: kernel.
+   */
+  next: number;
+  /**
+   * Words of a node of a file's tree that are not 0.
+   * Unit: count. Written by: kernel.
+   */
+  words: number;
 }
 
 /**
@@ -1816,7 +1826,7 @@ export class FrameState {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { refs: 0, type: 4, flags: 5, pinned: 6, inode: 8, index: 12, code: 16 } as const;
+  static readonly OFFSET = { refs: 0, type: 4, flags: 5, pinned: 6, inode: 8, page: 12, code: 16, next: 20, words: 24 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1875,8 +1885,8 @@ export class FrameState {
   }
 
   /**
-   * File frames: inode slot and page index. Free frames: next free frame number.
-   * Unit: index. Written by: kernel.
+   * The file whose page it is, 0 for none.
+   * Unit: slot:Inode. Written by: kernel.
    */
   get inode(): number {
     return this.$mem.u32[(this.$base + 8) >>> 2]!;
@@ -1887,14 +1897,14 @@ export class FrameState {
   }
 
   /**
-   * File frames: page of the file.
+   * Page of the file.
    * Unit: pages. Written by: kernel.
    */
-  get index(): number {
+  get page(): number {
     return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
 
-  set index(value: number) {
+  set page(value: number) {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
@@ -1908,6 +1918,30 @@ export class FrameState {
 
   set code(value: number) {
     Atomics.store(this.$mem.u32, (this.$base + 16) >>> 2, value);
+  }
+
+  /**
+   * Next frame, by number, of the list that it stands in: of free frames, or of those that are about to be freed.
+   * Unit: index. Written by: kernel.
+   */
+  get next(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set next(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * Words of a node of a file's tree that are not 0.
+   * Unit: count. Written by: kernel.
+   */
+  get words(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set words(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
   }
 
   /**
@@ -1933,8 +1967,10 @@ export class FrameState {
       flags: this.flags,
       pinned: this.pinned,
       inode: this.inode,
-      index: this.index,
+      page: this.page,
       code: this.code,
+      next: this.next,
+      words: this.words,
     };
   }
 
@@ -1945,9 +1981,11 @@ export class FrameState {
     this.flags = data.flags;
     this.pinned = data.pinned;
     this.inode = data.inode;
-    this.index = data.index;
+    this.page = data.page;
     this.code = data.code;
-    this.$mem.u8.fill(0, this.$base + 20, this.$base + 32);
+    this.next = data.next;
+    this.words = data.words;
+    this.$mem.u8.fill(0, this.$base + 28, this.$base + 32);
   }
 }
 

@@ -1614,10 +1614,20 @@ export interface HeldPollData {
    */
   fd: number;
   /**
-   * Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+   * What poll(2) was asked for, PollEvent.
    * Unit: bits. Written by: kernel.
    */
   events: number;
+  /**
+   * The sets of select(2) that it was in, bits 0 to 2.
+   * Unit: bits. Written by: kernel.
+   */
+  sets: number;
+  /**
+   * Those that it is in by what was found so far.
+   * Unit: bits. Written by: kernel.
+   */
+  found: number;
   /** Its open file description, held; 0 for none. */
   ofd: SlotHandleData;
 }
@@ -1632,7 +1642,7 @@ export class HeldPoll {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { fd: 0, events: 4, ofd: 8 } as const;
+  static readonly OFFSET = { fd: 0, events: 4, sets: 6, found: 7, ofd: 8 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1656,15 +1666,39 @@ export class HeldPoll {
   }
 
   /**
-   * Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+   * What poll(2) was asked for, PollEvent.
    * Unit: bits. Written by: kernel.
    */
   get events(): number {
-    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+    return this.$mem.u16[(this.$base + 4) >>> 1]!;
   }
 
   set events(value: number) {
-    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+    this.$mem.u16[(this.$base + 4) >>> 1] = value;
+  }
+
+  /**
+   * The sets of select(2) that it was in, bits 0 to 2.
+   * Unit: bits. Written by: kernel.
+   */
+  get sets(): number {
+    return this.$mem.u8[this.$base + 6]!;
+  }
+
+  set sets(value: number) {
+    this.$mem.u8[this.$base + 6] = value;
+  }
+
+  /**
+   * Those that it is in by what was found so far.
+   * Unit: bits. Written by: kernel.
+   */
+  get found(): number {
+    return this.$mem.u8[this.$base + 7]!;
+  }
+
+  set found(value: number) {
+    this.$mem.u8[this.$base + 7] = value;
   }
 
   /** Its open file description, held; 0 for none. */
@@ -1689,6 +1723,8 @@ export class HeldPoll {
     return {
       fd: this.fd,
       events: this.events,
+      sets: this.sets,
+      found: this.found,
       ofd: this.ofd.toData(),
     };
   }
@@ -1697,6 +1733,8 @@ export class HeldPoll {
   setData(data: HeldPollData): void {
     this.fd = data.fd;
     this.events = data.events;
+    this.sets = data.sets;
+    this.found = data.found;
     this.ofd.setData(data.ofd);
   }
 }

@@ -223,6 +223,38 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
   return problems;
 }
 
+/** Structs that are part of slots, as fields or views of them. */
+function partsOfSlots(structs: Structs): Set<string> {
+  const found = new Set<string>();
+  const visit = (item: StructModel): void => {
+    for (const field of item.fields) {
+      for (const name of [...("struct" in field.type ? [field.type.struct] : []), ...field.views]) {
+        const inner = structs.get(name);
+        if (found.has(name) || inner === undefined) continue;
+        found.add(name);
+        visit(inner);
+      }
+    }
+  };
+  for (const item of structs.values()) if (item.slot !== undefined) visit(item);
+  return found;
+}
+
+/**
+ * A word of a slot has one meaning. One whose documentation tells several apart ("Pipes: …. Terminals: …"), or says that
+ * it goes by the kind of something, is several words in the same place: those have `views`.
+ */
+function checkOneMeaning(label: string, field: FieldModel, refuse: (where: string, sentence: string) => void): void {
+  if (field.views.length !== 0) return;
+  const text = field.doc.join(" ");
+  const meanings = text.match(/(?:^|[.;] )[A-Z][\w /,()]{1,40}: /g) ?? [];
+  if (meanings.length > 1 || /\bby (?:its |the )?(?:kind|reason|type)\b/.test(text))
+    refuse(
+      field.where,
+      `${label}: its documentation lists kinds, each of which has a word of its own there; make it an array with (views: "OfOne|OfAnother")`,
+    );
+}
+
 /** Every declaration says what it is; every field also who writes it and what it counts. */
 export function checkDocumentation(model: Model): string[] {
   const problems: string[] = [];
@@ -238,6 +270,7 @@ export function checkDocumentation(model: Model): string[] {
       refuse(item.where, `${item.name}: it has no documentation; write what it is in a "///" line above it`);
   };
   const kinds = model.enums.get("SlotKind");
+  const inSlots = partsOfSlots(model.structs);
   const unitOf = (owner: string, { name, unit, where }: Pick<FieldModel, "name" | "unit" | "where">): void => {
     const label = `${owner}.${name}`;
     const slot = /^slot:(.*)$/.exec(unit ?? "")?.[1];
@@ -273,6 +306,7 @@ export function checkDocumentation(model: Model): string[] {
         if (field.reserved) continue;
         const label = `${item.name}.${field.name}`;
         if (!item.uapi) described({ ...field, name: label });
+        if (item.slot !== undefined || inSlots.has(item.name)) checkOneMeaning(label, field, refuse);
         if (!("scalar" in field.type)) continue;
         if (field.owner === undefined)
           refuse(field.where, `${label}: nobody may write it; add (owner: "kernel") to it, or to ${item.name} for all`);

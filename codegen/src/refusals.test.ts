@@ -286,6 +286,18 @@ describe("documentation", () => {
     expect(undocumented(schema)).toEqual([sentence]);
   });
 
+  test.each([
+    ["that tells kinds apart", "Pipes: bytes inside. Terminals: rows of the screen."],
+    ["that goes by a kind", "Slot of what is open, by its kind."],
+  ])("a word of a slot with documentation %s", (_, doc) => {
+    const slot = `/// Kinds.\nenum SlotKind : uint { None = 0, Thing = 1 }\n/// One.\nstruct ThingSlot (slot: "Thing") {\n/// Its state.\ns: S; }`;
+    const schema = `${whole.replace("Its field.", doc).replace("a: uint", "a: ulong")}\n${slot}`;
+    expect(undocumented(schema)).toEqual([
+      'S.a: its documentation lists kinds, each of which has a word of its own there; make it an array with (views: "OfOne|OfAnother").',
+    ]);
+    expect(undocumented(schema.replace(doc, "Its only meaning: this."))).toEqual([]);
+  });
+
   test("an unknown unit", () => {
     expect(undocumented(whole.replace("count", "parsecs"))).toEqual([
       expect.stringMatching(/^S\.a: unknown unit "parsecs"; use slot:Kind, bytes, pages, /),

@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x5abfecac
-	LayoutHashHi uint32 = 0xd8089315
+	LayoutHashLo uint32 = 0x136bb409
+	LayoutHashHi uint32 = 0x65f5371d
 )

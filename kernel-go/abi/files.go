@@ -220,6 +220,44 @@ func (v FileLockKind) String() string {
 	return "FileLockKind(?)"
 }
 
+// ProcNodeSize is the size of ProcNode in bytes.
+const ProcNodeSize = 8
+
+// ProcNode: Of a file in /proc that is about a process; all 0 of those that are about the machine.
+type ProcNode struct {
+	_ structs.HostLayout
+	// Process id.
+	// Unit: id. Written by: kernel.
+	Pid uint32
+	// The second number in its path, 0 for none: a thread's id, or a descriptor.
+	// Unit: id. Written by: kernel.
+	Number uint32
+}
+
+// TextNodeSize is the size of TextNode in bytes.
+const TextNodeSize = 8
+
+// TextNode: Of a file in /proc whose text never changes.
+type TextNode struct {
+	_         structs.HostLayout
+	Reserved0 uint32
+	// Its entry in the table of procfs.
+	// Unit: index. Written by: kernel.
+	Entry uint32
+}
+
+// StagedNodeSize is the size of StagedNode in bytes.
+const StagedNodeSize = 8
+
+// StagedNode: Of a directory in a layer that is being applied.
+type StagedNode struct {
+	_ structs.HostLayout
+	// The dentry that it is merged into, 0 to move it.
+	// Unit: slot:Dentry. Written by: kernel.
+	Target    uint32
+	Reserved0 uint32
+}
+
 // InodeStateSize is the size of InodeState in bytes.
 const InodeStateSize = 112
 
@@ -271,15 +309,12 @@ type InodeState struct {
 	// Bytes that the source has; what lies beyond is zero.
 	// Unit: bytes. Written by: kernel. Below 2^53.
 	SourceBytes uint64
-	// Number of the procfs or devfs node, and its parameter (pid, tid, fd).
+	// Number of the node in a file system whose files are generated, 0 in others.
 	// Unit: number. Written by: kernel.
 	Node uint32
-	// First parameter of the node.
-	// Unit: number. Written by: kernel.
-	NodeArg uint32
-	// Second parameter of the node.
-	// Unit: number. Written by: kernel.
-	NodeArg2 uint32
+	// What the file system has beside that.
+	// Unit: value. Written by: kernel.
+	OfFs [2]uint32
 	// Change counter for the published view.
 	// Unit: seq. Written by: kernel.
 	ChangeSeq atomic.Uint32
@@ -456,6 +491,63 @@ type FdTableSlot struct {
 	Entries [256]FdEntryState
 }
 
+// OfdDirectorySize is the size of OfdDirectory in bytes.
+const OfdDirectorySize = 8
+
+// OfdDirectory: Of an open directory.
+type OfdDirectory struct {
+	_ structs.HostLayout
+	// The entry at which the last read ended, if it is still there: the next goes on without a search.
+	Next SlotHandle
+}
+
+// OfdFifoSize is the size of OfdFifo in bytes.
+const OfdFifoSize = 8
+
+// OfdFifo: Of an end of a FIFO.
+type OfdFifo struct {
+	_ structs.HostLayout
+	// How often it had been opened for writing when a hang-up was last seen.
+	// Unit: count. Written by: kernel.
+	WriterOpens uint32
+	Reserved0   uint32
+}
+
+// OfdMountsSize is the size of OfdMounts in bytes.
+const OfdMountsSize = 8
+
+// OfdMounts: Of a list of mounts in /proc.
+type OfdMounts struct {
+	_ structs.HostLayout
+	// Changes of the mounts that its reader has heard of.
+	// Unit: count. Written by: kernel.
+	Seen      uint32
+	Reserved0 uint32
+}
+
+// OfdTerminalSize is the size of OfdTerminal in bytes.
+const OfdTerminalSize = 8
+
+// OfdTerminal: Of a terminal.
+type OfdTerminal struct {
+	_ structs.HostLayout
+	// Times that it had been hung up when it was opened: TtyState.hangups.
+	// Unit: count. Written by: kernel.
+	Hangups   uint32
+	Reserved0 uint32
+}
+
+// OfdSignalfdSize is the size of OfdSignalfd in bytes.
+const OfdSignalfdSize = 8
+
+// OfdSignalfd: Of a signalfd.
+type OfdSignalfd struct {
+	_ structs.HostLayout
+	// The signals that it takes, bit n - 1 for signal n.
+	// Unit: bits. Written by: kernel.
+	Mask uint64
+}
+
 // OfdStateSize is the size of OfdState in bytes.
 const OfdStateSize = 40
 
@@ -477,51 +569,88 @@ type OfdState struct {
 	// Dentry slot.
 	// Unit: slot:Dentry. Written by: kernel.
 	Dentry uint32
-	// Pipe, epoll, eventfd… slot, by kind.
+	// The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
 	// Unit: index. Written by: kernel.
 	Object uint32
 	// Who gets SIGIO (F_SETOWN); negative: a group.
 	// Unit: id. Written by: kernel.
 	OwnerPid int32
-	// Snapshot or cursor of a procfs file: generation of its content.
-	// Unit: number. Written by: kernel.
-	Cursor uint64
+	// What its kind has beside that.
+	// Unit: value. Written by: kernel.
+	OfKind [1]uint64
+}
+
+// ContentLiveSize is the size of ContentLive in bytes.
+const ContentLiveSize = 8
+
+// ContentLive: Of a generated file: what was made when a read was at its begin.
+type ContentLive struct {
+	_ structs.HostLayout
+	// Index frame of the content (package procfs), 0 none.
+	// Unit: address. Written by: kernel.
+	Frames uint32
+	// Length of the content.
+	// Unit: bytes. Written by: kernel.
+	Bytes uint32
+}
+
+// TimerfdLiveSize is the size of TimerfdLive in bytes.
+const TimerfdLiveSize = 40
+
+// TimerfdLive: Of a timerfd.
+type TimerfdLive struct {
+	_ structs.HostLayout
+	// When it expires next.
+	Timer TimerLive
+	// Its period, 0 for once.
+	// Unit: ns. Written by: kernel.
+	IntervalNs uint64
+	// Clock.
+	// Unit: id. Written by: kernel.
+	Clock     uint32
+	Reserved0 uint32
+}
+
+// PidfdLiveSize is the size of PidfdLive in bytes.
+const PidfdLiveSize = 16
+
+// PidfdLive: Of a pidfd.
+type PidfdLive struct {
+	_ structs.HostLayout
+	// Who waits for the end of its process.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Wait uint32
+	// Next description of the same process.
+	// Unit: slot:Ofd. Written by: kernel.
+	Next uint32
+	// Previous one.
+	// Unit: slot:Ofd. Written by: kernel.
+	Prev      uint32
+	Reserved0 uint32
 }
 
 // OfdLiveSize is the size of OfdLive in bytes.
-const OfdLiveSize = 112
+const OfdLiveSize = 88
 
-// OfdLive: Who watches an open file description, and what it generated.
+// OfdLive: Who watches an open file description, and what means something in this memory only.
 type OfdLive struct {
 	_ structs.HostLayout
 	// Epoll items that watch it.
 	// Unit: slot:EpollItem. Written by: kernel.
 	EpollHead uint32
-	// Frames of generated content (procfs).
-	// Unit: address. Written by: kernel.
-	Content uint32
-	// Length of the generated content.
-	// Unit: bytes. Written by: kernel.
-	ContentBytes uint32
-	// Timerfd: its clock, and timer.
-	// Unit: id. Written by: kernel.
-	Clock uint32
-	// Timerfd: its timer.
-	Timer TimerLive
-	// Timerfd: its period, 0 for once.
-	// Unit: ns. Written by: kernel.
-	IntervalNs uint64
 	// References that a client's streams hold.
 	// Unit: count. Written by: kernel.
 	HostRefs uint32
-	// That client, where there are any.
+	// What its kind has beside that.
+	// Unit: value. Written by: kernel.
+	OfKind [5]uint64
+	// The client whose streams hold it, where there are any.
 	// Unit: index. Written by: kernel.
 	Client uint32
 	// Generation of the slot in OfdState.object.
 	// Unit: number. Written by: kernel.
 	ObjectGeneration uint32
-	Pad0             uint32
-	// O_ASYNC: entries on the queues that it hears of.
+	// Entries on the queues that it hears of for O_ASYNC.
 	// Unit: slot:WaitEntry. Written by: kernel.
 	AsyncEntries uint32
 	// Next of those whose signals are yet to be sent.
@@ -545,16 +674,6 @@ type OfdLive struct {
 	// Its effective user.
 	// Unit: id. Written by: kernel.
 	OwnerEuid uint32
-	// Pidfd: who waits for the end of its process.
-	// Unit: slot:WaitEntry. Written by: kernel.
-	Wait uint32
-	// Pidfd: next description of the same process.
-	// Unit: slot:Ofd. Written by: kernel.
-	ProcessNext uint32
-	// Pidfd: previous one.
-	// Unit: slot:Ofd. Written by: kernel.
-	ProcessPrev uint32
-	Reserved0   uint32
 }
 
 // OfdSlotSize is the size of OfdSlot in bytes.
@@ -571,7 +690,7 @@ type OfdSlot struct {
 	State OfdState
 	// Links and queues, which mean something in this memory only.
 	Live OfdLive
-	Pad0 [6]uint32
+	Pad0 [12]uint32
 }
 
 // PipeStateSize is the size of PipeState in bytes.
@@ -880,11 +999,10 @@ type FileLockSlot struct {
 	// Next lock of the inode.
 	// Unit: slot:FileLock. Written by: kernel.
 	Next uint32
-	// Owner: an FdTable slot (as in Linux, where processes that share their
-	// descriptors share their locks), or an Ofd slot.
+	// Owner of a lock of a process (as in Linux, processes that share their descriptors share their locks), else 0.
 	// Unit: slot:FdTable. Written by: kernel.
 	Table uint32
-	// Owner of a lock of an open file description.
+	// Owner of a lock of an open file description, else 0.
 	// Unit: slot:Ofd. Written by: kernel.
 	Ofd uint32
 	// F_RDLCK or F_WRLCK.

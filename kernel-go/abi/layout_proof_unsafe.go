@@ -104,6 +104,33 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(ProcNode{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(ProcNode{})
+	_ uintptr = unsafe.Offsetof(ProcNode{}.Pid) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ProcNode{}.Pid)
+	_ uintptr = unsafe.Offsetof(ProcNode{}.Number) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ProcNode{}.Number)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TextNode{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(TextNode{})
+	_ uintptr = unsafe.Offsetof(TextNode{}.Reserved0) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TextNode{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(TextNode{}.Entry) - 4
+	_ uintptr = 4 - unsafe.Offsetof(TextNode{}.Entry)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(StagedNode{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(StagedNode{})
+	_ uintptr = unsafe.Offsetof(StagedNode{}.Target) - 0
+	_ uintptr = 0 - unsafe.Offsetof(StagedNode{}.Target)
+	_ uintptr = unsafe.Offsetof(StagedNode{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(StagedNode{}.Reserved0)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(InodeState{}) - 112
 	_ uintptr = 112 - unsafe.Sizeof(InodeState{})
 	_ uintptr = unsafe.Offsetof(InodeState{}.Ino) - 0
@@ -138,10 +165,8 @@ const (
 	_ uintptr = 88 - unsafe.Offsetof(InodeState{}.SourceBytes)
 	_ uintptr = unsafe.Offsetof(InodeState{}.Node) - 96
 	_ uintptr = 96 - unsafe.Offsetof(InodeState{}.Node)
-	_ uintptr = unsafe.Offsetof(InodeState{}.NodeArg) - 100
-	_ uintptr = 100 - unsafe.Offsetof(InodeState{}.NodeArg)
-	_ uintptr = unsafe.Offsetof(InodeState{}.NodeArg2) - 104
-	_ uintptr = 104 - unsafe.Offsetof(InodeState{}.NodeArg2)
+	_ uintptr = unsafe.Offsetof(InodeState{}.OfFs) - 100
+	_ uintptr = 100 - unsafe.Offsetof(InodeState{}.OfFs)
 	_ uintptr = unsafe.Offsetof(InodeState{}.ChangeSeq) - 108
 	_ uintptr = 108 - unsafe.Offsetof(InodeState{}.ChangeSeq)
 )
@@ -262,6 +287,47 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(OfdDirectory{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OfdDirectory{})
+	_ uintptr = unsafe.Offsetof(OfdDirectory{}.Next) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OfdDirectory{}.Next)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OfdFifo{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OfdFifo{})
+	_ uintptr = unsafe.Offsetof(OfdFifo{}.WriterOpens) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OfdFifo{}.WriterOpens)
+	_ uintptr = unsafe.Offsetof(OfdFifo{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OfdFifo{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OfdMounts{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OfdMounts{})
+	_ uintptr = unsafe.Offsetof(OfdMounts{}.Seen) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OfdMounts{}.Seen)
+	_ uintptr = unsafe.Offsetof(OfdMounts{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OfdMounts{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OfdTerminal{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OfdTerminal{})
+	_ uintptr = unsafe.Offsetof(OfdTerminal{}.Hangups) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OfdTerminal{}.Hangups)
+	_ uintptr = unsafe.Offsetof(OfdTerminal{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OfdTerminal{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OfdSignalfd{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(OfdSignalfd{})
+	_ uintptr = unsafe.Offsetof(OfdSignalfd{}.Mask) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OfdSignalfd{}.Mask)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(OfdState{}) - 40
 	_ uintptr = 40 - unsafe.Sizeof(OfdState{})
 	_ uintptr = unsafe.Offsetof(OfdState{}.Kind) - 0
@@ -278,57 +344,74 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(OfdState{}.Object)
 	_ uintptr = unsafe.Offsetof(OfdState{}.OwnerPid) - 28
 	_ uintptr = 28 - unsafe.Offsetof(OfdState{}.OwnerPid)
-	_ uintptr = unsafe.Offsetof(OfdState{}.Cursor) - 32
-	_ uintptr = 32 - unsafe.Offsetof(OfdState{}.Cursor)
+	_ uintptr = unsafe.Offsetof(OfdState{}.OfKind) - 32
+	_ uintptr = 32 - unsafe.Offsetof(OfdState{}.OfKind)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(OfdLive{}) - 112
-	_ uintptr = 112 - unsafe.Sizeof(OfdLive{})
+	_ uintptr = unsafe.Sizeof(ContentLive{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(ContentLive{})
+	_ uintptr = unsafe.Offsetof(ContentLive{}.Frames) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ContentLive{}.Frames)
+	_ uintptr = unsafe.Offsetof(ContentLive{}.Bytes) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ContentLive{}.Bytes)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TimerfdLive{}) - 40
+	_ uintptr = 40 - unsafe.Sizeof(TimerfdLive{})
+	_ uintptr = unsafe.Offsetof(TimerfdLive{}.Timer) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TimerfdLive{}.Timer)
+	_ uintptr = unsafe.Offsetof(TimerfdLive{}.IntervalNs) - 24
+	_ uintptr = 24 - unsafe.Offsetof(TimerfdLive{}.IntervalNs)
+	_ uintptr = unsafe.Offsetof(TimerfdLive{}.Clock) - 32
+	_ uintptr = 32 - unsafe.Offsetof(TimerfdLive{}.Clock)
+	_ uintptr = unsafe.Offsetof(TimerfdLive{}.Reserved0) - 36
+	_ uintptr = 36 - unsafe.Offsetof(TimerfdLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PidfdLive{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(PidfdLive{})
+	_ uintptr = unsafe.Offsetof(PidfdLive{}.Wait) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PidfdLive{}.Wait)
+	_ uintptr = unsafe.Offsetof(PidfdLive{}.Next) - 4
+	_ uintptr = 4 - unsafe.Offsetof(PidfdLive{}.Next)
+	_ uintptr = unsafe.Offsetof(PidfdLive{}.Prev) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PidfdLive{}.Prev)
+	_ uintptr = unsafe.Offsetof(PidfdLive{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PidfdLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OfdLive{}) - 88
+	_ uintptr = 88 - unsafe.Sizeof(OfdLive{})
 	_ uintptr = unsafe.Offsetof(OfdLive{}.EpollHead) - 0
 	_ uintptr = 0 - unsafe.Offsetof(OfdLive{}.EpollHead)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Content) - 4
-	_ uintptr = 4 - unsafe.Offsetof(OfdLive{}.Content)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.ContentBytes) - 8
-	_ uintptr = 8 - unsafe.Offsetof(OfdLive{}.ContentBytes)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Clock) - 12
-	_ uintptr = 12 - unsafe.Offsetof(OfdLive{}.Clock)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Timer) - 16
-	_ uintptr = 16 - unsafe.Offsetof(OfdLive{}.Timer)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.IntervalNs) - 40
-	_ uintptr = 40 - unsafe.Offsetof(OfdLive{}.IntervalNs)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.HostRefs) - 48
-	_ uintptr = 48 - unsafe.Offsetof(OfdLive{}.HostRefs)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Client) - 52
-	_ uintptr = 52 - unsafe.Offsetof(OfdLive{}.Client)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.ObjectGeneration) - 56
-	_ uintptr = 56 - unsafe.Offsetof(OfdLive{}.ObjectGeneration)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Pad0) - 60
-	_ uintptr = 60 - unsafe.Offsetof(OfdLive{}.Pad0)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEntries) - 64
-	_ uintptr = 64 - unsafe.Offsetof(OfdLive{}.AsyncEntries)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncNext) - 68
-	_ uintptr = 68 - unsafe.Offsetof(OfdLive{}.AsyncNext)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEvents) - 72
-	_ uintptr = 72 - unsafe.Offsetof(OfdLive{}.AsyncEvents)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncFd) - 76
-	_ uintptr = 76 - unsafe.Offsetof(OfdLive{}.AsyncFd)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerIsThread) - 80
-	_ uintptr = 80 - unsafe.Offsetof(OfdLive{}.OwnerIsThread)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncSignal) - 84
-	_ uintptr = 84 - unsafe.Offsetof(OfdLive{}.AsyncSignal)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerUid) - 88
-	_ uintptr = 88 - unsafe.Offsetof(OfdLive{}.OwnerUid)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerEuid) - 92
-	_ uintptr = 92 - unsafe.Offsetof(OfdLive{}.OwnerEuid)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Wait) - 96
-	_ uintptr = 96 - unsafe.Offsetof(OfdLive{}.Wait)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.ProcessNext) - 100
-	_ uintptr = 100 - unsafe.Offsetof(OfdLive{}.ProcessNext)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.ProcessPrev) - 104
-	_ uintptr = 104 - unsafe.Offsetof(OfdLive{}.ProcessPrev)
-	_ uintptr = unsafe.Offsetof(OfdLive{}.Reserved0) - 108
-	_ uintptr = 108 - unsafe.Offsetof(OfdLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.HostRefs) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OfdLive{}.HostRefs)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OfKind) - 8
+	_ uintptr = 8 - unsafe.Offsetof(OfdLive{}.OfKind)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.Client) - 48
+	_ uintptr = 48 - unsafe.Offsetof(OfdLive{}.Client)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.ObjectGeneration) - 52
+	_ uintptr = 52 - unsafe.Offsetof(OfdLive{}.ObjectGeneration)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEntries) - 56
+	_ uintptr = 56 - unsafe.Offsetof(OfdLive{}.AsyncEntries)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncNext) - 60
+	_ uintptr = 60 - unsafe.Offsetof(OfdLive{}.AsyncNext)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncEvents) - 64
+	_ uintptr = 64 - unsafe.Offsetof(OfdLive{}.AsyncEvents)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncFd) - 68
+	_ uintptr = 68 - unsafe.Offsetof(OfdLive{}.AsyncFd)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerIsThread) - 72
+	_ uintptr = 72 - unsafe.Offsetof(OfdLive{}.OwnerIsThread)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.AsyncSignal) - 76
+	_ uintptr = 76 - unsafe.Offsetof(OfdLive{}.AsyncSignal)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerUid) - 80
+	_ uintptr = 80 - unsafe.Offsetof(OfdLive{}.OwnerUid)
+	_ uintptr = unsafe.Offsetof(OfdLive{}.OwnerEuid) - 84
+	_ uintptr = 84 - unsafe.Offsetof(OfdLive{}.OwnerEuid)
 )
 
 const (
@@ -340,8 +423,8 @@ const (
 	_ uintptr = 16 - unsafe.Offsetof(OfdSlot{}.State)
 	_ uintptr = unsafe.Offsetof(OfdSlot{}.Live) - 56
 	_ uintptr = 56 - unsafe.Offsetof(OfdSlot{}.Live)
-	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 168
-	_ uintptr = 168 - unsafe.Offsetof(OfdSlot{}.Pad0)
+	_ uintptr = unsafe.Offsetof(OfdSlot{}.Pad0) - 144
+	_ uintptr = 144 - unsafe.Offsetof(OfdSlot{}.Pad0)
 )
 
 const (
@@ -797,12 +880,16 @@ const (
 	_ uintptr = 6 - unsafe.Offsetof(FrameState{}.Pinned)
 	_ uintptr = unsafe.Offsetof(FrameState{}.Inode) - 8
 	_ uintptr = 8 - unsafe.Offsetof(FrameState{}.Inode)
-	_ uintptr = unsafe.Offsetof(FrameState{}.Index) - 12
-	_ uintptr = 12 - unsafe.Offsetof(FrameState{}.Index)
+	_ uintptr = unsafe.Offsetof(FrameState{}.Page) - 12
+	_ uintptr = 12 - unsafe.Offsetof(FrameState{}.Page)
 	_ uintptr = unsafe.Offsetof(FrameState{}.Code) - 16
 	_ uintptr = 16 - unsafe.Offsetof(FrameState{}.Code)
-	_ uintptr = unsafe.Offsetof(FrameState{}.Reserved0) - 20
-	_ uintptr = 20 - unsafe.Offsetof(FrameState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(FrameState{}.Next) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FrameState{}.Next)
+	_ uintptr = unsafe.Offsetof(FrameState{}.Words) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FrameState{}.Words)
+	_ uintptr = unsafe.Offsetof(FrameState{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(FrameState{}.Reserved0)
 )
 
 const (
@@ -1162,6 +1249,10 @@ const (
 	_ uintptr = 0 - unsafe.Offsetof(HeldPoll{}.Fd)
 	_ uintptr = unsafe.Offsetof(HeldPoll{}.Events) - 4
 	_ uintptr = 4 - unsafe.Offsetof(HeldPoll{}.Events)
+	_ uintptr = unsafe.Offsetof(HeldPoll{}.Sets) - 6
+	_ uintptr = 6 - unsafe.Offsetof(HeldPoll{}.Sets)
+	_ uintptr = unsafe.Offsetof(HeldPoll{}.Found) - 7
+	_ uintptr = 7 - unsafe.Offsetof(HeldPoll{}.Found)
 	_ uintptr = unsafe.Offsetof(HeldPoll{}.Ofd) - 8
 	_ uintptr = 8 - unsafe.Offsetof(HeldPoll{}.Ofd)
 )

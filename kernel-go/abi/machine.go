@@ -575,16 +575,22 @@ type FrameState struct {
 	// Not 0: it may not be evicted.
 	// Unit: count. Written by: kernel.
 	Pinned uint16
-	// File frames: inode slot and page index. Free frames: next free frame number.
-	// Unit: index. Written by: kernel.
+	// The file whose page it is, 0 for none.
+	// Unit: slot:Inode. Written by: kernel.
 	Inode uint32
-	// File frames: page of the file.
+	// Page of the file.
 	// Unit: pages. Written by: kernel.
-	Index uint32
+	Page uint32
 	// Address of the frame's map of decoded code, 0 when there is none.
 	// Unit: address. Written by: kernel.
-	Code      atomic.Uint32
-	Reserved0 [3]uint32
+	Code atomic.Uint32
+	// Next frame, by number, of the list that it stands in: of free frames, or of those that are about to be freed.
+	// Unit: index. Written by: kernel.
+	Next uint32
+	// Words of a node of a file's tree that are not 0.
+	// Unit: count. Written by: kernel.
+	Words     uint32
+	Reserved0 uint32
 }
 
 // HartSlotSize is the size of HartSlot in bytes.

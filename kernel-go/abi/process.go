@@ -497,9 +497,15 @@ type HeldPoll struct {
 	// The descriptor.
 	// Unit: index. Written by: kernel.
 	Fd int32
-	// Events of poll(2); of select(2) bits 0 to 2 for the sets that it was in, 4 to 6 for those of the answer so far.
+	// What poll(2) was asked for, PollEvent.
 	// Unit: bits. Written by: kernel.
-	Events uint32
+	Events uint16
+	// The sets of select(2) that it was in, bits 0 to 2.
+	// Unit: bits. Written by: kernel.
+	Sets uint8
+	// Those that it is in by what was found so far.
+	// Unit: bits. Written by: kernel.
+	Found uint8
 	// Its open file description, held; 0 for none.
 	Ofd SlotHandle
 }

@@ -4,6 +4,61 @@ package abi
 
 import "unsafe"
 
+// ProcNode is what OfFs holds, as a ProcNode.
+func (s *InodeState) ProcNode() *ProcNode {
+	return (*ProcNode)(unsafe.Pointer(&s.OfFs))
+}
+
+// TextNode is what OfFs holds, as a TextNode.
+func (s *InodeState) TextNode() *TextNode {
+	return (*TextNode)(unsafe.Pointer(&s.OfFs))
+}
+
+// StagedNode is what OfFs holds, as a StagedNode.
+func (s *InodeState) StagedNode() *StagedNode {
+	return (*StagedNode)(unsafe.Pointer(&s.OfFs))
+}
+
+// OfdDirectory is what OfKind holds, as a OfdDirectory.
+func (s *OfdState) OfdDirectory() *OfdDirectory {
+	return (*OfdDirectory)(unsafe.Pointer(&s.OfKind))
+}
+
+// OfdFifo is what OfKind holds, as a OfdFifo.
+func (s *OfdState) OfdFifo() *OfdFifo {
+	return (*OfdFifo)(unsafe.Pointer(&s.OfKind))
+}
+
+// OfdMounts is what OfKind holds, as a OfdMounts.
+func (s *OfdState) OfdMounts() *OfdMounts {
+	return (*OfdMounts)(unsafe.Pointer(&s.OfKind))
+}
+
+// OfdTerminal is what OfKind holds, as a OfdTerminal.
+func (s *OfdState) OfdTerminal() *OfdTerminal {
+	return (*OfdTerminal)(unsafe.Pointer(&s.OfKind))
+}
+
+// OfdSignalfd is what OfKind holds, as a OfdSignalfd.
+func (s *OfdState) OfdSignalfd() *OfdSignalfd {
+	return (*OfdSignalfd)(unsafe.Pointer(&s.OfKind))
+}
+
+// ContentLive is what OfKind holds, as a ContentLive.
+func (s *OfdLive) ContentLive() *ContentLive {
+	return (*ContentLive)(unsafe.Pointer(&s.OfKind))
+}
+
+// TimerfdLive is what OfKind holds, as a TimerfdLive.
+func (s *OfdLive) TimerfdLive() *TimerfdLive {
+	return (*TimerfdLive)(unsafe.Pointer(&s.OfKind))
+}
+
+// PidfdLive is what OfKind holds, as a PidfdLive.
+func (s *OfdLive) PidfdLive() *PidfdLive {
+	return (*PidfdLive)(unsafe.Pointer(&s.OfKind))
+}
+
 // FutexWait is what Kept holds, as a FutexWait.
 func (s *BlockedSyscall) FutexWait() *FutexWait {
 	return (*FutexWait)(unsafe.Pointer(&s.Kept))

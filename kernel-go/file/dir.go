@@ -16,7 +16,10 @@ func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi
 }
 
 // nextPos and nextHint are where the last Readdir ended.
-var nextPos, nextHint uint64
+var (
+	nextPos  uint64
+	nextHint abi.SlotHandle
+)
 
 // Readdir writes directory entries from the OFD's position on to dst. The
 // position moves in ReaddirDone, when the entries have reached the caller.
@@ -29,7 +32,7 @@ func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
 	if !vfs.Linked(d) {
 		return 0, abi.ENOENT
 	}
-	nextPos, nextHint = o.State.Pos, o.State.Cursor
+	nextPos, nextHint = o.State.Pos, o.State.OfdDirectory().Next
 	n, e := vfs.Readdir(c, d, &nextPos, &nextHint, dst, max)
 	if e == abi.OK && o.State.Flags&oNoatime == 0 {
 		vfs.Accessed(o.State.Inode)
@@ -41,6 +44,6 @@ func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
 func ReaddirDone(i uint32) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
-	o.State.Pos, o.State.Cursor = nextPos, nextHint
+	o.State.Pos, o.State.OfdDirectory().Next = nextPos, nextHint
 	kmem.WriteEnd(&o.Header)
 }

@@ -216,7 +216,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) (waits bool, e abi.Errno) {
 	case ifreg:
 		if in.State.FsType == abi.FsTypeProcfs {
 			kind = abi.OfdKindProc
-			o.State.Cursor = uint64(vfs.MountEvents)
+			o.State.OfdMounts().Seen = vfs.MountEvents
 		}
 	default:
 		if flags&oPath == 0 {

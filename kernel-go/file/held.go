@@ -186,10 +186,10 @@ func HeldIovecs(c *sched.Ctx, vec uint32) (count uint32, ok bool) {
 }
 
 // HoldPoll holds the k-th descriptor of poll(2) or select(2), negative for none,
-// and what its caller wants to know of it: the file stays open while the call
+// and what its caller wants to know of it (PollEvent, or sets of select): the file stays open while the call
 // waits. Those before it must be held; where there is no memory, it and those
 // behind it are not.
-func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint32) {
+func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint16, sets uint8) {
 	h := &c.T().State.Blocked.Held
 	if h.Count != k {
 		return
@@ -199,7 +199,7 @@ func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint32) {
 		return
 	}
 	p := (*abi.HeldPoll)(kmem.Ptr(to))
-	*p = abi.HeldPoll{Fd: fd, Events: events}
+	*p = abi.HeldPoll{Fd: fd, Events: events, Sets: sets}
 	if fd < 0 {
 		return
 	}

@@ -19,8 +19,8 @@ func NewPidfd(process, flags uint32) (uint32, abi.Errno) {
 	}
 	o, head := kmem.Ofd(i), &kmem.Process(process).Live.Pidfds
 	kmem.SetObject(o, abi.SlotKindProcess, process)
-	if o.Live.ProcessNext = *head; *head != 0 {
-		kmem.Ofd(*head).Live.ProcessPrev = i
+	if o.Live.PidfdLive().Next = *head; *head != 0 {
+		kmem.Ofd(*head).Live.PidfdLive().Prev = i
 	}
 	*head = i
 	return i, abi.OK
@@ -54,18 +54,18 @@ func ProcessOf(i uint32) (uint32, abi.Errno) {
 func IsPidfd(i uint32) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
 
 func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
-	sched.WakeAll(&o.Live.Wait)
+	sched.WakeAll(&o.Live.PidfdLive().Wait)
 	process := processOf(o)
 	if process == 0 {
 		return
 	}
-	if o.Live.ProcessPrev != 0 {
-		kmem.Ofd(o.Live.ProcessPrev).Live.ProcessNext = o.Live.ProcessNext
+	if o.Live.PidfdLive().Prev != 0 {
+		kmem.Ofd(o.Live.PidfdLive().Prev).Live.PidfdLive().Next = o.Live.PidfdLive().Next
 	} else {
-		kmem.Process(process).Live.Pidfds = o.Live.ProcessNext
+		kmem.Process(process).Live.Pidfds = o.Live.PidfdLive().Next
 	}
-	if o.Live.ProcessNext != 0 {
-		kmem.Ofd(o.Live.ProcessNext).Live.ProcessPrev = o.Live.ProcessPrev
+	if o.Live.PidfdLive().Next != 0 {
+		kmem.Ofd(o.Live.PidfdLive().Next).Live.PidfdLive().Prev = o.Live.PidfdLive().Prev
 	}
 }
 
@@ -83,7 +83,7 @@ func pollPidfd(o *abi.OfdSlot) uint32 {
 
 func pidfdQueue(o *abi.OfdSlot, k int) *uint32 {
 	if k == 0 {
-		return &o.Live.Wait
+		return &o.Live.PidfdLive().Wait
 	}
 	return nil
 }
@@ -99,8 +99,8 @@ func infoPidfd(o *abi.OfdSlot) {
 
 // ProcessEnded tells the pidfds of a process that it has ended. proc calls it.
 func ProcessEnded(process uint32) {
-	for i := kmem.Process(process).Live.Pidfds; i != 0; i = kmem.Ofd(i).Live.ProcessNext {
-		sched.Wake(&kmem.Ofd(i).Live.Wait, pollIn)
+	for i := kmem.Process(process).Live.Pidfds; i != 0; i = kmem.Ofd(i).Live.PidfdLive().Next {
+		sched.Wake(&kmem.Ofd(i).Live.PidfdLive().Wait, pollIn)
 	}
 }
 
@@ -108,8 +108,8 @@ func ProcessEnded(process uint32) {
 func ProcessReaped(process uint32) {
 	p := kmem.Process(process)
 	for i := p.Live.Pidfds; i != 0; i = p.Live.Pidfds {
-		l := &kmem.Ofd(i).Live
-		p.Live.Pidfds, l.ProcessNext, l.ProcessPrev = l.ProcessNext, 0, 0
+		l := kmem.Ofd(i).Live.PidfdLive()
+		p.Live.Pidfds, l.Next, l.Prev = l.Next, 0, 0
 		sched.Wake(&l.Wait, pollIn|uint32(abi.POLLHUP))
 	}
 }

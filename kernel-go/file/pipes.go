@@ -9,7 +9,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// Ends of pipes and FIFOs. A FIFO's State.Cursor is how often it had been opened
+// Ends of pipes and FIFOs. OfdFifo.writer_opens is how often it had been opened
 // for writing when a hang-up was last seen.
 
 func releasePipe(_ *sched.Ctx, o *abi.OfdSlot) {
@@ -29,7 +29,7 @@ func pollPipeRead(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), true
 func pollPipeWrite(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), false, true, 0) }
 
 func pollFifo(o *abi.OfdSlot) uint32 {
-	return pipe.Poll(kmem.Object(o), readable(o), writable(o), uint32(o.State.Cursor))
+	return pipe.Poll(kmem.Object(o), readable(o), writable(o), o.State.OfdFifo().WriterOpens)
 }
 
 func pipeQueue(o *abi.OfdSlot, k int) *uint32 {
@@ -60,9 +60,9 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) (waits bool, e 
 	// Only a reader that did not wait, and found no writer, hears of no hang-up
 	// before the first one (Linux fs/pipe.c, fifo_open).
 	p := &kmem.Pipe(object).State
-	o.State.Cursor = uint64(p.WriterOpens - 1)
+	o.State.OfdFifo().WriterOpens = p.WriterOpens - 1
 	if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
-		o.State.Cursor = uint64(p.WriterOpens)
+		o.State.OfdFifo().WriterOpens = p.WriterOpens
 	}
 	if waits {
 		pipe.Begin(c, object, readable(o))

@@ -8,10 +8,10 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// Files of /proc. State.Cursor is how many changes of the mounts a list of them
+// Files of /proc. OfdMounts.seen is how many changes of the mounts a list of them
 // has told of.
 
-func releaseProc(_ *sched.Ctx, o *abi.OfdSlot) { procfs.FreeContent(o.Live.Content) }
+func releaseProc(_ *sched.Ctx, o *abi.OfdSlot) { procfs.FreeContent(o.Live.ContentLive().Frames) }
 
 func readProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
 	return procfs.Read(c, o, pos, b)
@@ -27,10 +27,10 @@ func pollProc(o *abi.OfdSlot) uint32 {
 	if !procfs.TellsMounts(o.State.Inode) {
 		return pollIn | pollOut
 	}
-	if o.State.Cursor == uint64(vfs.MountEvents) {
+	if o.State.OfdMounts().Seen == vfs.MountEvents {
 		return pollIn
 	}
-	o.State.Cursor = uint64(vfs.MountEvents)
+	o.State.OfdMounts().Seen = vfs.MountEvents
 	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // signalfd(2). State.Object is the process that made the description, whose
-// signals its poll tells; State.Cursor is the mask.
+// signals its poll tells; OfdSignalfd has the mask.
 
 // signalSlot is an Eventfd slot in whose queue the readers of signal
 // descriptors wait (heads of queues lie in the machine's memory); proc wakes
@@ -36,7 +36,7 @@ var Signals struct {
 // SignalArrived wakes the readers of signal descriptors.
 func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 
-func infoSignalfd(o *abi.OfdSlot) { procfs.FdInfoMask("sigmask:\t", o.State.Cursor) }
+func infoSignalfd(o *abi.OfdSlot) { procfs.FdInfoMask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
 func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
@@ -45,14 +45,14 @@ func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
 		return 0, abi.ENFILE
 	}
 	o := kmem.Ofd(i)
-	o.State.Cursor = mask
+	o.State.OfdSignalfd().Mask = mask
 	kmem.SetObject(o, abi.SlotKindProcess, c.Process)
 	return i, abi.OK
 }
 
 // SetSignals changes the mask of a signalfd.
 func SetSignals(i uint32, mask uint64) {
-	kmem.Ofd(i).State.Cursor = mask
+	kmem.Ofd(i).State.OfdSignalfd().Mask = mask
 	sched.Wake(signalWait(), pollIn)
 }
 
@@ -62,7 +62,7 @@ func pollSignals(o *abi.OfdSlot) uint32 {
 	if Signals.Pending == nil || p == 0 {
 		return 0 // its process is gone; who inherited it may still read
 	}
-	if !Signals.Pending(p, 0, o.State.Cursor) {
+	if !Signals.Pending(p, 0, o.State.OfdSignalfd().Mask) {
 		return 0
 	}
 	return pollIn
@@ -82,7 +82,7 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock boo
 				return done, e
 			}
 		}
-		if !Signals.Take(c, o.State.Cursor, c.Page) {
+		if !Signals.Take(c, o.State.OfdSignalfd().Mask, c.Page) {
 			break
 		}
 		if e := mm.BufOut(c, b, c.Page, size); e != abi.OK {

@@ -10,7 +10,7 @@ import (
 // timerfd(2): a counter of expirations (package eventfd), and a timer in the OFD.
 
 func releaseTimerfd(_ *sched.Ctx, o *abi.OfdSlot) {
-	sched.TimerCancel(&o.Live.Timer)
+	sched.TimerCancel(&o.Live.TimerfdLive().Timer)
 	eventfd.Free(kmem.Object(o))
 }
 
@@ -29,13 +29,13 @@ func NewTimerfd(clock abi.Clock, flags uint32) (uint32, abi.Errno) {
 	}
 	o := kmem.Ofd(i)
 	kmem.SetObject(o, abi.SlotKindEventfd, object)
-	o.Live.Clock = uint32(clock)
+	o.Live.TimerfdLive().Clock = uint32(clock)
 	return i, abi.OK
 }
 
 // clockOffset turns the timer's clock into the machine's monotonic one.
 func clockOffset(o *abi.OfdSlot) uint64 {
-	if abi.Clock(o.Live.Clock) == abi.CLOCK_REALTIME {
+	if abi.Clock(o.Live.TimerfdLive().Clock) == abi.CLOCK_REALTIME {
 		return kmem.Header().RealtimeOffsetNs
 	}
 	return 0
@@ -45,9 +45,10 @@ func clockOffset(o *abi.OfdSlot) uint64 {
 // from now, and then every intervalNs.
 func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
 	o := kmem.Ofd(i)
-	sched.TimerCancel(&o.Live.Timer)
+	l := o.Live.TimerfdLive()
+	sched.TimerCancel(&l.Timer)
 	eventfd.Clear(kmem.Object(o))
-	o.Live.IntervalNs = intervalNs
+	l.IntervalNs = intervalNs
 	if valueNs == 0 {
 		return
 	}
@@ -57,29 +58,30 @@ func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
 	} else if deadline += sched.NowNs(); deadline < valueNs {
 		deadline = ^uint64(0)
 	}
-	sched.TimerSet(&o.Live.Timer, deadline, sched.TimerTimerfd, i)
+	sched.TimerSet(&l.Timer, deadline, sched.TimerTimerfd, i)
 }
 
 // TimerOf is what is left until the next expiration (0 when disarmed), and the
 // interval.
 func TimerOf(i uint32) (leftNs, intervalNs uint64) {
-	o := kmem.Ofd(i)
-	if o.Live.Timer.HeapIndex == 0 {
-		return 0, o.Live.IntervalNs
+	l := kmem.Ofd(i).Live.TimerfdLive()
+	if l.Timer.HeapIndex == 0 {
+		return 0, l.IntervalNs
 	}
 	now := sched.NowNs()
-	if o.Live.Timer.DeadlineNs <= now {
-		return 1, o.Live.IntervalNs
+	if l.Timer.DeadlineNs <= now {
+		return 1, l.IntervalNs
 	}
-	return o.Live.Timer.DeadlineNs - now, o.Live.IntervalNs
+	return l.Timer.DeadlineNs - now, l.IntervalNs
 }
 
 // fired is told by sched that a timerfd's timer is due.
 func fired(object uint32) {
 	o := kmem.Ofd(object)
+	l := o.Live.TimerfdLive()
 	n := uint64(1)
-	if every := o.Live.IntervalNs; every != 0 {
-		deadline, now := o.Live.Timer.DeadlineNs, sched.NowNs()
+	if every := l.IntervalNs; every != 0 {
+		deadline, now := l.Timer.DeadlineNs, sched.NowNs()
 		if now > deadline {
 			n += (now - deadline) / every
 		}
@@ -87,7 +89,7 @@ func fired(object uint32) {
 		if next += every; next < every {
 			next = ^uint64(0)
 		}
-		sched.TimerSet(&o.Live.Timer, next, sched.TimerTimerfd, object)
+		sched.TimerSet(&l.Timer, next, sched.TimerTimerfd, object)
 	}
 	eventfd.Expired(kmem.Object(o), n)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Open file descriptions of terminals. State.Object is the pair; a slave's
-// State.Cursor counts the hang-ups that there had been when it was opened.
+// OfdTerminal.hangups counts the hang-ups that there had been when it was opened.
 
 // IsTty says whether an OFD is a side of a terminal, and which.
 func IsTty(i uint32) (is, master bool) {
@@ -30,7 +30,7 @@ func HungUpError(request uint32) abi.Errno {
 }
 
 func hungUp(o *abi.OfdSlot) bool {
-	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), uint32(o.State.Cursor))
+	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), o.State.OfdTerminal().Hangups)
 }
 
 func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.Object(o)) }
@@ -94,7 +94,7 @@ func openSlave(c *sched.Ctx, o *abi.OfdSlot, i, flags uint32) abi.Errno {
 		return e
 	}
 	kmem.SetObject(o, abi.SlotKindTty, i)
-	o.State.Cursor = uint64(kmem.Tty(i).State.Hangups)
+	o.State.OfdTerminal().Hangups = kmem.Tty(i).State.Hangups
 	if flags&uint32(abi.O_NOCTTY) == 0 && readable(o) {
 		tty.Acquire(c, i)
 	}

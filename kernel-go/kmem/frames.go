@@ -63,10 +63,10 @@ func AllocFrameRaw(t abi.FrameType) uint32 {
 	a := n << PageShift
 	f := Frame(a)
 	assert(f.Type == abi.FrameTypeFree && f.Refs == 0)
-	freeHead = f.Index
+	freeHead = f.Next
 	freeCount--
 	f.Refs, f.Type, f.Flags, f.Pinned = 1, t, 0, 0
-	f.Inode, f.Index = 0, 0
+	f.Inode, f.Page, f.Next, f.Words = 0, 0, 0, 0
 	if f.Code.Load() != 0 {
 		fail("frame freed with decoded code")
 	}
@@ -106,7 +106,7 @@ func refill() bool {
 func addFrames(from, to uint32) {
 	for n := to; n > from; n-- {
 		f := Frame((n - 1) << PageShift)
-		f.Type, f.Refs, f.Index = abi.FrameTypeFree, 0, freeHead
+		f.Type, f.Refs, f.Next = abi.FrameTypeFree, 0, freeHead
 		freeHead = n - 1
 	}
 	freeCount += to - from
@@ -140,7 +140,7 @@ func UnrefFrame(addr uint32) {
 		DropCode(addr)
 	}
 	f.Type = abi.FrameTypeFree
-	f.Index = freeHead
+	f.Next = freeHead
 	freeHead = addr >> PageShift
 	freeCount++
 	Header().FreeFrames.Store(freeCount)

@@ -346,10 +346,10 @@ func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex, page, pte uin
 	f := kmem.Frame(pte &^ pteMask)
 	for i := kmem.Inode(f.Inode).Live.VmaHead; i != 0; i = kmem.Vma(i).InodeNext {
 		v := kmem.Vma(i)
-		if v.Flags&vmShared == 0 || f.Index < v.FilePage || f.Index-v.FilePage >= v.EndPage-v.StartPage {
+		if v.Flags&vmShared == 0 || f.Page < v.FilePage || f.Page-v.FilePage >= v.EndPage-v.StartPage {
 			continue
 		}
-		if remove(kmem.AddressSpace(v.As), tableWt, v.StartPage+(f.Index-v.FilePage)) {
+		if remove(kmem.AddressSpace(v.As), tableWt, v.StartPage+(f.Page-v.FilePage)) {
 			sched.Shootdown(c.Hart, v.As)
 		}
 	}

@@ -117,7 +117,7 @@ func dropRange(as *abi.AddressSpaceSlot, t, from, to uint32, chain *uint32) bool
 		case whole(p, from, to):
 			leaf := takeLeaf(as, t, p)
 			// The frame's own record holds the link, since its words are still read.
-			kmem.Frame(leaf).Index = *chain
+			kmem.Frame(leaf).Next = *chain >> kmem.PageShift
 			*chain = leaf
 			changed = true
 		default:
@@ -131,8 +131,7 @@ func dropRange(as *abi.AddressSpaceSlot, t, from, to uint32, chain *uint32) bool
 // freeChain frees the leaves that dropRange has taken out.
 func freeChain(chain uint32) {
 	for chain != 0 {
-		next := kmem.Frame(chain).Index
-		kmem.Frame(chain).Index = 0
+		next := kmem.Frame(chain).Next << kmem.PageShift
 		kmem.UnrefFrame(chain)
 		chain = next
 	}

@@ -35,26 +35,26 @@ func removeLeaf(inode, page uint32, now bool) {
 			f.Flags &^= abi.FrameFlagDirty
 			dirty++
 		}
-		f.Inode, f.Index = 0, 0
+		f.Inode, f.Page = 0, 0
 		pages++
 	}
 	count(inode, -pages, -dirty)
 	kmem.Header().CachedFrames.Add(-pages)
 	kmem.Header().DirtyFrames.Add(-dirty)
 	kmem.RefFrame(leaf)
-	kmem.Frame(leaf).Index = 0
+	kmem.Frame(leaf).Words = 0
 	pruneEmpty(inode, page)
 	if now {
 		freeLeaf(leaf)
 		return
 	}
-	kmem.Frame(leaf).Inode, buried = buried, leaf
+	kmem.Frame(leaf).Next, buried = buried>>kmem.PageShift, leaf
 }
 
 // Reap frees a leaf that is buried, and says how many frames that were.
 func Reap() uint32 {
 	leaf := buried
-	buried = kmem.Frame(leaf).Inode
+	buried = kmem.Frame(leaf).Next << kmem.PageShift
 	return freeLeaf(leaf)
 }
 

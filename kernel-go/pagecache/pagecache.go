@@ -63,7 +63,7 @@ func insert(inode, page, frame uint32) abi.Errno {
 	}
 	kmem.Assert(*w == 0, "page cache: a page has one frame")
 	f := kmem.Frame(frame)
-	f.Inode, f.Index = inode, page
+	f.Inode, f.Page = inode, page
 	*w = frame
 	counted(inode, page)
 	count(inode, 1, 0)
@@ -117,7 +117,7 @@ func remove(inode uint32, w *uint32) {
 		dirty = 1
 		kmem.Header().DirtyFrames.Add(^uint32(0))
 	}
-	f.Inode, f.Index = 0, 0
+	f.Inode, f.Page = 0, 0
 	count(inode, ^uint32(0), -dirty)
 	kmem.Header().CachedFrames.Add(^uint32(0))
 	kmem.UnrefFrame(frame)
@@ -234,7 +234,7 @@ func Evict(want uint32) uint32 {
 			f.Flags &^= abi.FrameFlagReferenced
 			continue
 		}
-		inode, page := f.Inode, f.Index
+		inode, page := f.Inode, f.Page
 		if !Backed(inode, page) {
 			continue
 		}

@@ -102,7 +102,7 @@ func checkPage(t testing.TB, inode, page uint32, bytes uint64) {
 	if frame == 0 {
 		t.Fatalf("page %d is absent", page)
 	}
-	if f := kmem.Frame(frame); f.Inode != inode || f.Index != page || f.Refs != 1 || f.Flags&abi.FrameFlagBusy != 0 {
+	if f := kmem.Frame(frame); f.Inode != inode || f.Page != page || f.Refs != 1 || f.Flags&abi.FrameFlagBusy != 0 {
 		t.Fatalf("page %d: frame %+v", page, f.Flags)
 	}
 	for i, b := range kmem.Bytes(frame, kmem.PageSize) {
@@ -247,8 +247,8 @@ func TestLeavesAreBuried(t *testing.T) {
 		dirty, present := uint32(0), uint32(0)
 		for page, ok := NextPresent(i, 0); ok; page, ok = NextPresent(i, page+1) {
 			f := kmem.Frame(Lookup(i, page))
-			if f.Inode != i || f.Index != page {
-				t.Fatalf("%s: page %d has the frame of page %d", what, page, f.Index)
+			if f.Inode != i || f.Page != page {
+				t.Fatalf("%s: page %d has the frame of page %d", what, page, f.Page)
 			}
 			if f.Flags&abi.FrameFlagDirty != 0 {
 				dirty++

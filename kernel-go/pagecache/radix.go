@@ -9,7 +9,7 @@ import (
 // An inode's first pages have their words in the inode; the others lie in a
 // radix tree of frames with 1,024 words each, indexed by the page number's
 // bits from the top. A node of height 1 holds frames of pages. A node's
-// FrameState.Index counts its words that are not 0; a node without any is
+// FrameState.words counts its words that are not 0; a node without any is
 // freed at once.
 
 const (
@@ -69,7 +69,7 @@ func makeWord(inode, page uint32) (*uint32, abi.Errno) {
 		}
 		if l.RadixRoot != 0 {
 			node(root)[0] = l.RadixRoot
-			kmem.Frame(root).Index = 1
+			kmem.Frame(root).Words = 1
 		}
 		height := l.RadixHeight + 1
 		if l.RadixRoot == 0 {
@@ -95,7 +95,7 @@ func makeWord(inode, page uint32) (*uint32, abi.Errno) {
 				return nil, abi.ENOMEM
 			}
 			*w = child
-			kmem.Frame(at).Index++
+			kmem.Frame(at).Words++
 		}
 		at = *w
 	}
@@ -105,7 +105,7 @@ func makeWord(inode, page uint32) (*uint32, abi.Errno) {
 // counted notes that the word of a page is now used.
 func counted(inode, page uint32) {
 	if page >= directPages {
-		kmem.Frame(leafOf(inode, page)).Index++
+		kmem.Frame(leafOf(inode, page)).Words++
 	}
 }
 
@@ -123,7 +123,7 @@ func uncounted(inode, page uint32) {
 	if page < directPages {
 		return
 	}
-	kmem.Frame(leafOf(inode, page)).Index--
+	kmem.Frame(leafOf(inode, page)).Words--
 	pruneEmpty(inode, page)
 }
 
@@ -146,7 +146,7 @@ func pruneEmpty(inode, page uint32) {
 				parent, at = at, next
 			}
 		}
-		if kmem.Frame(at).Index != 0 {
+		if kmem.Frame(at).Words != 0 {
 			return
 		}
 		in.State.ChangeSeq.Add(1)
@@ -157,7 +157,7 @@ func pruneEmpty(inode, page uint32) {
 			kmem.WriteEnd(&in.Header)
 		} else {
 			node(parent)[indexAt(level+1, page)] = 0
-			kmem.Frame(parent).Index--
+			kmem.Frame(parent).Words--
 		}
 		kmem.UnrefFrame(at)
 	}

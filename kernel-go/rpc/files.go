@@ -216,7 +216,7 @@ func readdir(c *sched.Ctx, client uint32, r *abi.ReaddirRequest, a *answer) abi.
 	if e != abi.OK {
 		return e
 	}
-	pos, hint := uint64(r.Cookie), uint64(0)
+	pos, hint := uint64(r.Cookie), abi.SlotHandle{}
 	n, e := vfs.Readdir(c, d, &pos, &hint, to, r.Reply.Length)
 	vfs.Put(d)
 	a.result, a.value = int64(n), pos

@@ -249,7 +249,7 @@ func (w *watch) poll(count uint32) abi.Errno {
 	if w.waits() {
 		for k := range n {
 			p := pollfdAt(c, k)
-			file.HoldPoll(c, w.from+k, p.Fd, uint32(uint16(p.Events)))
+			file.HoldPoll(c, w.from+k, p.Fd, uint16(p.Events), 0)
 			if p.Fd >= 0 {
 				ofd, _ := file.GetAny(c, p.Fd)
 				if e := w.wait(ofd, uint32(uint16(p.Events))); e != abi.OK {
@@ -298,13 +298,6 @@ const setBytes = uint32(abi.LimitFds) / 8
 // setLength is the size of an fd_set for n descriptors.
 func setLength(n uint32) uint32 { return (n + 63) / 64 * 8 }
 
-// What HeldPoll.events says of a descriptor of select: the sets that it was in, and
-// further up those that it is in now.
-const (
-	heldSets = 7
-	heldNow  = 4
-)
-
 // setsIn reads select's three sets into c.Vec, of which those before `from` have
 // their answers. Descriptors for which the call has waited are taken as they were
 // then. Sets that are not given are empty.
@@ -325,11 +318,12 @@ func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
 		kmem.Zero(to, setLength(held))
 	}
 	for fd := range held {
-		sets := file.HeldPoll(c, fd).Events
+		h := file.HeldPoll(c, fd)
+		sets := h.Sets
 		if fd < from {
-			sets >>= heldNow
+			sets = h.Found
 		}
-		for k := uint32(0); sets&heldSets>>k != 0; k++ {
+		for k := uint32(0); sets>>k != 0; k++ {
 			at := c.Vec + k*setBytes + fd/64*8
 			kmem.Store64(at, kmem.Load64(at)|uint64(sets>>k&1)<<(fd%64))
 		}
@@ -409,7 +403,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 			} else if fd+bit >= file.HeldPolls(c) {
 				return e // not one that was closed while the call waits
 			}
-			now := uint32(0)
+			now := uint8(0)
 			for k, events := range selectEvents {
 				if asked[k][word]>>bit&1 != 0 && state&(events|uint32(abi.POLLNVAL)) != 0 {
 					tells[k] |= 1 << bit
@@ -418,8 +412,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 				}
 			}
 			if fd+bit < file.HeldPolls(c) {
-				h := file.HeldPoll(c, fd+bit)
-				h.Events = h.Events&heldSets | now<<heldNow
+				file.HeldPoll(c, fd+bit).Found = now
 			}
 		}
 		for k := range tells {
@@ -435,7 +428,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 	if w.waits() {
 		for fd := w.from; fd < to; fd++ {
 			word, bit := (fd-w.from)/64, fd%64
-			want, sets := uint32(0), uint32(0)
+			want, sets := uint32(0), uint8(0)
 			for k, events := range selectEvents {
 				if asked[k][word]>>bit&1 != 0 {
 					want |= events
@@ -443,10 +436,10 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 				}
 			}
 			if sets == 0 {
-				file.HoldPoll(c, fd, -1, 0)
+				file.HoldPoll(c, fd, -1, 0, 0)
 				continue
 			}
-			file.HoldPoll(c, fd, int32(fd), sets)
+			file.HoldPoll(c, fd, int32(fd), 0, sets)
 			ofd, _ := file.Get(c, int32(fd))
 			if e := w.wait(ofd, want); e != abi.OK {
 				return e

@@ -96,9 +96,9 @@ func baseOf(c *sched.Ctx, prefix, n uint32) (uint32, abi.Errno) {
 	return base, abi.OK
 }
 
-// The decision for a staged directory lies in its inode's NodeArg: the dentry
-// that it is merged into, 0 to move it. (NodeArg means nothing else in tmpfs.)
-func mergeTarget(d uint32) *uint32 { return &kmem.Inode(InodeOf(d)).State.NodeArg }
+// The decision for a staged directory lies in its inode (StagedNode): the dentry
+// that it is merged into, 0 to move it.
+func mergeTarget(d uint32) *uint32 { return &kmem.Inode(InodeOf(d)).State.StagedNode().Target }
 
 func commit(c *sched.Ctx, root, prefix, n uint32) abi.Errno {
 	base := kmem.Header().RootDentry
@@ -313,7 +313,7 @@ func settle(top uint32) {
 		kmem.Dentry(d).Flags &^= dImplied
 		in := kmem.Inode(InodeOf(d))
 		if in.State.Mode&ifmt == ifdir {
-			in.State.MtimeNs, in.State.NodeArg = in.State.AtimeNs, 0
+			in.State.MtimeNs, in.State.StagedNode().Target = in.State.AtimeNs, 0
 		}
 	}
 }

@@ -432,7 +432,7 @@ func TestReaddirUnderChange(t *testing.T) {
 		}
 		d, _ := resolve(c, "/d", 0)
 		seen := map[string]int{}
-		pos, hint := uint64(0), uint64(0)
+		pos, hint := uint64(0), abi.SlotHandle{}
 		next := 300
 		for {
 			names, more := readSome(t, c, d, &pos, &hint, 200)
@@ -491,7 +491,7 @@ func TestReaddirRemovingAll(t *testing.T) {
 		write(t, c, fmt.Sprintf("/d/f%d", i), "x")
 	}
 	d, _ := resolve(c, "/d", 0)
-	pos, hint := uint64(0), uint64(0)
+	pos, hint := uint64(0), abi.SlotHandle{}
 	for {
 		names, more := readSome(t, c, d, &pos, &hint, 500)
 		if !more {
@@ -509,7 +509,7 @@ func TestReaddirRemovingAll(t *testing.T) {
 	if e := rmdir(c, "/d"); e != abi.OK {
 		t.Error(e)
 	}
-	if _, e := Readdir(c, kmem.Header().RootDentry, new(uint64), new(uint64), c.Vec, 10); e != abi.EINVAL {
+	if _, e := Readdir(c, kmem.Header().RootDentry, new(uint64), new(abi.SlotHandle), c.Vec, 10); e != abi.EINVAL {
 		t.Errorf("a buffer too small: %v", e)
 	}
 }

@@ -18,7 +18,7 @@ func direntType(mode uint32) uint32 { return mode & ifmt >> 12 }
 // Readdir writes linux_dirent64 records from *pos on, at most max bytes, and
 // moves *pos behind them. It returns the bytes; EINVAL when not even the first
 // record fits. *hint may hold what an earlier call left there.
-func Readdir(c *sched.Ctx, dir uint32, pos, hint *uint64, dst, max uint32) (uint32, abi.Errno) {
+func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, max uint32) (uint32, abi.Errno) {
 	inode := InodeOf(dir)
 	done := uint32(0)
 	for *pos < firstCookie {
@@ -43,23 +43,23 @@ func Readdir(c *sched.Ctx, dir uint32, pos, hint *uint64, dst, max uint32) (uint
 		d := kmem.Dentry(i)
 		s := &kmem.Inode(d.Inode).State
 		if !record(dst+done, max-done, nameAddr(i), uint32(d.NameLength), direntType(s.Mode), s.Ino, uint64(d.Cookie)+1) {
-			*hint = uint64(i)<<32 | uint64(d.Header.Generation.Load())
+			*hint = abi.SlotHandle{Index: i, Generation: d.Header.Generation.Load()}
 			return ended(done)
 		}
 		done += recordLen(uint32(d.NameLength))
 		*pos = uint64(d.Cookie) + 1
 	}
-	*hint = 0
+	*hint = abi.SlotHandle{}
 	return done, abi.OK
 }
 
 // firstFrom is the first entry at or behind a position. The hint is the entry
 // that the last read ended at, if it is still that.
-func firstFrom(dir uint32, pos, hint uint64) uint32 {
+func firstFrom(dir uint32, pos uint64, hint abi.SlotHandle) uint32 {
 	l := &kmem.Inode(InodeOf(dir)).Live
-	if i := uint32(hint >> 32); i != 0 {
+	if i := hint.Index; i != 0 {
 		d := kmem.Dentry(i)
-		if d.Header.Generation.Load() == uint32(hint) && d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
+		if d.Header.Generation.Load() == hint.Generation && d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
 			if d.PrevChild == 0 || uint64(kmem.Dentry(d.PrevChild).Cookie) < pos {
 				return i
 			}

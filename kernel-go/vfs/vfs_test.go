@@ -201,7 +201,7 @@ func list(t testing.TB, c *sched.Ctx, path string, room uint32) []string {
 	}
 	defer Put(d)
 	var names []string
-	pos, hint := uint64(0), uint64(0)
+	pos, hint := uint64(0), abi.SlotHandle{}
 	for {
 		part, more := readSome(t, c, d, &pos, &hint, room)
 		if !more {
@@ -211,7 +211,7 @@ func list(t testing.TB, c *sched.Ctx, path string, room uint32) []string {
 	}
 }
 
-func readSome(t testing.TB, c *sched.Ctx, d uint32, pos, hint *uint64, room uint32) ([]string, bool) {
+func readSome(t testing.TB, c *sched.Ctx, d uint32, pos *uint64, hint *abi.SlotHandle, room uint32) ([]string, bool) {
 	t.Helper()
 	n, e := Readdir(c, d, pos, hint, c.Vec, room)
 	if e != abi.OK {

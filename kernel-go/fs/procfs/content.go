@@ -69,10 +69,10 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 	if e := find(c, o, pos); e != abi.OK {
 		return 0, e
 	}
-	index, done := o.Live.Content, uint32(0)
-	for at := pos - kmem.Load64(index+startAt); b.Len != 0 && at < uint64(o.Live.ContentBytes); {
+	index, done := o.Live.ContentLive().Frames, uint32(0)
+	for at := pos - kmem.Load64(index+startAt); b.Len != 0 && at < uint64(o.Live.ContentLive().Bytes); {
 		offset := uint32(at) & kmem.PageMask
-		n := min(b.Len, kmem.PageSize-offset, o.Live.ContentBytes-uint32(at))
+		n := min(b.Len, kmem.PageSize-offset, o.Live.ContentLive().Bytes-uint32(at))
 		before := b.Len
 		e := mm.BufOut(c, b, kmem.Load32(index+uint32(at)>>kmem.PageShift*4)+offset, n)
 		moved := before - b.Len
@@ -89,17 +89,17 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 // one when the position lies behind the end.
 func find(c *sched.Ctx, o *abi.OfdSlot, pos uint64) abi.Errno {
 	if pos == 0 && !again(c) {
-		FreeContent(o.Live.Content)
-		o.Live.Content = 0
+		FreeContent(o.Live.ContentLive().Frames)
+		o.Live.ContentLive().Frames = 0
 	}
-	if o.Live.Content == 0 || pos < kmem.Load64(o.Live.Content+startAt) {
+	if o.Live.ContentLive().Frames == 0 || pos < kmem.Load64(o.Live.ContentLive().Frames+startAt) {
 		if e := generate(c, o, 0, 0); e != abi.OK {
 			return e
 		}
 	}
 	for {
-		index := o.Live.Content
-		end, next := kmem.Load64(index+startAt)+uint64(o.Live.ContentBytes), kmem.Load64(index+nextAt)
+		index := o.Live.ContentLive().Frames
+		end, next := kmem.Load64(index+startAt)+uint64(o.Live.ContentLive().Bytes), kmem.Load64(index+nextAt)
 		if pos < end || next == noMore {
 			return abi.OK
 		}
@@ -121,13 +121,13 @@ func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	begin()
 	var sum mm.Usage
 	if from != 0 {
-		sum = *sumOf(o.Live.Content)
+		sum = *sumOf(o.Live.ContentLive().Frames)
 	}
 	e := abi.OK
-	if s := &kmem.Inode(o.State.Inode).State; s.NodeArg != 0 {
+	if s := &kmem.Inode(o.State.Inode).State; s.ProcNode().Pid != 0 {
 		e = ofProcess(c, s, from, &sum)
 	} else if node(s.Node) == nodeText {
-		str(entries[s.NodeArg2].text)
+		str(entries[s.TextNode().Entry].text)
 	} else {
 		ofSystem(node(s.Node))
 	}
@@ -141,8 +141,8 @@ func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	kmem.Store64(out.index+startAt, start)
 	kmem.Store64(out.index+nextAt, out.next)
 	*sumOf(out.index) = sum
-	FreeContent(o.Live.Content)
-	o.Live.Content, o.Live.ContentBytes = out.index, out.bytes
+	FreeContent(o.Live.ContentLive().Frames)
+	o.Live.ContentLive().Frames, o.Live.ContentLive().Bytes = out.index, out.bytes
 	return abi.OK
 }
 

@@ -29,7 +29,7 @@ func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
 	if n == nodeSelf || n == nodeThreadSelf || n == nodeMountsLink {
 		return 0, 0, abi.OK
 	}
-	p := findProcess(s.NodeArg)
+	p := findProcess(s.ProcNode().Pid)
 	if p == 0 {
 		return 0, 0, abi.ENOENT
 	}
@@ -49,7 +49,7 @@ func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
 			dentry = kmem.FsContext(ps.FsContext).Root
 		}
 	case nodeFd:
-		if ofd = ofdAt(p, s.NodeArg2); ofd != 0 {
+		if ofd = ofdAt(p, s.ProcNode().Number); ofd != 0 {
 			return kmem.Ofd(ofd).State.Dentry, ofd, abi.OK
 		}
 	}

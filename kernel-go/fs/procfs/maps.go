@@ -210,7 +210,7 @@ const (
 // told to nobody, as on Linux to readers without privilege. EINVAL for what is
 // no whole number of words.
 func pagemap(c *sched.Ctx, s *abi.InodeState, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
-	p := findProcess(s.NodeArg)
+	p := findProcess(s.ProcNode().Pid)
 	switch {
 	case p == 0:
 		return 0, abi.ESRCH

@@ -13,14 +13,14 @@ import (
 // ofProcess writes the content of a file of a process or thread, or the piece of
 // it that goes on at `from`. What a sum over memory has so far is u, before and after.
 func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Errno {
-	p := findProcess(s.NodeArg)
+	p := findProcess(s.ProcNode().Pid)
 	if p == 0 {
 		return abi.ESRCH
 	}
 	n := node(s.Node)
 	t := kmem.Process(p).State.Leader
-	if s.NodeArg2 != 0 && n != nodeFdinfo {
-		if t = findThread(s.NodeArg2); t == 0 {
+	if s.ProcNode().Number != 0 && n != nodeFdinfo {
+		if t = findThread(s.ProcNode().Number); t == 0 {
 			return abi.ESRCH
 		}
 	}
@@ -102,7 +102,7 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 		hex(uint64(ps.Personality), 8)
 		putByte('\n')
 	case nodeFdinfo:
-		fdinfo(ofdAt(p, s.NodeArg2))
+		fdinfo(ofdAt(p, s.ProcNode().Number))
 	}
 	return abi.OK
 }

@@ -14,7 +14,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// A node's number, in InodeState.Node. NodeArg is the pid, NodeArg2 the tid of
+// A node's number, in InodeState.Node. ProcNode has the pid, and the tid of
 // what is below task, or the descriptor of what is in fd and fdinfo.
 type node uint32
 
@@ -33,7 +33,7 @@ const (
 	nodeSysKernelRandom
 	nodeSysVM
 	nodeSysFs
-	// nodeText is a file whose text never changes: NodeArg2 is its entry.
+	// nodeText is a file whose text never changes: TextNode has its entry.
 	nodeText
 	nodeSelf
 	nodeThreadSelf
@@ -278,7 +278,7 @@ func TellsMounts(inode uint32) bool {
 }
 
 // OfProcess says whether a file is in the directory of a process.
-func OfProcess(inode uint32) bool { return kmem.Inode(inode).State.NodeArg != 0 }
+func OfProcess(inode uint32) bool { return kmem.Inode(inode).State.ProcNode().Pid != 0 }
 
 // IsProcess says whether an inode is a process's directory, /proc/PID.
 func IsProcess(inode uint32) bool {
@@ -287,7 +287,7 @@ func IsProcess(inode uint32) bool {
 }
 
 // ProcessOf is the process whose directory an inode is, 0 when it is gone.
-func ProcessOf(inode uint32) uint32 { return findProcess(kmem.Inode(inode).State.NodeArg) }
+func ProcessOf(inode uint32) uint32 { return findProcess(kmem.Inode(inode).State.ProcNode().Pid) }
 
 // inoOf numbers a node: the same each time that it is looked up.
 func inoOf(n node, pid, arg uint32) uint64 {
@@ -305,7 +305,8 @@ func makeInode(n node, mode, pid, arg uint32) (uint32, abi.Errno) {
 		return 0, abi.ENOMEM
 	}
 	s := &kmem.Inode(i).State
-	s.Node, s.NodeArg, s.NodeArg2, s.Ino = uint32(n), pid, arg, inoOf(n, pid, arg)
+	s.Node, s.Ino = uint32(n), inoOf(n, pid, arg)
+	*s.ProcNode() = abi.ProcNode{Pid: pid, Number: arg}
 	if mode&dir == dir {
 		s.Nlink = 2
 	}
@@ -330,12 +331,12 @@ func argOf(i int, dir *abi.InodeState) uint32 {
 	if entries[i].node == nodeText {
 		return uint32(i)
 	}
-	return dir.NodeArg2
+	return dir.ProcNode().Number
 }
 
 func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
 	s := &kmem.Inode(in).State
-	pid := s.NodeArg
+	pid := s.ProcNode().Pid
 	if pid != 0 && findProcess(pid) == 0 {
 		return 0, abi.ENOENT
 	}
@@ -388,16 +389,16 @@ func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
 
 func valid(inode uint32) bool {
 	s := &kmem.Inode(inode).State
-	if s.NodeArg == 0 {
+	if s.ProcNode().Pid == 0 {
 		return true
 	}
-	p := findProcess(s.NodeArg)
+	p := findProcess(s.ProcNode().Pid)
 	if p == 0 {
 		return false
 	}
 	switch node(s.Node) {
 	case nodeFd, nodeFdinfo:
-		return ofdAt(p, s.NodeArg2) != 0
+		return ofdAt(p, s.ProcNode().Number) != 0
 	}
 	return true
 }
@@ -412,7 +413,7 @@ const (
 
 func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64) {
 	s := &kmem.Inode(in).State
-	if s.NodeArg != 0 && findProcess(s.NodeArg) == 0 {
+	if s.ProcNode().Pid != 0 && findProcess(s.ProcNode().Pid) == 0 {
 		return 0, 0, 0, 0
 	}
 	if pos < numberPos {
@@ -422,7 +423,7 @@ func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dty
 				continue
 			}
 			copy(kmem.Bytes(dst, uint32(len(x.name))), x.name)
-			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.NodeArg, argOf(i, s))
+			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.ProcNode().Pid, argOf(i, s))
 		}
 		pos = numberPos
 	}
@@ -438,11 +439,11 @@ func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dty
 	case nodePid:
 		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, v, 0)
 	case nodeTid:
-		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, s.NodeArg, v)
+		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, s.ProcNode().Pid, v)
 	case nodeFd:
-		return numberPos + uint64(v) + 1, n, uint32(abi.DT_LNK), inoOf(kind, s.NodeArg, v)
+		return numberPos + uint64(v) + 1, n, uint32(abi.DT_LNK), inoOf(kind, s.ProcNode().Pid, v)
 	}
-	return numberPos + uint64(v) + 1, n, uint32(abi.DT_REG), inoOf(kind, s.NodeArg, v)
+	return numberPos + uint64(v) + 1, n, uint32(abi.DT_REG), inoOf(kind, s.ProcNode().Pid, v)
 }
 
 // nextNumber is the lowest numeric name of a directory that is not below `from`.
@@ -457,7 +458,7 @@ func nextNumber(s *abi.InodeState, from uint32) (uint32, node, bool) {
 		}
 		return best, nodePid, best != ^uint32(0)
 	case nodeTask:
-		p := kmem.Process(findProcess(s.NodeArg))
+		p := kmem.Process(findProcess(s.ProcNode().Pid))
 		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 			if tid := kmem.Thread(t).State.Tid; tid >= from {
 				best = min(best, tid)
@@ -469,7 +470,7 @@ func nextNumber(s *abi.InodeState, from uint32) (uint32, node, bool) {
 		if node(s.Node) == nodeFdinfoDir {
 			kind = nodeFdinfo
 		}
-		t := kmem.Process(findProcess(s.NodeArg)).State.FdTable
+		t := kmem.Process(findProcess(s.ProcNode().Pid)).State.FdTable
 		if t == 0 {
 			return 0, kind, false
 		}

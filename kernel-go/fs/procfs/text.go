@@ -130,8 +130,8 @@ func user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
 // Write writes to the few files that take it.
 func Write(c *sched.Ctx, inode uint32, b *mm.Buf) (uint32, abi.Errno) {
 	s := &kmem.Inode(inode).State
-	p := findProcess(s.NodeArg)
-	if s.NodeArg == 0 || p == 0 {
+	p := findProcess(s.ProcNode().Pid)
+	if s.ProcNode().Pid == 0 || p == 0 {
 		return 0, abi.EINVAL
 	}
 	n := b.Len
@@ -141,7 +141,7 @@ func Write(c *sched.Ctx, inode uint32, b *mm.Buf) (uint32, abi.Errno) {
 		if e := mm.BufIn(c, b, c.Page, part); e != abi.OK {
 			return 0, e
 		}
-		setComm(p, s.NodeArg2, c.Page, part)
+		setComm(p, s.ProcNode().Number, c.Page, part)
 		return n, abi.OK
 	case nodePidOomScoreAdj:
 		if n > 16 {
