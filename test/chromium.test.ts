@@ -22,6 +22,7 @@ const GUESTS = [
   ...["threads", "futex", "time", "cpu", "procfs", "stress_memory"],
   ...[
     "schedule",
+    "held",
     "pidfd",
     "forged",
     "epoll_exact",

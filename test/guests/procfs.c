@@ -2,7 +2,10 @@
 #include "check.h"
 #include <sys/resource.h>
 #include <dirent.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 static void self(void) {
   char text[PATH_MAX], want[PATH_MAX];
@@ -249,5 +252,34 @@ static void oom_scores(void) {
   _exit(check_failures != 0);
 }
 
+// A line of /proc/self/fdinfo/FD, behind its name; "" when it is not there.
+static const char *info_of(int fd, const char *name) {
+  static char line[64];
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  const char *text = read_file(path), *at = text ? strstr(text, name) : NULL;
+  snprintf(line, sizeof line, "%.*s", at ? (int)strcspn(at + strlen(name), "\n") : 0, at ? at + strlen(name) : "");
+  return line;
+}
+
+// What a kind of open file keeps for itself is no position, and no other kind's.
+static void descriptor_info(void) {
+  sigset_t set;
+  sigemptyset(&set), sigaddset(&set, SIGUSR1), sigaddset(&set, SIGTERM);
+  int s = must(signalfd(-1, &set, 0)), e = must(eventfd(5, 0)), t = must(timerfd_create(CLOCK_MONOTONIC, 0)), p[2];
+  must(pipe(p));
+  STR("signalfd-pos", info_of(s, "pos:\t"), "0");
+  STR("signalfd-mask", info_of(s, "sigmask:\t"), "0000000000004200");
+  STR("eventfd-pos", info_of(e, "pos:\t"), "0");
+  STR("timerfd-pos", info_of(t, "pos:\t"), "0");
+  STR("pipe-pos", info_of(p[0], "pos:\t"), "0");
+  int d = must(open("/proc/self/status", O_RDONLY)), m = must(open("/proc/self/mounts", O_RDONLY));
+  char byte;
+  must(read(d, &byte, 1));
+  STR("generated-pos", info_of(d, "pos:\t"), "1");
+  STR("mounts-pos", info_of(m, "pos:\t"), "0");
+  close(s), close(e), close(t), close(p[0]), close(p[1]), close(d), close(m);
+}
+
 CHECK_MAIN_AFTER(none, CASE(self), CASE(descriptors), CASE(status_files), CASE(maps), CASE(system_files),
-                 CASE(other_processes), CASE(nice_value), CASE(process_one), CASE(oom_scores))
+                 CASE(other_processes), CASE(nice_value), CASE(process_one), CASE(oom_scores), CASE(descriptor_info))
