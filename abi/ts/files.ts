@@ -24,6 +24,28 @@ export function fsTypeName(value: number): string {
   return enumName("FsType", FsType, value);
 }
 
+/** What users see of a number of FsType; undefined for those of which they see nothing. */
+export function fsTypeShown(value: number): string | undefined {
+  switch (value) {
+    case FsType.Tmpfs:
+      return "tmpfs";
+    case FsType.Devfs:
+      return "devtmpfs";
+    case FsType.Procfs:
+      return "proc";
+    case FsType.Pipefs:
+      return "pipefs";
+    case FsType.Sysfs:
+      return "sysfs";
+    case FsType.Anon:
+      return "anon_inodefs";
+    case FsType.Devpts:
+      return "devpts";
+    default:
+      return undefined;
+  }
+}
+
 
 /** What is true of a name. */
 export const DentryFlag = {

@@ -43,6 +43,27 @@ func (v FsType) String() string {
 	return "FsType(?)"
 }
 
+// Shown is what users see of the number, "" for those of which they see nothing.
+func (v FsType) Shown() string {
+	switch v {
+	case FsTypeTmpfs:
+		return "tmpfs"
+	case FsTypeDevfs:
+		return "devtmpfs"
+	case FsTypeProcfs:
+		return "proc"
+	case FsTypePipefs:
+		return "pipefs"
+	case FsTypeSysfs:
+		return "sysfs"
+	case FsTypeAnon:
+		return "anon_inodefs"
+	case FsTypeDevpts:
+		return "devpts"
+	}
+	return ""
+}
+
 // DentryFlag: What is true of a name.
 type DentryFlag uint16
 

@@ -214,7 +214,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) (waits bool, e abi.Errno) {
 			}
 		}
 	case ifreg:
-		if in.State.FsType == abi.FsTypeProcfs {
+		if vfs.Generated(inode) {
 			kind = abi.OfdKindProc
 			o.State.OfdMounts().Seen = vfs.MountEvents
 		}

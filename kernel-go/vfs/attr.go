@@ -10,7 +10,7 @@ import (
 // Chmod is fchmod(2): EPERM when the caller does not own the file.
 func Chmod(c *sched.Ctx, inode, mode uint32) abi.Errno {
 	in := kmem.Inode(inode)
-	if in.State.FsType == abi.FsTypeProcfs {
+	if Generated(inode) {
 		return abi.EPERM
 	}
 	if in.State.Mode&ifmt == iflnk {
@@ -42,7 +42,7 @@ const keepID = ^uint32(0)
 func Chown(c *sched.Ctx, inode, uid, gid uint32) abi.Errno {
 	in := kmem.Inode(inode)
 	s := &in.State
-	if s.FsType == abi.FsTypeProcfs {
+	if Generated(inode) {
 		return abi.EPERM
 	}
 	self, group := credentials(c)
@@ -81,7 +81,7 @@ func SetTimes(c *sched.Ctx, inode uint32, atime, mtime uint64) abi.Errno {
 	if atime == TimeOmit && mtime == TimeOmit {
 		return abi.OK
 	}
-	if in.State.FsType == abi.FsTypeProcfs {
+	if Generated(inode) {
 		return abi.EPERM
 	}
 	if !ownerOrCapable(c, inode) {

@@ -188,7 +188,7 @@ func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 	switch {
 	case in.State.Mode&ifmt == ifdir:
 		return abi.EISDIR
-	case in.State.Mode&ifmt != ifreg || in.State.FsType == abi.FsTypeProcfs:
+	case in.State.Mode&ifmt != ifreg || Generated(inode):
 		return abi.EINVAL
 	case !maySize(in, size):
 		return abi.EPERM

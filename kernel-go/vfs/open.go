@@ -157,7 +157,7 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 		}
 		return e
 	}
-	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && in.State.FsType != abi.FsTypeProcfs {
+	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && !Generated(inode) {
 		if !maySize(in, 0) {
 			return abi.EPERM
 		}
@@ -191,7 +191,7 @@ func tmpfileIn(c *sched.Ctx, parent, flags, mode uint32) (uint32, abi.Errno) {
 	}
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
-	if ds.FsType == abi.FsTypeProcfs {
+	if Generated(dir) {
 		return 0, abi.EOPNOTSUPP
 	}
 	if e := Permission(c, dir, MayWrite|MayExec); e != abi.OK {

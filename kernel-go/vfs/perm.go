@@ -93,32 +93,23 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 		return abi.ENOENT
 	}
 	inode := InodeOf(dir)
-	switch kmem.Inode(inode).State.FsType {
-	case abi.FsTypeProcfs:
-		return abi.ENOENT
-	case abi.FsTypeDevpts:
-		return abi.EPERM
-	case abi.FsTypeSysfs:
-		// The kernel itself fills it at boot.
-		if c.Process != 0 {
-			return abi.EPERM
-		}
+	// The kernel itself fills its file systems at boot.
+	if e := fsOf(inode).creation; e != abi.OK && c.Process != 0 {
+		return e
 	}
 	return Permission(c, inode, MayWrite|MayExec)
 }
 
-// kernelNames says whether the names of a file system are the kernel's own to
-// add and to remove.
-func kernelNames(fs abi.FsType) bool {
-	return fs == abi.FsTypeProcfs || fs == abi.FsTypeSysfs || fs == abi.FsTypeDevpts
-}
+// kernelNames says whether the names in a directory are the kernel's own to add and
+// to remove.
+func kernelNames(inode uint32) bool { return fsOf(inode).creation != abi.OK }
 
 // mayRemove checks that a name may be removed from its directory: write
 // permission there, and with the sticky bit to be an owner (EPERM).
 func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 	inode := InodeOf(dir)
 	ds := &kmem.Inode(inode).State
-	if kernelNames(ds.FsType) {
+	if kernelNames(inode) {
 		return abi.EPERM
 	}
 	if e := Permission(c, inode, MayWrite|MayExec); e != abi.OK {

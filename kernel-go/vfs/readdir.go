@@ -36,7 +36,7 @@ func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, m
 		done += recordLen(n)
 		*pos++
 	}
-	if kmem.Inode(inode).State.FsType == abi.FsTypeProcfs {
+	if Generated(inode) {
 		return readDynamic(c, inode, pos, dst, max, done)
 	}
 	for i := firstFrom(dir, *pos, *hint); i != 0; i = kmem.Dentry(i).NextChild {
@@ -118,7 +118,7 @@ func dots(dst, room, n uint32, ino, next uint64) bool {
 func readDynamic(c *sched.Ctx, inode uint32, pos *uint64, dst, max, done uint32) (uint32, abi.Errno) {
 	name := c.Page
 	for {
-		after, n, dtype, ino := Proc.Next(c, inode, *pos, name)
+		after, n, dtype, ino := fsOf(inode).dynamic.Next(c, inode, *pos, name)
 		if after == 0 {
 			return done, abi.OK
 		}

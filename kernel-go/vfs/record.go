@@ -91,7 +91,7 @@ func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
 func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 	r := &current
 	staged := base != 0
-	if f.Parent != 0 && kernelNames(kmem.Inode(InodeOf(f.Parent)).State.FsType) {
+	if f.Parent != 0 && kernelNames(InodeOf(f.Parent)) {
 		return abi.EBUSY
 	}
 	if r.Kind == abi.FileRecordKindDirectory {

@@ -9,7 +9,7 @@ import (
 // SizeOf is st_size: of a directory, what tmpfs reports for its entries.
 func SizeOf(inode uint32) uint64 {
 	in := kmem.Inode(inode)
-	if in.State.Mode&ifmt == ifdir && in.State.FsType != abi.FsTypeProcfs {
+	if in.State.Mode&ifmt == ifdir && !Generated(inode) {
 		return uint64(in.Live.ChildCount+2) * 20
 	}
 	return in.State.Size
@@ -86,19 +86,9 @@ func Statfs(inode, dst uint32) {
 	f.Bsize, f.Frsize, f.Namelen = uint64(kmem.PageSize), uint64(kmem.PageSize), uint64(nameMax)
 	f.Fsid[0] = int32(DevOf(inode))
 	f.Flags = uint64(abi.ST_VALID) | uint64(abi.ST_RELATIME)
-	switch kmem.Inode(inode).State.FsType {
-	case abi.FsTypeProcfs:
-		f.Type = uint64(abi.PROC_SUPER_MAGIC)
-	case abi.FsTypeSysfs:
-		f.Type = uint64(abi.SYSFS_MAGIC)
-	case abi.FsTypePipefs:
-		f.Type = uint64(abi.PIPEFS_MAGIC)
-	case abi.FsTypeDevpts:
-		f.Type = uint64(abi.DEVPTS_SUPER_MAGIC)
-	case abi.FsTypeAnon:
-		f.Type = uint64(abi.ANON_INODE_FS_MAGIC)
-	default:
-		f.Type = uint64(abi.TMPFS_MAGIC)
+	fs := fsOf(inode)
+	f.Type = fs.magic
+	if fs.frames {
 		h := kmem.Header()
 		f.Blocks = uint64(h.MemoryMaxPages*16 - h.PoolFirstFrame)
 		f.Bfree = uint64(kmem.FreeFrames())

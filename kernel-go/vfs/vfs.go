@@ -39,27 +39,6 @@ const (
 	nameMax = uint32(abi.FixedNameMax)
 )
 
-// Dynamic is what a generated file system (procfs) does. The functions get
-// inodes of that file system; names are n bytes at a linear address.
-type Dynamic struct {
-	// Lookup makes the inode of a name in a directory; its reference passes
-	// to the caller. ENOENT when there is none.
-	Lookup func(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno)
-	// Valid says whether what the inode stands for still exists.
-	Valid func(inode uint32) bool
-	// Next is the first entry at or behind a position: its name is written to
-	// dst. It returns the position behind it, 0 at the end.
-	Next func(c *sched.Ctx, dir uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64)
-	// Readlink writes a link's target (at most max bytes).
-	Readlink func(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno)
-	// Follow is the held dentry that a magic link leads to; 0 for a link
-	// whose target is a path.
-	Follow func(c *sched.Ctx, inode uint32) (uint32, abi.Errno)
-}
-
-// Proc is procfs; fs/proc sets it.
-var Proc Dynamic
-
 // PipeGone frees the pipe of a FIFO whose inode goes away; pipe sets it.
 var PipeGone func(pipe uint32)
 

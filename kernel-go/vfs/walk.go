@@ -85,14 +85,15 @@ func Resolve(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
 func lookup(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno) {
 	inode := InodeOf(dir)
 	d := child(dir, name, n)
-	if kmem.Inode(inode).State.FsType != abi.FsTypeProcfs {
+	dynamic := fsOf(inode).dynamic
+	if dynamic == nil {
 		if d != 0 {
 			Hold(d)
 		}
 		return d, abi.OK
 	}
 	if d != 0 {
-		if Proc.Valid(InodeOf(d)) {
+		if dynamic.Valid(InodeOf(d)) {
 			Hold(d)
 			return d, abi.OK
 		}
@@ -100,7 +101,7 @@ func lookup(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno) {
 		unhash(d)
 		kmem.Dentry(d).Flags &^= dDynamic
 	}
-	made, e := Proc.Lookup(c, inode, name, n)
+	made, e := dynamic.Lookup(c, inode, name, n)
 	if e == abi.ENOENT {
 		return 0, abi.OK
 	}
@@ -263,9 +264,8 @@ func byteAt(addr uint32) byte { return kmem.Bytes(addr, 1)[0] }
 // have their target written so that it ends `room` bytes behind the buffer's
 // begin, and give where it begins.
 func followLink(c *sched.Ctx, inode, path, room, flags uint32) (to, text uint32, e abi.Errno) {
-	s := &kmem.Inode(inode).State
-	if s.FsType == abi.FsTypeProcfs {
-		to, e = Proc.Follow(c, inode)
+	if dynamic := fsOf(inode).dynamic; dynamic != nil {
+		to, e = dynamic.Follow(c, inode)
 		if e != abi.OK {
 			return 0, 0, e
 		}
@@ -293,10 +293,10 @@ func followLink(c *sched.Ctx, inode, path, room, flags uint32) (to, text uint32,
 // ReadLink writes a symbolic link's target: ENAMETOOLONG when it is longer
 // than max bytes.
 func ReadLink(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno) {
-	in := kmem.Inode(inode)
-	if in.State.FsType == abi.FsTypeProcfs {
-		return Proc.Readlink(c, inode, dst, max)
+	if dynamic := fsOf(inode).dynamic; dynamic != nil {
+		return dynamic.Readlink(c, inode, dst, max)
 	}
+	in := kmem.Inode(inode)
 	n := uint32(in.State.Size)
 	if n > max {
 		return 0, abi.ENAMETOOLONG

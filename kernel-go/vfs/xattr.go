@@ -119,7 +119,7 @@ func mayXattr(c *sched.Ctx, inode, name, n, want uint32) abi.Errno {
 			return e
 		}
 	}
-	if space == xattrUnknown || s.FsType != abi.FsTypeTmpfs && s.FsType != abi.FsTypeDevfs {
+	if space == xattrUnknown || !fsOf(inode).xattrs {
 		return abi.EOPNOTSUPP
 	}
 	if int(n) == len(xattrSpaces[space]) {

@@ -311,20 +311,6 @@ func path(c *sched.Ctx, d uint32) {
 	}
 }
 
-func fsName(fs abi.FsType) string {
-	switch fs {
-	case abi.FsTypeProcfs:
-		return "proc"
-	case abi.FsTypeSysfs:
-		return "sysfs"
-	case abi.FsTypeDevfs:
-		return "devtmpfs"
-	case abi.FsTypeDevpts:
-		return "devpts"
-	}
-	return "tmpfs"
-}
-
 // mounts is /proc/PID/mounts, or mountinfo (proc_pid_mountinfo(5)).
 func mounts(c *sched.Ctx, info bool) {
 	for i := range uint32(vfs.MaxMounts) {
@@ -345,17 +331,17 @@ func mounts(c *sched.Ctx, info bool) {
 			str(" / ")
 			path(c, root)
 			str(" rw,relatime - ")
-			str(fsName(fs))
+			str(fs.Shown())
 			putByte(' ')
-			str(fsName(fs))
+			str(fs.Shown())
 			str(" rw\n")
 			continue
 		}
-		str(fsName(fs))
+		str(fs.Shown())
 		putByte(' ')
 		path(c, root)
 		putByte(' ')
-		str(fsName(fs))
+		str(fs.Shown())
 		str(" rw,relatime 0 0\n")
 	}
 }

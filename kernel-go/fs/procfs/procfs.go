@@ -3,7 +3,7 @@
 // threads are read in place.
 //
 // It does not own open file descriptions (file) nor path walks (vfs), which
-// calls it through vfs.Proc. Everything here wants the machine lock.
+// calls it through vfs.Dynamic. Everything here wants the machine lock.
 package procfs
 
 import (
@@ -196,9 +196,12 @@ var entries = [...]struct {
 // bootID is /proc/sys/kernel/random/boot_id, made at boot.
 var bootID [16]byte
 
+// files are what vfs asks of procfs.
+var files = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
+
 // Init mounts /proc on a directory, which must exist.
 func Init(over uint32) abi.Errno {
-	vfs.Proc = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
+	vfs.Generate(abi.FsTypeProcfs, &files)
 	root, e := vfs.Mount(abi.FsTypeProcfs, over, 0o555)
 	if e != abi.OK {
 		return e
