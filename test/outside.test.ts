@@ -73,6 +73,11 @@ describe.skipIf(missingTool())("programs seen from outside", () => {
     }
   });
 
+  test.for([1, 4])("a program that waits for a lease is the one that its name meant, %i harts", async (harts) => {
+    const run = await runForeshore({ harts, memory: 64 }, await guest("outside"), ["leased"]);
+    expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "2\n" });
+  });
+
   test.for([1, 4])("who offers itself goes when memory is used up, %i harts", { timeout: 120_000 }, async (harts) => {
     const run = await runForeshore({ harts, memory: 64 }, await guest("outside"), ["victim"]);
     expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "the other is killed\n" });

@@ -65,7 +65,10 @@ function commandOf(unit: Unit, project: string | undefined): Command {
   const program = join(OUT, `${unit.package.replaceAll("/", "-")}.test`);
   const kernel = join(ROOT, "kernel-go");
   const within = relative(kernel, join(ROOT, unit.package));
-  execFileSync("go", ["test", "-race", "-c", "-o", program, `./${within}`], { cwd: kernel, stdio: "inherit" });
+  execFileSync("go", ["test", "-race", "-tags", "paranoid", "-c", "-o", program, `./${within}`], {
+    cwd: kernel,
+    stdio: "inherit",
+  });
   const run = unit.functions.length === 0 ? [] : ["-test.run", `^(${unit.functions.join("|")})$`];
   return { argv: [program, ...run], cwd: join(ROOT, unit.package) };
 }

@@ -106,7 +106,8 @@ function runners(): Runner[] {
           {
             name: "go-race",
             what: "kernel packages that harts share, under the race detector",
-            command: ["go", "test", "-race", "-json", ...race],
+            // In a build that checks each use of a slot, too (kernel-go/kmem/paranoid_on.go).
+            command: ["go", "test", "-race", "-tags", "paranoid", "-json", ...race],
             format: "go-json" as const,
             cwd: "kernel-go",
             timeoutMinutes: 10,

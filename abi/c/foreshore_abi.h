@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x136bb409)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x65f5371d)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xb5aaee07)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xf0eaa45b)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1559,8 +1559,10 @@ typedef uint32_t fsh_held_array;
 #define FSH_HELD_ARRAY_NONE UINT32_C(0)
 /* Iovec. */
 #define FSH_HELD_ARRAY_IOVECS UINT32_C(1)
-/* HeldPoll. */
+/* HeldPoll, none of which has a file. */
 #define FSH_HELD_ARRAY_POLLS UINT32_C(2)
+/* HeldPoll. */
+#define FSH_HELD_ARRAY_OPEN_POLLS UINT32_C(3)
 
 /* What a thread has changed since it stopped last. Sockets get their bit with the socket layer. */
 typedef uint32_t fsh_sync_effect;
@@ -3191,7 +3193,8 @@ struct fsh_machine_header {
   uint64_t realtime_offset_ns;
   /* Absolute monotonic time of the next timer, ~0 when there is none. Unit: ns. Written by: kernel. */
   uint64_t next_timer_ns;
-  uint32_t reserved4;
+  /* What fstat(2) tells of files that have no inode of their own (eventfd, epoll …). Unit: slot:Inode. Written by: kernel. */
+  uint32_t anon_inode;
   /* Raised around renames of directories and layer switches: see the published view. Unit: seq. Written by: kernel. */
   FSH_ATOMIC(uint32_t) tree_seq;
   /* Root of the tree of files. Unit: slot:Dentry. Written by: boot. */
@@ -3246,7 +3249,7 @@ _Static_assert(offsetof(struct fsh_machine_header, dirty_frames) == 56, "offset 
 _Static_assert(offsetof(struct fsh_machine_header, reserve_frames) == 60, "offset of MachineHeader.reserve_frames");
 _Static_assert(offsetof(struct fsh_machine_header, realtime_offset_ns) == 64, "offset of MachineHeader.realtime_offset_ns");
 _Static_assert(offsetof(struct fsh_machine_header, next_timer_ns) == 72, "offset of MachineHeader.next_timer_ns");
-_Static_assert(offsetof(struct fsh_machine_header, reserved4) == 80, "offset of MachineHeader.reserved4");
+_Static_assert(offsetof(struct fsh_machine_header, anon_inode) == 80, "offset of MachineHeader.anon_inode");
 _Static_assert(offsetof(struct fsh_machine_header, tree_seq) == 84, "offset of MachineHeader.tree_seq");
 _Static_assert(offsetof(struct fsh_machine_header, root_dentry) == 88, "offset of MachineHeader.root_dentry");
 _Static_assert(offsetof(struct fsh_machine_header, decode_arena_base) == 92, "offset of MachineHeader.decode_arena_base");
@@ -3743,9 +3746,14 @@ _Static_assert(offsetof(struct fsh_poll_wait, reserved0) == 12, "offset of PollW
 struct fsh_signal_wait {
   /* The signals that end it, bit n - 1 for signal n. Unit: bits. Written by: kernel. */
   uint64_t set;
+  /* Not 0: the set is known. Unit: flag. Written by: kernel. */
+  uint32_t known;
+  uint32_t reserved0;
 };
-_Static_assert(sizeof(struct fsh_signal_wait) == 8, "size of SignalWait");
+_Static_assert(sizeof(struct fsh_signal_wait) == 16, "size of SignalWait");
 _Static_assert(offsetof(struct fsh_signal_wait, set) == 0, "offset of SignalWait.set");
+_Static_assert(offsetof(struct fsh_signal_wait, known) == 8, "offset of SignalWait.known");
+_Static_assert(offsetof(struct fsh_signal_wait, reserved0) == 12, "offset of SignalWait.reserved0");
 
 /* What mmap(2) keeps while the pages of a mapping that is made already come in. */
 struct fsh_map_wait {
@@ -4020,7 +4028,7 @@ struct fsh_thread_live {
   uint32_t sig_queue_head;
   /* Last queued signal. Unit: slot:SigInfo. Written by: kernel. */
   uint32_t sig_queue_tail;
-  /* Not 0: it stands in a ready queue. Unit: flag. Written by: kernel. */
+  /* Signals that are queued for it. Unit: count. Written by: kernel. */
   uint32_t queued;
   /* Deadline of the call that it waits in. */
   struct fsh_timer_live timer;

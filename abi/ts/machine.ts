@@ -1050,6 +1050,11 @@ export interface MachineHeaderData {
    */
   nextTimerNs: bigint;
   /**
+   * What fstat(2) tells of files that have no inode of their own (eventfd, epoll …).
+   * Unit: slot:Inode. Written by: kernel.
+   */
+  anonInode: number;
+  /**
    * Raised around renames of directories and layer switches: see the published view.
    * Unit: seq. Written by: kernel.
    */
@@ -1125,7 +1130,7 @@ export class MachineHeader {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, futexSeed: 352, counters: 384, tables: 512 } as const;
+  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, anonInode: 80, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, futexSeed: 352, counters: 384, tables: 512 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entropy: 4, futexSeed: 2, tables: 32 } as const;
   readonly $mem: Mem;
@@ -1401,6 +1406,18 @@ export class MachineHeader {
 
   set nextTimerNsHi(value: number) {
     this.$mem.u32[(this.$base + 72 + 4) >>> 2] = value;
+  }
+
+  /**
+   * What fstat(2) tells of files that have no inode of their own (eventfd, epoll …).
+   * Unit: slot:Inode. Written by: kernel.
+   */
+  get anonInode(): number {
+    return this.$mem.u32[(this.$base + 80) >>> 2]!;
+  }
+
+  set anonInode(value: number) {
+    this.$mem.u32[(this.$base + 80) >>> 2] = value;
   }
 
   /**
@@ -1705,6 +1722,7 @@ export class MachineHeader {
       reserveFrames: this.reserveFrames,
       realtimeOffsetNs: this.realtimeOffsetNs,
       nextTimerNs: this.nextTimerNs,
+      anonInode: this.anonInode,
       treeSeq: this.treeSeq,
       rootDentry: this.rootDentry,
       decodeArenaBase: this.decodeArenaBase,
@@ -1743,6 +1761,7 @@ export class MachineHeader {
     this.reserveFrames = data.reserveFrames;
     this.realtimeOffsetNs = data.realtimeOffsetNs;
     this.nextTimerNs = data.nextTimerNs;
+    this.anonInode = data.anonInode;
     this.treeSeq = data.treeSeq;
     this.rootDentry = data.rootDentry;
     this.decodeArenaBase = data.decodeArenaBase;
@@ -1757,7 +1776,6 @@ export class MachineHeader {
     for (let i = 0; i < 2; i++) this.setFutexSeed(i, fixedElement(data.futexSeed, i, 2));
     this.counters.setData(data.counters);
     for (let i = 0; i < 32; i++) this.tables(i).setData(fixedElement(data.tables, i, 32));
-    this.$mem.u8.fill(0, this.$base + 80, this.$base + 84);
     this.$mem.u8.fill(0, this.$base + 108, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
     this.$mem.u8.fill(0, this.$base + 200, this.$base + 256);

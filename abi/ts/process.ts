@@ -66,8 +66,10 @@ export const HeldArray = {
   None: 0,
   /** Iovec. */
   Iovecs: 1,
-  /** HeldPoll. */
+  /** HeldPoll, none of which has a file. */
   Polls: 2,
+  /** HeldPoll. */
+  OpenPolls: 3,
 } as const;
 export type HeldArray = (typeof HeldArray)[keyof typeof HeldArray];
 
@@ -1383,6 +1385,11 @@ export interface SignalWaitData {
    * Unit: bits. Written by: kernel.
    */
   set: bigint;
+  /**
+   * Not 0: the set is known.
+   * Unit: flag. Written by: kernel.
+   */
+  known: number;
 }
 
 /**
@@ -1391,11 +1398,11 @@ export interface SignalWaitData {
  */
 export class SignalWait {
   /** Bytes. */
-  static readonly SIZE = 8;
+  static readonly SIZE = 16;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { set: 0 } as const;
+  static readonly OFFSET = { set: 0, known: 8 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1436,11 +1443,23 @@ export class SignalWait {
   }
 
   /**
+   * Not 0: the set is known.
+   * Unit: flag. Written by: kernel.
+   */
+  get known(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set known(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 8, 8);
+    this.$mem.check(addr, 16, 8);
     this.$base = addr;
     return this;
   }
@@ -1449,12 +1468,15 @@ export class SignalWait {
   toData(): SignalWaitData {
     return {
       set: this.set,
+      known: this.known,
     };
   }
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: SignalWaitData): void {
     this.set = data.set;
+    this.known = data.known;
+    this.$mem.u8.fill(0, this.$base + 12, this.$base + 16);
   }
 }
 
@@ -3589,8 +3611,8 @@ export interface ThreadLiveData {
    */
   sigQueueTail: number;
   /**
-   * Not 0: it stands in a ready queue.
-   * Unit: flag. Written by: kernel.
+   * Signals that are queued for it.
+   * Unit: count. Written by: kernel.
    */
   queued: number;
   /** Deadline of the call that it waits in. */
@@ -3758,8 +3780,8 @@ export class ThreadLive {
   }
 
   /**
-   * Not 0: it stands in a ready queue.
-   * Unit: flag. Written by: kernel.
+   * Signals that are queued for it.
+   * Unit: count. Written by: kernel.
    */
   get queued(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;

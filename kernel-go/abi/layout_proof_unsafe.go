@@ -825,8 +825,8 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(MachineHeader{}.RealtimeOffsetNs)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.NextTimerNs) - 72
 	_ uintptr = 72 - unsafe.Offsetof(MachineHeader{}.NextTimerNs)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved4) - 80
-	_ uintptr = 80 - unsafe.Offsetof(MachineHeader{}.Reserved4)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.AnonInode) - 80
+	_ uintptr = 80 - unsafe.Offsetof(MachineHeader{}.AnonInode)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.TreeSeq) - 84
 	_ uintptr = 84 - unsafe.Offsetof(MachineHeader{}.TreeSeq)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.RootDentry) - 88
@@ -1218,10 +1218,14 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(SignalWait{}) - 8
-	_ uintptr = 8 - unsafe.Sizeof(SignalWait{})
+	_ uintptr = unsafe.Sizeof(SignalWait{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(SignalWait{})
 	_ uintptr = unsafe.Offsetof(SignalWait{}.Set) - 0
 	_ uintptr = 0 - unsafe.Offsetof(SignalWait{}.Set)
+	_ uintptr = unsafe.Offsetof(SignalWait{}.Known) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SignalWait{}.Known)
+	_ uintptr = unsafe.Offsetof(SignalWait{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(SignalWait{}.Reserved0)
 )
 
 const (

@@ -497,7 +497,9 @@ type MachineHeader struct {
 	// Absolute monotonic time of the next timer, ~0 when there is none.
 	// Unit: ns. Written by: kernel.
 	NextTimerNs uint64
-	Reserved4   uint32
+	// What fstat(2) tells of files that have no inode of their own (eventfd, epoll …).
+	// Unit: slot:Inode. Written by: kernel.
+	AnonInode uint32
 	// Raised around renames of directories and layer switches: see the published view.
 	// Unit: seq. Written by: kernel.
 	TreeSeq atomic.Uint32

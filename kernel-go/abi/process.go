@@ -121,9 +121,10 @@ type HeldArray uint32
 
 // Numbers of HeldArray.
 const (
-	HeldArrayNone   HeldArray = 0
-	HeldArrayIovecs HeldArray = 1 // Iovec.
-	HeldArrayPolls  HeldArray = 2 // HeldPoll.
+	HeldArrayNone      HeldArray = 0
+	HeldArrayIovecs    HeldArray = 1 // Iovec.
+	HeldArrayPolls     HeldArray = 2 // HeldPoll, none of which has a file.
+	HeldArrayOpenPolls HeldArray = 3 // HeldPoll.
 )
 
 // String names the number; "HeldArray(?)" stands for an unknown one.
@@ -135,6 +136,8 @@ func (v HeldArray) String() string {
 		return "Iovecs"
 	case HeldArrayPolls:
 		return "Polls"
+	case HeldArrayOpenPolls:
+		return "OpenPolls"
 	}
 	return "HeldArray(?)"
 }
@@ -452,7 +455,7 @@ type PollWait struct {
 }
 
 // SignalWaitSize is the size of SignalWait in bytes.
-const SignalWaitSize = 8
+const SignalWaitSize = 16
 
 // SignalWait: What sigtimedwait(2) keeps.
 type SignalWait struct {
@@ -460,6 +463,10 @@ type SignalWait struct {
 	// The signals that end it, bit n - 1 for signal n.
 	// Unit: bits. Written by: kernel.
 	Set uint64
+	// Not 0: the set is known.
+	// Unit: flag. Written by: kernel.
+	Known     uint32
+	Reserved0 uint32
 }
 
 // MapWaitSize is the size of MapWait in bytes.
@@ -775,8 +782,8 @@ type ThreadLive struct {
 	// Last queued signal.
 	// Unit: slot:SigInfo. Written by: kernel.
 	SigQueueTail uint32
-	// Not 0: it stands in a ready queue.
-	// Unit: flag. Written by: kernel.
+	// Signals that are queued for it.
+	// Unit: count. Written by: kernel.
 	Queued uint32
 	// Deadline of the call that it waits in.
 	Timer TimerLive

@@ -59,8 +59,10 @@ func Written(inode uint32) bool {
 	}
 	t := kmem.Table(abi.SlotKindOfd)
 	for i := uint32(1); i < t.HighWater.Load(); i++ {
-		o := kmem.Ofd(i)
-		if o.Header.Generation.Load()&1 == 1 && o.State.Kind == abi.OfdKindFile && o.State.Inode == inode && writable(o) {
+		if !kmem.InUse(abi.SlotKindOfd, i) {
+			continue
+		}
+		if o := kmem.Ofd(i); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode && writable(o) {
 			return true
 		}
 	}

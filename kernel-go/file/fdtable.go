@@ -39,7 +39,7 @@ func DropTable(c *sched.Ctx, t uint32) {
 	kmem.WriteBegin(&s.Header)
 	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
 		ofd := fdtable.Entry(t, fd).Ofd
-		unlockTable(t, kmem.Ofd(ofd).State.Inode)
+		Unlock(t, kmem.Ofd(ofd).State.Inode)
 		Put(c, ofd)
 	}
 	s.Count = 0
@@ -76,7 +76,7 @@ func closeIn(c *sched.Ctx, t, fd uint32) {
 	if last {
 		fdtable.Shrink(t)
 	}
-	unlockTable(t, kmem.Ofd(ofd).State.Inode)
+	Unlock(t, kmem.Ofd(ofd).State.Inode)
 	Put(c, ofd)
 }
 

@@ -37,6 +37,9 @@ func HoldArgument(c *sched.Ctx, fd int32) {
 	kmem.Fail("a call has no more than two descriptors among its arguments")
 }
 
+// Holding says whether the call in progress goes on with what it holds.
+func Holding(c *sched.Ctx) bool { return c.T().State.Blocked.Held.Held != 0 }
+
 // argument is the file that the call in progress holds for a descriptor, 0 when
 // it holds none.
 func argument(h *abi.HeldReferences, fd int32) uint32 {
@@ -82,7 +85,7 @@ func LetGo(c *sched.Ctx, thread uint32) {
 	if held.Dentry.Index != 0 {
 		vfs.Put(kmem.Held(abi.SlotKindDentry, held.Dentry))
 	}
-	if held.Array == abi.HeldArrayPolls {
+	if held.Array == abi.HeldArrayOpenPolls {
 		for k := range held.Count {
 			putHeld(c, (*abi.HeldPoll)(kmem.Ptr(elementOf(held.Frames, k))).Ofd)
 		}
@@ -206,6 +209,7 @@ func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint16, sets uint8) {
 	if ofd, e := GetAny(c, fd); e == abi.OK {
 		Hold(ofd)
 		p.Ofd = kmem.Handle(abi.SlotKindOfd, ofd)
+		h.Array = abi.HeldArrayOpenPolls
 	}
 }
 

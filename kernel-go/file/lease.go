@@ -139,8 +139,10 @@ func opened(inode, i uint32, kind abi.FlockType) bool {
 	}
 	t := kmem.Table(abi.SlotKindOfd)
 	for k := uint32(1); k < t.HighWater.Load(); k++ {
-		o := kmem.Ofd(k)
-		if k != i && o.Header.Generation.Load()&1 == 1 && o.State.Kind == abi.OfdKindFile && o.State.Inode == inode {
+		if k == i || !kmem.InUse(abi.SlotKindOfd, k) {
+			continue
+		}
+		if o := kmem.Ofd(k); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode {
 			return true
 		}
 	}

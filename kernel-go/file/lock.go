@@ -42,6 +42,7 @@ func conflict(inode uint32, r *LockRange) uint32 {
 // it, or with `wait` EBLOCKED, EDEADLK when waiting would never end, ENOLCK when
 // there are no lock slots left.
 func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
+	kmem.Assert(inode != 0, "what is locked is a file")
 	if r.Type != abi.F_UNLCK {
 		if i := conflict(inode, r); i != 0 {
 			if !wait {
@@ -206,10 +207,10 @@ func drop(inode, table, ofd uint32) {
 	}
 }
 
-// unlockTable drops the locks of a file that belong to a descriptor table: any
+// Unlock drops the locks of a file that belong to a descriptor table: any
 // of its descriptors of that file is closed (fcntl(2), "advisory record
 // locking").
-func unlockTable(table, inode uint32) {
+func Unlock(table, inode uint32) {
 	if inode != 0 && kmem.Inode(inode).Live.LockHead != 0 {
 		drop(inode, table, 0)
 	}

@@ -41,7 +41,7 @@ func TestLockWaits(t *testing.T) {
 		t.Fatal(e)
 	}
 	for _, x := range []uint32{inode, second} {
-		unlockTable(c.P().State.FdTable, x)
+		Unlock(c.P().State.FdTable, x)
 	}
 	if n := kmem.Table(abi.SlotKindFileLock).InUse.Load(); n != 0 {
 		t.Errorf("%d locks left", n)

@@ -52,6 +52,7 @@ func lockAmongSleepers(self uint32) {
 
 // Unlock releases the machine lock.
 func Unlock() {
+	quiet()
 	h := Header()
 	if h.Lock.Swap(0)&contended != 0 {
 		NotifyWord(&h.Lock, 1)
@@ -68,6 +69,7 @@ var never atomic.Uint32
 // UnlockToOthers is Unlock by somebody who will want the lock again at once, and
 // so would always be there before one that sleeps on it.
 func UnlockToOthers() {
+	quiet()
 	h := Header()
 	if h.Lock.Swap(0)&contended == 0 {
 		return
@@ -96,6 +98,7 @@ func NotifyWord(w *atomic.Uint32, count uint32) {
 // fence keeps the payload's stores behind it on machines with weak ordering.
 func WriteBegin(h *abi.SlotHeader) {
 	h.Seq.Add(1)
+	begins(h)
 	Fence()
 }
 
@@ -103,4 +106,5 @@ func WriteBegin(h *abi.SlotHeader) {
 func WriteEnd(h *abi.SlotHeader) {
 	Fence()
 	h.Seq.Add(1)
+	ends(h)
 }

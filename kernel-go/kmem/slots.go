@@ -11,6 +11,16 @@ var bases, strides [abi.SlotKindCount]uint32
 
 func slotAddr(kind abi.SlotKind, i uint32) uint32 { return bases[kind] + i*strides[kind] }
 
+// used is slotAddr of a slot that is in use.
+func used(kind abi.SlotKind, i uint32) uint32 {
+	check(kind, i)
+	return slotAddr(kind, i)
+}
+
+// InUse says whether slot i of a table is in use: what whoever goes through a
+// whole table asks first.
+func InUse(kind abi.SlotKind, i uint32) bool { return Slot(kind, i).Generation.Load()&1 == 1 }
+
 // Slot is the header of slot i of a table; every slot struct starts with one.
 func Slot(kind abi.SlotKind, i uint32) *abi.SlotHeader {
 	return (*abi.SlotHeader)(Ptr(slotAddr(kind, i)))
@@ -87,53 +97,53 @@ func SetName(h *abi.SlotHeader, name, to *[16]uint8) {
 	WriteEnd(h)
 }
 
-func Hart(i uint32) *abi.HartSlot     { return (*abi.HartSlot)(Ptr(slotAddr(abi.SlotKindHart, i))) }
-func Client(i uint32) *abi.ClientSlot { return (*abi.ClientSlot)(Ptr(slotAddr(abi.SlotKindClient, i))) }
-func Owner(i uint32) *abi.OwnerSlot   { return (*abi.OwnerSlot)(Ptr(slotAddr(abi.SlotKindOwner, i))) }
+func Hart(i uint32) *abi.HartSlot     { return (*abi.HartSlot)(Ptr(used(abi.SlotKindHart, i))) }
+func Client(i uint32) *abi.ClientSlot { return (*abi.ClientSlot)(Ptr(used(abi.SlotKindClient, i))) }
+func Owner(i uint32) *abi.OwnerSlot   { return (*abi.OwnerSlot)(Ptr(used(abi.SlotKindOwner, i))) }
 func Process(i uint32) *abi.ProcessSlot {
-	return (*abi.ProcessSlot)(Ptr(slotAddr(abi.SlotKindProcess, i)))
+	return (*abi.ProcessSlot)(Ptr(used(abi.SlotKindProcess, i)))
 }
-func Thread(i uint32) *abi.ThreadSlot { return (*abi.ThreadSlot)(Ptr(slotAddr(abi.SlotKindThread, i))) }
+func Thread(i uint32) *abi.ThreadSlot { return (*abi.ThreadSlot)(Ptr(used(abi.SlotKindThread, i))) }
 func AddressSpace(i uint32) *abi.AddressSpaceSlot {
-	return (*abi.AddressSpaceSlot)(Ptr(slotAddr(abi.SlotKindAddressSpace, i)))
+	return (*abi.AddressSpaceSlot)(Ptr(used(abi.SlotKindAddressSpace, i)))
 }
-func Vma(i uint32) *abi.VmaSlot { return (*abi.VmaSlot)(Ptr(slotAddr(abi.SlotKindVma, i))) }
+func Vma(i uint32) *abi.VmaSlot { return (*abi.VmaSlot)(Ptr(used(abi.SlotKindVma, i))) }
 func FdTable(i uint32) *abi.FdTableSlot {
-	return (*abi.FdTableSlot)(Ptr(slotAddr(abi.SlotKindFdTable, i)))
+	return (*abi.FdTableSlot)(Ptr(used(abi.SlotKindFdTable, i)))
 }
-func Ofd(i uint32) *abi.OfdSlot       { return (*abi.OfdSlot)(Ptr(slotAddr(abi.SlotKindOfd, i))) }
-func Pipe(i uint32) *abi.PipeSlot     { return (*abi.PipeSlot)(Ptr(slotAddr(abi.SlotKindPipe, i))) }
-func Inode(i uint32) *abi.InodeSlot   { return (*abi.InodeSlot)(Ptr(slotAddr(abi.SlotKindInode, i))) }
-func Dentry(i uint32) *abi.DentrySlot { return (*abi.DentrySlot)(Ptr(slotAddr(abi.SlotKindDentry, i))) }
+func Ofd(i uint32) *abi.OfdSlot       { return (*abi.OfdSlot)(Ptr(used(abi.SlotKindOfd, i))) }
+func Pipe(i uint32) *abi.PipeSlot     { return (*abi.PipeSlot)(Ptr(used(abi.SlotKindPipe, i))) }
+func Inode(i uint32) *abi.InodeSlot   { return (*abi.InodeSlot)(Ptr(used(abi.SlotKindInode, i))) }
+func Dentry(i uint32) *abi.DentrySlot { return (*abi.DentrySlot)(Ptr(used(abi.SlotKindDentry, i))) }
 func Sighand(i uint32) *abi.SighandSlot {
-	return (*abi.SighandSlot)(Ptr(slotAddr(abi.SlotKindSighand, i)))
+	return (*abi.SighandSlot)(Ptr(used(abi.SlotKindSighand, i)))
 }
 func SigInfo(i uint32) *abi.SigInfoSlot {
-	return (*abi.SigInfoSlot)(Ptr(slotAddr(abi.SlotKindSigInfo, i)))
+	return (*abi.SigInfoSlot)(Ptr(used(abi.SlotKindSigInfo, i)))
 }
 func WaitEntry(i uint32) *abi.WaitEntrySlot {
-	return (*abi.WaitEntrySlot)(Ptr(slotAddr(abi.SlotKindWaitEntry, i)))
+	return (*abi.WaitEntrySlot)(Ptr(used(abi.SlotKindWaitEntry, i)))
 }
-func Epoll(i uint32) *abi.EpollSlot { return (*abi.EpollSlot)(Ptr(slotAddr(abi.SlotKindEpoll, i))) }
+func Epoll(i uint32) *abi.EpollSlot { return (*abi.EpollSlot)(Ptr(used(abi.SlotKindEpoll, i))) }
 func EpollItem(i uint32) *abi.EpollItemSlot {
-	return (*abi.EpollItemSlot)(Ptr(slotAddr(abi.SlotKindEpollItem, i)))
+	return (*abi.EpollItemSlot)(Ptr(used(abi.SlotKindEpollItem, i)))
 }
 func Eventfd(i uint32) *abi.EventfdSlot {
-	return (*abi.EventfdSlot)(Ptr(slotAddr(abi.SlotKindEventfd, i)))
+	return (*abi.EventfdSlot)(Ptr(used(abi.SlotKindEventfd, i)))
 }
-func Tty(i uint32) *abi.TtySlot { return (*abi.TtySlot)(Ptr(slotAddr(abi.SlotKindTty, i))) }
+func Tty(i uint32) *abi.TtySlot { return (*abi.TtySlot)(Ptr(used(abi.SlotKindTty, i))) }
 func FsContext(i uint32) *abi.FsContextSlot {
-	return (*abi.FsContextSlot)(Ptr(slotAddr(abi.SlotKindFsContext, i)))
+	return (*abi.FsContextSlot)(Ptr(used(abi.SlotKindFsContext, i)))
 }
 func Pending(i uint32) *abi.PendingRequestSlot {
-	return (*abi.PendingRequestSlot)(Ptr(slotAddr(abi.SlotKindPendingRequest, i)))
+	return (*abi.PendingRequestSlot)(Ptr(used(abi.SlotKindPendingRequest, i)))
 }
 func FileLock(i uint32) *abi.FileLockSlot {
-	return (*abi.FileLockSlot)(Ptr(slotAddr(abi.SlotKindFileLock, i)))
+	return (*abi.FileLockSlot)(Ptr(used(abi.SlotKindFileLock, i)))
 }
 func User(i uint32) *abi.UserSlot {
-	return (*abi.UserSlot)(Ptr(slotAddr(abi.SlotKindUser, i)))
+	return (*abi.UserSlot)(Ptr(used(abi.SlotKindUser, i)))
 }
 func PosixTimer(i uint32) *abi.PosixTimerSlot {
-	return (*abi.PosixTimerSlot)(Ptr(slotAddr(abi.SlotKindPosixTimer, i)))
+	return (*abi.PosixTimerSlot)(Ptr(used(abi.SlotKindPosixTimer, i)))
 }

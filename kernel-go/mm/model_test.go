@@ -88,10 +88,12 @@ func testMachine(t testing.TB) *sched.Ctx {
 	if e := Init(); e != abi.OK {
 		t.Fatal(e)
 	}
+	c := sched.For(0)
+	c.Process, c.Thread = kmem.Alloc(abi.SlotKindProcess), kmem.Alloc(abi.SlotKindThread)
+	kmem.Thread(c.Thread).State.Process = c.Process
 	refs := map[uint32]int{}
 	InodeHold = func(i uint32) { refs[i]++ }
 	DentryHold, DentryDrop = func(uint32) {}, func(uint32) {}
-	c := sched.For(0)
 	InodeDrop = func(i uint32) {
 		if refs[i]--; refs[i] == 0 {
 			pagecache.SetSize(c, i, 0)

@@ -29,7 +29,18 @@ func Badness(process uint32) int64 {
 	if s.AddressSpace != 0 {
 		points += int64(kmem.AddressSpace(s.AddressSpace).State.ResidentPages)
 	}
-	return points
+	return points + heldPages(process)
+}
+
+// heldPages is what the waiting calls of a process have copied in.
+func heldPages(process uint32) int64 {
+	pages := int64(0)
+	for t := kmem.Process(process).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+		if h := &kmem.Thread(t).State.Blocked.Held; h.Frames != 0 {
+			pages += 1 + int64(h.Count)*int64(abi.HeldPollSize)/int64(kmem.PageSize)
+		}
+	}
+	return pages
 }
 
 // Victim is the process that is to be ended, 0 when there is none.

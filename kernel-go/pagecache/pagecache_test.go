@@ -59,8 +59,11 @@ func pattern(position uint64) byte { return byte(position ^ position>>8 ^ positi
 // thread makes the context act for a new thread.
 func thread(t testing.TB, c *sched.Ctx) uint32 {
 	t.Helper()
-	p := kmem.Alloc(abi.SlotKindProcess)
-	kmem.Process(p).State.Owner = 1
+	p := c.Process
+	if p == 0 {
+		p = kmem.Alloc(abi.SlotKindProcess)
+		kmem.Process(p).State.Owner = 1
+	}
 	i := kmem.Alloc(abi.SlotKindThread)
 	kmem.Thread(i).State.Process = p
 	c.Thread, c.Process = i, p

@@ -63,13 +63,11 @@ func openExec(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if e := mayExec(c, d); e != abi.OK {
-		return 0, e
-	}
-	return d, abi.OK
+	return d, mayExec(c, d)
 }
 
-// mayExec checks that a held file may be executed; it is given back when not.
+// mayExec checks that a held file may be executed; it is given back when not, unless
+// that is to be asked again.
 func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
@@ -80,7 +78,7 @@ func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 			}
 		}
 	}
-	if e != abi.OK {
+	if e != abi.OK && !sched.GoesOn(e) {
 		vfs.Put(d)
 	}
 	return e

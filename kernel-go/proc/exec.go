@@ -129,12 +129,15 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 		} else {
 			d, e = openExec(c, dir, c.Path, n, follow)
 		}
-		if e != abi.OK {
-			return e
-		}
-		if depth == 0 {
+		if depth == 0 && (e == abi.OK || sched.GoesOn(e)) && d != 0 {
 			p.named = d
 			vfs.Hold(d)
+		}
+		if e != abi.OK {
+			if sched.GoesOn(e) && d != 0 {
+				vfs.Put(d)
+			}
+			return e
 		}
 		p.main.dentry, p.main.inode = d, vfs.InodeOf(d)
 		is, e := p.isScript(c)
@@ -273,6 +276,9 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 	}
 	d, e := openExec(c, vfs.CwdOf(c), c.Path, n-1, vfs.Follow)
 	if e != abi.OK {
+		if sched.GoesOn(e) && d != 0 {
+			vfs.Put(d)
+		}
 		return e
 	}
 	p.interp.dentry, p.interp.inode = d, vfs.InodeOf(d)

@@ -108,12 +108,12 @@ func abandon(c *sched.Ctx, i uint32) {
 			kmem.Process(child).Live.VforkParent = 0
 		}
 	}
-	mm.ForkAbandoned(b)
-	file.LetGo(c, i)
-	b.Attempt, b.Reason, b.Kept = 0, abi.WaitReasonNone, [3]uint64{}
 	if i == c.Thread {
-		sched.CancelWaits(c)
+		sched.CancelWaits(c) // first: what is let go wakes who waits for it
 	}
+	mm.ForkAbandoned(b)
+	b.Attempt, b.Reason, b.Kept = 0, abi.WaitReasonNone, [3]uint64{}
+	file.LetGo(c, i)
 }
 
 // endThread takes a thread that no hart runs (or that is the caller's) out of
@@ -127,12 +127,16 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
 		sched.Unready(i)
 	}
-	abandon(c, i)
-	piOwnerGone(c, i)
-	// Not blocked any more: Unblock then only takes it off queues and timers.
+	// Not blocked any more: Unblock then only takes it off queues and timers. Before
+	// anything is let go: what that wakes must not find it there.
 	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
 	t.State.ExitCode = int32(status)
 	sched.Unblock(i)
+	abandon(c, i)
+	piOwnerGone(c, i)
+	if i == c.Thread && c.Hart < kmem.Header().HartCount {
+		kmem.Hart(c.Hart).Thread.Store(0)
+	}
 	sched.ThreadStopped(i, abi.ThreadStopExited)
 	p.Live.LiveThreads--
 	p.State.Instret += t.Cpu.Instret

@@ -205,11 +205,11 @@ func ResumeBlocked(c *sched.Ctx, i uint32, result int64) abi.Errno {
 		return abi.EINVAL
 	}
 	FutexForget(i)
-	file.LetGo(c, i)
 	t.Cpu.X[regA0] = uint64(result)
 	t.Cpu.Pc += 4
 	b.Attempt = 0
 	sched.Unblock(i)
+	file.LetGo(c, i)
 	sched.KickIdle()
 	return abi.OK
 }

@@ -159,6 +159,8 @@ func freeThread(i uint32) {
 	p.Live.ThreadCount--
 	threadQueue(p, t).empty()
 	kmem.Assert(t.Live.PiFirst == 0 && t.Live.PiOwner == 0, "nobody waits for a thread that is freed")
+	kmem.Assert(t.State.RunState.Load() != uint32(abi.ThreadRunStateReady) && t.Live.WaitEntries == 0 && t.Live.FutexBucket == 0 && t.State.Blocked.Held.Held == 0,
+		"a thread that is freed stands in no queue and holds nothing")
 	kmem.Free(abi.SlotKindThread, i)
 }
 

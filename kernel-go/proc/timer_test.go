@@ -47,6 +47,7 @@ func timerMachine(t *testing.T) *sched.Ctx {
 		kmem.Sighand(s.State.Sighand).Actions[i].Handler = 0x1000
 	}
 	defaultLimits(s)
+	joinUser(p)
 	kmem.Thread(th).State.Sigmask = ^uint64(0)
 	c := sched.For(0)
 	c.Thread, c.Process = th, p

@@ -109,11 +109,11 @@ func lend(client, ofd uint32) {
 
 // lentFile is the dentry of a file that MakeMemfd has made for a client.
 func lentFile(client, ofd uint32) (uint32, abi.Errno) {
-	if ofd >= kmem.Table(abi.SlotKindOfd).HighWater.Load() {
+	if ofd == 0 || ofd >= kmem.Table(abi.SlotKindOfd).HighWater.Load() || !kmem.InUse(abi.SlotKindOfd, ofd) {
 		return 0, abi.EBADF
 	}
 	o := kmem.Ofd(ofd)
-	if o.Header.Generation.Load()&1 == 0 || o.Live.HostRefs == 0 || o.Live.Client != client || o.State.Kind != abi.OfdKindFile {
+	if o.Live.HostRefs == 0 || o.Live.Client != client || o.State.Kind != abi.OfdKindFile {
 		return 0, abi.EBADF
 	}
 	return o.State.Dentry, abi.OK
@@ -135,8 +135,7 @@ func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
 func closeStreams(c *sched.Ctx, client uint32) {
 	n := kmem.Table(abi.SlotKindOfd).HighWater.Load()
 	for i := uint32(1); i < n; i++ {
-		o := kmem.Ofd(i)
-		for o.Header.Generation.Load()&1 == 1 && o.Live.Client == client && o.Live.HostRefs != 0 {
+		for kmem.InUse(abi.SlotKindOfd, i) && kmem.Ofd(i).Live.Client == client && kmem.Ofd(i).Live.HostRefs != 0 {
 			_ = closeStream(c, i)
 		}
 	}

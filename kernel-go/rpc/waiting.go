@@ -48,7 +48,7 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	p.NextOfHash, *b = *b, i
 	kmem.Client(client).InFlight++
 	attempt(c, i)
-	if p.Header.Generation.Load()&1 == 1 && p.Answered == 0 && !mayWait(client) {
+	if kmem.InUse(abi.SlotKindPendingRequest, i) && p.Answered == 0 && !mayWait(client) {
 		var none answer
 		finish(i, abi.EAGAIN, &none)
 	}
@@ -144,11 +144,10 @@ func dropRequests(client uint32) {
 	answers[client].head, answers[client].tail = 0, 0
 	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
 	for i := uint32(1); i < n; i++ {
-		p := kmem.Pending(i)
-		if p.Header.Generation.Load()&1 == 0 || p.Client != client {
+		if !kmem.InUse(abi.SlotKindPendingRequest, i) || kmem.Pending(i).Client != client {
 			continue
 		}
-		if p.Answered == 0 {
+		if kmem.Pending(i).Answered == 0 {
 			forget(i)
 		}
 		kmem.Free(abi.SlotKindPendingRequest, i)

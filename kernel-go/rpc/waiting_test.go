@@ -19,8 +19,10 @@ func (c *client) owned() (body []byte, end func()) {
 	o := kmem.Owner(h.Index)
 	o.Processes.Store(1)
 	return handleBytes(h), func() {
+		kmem.Lock(kmem.WorkerIndex)
 		o.Processes.Store(0)
 		sched.WakeAll(&o.ExitWait)
+		kmem.Unlock()
 	}
 }
 

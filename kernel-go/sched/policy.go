@@ -120,10 +120,10 @@ func stepIn(thread uint32, ready bool) {
 			PollHart(t.State.Hart)
 		}
 	case PriorityOf(t) != 0:
-		Requeue(thread, false)
+		join(ownerOf(kmem.Thread(thread)), thread, false)
 		displaceFor(thread)
 	default:
-		Requeue(thread, false)
+		join(ownerOf(kmem.Thread(thread)), thread, false)
 	}
 }
 

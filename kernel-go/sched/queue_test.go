@@ -51,6 +51,7 @@ func queueModel(t *testing.T, seed uint64) {
 			k := r.IntN(len(others))
 			i := others[k]
 			others = slices.Delete(others, k, k+1)
+			kmem.Thread(i).State.RunState.Store(uint32(abi.ThreadRunStateRunning))
 			Requeue(i, r.IntN(8) == 0)
 			ready = append(ready, i)
 		case n == 2 && len(ready) != 0:

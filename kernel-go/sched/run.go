@@ -50,6 +50,7 @@ func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {
 // continues after a stop.
 func MakeReady(thread uint32) {
 	t := kmem.Thread(thread)
+	notReady(t)
 	o := ownerOf(t)
 	if o.ReadyRoot == 0 && !ownerRuns(t.State.Process) {
 		o.Pass = max(o.Pass, leastPass)
@@ -75,7 +76,17 @@ func ownerRuns(process uint32) bool {
 
 // Requeue makes a thread ready again that ran until now. With `first` it goes
 // before its equals: it was displaced, and did not give way (sched(7), SCHED_FIFO).
-func Requeue(thread uint32, first bool) { join(ownerOf(kmem.Thread(thread)), thread, first) }
+func Requeue(thread uint32, first bool) {
+	t := kmem.Thread(thread)
+	notReady(t)
+	join(ownerOf(t), thread, first)
+}
+
+// notReady checks that a thread may become ready.
+func notReady(t *abi.ThreadSlot) {
+	s := abi.ThreadRunState(t.State.RunState.Load())
+	kmem.Assert(s != abi.ThreadRunStateReady && s != abi.ThreadRunStateExited, "who becomes ready is neither ready nor gone")
+}
 
 // join puts a thread into its owner's heap.
 func join(o *abi.OwnerSlot, thread uint32, first bool) {

@@ -112,6 +112,7 @@ func unlink(i uint32) {
 	if e.Next == i {
 		*queue = 0
 	} else {
+		kmem.Assert(kmem.WaitEntry(e.Next).Prev == i && kmem.WaitEntry(e.Prev).Next == i, "the neighbours in a wait queue know each other")
 		kmem.WaitEntry(e.Next).Prev = e.Prev
 		kmem.WaitEntry(e.Prev).Next = e.Next
 		if *queue == i {

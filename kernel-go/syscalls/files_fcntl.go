@@ -118,13 +118,15 @@ func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
 
 func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
 	o := kmem.Ofd(ofd)
-	if w := c.T().State.Blocked.LockWait(); w.Type != 0 {
+	w := c.T().State.Blocked.LockWait()
+	if w.Type != 0 && file.Holding(c) {
 		r := file.LockRange{Type: abi.FlockType(w.Type - 1), Start: w.Start, End: w.End, Table: c.P().State.FdTable}
 		if byOfd {
 			r.Table, r.Ofd = 0, ofd
 		}
 		return 0, setLock(c, ofd, &r)
 	}
+	*w = abi.LockWait{} // one that is restarted asks anew
 	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FlockSize); e != abi.OK {
 		return 0, e
 	}
@@ -178,9 +180,9 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 	return 0, mm.CopyOut(c, c.Arg(2), c.Page, abi.FlockSize)
 }
 
-// setLock is F_SETLKW: what is asked for is kept while it waits. A lock that comes
-// when its descriptor has become another's is given back: no close would (Linux
-// fs/locks.c, fcntl_setlk).
+// setLock is F_SETLKW: what is asked for is kept while it waits. A lock of a process
+// that comes when its descriptor has become another's is given back with all others
+// of that file, as the close would have done (Linux fs/locks.c, fcntl_setlk).
 func setLock(c *sched.Ctx, ofd uint32, r *file.LockRange) abi.Errno {
 	inode, w := kmem.Ofd(ofd).State.Inode, c.T().State.Blocked.LockWait()
 	e := file.SetLock(c, inode, r, true)
@@ -188,9 +190,8 @@ func setLock(c *sched.Ctx, ofd uint32, r *file.LockRange) abi.Errno {
 		w.Type, w.Start, w.End = uint32(r.Type)+1, r.Start, r.End
 		return e
 	}
-	if e == abi.OK && w.Type != 0 && r.Type != abi.F_UNLCK && !file.Names(c, fdArg(c, 0), ofd) {
-		r.Type = abi.F_UNLCK
-		_ = file.SetLock(c, inode, r, false)
+	if e == abi.OK && w.Type != 0 && r.Table != 0 && r.Type != abi.F_UNLCK && !file.Names(c, fdArg(c, 0), ofd) {
+		file.Unlock(r.Table, inode)
 		return abi.EBADF
 	}
 	return e

@@ -181,17 +181,17 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	b := &c.T().State.Blocked
-	set := b.SignalWait().Set
-	if b.Attempt == 0 || b.Reason != abi.WaitReasonSignal {
+	w := b.SignalWait()
+	if w.Known == 0 {
 		if e := mm.CopyIn(c, c.Page, c.Arg(0), sigsetSize); e != abi.OK {
 			return 0, e
 		}
-		set = kmem.Load64(c.Page) &^ (1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1))
+		w.Set, w.Known = kmem.Load64(c.Page)&^(1<<(abi.SIGKILL-1)|1<<(abi.SIGSTOP-1)), 1
 	}
 	if e := mm.Await(c, c.Arg(1), abi.SiginfoSize); e != abi.OK {
 		return 0, e
 	}
-	if s, ok := proc.TakeSignal(c.T(), c.P(), set); ok {
+	if s, ok := proc.TakeSignal(c.T(), c.P(), w.Set); ok {
 		if va := c.Arg(1); va != 0 {
 			if e := proc.WriteSiginfo(c, va, &s); e != abi.OK {
 				return 0, e
@@ -211,7 +211,7 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 	if b.TimedOut != 0 || b.DeadlineNs <= sched.NowNs() {
 		return 0, abi.EAGAIN
 	}
-	b.Reason, b.SignalWait().Set = abi.WaitReasonSignal, set
+	b.Reason = abi.WaitReasonSignal
 	sched.SetDeadline(c, b.DeadlineNs)
 	return 0, abi.EBLOCKED
 }

@@ -75,9 +75,11 @@ func lowestIndex(own uint32) uint32 {
 func byIndex(index, own uint32) uint32 {
 	n := kmem.Table(abi.SlotKindTty).HighWater.Load()
 	for i := uint32(1); i < n; i++ {
-		t := kmem.Tty(i)
+		if i == own || !kmem.InUse(abi.SlotKindTty, i) {
+			continue
+		}
 		// A closed master's node is gone, and its number free.
-		if i != own && t.Header.Generation.Load()&1 == 1 && t.State.Flags&abi.TtyFlagMasterClosed == 0 && t.State.Index == index {
+		if t := kmem.Tty(i); t.State.Flags&abi.TtyFlagMasterClosed == 0 && t.State.Index == index {
 			return i
 		}
 	}

@@ -57,9 +57,9 @@ func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, m
 // that the last read ended at, if it is still that.
 func firstFrom(dir uint32, pos uint64, hint abi.SlotHandle) uint32 {
 	l := &kmem.Inode(InodeOf(dir)).Live
-	if i := hint.Index; i != 0 {
+	if i := kmem.Lookup(abi.SlotKindDentry, hint); i != 0 {
 		d := kmem.Dentry(i)
-		if d.Header.Generation.Load() == hint.Generation && d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
+		if d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
 			if d.PrevChild == 0 || uint64(kmem.Dentry(d.PrevChild).Cookie) < pos {
 				return i
 			}

@@ -38,8 +38,17 @@ func split(ns uint64) (int64, uint64) {
 	return sec, uint64(rest)
 }
 
-// Stat writes a struct stat to dst.
+// orAnon is an inode, or for 0 the one that all files share which have none.
+func orAnon(inode uint32) uint32 {
+	if inode == 0 {
+		return kmem.Header().AnonInode
+	}
+	return inode
+}
+
+// Stat writes a struct stat to dst; inode 0 is of a file that has none.
 func Stat(inode, dst uint32) {
+	inode = orAnon(inode)
 	s := &kmem.Inode(inode).State
 	kmem.Zero(dst, abi.StatSize)
 	st := (*abi.Stat)(kmem.Ptr(dst))
@@ -54,6 +63,7 @@ func Stat(inode, dst uint32) {
 // Statx writes a struct statx to dst. It has all the basic fields and btime,
 // whatever the mask asks for, as statx(2) allows.
 func Statx(dentry, inode, dst uint32) {
+	inode = orAnon(inode)
 	s := &kmem.Inode(inode).State
 	kmem.Zero(dst, abi.StatxSize)
 	x := (*abi.Statx)(kmem.Ptr(dst))
@@ -81,6 +91,7 @@ func stamp(t *abi.StatxTimestamp, ns uint64) {
 
 // Statfs writes a struct statfs of the file system that an inode is on.
 func Statfs(inode, dst uint32) {
+	inode = orAnon(inode)
 	kmem.Zero(dst, abi.StatfsSize)
 	f := (*abi.Statfs)(kmem.Ptr(dst))
 	f.Bsize, f.Frsize, f.Namelen = uint64(kmem.PageSize), uint64(kmem.PageSize), uint64(nameMax)

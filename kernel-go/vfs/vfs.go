@@ -89,6 +89,9 @@ func Init(bucketBase, bucketCount uint32) abi.Errno {
 		return e
 	}
 	kmem.Header().RootDentry = root
+	if kmem.Header().AnonInode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); kmem.Header().AnonInode == 0 {
+		return abi.ENFILE
+	}
 	mounts[0] = mount{root: root, fs: abi.FsTypeTmpfs}
 	return abi.OK
 }

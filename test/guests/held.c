@@ -572,12 +572,119 @@ static void ends(void) {
   }
 }
 
+// What the last end of a file wakes while a call is given up may not be that call's own thread: each kind of file, closed
+// under a call that waits on it, in a process that then ends.
+static void ends_alone(void) {
+  static const char *const names[] = {"exit", "exec", "killed", "fault"};
+  for (int mode = 0; mode < 4; mode++) {
+    pid_t pid = must(fork());
+    if (pid == 0) {
+      static uint64_t value;
+      static struct epoll_event event;
+      static struct pollfd f[2];
+      static struct call c[8];
+      int p[2], q[2], r[2], k = 0;
+      must(pipe(p)), must(pipe(q)), must(pipe(r)), must(mkfifo("alone", 0644));
+      sigset_t set;
+      sigemptyset(&set), sigaddset(&set, SIGUSR1);
+      pthread_sigmask(SIG_BLOCK, &set, NULL);
+      must(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}));
+      const int fds[] = {eventfd(0, 0), timerfd_create(CLOCK_MONOTONIC, 0), signalfd(-1, &set, 0), epoll_create1(0),
+                         syscall(SYS_pidfd_open, getpid(), 0), posix_openpt(O_RDWR | O_NOCTTY)};
+      for (; k < 3; k++) c[k] = (struct call){.fd = fds[k], .memory = &value, .bytes = 8}, begin(&c[k], reads);
+      c[k] = (struct call){.fd = fds[3], .memory = &event}, begin(&c[k++], epolls);
+      f[0] = (struct pollfd){fds[4], 0, 0}, f[1] = (struct pollfd){p[0], POLLIN, 0};
+      c[k] = (struct call){.memory = f, .bytes = 2}, begin(&c[k++], polls);
+      c[k] = (struct call){.fd = fds[5], .memory = &value, .bytes = 1}, begin(&c[k++], reads);
+      c[k] = (struct call){.fd = q[0], .to = r[1]}, begin(&c[k++], splices);
+      c[k] = (struct call){.path = "alone", .to = O_WRONLY}, begin(&c[k++], opens);
+      for (k = 0; k < 6; k++) close(fds[k]);
+      close(p[0]), close(p[1]), close(q[0]), close(q[1]), close(r[0]), close(r[1]);
+      switch (mode) {
+        case 0: exit(3);
+        case 1: execl(check_self, "held", "+ends", NULL); _exit(9);
+        case 2: kill(getpid(), SIGKILL); break;
+        case 3: *(volatile char *)0 = 0;
+      }
+      _exit(8);
+    }
+    static const int want[] = {EXITED(3), EXITED(7), SIGKILL, SIGSEGV};
+    EQ(names[mode], status_of(pid), want[mode]);
+    FAILS("the FIFO has no writer", open("alone", O_WRONLY | O_NONBLOCK), ENXIO);
+    unlink("alone");
+  }
+}
+
+// A lock that is stopped and goes on asks for what its arguments say then.
+static void stopped_lock(void) {
+  int f = must(open("locked", O_CREAT | O_RDWR, 0644)), ready[2];
+  must(pipe(ready));
+  pid_t holder = child_holds("locked", ready[1]);
+  must(read(ready[0], big, 1));
+  struct flock *l = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  *l = (struct flock){.l_type = F_WRLCK, .l_len = 1};
+  pid_t waiter = must(fork());
+  if (waiter == 0) {
+    must(fcntl(f, F_SETLKW, l));
+    must(write(ready[1], "w", 1));
+    pause();
+  }
+  until_asleep(waiter, waiter);
+  int status;
+  must(kill(waiter, SIGSTOP));
+  must(waitpid(waiter, &status, WUNTRACED));
+  l->l_start = 50;
+  must(kill(waiter, SIGCONT));
+  until_asleep(waiter, waiter);
+  must(kill(holder, SIGKILL));
+  status_of(holder);
+  must(read(ready[0], big, 1));
+  struct flock t = {.l_type = F_WRLCK};
+  must(fcntl(f, F_GETLK, &t));
+  EQ("start", t.l_start, 50);
+  must(kill(waiter, SIGKILL));
+  status_of(waiter);
+  munmap(l, 4096), close(f), close(ready[0]), close(ready[1]);
+}
+
+// The locks of a process go with its descriptor, those of a description stay.
+static long ofd_locks(struct call *c) { return fcntl(c->fd, F_OFD_SETLKW, c->memory); }
+
+static void locks_and_closes(void) {
+  for (int mode = 0; mode < 2; mode++) {
+    int f = must(open("locked", O_CREAT | O_RDWR, 0644)), ready[2];
+    must(pipe(ready));
+    pid_t pid = child_holds("locked", ready[1]);
+    must(read(ready[0], big, 1));
+    struct flock l = {.l_type = F_WRLCK, .l_start = 10, .l_len = 5};
+    struct call c = {.fd = f, .memory = &l};
+    begin(&c, mode ? ofd_locks : locks);
+    int same = must(dup(f));
+    must(close(f));
+    must(kill(pid, SIGKILL));
+    status_of(pid);
+    if (mode)
+      GOOD("of a description", end(&c));
+    else
+      FAILS("of a process", end(&c), EBADF);
+    pid = must(fork());
+    if (pid == 0) {
+      struct flock t = {.l_type = F_WRLCK};
+      must(fcntl(same, F_GETLK, &t));
+      _exit(t.l_type != F_UNLCK);
+    }
+    EQ("locked", status_of(pid), EXITED(mode));
+    close(same), close(ready[0]), close(ready[1]);
+  }
+}
+
 static int again(int argc, char **argv) {
-  (void)argc, (void)argv;
+  if (argc > 1 && !strcmp(argv[1], "+ends")) return 7;
   pause();
   return 0;
 }
 
 CHECK_MAIN_AFTER(again, CASE(reading), CASE(writing), CASE(vectors), CASE(written_vectors), CASE(buffer_unmapped), CASE(counters), CASE(polling),
                  CASE(polling_many), CASE(selecting), CASE(epolling), CASE(splicing), CASE(locking), CASE(flocking), CASE(fifos), CASE(fifo_met),
-                 CASE(fifo_interrupted), CASE(leased), CASE(leased_truncate), CASE(signals), CASE(children), CASE(ends))
+                 CASE(fifo_interrupted), CASE(leased), CASE(leased_truncate), CASE(signals), CASE(children), CASE(ends), CASE(ends_alone),
+                 CASE(stopped_lock), CASE(locks_and_closes))

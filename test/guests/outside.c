@@ -72,7 +72,32 @@ static int waits(const char *path) {
   return 0;
 }
 
+// A program that waits for a lease is the one that its name meant. (Linux holds to that; qemu-user cannot, since
+// binfmt_misc hands it the name.)
+static int leased(const char *self) {
+  static char part[65536];
+  int from = must(open(self, O_RDONLY)), to = must(open("program", O_CREAT | O_WRONLY, 0755));
+  for (long n; (n = read(from, part, sizeof part)) > 0;) must(write(to, part, n));
+  close(from), close(to);
+  write_file("other", "no program");
+  must(chmod("other", 0755));
+  int f = must(open("program", O_RDONLY));
+  signal(SIGIO, SIG_IGN);
+  must(fcntl(f, F_SETLEASE, F_WRLCK));
+  pid_t pid = must(fork());
+  if (pid == 0) {
+    execl("program", "program", NULL);
+    _exit(errno == ENOEXEC ? 3 : 4);
+  }
+  until_asleep(pid, pid);
+  must(rename("other", "program"));
+  must(fcntl(f, F_SETLEASE, F_UNLCK));
+  put("%d\n", status_of(pid) >> 8);
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2 && !strcmp(argv[1], "leased")) return leased(argv[0]);
   if (argc == 3 && !strcmp(argv[1], "waits")) return waits(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "descriptors")) return descriptors(atoi(argv[2]));
   if (argc == 2 && !strcmp(argv[1], "victim")) return victim();

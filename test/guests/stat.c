@@ -1,5 +1,9 @@
 // stat and statx, times, modes, owners, special files.
 #include "check.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <linux/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
@@ -230,5 +234,24 @@ static void special(void) {
   FAILS("exists", mknod("r", S_IFREG | 0600, 0), EEXIST);
 }
 
+// Files that have no inode of their own.
+static void anonymous(void) {
+  const int fds[] = {must(eventfd(0, 0)), must(epoll_create1(0)), must(timerfd_create(CLOCK_MONOTONIC, 0))};
+  struct stat first, s;
+  struct statfs f;
+  must(fstat(fds[0], &first));
+  for (unsigned k = 0; k < sizeof fds / sizeof *fds; k++) {
+    must(fstat(fds[k], &s));
+    EQ("mode", s.st_mode, 0600);
+    EQ("links", s.st_nlink, 1);
+    EQ("size", s.st_size, 0);
+    EQ("block", s.st_blksize, 4096);
+    TRUE("one inode", s.st_ino == first.st_ino && s.st_dev == first.st_dev && s.st_ino != 0);
+    must(fstatfs(fds[k], &f));
+    EQ("type", f.f_type, 0x09041934);
+    close(fds[k]);
+  }
+}
+
 CHECK_MAIN(CASE(kinds), CASE(extended), CASE(times_change), CASE(times_set), CASE(modes), CASE(owners),
-           CASE(access_checks), CASE(special))
+           CASE(access_checks), CASE(special), CASE(anonymous))

@@ -31,7 +31,9 @@ export function nativeKernel(): Promise<string> {
     mkdirSync(join(ROOT, "build"), { recursive: true });
     // Built beside and renamed: several test processes may do so at once.
     const fresh = `${PROGRAM}.${process.pid}`;
-    await promisify(execFile)("go", ["build", "-o", fresh, "./cmd/foreshore-native"], { cwd: join(ROOT, "kernel-go") });
+    await promisify(execFile)("go", ["build", "-tags", "paranoid", "-o", fresh, "./cmd/foreshore-native"], {
+      cwd: join(ROOT, "kernel-go"),
+    });
     renameSync(fresh, PROGRAM);
     return PROGRAM;
   })();

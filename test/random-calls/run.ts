@@ -127,9 +127,13 @@ if (rounds === undefined || !(Number(seconds) > 0)) {
 }
 const program = await buildGuest();
 if (where === "native") {
-  await run("go", ["build", "-race", "-o", join(OUT, "foreshore-native"), "./cmd/foreshore-native"], {
-    cwd: join(ROOT, "kernel-go"),
-  });
+  await run(
+    "go",
+    ["build", "-race", "-tags", "paranoid", "-o", join(OUT, "foreshore-native"), "./cmd/foreshore-native"],
+    {
+      cwd: join(ROOT, "kernel-go"),
+    },
+  );
 }
 const begin = performance.now();
 let seed = Number(given ?? Math.floor(Date.now() / 1000));

@@ -98,7 +98,11 @@ func pidStatus(p, t uint32) {
 	}
 	label("Threads:\t", uint64(pl.LiveThreads))
 	str("SigQ:\t")
-	num(uint64(kmem.User(pl.User).Queued))
+	queued := uint64(0)
+	if pl.User != 0 { // a process that is reaped has none
+		queued = uint64(kmem.User(pl.User).Queued)
+	}
+	num(queued)
 	putByte('/')
 	line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
 	mask("SigPnd:\t", pending)
