@@ -134,9 +134,6 @@ func endThread(c *sched.Ctx, i, status uint32) {
 	sched.Unblock(i)
 	abandon(c, i)
 	piOwnerGone(c, i)
-	if i == c.Thread && c.Hart < kmem.Header().HartCount {
-		kmem.Hart(c.Hart).Thread.Store(0)
-	}
 	sched.ThreadStopped(i, abi.ThreadStopExited)
 	p.Live.LiveThreads--
 	p.State.Instret += t.Cpu.Instret

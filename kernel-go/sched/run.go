@@ -67,7 +67,8 @@ func MakeReady(thread uint32) {
 func ownerRuns(process uint32) bool {
 	owner := kmem.Process(process).State.Owner
 	for i := range kmem.Header().HartCount {
-		if t := kmem.Hart(i).Thread.Load(); t != 0 && kmem.Process(kmem.Thread(t).State.Process).State.Owner == owner {
+		// A thread that has just ended is its hart's until that looks.
+		if t := kmem.Hart(i).Thread.Load(); t != 0 && kmem.InUse(abi.SlotKindThread, t) && kmem.Process(kmem.Thread(t).State.Process).State.Owner == owner {
 			return true
 		}
 	}
