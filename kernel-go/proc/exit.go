@@ -103,8 +103,9 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 func abandon(c *sched.Ctx, i uint32) {
 	b := &kmem.Thread(i).State.Blocked
 	FutexForget(i)
-	if b.Reason == abi.WaitReasonVfork && b.Attempt != 0 {
-		if child := FindProcess(b.VforkWait().Child); child != 0 {
+	if b.Reason == abi.WaitReasonVfork {
+		// Also of a call that a handler has ended, behind which the thread is killed.
+		if child := FindProcess(b.VforkWait().Child); child != 0 && kmem.Process(child).Live.VforkParent == i {
 			kmem.Process(child).Live.VforkParent = 0
 		}
 	}

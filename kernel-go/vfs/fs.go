@@ -14,8 +14,8 @@ type fileSystem struct {
 	// dynamic is what a file system does whose files are made when they are asked
 	// for; nil for those whose files are there.
 	dynamic *Dynamic
-	// creation is what a process gets that adds a name: OK for as its permissions
-	// say. In others the names are the kernel's own to add and to remove.
+	// creation is what whoever adds a name gets: OK for as their permissions say. In
+	// others the names are the kernel's own to add and to remove.
 	creation abi.Errno
 	// frames: its contents are frames of the machine, which statfs(2) counts.
 	frames bool

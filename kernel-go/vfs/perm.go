@@ -94,7 +94,7 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 	}
 	inode := InodeOf(dir)
 	// The kernel itself fills its file systems at boot.
-	if e := fsOf(inode).creation; e != abi.OK && c.Process != 0 {
+	if e := fsOf(inode).creation; e != abi.OK && kmem.Header().BootState.Load() == uint32(abi.BootStateReady) {
 		return e
 	}
 	return Permission(c, inode, MayWrite|MayExec)

@@ -111,7 +111,8 @@ describe("a connection", () => {
     ]);
     const { rows: ofds } = await session.rows("ofd");
     const of = (fd: number) => ofds.find(({ handle }) => handle.index === fds[fd]?.ofd.index);
-    expect(of(0)).toMatchObject({ kind: "PipeRead", refs: 1, handle: fds[0]?.ofd });
+    // Its descriptor and its read(2), which waits.
+    expect(of(0)).toMatchObject({ kind: "PipeRead", refs: 2, handle: fds[0]?.ofd });
     expect(of(1)).toMatchObject({ kind: "PipeWrite", path: `pipe:[${of(1)?.inode}]` });
     expect(of(2)).toMatchObject({ kind: "Device", path: "/dev/null" });
     const { rows: pipes } = await session.rows("pipe");
