@@ -78,6 +78,11 @@ describe.skipIf(missingTool())("programs seen from outside", () => {
     expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "2\n" });
   });
 
+  test.for([1, 4])("a vfork's child goes on when its parent is killed behind a signal, %i harts", async (harts) => {
+    const run = await runForeshore({ harts, memory: 64 }, await guest("outside"), ["vforked"]);
+    expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "parent 9\nchild 500\n" });
+  });
+
   test.for([1, 4])("who offers itself goes when memory is used up, %i harts", { timeout: 120_000 }, async (harts) => {
     const run = await runForeshore({ harts, memory: 64 }, await guest("outside"), ["victim"]);
     expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code: 0, stdout: "the other is killed\n" });

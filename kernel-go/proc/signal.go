@@ -243,6 +243,11 @@ func DeliverSignals(c *sched.Ctx) bool {
 		if set == 0 {
 			break
 		}
+		if set&bit(uint32(abi.SIGKILL)) != 0 {
+			// Before all others, whose handlers' frames may lie in memory that a child
+			// of vfork(2) runs on (Linux kernel/signal.c, get_signal).
+			set = bit(uint32(abi.SIGKILL))
+		}
 		s, _ := TakeSignal(t, p, set)
 		if trace.On && s.Signo != uint32(abi.SIGKILL) {
 			tell(c, c.Thread, c.Process, &s)
