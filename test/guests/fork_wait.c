@@ -123,12 +123,15 @@ static void identifiers(void) {
 }
 
 static void stopping(void) {
-  int status;
+  int status, go[2];
   siginfo_t info;
+  must(pipe(go));
   pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);  // SIGTSTP stops only where someone of the session could continue it
     raise(SIGSTOP);
+    char byte;
+    must(read(go[0], &byte, 1)); // a second stop takes back that it was continued
     raise(SIGTSTP);
     _exit(4);
   }
@@ -138,6 +141,8 @@ static void stopping(void) {
   kill(pid, SIGCONT);
   EQ("continued-pid", waitpid(pid, &status, WCONTINUED), pid);
   TRUE("continued", WIFCONTINUED(status));
+  must(write(go[1], "g", 1));
+  close(go[0]), close(go[1]);
   GOOD("second-stop", waitid(P_PID, pid, &info, WSTOPPED));
   EQ("second-code", info.si_code, CLD_STOPPED);
   EQ("second-status", info.si_status, SIGTSTP);
