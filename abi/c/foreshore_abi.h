@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xb5aaee07)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xf0eaa45b)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x6f5352a8)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x813dc286)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3812,10 +3812,12 @@ struct fsh_held_references {
   uint32_t count;
   /* What they are. Written by: kernel. */
   fsh_held_array array;
+  /* Of select(2): descriptors from 0 on of which those in its sets are among the elements. Unit: count. Written by: kernel. */
+  uint32_t covered;
   /* Not 0: something is held. Unit: flag. Written by: kernel. */
   uint32_t held;
 };
-_Static_assert(sizeof(struct fsh_held_references) == 56, "size of HeldReferences");
+_Static_assert(sizeof(struct fsh_held_references) == 60, "size of HeldReferences");
 _Static_assert(offsetof(struct fsh_held_references, descriptors) == 0, "offset of HeldReferences.descriptors");
 _Static_assert(offsetof(struct fsh_held_references, files) == 8, "offset of HeldReferences.files");
 _Static_assert(offsetof(struct fsh_held_references, made) == 24, "offset of HeldReferences.made");
@@ -3823,7 +3825,8 @@ _Static_assert(offsetof(struct fsh_held_references, dentry) == 32, "offset of He
 _Static_assert(offsetof(struct fsh_held_references, frames) == 40, "offset of HeldReferences.frames");
 _Static_assert(offsetof(struct fsh_held_references, count) == 44, "offset of HeldReferences.count");
 _Static_assert(offsetof(struct fsh_held_references, array) == 48, "offset of HeldReferences.array");
-_Static_assert(offsetof(struct fsh_held_references, held) == 52, "offset of HeldReferences.held");
+_Static_assert(offsetof(struct fsh_held_references, covered) == 52, "offset of HeldReferences.covered");
+_Static_assert(offsetof(struct fsh_held_references, held) == 56, "offset of HeldReferences.held");
 
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {
@@ -3845,7 +3848,6 @@ struct fsh_blocked_syscall {
   uint64_t kept[3];
   /* The fill of a file's page that it waits for, 0 none: any call may meet one. Unit: id. Written by: kernel. */
   uint32_t page_ticket;
-  uint32_t reserved0;
   /* What it has resolved. */
   struct fsh_held_references held;
 };
@@ -3859,8 +3861,7 @@ _Static_assert(offsetof(struct fsh_blocked_syscall, attempt) == 72, "offset of B
 _Static_assert(offsetof(struct fsh_blocked_syscall, timed_out) == 76, "offset of BlockedSyscall.timed_out");
 _Static_assert(offsetof(struct fsh_blocked_syscall, kept) == 80, "offset of BlockedSyscall.kept");
 _Static_assert(offsetof(struct fsh_blocked_syscall, page_ticket) == 104, "offset of BlockedSyscall.page_ticket");
-_Static_assert(offsetof(struct fsh_blocked_syscall, reserved0) == 108, "offset of BlockedSyscall.reserved0");
-_Static_assert(offsetof(struct fsh_blocked_syscall, held) == 112, "offset of BlockedSyscall.held");
+_Static_assert(offsetof(struct fsh_blocked_syscall, held) == 108, "offset of BlockedSyscall.held");
 
 /* stack_t. */
 struct fsh_sigaltstack {

@@ -1790,6 +1790,11 @@ export interface HeldReferencesData {
    */
   array: number;
   /**
+   * Of select(2): descriptors from 0 on of which those in its sets are among the elements.
+   * Unit: count. Written by: kernel.
+   */
+  covered: number;
+  /**
    * Not 0: something is held.
    * Unit: flag. Written by: kernel.
    */
@@ -1803,11 +1808,11 @@ export interface HeldReferencesData {
  */
 export class HeldReferences {
   /** Bytes. */
-  static readonly SIZE = 56;
+  static readonly SIZE = 60;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, array: 48, held: 52 } as const;
+  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, array: 48, covered: 52, held: 56 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { descriptors: 2, files: 2 } as const;
   readonly $mem: Mem;
@@ -1873,15 +1878,27 @@ export class HeldReferences {
   }
 
   /**
+   * Of select(2): descriptors from 0 on of which those in its sets are among the elements.
+   * Unit: count. Written by: kernel.
+   */
+  get covered(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set covered(value: number) {
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
    * Not 0: something is held.
    * Unit: flag. Written by: kernel.
    */
   get held(): number {
-    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
 
   set held(value: number) {
-    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
   /**
@@ -1889,7 +1906,7 @@ export class HeldReferences {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 56, 4);
+    this.$mem.check(addr, 60, 4);
     this.$base = addr;
     return this;
   }
@@ -1926,6 +1943,7 @@ export class HeldReferences {
       frames: this.frames,
       count: this.count,
       array: this.array,
+      covered: this.covered,
       held: this.held,
     };
   }
@@ -1939,6 +1957,7 @@ export class HeldReferences {
     this.frames = data.frames;
     this.count = data.count;
     this.array = data.array;
+    this.covered = data.covered;
     this.held = data.held;
   }
 }
@@ -2005,7 +2024,7 @@ export class BlockedSyscall {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { number: 0, reason: 4, args: 8, deadlineNs: 56, progress: 64, attempt: 72, timedOut: 76, kept: 80, pageTicket: 104, held: 112 } as const;
+  static readonly OFFSET = { number: 0, reason: 4, args: 8, deadlineNs: 56, progress: 64, attempt: 72, timedOut: 76, kept: 80, pageTicket: 104, held: 108 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { args: 6, kept: 3 } as const;
   readonly $mem: Mem;
@@ -2151,7 +2170,7 @@ export class BlockedSyscall {
   /** What it has resolved. */
   get held(): HeldReferences {
     const view = (this.#held ??= new HeldReferences(this.$mem));
-    view.$base = this.$base + 112;
+    view.$base = this.$base + 108;
     return view;
   }
 
@@ -2353,7 +2372,6 @@ export class BlockedSyscall {
     for (let i = 0; i < 3; i++) this.setKept(i, fixedElement(data.kept, i, 3));
     this.pageTicket = data.pageTicket;
     this.held.setData(data.held);
-    this.$mem.u8.fill(0, this.$base + 108, this.$base + 112);
   }
 }
 

@@ -1262,8 +1262,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(HeldReferences{}) - 56
-	_ uintptr = 56 - unsafe.Sizeof(HeldReferences{})
+	_ uintptr = unsafe.Sizeof(HeldReferences{}) - 60
+	_ uintptr = 60 - unsafe.Sizeof(HeldReferences{})
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Descriptors) - 0
 	_ uintptr = 0 - unsafe.Offsetof(HeldReferences{}.Descriptors)
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Files) - 8
@@ -1278,8 +1278,10 @@ const (
 	_ uintptr = 44 - unsafe.Offsetof(HeldReferences{}.Count)
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 48
 	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Array)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 52
-	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Held)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Covered) - 52
+	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Covered)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 56
+	_ uintptr = 56 - unsafe.Offsetof(HeldReferences{}.Held)
 )
 
 const (
@@ -1303,10 +1305,8 @@ const (
 	_ uintptr = 80 - unsafe.Offsetof(BlockedSyscall{}.Kept)
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.PageTicket) - 104
 	_ uintptr = 104 - unsafe.Offsetof(BlockedSyscall{}.PageTicket)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Reserved0) - 108
-	_ uintptr = 108 - unsafe.Offsetof(BlockedSyscall{}.Reserved0)
-	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Held) - 112
-	_ uintptr = 112 - unsafe.Offsetof(BlockedSyscall{}.Held)
+	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Held) - 108
+	_ uintptr = 108 - unsafe.Offsetof(BlockedSyscall{}.Held)
 )
 
 const (

@@ -518,7 +518,7 @@ type HeldPoll struct {
 }
 
 // HeldReferencesSize is the size of HeldReferences in bytes.
-const HeldReferencesSize = 56
+const HeldReferencesSize = 60
 
 // HeldReferences: What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of
 // descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back.
@@ -542,6 +542,9 @@ type HeldReferences struct {
 	// What they are.
 	// Written by: kernel.
 	Array HeldArray
+	// Of select(2): descriptors from 0 on of which those in its sets are among the elements.
+	// Unit: count. Written by: kernel.
+	Covered uint32
 	// Not 0: something is held.
 	// Unit: flag. Written by: kernel.
 	Held uint32
@@ -581,7 +584,6 @@ type BlockedSyscall struct {
 	// The fill of a file's page that it waits for, 0 none: any call may meet one.
 	// Unit: id. Written by: kernel.
 	PageTicket uint32
-	Reserved0  uint32
 	// What it has resolved.
 	Held HeldReferences
 }

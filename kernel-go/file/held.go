@@ -37,9 +37,6 @@ func HoldArgument(c *sched.Ctx, fd int32) {
 	kmem.Fail("a call has no more than two descriptors among its arguments")
 }
 
-// Holding says whether the call in progress goes on with what it holds.
-func Holding(c *sched.Ctx) bool { return c.T().State.Blocked.Held.Held != 0 }
-
 // argument is the file that the call in progress holds for a descriptor, 0 when
 // it holds none.
 func argument(h *abi.HeldReferences, fd int32) uint32 {
@@ -188,30 +185,35 @@ func HeldIovecs(c *sched.Ctx, vec uint32) (count uint32, ok bool) {
 	return h.Count, true
 }
 
-// HoldPoll holds the k-th descriptor of poll(2) or select(2), negative for none,
-// and what its caller wants to know of it (PollEvent, or sets of select): the file stays open while the call
-// waits. Those before it must be held; where there is no memory, it and those
-// behind it are not.
-func HoldPoll(c *sched.Ctx, k uint32, fd int32, events uint16, sets uint8) {
+// HoldPoll holds one more descriptor of poll(2) or select(2), negative for none, and
+// what its caller wants to know of it (PollEvent, or sets of select): the file stays
+// open while the call waits. False where there is no memory: then the caller's is
+// read again.
+func HoldPoll(c *sched.Ctx, fd int32, events uint16, sets uint8) bool {
 	h := &c.T().State.Blocked.Held
-	if h.Count != k {
-		return
-	}
 	to := addElement(h, abi.HeldArrayPolls)
 	if to == 0 {
-		return
+		return false
 	}
 	p := (*abi.HeldPoll)(kmem.Ptr(to))
 	*p = abi.HeldPoll{Fd: fd, Events: events, Sets: sets}
 	if fd < 0 {
-		return
+		return true
 	}
 	if ofd, e := GetAny(c, fd); e == abi.OK {
 		Hold(ofd)
 		p.Ofd = kmem.Handle(abi.SlotKindOfd, ofd)
 		h.Array = abi.HeldArrayOpenPolls
 	}
+	return true
 }
+
+// Cover says that of select's descriptors below n those in its sets are held, and
+// Covered is that number.
+func Cover(c *sched.Ctx, n uint32) { c.T().State.Blocked.Held.Covered = n }
+
+// Covered is what Cover has said of the call in progress.
+func Covered(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Covered }
 
 // HeldPolls is how many descriptors HoldPoll has held of the call in progress.
 func HeldPolls(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Count }

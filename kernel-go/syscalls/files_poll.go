@@ -101,6 +101,8 @@ type watch struct {
 	ready uint64
 	// over: the time is over, nobody waits any more.
 	over bool
+	// at is the element that was held of the descriptor that select looked at last.
+	at uint32
 }
 
 // watchPiece is how many descriptors are looked at before others may have a
@@ -249,7 +251,9 @@ func (w *watch) poll(count uint32) abi.Errno {
 	if w.waits() {
 		for k := range n {
 			p := pollfdAt(c, k)
-			file.HoldPoll(c, w.from+k, p.Fd, uint16(p.Events), 0)
+			if file.HeldPolls(c) == w.from+k {
+				file.HoldPoll(c, p.Fd, uint16(p.Events), 0)
+			}
 			if p.Fd >= 0 {
 				ofd, _ := file.GetAny(c, p.Fd)
 				if e := w.wait(ofd, uint32(uint16(p.Events))); e != abi.OK {
@@ -302,7 +306,7 @@ func setLength(n uint32) uint32 { return (n + 63) / 64 * 8 }
 // their answers. Descriptors for which the call has waited are taken as they were
 // then. Sets that are not given are empty.
 func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
-	held := min(n, file.HeldPolls(c))
+	held := min(n, file.Covered(c))
 	for k := range uint32(3) {
 		to := c.Vec + k*setBytes
 		va := c.Arg(int(k) + 1)
@@ -317,9 +321,12 @@ func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
 		}
 		kmem.Zero(to, setLength(held))
 	}
-	for fd := range held {
-		h := file.HeldPoll(c, fd)
-		sets := h.Sets
+	for i := range file.HeldPolls(c) {
+		h := file.HeldPoll(c, i)
+		fd, sets := uint32(h.Fd), h.Sets
+		if fd >= held {
+			break
+		}
 		if fd < from {
 			sets = h.Found
 		}
@@ -370,7 +377,7 @@ func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 			kmem.Zero(c.Vec+k*setBytes, setLength(n))
 		}
 	}
-	if unheld := file.HeldPolls(c) < n; w.ready != 0 && (e == abi.OK || e == abi.ERESCHED && unheld) || e == abi.OK && w.over {
+	if unheld := file.Covered(c) < n; w.ready != 0 && (e == abi.OK || e == abi.ERESCHED && unheld) || e == abi.OK && w.over {
 		// The call will end with these sets, whose rest is still to be looked at
 		// after ERESCHED: where nothing is held, the caller's memory keeps what was found.
 		if out := setsOut(c, n); out != abi.OK {
@@ -400,7 +407,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 			state := uint32(abi.POLLNVAL)
 			if ofd, e := file.Get(c, int32(fd+bit)); e == abi.OK {
 				state = file.Poll(ofd)
-			} else if fd+bit >= file.HeldPolls(c) {
+			} else if fd+bit >= file.Covered(c) {
 				return e // not one that was closed while the call waits
 			}
 			now := uint8(0)
@@ -411,8 +418,8 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 					found++
 				}
 			}
-			if fd+bit < file.HeldPolls(c) {
-				file.HeldPoll(c, fd+bit).Found = now
+			if fd+bit < file.Covered(c) {
+				w.heldOf(fd + bit).Found = now
 			}
 		}
 		for k := range tells {
@@ -426,27 +433,41 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 	}
 	w.found(found)
 	if w.waits() {
-		for fd := w.from; fd < to; fd++ {
-			word, bit := (fd-w.from)/64, fd%64
-			want, sets := uint32(0), uint8(0)
-			for k, events := range selectEvents {
-				if asked[k][word]>>bit&1 != 0 {
-					want |= events
-					sets |= 1 << k
+		holds := file.Covered(c) == w.from
+		for word := range asked[0] {
+			for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
+				bit, want, sets := uint32(bits.TrailingZeros64(any)), uint32(0), uint8(0)
+				for k, events := range selectEvents {
+					if asked[k][word]>>bit&1 != 0 {
+						want |= events
+						sets |= 1 << k
+					}
+				}
+				fd := int32(w.from + uint32(word)*64 + bit)
+				holds = holds && file.HoldPoll(c, fd, 0, sets)
+				ofd, _ := file.Get(c, fd)
+				if e := w.wait(ofd, want); e != abi.OK {
+					return e
 				}
 			}
-			if sets == 0 {
-				file.HoldPoll(c, fd, -1, 0, 0)
-				continue
-			}
-			file.HoldPoll(c, fd, int32(fd), 0, sets)
-			ofd, _ := file.Get(c, int32(fd))
-			if e := w.wait(ofd, want); e != abi.OK {
-				return e
-			}
+		}
+		if holds {
+			file.Cover(c, to)
 		}
 	}
 	return w.next(to)
+}
+
+// heldOf is what is held of a descriptor, one of those that are covered and asked
+// for, which come in order.
+func (w *watch) heldOf(fd uint32) *abi.HeldPoll {
+	for ; w.at < file.HeldPolls(w.c); w.at++ {
+		if h := file.HeldPoll(w.c, w.at); uint32(h.Fd) == fd {
+			return h
+		}
+	}
+	kmem.Fail("what is covered is held")
+	return nil
 }
 
 // below is a word with the lowest n bits set, all for 64 and more.
