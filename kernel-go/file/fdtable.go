@@ -276,9 +276,6 @@ func FlagsOf(c *sched.Ctx, fd int32) uint32 {
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags uint32) {
 	t := tableOf(c)
-	if fdtable.At(c.P().State.FdTable, uint32(fd)) == 0 {
-		return
-	}
 	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
 	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & uint32(abi.FD_CLOEXEC)

@@ -54,18 +54,19 @@ func ProcessOf(i uint32) (uint32, abi.Errno) {
 func IsPidfd(i uint32) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
 
 func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
-	sched.WakeAll(&o.Live.PidfdLive().Wait)
+	l := o.Live.PidfdLive()
+	sched.WakeAll(&l.Wait)
 	process := processOf(o)
 	if process == 0 {
 		return
 	}
-	if o.Live.PidfdLive().Prev != 0 {
-		kmem.Ofd(o.Live.PidfdLive().Prev).Live.PidfdLive().Next = o.Live.PidfdLive().Next
+	if l.Prev != 0 {
+		kmem.Ofd(l.Prev).Live.PidfdLive().Next = l.Next
 	} else {
-		kmem.Process(process).Live.Pidfds = o.Live.PidfdLive().Next
+		kmem.Process(process).Live.Pidfds = l.Next
 	}
-	if o.Live.PidfdLive().Next != 0 {
-		kmem.Ofd(o.Live.PidfdLive().Next).Live.PidfdLive().Prev = o.Live.PidfdLive().Prev
+	if l.Next != 0 {
+		kmem.Ofd(l.Next).Live.PidfdLive().Prev = l.Prev
 	}
 }
 

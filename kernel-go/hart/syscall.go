@@ -55,7 +55,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	if b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && killed(c) && !ending(c) {
 		// A second try of a call whose thread is to die would only wait again.
 		sched.CancelWaits(c)
-		proc.FutexForget(c.Thread)
+		proc.WaitEnds(c.Thread)
 		if !proc.DeliverSignals(c) {
 			switchOut(h)
 		}
@@ -81,7 +81,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 			return
 		}
 		sched.CancelWaits(c)
-		proc.FutexForget(c.Thread)
+		proc.WaitEnds(c.Thread)
 		if v, e = syscalls.Interrupted(c, b.Number); e == abi.EBLOCKED {
 			syscalls.Hold(c, b.Number)
 			b.Attempt++
@@ -116,8 +116,10 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		b.Attempt = 0
 	case e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK:
 		// What becomes of it is decided where signals are delivered. Kept as
-		// an attempt, so that a call made again remembers its deadline.
+		// an attempt, so that a call made again remembers its deadline; all else it
+		// resolves and reads anew.
 		t.State.Restart = uint32(e)
+		b.Kept = [3]uint64{}
 		b.Attempt++
 		deliverRestart(c, h)
 	default:

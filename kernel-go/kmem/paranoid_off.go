@@ -4,9 +4,7 @@ package kmem
 
 import "foreshore.dev/kernel/abi"
 
-// Paranoid says whether this build checks each use of a slot: only with the tag
-// paranoid (tests of the native kernel, fuzz targets, random calls).
-const Paranoid = false
+// Only builds with the tag paranoid check each use of a slot (paranoid_on.go).
 
 func check(abi.SlotKind, uint32) {}
 func begins(*abi.SlotHeader)     {}

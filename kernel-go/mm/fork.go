@@ -18,13 +18,12 @@ const forkVmas = 512
 func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
 	b := &c.T().State.Blocked
 	w := b.ForkWait()
-	childIndex, from := w.Child, uint32(b.Progress)
-	if w.Child != 0 {
-		w.Child, b.Progress = 0, 0
+	childIndex, from := w.Child, uint32(0)
+	if childIndex != 0 {
+		from, w.Child, b.Progress = uint32(b.Progress), 0, 0
 	} else if childIndex = New(); childIndex == 0 {
 		return 0, abi.ENOMEM
 	} else {
-		from = 0
 		p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
 		ch.State = p.State
 		ch.State.VmaHead, ch.State.VmaCount, ch.State.MappedPages, ch.State.ResidentPages, ch.State.AnonPages, ch.State.PeakResidentPages = 0, 0, 0, 0, 0, 0

@@ -57,18 +57,19 @@ func readAt(c *sched.Ctx, inode uint32, pos uint64, dst, n uint32) abi.Errno {
 	return abi.OK
 }
 
-// openExec finds a file that the caller may execute. The dentry is held.
-func openExec(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
+// openExec finds a file that the caller may execute. The dentry is held. `named`: it
+// is the file that the call names, not an interpreter.
+func openExec(c *sched.Ctx, dir, path, n, flags uint32, named bool) (uint32, abi.Errno) {
 	d, e := vfs.Resolve(c, dir, path, n, flags)
 	if e != abi.OK {
 		return 0, e
 	}
-	return d, mayExec(c, d)
+	return d, mayExec(c, d, named)
 }
 
-// mayExec checks that a held file may be executed; it is given back when not, unless
-// that is to be asked again.
-func mayExec(c *sched.Ctx, d uint32) abi.Errno {
+// mayExec checks that a held file may be executed; it is given back when not. What
+// the call itself has named it goes on with when that is to be asked again.
+func mayExec(c *sched.Ctx, d uint32, named bool) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
 	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
@@ -78,7 +79,10 @@ func mayExec(c *sched.Ctx, d uint32) abi.Errno {
 			}
 		}
 	}
-	if e != abi.OK && !sched.GoesOn(e) {
+	if e != abi.OK {
+		if named && sched.GoesOn(e) {
+			vfs.HoldDentry(c, d)
+		}
 		vfs.Put(d)
 	}
 	return e

@@ -125,19 +125,16 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 		var e abi.Errno
 		if found {
 			vfs.Hold(d)
-			e, found = mayExec(c, d), false
+			e, found = mayExec(c, d, depth == 0), false
 		} else {
-			d, e = openExec(c, dir, c.Path, n, follow)
-		}
-		if depth == 0 && (e == abi.OK || sched.GoesOn(e)) && d != 0 {
-			p.named = d
-			vfs.Hold(d)
+			d, e = openExec(c, dir, c.Path, n, follow, depth == 0)
 		}
 		if e != abi.OK {
-			if sched.GoesOn(e) && d != 0 {
-				vfs.Put(d)
-			}
 			return e
+		}
+		if depth == 0 {
+			p.named = d
+			vfs.Hold(d)
 		}
 		p.main.dentry, p.main.inode = d, vfs.InodeOf(d)
 		is, e := p.isScript(c)
@@ -274,11 +271,8 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 	if n == 0 || *(*byte)(kmem.Ptr(c.Path + n - 1)) != 0 {
 		return abi.ENOEXEC
 	}
-	d, e := openExec(c, vfs.CwdOf(c), c.Path, n-1, vfs.Follow)
+	d, e := openExec(c, vfs.CwdOf(c), c.Path, n-1, vfs.Follow, false)
 	if e != abi.OK {
-		if sched.GoesOn(e) && d != 0 {
-			vfs.Put(d)
-		}
 		return e
 	}
 	p.interp.dentry, p.interp.inode = d, vfs.InodeOf(d)

@@ -97,18 +97,25 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 	}
 }
 
+// WaitEnds takes a thread out of what others find it by while it waits: the queue of
+// a futex, a vfork's child. Whatever ends the wait, its record says no more of it.
+func WaitEnds(i uint32) {
+	FutexForget(i)
+	b := &kmem.Thread(i).State.Blocked
+	if b.Reason != abi.WaitReasonVfork {
+		return
+	}
+	if child := FindProcess(b.VforkWait().Child); child != 0 && kmem.Process(child).Live.VforkParent == i {
+		kmem.Process(child).Live.VforkParent = 0
+	}
+}
+
 // abandon gives up the call that a thread is in, and what it has begun: the thread
 // ends, or its record is about to be another's. Nothing that is found by the
 // record (the key of a futex, the child of a fork) may outlast it.
 func abandon(c *sched.Ctx, i uint32) {
 	b := &kmem.Thread(i).State.Blocked
-	FutexForget(i)
-	if b.Reason == abi.WaitReasonVfork {
-		// Also of a call that a handler has ended, behind which the thread is killed.
-		if child := FindProcess(b.VforkWait().Child); child != 0 && kmem.Process(child).Live.VforkParent == i {
-			kmem.Process(child).Live.VforkParent = 0
-		}
-	}
+	WaitEnds(i)
 	if i == c.Thread {
 		sched.CancelWaits(c) // first: what is let go wakes who waits for it
 	}

@@ -119,11 +119,11 @@ func stepIn(thread uint32, ready bool) {
 		if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
 			PollHart(t.State.Hart)
 		}
-	case PriorityOf(t) != 0:
-		join(ownerOf(kmem.Thread(thread)), thread, false)
-		displaceFor(thread)
 	default:
-		join(ownerOf(kmem.Thread(thread)), thread, false)
+		join(ownerOf(t), thread, false)
+		if PriorityOf(t) != 0 {
+			displaceFor(thread)
+		}
 	}
 }
 

@@ -118,15 +118,13 @@ func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
 
 func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
 	o := kmem.Ofd(ofd)
-	w := c.T().State.Blocked.LockWait()
-	if w.Type != 0 && file.Holding(c) {
+	if w := c.T().State.Blocked.LockWait(); w.Type != 0 {
 		r := file.LockRange{Type: abi.FlockType(w.Type - 1), Start: w.Start, End: w.End, Table: c.P().State.FdTable}
 		if byOfd {
 			r.Table, r.Ofd = 0, ofd
 		}
 		return 0, setLock(c, ofd, &r)
 	}
-	*w = abi.LockWait{} // one that is restarted asks anew
 	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FlockSize); e != abi.OK {
 		return 0, e
 	}

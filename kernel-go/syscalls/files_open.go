@@ -128,11 +128,11 @@ func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
 // openAt opens the path of n bytes in c.Path.
 func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (uint64, abi.Errno) {
 	// The descriptor first: a table without room changes nothing.
-	if _, e := file.FreeFd(c, 0); e != abi.OK {
+	at, e := file.FreeFd(c, 0)
+	if e != abi.OK {
 		return 0, e
 	}
 	var dir uint32
-	var e abi.Errno
 	root := vfs.RootOf(c)
 	if inRoot && n != 0 {
 		// Even an absolute path starts at the descriptor.
@@ -149,18 +149,17 @@ func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (u
 	if file.Found(c) {
 		c.T().State.Blocked.OpenWait().Flags = flags
 	}
-	return opened(c, ofd, flags, e)
+	if e != abi.OK {
+		return 0, e
+	}
+	file.Install(c, at, ofd, flags&oCloexec != 0)
+	return uint64(at), abi.OK
 }
 
 // openAgain is an open(2) made again that has found its file.
 func openAgain(c *sched.Ctx) (uint64, abi.Errno) {
 	flags := c.T().State.Blocked.OpenWait().Flags
 	ofd, e := file.Reopen(c, flags)
-	return opened(c, ofd, flags, e)
-}
-
-// opened gives what was opened without an error a descriptor.
-func opened(c *sched.Ctx, ofd, flags uint32, e abi.Errno) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}

@@ -326,6 +326,7 @@ static void splicing(void) {
 
 // A lock that comes when its descriptor is gone is given back.
 static long locks(struct call *c) { return fcntl(c->fd, F_SETLKW, c->memory); }
+static long ofd_locks(struct call *c) { return fcntl(c->fd, F_OFD_SETLKW, c->memory); }
 
 static int child_holds(const char *path, int go) {
   pid_t pid = must(fork());
@@ -338,24 +339,27 @@ static int child_holds(const char *path, int go) {
   return pid;
 }
 
+// One that is open still; the locks of a process go with a descriptor that is closed, those of a description stay.
+enum { OPEN, CLOSED, DESCRIPTION_CLOSED };
+
 static void locking(void) {
-  for (int mode = 0; mode < 2; mode++) {
+  for (int mode = OPEN; mode <= DESCRIPTION_CLOSED; mode++) {
     int f = must(open("locked", O_CREAT | O_RDWR, 0644)), ready[2];
     must(pipe(ready));
     pid_t pid = child_holds("locked", ready[1]);
     must(read(ready[0], big, 1));
     struct flock l = {.l_type = F_WRLCK, .l_start = 10, .l_len = 5};
     struct call c = {.fd = f, .memory = &l};
-    begin(&c, locks);
+    begin(&c, mode == DESCRIPTION_CLOSED ? ofd_locks : locks);
     int same = must(dup(f));
-    if (mode) must(close(f));
+    if (mode != OPEN) must(close(f));
     l.l_start = 1000, l.l_type = F_RDLCK;
     must(kill(pid, SIGKILL));
     status_of(pid);
-    if (mode)
+    if (mode == CLOSED)
       FAILS("closed", end(&c), EBADF);
     else
-      GOOD("lock", end(&c));
+      GOOD(mode == OPEN ? "lock" : "of a description", end(&c));
     // Another process sees which bytes are locked.
     pid = must(fork());
     if (pid == 0) {
@@ -363,9 +367,9 @@ static void locking(void) {
       must(fcntl(same, F_GETLK, &t));
       _exit(t.l_type == F_UNLCK ? 1 : t.l_start == 10 && t.l_len == 5 && t.l_type == F_WRLCK ? 0 : 2);
     }
-    EQ("range", status_of(pid), EXITED(mode ? 1 : 0));
+    EQ("range", status_of(pid), EXITED(mode == CLOSED));
     close(same), close(ready[0]), close(ready[1]);
-    if (!mode) close(f);
+    if (mode == OPEN) close(f);
   }
 }
 
@@ -647,37 +651,6 @@ static void stopped_lock(void) {
   munmap(l, 4096), close(f), close(ready[0]), close(ready[1]);
 }
 
-// The locks of a process go with its descriptor, those of a description stay.
-static long ofd_locks(struct call *c) { return fcntl(c->fd, F_OFD_SETLKW, c->memory); }
-
-static void locks_and_closes(void) {
-  for (int mode = 0; mode < 2; mode++) {
-    int f = must(open("locked", O_CREAT | O_RDWR, 0644)), ready[2];
-    must(pipe(ready));
-    pid_t pid = child_holds("locked", ready[1]);
-    must(read(ready[0], big, 1));
-    struct flock l = {.l_type = F_WRLCK, .l_start = 10, .l_len = 5};
-    struct call c = {.fd = f, .memory = &l};
-    begin(&c, mode ? ofd_locks : locks);
-    int same = must(dup(f));
-    must(close(f));
-    must(kill(pid, SIGKILL));
-    status_of(pid);
-    if (mode)
-      GOOD("of a description", end(&c));
-    else
-      FAILS("of a process", end(&c), EBADF);
-    pid = must(fork());
-    if (pid == 0) {
-      struct flock t = {.l_type = F_WRLCK};
-      must(fcntl(same, F_GETLK, &t));
-      _exit(t.l_type != F_UNLCK);
-    }
-    EQ("locked", status_of(pid), EXITED(mode));
-    close(same), close(ready[0]), close(ready[1]);
-  }
-}
-
 static int again(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "+ends")) return 7;
   pause();
@@ -687,4 +660,4 @@ static int again(int argc, char **argv) {
 CHECK_MAIN_AFTER(again, CASE(reading), CASE(writing), CASE(vectors), CASE(written_vectors), CASE(buffer_unmapped), CASE(counters), CASE(polling),
                  CASE(polling_many), CASE(selecting), CASE(epolling), CASE(splicing), CASE(locking), CASE(flocking), CASE(fifos), CASE(fifo_met),
                  CASE(fifo_interrupted), CASE(leased), CASE(leased_truncate), CASE(signals), CASE(children), CASE(ends), CASE(ends_alone),
-                 CASE(stopped_lock), CASE(locks_and_closes))
+                 CASE(stopped_lock))

@@ -69,10 +69,11 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 	if e := find(c, o, pos); e != abi.OK {
 		return 0, e
 	}
-	index, done := o.Live.ContentLive().Frames, uint32(0)
-	for at := pos - kmem.Load64(index+startAt); b.Len != 0 && at < uint64(o.Live.ContentLive().Bytes); {
+	l, done := o.Live.ContentLive(), uint32(0)
+	index := l.Frames
+	for at := pos - kmem.Load64(index+startAt); b.Len != 0 && at < uint64(l.Bytes); {
 		offset := uint32(at) & kmem.PageMask
-		n := min(b.Len, kmem.PageSize-offset, o.Live.ContentLive().Bytes-uint32(at))
+		n := min(b.Len, kmem.PageSize-offset, l.Bytes-uint32(at))
 		before := b.Len
 		e := mm.BufOut(c, b, kmem.Load32(index+uint32(at)>>kmem.PageShift*4)+offset, n)
 		moved := before - b.Len
@@ -88,18 +89,19 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 // find makes the piece that holds a position the content of an OFD, or the last
 // one when the position lies behind the end.
 func find(c *sched.Ctx, o *abi.OfdSlot, pos uint64) abi.Errno {
+	l := o.Live.ContentLive()
 	if pos == 0 && !again(c) {
-		FreeContent(o.Live.ContentLive().Frames)
-		o.Live.ContentLive().Frames = 0
+		FreeContent(l.Frames)
+		l.Frames = 0
 	}
-	if o.Live.ContentLive().Frames == 0 || pos < kmem.Load64(o.Live.ContentLive().Frames+startAt) {
+	if l.Frames == 0 || pos < kmem.Load64(l.Frames+startAt) {
 		if e := generate(c, o, 0, 0); e != abi.OK {
 			return e
 		}
 	}
 	for {
-		index := o.Live.ContentLive().Frames
-		end, next := kmem.Load64(index+startAt)+uint64(o.Live.ContentLive().Bytes), kmem.Load64(index+nextAt)
+		index := l.Frames
+		end, next := kmem.Load64(index+startAt)+uint64(l.Bytes), kmem.Load64(index+nextAt)
 		if pos < end || next == noMore {
 			return abi.OK
 		}
@@ -141,8 +143,9 @@ func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	kmem.Store64(out.index+startAt, start)
 	kmem.Store64(out.index+nextAt, out.next)
 	*sumOf(out.index) = sum
-	FreeContent(o.Live.ContentLive().Frames)
-	o.Live.ContentLive().Frames, o.Live.ContentLive().Bytes = out.index, out.bytes
+	l := o.Live.ContentLive()
+	FreeContent(l.Frames)
+	l.Frames, l.Bytes = out.index, out.bytes
 	return abi.OK
 }
 
