@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x6f5352a8)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x813dc286)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x3ad0c772)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xfb1907bc)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1488,6 +1488,14 @@ typedef int32_t fsh_hart_exit;
 /* A broken invariant: the machine failed. */
 #define FSH_HART_EXIT_FAILED INT32_C(3)
 
+/* What a client says of itself before it sleeps; whoever wakes it makes it Awake. */
+typedef uint32_t fsh_client_sleep;
+#define FSH_CLIENT_SLEEP_AWAKE UINT32_C(0)
+/* On completion_tail, which is notified. */
+#define FSH_CLIENT_SLEEP_ON_WORD UINT32_C(1)
+/* It cannot sleep on shared memory: host.kick. */
+#define FSH_CLIENT_SLEEP_WANTS_KICK UINT32_C(2)
+
 /* Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more: the kernel frees what it held, then the slot. */
 typedef uint32_t fsh_client_state;
 #define FSH_CLIENT_STATE_FREE UINT32_C(0)
@@ -1656,6 +1664,12 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
+
+/* What comes behind a batch of ApplyFileLayer: nothing, and the layer is applied; further batches of it; or nothing, since the batches so far are to be forgotten. */
+typedef uint32_t fsh_layer_more;
+#define FSH_LAYER_MORE_LAST UINT32_C(0)
+#define FSH_LAYER_MORE_FOLLOW UINT32_C(1)
+#define FSH_LAYER_MORE_FORGET UINT32_C(2)
 
 /* What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session. */
 typedef uint8_t fsh_stdio_kind;
@@ -3418,8 +3432,8 @@ struct fsh_client_slot {
   FSH_ATOMIC(uint32_t) submission_tail;
   /* Completions ever taken. Unit: seq. Written by: client. */
   FSH_ATOMIC(uint32_t) completion_head;
-  /* 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick. Unit: value. Written by: client. */
-  FSH_ATOMIC(uint32_t) client_sleeping;
+  /* Whether the client sleeps, and how it is woken. Written by: client. */
+  FSH_ATOMIC(fsh_client_sleep) client_sleeping;
   /* Not 0: somebody drives the rings. Who finds it so has an attachment that is in use. Unit: flag. Written by: client. */
   FSH_ATOMIC(uint32_t) connected;
   uint32_t reserved1[12];
@@ -4748,7 +4762,7 @@ _Static_assert(offsetof(struct fsh_write_files_request, records) == 8, "offset o
 _Static_assert(offsetof(struct fsh_write_files_request, count) == 16, "offset of WriteFilesRequest.count");
 _Static_assert(offsetof(struct fsh_write_files_request, reserved0) == 20, "offset of WriteFilesRequest.reserved0");
 
-/* Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
+/* Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. */
 struct fsh_apply_file_layer_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
@@ -4758,8 +4772,8 @@ struct fsh_apply_file_layer_request {
   struct fsh_arena_span prefix;
   /* Records. Unit: count. Written by: client. */
   uint32_t count;
-  /* 0 the last batch, 1 more follow, 2 forget those so far. Unit: number. Written by: client. */
-  uint32_t more;
+  /* What comes behind this batch. Written by: client. */
+  fsh_layer_more more;
   uint32_t reserved0[8];
 };
 _Static_assert(sizeof(struct fsh_apply_file_layer_request) == 64, "size of ApplyFileLayerRequest");
@@ -4980,40 +4994,31 @@ _Static_assert(offsetof(struct fsh_register_process_request, program) == 60, "of
 
 /* What RegisterProcess has made. Of a terminal, the ends of descriptors 0 and 1 are its master, once for each: it hangs up when all of them are closed. */
 struct fsh_register_process_reply {
-  /* The process. */
+  /* The process. Unit: slot:Process. */
   struct fsh_slot_handle process;
+  /* Write end of its standard input; index 0: none. Unit: slot:Ofd. */
+  struct fsh_slot_handle stdin_;
+  /* Read end of its standard output; index 0: none. Unit: slot:Ofd. */
+  struct fsh_slot_handle stdout_;
+  /* Read end of its standard error; index 0: none. Unit: slot:Ofd. */
+  struct fsh_slot_handle stderr_;
   /* Its process id. Unit: id. Written by: kernel. */
   uint32_t pid;
-  /* Write end of its standard input, 0 none. Unit: slot:Ofd. Written by: kernel. */
-  uint32_t stdin_;
-  /* Read end of its standard output, 0 none. Unit: slot:Ofd. Written by: kernel. */
-  uint32_t stdout_;
-  /* Read end of its standard error, 0 none. Unit: slot:Ofd. Written by: kernel. */
-  uint32_t stderr_;
-  /* Generation of stdin's slot. Unit: seq. Written by: kernel. */
-  uint32_t stdin_generation;
-  /* Generation of stdout's slot. Unit: seq. Written by: kernel. */
-  uint32_t stdout_generation;
-  /* Generation of stderr's slot. Unit: seq. Written by: kernel. */
-  uint32_t stderr_generation;
   uint32_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_register_process_reply) == 40, "size of RegisterProcessReply");
 _Static_assert(offsetof(struct fsh_register_process_reply, process) == 0, "offset of RegisterProcessReply.process");
-_Static_assert(offsetof(struct fsh_register_process_reply, pid) == 8, "offset of RegisterProcessReply.pid");
-_Static_assert(offsetof(struct fsh_register_process_reply, stdin_) == 12, "offset of RegisterProcessReply.stdin");
+_Static_assert(offsetof(struct fsh_register_process_reply, stdin_) == 8, "offset of RegisterProcessReply.stdin");
 _Static_assert(offsetof(struct fsh_register_process_reply, stdout_) == 16, "offset of RegisterProcessReply.stdout");
-_Static_assert(offsetof(struct fsh_register_process_reply, stderr_) == 20, "offset of RegisterProcessReply.stderr");
-_Static_assert(offsetof(struct fsh_register_process_reply, stdin_generation) == 24, "offset of RegisterProcessReply.stdin_generation");
-_Static_assert(offsetof(struct fsh_register_process_reply, stdout_generation) == 28, "offset of RegisterProcessReply.stdout_generation");
-_Static_assert(offsetof(struct fsh_register_process_reply, stderr_generation) == 32, "offset of RegisterProcessReply.stderr_generation");
+_Static_assert(offsetof(struct fsh_register_process_reply, stderr_) == 24, "offset of RegisterProcessReply.stderr");
+_Static_assert(offsetof(struct fsh_register_process_reply, pid) == 32, "offset of RegisterProcessReply.pid");
 _Static_assert(offsetof(struct fsh_register_process_reply, reserved0) == 36, "offset of RegisterProcessReply.reserved0");
 
 /* Lets a Prepared process run. */
 struct fsh_start_process_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The process. */
+  /* The process. Unit: slot:Process. */
   struct fsh_slot_handle process;
   uint32_t reserved0[12];
 };
@@ -5026,7 +5031,7 @@ _Static_assert(offsetof(struct fsh_start_process_request, reserved0) == 16, "off
 struct fsh_wait_process_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The process. */
+  /* The process. Unit: slot:Process. */
   struct fsh_slot_handle process;
   uint32_t reserved0[12];
 };
@@ -5043,7 +5048,7 @@ struct fsh_kill_process_request {
   int32_t pid;
   /* Signal, 0 only looks. Unit: number. Written by: client. */
   uint32_t signal;
-  /* When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
+  /* When its index is not 0: this process instead of pid; where pid is negative, this one's group. Unit: slot:Process. */
   struct fsh_slot_handle process;
   uint32_t reserved0[10];
 };
@@ -5058,7 +5063,7 @@ _Static_assert(offsetof(struct fsh_kill_process_request, reserved0) == 24, "offs
 struct fsh_stream_read_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The stream. */
+  /* The stream. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   /* Where the kernel writes the reply's bytes. */
   struct fsh_arena_span reply;
@@ -5074,7 +5079,7 @@ _Static_assert(offsetof(struct fsh_stream_read_request, reserved0) == 24, "offse
 struct fsh_stream_write_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The stream. */
+  /* The stream. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   /* The bytes to write. */
   struct fsh_arena_span data;
@@ -5090,7 +5095,7 @@ _Static_assert(offsetof(struct fsh_stream_write_request, reserved0) == 24, "offs
 struct fsh_stream_poll_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The stream. */
+  /* The stream. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   /* POLLIN, POLLOUT. Unit: bits. Written by: client. */
   uint32_t events;
@@ -5119,7 +5124,7 @@ _Static_assert(offsetof(struct fsh_make_memfd_request, reserved0) == 16, "offset
 struct fsh_stream_close_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The stream. */
+  /* The stream. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   uint32_t reserved0[12];
 };
@@ -5164,7 +5169,7 @@ _Static_assert(offsetof(struct fsh_blob_filled_request, reserved0) == 20, "offse
 struct fsh_resume_blocked_syscall_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The thread. */
+  /* The thread. Unit: slot:Thread. */
   struct fsh_slot_handle thread;
   /* What the call returns: a negative errno for an error. Unit: value. Written by: client. */
   int64_t result;
@@ -5194,7 +5199,7 @@ _Static_assert(offsetof(struct fsh_processes_request, reserved0) == 20, "offset 
 
 /* One process as diagnostics tell it. */
 struct fsh_process_row {
-  /* The process. */
+  /* The process. Unit: slot:Process. */
   struct fsh_slot_handle handle;
   /* Process id. Unit: id. Written by: kernel. */
   uint32_t pid;
@@ -5263,7 +5268,7 @@ _Static_assert(offsetof(struct fsh_create_owner_request, reserved0) == 12, "offs
 struct fsh_close_owner_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The owner. */
+  /* The owner. Unit: slot:Owner. */
   struct fsh_slot_handle owner;
   uint32_t reserved0[12];
 };
@@ -5286,7 +5291,7 @@ _Static_assert(offsetof(struct fsh_attach_client_request, reserved0) == 8, "offs
 struct fsh_detach_client_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* Client slot. */
+  /* Client slot. Unit: slot:Client. */
   struct fsh_slot_handle client;
   uint32_t reserved0[12];
 };
@@ -5312,7 +5317,7 @@ _Static_assert(offsetof(struct fsh_set_trace_request, reserved0) == 12, "offset 
 struct fsh_resize_terminal_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;
-  /* The master. */
+  /* The master. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   /* Width in characters. Unit: count. Written by: client. */
   uint32_t columns;

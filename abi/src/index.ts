@@ -16,11 +16,11 @@ export * from "./client/index.ts";
 // Names real-time signals, too, which the generated function of this name does not.
 export { signalName } from "./client/wait-status.ts";
 export * from "./control/index.ts";
-export { Mem, type MemSource } from "./mem.ts";
+export * from "./files/index.ts";
+export { Mem, type MemSource, memOf } from "./mem.ts";
 export { memoryRows } from "./memory-rows.ts";
 export { enumName, flagNames } from "./names.ts";
 export { type ProcessStatus, processTable } from "./processes.ts";
-export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";
 export type {
   CacheRow,
   FdRow,

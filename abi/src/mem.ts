@@ -159,3 +159,8 @@ export function fixedElement<T>(values: readonly T[], index: number, count: numb
     throw new RangeError(`${values.length} values for an array of ${count}`);
   return value;
 }
+
+/** A struct's bytes where its views can read them: in a buffer of their own, at 0. */
+export function memOf(bytes: Uint8Array): Mem {
+  return new Mem(new Uint8Array(bytes).buffer);
+}

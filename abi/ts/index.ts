@@ -5,6 +5,7 @@ export * from "./control.ts";
 export * from "./errno.ts";
 export * from "./files.ts";
 export * from "./kernel_boundary.ts";
+export * from "./kernel_worker_requests.ts";
 export * from "./layout_hash.ts";
 export * from "./linux.ts";
 export * from "./linux_files.ts";

@@ -144,6 +144,22 @@ export function hartExitName(value: number): string {
 }
 
 
+/** What a client says of itself before it sleeps; whoever wakes it makes it Awake. */
+export const ClientSleep = {
+  Awake: 0,
+  /** On completion_tail, which is notified. */
+  OnWord: 1,
+  /** It cannot sleep on shared memory: host.kick. */
+  WantsKick: 2,
+} as const;
+export type ClientSleep = (typeof ClientSleep)[keyof typeof ClientSleep];
+
+/** Names a number of ClientSleep. */
+export function clientSleepName(value: number): string {
+  return enumName("ClientSleep", ClientSleep, value);
+}
+
+
 /**
  * Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more:
  * the kernel frees what it held, then the slot.
@@ -2748,8 +2764,8 @@ export interface ClientSlotData {
    */
   completionHead: number;
   /**
-   * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-   * Unit: value. Written by: client.
+   * Whether the client sleeps, and how it is woken.
+   * Written by: client.
    */
   clientSleeping: number;
   /**
@@ -2888,8 +2904,8 @@ export class ClientSlot {
   }
 
   /**
-   * 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-   * Unit: value. Written by: client.
+   * Whether the client sleeps, and how it is woken.
+   * Written by: client.
    */
   get clientSleeping(): number {
     return Atomics.load(this.$mem.u32, (this.$base + 72) >>> 2);

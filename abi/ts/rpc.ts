@@ -3,7 +3,6 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/mem.ts";
 import { enumName } from "../src/names.ts";
-import type { ReplyShape } from "../src/replies.ts";
 import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
 
 /** What a ring entry asks or tells. Requests are below 64, outbound entries from 64 on. */
@@ -52,6 +51,20 @@ export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 /** Names a number of Opcode. */
 export function opcodeName(value: number): string {
   return enumName("Opcode", Opcode, value);
+}
+
+
+/** What comes behind a batch of ApplyFileLayer: nothing, and the layer is applied; further batches of it; or nothing, since the batches so far are to be forgotten. */
+export const LayerMore = {
+  Last: 0,
+  Follow: 1,
+  Forget: 2,
+} as const;
+export type LayerMore = (typeof LayerMore)[keyof typeof LayerMore];
+
+/** Names a number of LayerMore. */
+export function layerMoreName(value: number): string {
+  return enumName("LayerMore", LayerMore, value);
 }
 
 
@@ -803,14 +816,14 @@ export interface ApplyFileLayerRequestData {
    */
   count: number;
   /**
-   * 0 the last batch, 1 more follow, 2 forget those so far.
-   * Unit: number. Written by: client.
+   * What comes behind this batch.
+   * Written by: client.
    */
   more: number;
 }
 
 /**
- * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
+ * Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way.
  * Member of KernelWorkerRequest for opcode ApplyFileLayer.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
@@ -867,8 +880,8 @@ export class ApplyFileLayerRequest {
   }
 
   /**
-   * 0 the last batch, 1 more follow, 2 forget those so far.
-   * Unit: number. Written by: client.
+   * What comes behind this batch.
+   * Written by: client.
    */
   get more(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;
@@ -2227,43 +2240,31 @@ export class RegisterProcessRequest {
 
 /** The values of a RegisterProcessReply, outside the memory. */
 export interface RegisterProcessReplyData {
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   process: SlotHandleData;
+  /**
+   * Write end of its standard input; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  stdin: SlotHandleData;
+  /**
+   * Read end of its standard output; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  stdout: SlotHandleData;
+  /**
+   * Read end of its standard error; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  stderr: SlotHandleData;
   /**
    * Its process id.
    * Unit: id. Written by: kernel.
    */
   pid: number;
-  /**
-   * Write end of its standard input, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  stdin: number;
-  /**
-   * Read end of its standard output, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  stdout: number;
-  /**
-   * Read end of its standard error, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  stderr: number;
-  /**
-   * Generation of stdin's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  stdinGeneration: number;
-  /**
-   * Generation of stdout's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  stdoutGeneration: number;
-  /**
-   * Generation of stderr's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  stderrGeneration: number;
 }
 
 /**
@@ -2277,21 +2278,57 @@ export class RegisterProcessReply {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { process: 0, pid: 8, stdin: 12, stdout: 16, stderr: 20, stdinGeneration: 24, stdoutGeneration: 28, stderrGeneration: 32 } as const;
+  static readonly OFFSET = { process: 0, stdin: 8, stdout: 16, stderr: 24, pid: 32 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
   #process: SlotHandle | undefined;
+  #stdin: SlotHandle | undefined;
+  #stdout: SlotHandle | undefined;
+  #stderr: SlotHandle | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
     if (addr !== undefined) this.at(addr);
   }
 
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base;
+    return view;
+  }
+
+  /**
+   * Write end of its standard input; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  get stdin(): SlotHandle {
+    const view = (this.#stdin ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * Read end of its standard output; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  get stdout(): SlotHandle {
+    const view = (this.#stdout ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 16;
+    return view;
+  }
+
+  /**
+   * Read end of its standard error; index 0: none.
+   * Unit: slot:Ofd.
+   */
+  get stderr(): SlotHandle {
+    const view = (this.#stderr ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 24;
     return view;
   }
 
@@ -2300,82 +2337,10 @@ export class RegisterProcessReply {
    * Unit: id. Written by: kernel.
    */
   get pid(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
-  }
-
-  set pid(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
-  }
-
-  /**
-   * Write end of its standard input, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  get stdin(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
-  }
-
-  set stdin(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /**
-   * Read end of its standard output, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  get stdout(): number {
-    return this.$mem.u32[(this.$base + 16) >>> 2]!;
-  }
-
-  set stdout(value: number) {
-    this.$mem.u32[(this.$base + 16) >>> 2] = value;
-  }
-
-  /**
-   * Read end of its standard error, 0 none.
-   * Unit: slot:Ofd. Written by: kernel.
-   */
-  get stderr(): number {
-    return this.$mem.u32[(this.$base + 20) >>> 2]!;
-  }
-
-  set stderr(value: number) {
-    this.$mem.u32[(this.$base + 20) >>> 2] = value;
-  }
-
-  /**
-   * Generation of stdin's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  get stdinGeneration(): number {
-    return this.$mem.u32[(this.$base + 24) >>> 2]!;
-  }
-
-  set stdinGeneration(value: number) {
-    this.$mem.u32[(this.$base + 24) >>> 2] = value;
-  }
-
-  /**
-   * Generation of stdout's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  get stdoutGeneration(): number {
-    return this.$mem.u32[(this.$base + 28) >>> 2]!;
-  }
-
-  set stdoutGeneration(value: number) {
-    this.$mem.u32[(this.$base + 28) >>> 2] = value;
-  }
-
-  /**
-   * Generation of stderr's slot.
-   * Unit: seq. Written by: kernel.
-   */
-  get stderrGeneration(): number {
     return this.$mem.u32[(this.$base + 32) >>> 2]!;
   }
 
-  set stderrGeneration(value: number) {
+  set pid(value: number) {
     this.$mem.u32[(this.$base + 32) >>> 2] = value;
   }
 
@@ -2393,26 +2358,20 @@ export class RegisterProcessReply {
   toData(): RegisterProcessReplyData {
     return {
       process: this.process.toData(),
+      stdin: this.stdin.toData(),
+      stdout: this.stdout.toData(),
+      stderr: this.stderr.toData(),
       pid: this.pid,
-      stdin: this.stdin,
-      stdout: this.stdout,
-      stderr: this.stderr,
-      stdinGeneration: this.stdinGeneration,
-      stdoutGeneration: this.stdoutGeneration,
-      stderrGeneration: this.stderrGeneration,
     };
   }
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: RegisterProcessReplyData): void {
     this.process.setData(data.process);
+    this.stdin.setData(data.stdin);
+    this.stdout.setData(data.stdout);
+    this.stderr.setData(data.stderr);
     this.pid = data.pid;
-    this.stdin = data.stdin;
-    this.stdout = data.stdout;
-    this.stderr = data.stderr;
-    this.stdinGeneration = data.stdinGeneration;
-    this.stdoutGeneration = data.stdoutGeneration;
-    this.stderrGeneration = data.stderrGeneration;
     this.$mem.u8.fill(0, this.$base + 36, this.$base + 40);
   }
 }
@@ -2434,7 +2393,10 @@ export interface StartProcessRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   process: SlotHandleData;
 }
 
@@ -2468,7 +2430,10 @@ export class StartProcessRequest {
     return view;
   }
 
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -2522,7 +2487,10 @@ export interface WaitProcessRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   process: SlotHandleData;
 }
 
@@ -2556,7 +2524,10 @@ export class WaitProcessRequest {
     return view;
   }
 
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -2620,7 +2591,10 @@ export interface KillProcessRequestData {
    * Unit: number. Written by: client.
    */
   signal: number;
-  /** When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
+  /**
+   * When its index is not 0: this process instead of pid; where pid is negative, this one's group.
+   * Unit: slot:Process.
+   */
   process: SlotHandleData;
 }
 
@@ -2678,7 +2652,10 @@ export class KillProcessRequest {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
-  /** When its index is not 0: this process instead of pid; where pid is negative, this one's group. */
+  /**
+   * When its index is not 0: this process instead of pid; where pid is negative, this one's group.
+   * Unit: slot:Process.
+   */
   get process(): SlotHandle {
     const view = (this.#process ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 16;
@@ -2736,7 +2713,10 @@ export interface StreamReadRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   ofd: SlotHandleData;
   /** Where the kernel writes the reply's bytes. */
   reply: ArenaSpanData;
@@ -2773,7 +2753,10 @@ export class StreamReadRequest {
     return view;
   }
 
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -2836,7 +2819,10 @@ export interface StreamWriteRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   ofd: SlotHandleData;
   /** The bytes to write. */
   data: ArenaSpanData;
@@ -2873,7 +2859,10 @@ export class StreamWriteRequest {
     return view;
   }
 
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -2936,7 +2925,10 @@ export interface StreamPollRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   ofd: SlotHandleData;
   /**
    * POLLIN, POLLOUT.
@@ -2975,7 +2967,10 @@ export class StreamPollRequest {
     return view;
   }
 
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -3132,7 +3127,10 @@ export interface StreamCloseRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   ofd: SlotHandleData;
 }
 
@@ -3166,7 +3164,10 @@ export class StreamCloseRequest {
     return view;
   }
 
-  /** The stream. */
+  /**
+   * The stream.
+   * Unit: slot:Ofd.
+   */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -3448,7 +3449,10 @@ export interface ResumeBlockedSyscallRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The thread. */
+  /**
+   * The thread.
+   * Unit: slot:Thread.
+   */
   thread: SlotHandleData;
   /**
    * What the call returns: a negative errno for an error.
@@ -3487,7 +3491,10 @@ export class ResumeBlockedSyscallRequest {
     return view;
   }
 
-  /** The thread. */
+  /**
+   * The thread.
+   * Unit: slot:Thread.
+   */
   get thread(): SlotHandle {
     const view = (this.#thread ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -3665,7 +3672,10 @@ export class ProcessesRequest {
 
 /** The values of a ProcessRow, outside the memory. */
 export interface ProcessRowData {
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   handle: SlotHandleData;
   /**
    * Process id.
@@ -3747,7 +3757,10 @@ export class ProcessRow {
     if (addr !== undefined) this.at(addr);
   }
 
-  /** The process. */
+  /**
+   * The process.
+   * Unit: slot:Process.
+   */
   get handle(): SlotHandle {
     const view = (this.#handle ??= new SlotHandle(this.$mem));
     view.$base = this.$base;
@@ -4136,7 +4149,10 @@ export interface CloseOwnerRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The owner. */
+  /**
+   * The owner.
+   * Unit: slot:Owner.
+   */
   owner: SlotHandleData;
 }
 
@@ -4170,7 +4186,10 @@ export class CloseOwnerRequest {
     return view;
   }
 
-  /** The owner. */
+  /**
+   * The owner.
+   * Unit: slot:Owner.
+   */
   get owner(): SlotHandle {
     const view = (this.#owner ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -4301,7 +4320,10 @@ export interface DetachClientRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** Client slot. */
+  /**
+   * Client slot.
+   * Unit: slot:Client.
+   */
   client: SlotHandleData;
 }
 
@@ -4337,7 +4359,10 @@ export class DetachClientRequest {
     return view;
   }
 
-  /** Client slot. */
+  /**
+   * Client slot.
+   * Unit: slot:Client.
+   */
   get client(): SlotHandle {
     const view = (this.#client ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -4486,7 +4511,10 @@ export interface ResizeTerminalRequestData {
    * Unit: id. Written by: any.
    */
   requestId: number;
-  /** The master. */
+  /**
+   * The master.
+   * Unit: slot:Ofd.
+   */
   ofd: SlotHandleData;
   /**
    * Width in characters.
@@ -4530,7 +4558,10 @@ export class ResizeTerminalRequest {
     return view;
   }
 
-  /** The master. */
+  /**
+   * The master.
+   * Unit: slot:Ofd.
+   */
   get ofd(): SlotHandle {
     const view = (this.#ofd ??= new SlotHandle(this.$mem));
     view.$base = this.$base + 8;
@@ -5856,209 +5887,3 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new MakeMemfdRequest(mem, addr).setData(entry);
   }
 }
-
-
-/** What the replies to KernelWorkerRequest say when they are no errors, by opcode. */
-export interface KernelWorkerReply {
-  /** Does nothing: measures the way there and back. */
-  [Opcode.Noop]: {
-  };
-  /** The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO). */
-  [Opcode.KernelInit]: {
-    /** of the table */
-    readonly bytes: number;
-    /** Major, and Minor shifted left by 16 */
-    readonly version: bigint;
-    /** of the kernel */
-    readonly layoutHash: bigint;
-  };
-  /** Writes `data` at `position` of the file at `path`; flags are O_* (O_CREAT, O_TRUNC, O_EXCL, O_APPEND). */
-  [Opcode.WriteFile]: {
-    /** written */
-    readonly bytes: number;
-  };
-  /** Many files: `data` holds FileRecords, each followed by path and bytes (8-byte aligned). All or nothing is not promised; the reply counts those written. EBUSY: a mount is in the way. */
-  [Opcode.WriteFiles]: {
-    /** records written */
-    readonly count: number;
-  };
-  /** Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far. */
-  [Opcode.ApplyFileLayer]: {
-    /** records applied */
-    readonly count: number;
-  };
-  /** symlink(2): makes `path` a link to `target`. */
-  [Opcode.Symlink]: {
-  };
-  /** Reads up to reply.length bytes at `position` into the arena; result is the count, value the file's size, value2 its change sequence, handle its inode: equal in all parts of a file that was not replaced meanwhile. Of generated files, value is the position behind what is known so far, and handle 0. */
-  [Opcode.ReadFile]: {
-    /** read */
-    readonly bytes: number;
-    /** of the file */
-    readonly size: bigint;
-    /** of the file */
-    readonly changeSeq: bigint;
-    /** of the file */
-    readonly inode: { readonly index: number; readonly generation: number };
-  };
-  /** readlink(2): reply is the link's target; result is its bytes. */
-  [Opcode.Readlink]: {
-    /** of the target */
-    readonly bytes: number;
-  };
-  /** `parents` 1: make missing parents, an existing directory is no error. */
-  [Opcode.Mkdir]: {
-  };
-  /** Reply: a Stat in the arena. `follow` 0 is lstat. */
-  [Opcode.Stat]: {
-    /** of the Stat */
-    readonly bytes: number;
-    /** of the file */
-    readonly changeSeq: bigint;
-  };
-  /** Reply: linux_dirent64 records from `cookie` on; result is their bytes, value the next cookie. */
-  [Opcode.Readdir]: {
-    /** of the records, 0 at the end */
-    readonly bytes: number;
-    /** where to go on */
-    readonly cookie: bigint;
-  };
-  /** `flags` AT_REMOVEDIR as in unlinkat(2). */
-  [Opcode.Unlink]: {
-  };
-  /** renameat2(2): moves `path` to `new_path`. */
-  [Opcode.Rename]: {
-  };
-  /** Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's. */
-  [Opcode.RegisterProcess]: {
-    /** of the reply */
-    readonly bytes: number;
-    /** of the process */
-    readonly pid: bigint;
-    /** its slot */
-    readonly process: { readonly index: number; readonly generation: number };
-  };
-  /** Lets a Prepared process run. */
-  [Opcode.StartProcess]: {
-  };
-  /** Answers when the process has ended: result 0, value its wait status. The exit record is then freed. */
-  [Opcode.WaitProcess]: {
-    /** its wait status */
-    readonly status: bigint;
-    /** instructions that it retired */
-    readonly instret: bigint;
-  };
-  /** kill(2): pid as there (negative: group). SIGKILL by handle takes a Prepared process away: nobody can wait for it. */
-  [Opcode.KillProcess]: {
-  };
-  /** Reads what a stream has, without waiting: at least one byte, or 0 at its end. EAGAIN: nothing yet, see StreamPoll. */
-  [Opcode.StreamRead]: {
-    /** read, 0 at the end */
-    readonly bytes: number;
-  };
-  /** Writes what of `data` a stream takes, without waiting: at least one byte. EAGAIN: it takes none yet, see StreamPoll. */
-  [Opcode.StreamWrite]: {
-    /** written */
-    readonly bytes: number;
-  };
-  /** Closes a stream's open file description. */
-  [Opcode.StreamClose]: {
-  };
-  /** Cancels the request `target`: it answers ECANCELED, unless it was done already. */
-  [Opcode.Cancel]: {
-  };
-  /** The host has put the bytes of a BlobRequest into the frames (result 0), or failed (a positive errno). EPERM: by a control channel. */
-  [Opcode.BlobFilled]: {
-  };
-  /** Ends the system call that a blocked thread waits in: it returns `result`. */
-  [Opcode.ResumeBlockedSyscall]: {
-  };
-  /** Reply: a ProcessRow per process of the owner slot `owner` (0: of all), result is the rows' bytes, value how many processes there are: rows that do not fit are left out. */
-  [Opcode.Processes]: {
-    /** of the rows */
-    readonly bytes: number;
-    /** processes that there are */
-    readonly count: bigint;
-  };
-  /** Reply: the MachineCounters, brought up to date. */
-  [Opcode.Diagnostics]: {
-    /** of the counters */
-    readonly bytes: number;
-  };
-  /** Makes a process owner; handle is its slot. */
-  [Opcode.CreateOwner]: {
-    /** its slot */
-    readonly owner: { readonly index: number; readonly generation: number };
-  };
-  /** Kills an owner's processes and frees it; answers when they are gone. */
-  [Opcode.CloseOwner]: {
-  };
-  /** Gives another client its rings: handle is its client slot. ENOSPC: all of them have users; EPERM: by a control channel. */
-  [Opcode.AttachClient]: {
-    /** its slot */
-    readonly client: { readonly index: number; readonly generation: number };
-  };
-  /** Takes the rings of another client back, whatever became of that one: its requests are dropped, its streams closed, its owners end with their processes, and what it started without an owner loses who waits for it. EINVAL: client 0, or the caller itself; ESRCH: the client is gone; EPERM: by a control channel. */
-  [Opcode.DetachClient]: {
-  };
-  /** chmod(2): sets the permission bits. */
-  [Opcode.Chmod]: {
-  };
-  /** Turns the tracing of system calls (host import `trace`) on or off. */
-  [Opcode.SetTrace]: {
-  };
-  /** TIOCSWINSZ on a terminal's master: EINVAL above 65,535, ENOTTY for what is none. */
-  [Opcode.ResizeTerminal]: {
-  };
-  /** poll(2) on one stream: answers when one of `events` is so, or POLLERR or POLLHUP. */
-  [Opcode.StreamPoll]: {
-    /** POLL* that are so */
-    readonly events: number;
-    /** that can be read at once, where the stream counts them */
-    readonly bytes: bigint;
-  };
-  /** memfd_create(2): makes a file without a place in the tree. handle is its open file description, which StreamWrite appends to, RegisterProcess takes as a program, and StreamClose closes. `name` is what /proc shows, after "memfd:". */
-  [Opcode.MakeMemfd]: {
-    /** the file */
-    readonly ofd: { readonly index: number; readonly generation: number };
-  };
-}
-
-
-/** Names of a reply's words, and the errors of its own, by opcode of the request. */
-export const KernelWorkerReplyShape: Readonly<Record<number, ReplyShape>> = {
-  [Opcode.Noop]: { names: {  }, errnos: [] },
-  [Opcode.KernelInit]: { names: { result: "bytes", value: "version", value2: "layoutHash" }, errnos: ["EPROTO", "EINVAL", "EOVERFLOW"] },
-  [Opcode.WriteFile]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY", "EPERM"] },
-  [Opcode.WriteFiles]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM", "EPERM", "EXDEV"] },
-  [Opcode.ApplyFileLayer]: { names: { result: "count" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM", "EPERM", "EXDEV"] },
-  [Opcode.Symlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC", "EPERM"] },
-  [Opcode.ReadFile]: { names: { result: "bytes", value: "size", value2: "changeSeq", handle: "inode" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EIO"] },
-  [Opcode.Readlink]: { names: { result: "bytes" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
-  [Opcode.Mkdir]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC", "EPERM"] },
-  [Opcode.Stat]: { names: { result: "bytes", value2: "changeSeq" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
-  [Opcode.Readdir]: { names: { result: "bytes", value: "cookie" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"] },
-  [Opcode.Unlink]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"] },
-  [Opcode.Rename]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EPERM", "EBUSY"] },
-  [Opcode.RegisterProcess]: { names: { result: "bytes", value: "pid", handle: "process" }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EBADF", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"] },
-  [Opcode.StartProcess]: { names: {  }, errnos: ["ESRCH"] },
-  [Opcode.WaitProcess]: { names: { value: "status", value2: "instret" }, errnos: ["ESRCH", "ECHILD", "ECANCELED"] },
-  [Opcode.KillProcess]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
-  [Opcode.StreamRead]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EAGAIN", "ENOMEM"] },
-  [Opcode.StreamWrite]: { names: { result: "bytes" }, errnos: ["EBADF", "EINVAL", "EAGAIN", "EPIPE", "EFBIG", "ENOSPC", "ENOMEM"] },
-  [Opcode.StreamClose]: { names: {  }, errnos: ["EBADF"] },
-  [Opcode.Cancel]: { names: {  }, errnos: ["ENOENT"] },
-  [Opcode.BlobFilled]: { names: {  }, errnos: ["EINVAL", "EPERM"] },
-  [Opcode.ResumeBlockedSyscall]: { names: {  }, errnos: ["ESRCH", "EINVAL"] },
-  [Opcode.Processes]: { names: { result: "bytes", value: "count" }, errnos: ["EINVAL"] },
-  [Opcode.Diagnostics]: { names: { result: "bytes" }, errnos: ["EINVAL"] },
-  [Opcode.CreateOwner]: { names: { handle: "owner" }, errnos: ["ENOSPC"] },
-  [Opcode.CloseOwner]: { names: {  }, errnos: ["ESRCH", "EPERM", "ECANCELED"] },
-  [Opcode.AttachClient]: { names: { handle: "client" }, errnos: ["ENOSPC", "EPERM"] },
-  [Opcode.DetachClient]: { names: {  }, errnos: ["EINVAL", "ESRCH", "EPERM"] },
-  [Opcode.Chmod]: { names: {  }, errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"] },
-  [Opcode.SetTrace]: { names: {  }, errnos: [] },
-  [Opcode.ResizeTerminal]: { names: {  }, errnos: ["EBADF", "EINVAL", "ENOTTY"] },
-  [Opcode.StreamPoll]: { names: { result: "events", value: "bytes" }, errnos: ["EBADF", "ENOMEM", "ECANCELED"] },
-  [Opcode.MakeMemfd]: { names: { handle: "ofd" }, errnos: ["EINVAL", "ENFILE", "ENOMEM"] },
-};

@@ -30,6 +30,7 @@ import {
   VERSION,
 } from "./model.ts";
 import { checkPayload, checkReply, readReply } from "./replies.ts";
+import { checkRequests, readFieldOfRequest, readRequest } from "./requests.ts";
 import { mapSource, type SourceMap } from "./source.ts";
 import { checkTables, readTableModel } from "./tables.ts";
 
@@ -103,6 +104,7 @@ class Builder {
       }
     }
     const unions = this.#unions([...structs.values()], structs, enums);
+    this.#problems.push(...checkRequests(unions, structs));
     const declared = { enums, structs, constants, tables };
     for (const item of enums.values()) this.#problems.push(...checkEnum(item));
     for (const item of structs.values()) {
@@ -268,6 +270,7 @@ class Builder {
       owner: item.attributes.get("owner"),
       uapi: item.attributes.has("uapi"),
       reply: this.#reply(item, where, enums),
+      request: readRequest(item, opcode),
       union: union === undefined || opcode === undefined ? undefined : { name: union, opcode },
     };
   }
@@ -304,6 +307,7 @@ class Builder {
       owner: attributes.get("owner") ?? (base === BaseType.Obj ? undefined : owner.attributes.get("owner")),
       unit: attributes.get("unit"),
       views: attributes.get("views")?.split("|") ?? [],
+      ...readFieldOfRequest(attributes),
       doc: field.doc,
       where,
     };

@@ -13,7 +13,8 @@ const I = 'table I (import: "host.i", caller: "kernel") {}';
 const M = 'table M (root: "FSMM") { a: uint; b: string; }';
 const R = `enum Op : ushort { None = 0, A = 1 } enum Errno : uint (bare) { OK = 0 }
 struct Row { a: uint; } struct Other { a: uint; }
-struct Ask (union: "U", opcode: "A", errnos: "", value: "size: of it", payload: "Row records") { opcode: Op; a: ushort; }`;
+struct ArenaSpan { offset: uint; length: uint; }
+struct Ask (union: "U", opcode: "A", errnos: "", value: "size: of it", payload: "Row records") { opcode: Op; a: ushort; reply: ArenaSpan (span: "reply"); }`;
 const BASE = `${R} ${M} ${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
 
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */

@@ -101,14 +101,26 @@ export interface FieldModel {
   readonly unit: string | undefined;
   /** Structs of which the bytes of an array are one at a time. */
   readonly views: readonly string[];
+  /** Of a request's ArenaSpan: what lies there. */
+  readonly span: SpanRole | undefined;
+  /** Of a request: callers may leave it out. */
+  readonly optional: boolean;
+  /** Of a request, naming a slot: the errno of those who did not get it. */
+  readonly mine: string | undefined;
   readonly doc: readonly string[];
   readonly where: string;
 }
+
+/** What lies in a request's ArenaSpan: bytes that the client has put there, or those that the kernel writes. */
+export const SPAN_ROLES = ["path", "text", "bytes", "reply"] as const;
+export type SpanRole = (typeof SPAN_ROLES)[number];
 
 /** One word of a reply with the name that it has for this request. */
 export interface ReplyPart {
   readonly from: "result" | "value" | "value2" | "handle";
   readonly name: string;
+  /** Of a handle `slot:Kind`; "hash" for what takes all 64 bits. */
+  readonly unit: string | undefined;
   readonly doc: string;
 }
 
@@ -119,6 +131,20 @@ export interface ReplyModel {
   readonly payload: string | undefined;
   /** Errors of its own; those of every request (EINVAL, ECANCELED…) are in the reference. */
   readonly errnos: readonly string[];
+}
+
+/** What a request is beside its fields and its reply. */
+export interface RequestModel {
+  /** What errors call it. */
+  readonly syscall: string;
+  /** The kernel answers it at once. */
+  readonly prompt: boolean;
+  /** Only the machine's own host may make it. */
+  readonly host: boolean;
+  /** What the client holds afterwards: the reply's handle by its name, or handles in the payload. */
+  readonly gives: readonly string[];
+  /** Field whose object the client holds no more afterwards. */
+  readonly takes: string | undefined;
 }
 
 export interface StructModel extends Declaration {
@@ -135,6 +161,8 @@ export interface StructModel extends Declaration {
   readonly uapi: boolean;
   /** Of a request: what its reply says. */
   readonly reply: ReplyModel | undefined;
+  /** Of a request. */
+  readonly request: RequestModel | undefined;
   /** Discriminated union that the struct is a member of, with its discriminant. */
   readonly union: { readonly name: string; readonly opcode: string } | undefined;
 }
@@ -245,9 +273,22 @@ export function boundaryText(item: BoundaryItem): string {
   return `${shape}${result}${caller}${item.after.length === 0 ? "" : ` after ${item.after.join(", ")}`}`;
 }
 
+/** The layout of a reply's bytes: one of it, records one behind the other, or records of which a field says how long each is. */
+export interface PayloadLayout {
+  readonly name: string;
+  readonly form: "one" | "records" | "chain";
+}
+
+/** Undefined where the bytes are none of the schema's. */
+export function payloadLayout(reply: ReplyModel | undefined): PayloadLayout | undefined {
+  const found = /^([A-Z]\w*)( records)?(, \w+ bytes each)?$/.exec(reply?.payload ?? "");
+  if (found?.[1] === undefined) return undefined;
+  return { name: found[1], form: found[3] !== undefined ? "chain" : found[2] !== undefined ? "records" : "one" };
+}
+
 /** What whoever makes a request relies on of its reply: the names of its words, and the layout of its bytes. */
 export function replyNames(reply: ReplyModel | undefined): Record<string, string> {
-  const layout = /^([A-Z]\w*)(?: records)?$/.exec(reply?.payload ?? "")?.[1];
+  const layout = payloadLayout(reply)?.name;
   const words = (reply?.parts ?? []).map((part): [string, string] => [part.from, part.name]);
   return Object.fromEntries(layout === undefined ? words : [...words, ["payload", layout]]);
 }
@@ -274,6 +315,19 @@ export interface Model {
   readonly version: { readonly major: number; readonly minor: number };
   /** First 64 bits of SHA-256 over `renderLayout`, as 16 hexadecimal digits. */
   readonly layoutHash: string;
+}
+
+/** The requests of a union: members that say what their reply is. */
+export function requestsOf(union: UnionModel, model: Pick<Model, "structs">): StructModel[] {
+  return union.members.flatMap((member) => {
+    const item = model.structs.get(member.struct);
+    return item?.reply === undefined ? [] : [item];
+  });
+}
+
+/** The kind of `slot:Kind`. */
+export function slotKind(unit: string | undefined): string | undefined {
+  return /^slot:(.*)$/.exec(unit ?? "")?.[1];
 }
 
 /** Total bytes of a field. */

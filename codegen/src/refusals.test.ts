@@ -19,6 +19,66 @@ function problems(schema: string): string[] {
 const UNION = `enum Opcode : ushort { None = 0, A = 1, B = 2 }
 struct Header { opcode: Opcode; flags: ushort; id: uint; }`;
 
+const SLOTS = `${UNION} enum Errno : uint (bare) { OK = 0, EBADF = 9 }
+struct ArenaSpan { offset: uint; length: uint; }
+struct SlotHandle { index: uint; generation: uint; }`;
+const request = (attributes: string, fields: string): string =>
+  `${SLOTS} struct X (union: "U", opcode: "A", errnos: "EBADF"${attributes}) { h: Header; ${fields} }`;
+
+/** What a request says of itself and is not so. */
+const REQUESTS: readonly [string, string, string][] = [
+  [
+    "a span without a role",
+    request("", "path: ArenaSpan;"),
+    'struct X: path does not say what lies there; add (span: "path"), or one of path, text, bytes, reply.',
+  ],
+  [
+    "a role of what is no span",
+    request("", 'path: uint (span: "path");'),
+    "struct X: path: (span) is for an ArenaSpan; remove it.",
+  ],
+  [
+    "the kernel's span under another name",
+    request(', payload: "text"', 'answer: ArenaSpan (span: "reply");'),
+    "struct X: answer: the span that the kernel writes is the one that is called reply; rename it.",
+  ],
+  [
+    "bytes of a reply without a span",
+    request(', payload: "text"', "a: uint;"),
+    "struct X: a reply has bytes when there is a span for them; give both (payload) and a field reply, or none.",
+  ],
+  [
+    "a handle of no kind",
+    request(', handle: "ofd: the file"', "a: uint;"),
+    'struct X: (handle) a handle says which slot it is, and nothing else does; write (handle: "ofd (slot:Ofd): the file").',
+  ],
+  [
+    "a thing given that is nowhere",
+    request(', gives: "ofd"', "a: uint;"),
+    "struct X: (gives) ofd is neither the reply's handle nor a SlotHandle of its payload with a slot; correct it.",
+  ],
+  [
+    "a thing given that nobody takes",
+    request(', gives: "ofd", handle: "ofd (slot:Ofd): the file"', "a: uint;"),
+    "struct X: (gives) nothing takes a Ofd back; add (takes) to the request that does.",
+  ],
+  [
+    "a thing taken that is none",
+    request(', takes: "ofd"', "ofd: uint;"),
+    'struct X: (takes) ofd is no SlotHandle field with (unit: "slot:Kind"); correct it.',
+  ],
+  [
+    "an errno of who may not that is not declared",
+    request("", 'ofd: SlotHandle (unit: "slot:Ofd", mine: "ESRCH");'),
+    "struct X: ofd: (mine) answers ESRCH, which its (errnos) lack; add it there.",
+  ],
+  [
+    "a field of a request outside of one",
+    "struct S { a: uint (omittable); }",
+    "S.a: (omittable) is for fields of requests; remove it.",
+  ],
+];
+
 describe("layouts", () => {
   test.each<[string, string, string]>([
     [
@@ -342,6 +402,7 @@ describe("ring entries", () => {
       `${UNION} struct X (union: "U", opcode: "A", errnos: "", payload: "Row records") { h: Header; }`,
       "struct X: there is no struct or table Row; declare it or correct (payload).",
     ],
+    ...REQUESTS,
     [
       "a header's field once more",
       `${UNION} struct X (union: "U", opcode: "A") { h: Header; id: uint; }`,

@@ -1,6 +1,6 @@
 /** What a request's reply says: attributes of its struct. */
 import type { RawObject } from "./bfbs.ts";
-import { type EnumModel, type ReplyModel, type ReplyPart, replyNames } from "./model.ts";
+import { type EnumModel, type ReplyModel, type ReplyPart, replyNames, slotKind } from "./model.ts";
 
 const PARTS = ["result", "value", "value2", "handle"] as const;
 
@@ -12,8 +12,8 @@ export function readReply(item: RawObject): ReplyModel | undefined {
     parts: PARTS.flatMap((from): ReplyPart[] => {
       const text = item.attributes.get(from);
       if (text === undefined) return [];
-      const at = text.indexOf(":");
-      return [{ from, name: (at < 0 ? text : text.slice(0, at)).trim(), doc: at < 0 ? "" : text.slice(at + 1).trim() }];
+      const [, name = text, unit, doc = ""] = /^([^:(]*?)(?: \(([^)]*)\))?(?:: (.*))?$/.exec(text) ?? [];
+      return [{ from, name, unit, doc }];
     }),
     payload: item.attributes.get("payload"),
     errnos: errnos.split("|").filter((word) => word !== "" && word !== "0"),
@@ -37,6 +37,18 @@ export function checkReply(label: string, reply: ReplyModel, enums: ReadonlyMap<
     ...reply.errnos
       .filter((errno) => !names.includes(errno))
       .map((errno) => `${label}: there is no errno ${errno}; add it to Errno or correct (errnos)`),
+    ...reply.parts
+      .filter((part) => (part.from === "handle") !== (slotKind(part.unit) !== undefined))
+      .map(
+        (part) =>
+          `${label}: (${part.from}) a handle says which slot it is, and nothing else does; write (handle: "ofd (slot:Ofd): the file")`,
+      ),
+    ...reply.parts
+      .filter((part) => part.from !== "handle" && part.unit !== undefined && part.unit !== "hash")
+      .map(
+        (part) =>
+          `${label}: (${part.from}) "${part.unit}": only (hash) stands there, for what takes all 64 bits; remove it`,
+      ),
     ...reply.parts
       .filter((part) => !/^[a-z][a-z0-9_]*$/.test(part.name))
       .map((part) => `${label}: (${part.from}) begins with a name; write (${part.from}: "bytes: how many were read")`),

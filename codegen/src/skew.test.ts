@@ -41,7 +41,7 @@ async function sides(): Promise<{ before: Side; after: Side }> {
     write(root, generated);
     const own = workspace("");
     write(own, generated);
-    for (const file of ["mem.ts", "names.ts", "table.ts", "table-build.ts", "replies.ts"])
+    for (const file of ["mem.ts", "names.ts", "table.ts", "table-build.ts", "request.ts"])
       copyFromRoot(own, `abi/src/${file}`);
     // The library's faults stand in abi/tables.fbs; here all is in one file.
     writeFileSync(join(own, "abi/ts/tables.ts"), 'export * from "./foreshore.ts";\n');

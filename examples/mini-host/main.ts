@@ -3,13 +3,10 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   handshake,
-  Opcode,
   OpenFlag,
   type RpcClient,
   registerProcess,
   type SlotHandleData,
-  startProcess,
-  streamClose,
   streamRead,
   waitProcess,
 } from "@foreshore/abi";
@@ -18,22 +15,9 @@ import { boot, run } from "./machine.ts";
 const CHUNK = 64 * 1024;
 
 async function writeProgram(client: RpcClient, path: string, bytes: Uint8Array): Promise<void> {
-  const name = new TextEncoder().encode(path);
   for (let position = 0; position === 0 || position < bytes.length; position += CHUNK) {
-    const part = bytes.subarray(position, position + CHUNK);
-    await client.call({
-      syscall: "write",
-      path,
-      bytes: name.length + part.length,
-      encode: (at) => {
-        client.bytes(at, name.length).set(name);
-        client.bytes(at + name.length, part.length).set(part);
-        const data = { offset: at + name.length, length: part.length };
-        const place = { path: { offset: at, length: name.length }, data, position };
-        return { opcode: Opcode.WriteFile, flags: 0, requestId: 0, ...place, openFlags: OpenFlag.O_CREAT, mode: 0o755 };
-      },
-      decode: () => undefined,
-    });
+    const data = bytes.subarray(position, position + CHUNK);
+    await client.request.writeFile({ path, data, position, openFlags: OpenFlag.O_CREAT, mode: 0o755 });
   }
 }
 
@@ -44,7 +28,7 @@ async function copy(client: RpcClient, from: SlotHandleData, to: NodeJS.WriteStr
     // A program that writes more than its reader takes is stopped by its pipe.
     if (!to.write(bytes)) await new Promise<void>((resolve) => to.once("drain", resolve));
   }
-  await streamClose(client, from);
+  await client.request.streamClose({ ofd: from });
 }
 
 async function main([kernel, program, ...args]: readonly string[]): Promise<number> {
@@ -58,7 +42,7 @@ async function main([kernel, program, ...args]: readonly string[]): Promise<numb
   const path = `/${basename(program)}`;
   await writeProgram(client, path, await readFile(program));
   const child = await registerProcess(client, path, args, { env: { PATH: "/" }, stdin: "null" });
-  await startProcess(client, child, path);
+  await client.request.startProcess({ process: child.process });
   const [, stdout, stderr] = child.streams;
   const [status] = await Promise.all([
     waitProcess(client, child.process),

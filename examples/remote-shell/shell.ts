@@ -8,7 +8,6 @@ import {
   type SlotHandleData,
   SystemError,
   spawn,
-  streamClose,
   streamRead,
   streamWrite,
   waitProcess,
@@ -92,7 +91,7 @@ export class RemoteShell {
       over.abort();
       await fed;
       for (const ofd of new Set([input, output, error])) {
-        if (ofd.index !== 0) await streamClose(client, ofd).catch(() => undefined);
+        if (ofd.index !== 0) await client.request.streamClose({ ofd }).catch(() => undefined);
       }
     }
   }
@@ -121,7 +120,7 @@ export class RemoteShell {
         await streamWrite(client, ofd, next.value, { signal });
       }
       // A terminal has no end of file; a pipe has.
-      if (terminal === undefined) await streamClose(client, ofd);
+      if (terminal === undefined) await client.request.streamClose({ ofd });
     } catch {
       // The program closed its input, or the session ended: whoever waits for the exit is told.
     }

@@ -2114,20 +2114,14 @@ const (
 	_ uintptr = 40 - unsafe.Sizeof(RegisterProcessReply{})
 	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Process) - 0
 	_ uintptr = 0 - unsafe.Offsetof(RegisterProcessReply{}.Process)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Pid) - 8
-	_ uintptr = 8 - unsafe.Offsetof(RegisterProcessReply{}.Pid)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Stdin) - 12
-	_ uintptr = 12 - unsafe.Offsetof(RegisterProcessReply{}.Stdin)
+	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Stdin) - 8
+	_ uintptr = 8 - unsafe.Offsetof(RegisterProcessReply{}.Stdin)
 	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Stdout) - 16
 	_ uintptr = 16 - unsafe.Offsetof(RegisterProcessReply{}.Stdout)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Stderr) - 20
-	_ uintptr = 20 - unsafe.Offsetof(RegisterProcessReply{}.Stderr)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.StdinGeneration) - 24
-	_ uintptr = 24 - unsafe.Offsetof(RegisterProcessReply{}.StdinGeneration)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.StdoutGeneration) - 28
-	_ uintptr = 28 - unsafe.Offsetof(RegisterProcessReply{}.StdoutGeneration)
-	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.StderrGeneration) - 32
-	_ uintptr = 32 - unsafe.Offsetof(RegisterProcessReply{}.StderrGeneration)
+	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Stderr) - 24
+	_ uintptr = 24 - unsafe.Offsetof(RegisterProcessReply{}.Stderr)
+	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Pid) - 32
+	_ uintptr = 32 - unsafe.Offsetof(RegisterProcessReply{}.Pid)
 	_ uintptr = unsafe.Offsetof(RegisterProcessReply{}.Reserved0) - 36
 	_ uintptr = 36 - unsafe.Offsetof(RegisterProcessReply{}.Reserved0)
 )

@@ -280,6 +280,29 @@ func (v HartExit) String() string {
 	return "HartExit(?)"
 }
 
+// ClientSleep: What a client says of itself before it sleeps; whoever wakes it makes it Awake.
+type ClientSleep uint32
+
+// Numbers of ClientSleep.
+const (
+	ClientSleepAwake     ClientSleep = 0
+	ClientSleepOnWord    ClientSleep = 1 // On completion_tail, which is notified.
+	ClientSleepWantsKick ClientSleep = 2 // It cannot sleep on shared memory: host.kick.
+)
+
+// String names the number; "ClientSleep(?)" stands for an unknown one.
+func (v ClientSleep) String() string {
+	switch v {
+	case ClientSleepAwake:
+		return "Awake"
+	case ClientSleepOnWord:
+		return "OnWord"
+	case ClientSleepWantsKick:
+		return "WantsKick"
+	}
+	return "ClientSleep(?)"
+}
+
 // ClientState: Whether a client slot has a user. A client that leaves writes Lost, rings the kernel's doorbell and touches its rings no more:
 // the kernel frees what it held, then the slot.
 type ClientState uint32
@@ -726,8 +749,9 @@ type ClientSlot struct {
 	// Completions ever taken.
 	// Unit: seq. Written by: client.
 	CompletionHead atomic.Uint32
-	// 1: the client sleeps on completionTail and wants a notify; 2: it cannot, and wants host.kick.
-	// Unit: value. Written by: client.
+	// Whether the client sleeps, and how it is woken.
+	// Written by: client.
+	// Holds a ClientSleep.
 	ClientSleeping atomic.Uint32
 	// Not 0: somebody drives the rings. Who finds it so has an attachment that is in use.
 	// Unit: flag. Written by: client.
@@ -754,4 +778,15 @@ func (s *ClientSlot) StoreState(v ClientState) { s.State.Store(uint32(v)) }
 // CompareAndSwapState replaces old by v and says whether it did.
 func (s *ClientSlot) CompareAndSwapState(old, v ClientState) bool {
 	return s.State.CompareAndSwap(uint32(old), uint32(v))
+}
+
+// LoadClientSleeping reads ClientSleeping as a ClientSleep.
+func (s *ClientSlot) LoadClientSleeping() ClientSleep { return ClientSleep(s.ClientSleeping.Load()) }
+
+// StoreClientSleeping writes ClientSleeping.
+func (s *ClientSlot) StoreClientSleeping(v ClientSleep) { s.ClientSleeping.Store(uint32(v)) }
+
+// CompareAndSwapClientSleeping replaces old by v and says whether it did.
+func (s *ClientSlot) CompareAndSwapClientSleeping(old, v ClientSleep) bool {
+	return s.ClientSleeping.CompareAndSwap(uint32(old), uint32(v))
 }

@@ -133,6 +133,29 @@ func (v Opcode) String() string {
 	return "Opcode(?)"
 }
 
+// LayerMore: What comes behind a batch of ApplyFileLayer: nothing, and the layer is applied; further batches of it; or nothing, since the batches so far are to be forgotten.
+type LayerMore uint32
+
+// Numbers of LayerMore.
+const (
+	LayerMoreLast   LayerMore = 0
+	LayerMoreFollow LayerMore = 1
+	LayerMoreForget LayerMore = 2
+)
+
+// String names the number; "LayerMore(?)" stands for an unknown one.
+func (v LayerMore) String() string {
+	switch v {
+	case LayerMoreLast:
+		return "Last"
+	case LayerMoreFollow:
+		return "Follow"
+	case LayerMoreForget:
+		return "Forget"
+	}
+	return "LayerMore(?)"
+}
+
 // StdioKind: What a new process gets as a standard stream. Pty: the slave of a new pair, which is the controlling terminal of its session.
 type StdioKind uint8
 
@@ -308,7 +331,7 @@ type WriteFilesRequest struct {
 // ApplyFileLayerRequestSize is the size of ApplyFileLayerRequest in bytes.
 const ApplyFileLayerRequestSize = 64
 
-// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way. `more` 1: further batches of the same layer follow; 2: forget the batches so far.
+// ApplyFileLayerRequest: Like WriteFiles with lazy and special entries, applied atomically: on an error nothing of it stays. EBUSY: a mount is in the way.
 // Member of KernelWorkerRequest for opcode ApplyFileLayer.
 type ApplyFileLayerRequest struct {
 	_ structs.HostLayout
@@ -321,9 +344,9 @@ type ApplyFileLayerRequest struct {
 	// Records.
 	// Unit: count. Written by: client.
 	Count uint32
-	// 0 the last batch, 1 more follow, 2 forget those so far.
-	// Unit: number. Written by: client.
-	More      uint32
+	// What comes behind this batch.
+	// Written by: client.
+	More      LayerMore
 	Reserved0 [8]uint32
 }
 
@@ -544,29 +567,21 @@ const RegisterProcessReplySize = 40
 type RegisterProcessReply struct {
 	_ structs.HostLayout
 	// The process.
+	// Unit: slot:Process.
 	Process SlotHandle
+	// Write end of its standard input; index 0: none.
+	// Unit: slot:Ofd.
+	Stdin SlotHandle
+	// Read end of its standard output; index 0: none.
+	// Unit: slot:Ofd.
+	Stdout SlotHandle
+	// Read end of its standard error; index 0: none.
+	// Unit: slot:Ofd.
+	Stderr SlotHandle
 	// Its process id.
 	// Unit: id. Written by: kernel.
-	Pid uint32
-	// Write end of its standard input, 0 none.
-	// Unit: slot:Ofd. Written by: kernel.
-	Stdin uint32
-	// Read end of its standard output, 0 none.
-	// Unit: slot:Ofd. Written by: kernel.
-	Stdout uint32
-	// Read end of its standard error, 0 none.
-	// Unit: slot:Ofd. Written by: kernel.
-	Stderr uint32
-	// Generation of stdin's slot.
-	// Unit: seq. Written by: kernel.
-	StdinGeneration uint32
-	// Generation of stdout's slot.
-	// Unit: seq. Written by: kernel.
-	StdoutGeneration uint32
-	// Generation of stderr's slot.
-	// Unit: seq. Written by: kernel.
-	StderrGeneration uint32
-	Reserved0        uint32
+	Pid       uint32
+	Reserved0 uint32
 }
 
 // StartProcessRequestSize is the size of StartProcessRequest in bytes.
@@ -579,6 +594,7 @@ type StartProcessRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The process.
+	// Unit: slot:Process.
 	Process   SlotHandle
 	Reserved0 [12]uint32
 }
@@ -593,6 +609,7 @@ type WaitProcessRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The process.
+	// Unit: slot:Process.
 	Process   SlotHandle
 	Reserved0 [12]uint32
 }
@@ -613,6 +630,7 @@ type KillProcessRequest struct {
 	// Unit: number. Written by: client.
 	Signal uint32
 	// When its index is not 0: this process instead of pid; where pid is negative, this one's group.
+	// Unit: slot:Process.
 	Process   SlotHandle
 	Reserved0 [10]uint32
 }
@@ -627,6 +645,7 @@ type StreamReadRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The stream.
+	// Unit: slot:Ofd.
 	Ofd SlotHandle
 	// Where the kernel writes the reply's bytes.
 	Reply     ArenaSpan
@@ -643,6 +662,7 @@ type StreamWriteRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The stream.
+	// Unit: slot:Ofd.
 	Ofd SlotHandle
 	// The bytes to write.
 	Data      ArenaSpan
@@ -659,6 +679,7 @@ type StreamPollRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The stream.
+	// Unit: slot:Ofd.
 	Ofd SlotHandle
 	// POLLIN, POLLOUT.
 	// Unit: bits. Written by: client.
@@ -691,6 +712,7 @@ type StreamCloseRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The stream.
+	// Unit: slot:Ofd.
 	Ofd       SlotHandle
 	Reserved0 [12]uint32
 }
@@ -741,6 +763,7 @@ type ResumeBlockedSyscallRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The thread.
+	// Unit: slot:Thread.
 	Thread SlotHandle
 	// What the call returns: a negative errno for an error.
 	// Unit: value. Written by: client.
@@ -772,6 +795,7 @@ const ProcessRowSize = 72
 type ProcessRow struct {
 	_ structs.HostLayout
 	// The process.
+	// Unit: slot:Process.
 	Handle SlotHandle
 	// Process id.
 	// Unit: id. Written by: kernel.
@@ -847,6 +871,7 @@ type CloseOwnerRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The owner.
+	// Unit: slot:Owner.
 	Owner     SlotHandle
 	Reserved0 [12]uint32
 }
@@ -876,6 +901,7 @@ type DetachClientRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// Client slot.
+	// Unit: slot:Client.
 	Client    SlotHandle
 	Reserved0 [12]uint32
 }
@@ -905,6 +931,7 @@ type ResizeTerminalRequest struct {
 	// Opcode and request id.
 	Header RpcHeader
 	// The master.
+	// Unit: slot:Ofd.
 	Ofd SlotHandle
 	// Width in characters.
 	// Unit: count. Written by: client.

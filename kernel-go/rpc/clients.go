@@ -14,7 +14,7 @@ import (
 // orphans counts owners that go with their last process.
 var orphans uint32
 
-func attachClient(a *answer) abi.Errno {
+func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRequest, a *abi.AttachClientAnswer) abi.Errno {
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
 		if s.State.Load() != uint32(abi.ClientStateFree) {
@@ -29,7 +29,7 @@ func attachClient(a *answer) abi.Errno {
 		s.Connected.Store(0)
 		s.Header.Generation.Add(1)
 		s.State.Store(uint32(abi.ClientStateAttached))
-		a.handle = kmem.Handle(abi.SlotKindClient, i)
+		a.Client = kmem.Handle(abi.SlotKindClient, i)
 		return abi.OK
 	}
 	return abi.ENOSPC
@@ -37,11 +37,11 @@ func attachClient(a *answer) abi.Errno {
 
 // detachClient takes a client's rings back. Client 0 stays, and no client saws
 // off the ring that its answer is to go to.
-func detachClient(c *sched.Ctx, by uint32, h abi.SlotHandle) abi.Errno {
-	if h.Index == 0 || h.Index == by {
+func detachClient(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DetachClientRequest) abi.Errno {
+	if r.Client.Index == 0 || r.Client.Index == p.Client {
 		return abi.EINVAL
 	}
-	i := kmem.Lookup(abi.SlotKindClient, h)
+	i := kmem.Lookup(abi.SlotKindClient, r.Client)
 	if i == 0 {
 		return abi.ESRCH
 	}
@@ -91,6 +91,38 @@ func freeOrphans() {
 			freeOwner(i)
 		}
 	}
+}
+
+func createOwner(_ *sched.Ctx, p *abi.PendingRequestSlot, r *abi.CreateOwnerRequest, a *abi.CreateOwnerAnswer) abi.Errno {
+	i := kmem.Alloc(abi.SlotKindOwner)
+	if i == 0 {
+		return abi.ENOSPC
+	}
+	o := kmem.Owner(i)
+	if !sched.NewStatusRing(o) {
+		kmem.Free(abi.SlotKindOwner, i)
+		return abi.ENOMEM
+	}
+	o.Client, o.Budget = p.Client, max(r.Budget, 1)
+	a.Owner = kmem.Handle(abi.SlotKindOwner, i)
+	return abi.OK
+}
+
+// closeOwner kills the owner's processes and answers when they are gone.
+func closeOwner(c *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.CloseOwnerRequest) abi.Errno {
+	i := kmem.Lookup(abi.SlotKindOwner, r.Owner)
+	if i == 0 {
+		return abi.ESRCH
+	}
+	if i == proc.DefaultOwner {
+		return abi.EPERM
+	}
+	proc.KillOwned(c, i)
+	if kmem.Owner(i).Processes.Load() != 0 {
+		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, ^uint32(0))
+	}
+	freeOwner(i)
+	return abi.OK
 }
 
 func freeOwner(i uint32) {

@@ -46,7 +46,7 @@ func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (uint32
 }
 
 // writeFile: p.Progress is 1 + the bytes written, 0 before the file is open.
-func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest, a *answer) abi.Errno {
+func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest, a *abi.WriteFileAnswer) abi.Errno {
 	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
@@ -85,19 +85,19 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	}
 	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(from+done, r.Data.Length-done))
 	p.Progress += k
-	a.result = int64(p.Progress - 1)
+	a.Bytes = int64(p.Progress - 1)
 	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
 		return abi.OK
 	}
 	return e
 }
 
-func readFile(c *sched.Ctx, client uint32, r *abi.ReadFileRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a *abi.ReadFileAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK {
 		return e
 	}
-	d, e := resolve(c, client, r.Path, vfs.Follow)
+	d, e := resolve(c, p.Client, r.Path, vfs.Follow)
 	if e != abi.OK {
 		return e
 	}
@@ -115,17 +115,17 @@ func readFile(c *sched.Ctx, client uint32, r *abi.ReadFileRequest, a *answer) ab
 		return readGenerated(c, d, to, r, a)
 	}
 	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(to, r.Reply.Length))
-	a.result, a.value, a.value2 = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
-	a.handle = kmem.Handle(abi.SlotKindInode, inode)
+	a.Bytes, a.Size, a.ChangeSeq = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
+	a.Inode = kmem.Handle(abi.SlotKindInode, inode)
 	return e
 }
 
-func readlink(c *sched.Ctx, client uint32, r *abi.ReadlinkRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func readlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadlinkRequest, a *abi.ReadlinkAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK {
 		return e
 	}
-	d, e := resolve(c, client, r.Path, 0)
+	d, e := resolve(c, p.Client, r.Path, 0)
 	if e != abi.OK {
 		return e
 	}
@@ -134,24 +134,24 @@ func readlink(c *sched.Ctx, client uint32, r *abi.ReadlinkRequest, a *answer) ab
 		return abi.EINVAL
 	}
 	n, e := vfs.ReadLink(c, vfs.InodeOf(d), to, r.Reply.Length)
-	a.result = int64(n)
+	a.Bytes = int64(n)
 	return e
 }
 
-func symlink(c *sched.Ctx, client uint32, r *abi.SymlinkRequest) abi.Errno {
-	t, e := pathTo(c.Path2, client, r.Target)
+func symlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.SymlinkRequest) abi.Errno {
+	t, e := pathTo(c.Path2, p.Client, r.Target)
 	if e != abi.OK {
 		return e
 	}
-	n, e := path(c, client, r.Path)
+	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
 	return vfs.Symlink(c, c.Path2, t, rootDir(), c.Path, n)
 }
 
-func mkdir(c *sched.Ctx, client uint32, r *abi.MkdirRequest) abi.Errno {
-	n, e := path(c, client, r.Path)
+func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Errno {
+	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
@@ -164,7 +164,7 @@ func mkdir(c *sched.Ctx, client uint32, r *abi.MkdirRequest) abi.Errno {
 	}
 	// Each prefix in turn; the walk eats the buffer, so it is copied anew.
 	for at := uint32(1); at <= n; at++ {
-		from, _ := span(client, r.Path)
+		from, _ := span(p.Client, r.Path)
 		kmem.Copy(c.Path2, from, n)
 		if at < n && *(*byte)(kmem.Ptr(c.Path2 + at)) != '/' {
 			continue
@@ -178,7 +178,7 @@ func mkdir(c *sched.Ctx, client uint32, r *abi.MkdirRequest) abi.Errno {
 			return e
 		}
 	}
-	d, e := resolve(c, client, r.Path, vfs.Follow|vfs.Directory)
+	d, e := resolve(c, p.Client, r.Path, vfs.Follow|vfs.Directory)
 	if e == abi.OK {
 		vfs.Put(d)
 	} else if e == abi.ENOTDIR {
@@ -187,44 +187,40 @@ func mkdir(c *sched.Ctx, client uint32, r *abi.MkdirRequest) abi.Errno {
 	return e
 }
 
-func stat(c *sched.Ctx, client uint32, r *abi.StatRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func stat(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StatRequest, a *abi.StatAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK || r.Reply.Length < abi.StatSize || to&7 != 0 {
 		return abi.EINVAL
 	}
-	flags := uint32(0)
-	if r.Follow != 0 {
-		flags = vfs.Follow
-	}
-	d, e := resolve(c, client, r.Path, flags)
+	d, e := resolve(c, p.Client, r.Path, followed(r.Follow))
 	if e != abi.OK {
 		return e
 	}
 	vfs.Stat(vfs.InodeOf(d), to)
-	a.value2 = uint64(kmem.Inode(vfs.InodeOf(d)).State.ChangeSeq.Load())
-	a.result = abi.StatSize
+	a.ChangeSeq = uint64(kmem.Inode(vfs.InodeOf(d)).State.ChangeSeq.Load())
+	a.Bytes = abi.StatSize
 	vfs.Put(d)
 	return abi.OK
 }
 
-func readdir(c *sched.Ctx, client uint32, r *abi.ReaddirRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func readdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReaddirRequest, a *abi.ReaddirAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK || to&7 != 0 {
 		return abi.EINVAL
 	}
-	d, e := resolve(c, client, r.Path, vfs.Follow|vfs.Directory)
+	d, e := resolve(c, p.Client, r.Path, vfs.Follow|vfs.Directory)
 	if e != abi.OK {
 		return e
 	}
 	pos, hint := uint64(r.Cookie), abi.SlotHandle{}
 	n, e := vfs.Readdir(c, d, &pos, &hint, to, r.Reply.Length)
 	vfs.Put(d)
-	a.result, a.value = int64(n), pos
+	a.Bytes, a.Cookie = int64(n), pos
 	return e
 }
 
-func unlink(c *sched.Ctx, client uint32, r *abi.UnlinkRequest) abi.Errno {
-	n, e := path(c, client, r.Path)
+func unlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.UnlinkRequest) abi.Errno {
+	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
@@ -237,24 +233,33 @@ func unlink(c *sched.Ctx, client uint32, r *abi.UnlinkRequest) abi.Errno {
 	return abi.EINVAL
 }
 
-func rename(c *sched.Ctx, client uint32, r *abi.RenameRequest) abi.Errno {
-	n, e := path(c, client, r.Path)
+func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.Errno {
+	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
-	m, e := pathTo(c.Path2, client, r.NewPath)
+	m, e := pathTo(c.Path2, p.Client, r.NewPath)
 	if e != abi.OK {
 		return e
 	}
 	return vfs.Rename(c, rootDir(), c.Path, n, rootDir(), c.Path2, m, r.RenameFlags)
 }
 
-func chmod(c *sched.Ctx, client uint32, r *abi.ChmodRequest) abi.Errno {
-	d, e := resolve(c, client, r.Path, vfs.Follow)
+func chmod(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChmodRequest) abi.Errno {
+	d, e := resolve(c, p.Client, r.Path, vfs.Follow)
 	if e != abi.OK {
 		return e
 	}
 	e = vfs.Chmod(c, vfs.InodeOf(d), r.Mode)
 	vfs.Put(d)
 	return e
+}
+
+// followed are the walk flags of a request that says whether it is about a
+// symbolic link itself.
+func followed(follow uint32) uint32 {
+	if follow != 0 {
+		return vfs.Follow
+	}
+	return 0
 }

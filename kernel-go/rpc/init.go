@@ -3,6 +3,7 @@ package rpc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/uts"
 )
 
@@ -26,25 +27,25 @@ func fits(r *abi.KernelInitRequest, h *abi.MachineHeader) bool {
 
 // kernelInit is the handshake: a client of another ABI is refused, and told
 // what this machine speaks.
-func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
+func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitRequest, a *abi.KernelInitAnswer) abi.Errno {
 	h := kmem.Header()
 	hash := uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
-	a.value = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
-	a.value2 = hash
+	a.Version = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
+	a.LayoutHash = hash
 	if !fits(r, h) {
 		return abi.EPROTO
 	}
 	if r.Reply.Length == 0 {
 		return abi.OK
 	}
-	to, e := span(client, r.Reply)
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK {
 		return e
 	}
 	copy(release[:], uts.Release)
 	d := &runtimeState
 	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
-	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), client, h.HartCount, h.ClientCount
+	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), p.Client, h.HartCount, h.ClientCount
 	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
 	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release[:]
@@ -53,6 +54,6 @@ func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
 		return abi.EOVERFLOW
 	}
 	copy(kmem.Bytes(to, n), stateBytes[:n])
-	a.result = int64(n)
+	a.Bytes = int64(n)
 	return abi.OK
 }

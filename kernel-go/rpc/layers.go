@@ -8,57 +8,50 @@ import (
 )
 
 // readGenerated reads a procfs file through an open file description.
-func readGenerated(c *sched.Ctx, d, to uint32, r *abi.ReadFileRequest, a *answer) abi.Errno {
+func readGenerated(c *sched.Ctx, d, to uint32, r *abi.ReadFileRequest, a *abi.ReadFileAnswer) abi.Errno {
 	o, e := file.OpenDentry(c, d, uint32(abi.O_RDONLY))
 	if e != abi.OK {
 		return e
 	}
 	n, e := file.Read(c, o, arenaBuf(to, r.Reply.Length), r.Position)
 	file.Put(c, o)
-	a.result, a.value = int64(n), r.Position+uint64(n)
+	a.Bytes, a.Size = int64(n), r.Position+uint64(n)
 	if n == r.Reply.Length {
 		// Its size is not known beforehand: there may be more.
-		a.value++
+		a.Size++
 	}
 	return e
 }
 
-func writeFiles(c *sched.Ctx, client uint32, records abi.ArenaSpan, count uint32, a *answer) abi.Errno {
-	at, e := span(client, records)
+func writeFiles(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFilesRequest, a *abi.WriteFilesAnswer) abi.Errno {
+	at, e := span(p.Client, r.Records)
 	if e != abi.OK {
 		return e
 	}
-	n, e := vfs.WriteRecords(c, at, records.Length, count)
-	a.result = int64(n)
+	n, e := vfs.WriteRecords(c, at, r.Records.Length, r.Count)
+	a.Count = int64(n)
 	return e
 }
 
-// What ApplyFileLayer's `more` says of the batches that follow.
-const (
-	moreNone = iota
-	moreFollow
-	moreForget
-)
-
-func applyFileLayer(c *sched.Ctx, client uint32, r *abi.ApplyFileLayerRequest, a *answer) abi.Errno {
-	if r.More == moreForget {
-		vfs.DropLayer(client)
+func applyFileLayer(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ApplyFileLayerRequest, a *abi.ApplyFileLayerAnswer) abi.Errno {
+	if r.More == abi.LayerMoreForget {
+		vfs.DropLayer(p.Client)
 		return abi.OK
 	}
-	if r.More > moreForget {
+	if r.More > abi.LayerMoreForget {
 		return abi.EINVAL
 	}
-	at, e := span(client, r.Records)
+	at, e := span(p.Client, r.Records)
 	if e != abi.OK {
 		return e
 	}
 	n := uint32(0)
 	if r.Prefix.Length != 0 {
-		if n, e = path(c, client, r.Prefix); e != abi.OK {
+		if n, e = path(c, p.Client, r.Prefix); e != abi.OK {
 			return e
 		}
 	}
-	e = vfs.ApplyLayer(c, client, c.Path, n, at, r.Records.Length, r.Count, r.More == moreFollow)
-	a.result = int64(r.Count)
+	e = vfs.ApplyLayer(c, p.Client, c.Path, n, at, r.Records.Length, r.Count, r.More == abi.LayerMoreFollow)
+	a.Count = int64(r.Count)
 	return e
 }

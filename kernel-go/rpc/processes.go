@@ -14,29 +14,29 @@ import (
 // registered is the reply that is being made: only the kernel worker makes any.
 var registered abi.RegisterProcessReply
 
-func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterProcessRequest, a *abi.RegisterProcessAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK || r.Reply.Length < abi.RegisterProcessReplySize || to&3 != 0 {
 		return abi.EINVAL
 	}
-	strings, e := span(client, r.Strings)
+	strings, e := span(p.Client, r.Strings)
 	if e != abi.OK {
 		return e
 	}
 	cwd := rootDir()
 	if r.Cwd.Length != 0 {
-		if cwd, e = resolve(c, client, r.Cwd, vfs.Follow|vfs.Directory); e != abi.OK {
+		if cwd, e = resolve(c, p.Client, r.Cwd, vfs.Follow|vfs.Directory); e != abi.OK {
 			return e
 		}
 		defer vfs.Put(cwd)
 	}
 	program := uint32(0)
 	if r.Program != 0 {
-		if program, e = lentFile(client, r.Program); e != abi.OK {
+		if program, e = lentFile(p.Client, r.Program); e != abi.OK {
 			return e
 		}
 	}
-	n, e := path(c, client, r.Path)
+	n, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
@@ -52,18 +52,18 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 	if e != abi.OK {
 		return e
 	}
-	kmem.Process(process).Live.Client = client
+	kmem.Process(process).Live.Client = p.Client
 	registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
 	if e := stdio(c, process, r, &registered); e != abi.OK {
 		proc.Discard(c, process)
 		return e
 	}
 	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = registered
-	a.result, a.handle, a.value = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
+	a.Bytes, a.Process, a.Pid = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
 	return abi.OK
 }
 
-func startProcess(r *abi.StartProcessRequest) abi.Errno {
+func startProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StartProcessRequest) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
 	if i == 0 {
 		return abi.ESRCH
@@ -71,25 +71,24 @@ func startProcess(r *abi.StartProcessRequest) abi.Errno {
 	return proc.Start(i)
 }
 
-func waitProcess(c *sched.Ctx, r *abi.WaitProcessRequest, a *answer) abi.Errno {
+func waitProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WaitProcessRequest, a *abi.WaitProcessAnswer) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
 	if i == 0 {
 		return abi.ESRCH
 	}
-	p := kmem.Process(i)
-	if p.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
+	child := kmem.Process(i)
+	if child.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
 		return abi.ECHILD
 	}
-	if p.State.RunState.Load() != uint32(abi.ProcessRunStateZombie) {
-		return sched.WaitOn(c, &p.Live.ChildWait, ^uint32(0))
+	if child.State.RunState.Load() != uint32(abi.ProcessRunStateZombie) {
+		return sched.WaitOn(c, &child.Live.ChildWait, ^uint32(0))
 	}
-	a.value = uint64(p.State.ExitStatus)
-	a.value2 = p.State.Instret
+	a.Status, a.Instret = uint64(child.State.ExitStatus), child.State.Instret
 	proc.Reap(i)
 	return abi.OK
 }
 
-func killProcess(c *sched.Ctx, r *abi.KillProcessRequest) abi.Errno {
+func killProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KillProcessRequest) abi.Errno {
 	if r.Signal > 64 {
 		return abi.EINVAL
 	}
@@ -116,8 +115,8 @@ func killProcess(c *sched.Ctx, r *abi.KillProcessRequest) abi.Errno {
 	return proc.SendQueued(c, i, &s)
 }
 
-func processes(client uint32, r *abi.ProcessesRequest, a *answer) abi.Errno {
-	to, e := span(client, r.Reply)
+func processes(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ProcessesRequest, a *abi.ProcessesAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK || to&7 != 0 {
 		return abi.EINVAL
 	}
@@ -132,8 +131,7 @@ func processes(client uint32, r *abi.ProcessesRequest, a *answer) abi.Errno {
 		}
 		n++
 	}
-	a.result = int64(min(n, room) * abi.ProcessRowSize)
-	a.value = uint64(n)
+	a.Bytes, a.Count = int64(min(n, room)*abi.ProcessRowSize), uint64(n)
 	return abi.OK
 }
 
@@ -155,21 +153,21 @@ func row(i uint32, r *abi.ProcessRow) {
 	}
 }
 
-func diagnostics(client uint32, place abi.ArenaSpan, a *answer) abi.Errno {
-	to, e := span(client, place)
-	if e != abi.OK || place.Length < abi.MachineCountersSize || to&7 != 0 {
+func diagnostics(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DiagnosticsRequest, a *abi.DiagnosticsAnswer) abi.Errno {
+	to, e := span(p.Client, r.Reply)
+	if e != abi.OK || r.Reply.Length < abi.MachineCountersSize || to&7 != 0 {
 		return abi.EINVAL
 	}
 	n := (*abi.MachineCounters)(kmem.Ptr(to))
 	*n = kmem.Header().Counters
 	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
-		p := kmem.Process(i)
-		n.Instret += p.State.Instret
-		for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
+		running := kmem.Process(i)
+		n.Instret += running.State.Instret
+		for t := running.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 			n.Instret += kmem.Thread(t).Cpu.Instret
 		}
 	}
-	a.result = abi.MachineCountersSize
+	a.Bytes = abi.MachineCountersSize
 	return abi.OK
 }
 

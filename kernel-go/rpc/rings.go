@@ -22,8 +22,6 @@ const (
 	// replyRoom is what replies may take of a completion ring: the rest is for
 	// events.
 	replyRoom = entries - uint32(abi.FixedRingEventRoom)
-	// wantsKick in clientSleeping: the client cannot sleep on shared memory.
-	wantsKick = 2
 )
 
 // used is how many completion entries the client has not taken yet. Its head
@@ -54,7 +52,7 @@ func wake(client uint32) {
 	if sleeping == 0 || !s.ClientSleeping.CompareAndSwap(sleeping, 0) {
 		return
 	}
-	if sleeping == wantsKick {
+	if abi.ClientSleep(sleeping) == abi.ClientSleepWantsKick {
 		host.Kick(client)
 	} else {
 		kmem.NotifyWord(&s.CompletionTail, 1)
@@ -69,18 +67,15 @@ func out[T any]() *T {
 	return (*T)(unsafe.Pointer(&outbox))
 }
 
-// answer is what a request's handler returns beside its result.
-type answer struct {
-	result        int64
-	value, value2 uint64
-	handle        abi.SlotHandle
-}
-
-// reply makes the entry that answers a request.
-func reply(id uint32, result int64, a *answer) unsafe.Pointer {
+// reply makes the entry that answers a request, of the words that its handler
+// has written.
+func reply(id uint32, e abi.Errno, words *abi.ReplyEvent) unsafe.Pointer {
 	r := out[abi.ReplyEvent]()
+	*r = *words
 	r.Header = abi.RpcHeader{Opcode: abi.OpcodeReply, RequestId: id}
-	r.Result, r.Value, r.Value2, r.Handle = result, a.value, a.value2, a.handle
+	if e != abi.OK {
+		r.Result = -int64(e)
+	}
 	return unsafe.Pointer(r)
 }
 

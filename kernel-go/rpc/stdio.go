@@ -15,15 +15,16 @@ import (
 func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *abi.RegisterProcessReply) abi.Errno {
 	table := kmem.Process(process).State.FdTable
 	kinds := [3]abi.StdioKind{r.Stdin, r.Stdout, r.Stderr}
-	ends := [3]*uint32{&reply.Stdin, &reply.Stdout, &reply.Stderr}
+	ends := [3]*abi.SlotHandle{&reply.Stdin, &reply.Stdout, &reply.Stderr}
 	master, slave := uint32(0), uint32(0)
 	e := abi.OK
 	for fd := uint32(0); fd < 3 && e == abi.OK; fd++ {
+		end := uint32(0)
 		switch kinds[fd] {
 		case abi.StdioKindNull:
 			e = nullDevice(c, table, fd)
 		case abi.StdioKindPipe:
-			*ends[fd], e = newPipe(c, table, fd)
+			end, e = newPipe(c, table, fd)
 		case abi.StdioKindPty:
 			if slave == 0 {
 				if master, slave, e = newTerminal(c, process, r); e != abi.OK {
@@ -35,27 +36,27 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 			// What goes to 1 and 2 comes out of one end.
 			if fd != 2 || kinds[1] != abi.StdioKindPty {
 				file.Hold(master)
-				*ends[fd] = master
+				end = master
 			}
 		default:
 			e = abi.EINVAL
+		}
+		if end != 0 {
+			*ends[fd] = kmem.Handle(abi.SlotKindOfd, end)
 		}
 	}
 	if slave != 0 {
 		file.CloseOfd(c, slave)
 		file.CloseOfd(c, master)
 	}
-	generations := [3]*uint32{&reply.StdinGeneration, &reply.StdoutGeneration, &reply.StderrGeneration}
-	for fd, end := range ends {
-		if *end == 0 {
-			continue
+	for _, end := range ends {
+		switch {
+		case end.Index == 0:
+		case e != abi.OK:
+			file.CloseOfd(c, end.Index)
+		default:
+			lend(kmem.Process(process).Live.Client, end.Index)
 		}
-		if e != abi.OK {
-			file.CloseOfd(c, *end)
-			continue
-		}
-		lend(kmem.Process(process).Live.Client, *end)
-		*generations[fd] = kmem.Handle(abi.SlotKindOfd, *end).Generation
 	}
 	return e
 }
@@ -107,7 +108,7 @@ func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (m
 	return master, slave, abi.OK
 }
 
-func resizeTerminal(c *sched.Ctx, r *abi.ResizeTerminalRequest) abi.Errno {
+func resizeTerminal(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ResizeTerminalRequest) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
 		return abi.EBADF

@@ -21,12 +21,12 @@ func arenaBuf(at, n uint32) *mm.Buf {
 	return &buffer
 }
 
-func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer) abi.Errno {
+func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadRequest, a *abi.StreamReadAnswer) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
-	to, e := span(client, r.Reply)
+	to, e := span(p.Client, r.Reply)
 	if e != abi.OK {
 		return e
 	}
@@ -34,38 +34,38 @@ func streamRead(c *sched.Ctx, client uint32, r *abi.StreamReadRequest, a *answer
 	if _, master := file.IsTty(i); master && e == abi.EIO {
 		e = abi.OK // the last slave is closed: the end of what a terminal shows
 	}
-	a.result = int64(n)
+	a.Bytes = int64(n)
 	return e
 }
 
-func streamWrite(c *sched.Ctx, client uint32, r *abi.StreamWriteRequest, a *answer) abi.Errno {
+func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequest, a *abi.StreamWriteAnswer) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
-	from, e := span(client, r.Data)
+	from, e := span(p.Client, r.Data)
 	if e != abi.OK {
 		return e
 	}
 	n, e := file.StreamWrite(c, i, arenaBuf(from, r.Data.Length))
-	a.result = int64(n)
+	a.Bytes = int64(n)
 	return e
 }
 
-func streamPoll(c *sched.Ctx, r *abi.StreamPollRequest, a *answer) abi.Errno {
+func streamPoll(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamPollRequest, a *abi.StreamPollAnswer) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
 	events, e := file.StreamPoll(c, i, r.Events)
-	a.result = int64(events)
+	a.Events = int64(events)
 	if n, counted := file.Readable(i); counted == abi.OK {
-		a.value = uint64(n)
+		a.Bytes = uint64(n)
 	}
 	return e
 }
 
-func streamClose(c *sched.Ctx, r *abi.StreamCloseRequest) abi.Errno {
+func streamClose(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamCloseRequest) abi.Errno {
 	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
 	if i == 0 {
 		return abi.EBADF
@@ -75,8 +75,8 @@ func streamClose(c *sched.Ctx, r *abi.StreamCloseRequest) abi.Errno {
 
 const memfdPrefix, memfdLongest = "memfd:", 249
 
-func makeMemfd(c *sched.Ctx, client uint32, r *abi.MakeMemfdRequest, a *answer) abi.Errno {
-	from, e := span(client, r.Name)
+func makeMemfd(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MakeMemfdRequest, a *abi.MakeMemfdAnswer) abi.Errno {
+	from, e := span(p.Client, r.Name)
 	if e != abi.OK {
 		return e
 	}
@@ -95,8 +95,8 @@ func makeMemfd(c *sched.Ctx, client uint32, r *abi.MakeMemfdRequest, a *answer) 
 	if e != abi.OK {
 		return e
 	}
-	lend(client, i)
-	a.handle = kmem.Handle(abi.SlotKindOfd, i)
+	lend(p.Client, i)
+	a.Ofd = kmem.Handle(abi.SlotKindOfd, i)
 	return abi.OK
 }
 

@@ -36,8 +36,8 @@ func idOf(p *abi.PendingRequestSlot) uint32 {
 func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	h := (*abi.RpcHeader)(unsafe.Pointer(entry))
 	if h.Opcode == abi.OpcodeNoop {
-		var none answer
-		publish(client, reply(h.RequestId, 0, &none))
+		var none abi.ReplyEvent
+		publish(client, reply(h.RequestId, abi.OK, &none))
 		return
 	}
 	i := kmem.Alloc(abi.SlotKindPendingRequest)
@@ -49,7 +49,7 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	kmem.Client(client).InFlight++
 	attempt(c, i)
 	if kmem.InUse(abi.SlotKindPendingRequest, i) && p.Answered == 0 && !mayWait(client) {
-		var none answer
+		var none abi.ReplyEvent
 		finish(i, abi.EAGAIN, &none)
 	}
 }
@@ -78,24 +78,20 @@ func attempt(c *sched.Ctx, i uint32) {
 	p := kmem.Pending(i)
 	c.Request = i
 	c.Thread, c.Process, c.As = 0, 0, 0
-	var a answer
-	e := handle(c, p, &a)
+	var words abi.ReplyEvent
+	e := dispatch(c, p, &words)
 	c.Request = 0
 	if e != abi.EBLOCKED {
-		finish(i, e, &a)
+		finish(i, e, &words)
 	}
 }
 
 // finish answers a request. It is forgotten when its answer is in the ring.
-func finish(i uint32, e abi.Errno, a *answer) {
+func finish(i uint32, e abi.Errno, words *abi.ReplyEvent) {
 	forget(i)
-	result := a.result
-	if e != abi.OK {
-		result = -int64(e)
-	}
 	p := kmem.Pending(i)
 	client := p.Client
-	entry := reply(idOf(p), result, a)
+	entry := reply(idOf(p), e, words)
 	if q := &answers[client]; q.head != 0 || used(kmem.Client(client)) >= replyRoom {
 		p.Entry, p.Answered = *(*[8]uint64)(entry), 1
 		if q.head == 0 {
@@ -155,13 +151,11 @@ func dropRequests(client uint32) {
 	kmem.Client(client).InFlight = 0
 }
 
-// cancel ends the waiting request `id` of a client with ECANCELED; the request
-// that asks for it is none of those.
-func cancel(c *sched.Ctx, client, id uint32) abi.Errno {
-	for i := *bucket(client, id); i != 0; i = kmem.Pending(i).NextOfHash {
-		p := kmem.Pending(i)
-		if i != c.Request && p.Client == client && idOf(p) == id {
-			var none answer
+// cancel ends another request of its client with ECANCELED, if that waits.
+func cancel(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.CancelRequest) abi.Errno {
+	for i := *bucket(p.Client, r.Target); i != 0; i = kmem.Pending(i).NextOfHash {
+		if other := kmem.Pending(i); i != c.Request && other.Client == p.Client && idOf(other) == r.Target {
+			var none abi.ReplyEvent
 			finish(i, abi.ECANCELED, &none)
 			return abi.OK
 		}

@@ -151,20 +151,7 @@ func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	switch vfs.TypeOf(p.inode) {
-	case uint32(abi.S_IFDIR):
-		e = abi.EISDIR
-	case uint32(abi.S_IFREG):
-		if e = vfs.Permission(c, p.inode, vfs.MayWrite); e == abi.OK {
-			if kmem.Inode(p.inode).Live.Execs != 0 {
-				e = abi.ETXTBSY
-			} else if e = vfs.BreakLeases(c, p.inode, uint32(abi.O_WRONLY)); e == abi.OK {
-				e = vfs.Truncate(c, p.inode, c.Arg(1))
-			}
-		}
-	default:
-		e = abi.EINVAL
-	}
+	e = vfs.TruncateNamed(c, p.inode, c.Arg(1))
 	if sched.GoesOn(e) {
 		vfs.HoldDentry(c, p.dentry)
 	}

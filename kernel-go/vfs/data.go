@@ -182,6 +182,27 @@ func dropPrivileges(c *sched.Ctx, inode uint32) {
 	kmem.WriteEnd(&in.Header)
 }
 
+// TruncateNamed is truncate(2) of the file that a name stands for.
+func TruncateNamed(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
+	switch TypeOf(inode) {
+	case ifdir:
+		return abi.EISDIR
+	case ifreg:
+	default:
+		return abi.EINVAL
+	}
+	if e := Permission(c, inode, MayWrite); e != abi.OK {
+		return e
+	}
+	if kmem.Inode(inode).Live.Execs != 0 {
+		return abi.ETXTBSY
+	}
+	if e := BreakLeases(c, inode, uint32(abi.O_WRONLY)); e != abi.OK {
+		return e
+	}
+	return Truncate(c, inode, size)
+}
+
 // Truncate is truncate(2) of a file that the caller may write.
 func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 	in := kmem.Inode(inode)

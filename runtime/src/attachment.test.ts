@@ -4,9 +4,7 @@ import {
   type Attachment,
   type Child,
   type Connection,
-  closeOwner,
   connect,
-  createOwner,
   killProcess,
   Limit,
   processes,
@@ -14,7 +12,6 @@ import {
   SessionClosed,
   type SlotHandleData,
   spawn,
-  streamClose,
   streamRead,
   streamWrite,
   waitProcess,
@@ -84,8 +81,8 @@ describe("a connection", () => {
     expect((await streamRead(client, copy.streams[1])).length).toBe(100);
     await killProcess(client, copy, 15);
     expect(await waitProcess(client, copy.process)).toMatchObject({ signal: "SIGTERM" });
-    for (const ofd of [...child.streams.slice(1), ...copy.streams]) await streamClose(client, ofd);
-    expect(await failure(streamClose(client, copy.streams[0]))).toMatchObject({ code: "EBADF" });
+    for (const ofd of [...child.streams.slice(1), ...copy.streams]) await client.request.streamClose({ ofd });
+    expect(await failure(client.request.streamClose({ ofd: copy.streams[0] }))).toMatchObject({ code: "EBADF" });
     expect(await failure(spawn(client, "/none"))).toMatchObject({ code: "ENOENT", path: "/none" });
   });
 
@@ -143,7 +140,7 @@ describe("a connection", () => {
   test("that closes gives back its slot and all that it held", async () => {
     const session = await connected();
     const { client } = session;
-    const owner = await createOwner(client);
+    const { owner } = await client.request.createOwner({});
     const owned = await spawn(client, "/spin", [], { owner: owner.index });
     const waits = await spawn(client, "/cat");
     const registered: Child = await spawn(client, "/hello", [], { stdin: "null" });
@@ -188,15 +185,19 @@ describe("a connection", () => {
     const child = await spawn(session.client, "/cat");
     const { rows: fds } = await session.rows("fd", { pid: child.pid });
     const ofd = fds[0]?.ofd as SlotHandleData;
-    expect(await failure(streamClose(session.client, ofd))).toMatchObject({ code: "EBADF" });
-    expect(await failure(streamClose(session.client, { ...ofd, generation: ofd.generation + 2 }))).toMatchObject({
+    expect(await failure(session.client.request.streamClose({ ofd }))).toMatchObject({ code: "EBADF" });
+    expect(
+      await failure(session.client.request.streamClose({ ofd: { ...ofd, generation: ofd.generation + 2 } })),
+    ).toMatchObject({
       code: "EBADF",
     });
     await streamWrite(session.client, child.streams[0], Uint8Array.of(1, 2, 3));
     expect([...(await streamRead(session.client, child.streams[1]))]).toEqual([1, 2, 3]);
-    await streamClose(session.client, child.streams[0]);
+    await session.client.request.streamClose({ ofd: child.streams[0] });
     expect(await waitProcess(session.client, child.process)).toMatchObject({ code: 0 });
-    expect(await failure(closeOwner(session.client, { index: 1, generation: 1 }))).toMatchObject({ code: "EPERM" });
+    expect(await failure(session.client.request.closeOwner({ owner: { index: 1, generation: 1 } }))).toMatchObject({
+      code: "EPERM",
+    });
   });
 });
 

@@ -182,7 +182,7 @@ describe("a peer that does what it may not", () => {
       let taken = 0;
       const waiting = ask((at) => {
         taken = at;
-        remote.rpc.bytes(at + 8, path.length).set(path);
+        remote.rpc.arena.bytes(at + 8, path.length).set(path);
         const place = { path: { offset: at + 8, length: path.length }, reply: { offset: at, length: 8 } };
         return { opcode: Opcode.ReadFile, flags: 0, requestId: 0, ...place, position: 0 };
       });

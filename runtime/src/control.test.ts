@@ -1,6 +1,5 @@
 /** The control channel over a MessagePort and over web streams, with a machine behind it: in Node and in a page. */
 import {
-  type ArenaSpanData,
   attach,
   ControlClient,
   ControlError,
@@ -11,21 +10,19 @@ import {
   type Duplex,
   encodeHello,
   FrameReader,
+  fileRecords,
   handshake,
+  LayerMore,
   Limit,
   memOf,
   memoryRows,
-  Opcode,
+  packEntry,
   portDuplex,
   streamDuplex,
 } from "@foreshore/abi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { packEntry, writeRecords } from "./common/file-records.ts";
 import { RemoteMachine, Runtime } from "./index.ts";
 import { cat, hello, spin } from "./testing/guests.ts";
-
-/** A span of nothing: the root, as a prefix. */
-const NOWHERE: ArenaSpanData = { offset: 0, length: 0 };
 
 let machine: Runtime;
 const remotes: RemoteMachine[] = [];
@@ -131,12 +128,7 @@ describe("a remote machine", () => {
     const terminal = await remote.spawn("/bin/cat", [], { stdio: "pty" });
     const reads = [waiting.stdout!.getReader().read(), terminal.terminal!.readable.getReader().read()];
     for (const read of reads) read.catch(() => undefined);
-    await remote.rpc.call({
-      syscall: "create-owner",
-      bytes: 0,
-      encode: () => ({ opcode: Opcode.CreateOwner, flags: 0, requestId: 0, budget: 0 }),
-      decode: () => undefined,
-    });
+    await remote.rpc.request.createOwner({});
     expect((await held())["PendingRequest"]).toBeGreaterThan(before["PendingRequest"]!);
     await remote.close();
     await expect(waiting.exit).rejects.toThrow(/closed/);
@@ -160,31 +152,13 @@ describe("a remote machine", () => {
 
   test("a layer that is half told is kept, however long its peer says nothing", async () => {
     const [half, ...others] = await Promise.all(Array.from({ length: 2 * Limit.Clients }, connected));
-    const batch = (path: string, more: number) => {
-      const entry = packEntry({ kind: "file", path, data: "x" });
-      const { rpc } = half!;
-      return rpc.call({
-        syscall: "layer",
-        bytes: entry.bytes,
-        encode: (at) => {
-          writeRecords(rpc.transport.mem, rpc.address(at), [entry]);
-          const span = { offset: at, length: entry.bytes };
-          return {
-            opcode: Opcode.ApplyFileLayer,
-            flags: 0,
-            requestId: 0,
-            records: span,
-            prefix: NOWHERE,
-            count: 1,
-            more,
-          };
-        },
-        decode: () => undefined,
-      });
+    const batch = (path: string, more: LayerMore) => {
+      const records = fileRecords([packEntry({ kind: "file", path, data: "x" })]);
+      return half!.rpc.request.applyFileLayer({ records, prefix: "", count: 1, more });
     };
-    await batch("/tmp/first", 1);
+    await batch("/tmp/first", LayerMore.Follow);
     for (const [i, other] of others.entries()) await other.fs.writeFile(`/tmp/other-${i}`, "y");
-    await batch("/tmp/second", 0);
+    await batch("/tmp/second", LayerMore.Last);
     expect(await machine.fs.readFile("/tmp/first", { encoding: "utf8" })).toBe("x");
     expect(await machine.fs.readFile("/tmp/second", { encoding: "utf8" })).toBe("x");
   });

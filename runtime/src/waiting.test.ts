@@ -3,7 +3,6 @@ import {
   connect,
   type Duplex,
   killProcess,
-  machineCounters,
   portDuplex,
   processes,
   type RpcClient,
@@ -132,7 +131,7 @@ describe("clients beside the Runtime", () => {
       all.push({ child, stdin, heard, exit: waitProcess(client, child.process) });
     }
     expect((await processes(client)).filter(({ pid }) => pid > 1).length).toBe(MANY);
-    expect((await machineCounters(client)).rpcRequests).toBeGreaterThan(MANY);
+    expect((await client.request.diagnostics()).payload.rpcRequests).toBeGreaterThan(MANY);
     for (const { stdin } of all) await streamWrite(client, stdin, Uint8Array.of(42));
     for (const { child } of all) await killProcess(client, child, SIGKILL);
     expect((await Promise.all(all.map(({ exit }) => exit))).every(({ signalNumber }) => signalNumber === SIGKILL)).toBe(

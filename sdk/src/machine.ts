@@ -1,6 +1,6 @@
 /** A machine with files in it: a Runtime and the layers that it was made of. */
 
-import { Opcode } from "@foreshore/abi";
+import { killProcess } from "@foreshore/abi";
 import { type Process, type ProcessOutput, Runtime, type RuntimeOptions, type SpawnOptions } from "@foreshore/runtime";
 import { type ApplyLayerOptions, applyLayer } from "./layers/apply.ts";
 import type { LayerSource } from "./layers/entry.ts";
@@ -82,19 +82,7 @@ export class Machine {
    * @throws SystemError ESRCH when there is none, EINVAL for what is no signal
    */
   async kill(pid: number, signal: number): Promise<void> {
-    await this.runtime.rpc.call({
-      syscall: "kill",
-      bytes: 0,
-      encode: () => ({
-        opcode: Opcode.KillProcess,
-        flags: 0,
-        requestId: 0,
-        pid,
-        signal,
-        process: { index: 0, generation: 0 },
-      }),
-      decode: () => undefined,
-    });
+    await killProcess(this.runtime.rpc, { pid }, signal);
   }
 
   /** Ends everything in the machine, frees its memory, closes its layers. */

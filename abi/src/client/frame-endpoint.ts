@@ -17,8 +17,8 @@ import {
   ReplyEvent,
   RpcHeader,
 } from "../../ts/index.ts";
-import { align, ControlError, memOf } from "../control/frames.ts";
-import { Mem } from "../mem.ts";
+import { align, ControlError } from "../control/frames.ts";
+import { Mem, memOf } from "../mem.ts";
 import { entryFrame, replySpan, requestSpans } from "./frames.ts";
 import type { Transport } from "./transport.ts";
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Errno, Fixed, type KernelWorkerOutbound, Opcode } from "../../ts/index.ts";
+import { ClientSleep, Errno, Fixed, type KernelWorkerOutbound, Opcode } from "../../ts/index.ts";
 import { FakeKernel, type FakeKernelOptions, replyEntry } from "../testing/fake-kernel.ts";
 import { MachineStopped, RequestTimeout, RpcProtocolError, SystemError } from "./errors.ts";
 import { type CallSpec, RpcClient } from "./rpc-client.ts";
-import { SharedTransport, WANTS_KICK } from "./shared-transport.ts";
+import { SharedTransport } from "./shared-transport.ts";
 
 const open: { stop(): void }[] = [];
 const clients: RpcClient[] = [];
@@ -45,10 +45,11 @@ const noop: CallSpec<number> = {
 };
 
 /** Reads `length` bytes; the kernel answers with what it put into the span. */
-function read(client: RpcClient, length: number): CallSpec<Uint8Array> {
+function read(length: number): CallSpec<Uint8Array> {
   return {
     syscall: "read",
     bytes: length,
+    room: length,
     encode: (at) => ({
       opcode: Opcode.StreamRead,
       flags: 0,
@@ -56,7 +57,7 @@ function read(client: RpcClient, length: number): CallSpec<Uint8Array> {
       ofd: { index: 1, generation: 1 },
       reply: { offset: at, length },
     }),
-    decode: (result, _reply, at) => client.bytes(at, result).slice(),
+    decode: (result, _reply, at, arena) => arena.bytes(at, result).slice(),
   };
 }
 
@@ -135,7 +136,7 @@ describe("requests", () => {
 
   test("an arena that is full holds calls back until bytes are given back", async () => {
     const { kernel, client } = setup({ arenaBytes: 4096 });
-    const calls = Array.from({ length: 10 }, () => client.call(read(client, 1536)));
+    const calls = Array.from({ length: 10 }, () => client.call(read(1536)));
     expect(client.inFlight).toBe(2);
     expect(client.queued).toBe(8);
     open.push(
@@ -147,7 +148,7 @@ describe("requests", () => {
     );
     for (const bytes of await Promise.all(calls)) expect(bytes).toEqual(new Uint8Array(1536).fill(7));
     expect(client.arenaUsed).toBe(0);
-    await expect(client.call(read(client, 5000))).rejects.toThrow(RangeError);
+    await expect(client.call(read(5000))).rejects.toThrow(RangeError);
   });
 
   test("a negative result is a SystemError with code, errno, syscall and path", async () => {
@@ -216,13 +217,13 @@ describe("waking", () => {
   test("without waitAsync the client asks for a kick and is woken by it", async () => {
     const { kernel, client, transport } = setup({ useKick: true });
     const call = client.call(noop);
-    expect(kernel.slot.clientSleeping).toBe(WANTS_KICK);
+    expect(kernel.slot.clientSleeping).toBe(ClientSleep.WantsKick);
     kernel.push(replyEntry(kernel.take()!.requestId, { result: 5 }));
     transport.kicked();
     expect(await call).toBe(5);
     // Asleep again, and a kick without reason changes nothing.
     transport.kicked();
-    expect(kernel.slot.clientSleeping).toBe(WANTS_KICK);
+    expect(kernel.slot.clientSleeping).toBe(ClientSleep.WantsKick);
   });
 
   test("events reach the owner, between replies", async () => {
@@ -250,7 +251,7 @@ describe("giving up", () => {
   test("an aborted call rejects with the reason, is cancelled, and keeps its bytes until the kernel answers", async () => {
     const { kernel, client } = setup();
     const abort = new AbortController();
-    const call = client.call(read(client, 1000), { signal: abort.signal });
+    const call = client.call(read(1000), { signal: abort.signal });
     const request = kernel.take()!;
     abort.abort(new Error("changed my mind"));
     await expect(call).rejects.toThrow("changed my mind");
@@ -284,9 +285,9 @@ describe("giving up", () => {
 
   test("a queued call that is given up is never sent", async () => {
     const { kernel, client } = setup({ arenaBytes: 1024 });
-    const first = client.call(read(client, 768));
+    const first = client.call(read(768));
     const abort = new AbortController();
-    const second = client.call(read(client, 768), { signal: abort.signal });
+    const second = client.call(read(768), { signal: abort.signal });
     const third = client.call(noop);
     abort.abort(new Error("enough"));
     await expect(second).rejects.toThrow("enough");
@@ -314,11 +315,11 @@ describe("giving up", () => {
   test("what the kernel answers at once passes a client whose ring is read and whose arena is taken", async () => {
     const { kernel, client } = setup({ arenaBytes: 4096 });
     const abort = new AbortController();
-    for (let i = 0; i < 400; i++) client.call(read(client, 1024), { signal: abort.signal }).catch(() => undefined);
+    for (let i = 0; i < 400; i++) client.call(read(1024), { signal: abort.signal }).catch(() => undefined);
     const requests = kernel.takeAll();
     expect(requests).toHaveLength(3);
     // It has arena bytes of its own.
-    const prompt = client.call({ ...read(client, 1024), prompt: true });
+    const prompt = client.call({ ...read(1024), prompt: true });
     const entry = kernel.take()!;
     kernel.reply(entry.requestId, { result: 77 });
     expect(await prompt).toHaveLength(77);
@@ -346,7 +347,7 @@ describe("giving up", () => {
   test("more than can wait for room is refused with EAGAIN", async () => {
     const { client } = setup({ arenaBytes: 1024 });
     // The first has the arena, and 16,384 wait for it.
-    const calls = Array.from({ length: 16_386 }, () => client.call(read(client, 768)));
+    const calls = Array.from({ length: 16_386 }, () => client.call(read(768)));
     const outcomes = Promise.allSettled(calls);
     await expect(calls.at(-1)).rejects.toMatchObject({ code: "EAGAIN", syscall: "read" });
     const over = new MachineStopped();
@@ -454,14 +455,7 @@ describe("a peer that breaks the rules", () => {
 
   test("a reply longer than its span fails the client", async () => {
     const { kernel, client } = setup();
-    const spec = read(client, 64);
-    const call = client.call<Uint8Array>({
-      ...spec,
-      decode: (result, reply, at) => {
-        if (result > 64) throw new RpcProtocolError("too long");
-        return spec.decode(result, reply, at);
-      },
-    });
+    const call = client.call(read(64));
     kernel.reply(kernel.take()!.requestId, { result: 65 });
     await expect(call).rejects.toBeInstanceOf(RpcProtocolError);
     await expect(client.call(noop)).rejects.toBeInstanceOf(RpcProtocolError);

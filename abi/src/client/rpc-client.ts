@@ -15,10 +15,12 @@ import {
   Errno,
   type KernelWorkerOutbound,
   type KernelWorkerRequest,
+  KernelWorkerRequests,
   Opcode,
   opcodeName,
   ReplyEvent,
 } from "../../ts/index.ts";
+import type { Arena, Caller, CallOptions, CallSpec as RequestSpec } from "../request.ts";
 import { ArenaAllocator } from "./arena.ts";
 import {
   abortReason,
@@ -43,29 +45,9 @@ const PROMPT_PART = 4;
 const MAX_ERRNO = 4095;
 const TWO_32 = 2 ** 32;
 
-export interface CallOptions {
-  /** Aborting rejects the call with the signal's reason and cancels the request. */
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds after which the call rejects with RequestTimeout and the request is cancelled. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** How one kind of request is written and its reply read. */
-export interface CallSpec<T> {
-  /** Linux's name of the operation, for errors. */
-  readonly syscall: string;
-  readonly path?: string | undefined;
-  /** Arena bytes that the call needs, 0 for none. */
-  readonly bytes: number;
-  /** The entry; `at` is the offset in the arena of the bytes asked for. The client sets its requestId. */
-  encode(at: number): KernelWorkerRequest;
-  /** Reads a successful reply; `reply` and the arena bytes are gone after it returns. */
-  decode(result: number, reply: ReplyEvent, at: number): T;
-  /** The kernel answers it at once, whatever its guests do: it never waits behind what may wait. */
-  readonly prompt?: boolean;
-  /** Takes back what a request has made whose caller has given up meanwhile. */
-  undo?(value: T): void;
-}
+export type { CallOptions };
+/** One request: how it is written and its reply read. */
+export type CallSpec<T> = RequestSpec<T, KernelWorkerRequest, ReplyEvent>;
 
 /** Keeps the host's event loop alive while calls are in flight. */
 export interface KeepAlive {
@@ -134,8 +116,12 @@ class CallQueue {
   }
 }
 
-export class RpcClient {
+export class RpcClient implements Caller<KernelWorkerRequest, ReplyEvent> {
   readonly transport: Transport;
+  /** Every request as a method. */
+  readonly request = new KernelWorkerRequests(this);
+  /** The arena's bytes, for specs that are no method of `request`. */
+  readonly arena: Arena;
   readonly #arena: ArenaAllocator;
   /** The arena's end, for prompt calls. */
   readonly #promptArena: ArenaAllocator;
@@ -158,6 +144,8 @@ export class RpcClient {
     this.#promptArena = new ArenaAllocator(Math.min(PROMPT_BYTES, Math.floor(arenaBytes / PROMPT_PART)));
     this.#arena = new ArenaAllocator(arenaBytes - this.#promptArena.bytes);
     this.#reply = new ReplyEvent(transport.mem);
+    const { mem, arenaBase: base } = transport;
+    this.arena = { mem, base, bytes: (at, length) => mem.u8.subarray(base + at, base + at + length) };
     transport.wait(this.#pump);
   }
 
@@ -179,17 +167,6 @@ export class RpcClient {
   /** The largest piece of a payload: several of them fit into the arena at once. */
   get chunkBytes(): number {
     return Math.max(64, this.#arena.capacity >>> 3);
-  }
-
-  /** The arena bytes from `at` on, in place. */
-  bytes(at: number, length: number): Uint8Array {
-    const { mem, arenaBase } = this.transport;
-    return mem.u8.subarray(arenaBase + at, arenaBase + at + length);
-  }
-
-  /** Address in the transport's memory of arena offset `at`. */
-  address(at: number): number {
-    return this.transport.arenaBase + at;
   }
 
   /**
@@ -232,15 +209,8 @@ export class RpcClient {
 
   /** Asks the kernel to end request `id` early; nobody waits for the answer. */
   #cancel(id: number): void {
-    const spec: CallSpec<void> = {
-      syscall: "cancel",
-      bytes: 0,
-      prompt: true,
-      encode: () => ({ opcode: Opcode.Cancel, flags: 0, requestId: 0, target: id }),
-      decode: () => undefined,
-    };
     // A request that was answered meanwhile is no error of anybody.
-    this.call(spec).catch(() => undefined);
+    this.request.cancel({ target: id }).catch(() => undefined);
   }
 
   /** Ends the client: every call, now and later, rejects with `error`. */
@@ -272,7 +242,7 @@ export class RpcClient {
     }
     let entry: KernelWorkerRequest;
     try {
-      entry = spec.encode(at);
+      entry = spec.encode(at, this.arena);
     } catch (error) {
       this.#release(call);
       this.#settle(call, error as Error);
@@ -350,7 +320,10 @@ export class RpcClient {
     if (result < 0) error = new SystemError(-result, call.spec.syscall, call.spec.path);
     else if (!call.settled || call.spec.undo !== undefined) {
       try {
-        value = call.spec.decode(result, reply, call.at);
+        const { room } = call.spec;
+        if (room !== undefined && result > room)
+          throw new RpcProtocolError(`${call.spec.syscall} answers ${result} bytes in a span of ${room}`);
+        value = call.spec.decode(result, reply, call.at, this.arena);
       } catch (thrown) {
         error = thrown as Error;
       }

@@ -7,6 +7,7 @@
  */
 import {
   BootState,
+  ClientSleep,
   ClientSlot,
   encodeKernelWorkerRequest,
   Fixed,
@@ -23,10 +24,6 @@ const MASK = Fixed.RingEntries - 1;
  * the head before that was moved.
  */
 const NO_ROOM = Fixed.RingEntries - Fixed.RingEventRoom - 1;
-
-/** Value of clientSleeping of a client that sleeps on completionTail, and of one that cannot and wants host.kick. */
-export const SLEEPS_ON_WORD = 1;
-export const WANTS_KICK = 2;
 
 /** Why a machine answers no more, as its memory tells; undefined while it runs. */
 export function endOf(header: MachineHeader): Error | undefined {
@@ -171,7 +168,7 @@ export class SharedTransport implements Transport {
       return;
     }
     if (this.#useKick) {
-      this.#slot.clientSleeping = WANTS_KICK;
+      this.#slot.clientSleeping = ClientSleep.WantsKick;
       // Published before the look: a completion after it is followed by a kick.
       if (this.#slot.completionTail !== this.#head) queueMicrotask(this.#wake);
       return;
@@ -185,7 +182,7 @@ export class SharedTransport implements Transport {
     void wait.value.then(this.#wake);
     // Published when registered: the kernel clears the word and then wakes who is registered. The look after it
     // finds what was completed by a kernel that did not yet see us sleep.
-    this.#slot.clientSleeping = SLEEPS_ON_WORD;
+    this.#slot.clientSleeping = ClientSleep.OnWord;
     if (this.#slot.completionTail !== this.#head || this.#ended() !== undefined)
       Atomics.notify(this.mem.i32, this.#completionTail);
   }
@@ -199,7 +196,7 @@ export class SharedTransport implements Transport {
     const ready = this.#ready;
     if (ready === undefined || this.#closed) return;
     this.#ready = undefined;
-    this.#slot.clientSleeping = 0;
+    this.#slot.clientSleeping = ClientSleep.Awake;
     ready();
   };
 

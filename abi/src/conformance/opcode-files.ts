@@ -248,7 +248,7 @@ const statOf = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
   follow: 1,
 });
 
-export const statFile: OpcodeCases = {
+const statCases: OpcodeCases = {
   good: async (t) => statOf(t, await t.peer.place(await t.symlink("link", await t.file("text", "12345")))),
   async check(t, { result }, ask) {
     if (ask.opcode !== Opcode.Stat) return;
@@ -387,6 +387,7 @@ export const chmod: OpcodeCases = {
   },
   bad: "ENOENT",
   errnos: { ...pathErrnos(mode), EPERM: ROOT_ONLY },
+  about: mode,
 };
 
 export const blobFilled: OpcodeCases = {
@@ -414,3 +415,5 @@ export const blobFilled: OpcodeCases = {
     EPERM: byControl({ opcode: Opcode.BlobFilled, token: 1, result: 0, bytes: 0 }),
   },
 };
+
+export { statCases as stat };

@@ -24,13 +24,20 @@ export interface OpcodeCases {
   readonly cancelled?: (trial: Trial) => Promise<void>;
   /** Every errno that the opcode declares: how it is provoked, or why it is not. */
   readonly errnos: Readonly<Record<string, Provoke | string>>;
+  /** The request about another path: it is then put to the places that are the kernel's own, too. */
+  readonly about?: (trial: Trial, path: ArenaSpanData) => Promise<Ask>;
 }
 
 /** Reasons for an errno that no case provokes. */
 export const FULL = "only a machine that is full answers so";
 export const BY_CANCEL = "the cancelled case has it";
 
-export type OpcodeTable = { readonly [O in KernelWorkerRequest["opcode"]]: OpcodeCases };
+/** The cases of every request, under the name of its opcode. */
+export type OpcodeTable = {
+  readonly [N in keyof typeof Opcode as (typeof Opcode)[N] extends KernelWorkerRequest["opcode"]
+    ? Uncapitalize<N>
+    : never]: OpcodeCases;
+};
 
 /** A span that lies in no arena. */
 export function outside(t: Trial): ArenaSpanData {

@@ -7,11 +7,13 @@ import {
   FileRecordKind,
   Opcode,
   OpenFlag,
+  opcodeName,
   RegisterProcessReply,
   RenameFlag,
   Stat,
   StdioKind,
 } from "../../ts/index.ts";
+import { OPCODES } from "./opcode-cases.ts";
 import type { Ask } from "./peer.ts";
 import { type Case, NOWHERE, type Trial } from "./trial.ts";
 
@@ -83,7 +85,6 @@ const ASKS: Readonly<Record<string, (t: Trial, place: string, other: string) => 
       { opcode: Opcode.Rename, path: newPath, newPath: path, renameFlags },
     ]);
   },
-  Chmod: async (t, place) => [{ opcode: Opcode.Chmod, path: await t.peer.place(place), mode: 0o755 }],
   async RegisterProcess(t, place) {
     const [path, strings] = [await t.peer.place(place), await t.peer.place("a\0")];
     const stdio = StdioKind.Null;
@@ -106,7 +107,14 @@ async function recordsOf(t: Trial, path: string, data: string) {
   return await Promise.all(kinds.map((kind) => t.records({ path, kind, data })));
 }
 
-export const PLACE_CASES: readonly Case[] = Object.entries(ASKS).map(([name, asks]) => ({
+/** Requests whose cases say how they are made about any path. */
+const ABOUT = Object.entries(OPCODES).flatMap(([opcode, { about }]): [string, (typeof ASKS)[string]][] =>
+  about === undefined
+    ? []
+    : [[opcodeName(Number(opcode)), async (t, place) => [await about(t, await t.peer.place(place))]]],
+);
+
+export const PLACE_CASES: readonly Case[] = [...Object.entries(ASKS), ...ABOUT].map(([name, asks]) => ({
   family: "opcodes",
   name: `${name}: places of the kernel's own`,
   fresh: {},

@@ -200,11 +200,7 @@ export class Trial {
   async registered(span: ArenaSpanData): Promise<TrialProcess> {
     const mem = memOf(await this.peer.bytes(span));
     const data = new RegisterProcessReply(mem, 0).toData();
-    const streams = [
-      { index: data.stdin, generation: data.stdinGeneration },
-      { index: data.stdout, generation: data.stdoutGeneration },
-      { index: data.stderr, generation: data.stderrGeneration },
-    ] as const;
+    const streams = [data.stdin, data.stdout, data.stderr] as const;
     this.#streams.push(...streams.filter(({ index }) => index !== 0));
     return { ...data, streams };
   }

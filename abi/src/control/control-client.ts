@@ -15,10 +15,11 @@ import { SessionClosed } from "../client/errors.ts";
 import { FrameTransport } from "../client/frame-transport.ts";
 import { RpcClient } from "../client/rpc-client.ts";
 import type { Session } from "../client/session.ts";
+import { memOf } from "../mem.ts";
 import { memoryRows } from "../memory-rows.ts";
 import type { RowFilter, RowKind, RowSource, Rows } from "../rows.ts";
 import type { Duplex } from "./duplex.ts";
-import { ControlError, type FrameReader, FrameWriter, faultText, HEADER, memOf, newFrame } from "./frames.ts";
+import { ControlError, type FrameReader, FrameWriter, faultText, HEADER, newFrame } from "./frames.ts";
 import { openChannel } from "./handshake.ts";
 import { type RecordPages, recordView, stateOf } from "./records.ts";
 

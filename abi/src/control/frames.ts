@@ -14,7 +14,7 @@ import {
   LayoutHashLo,
 } from "../../ts/index.ts";
 import { abiText } from "../attach.ts";
-import { Mem } from "../mem.ts";
+import { Mem, memOf } from "../mem.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** A control channel that cannot be opened, or that ended because one side did what it may not. */
@@ -90,11 +90,6 @@ export function faultFrame(code: ControlFaultCode, id: number, value: number): U
 /** Also of what does not fit into 32 bits any more. */
 export function align(bytes: number): number {
   return Math.ceil(bytes / Control.Align) * Control.Align;
-}
-
-/** A struct's bytes where its views can read them: in a buffer of their own, at 0. */
-export function memOf(bytes: Uint8Array): Mem {
-  return new Mem(new Uint8Array(bytes).buffer);
 }
 
 export interface Frame {

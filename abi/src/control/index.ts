@@ -10,6 +10,5 @@ export {
   FrameWriter,
   faultFrame,
   helloMismatch,
-  memOf,
 } from "./frames.ts";
 export { RECORD_KINDS, RecordSource } from "./records.ts";

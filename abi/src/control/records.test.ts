@@ -7,8 +7,9 @@ import {
   MachineHeader,
   SlotKind,
 } from "../../ts/index.ts";
+import { memOf } from "../mem.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
-import { HEADER, memOf, newFrame } from "./frames.ts";
+import { HEADER, newFrame } from "./frames.ts";
 import { RecordSource } from "./records.ts";
 
 test("the machine's header travels without the state of its random generator", () => {

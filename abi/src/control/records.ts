@@ -34,8 +34,8 @@ import {
   VmaSlot,
 } from "../../ts/index.ts";
 import { MachineView, SlotReader } from "../attach.ts";
-import { Mem } from "../mem.ts";
-import { align, ControlError, HEADER, memOf, newFrame } from "./frames.ts";
+import { Mem, memOf } from "../mem.ts";
+import { align, ControlError, HEADER, newFrame } from "./frames.ts";
 
 interface SlotView {
   readonly $mem: Mem;

@@ -8,6 +8,7 @@ import {
   type FileModel,
   fieldSize,
   type Model,
+  payloadLayout,
   type StructModel,
   type TableModel,
   tableTypeText,
@@ -229,17 +230,56 @@ function opcodePart(union: UnionModel, opcode: string, value: bigint, item: Stru
           "",
           `Errors: ${reply.errnos.length === 0 ? "none of its own" : reply.errnos.join(", ")}.`,
           "",
+          ...rules(item),
         ]),
     "```ts",
+    ...(reply === undefined ? [] : [`client.request.${camel(opcode)}(${call(item, union, model)});`]),
     `encode${union.name}(mem, at, ${example(item, union, model)});`,
     "```",
     "",
   ];
 }
 
+/** What a request is for its callers, beside its fields. */
+function rules(item: StructModel): string[] {
+  const { request } = item;
+  const own = item.fields.filter((field) => field.mine !== undefined);
+  const sentences = [
+    ...(request?.prompt === true ? ["The kernel answers it at once, whatever its guests do."] : []),
+    ...(request?.host === true ? ["Only the machine's own host makes it: EPERM by a control channel."] : []),
+    ...own.map((field) => `\`${field.name}\` names what this client got itself; others are answered ${field.mine}.`),
+    ...(request === undefined || request.gives.length === 0
+      ? []
+      : [`Afterwards the client holds ${request.gives.map((name) => `\`${name}\``).join(", ")}.`]),
+    ...(request?.takes === undefined ? [] : [`Afterwards the client holds \`${request.takes}\` no more.`]),
+  ];
+  return sentences.length === 0 ? [] : [sentences.join(" "), ""];
+}
+
 function payload(name: string, model: Model): string {
   const stem = model.files.find((file) => [...file.structs, ...file.tables].some((item) => item.name === name))?.stem;
   return stem === undefined ? name : `[\`${name}\`](schema-${stem}.md#${name.toLowerCase()})`;
+}
+
+/** The arguments of a request's method, its values made up by their types. */
+function call(item: StructModel, union: UnionModel, model: Model): string {
+  const layout = payloadLayout(item.reply);
+  const fixed = layout?.form === "one" && model.structs.has(layout.name);
+  const value = (field: FieldModel): string => {
+    if (field.span === "reply") return "replyBytes: 4096";
+    if (field.span === "path") return `${camel(field.name)}: "/etc/motd"`;
+    if (field.span === "text") return `${camel(field.name)}: "name"`;
+    if (field.span === "bytes") return `${camel(field.name)}: new Uint8Array(16)`;
+    if ("struct" in field.type) return `${camel(field.name)}: { index: 1, generation: 1 }`;
+    if (field.unit === "flag") return `${camel(field.name)}: true`;
+    return `${camel(field.name)}: ${field.type.scalar.endsWith("64") && !field.bounded ? "0n" : "0"}`;
+  };
+  const given = item.fields.filter(
+    (field) => !field.reserved && field.name !== union.path[0] && !(field.span === "reply" && fixed) && !field.optional,
+  );
+  const asked = item.fields.some((field) => !field.reserved && field.name !== union.path[0]);
+  if (given.length === 0) return asked && item.fields.some((field) => field.optional) ? "{}" : "";
+  return `{ ${given.map(value).join(", ")} }`;
 }
 
 /** An entry as a data object, its values made up by their types. */

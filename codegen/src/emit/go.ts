@@ -7,6 +7,7 @@ import type { ConstantsModel, EnumModel, FieldModel, FileModel, Model, ScalarKin
 import { goConstant, pascal } from "../names.ts";
 import { goBoundary } from "./boundary.ts";
 import { alignColumns } from "./columns.ts";
+import { goRequests } from "./go-requests.ts";
 import { shapesText, tableText, usesMath } from "./go-tables.ts";
 
 const FOLDER = "kernel-go/abi";
@@ -33,7 +34,7 @@ const GO_ATOMIC: Readonly<Partial<Record<ScalarKind, string>>> = {
 
 export const goEmitter: Emitter = {
   name: "go",
-  folders: [FOLDER, "kernel-go/host", "kernel-go/main"],
+  folders: [FOLDER, "kernel-go/host", "kernel-go/main", "kernel-go/rpc"],
   emit(model: Model): OutputFile[] {
     return [
       { path: `${FOLDER}/doc.go`, text: packageFile(model) },
@@ -45,6 +46,7 @@ export const goEmitter: Emitter = {
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
       ...(model.tables.size === 0 ? [] : [{ path: `${FOLDER}/table_shapes.go`, text: shapesFile(model) }]),
       ...goBoundary(model),
+      ...goRequests(model),
     ];
   },
 };

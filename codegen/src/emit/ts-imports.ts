@@ -1,6 +1,5 @@
 /** Which names a generated TypeScript file takes from which other file. */
 import type { FieldModel, FileModel, Model, StructModel, TableModel, UnionModel } from "../model.ts";
-import { hasReplies } from "./ts-replies.ts";
 import { shapeName } from "./ts-tables.ts";
 
 /** A union stands with the enum of its discriminants. */
@@ -12,7 +11,6 @@ export function importLines(file: FileModel, model: Model): string[] {
   const names = new Imports(file, model);
   for (const item of file.structs) structImports(item, names, model);
   for (const union of unionsOf(file, model)) {
-    if (hasReplies(union, model)) names.add("../src/replies.ts", "ReplyShape", true);
     for (const member of union.members) {
       names.declared(member.struct);
       names.declared(member.struct, `${member.struct}Data`, true);
@@ -67,13 +65,15 @@ function isBytes(field: FieldModel): boolean {
   return "scalar" in field.type && field.type.scalar === "u8";
 }
 
-class Imports {
-  readonly #file: FileModel;
+/** The imports of one generated file. */
+export class Imports {
+  readonly #file: FileModel | undefined;
   readonly #model: Model;
   /** From file to name to whether only its type is needed. */
   readonly #byFile = new Map<string, Map<string, boolean>>();
 
-  constructor(file: FileModel, model: Model) {
+  /** @param file whose declarations need no import; undefined: it has none */
+  constructor(file: FileModel | undefined, model: Model) {
     this.#file = file;
     this.#model = model;
   }

@@ -28,7 +28,7 @@ import { tsBoundary } from "./boundary.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
 import { accessors } from "./ts-fields.ts";
 import { importLines, unionsOf } from "./ts-imports.ts";
-import { replyStatements } from "./ts-replies.ts";
+import { tsRequests } from "./ts-requests.ts";
 import { tableStatements } from "./ts-tables.ts";
 import { docs, fitsNumber, literal, rowDoc } from "./ts-text.ts";
 import { unionStatements } from "./ts-union.ts";
@@ -62,7 +62,7 @@ export const tsEmitter: Emitter = {
       return { path: `${FOLDER}/${file.stem}.ts`, text: head.join("\n") + body.trimStart() };
     });
     const boundary = tsBoundary(model);
-    const extra = [hashFile(model), ...(boundary === undefined ? [] : [boundary])];
+    const extra = [hashFile(model), ...(boundary === undefined ? [] : [boundary]), ...tsRequests(model)];
     return [...sources, ...extra, indexFile([...files.map((file) => `${file.stem}.ts`), ...extra.map(fileName)])];
   },
 };
@@ -96,10 +96,7 @@ function fileStatements(file: FileModel, model: Model): Statement[] {
     ...file.constants.map(constantsStatement),
     ...file.enums.flatMap(enumStatements),
     ...file.structs.flatMap((item): Statement[] => [dataInterface(item, model), viewClass(item, model)]),
-    ...unionsOf(file, model).flatMap((union): Statement[] => [
-      ...unionStatements(union, model),
-      ...replyStatements(union, model),
-    ]),
+    ...unionsOf(file, model).flatMap((union): Statement[] => unionStatements(union, model)),
     ...tableStatements(file, model),
   ];
 }

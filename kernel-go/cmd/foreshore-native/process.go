@@ -48,11 +48,7 @@ func spawn(f *files, path, cwd string, argv, env []string) (*process, abi.Errno)
 		return nil, e
 	}
 	r := *(*abi.RegisterProcessReply)(unsafe.Pointer(&memory[replyAt]))
-	p := &process{c: c, handle: r.Process, pid: r.Pid,
-		stdin:  abi.SlotHandle{Index: r.Stdin, Generation: r.StdinGeneration},
-		stdout: abi.SlotHandle{Index: r.Stdout, Generation: r.StdoutGeneration},
-		stderr: abi.SlotHandle{Index: r.Stderr, Generation: r.StderrGeneration},
-	}
+	p := &process{c: c, handle: r.Process, pid: r.Pid, stdin: r.Stdin, stdout: r.Stdout, stderr: r.Stderr}
 	_, e = c.call(entryOf(abi.OpcodeStartProcess, abi.StartProcessRequest{Process: p.handle}))
 	return p, e
 }

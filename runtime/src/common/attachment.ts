@@ -3,9 +3,7 @@ import {
   AttachError,
   type Attachment,
   type AttachmentAbi,
-  attachClient,
   attachmentAbi,
-  detachClient,
   Errno,
   Limit,
   type MachineHeader,
@@ -34,7 +32,7 @@ export class RuntimeAttachment implements Attachment {
    */
   async detach(): Promise<void> {
     try {
-      await detachClient(this.#rpc, this.client);
+      await this.#rpc.request.detachClient({ client: this.client });
     } catch (error) {
       if (!(error instanceof SystemError && error.errno === Errno.ESRCH)) throw error;
     }
@@ -59,7 +57,8 @@ export async function attachment(machine: AttachedMachine): Promise<RuntimeAttac
   }
   const abi = attachmentAbi(header);
   try {
-    return new RuntimeAttachment(client, memory, abi, await attachClient(client));
+    const { client: slot } = await client.request.attachClient();
+    return new RuntimeAttachment(client, memory, abi, slot);
   } catch (error) {
     if (!(error instanceof SystemError && error.errno === Errno.ENOSPC)) throw error;
     throw new AttachError(

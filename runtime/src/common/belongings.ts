@@ -2,16 +2,27 @@
 import {
   Errno,
   type KernelWorkerRequest,
+  KernelWorkerRequestRules,
   killProcess,
+  LayerMore,
   memOf,
   Opcode,
-  RegisterProcessReply,
   type ReplyEvent,
   type RpcClient,
   Signal,
+  SlotHandle,
   type SlotHandleData,
+  SlotKind,
   StdioKind,
 } from "@foreshore/abi";
+
+/** A slot that the connection holds, so many times. */
+interface Held {
+  /** SlotKind. */
+  readonly kind: number;
+  readonly handle: SlotHandleData;
+  times: number;
+}
 
 interface Child {
   readonly handle: SlotHandleData;
@@ -21,125 +32,68 @@ interface Child {
   readonly terminal: boolean;
 }
 
-/** ApplyFileLayerRequest.more: further batches follow. */
-const MORE_FOLLOW = 1;
+const key = (kind: number, { index, generation }: SlotHandleData): string => `${kind}:${index}:${generation}`;
 
-const key = ({ index, generation }: SlotHandleData): string => `${index}:${generation}`;
+/** The slot that a field of a request names: its handle, or its index. */
+function named(request: KernelWorkerRequest, field: string): SlotHandleData | number {
+  return (request as unknown as Readonly<Record<string, SlotHandleData | number>>)[field] ?? 0;
+}
 
 export class Belongings {
+  readonly #held = new Map<string, Held>();
+  /** Those of the held that are processes. */
   readonly #children = new Map<string, Child>();
-  /** Ends of streams, and how often each is held. */
-  readonly #streams = new Map<string, number>();
-  readonly #owners = new Map<string, SlotHandleData>();
   /** Batches of a layer are with the kernel, and more follow. */
   #layer = false;
 
   /** The kernel keeps nothing for the connection. */
   get empty(): boolean {
-    return this.#children.size + this.#streams.size + this.#owners.size === 0 && !this.#layer;
+    return this.#held.size === 0 && !this.#layer;
   }
 
   /** The errno of what a connection may not ask: EPERM for what is the host's, the one for what is not there when it names what others made. */
   refusal(request: KernelWorkerRequest): number | undefined {
-    switch (request.opcode) {
-      case Opcode.StreamRead:
-      case Opcode.StreamWrite:
-      case Opcode.StreamPoll:
-      case Opcode.StreamClose:
-      case Opcode.ResizeTerminal:
-        return this.#streams.has(key(request.ofd)) ? undefined : Errno.EBADF;
-      case Opcode.StartProcess:
-      case Opcode.WaitProcess:
-        return this.#children.has(key(request.process)) ? undefined : Errno.ESRCH;
-      case Opcode.CloseOwner:
-        return this.#owners.has(key(request.owner)) ? undefined : Errno.ESRCH;
-      case Opcode.RegisterProcess:
-        // A program that is not this client's is refused by the kernel.
-        if (request.owner === 0) return undefined;
-        return [...this.#owners.values()].some((owner) => owner.index === request.owner) ? undefined : Errno.ESRCH;
-      // They name nothing of another connection's, or what everybody may use: files, any process's pid or handle to signal, counters. A
-      // new opcode does not compile before it is decided here.
-      case Opcode.Noop:
-      case Opcode.KernelInit:
-      case Opcode.WriteFile:
-      case Opcode.WriteFiles:
-      case Opcode.ApplyFileLayer:
-      case Opcode.Symlink:
-      case Opcode.ReadFile:
-      case Opcode.Readlink:
-      case Opcode.Mkdir:
-      case Opcode.Stat:
-      case Opcode.Readdir:
-      case Opcode.Unlink:
-      case Opcode.Rename:
-      case Opcode.Chmod:
-      case Opcode.KillProcess:
-      case Opcode.ResumeBlockedSyscall:
-      case Opcode.Cancel:
-      case Opcode.Processes:
-      case Opcode.Diagnostics:
-      case Opcode.CreateOwner:
-      case Opcode.MakeMemfd:
-      case Opcode.SetTrace:
-        return undefined;
-      // The host's alone.
-      case Opcode.AttachClient:
-      case Opcode.DetachClient:
-      case Opcode.BlobFilled:
-        return Errno.EPERM;
-      default:
-        return request satisfies never;
-    }
+    const { host, own } = KernelWorkerRequestRules[request.opcode];
+    if (host) return Errno.EPERM;
+    return own.find(({ field, kind }) => !this.#holds(kind, named(request, field)))?.errno;
+  }
+
+  #holds(kind: number, slot: SlotHandleData | number): boolean {
+    if (typeof slot !== "number") return this.#held.has(key(kind, slot));
+    return slot === 0 || [...this.#held.values()].some((held) => held.kind === kind && held.handle.index === slot);
   }
 
   /** A request was answered; `bytes` are its reply's. */
   answered(request: KernelWorkerRequest, reply: ReplyEvent, bytes: Uint8Array): void {
-    if (request.opcode === Opcode.ApplyFileLayer && (request.more !== MORE_FOLLOW || reply.resultHi >= 0))
-      this.#layer = request.more === MORE_FOLLOW;
+    if (request.opcode === Opcode.ApplyFileLayer && (request.more !== LayerMore.Follow || reply.resultHi >= 0))
+      this.#layer = request.more === LayerMore.Follow;
     if (reply.resultHi < 0) return;
-    switch (request.opcode) {
-      case Opcode.RegisterProcess:
-        this.#registered(new RegisterProcessReply(memOf(bytes), 0), request.stdin === StdioKind.Pty);
-        break;
-      case Opcode.StartProcess: {
-        const child = this.#children.get(key(request.process));
-        if (child !== undefined) child.started = true;
-        break;
-      }
-      case Opcode.WaitProcess:
-        this.#children.delete(key(request.process));
-        break;
-      case Opcode.MakeMemfd:
-        this.#streams.set(key(reply.handle.toData()), 1);
-        break;
-      case Opcode.StreamClose: {
-        const held = this.#streams.get(key(request.ofd)) ?? 0;
-        if (held > 1) this.#streams.set(key(request.ofd), held - 1);
-        else this.#streams.delete(key(request.ofd));
-        break;
-      }
-      case Opcode.CreateOwner: {
-        const owner = reply.handle.toData();
-        this.#owners.set(key(owner), owner);
-        break;
-      }
-      case Opcode.CloseOwner:
-        this.#owners.delete(key(request.owner));
-        break;
+    const { gives, takes } = KernelWorkerRequestRules[request.opcode];
+    if (takes !== undefined) this.#drop(takes.kind, named(request, takes.field) as SlotHandleData);
+    for (const { kind, offset } of gives)
+      this.#hold(kind, (offset === undefined ? reply.handle : new SlotHandle(memOf(bytes), offset)).toData());
+    if (request.opcode === Opcode.RegisterProcess) {
+      const handle = reply.handle.toData();
+      const terminal = request.stdin === StdioKind.Pty;
+      this.#children.set(key(SlotKind.Process, handle), { handle, pid: reply.valueLo, started: false, terminal });
+    } else if (request.opcode === Opcode.StartProcess) {
+      const child = this.#children.get(key(SlotKind.Process, request.process));
+      if (child !== undefined) child.started = true;
     }
   }
 
-  #registered(reply: RegisterProcessReply, terminal: boolean): void {
-    const handle = reply.process.toData();
-    this.#children.set(key(handle), { handle, pid: reply.pid, started: false, terminal });
-    const ends = [
-      { index: reply.stdin, generation: reply.stdinGeneration },
-      { index: reply.stdout, generation: reply.stdoutGeneration },
-      { index: reply.stderr, generation: reply.stderrGeneration },
-    ];
-    for (const ofd of ends) {
-      if (ofd.index !== 0) this.#streams.set(key(ofd), (this.#streams.get(key(ofd)) ?? 0) + 1);
-    }
+  #hold(kind: number, handle: SlotHandleData): void {
+    if (handle.index === 0) return;
+    const held = this.#held.get(key(kind, handle));
+    if (held === undefined) this.#held.set(key(kind, handle), { kind, handle, times: 1 });
+    else held.times++;
+  }
+
+  #drop(kind: number, handle: SlotHandleData): void {
+    const held = this.#held.get(key(kind, handle));
+    if (held === undefined || --held.times > 0) return;
+    this.#held.delete(key(kind, handle));
+    if (kind === SlotKind.Process) this.#children.delete(key(kind, handle));
   }
 
   /**

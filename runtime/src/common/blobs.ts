@@ -1,5 +1,5 @@
 /** Blob sources: where the bytes of lazily backed files come from. */
-import { type BlobRequestEventData, Errno, Opcode, type RpcClient } from "@foreshore/abi";
+import { type BlobRequestEventData, Errno, type RpcClient } from "@foreshore/abi";
 import { LogLimit } from "./log-limit.ts";
 import type { LogLevel } from "./platform.ts";
 
@@ -83,16 +83,8 @@ export class BlobSources {
         this.#log.say(kind, "error", `${what}: ${why}; the guest gets EIO`);
       }
     }
-    const token = event.token;
-    const answer = this.#client.call({
-      syscall: "blob-filled",
-      bytes: 0,
-      prompt: true,
-      encode: () => ({ opcode: Opcode.BlobFilled, flags: 0, requestId: 0, token, result, bytes }),
-      decode: () => undefined,
-    });
     // EINVAL: the file was truncated meanwhile, nobody wants the bytes. Else the machine is gone.
-    await answer.catch(() => undefined);
+    await this.#client.request.blobFilled({ token: event.token, result, bytes }).catch(() => undefined);
   }
 
   async #fill(event: BlobRequestEventData): Promise<number> {

@@ -2,7 +2,7 @@
  * The client slots of control connections. A connection has one from its first request on; one that is idle and holds
  * nothing in the machine gives it up when another needs it, and gets one again with its next request.
  */
-import { attachClient, detachClient, Errno, type RpcClient, type SlotHandleData, SystemError } from "@foreshore/abi";
+import { Errno, type RpcClient, type SlotHandleData, SystemError } from "@foreshore/abi";
 
 export interface SeatHolder {
   /** Nothing of it is in flight, and the kernel keeps nothing for it. */
@@ -35,7 +35,7 @@ export class Seats {
     return this.#inTurn(async () => {
       for (;;) {
         try {
-          const slot = await attachClient(this.#client);
+          const { client: slot } = await this.#client.request.attachClient();
           this.#holders.set(holder, slot);
           return slot;
         } catch (error) {
@@ -67,7 +67,7 @@ export class Seats {
     const slot = this.#holders.get(holder);
     if (slot === undefined) return;
     this.#holders.delete(holder);
-    await detachClient(this.#client, slot);
+    await this.#client.request.detachClient({ client: slot });
     this.#changed();
   }
 

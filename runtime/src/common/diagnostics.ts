@@ -4,7 +4,6 @@ import {
   HartState,
   type MachineCountersData,
   type MachineHeader,
-  machineCounters,
   type RpcClient,
   SlotKind,
   slotKindName,
@@ -63,7 +62,7 @@ export async function diagnostics(
   header: MachineHeader | undefined,
   reads: { readonly hits: number; readonly misses: number },
 ): Promise<Diagnostics> {
-  const counters = await machineCounters(client);
+  const { payload: counters } = await client.request.diagnostics();
   const publishedReads = { hits: reads.hits, misses: reads.misses };
   return { counters, publishedReads, live: header === undefined ? undefined : liveDiagnostics(header) };
 }

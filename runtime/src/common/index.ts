@@ -4,11 +4,27 @@ export type {
   Attachment,
   CallOptions,
   CallSpec,
+  CharacterDeviceEntry,
+  DirectoryEntry,
+  DirectoryItem,
+  EntryAttributes,
   ExitStatus,
+  FifoEntry,
+  FileEntry,
+  FileKind,
+  FileStat,
+  HardLinkEntry,
+  LayerEntry,
+  LazyFileEntry,
+  MkdirOptions,
   PathLike,
   ProcessInfo,
+  RmOptions,
   RpcClient,
   SignalName,
+  SymlinkEntry,
+  WhiteoutEntry,
+  WriteFileOptions,
 } from "@foreshore/abi";
 export {
   AbiMismatch,
@@ -29,23 +45,10 @@ export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
 export type { ControlConnection, ControlEnd } from "./control.ts";
 export type { Diagnostics, HartInfo, LiveDiagnostics, SlotUse } from "./diagnostics.ts";
-export type {
-  CharacterDeviceEntry,
-  DirectoryEntry,
-  EntryAttributes,
-  FifoEntry,
-  FileEntry,
-  HardLinkEntry,
-  LayerEntry,
-  LazyFileEntry,
-  SymlinkEntry,
-  WhiteoutEntry,
-} from "./file-records.ts";
-export type { FileSystem, MkdirOptions, RmOptions, WriteFileOptions } from "./fs.ts";
+export type { FileSystem } from "./fs.ts";
 export type { LayerEntries, LayerOptions } from "./layers.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
 export { RemoteMachine } from "./remote.ts";
 export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
-export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";

@@ -1,7 +1,16 @@
 /** Many files at once: entries grouped into requests that fit the arena. */
-import { type CallOptions, Opcode, type PathLike, pathBytes, pathText, type RpcClient } from "@foreshore/abi";
+import {
+  type CallOptions,
+  fileRecords,
+  type LayerEntry,
+  LayerMore,
+  type PackedEntry,
+  type PathLike,
+  packEntry,
+  pathText,
+  type RpcClient,
+} from "@foreshore/abi";
 import { type BlobSources, bytesSource } from "./blobs.ts";
-import { type LayerEntry, type PackedEntry, packEntry, writeRecords } from "./file-records.ts";
 
 export type LayerEntries = Iterable<LayerEntry> | AsyncIterable<LayerEntry>;
 
@@ -10,8 +19,6 @@ export interface LayerOptions extends CallOptions {
   readonly prefix?: PathLike | undefined;
 }
 
-/** ApplyFileLayer's `more`. */
-const MORE = { done: 0, follow: 1, forget: 2 } as const;
 /** Entries of one request. */
 const BATCH_ENTRIES = 1024;
 
@@ -45,17 +52,17 @@ export class LayerWriter {
   }
 
   async #applyNow(entries: LayerEntries, options: LayerOptions): Promise<void> {
-    const prefix = pathBytes(options.prefix ?? "/");
+    const prefix = options.prefix ?? "/";
     let staged = false;
     const kept: number[] = [];
     try {
       for await (const batch of this.#batches(entries, kept)) {
-        await this.#sendLayer(batch.entries, prefix, batch.last ? MORE.done : MORE.follow, options);
+        await this.#sendLayer(batch.entries, prefix, batch.last ? LayerMore.Last : LayerMore.Follow, options);
         staged = true;
       }
     } catch (error) {
       // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
-      if (staged) await this.#sendLayer([], prefix, MORE.forget, {}).catch(() => undefined);
+      if (staged) await this.#sendLayer([], prefix, LayerMore.Forget, {}).catch(() => undefined);
       for (const id of kept) this.#blobs.remove(id);
       throw error;
     }
@@ -92,53 +99,18 @@ export class LayerWriter {
     return packEntry({ ...entry, kind: "lazy", source, size: packed.data.length });
   }
 
-  #sendBatch(entries: readonly PackedEntry[], options: CallOptions): Promise<number> {
-    const client = this.#client;
-    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return client.call(
-      {
-        syscall: "write-files",
-        bytes: Math.max(1, length),
-        encode: (at) => {
-          writeRecords(client.transport.mem, client.address(at), entries);
-          return {
-            opcode: Opcode.WriteFiles,
-            flags: 0,
-            requestId: 0,
-            records: { offset: at, length },
-            count: entries.length,
-          };
-        },
-        decode: (result) => result,
-      },
-      options,
-    );
+  async #sendBatch(entries: readonly PackedEntry[], options: CallOptions): Promise<number> {
+    const batch = { records: fileRecords(entries), count: entries.length };
+    return (await this.#client.request.writeFiles(batch, options)).count;
   }
 
-  #sendLayer(entries: readonly PackedEntry[], prefix: Uint8Array, more: number, options: CallOptions): Promise<void> {
-    const client = this.#client;
-    const length = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return client.call(
-      {
-        syscall: "apply-file-layer",
-        path: pathText(prefix),
-        bytes: length + prefix.length,
-        encode: (at) => {
-          writeRecords(client.transport.mem, client.address(at), entries);
-          client.bytes(at + length, prefix.length).set(prefix);
-          return {
-            opcode: Opcode.ApplyFileLayer,
-            flags: 0,
-            requestId: 0,
-            records: { offset: at, length },
-            prefix: { offset: at + length, length: prefix.length },
-            count: entries.length,
-            more,
-          };
-        },
-        decode: () => undefined,
-      },
-      options,
-    );
+  async #sendLayer(
+    entries: readonly PackedEntry[],
+    prefix: PathLike,
+    more: LayerMore,
+    options: CallOptions,
+  ): Promise<void> {
+    const batch = { records: fileRecords(entries), prefix, count: entries.length, more };
+    await this.#client.request.applyFileLayer(batch, options);
   }
 }

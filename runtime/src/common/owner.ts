@@ -1,7 +1,5 @@
 /** A process owner: whose processes these are, with a run queue and a share of hart time of its own. */
 import {
-  closeOwner,
-  createOwner,
   type MachineHeader,
   OwnerSlot,
   type ProcessInfo,
@@ -35,7 +33,7 @@ export class ProcessOwner {
 
   /** @param header the machine header, where this thread sees it */
   static async create(client: RpcClient, options: OwnerOptions, header?: MachineHeader): Promise<ProcessOwner> {
-    const handle = await createOwner(client, options.budget);
+    const { owner: handle } = await client.request.createOwner({ budget: options.budget });
     return new ProcessOwner(client, handle, header);
   }
 
@@ -63,6 +61,6 @@ export class ProcessOwner {
 
   /** Kills the owner's processes and gives its slot back. */
   close(): Promise<void> {
-    return closeOwner(this.#client, this.#handle);
+    return this.#client.request.closeOwner({ owner: this.#handle });
   }
 }

@@ -17,8 +17,6 @@ import {
   type Stdio,
   SystemError,
   signalNumber,
-  startProcess,
-  streamClose,
   streamWrite,
   waitProcess,
 } from "@foreshore/abi";
@@ -173,7 +171,7 @@ export async function spawnProcess(
     });
     return await start(client, owner, BYTES_NAME, args, options, file);
   } finally {
-    await streamClose(client, file).catch(() => undefined);
+    await client.request.streamClose({ ofd: file }).catch(() => undefined);
   }
 }
 
@@ -205,7 +203,7 @@ async function start(
   const [stdinOfd, stdoutOfd, stderrOfd] = child.streams;
   try {
     options.signal?.throwIfAborted();
-    await startProcess(client, child, program);
+    await client.request.startProcess({ process: child.process });
   } catch (error) {
     await discardProcess(client, child);
     throw error;

@@ -5,7 +5,6 @@ import {
   type ControlOptions,
   type Duplex,
   killProcess,
-  noop,
   type ProcessStatus,
   type RowSource,
   type RpcClient,
@@ -49,7 +48,7 @@ export class RemoteMachine {
 
   /** A request that does nothing: resolves when the kernel worker has answered. */
   noop(options?: CallOptions): Promise<void> {
-    return noop(this.rpc, options);
+    return this.rpc.request.noop(options);
   }
 
   /** As `runtime.spawn` of a program in the machine. When the connection goes, the process is hung up on (SIGHUP). */

@@ -10,12 +10,10 @@ import {
   type MachineFailed,
   MachineStartError,
   MachineStopped,
-  noop,
   Opcode,
   type ProcessInfo,
   processes,
   type RpcClient,
-  setTrace,
   syscallName,
 } from "@foreshore/abi";
 import { attachment, type RuntimeAttachment } from "./attachment.ts";
@@ -199,7 +197,7 @@ export class Runtime {
 
   /** Turns the trace of system calls on or off: events of type "trace". */
   setTrace(on: boolean): Promise<void> {
-    return setTrace(this.#machine.client, on);
+    return this.#machine.client.request.setTrace({ syscalls: on });
   }
 
   /**
@@ -213,7 +211,7 @@ export class Runtime {
 
   /** A request that does nothing: resolves when the kernel worker has answered. */
   noop(options?: CallOptions): Promise<void> {
-    return noop(this.#machine.client, options);
+    return this.#machine.client.request.noop(options);
   }
 
   /** Ends all processes and workers and frees the memory, within a second. Pending calls reject with MachineStopped. */

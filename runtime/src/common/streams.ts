@@ -1,13 +1,5 @@
 /** A process's standard streams as web streams; back-pressure reaches the guest's pipe. */
-import {
-  Errno,
-  type RpcClient,
-  type SlotHandleData,
-  SystemError,
-  streamClose,
-  streamRead,
-  streamWrite,
-} from "@foreshore/abi";
+import { Errno, type RpcClient, type SlotHandleData, SystemError, streamRead, streamWrite } from "@foreshore/abi";
 
 /** Ends of streams whose reader was forgotten without reading to the end: they go back to the kernel. */
 const forgotten = new FinalizationRegistry<() => void>((giveBack) => giveBack());
@@ -18,7 +10,7 @@ export function readableStream(client: RpcClient, ofd: SlotHandleData): Readable
   const token = {};
   const close = (): Promise<void> => {
     forgotten.unregister(token);
-    return streamClose(client, ofd);
+    return client.request.streamClose({ ofd });
   };
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
@@ -38,7 +30,7 @@ export function readableStream(client: RpcClient, ofd: SlotHandleData): Readable
     },
     { highWaterMark: 0 },
   );
-  forgotten.register(stream, () => void streamClose(client, ofd).catch(() => undefined), token);
+  forgotten.register(stream, () => void client.request.streamClose({ ofd }).catch(() => undefined), token);
   return stream;
 }
 
@@ -53,7 +45,7 @@ export function writableStream(client: RpcClient, ofd: SlotHandleData): StdinPip
   let closed: Promise<void> | undefined;
   const ended = new AbortController();
   const close = (): Promise<void> => {
-    closed ??= streamClose(client, ofd);
+    closed ??= client.request.streamClose({ ofd });
     return closed;
   };
   const stream = new WritableStream<Uint8Array>({

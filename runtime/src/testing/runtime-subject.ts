@@ -1,5 +1,5 @@
 /** A machine of the Runtime with its workers as the kit's subject; the kit is a client beside the Runtime's own. */
-import { attachClient, ClientSlot, clientAddress, detachClient, Fixed, MachineHeader, Mem } from "@foreshore/abi";
+import { ClientSlot, clientAddress, Fixed, MachineHeader, Mem } from "@foreshore/abi";
 import { ownCodec, type Subject, sharedMachine } from "@foreshore/abi/conformance";
 import { openTurns } from "../common/cooperative.ts";
 import { Runtime } from "../index.ts";
@@ -27,7 +27,7 @@ export function runtimeSubject(harts: number): Subject {
       if (memory === undefined) throw new Error("the machine has no shared memory");
       const mem = new Mem(memory);
       const header = new MachineHeader(mem, Fixed.HeaderAddress);
-      const handle = await attachClient(runtime.rpc);
+      const { client: handle } = await runtime.rpc.request.attachClient();
       const slot = new ClientSlot(mem, clientAddress(header, handle.index));
       return sharedMachine({
         mem,
@@ -47,7 +47,7 @@ export function runtimeSubject(harts: number): Subject {
           clearTimeout(timer);
         },
         close: async () => {
-          await detachClient(runtime.rpc, handle);
+          await runtime.rpc.request.detachClient({ client: handle });
           await runtime.stop();
         },
       });

@@ -1,6 +1,6 @@
 import { FileRecord, FileRecordKind, Mem } from "@foreshore/abi";
 import { describe, expect, test } from "vitest";
-import { type LayerEntry, packEntry, writeRecords } from "./file-records.ts";
+import { type LayerEntry, packEntry, writeRecords } from "./records.ts";
 
 describe("packEntry", () => {
   test("fills in what is left out, per kind", () => {

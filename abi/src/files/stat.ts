@@ -1,5 +1,8 @@
 /** What stat and readdir tell of a file, outside the memory. */
-import { Dirent64, DirentType, decodeText, FileMode, type Mem, RpcProtocolError, type Stat } from "@foreshore/abi";
+import { Dirent64, DirentType, FileMode, type StatData } from "../../ts/index.ts";
+import { RpcProtocolError } from "../client/errors.ts";
+import { decodeText } from "../client/text.ts";
+import { memOf } from "../mem.ts";
 
 export type FileKind =
   | "file"
@@ -54,7 +57,7 @@ export interface FileStat {
 
 const timeMs = (sec: bigint, nsec: bigint): number => Number(sec) * 1e3 + Number(nsec) / 1e6;
 
-export function fileStat(stat: Stat): FileStat {
+export function fileStat(stat: StatData): FileStat {
   return {
     kind: KIND_OF_MODE[stat.mode & FileMode.S_IFMT] ?? "unknown",
     dev: stat.dev,
@@ -80,21 +83,20 @@ export interface DirectoryItem {
 }
 
 /**
- * The linux_dirent64 records in `length` bytes at `addr`, without `.` and `..`.
+ * The names in linux_dirent64 records, without `.` and `..`.
  * @throws RpcProtocolError when a record's length cannot be true
  */
-export function directoryItems(mem: Mem, addr: number, length: number): DirectoryItem[] {
+export function directoryItems(records: Uint8Array): DirectoryItem[] {
   const items: DirectoryItem[] = [];
-  const view = new Dirent64(mem);
+  const view = new Dirent64(memOf(records));
   const nameAt = Dirent64.OFFSET.name;
-  for (let at = 0; at < length; ) {
-    // The fixed part may reach behind the last record's end, never behind the arena.
-    view.at(addr + at);
-    const size = view.reclen;
-    if (size <= nameAt || size % 8 !== 0 || at + size > length) {
-      throw new RpcProtocolError(`a directory record of ${size} bytes at ${at} of ${length}`);
+  for (let at = 0; at < records.length; ) {
+    const rest = records.length - at;
+    const size = rest < Dirent64.SIZE ? rest : view.at(at).reclen;
+    if (size < Dirent64.SIZE || size % 8 !== 0 || size > rest) {
+      throw new RpcProtocolError(`a directory record of ${size} bytes at ${at} of ${records.length}`);
     }
-    const bytes = mem.u8.slice(addr + at + nameAt, addr + at + size);
+    const bytes = records.subarray(at + nameAt, at + size);
     const end = bytes.indexOf(0);
     const name = decodeText(end < 0 ? bytes : bytes.subarray(0, end));
     if (name !== "." && name !== "..")

@@ -1,15 +1,8 @@
-/** Layer entries as the FileRecords that WriteFiles and ApplyFileLayer take. */
-import {
-  align8,
-  dataBytes,
-  FileRecord,
-  type FileRecordData,
-  FileRecordKind,
-  type Mem,
-  type PathLike,
-  pathBytes,
-  pathText,
-} from "@foreshore/abi";
+/** Entries of a layer as the FileRecords that WriteFiles and ApplyFileLayer take. */
+import { FileRecord, type FileRecordData, FileRecordKind } from "../../ts/index.ts";
+import { align8, dataBytes, type PathLike, pathBytes, pathText } from "../client/text.ts";
+import type { Mem } from "../mem.ts";
+import type { BytesWriter } from "../request.ts";
 
 export interface EntryAttributes {
   /** Absolute, or relative to the layer's prefix. */
@@ -158,6 +151,14 @@ export function packEntry(entry: LayerEntry): PackedEntry {
 function checkCount(value: number, where: string, what: string): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${where}: ${what} ${value} is no byte count`);
   return value;
+}
+
+/** The entries one after the other, as the bytes of a request. */
+export function fileRecords(entries: readonly PackedEntry[]): BytesWriter {
+  return {
+    length: entries.reduce((sum, entry) => sum + entry.bytes, 0),
+    write: (mem, address) => writeRecords(mem, address, entries),
+  };
 }
 
 /** Writes the packed entries one after the other from `addr` on. */
