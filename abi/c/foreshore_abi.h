@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x3ad0c772)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xfb1907bc)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x8d0c71e6)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x8865e525)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1661,6 +1661,9 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_RESIZE_TERMINAL UINT32_C(32)
 #define FSH_OPCODE_STREAM_POLL UINT32_C(33)
 #define FSH_OPCODE_MAKE_MEMFD UINT32_C(34)
+#define FSH_OPCODE_CHOWN UINT32_C(35)
+#define FSH_OPCODE_UTIMES UINT32_C(36)
+#define FSH_OPCODE_TRUNCATE UINT32_C(37)
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
@@ -4942,6 +4945,66 @@ _Static_assert(offsetof(struct fsh_chmod_request, header) == 0, "offset of Chmod
 _Static_assert(offsetof(struct fsh_chmod_request, path) == 8, "offset of ChmodRequest.path");
 _Static_assert(offsetof(struct fsh_chmod_request, mode) == 16, "offset of ChmodRequest.mode");
 _Static_assert(offsetof(struct fsh_chmod_request, reserved0) == 20, "offset of ChmodRequest.reserved0");
+
+/* chown(2), or lchown(2) with `follow` 0. As by root: set-user-ID bits of an executable go. */
+struct fsh_chown_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* Path, without a NUL. */
+  struct fsh_arena_span path;
+  /* Owner; 2^32 - 1 leaves it as it is. Unit: id. Written by: client. */
+  uint32_t uid;
+  /* Group; 2^32 - 1 leaves it as it is. Unit: id. Written by: client. */
+  uint32_t gid;
+  /* 0: of a symbolic link itself. Unit: flag. Written by: client. */
+  uint32_t follow;
+  uint32_t reserved0[9];
+};
+_Static_assert(sizeof(struct fsh_chown_request) == 64, "size of ChownRequest");
+_Static_assert(offsetof(struct fsh_chown_request, header) == 0, "offset of ChownRequest.header");
+_Static_assert(offsetof(struct fsh_chown_request, path) == 8, "offset of ChownRequest.path");
+_Static_assert(offsetof(struct fsh_chown_request, uid) == 16, "offset of ChownRequest.uid");
+_Static_assert(offsetof(struct fsh_chown_request, gid) == 20, "offset of ChownRequest.gid");
+_Static_assert(offsetof(struct fsh_chown_request, follow) == 24, "offset of ChownRequest.follow");
+_Static_assert(offsetof(struct fsh_chown_request, reserved0) == 28, "offset of ChownRequest.reserved0");
+
+/* utimes(2), or lutimes(3) with `follow` 0: sets both times. */
+struct fsh_utimes_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* Path, without a NUL. */
+  struct fsh_arena_span path;
+  /* When it was read last, since 1970. Unit: ns. Written by: client. */
+  int64_t atime_ns;
+  /* When it was written last, since 1970. Unit: ns. Written by: client. */
+  int64_t mtime_ns;
+  /* 0: of a symbolic link itself. Unit: flag. Written by: client. */
+  uint32_t follow;
+  uint32_t reserved0[7];
+};
+_Static_assert(sizeof(struct fsh_utimes_request) == 64, "size of UtimesRequest");
+_Static_assert(offsetof(struct fsh_utimes_request, header) == 0, "offset of UtimesRequest.header");
+_Static_assert(offsetof(struct fsh_utimes_request, path) == 8, "offset of UtimesRequest.path");
+_Static_assert(offsetof(struct fsh_utimes_request, atime_ns) == 16, "offset of UtimesRequest.atime_ns");
+_Static_assert(offsetof(struct fsh_utimes_request, mtime_ns) == 24, "offset of UtimesRequest.mtime_ns");
+_Static_assert(offsetof(struct fsh_utimes_request, follow) == 32, "offset of UtimesRequest.follow");
+_Static_assert(offsetof(struct fsh_utimes_request, reserved0) == 36, "offset of UtimesRequest.reserved0");
+
+/* truncate(2): makes a regular file `size` bytes long. */
+struct fsh_truncate_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* Path, without a NUL. */
+  struct fsh_arena_span path;
+  /* How long it is to be. Unit: bytes. Written by: client. Below 2^53. */
+  uint64_t size;
+  uint32_t reserved0[10];
+};
+_Static_assert(sizeof(struct fsh_truncate_request) == 64, "size of TruncateRequest");
+_Static_assert(offsetof(struct fsh_truncate_request, header) == 0, "offset of TruncateRequest.header");
+_Static_assert(offsetof(struct fsh_truncate_request, path) == 8, "offset of TruncateRequest.path");
+_Static_assert(offsetof(struct fsh_truncate_request, size) == 16, "offset of TruncateRequest.size");
+_Static_assert(offsetof(struct fsh_truncate_request, reserved0) == 24, "offset of TruncateRequest.reserved0");
 
 /* Makes a process in state Prepared: path, then argv and envp as NUL-terminated strings in `strings`. EBADF: `program` is none of this client's. */
 struct fsh_register_process_request {

@@ -570,6 +570,53 @@ export interface MakeMemfdAnswer {
   readonly ofd: SlotHandleData;
 }
 
+/** What Chown is asked with. */
+export interface ChownArguments {
+  /** Path, without a NUL. */
+  readonly path: PathLike;
+  /**
+   * Owner; 2^32 - 1 leaves it as it is.
+   * Unit: id.
+   */
+  readonly uid: number;
+  /**
+   * Group; 2^32 - 1 leaves it as it is.
+   * Unit: id.
+   */
+  readonly gid: number;
+  /** 0: of a symbolic link itself. */
+  readonly follow: boolean;
+}
+
+/** What Utimes is asked with. */
+export interface UtimesArguments {
+  /** Path, without a NUL. */
+  readonly path: PathLike;
+  /**
+   * When it was read last, since 1970.
+   * Unit: ns.
+   */
+  readonly atimeNs: bigint;
+  /**
+   * When it was written last, since 1970.
+   * Unit: ns.
+   */
+  readonly mtimeNs: bigint;
+  /** 0: of a symbolic link itself. */
+  readonly follow: boolean;
+}
+
+/** What Truncate is asked with. */
+export interface TruncateArguments {
+  /** Path, without a NUL. */
+  readonly path: PathLike;
+  /**
+   * How long it is to be.
+   * Unit: bytes. Below 2^53.
+   */
+  readonly size: number;
+}
+
 /**
  * Every KernelWorkerRequest as a method: it encodes the request, sends it by `caller`, and decodes the reply. Each rejects with
  * SystemError for an errno, and as the caller's `call` does.
@@ -1666,6 +1713,100 @@ export class KernelWorkerRequests {
       options,
     );
   }
+
+  /**
+   * chown(2), or lchown(2) with `follow` 0. As by root: set-user-ID bits of an executable go.
+   * @throws SystemError ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL, EPERM
+   */
+  chown(args: ChownArguments, options?: CallOptions): Promise<void> {
+    const path = pathBytes(args.path);
+    return this.#caller.call(
+      {
+        syscall: options?.syscall ?? "chown",
+        path: pathText(args.path),
+        bytes: path.length,
+        room: undefined,
+        prompt: false,
+        encode: (at, arena) => {
+          arena.bytes(at, path.length).set(path);
+          return {
+            opcode: Opcode.Chown,
+            flags: 0,
+            requestId: 0,
+            path: { offset: at, length: path.length },
+            uid: args.uid,
+            gid: args.gid,
+            follow: args.follow ? 1 : 0,
+          };
+        },
+        decode: nothing,
+        undo: undefined,
+      },
+      options,
+    );
+  }
+
+  /**
+   * utimes(2), or lutimes(3) with `follow` 0: sets both times.
+   * @throws SystemError ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL, EPERM
+   */
+  utimes(args: UtimesArguments, options?: CallOptions): Promise<void> {
+    const path = pathBytes(args.path);
+    return this.#caller.call(
+      {
+        syscall: options?.syscall ?? "utimes",
+        path: pathText(args.path),
+        bytes: path.length,
+        room: undefined,
+        prompt: false,
+        encode: (at, arena) => {
+          arena.bytes(at, path.length).set(path);
+          return {
+            opcode: Opcode.Utimes,
+            flags: 0,
+            requestId: 0,
+            path: { offset: at, length: path.length },
+            atimeNs: args.atimeNs,
+            mtimeNs: args.mtimeNs,
+            follow: args.follow ? 1 : 0,
+          };
+        },
+        decode: nothing,
+        undo: undefined,
+      },
+      options,
+    );
+  }
+
+  /**
+   * truncate(2): makes a regular file `size` bytes long.
+   * @throws SystemError ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL, EISDIR, EFBIG, EIO, ENOSPC, ENOMEM, ETXTBSY, EPERM
+   */
+  truncate(args: TruncateArguments, options?: CallOptions): Promise<void> {
+    const path = pathBytes(args.path);
+    return this.#caller.call(
+      {
+        syscall: options?.syscall ?? "truncate",
+        path: pathText(args.path),
+        bytes: path.length,
+        room: undefined,
+        prompt: false,
+        encode: (at, arena) => {
+          arena.bytes(at, path.length).set(path);
+          return {
+            opcode: Opcode.Truncate,
+            flags: 0,
+            requestId: 0,
+            path: { offset: at, length: path.length },
+            size: args.size,
+          };
+        },
+        decode: nothing,
+        undo: undefined,
+      },
+      options,
+    );
+  }
 }
 
 /** What holds for each KernelWorkerRequest, by opcode. */
@@ -1906,6 +2047,27 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
     host: false,
     own: [],
     gives: [{ kind: SlotKind.Ofd, offset: undefined }],
+    takes: undefined,
+  },
+  [Opcode.Chown]: {
+    errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"],
+    host: false,
+    own: [],
+    gives: [],
+    takes: undefined,
+  },
+  [Opcode.Utimes]: {
+    errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"],
+    host: false,
+    own: [],
+    gives: [],
+    takes: undefined,
+  },
+  [Opcode.Truncate]: {
+    errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY", "EPERM"],
+    host: false,
+    own: [],
+    gives: [],
     takes: undefined,
   },
 };

@@ -42,6 +42,9 @@ export const Opcode = {
   ResizeTerminal: 32,
   StreamPoll: 33,
   MakeMemfd: 34,
+  Chown: 35,
+  Utimes: 36,
+  Truncate: 37,
   Reply: 64,
   BlobRequest: 65,
   UnsupportedSyscall: 66,
@@ -1940,6 +1943,439 @@ export class ChmodRequest {
     this.path.setData(data.path);
     this.mode = data.mode;
     this.$mem.u8.fill(0, this.$base + 20, this.$base + 64);
+  }
+}
+
+/** The values of a ChownRequest, outside the memory. */
+export interface ChownRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.Chown;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** Path, without a NUL. */
+  path: ArenaSpanData;
+  /**
+   * Owner; 2^32 - 1 leaves it as it is.
+   * Unit: id. Written by: client.
+   */
+  uid: number;
+  /**
+   * Group; 2^32 - 1 leaves it as it is.
+   * Unit: id. Written by: client.
+   */
+  gid: number;
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
+  follow: number;
+}
+
+/**
+ * chown(2), or lchown(2) with `follow` 0. As by root: set-user-ID bits of an executable go.
+ * Member of KernelWorkerRequest for opcode Chown.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ChownRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, path: 8, uid: 16, gid: 20, follow: 24 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #path: ArenaSpan | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** Path, without a NUL. */
+  get path(): ArenaSpan {
+    const view = (this.#path ??= new ArenaSpan(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * Owner; 2^32 - 1 leaves it as it is.
+   * Unit: id. Written by: client.
+   */
+  get uid(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set uid(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /**
+   * Group; 2^32 - 1 leaves it as it is.
+   * Unit: id. Written by: client.
+   */
+  get gid(): number {
+    return this.$mem.u32[(this.$base + 20) >>> 2]!;
+  }
+
+  set gid(value: number) {
+    this.$mem.u32[(this.$base + 20) >>> 2] = value;
+  }
+
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
+  get follow(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set follow(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ChownRequestData {
+    return {
+      opcode: Opcode.Chown,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      path: this.path.toData(),
+      uid: this.uid,
+      gid: this.gid,
+      follow: this.follow,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ChownRequestData): void {
+    this.header.opcode = Opcode.Chown;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.path.setData(data.path);
+    this.uid = data.uid;
+    this.gid = data.gid;
+    this.follow = data.follow;
+    this.$mem.u8.fill(0, this.$base + 28, this.$base + 64);
+  }
+}
+
+/** The values of a UtimesRequest, outside the memory. */
+export interface UtimesRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.Utimes;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** Path, without a NUL. */
+  path: ArenaSpanData;
+  /**
+   * When it was read last, since 1970.
+   * Unit: ns. Written by: client.
+   */
+  atimeNs: bigint;
+  /**
+   * When it was written last, since 1970.
+   * Unit: ns. Written by: client.
+   */
+  mtimeNs: bigint;
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
+  follow: number;
+}
+
+/**
+ * utimes(2), or lutimes(3) with `follow` 0: sets both times.
+ * Member of KernelWorkerRequest for opcode Utimes.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class UtimesRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, path: 8, atimeNs: 16, mtimeNs: 24, follow: 32 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #path: ArenaSpan | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** Path, without a NUL. */
+  get path(): ArenaSpan {
+    const view = (this.#path ??= new ArenaSpan(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * When it was read last, since 1970.
+   * Unit: ns. Written by: client.
+   */
+  get atimeNs(): bigint {
+    return this.$mem.i64[(this.$base + 16) >>> 3]!;
+  }
+
+  set atimeNs(value: bigint) {
+    this.$mem.i64[(this.$base + 16) >>> 3] = value;
+  }
+
+  /** Low 32 bits of atimeNs. */
+  get atimeNsLo(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set atimeNsLo(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** High 32 bits of atimeNs. */
+  get atimeNsHi(): number {
+    return this.$mem.i32[(this.$base + 16 + 4) >>> 2]!;
+  }
+
+  set atimeNsHi(value: number) {
+    this.$mem.i32[(this.$base + 16 + 4) >>> 2] = value;
+  }
+
+  /**
+   * When it was written last, since 1970.
+   * Unit: ns. Written by: client.
+   */
+  get mtimeNs(): bigint {
+    return this.$mem.i64[(this.$base + 24) >>> 3]!;
+  }
+
+  set mtimeNs(value: bigint) {
+    this.$mem.i64[(this.$base + 24) >>> 3] = value;
+  }
+
+  /** Low 32 bits of mtimeNs. */
+  get mtimeNsLo(): number {
+    return this.$mem.u32[(this.$base + 24) >>> 2]!;
+  }
+
+  set mtimeNsLo(value: number) {
+    this.$mem.u32[(this.$base + 24) >>> 2] = value;
+  }
+
+  /** High 32 bits of mtimeNs. */
+  get mtimeNsHi(): number {
+    return this.$mem.i32[(this.$base + 24 + 4) >>> 2]!;
+  }
+
+  set mtimeNsHi(value: number) {
+    this.$mem.i32[(this.$base + 24 + 4) >>> 2] = value;
+  }
+
+  /**
+   * 0: of a symbolic link itself.
+   * Unit: flag. Written by: client.
+   */
+  get follow(): number {
+    return this.$mem.u32[(this.$base + 32) >>> 2]!;
+  }
+
+  set follow(value: number) {
+    this.$mem.u32[(this.$base + 32) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): UtimesRequestData {
+    return {
+      opcode: Opcode.Utimes,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      path: this.path.toData(),
+      atimeNs: this.atimeNs,
+      mtimeNs: this.mtimeNs,
+      follow: this.follow,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: UtimesRequestData): void {
+    this.header.opcode = Opcode.Utimes;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.path.setData(data.path);
+    this.atimeNs = data.atimeNs;
+    this.mtimeNs = data.mtimeNs;
+    this.follow = data.follow;
+    this.$mem.u8.fill(0, this.$base + 36, this.$base + 64);
+  }
+}
+
+/** The values of a TruncateRequest, outside the memory. */
+export interface TruncateRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.Truncate;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /** Path, without a NUL. */
+  path: ArenaSpanData;
+  /**
+   * How long it is to be.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
+  size: number;
+}
+
+/**
+ * truncate(2): makes a regular file `size` bytes long.
+ * Member of KernelWorkerRequest for opcode Truncate.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class TruncateRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, path: 8, size: 16 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+  #path: ArenaSpan | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /** Path, without a NUL. */
+  get path(): ArenaSpan {
+    const view = (this.#path ??= new ArenaSpan(this.$mem));
+    view.$base = this.$base + 8;
+    return view;
+  }
+
+  /**
+   * How long it is to be.
+   * Unit: bytes. Written by: client. Below 2^53.
+   */
+  get size(): number {
+    return this.$mem.u53(this.$base + 16);
+  }
+
+  set size(value: number) {
+    this.$mem.setU53(this.$base + 16, value);
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): TruncateRequestData {
+    return {
+      opcode: Opcode.Truncate,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      path: this.path.toData(),
+      size: this.size,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: TruncateRequestData): void {
+    this.header.opcode = Opcode.Truncate;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.path.setData(data.path);
+    this.size = data.size;
+    this.$mem.u8.fill(0, this.$base + 24, this.$base + 64);
   }
 }
 
@@ -5728,7 +6164,10 @@ export type KernelWorkerRequest =
     | SetTraceRequestData
     | ResizeTerminalRequestData
     | StreamPollRequestData
-    | MakeMemfdRequestData;
+    | MakeMemfdRequestData
+    | ChownRequestData
+    | UtimesRequestData
+    | TruncateRequestData;
 
 /**
  * Reads the entry at `addr`, each word once.
@@ -5806,6 +6245,12 @@ export function decodeKernelWorkerRequest(mem: Mem, addr: number): KernelWorkerR
       return new StreamPollRequest(mem, addr).toData();
     case Opcode.MakeMemfd:
       return new MakeMemfdRequest(mem, addr).toData();
+    case Opcode.Chown:
+      return new ChownRequest(mem, addr).toData();
+    case Opcode.Utimes:
+      return new UtimesRequest(mem, addr).toData();
+    case Opcode.Truncate:
+      return new TruncateRequest(mem, addr).toData();
     default:
       return undefined;
   }
@@ -5885,5 +6330,11 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new StreamPollRequest(mem, addr).setData(entry);
     case Opcode.MakeMemfd:
       return new MakeMemfdRequest(mem, addr).setData(entry);
+    case Opcode.Chown:
+      return new ChownRequest(mem, addr).setData(entry);
+    case Opcode.Utimes:
+      return new UtimesRequest(mem, addr).setData(entry);
+    case Opcode.Truncate:
+      return new TruncateRequest(mem, addr).setData(entry);
   }
 }

@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x3ad0c772
-	LayoutHashHi uint32 = 0xfb1907bc
+	LayoutHashLo uint32 = 0x8d0c71e6
+	LayoutHashHi uint32 = 0x8865e525
 )

@@ -2075,6 +2075,53 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(ChownRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(ChownRequest{})
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ChownRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Path) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ChownRequest{}.Path)
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Uid) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ChownRequest{}.Uid)
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Gid) - 20
+	_ uintptr = 20 - unsafe.Offsetof(ChownRequest{}.Gid)
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Follow) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ChownRequest{}.Follow)
+	_ uintptr = unsafe.Offsetof(ChownRequest{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(ChownRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(UtimesRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(UtimesRequest{})
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(UtimesRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.Path) - 8
+	_ uintptr = 8 - unsafe.Offsetof(UtimesRequest{}.Path)
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.AtimeNs) - 16
+	_ uintptr = 16 - unsafe.Offsetof(UtimesRequest{}.AtimeNs)
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.MtimeNs) - 24
+	_ uintptr = 24 - unsafe.Offsetof(UtimesRequest{}.MtimeNs)
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.Follow) - 32
+	_ uintptr = 32 - unsafe.Offsetof(UtimesRequest{}.Follow)
+	_ uintptr = unsafe.Offsetof(UtimesRequest{}.Reserved0) - 36
+	_ uintptr = 36 - unsafe.Offsetof(UtimesRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TruncateRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(TruncateRequest{})
+	_ uintptr = unsafe.Offsetof(TruncateRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TruncateRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(TruncateRequest{}.Path) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TruncateRequest{}.Path)
+	_ uintptr = unsafe.Offsetof(TruncateRequest{}.Size) - 16
+	_ uintptr = 16 - unsafe.Offsetof(TruncateRequest{}.Size)
+	_ uintptr = unsafe.Offsetof(TruncateRequest{}.Reserved0) - 24
+	_ uintptr = 24 - unsafe.Offsetof(TruncateRequest{}.Reserved0)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(RegisterProcessRequest{}) - 64
 	_ uintptr = 64 - unsafe.Sizeof(RegisterProcessRequest{})
 	_ uintptr = unsafe.Offsetof(RegisterProcessRequest{}.Header) - 0

@@ -45,6 +45,9 @@ const (
 	OpcodeResizeTerminal       Opcode = 32
 	OpcodeStreamPoll           Opcode = 33
 	OpcodeMakeMemfd            Opcode = 34
+	OpcodeChown                Opcode = 35
+	OpcodeUtimes               Opcode = 36
+	OpcodeTruncate             Opcode = 37
 	OpcodeReply                Opcode = 64
 	OpcodeBlobRequest          Opcode = 65
 	OpcodeUnsupportedSyscall   Opcode = 66
@@ -123,6 +126,12 @@ func (v Opcode) String() string {
 		return "StreamPoll"
 	case OpcodeMakeMemfd:
 		return "MakeMemfd"
+	case OpcodeChown:
+		return "Chown"
+	case OpcodeUtimes:
+		return "Utimes"
+	case OpcodeTruncate:
+		return "Truncate"
 	case OpcodeReply:
 		return "Reply"
 	case OpcodeBlobRequest:
@@ -510,6 +519,69 @@ type ChmodRequest struct {
 	// Unit: mode. Written by: client.
 	Mode      uint32
 	Reserved0 [11]uint32
+}
+
+// ChownRequestSize is the size of ChownRequest in bytes.
+const ChownRequestSize = 64
+
+// ChownRequest: chown(2), or lchown(2) with `follow` 0. As by root: set-user-ID bits of an executable go.
+// Member of KernelWorkerRequest for opcode Chown.
+type ChownRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// Owner; 2^32 - 1 leaves it as it is.
+	// Unit: id. Written by: client.
+	Uid uint32
+	// Group; 2^32 - 1 leaves it as it is.
+	// Unit: id. Written by: client.
+	Gid uint32
+	// 0: of a symbolic link itself.
+	// Unit: flag. Written by: client.
+	Follow    uint32
+	Reserved0 [9]uint32
+}
+
+// UtimesRequestSize is the size of UtimesRequest in bytes.
+const UtimesRequestSize = 64
+
+// UtimesRequest: utimes(2), or lutimes(3) with `follow` 0: sets both times.
+// Member of KernelWorkerRequest for opcode Utimes.
+type UtimesRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// When it was read last, since 1970.
+	// Unit: ns. Written by: client.
+	AtimeNs int64
+	// When it was written last, since 1970.
+	// Unit: ns. Written by: client.
+	MtimeNs int64
+	// 0: of a symbolic link itself.
+	// Unit: flag. Written by: client.
+	Follow    uint32
+	Reserved0 [7]uint32
+}
+
+// TruncateRequestSize is the size of TruncateRequest in bytes.
+const TruncateRequestSize = 64
+
+// TruncateRequest: truncate(2): makes a regular file `size` bytes long.
+// Member of KernelWorkerRequest for opcode Truncate.
+type TruncateRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// Path, without a NUL.
+	Path ArenaSpan
+	// How long it is to be.
+	// Unit: bytes. Written by: client. Below 2^53.
+	Size      uint64
+	Reserved0 [10]uint32
 }
 
 // RegisterProcessRequestSize is the size of RegisterProcessRequest in bytes.

@@ -83,6 +83,12 @@ func dispatch(c *sched.Ctx, p *abi.PendingRequestSlot, reply *abi.ReplyEvent) ab
 		return streamPoll(c, p, (*abi.StreamPollRequest)(entry), (*abi.StreamPollAnswer)(words))
 	case abi.OpcodeMakeMemfd:
 		return makeMemfd(c, p, (*abi.MakeMemfdRequest)(entry), (*abi.MakeMemfdAnswer)(words))
+	case abi.OpcodeChown:
+		return chown(c, p, (*abi.ChownRequest)(entry))
+	case abi.OpcodeUtimes:
+		return utimes(c, p, (*abi.UtimesRequest)(entry))
+	case abi.OpcodeTruncate:
+		return truncate(c, p, (*abi.TruncateRequest)(entry))
 	}
 	return abi.EOPNOTSUPP
 }

@@ -263,3 +263,37 @@ func followed(follow uint32) uint32 {
 	}
 	return 0
 }
+
+func chown(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChownRequest) abi.Errno {
+	d, e := resolve(c, p.Client, r.Path, followed(r.Follow))
+	if e != abi.OK {
+		return e
+	}
+	e = vfs.Chown(c, vfs.InodeOf(d), r.Uid, r.Gid)
+	vfs.Put(d)
+	return e
+}
+
+func utimes(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.UtimesRequest) abi.Errno {
+	// The two earliest are words of SetTimes.
+	if min(r.AtimeNs, r.MtimeNs) < -1<<63+2 {
+		return abi.EINVAL
+	}
+	d, e := resolve(c, p.Client, r.Path, followed(r.Follow))
+	if e != abi.OK {
+		return e
+	}
+	e = vfs.SetTimes(c, vfs.InodeOf(d), uint64(r.AtimeNs), uint64(r.MtimeNs))
+	vfs.Put(d)
+	return e
+}
+
+func truncate(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.TruncateRequest) abi.Errno {
+	d, e := resolve(c, p.Client, r.Path, vfs.Follow)
+	if e != abi.OK {
+		return e
+	}
+	e = vfs.TruncateNamed(c, vfs.InodeOf(d), r.Size)
+	vfs.Put(d)
+	return e
+}

@@ -477,6 +477,36 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       expect((await machine.fs.stat("/log")).mode & 0o7777).toBe(0o4755);
     });
 
+    test("owners, times, lengths", async () => {
+      const { fs } = machine;
+      await fs.writeFile("/mine", "contents");
+      await fs.symlink("mine", "/to-mine");
+      await fs.chown("/to-mine", 7, 8);
+      await fs.lchown("/to-mine", 9, -1);
+      expect(await fs.stat("/mine")).toMatchObject({ uid: 7, gid: 8 });
+      expect(await fs.lstat("/to-mine")).toMatchObject({ uid: 9, gid: 0 });
+      await fs.utimes("/to-mine", -1500.25, 1_700_000_000_123.456);
+      await fs.lutimes("/to-mine", 0, 5);
+      expect(await fs.stat("/mine")).toMatchObject({ atimeMs: -1500.25, mtimeMs: 1_700_000_000_123.456 });
+      expect(await fs.lstat("/to-mine")).toMatchObject({ atimeMs: 0, mtimeMs: 5 });
+      await fs.truncate("/to-mine", 3);
+      await fs.truncate("/mine", 5);
+      expect(await fs.readFile("/mine", { encoding: "utf8" })).toBe("con\0\0");
+      expect(() => fs.utimes("/mine", Number.NaN, 0)).toThrow(RangeError);
+      for (const [what, call] of [
+        ["chown", fs.chown("/none", 0, 0)],
+        ["lchown", fs.lchown("/none", 0, 0)],
+        ["utimes", fs.utimes("/none", 0, 0)],
+        ["lutimes", fs.lutimes("/none", 0, 0)],
+        ["truncate", fs.truncate("/none", 0)],
+        ["lstat", fs.lstat("/none")],
+        ["rmdir", fs.rmdir("/none")],
+      ] as const)
+        expect(await failure(call)).toMatchObject({ code: "ENOENT", syscall: what, path: "/none" });
+      expect(await failure(fs.truncate("/mine", 2 ** 52))).toEqual(CODE("EFBIG"));
+      expect(await failure(fs.truncate("/dev/null", 0))).toEqual(CODE("EINVAL"));
+    });
+
     test("directories, links, renames", async () => {
       await machine.fs.mkdir("/d/e/f", { recursive: true });
       await machine.fs.mkdir("/d/e/f", { recursive: true });

@@ -390,6 +390,88 @@ export const chmod: OpcodeCases = {
   about: mode,
 };
 
+const owner = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Chown,
+  path,
+  uid: 7,
+  gid: 2 ** 32 - 1,
+  follow: 1,
+});
+
+export const chown: OpcodeCases = {
+  good: async (t) => owner(t, await t.peer.place(await t.file("owned"))),
+  async check(t) {
+    const { uid, gid } = await stat(t, "owned");
+    t.equal(uid, 7, "the owner");
+    t.equal(gid, 0, "the group, which stays");
+    await t.symlink("link", "owned");
+    const link = { opcode: Opcode.Chown, path: await t.path("link"), uid: 8, gid: 9, follow: 0 } as const;
+    await t.peer.ok(link);
+    t.equal((await stat(t, "owned")).uid, 7, "the owner behind a link that was not followed");
+    t.equal((await stat(t, "link")).gid, 9, "the group of the link itself");
+  },
+  bad: "ENOENT",
+  errnos: { ...pathErrnos(owner), EPERM: async (t) => owner(t, await t.peer.place("/proc/version")) },
+  about: owner,
+};
+
+const ATIME = -1_500_000_000n;
+const MTIME = 1_000_000_007n;
+const times = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({
+  opcode: Opcode.Utimes,
+  path,
+  atimeNs: ATIME,
+  mtimeNs: MTIME,
+  follow: 1,
+});
+
+export const utimes: OpcodeCases = {
+  good: async (t) => times(t, await t.peer.place(await t.file("dated"))),
+  async check(t) {
+    const { atime, atimeNsec, mtime, mtimeNsec } = await stat(t, "dated");
+    t.equal(atime * 1_000_000_000n + atimeNsec, ATIME, "the access time, before 1970");
+    t.equal(mtime * 1_000_000_000n + mtimeNsec, MTIME, "the modification time");
+    await t.symlink("link", "dated");
+    const link = { opcode: Opcode.Utimes, path: await t.path("link"), atimeNs: 0n, mtimeNs: 5n, follow: 0 } as const;
+    await t.peer.ok(link);
+    t.equal((await stat(t, "dated")).mtimeNsec, MTIME % 1_000_000_000n, "the time behind a link that was not followed");
+    t.equal((await stat(t, "link")).mtimeNsec, 5n, "the time of the link itself");
+  },
+  bad: "ENOENT",
+  errnos: {
+    ...pathErrnos(times),
+    EINVAL: async (t) => {
+      const path = await t.peer.place(await t.file("dated"));
+      return { opcode: Opcode.Utimes, path, atimeNs: -(2n ** 63n), mtimeNs: 0n, follow: 1 };
+    },
+    EPERM: async (t) => times(t, await t.peer.place("/proc/version")),
+  },
+  about: times,
+};
+
+const resize = async (_: Trial, path: ArenaSpanData): Promise<Ask> => ({ opcode: Opcode.Truncate, path, size: 3 });
+
+export const truncate: OpcodeCases = {
+  good: async (t) => resize(t, await t.peer.place(await t.file("long", "contents"))),
+  async check(t) {
+    await contains(t, "long", "con");
+    await t.peer.ok({ opcode: Opcode.Truncate, path: await t.path("long"), size: 5 });
+    await contains(t, "long", "con\0\0");
+  },
+  bad: "EISDIR",
+  errnos: {
+    ...pathErrnos(resize),
+    EISDIR: async (t) => resize(t, await t.peer.place(await t.directory("d"))),
+    EFBIG: async (t) => ({ opcode: Opcode.Truncate, path: await t.peer.place(await t.file("far")), size: 2 ** 52 }),
+    EIO: "a page whose source fails is not read to be cut",
+    ENOSPC: FULL,
+    ENOMEM: FULL,
+    ETXTBSY: "a program that runs while it is cut needs a guest of its own",
+    EPERM: "a sealed file has no path",
+  },
+  about: resize,
+};
+
 export const blobFilled: OpcodeCases = {
   good: async (t) => {
     const ask = await read(t, await t.peer.place(await t.lazyFile("lazy", 5)));

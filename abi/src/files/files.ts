@@ -221,6 +221,34 @@ export class Files {
     return this.#client.request.chmod({ path, mode }, options);
   }
 
+  /** @param uid and `gid`: -1 leaves it as it is */
+  chown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
+    return this.#client.request.chown({ path, uid: uid >>> 0, gid: gid >>> 0, follow: true }, options);
+  }
+
+  /** chown of a symbolic link itself. */
+  lchown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
+    const owner = { path, uid: uid >>> 0, gid: gid >>> 0, follow: false };
+    return this.#client.request.chown(owner, { syscall: "lchown", ...options });
+  }
+
+  /** Sets both times, in milliseconds since 1970; fractions down to a microsecond count. */
+  utimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
+    const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
+    return this.#client.request.utimes({ path, ...times, follow: true }, options);
+  }
+
+  /** utimes of a symbolic link itself. */
+  lutimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
+    const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
+    return this.#client.request.utimes({ path, ...times, follow: false }, { syscall: "lutimes", ...options });
+  }
+
+  /** Makes a file `size` bytes long: what is new reads as zeros. */
+  truncate(path: PathLike, size: number, options?: CallOptions): Promise<void> {
+    return this.#client.request.truncate({ path, size }, options);
+  }
+
   /** symlink(2): `path` becomes a link to `target`. */
   symlink(target: PathLike, path: PathLike, options?: CallOptions): Promise<void> {
     return this.#client.request.symlink({ path, target }, options);
@@ -268,6 +296,11 @@ interface FilePart {
   readonly size: number;
   /** Another when other contents have taken its place. */
   readonly version: string;
+}
+
+function nanoseconds(ms: number): bigint {
+  if (!Number.isFinite(ms)) throw new RangeError(`${ms} is no time in milliseconds`);
+  return BigInt(Math.round(ms * 1e3)) * 1000n;
 }
 
 function isCode(error: unknown, code: string): boolean {
