@@ -1674,7 +1674,7 @@ typedef uint32_t fsh_file_record_kind;
 #define FSH_FILE_RECORD_KIND_CHAR_DEVICE UINT32_C(6)
 #define FSH_FILE_RECORD_KIND_WHITEOUT UINT32_C(7)
 
-/* System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). What the kernel does with each is kernel-go/syscalls' table. */
+/* System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS. */
 typedef uint32_t fsh_syscall;
 #define FSH_SYS_io_setup UINT32_C(0)
 #define FSH_SYS_io_destroy UINT32_C(1)
