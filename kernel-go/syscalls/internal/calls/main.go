@@ -1,5 +1,6 @@
 // Command calls prints the system calls that the kernel has for the caller of
-// random ones (test/random-calls), as C: number, name, and the letters of the arguments.
+// random ones (test/random-calls), as C: number, name, the letters of the arguments
+// and their words, which arguments.h reads.
 package main
 
 import (
@@ -12,7 +13,8 @@ import (
 func main() {
 	for n, level := range abi.SyscallLevels {
 		if level != 0 {
-			fmt.Printf("{%d, %q, %q},\n", n, strings.TrimPrefix(abi.Syscall(n).String(), "SYS_"), abi.SyscallLetters[n])
+			name := strings.TrimPrefix(abi.Syscall(n).String(), "SYS_")
+			fmt.Printf("{%d, %q, %q, %q},\n", n, name, abi.SyscallLetters[n], abi.SyscallArguments[n])
 		}
 	}
 }
