@@ -48,6 +48,8 @@ describe("what comes of descriptions", () => {
     expect(ts).toContain('  63: { name: "read", args: ["fd", ">bytes", "size"], level: "full" },\n');
     expect(ts).toContain('level: "partial", note: "no a|b" },\n');
     expect(ts).toMatch(/export type SyscallArgument =\n {2}\| "<>offset"\n {2}\| ">Hidden"\n/);
+    expect(ts).toContain('import { Prot } from "./foreshore.ts";\n');
+    expect(ts).toContain("= {\n  Prot,\n};\n");
     expect(files(CALLS).get("abi/ts/index.ts")).toContain('export * from "./syscall_table.ts";\n');
   });
 

@@ -15,7 +15,7 @@ export const syscallsEmitter: Emitter = {
     if (calls.length === 0) return [];
     return [
       { path: "kernel-go/abi/syscall_table.go", text: goText(calls, model) },
-      { path: `abi/ts/${SYSCALLS_MODULE}`, text: tsText(calls) },
+      { path: `abi/ts/${SYSCALLS_MODULE}`, text: tsText(calls, model) },
       { path: "docs/abi/syscalls.md", text: pageText(calls, model) },
     ];
   },
@@ -95,12 +95,26 @@ function goText(calls: readonly Call[], model: Model): string {
   ].join("\n");
 }
 
-function tsText(calls: readonly Call[]): string {
+/** The enums among the arguments, by the file that declares them. */
+function enumsOf(calls: readonly Call[], model: Model): [string, string[]][] {
+  const used = new Set(calls.flatMap((call) => call.args.map((word) => word.replaceAll(/[^\w]/g, ""))));
+  return model.files
+    .map((file): [string, string[]] => [
+      file.stem,
+      file.enums.map((item) => item.name).filter((name) => used.has(name)),
+    ])
+    .filter(([, names]) => names.length > 0);
+}
+
+function tsText(calls: readonly Call[], model: Model): string {
   const used = [...new Set(calls.flatMap((call) => call.args))].sort();
+  const enums = enumsOf(calls, model);
   return [
     `// ${MARKER}`,
     "// Source: abi/syscalls.fbs",
     "",
+    ...enums.map(([stem, names]) => `import { ${[...names].sort().join(", ")} } from "./${stem}.ts";`),
+    ...(enums.length === 0 ? [] : [""]),
     "/** How much of a system call the kernel has. */",
     `export type SyscallLevel = ${LEVELS.map((level) => JSON.stringify(level)).join(" | ")};`,
     "",
@@ -129,6 +143,14 @@ function tsText(calls: readonly Call[]): string {
       const missing = note === "" ? "" : `, note: ${JSON.stringify(note)}`;
       return `  ${number}: { name: ${JSON.stringify(name)}, args: [${list}], level: ${JSON.stringify(level)}${missing} },`;
     }),
+    "};",
+    "",
+    "/** The enums among the arguments: names and numbers, or bits. */",
+    "export const SYSCALL_ENUMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {",
+    ...enums
+      .flatMap(([, names]) => names)
+      .sort()
+      .map((name) => `  ${name},`),
     "};",
     "",
   ].join("\n");

@@ -3,13 +3,8 @@
 import {
   AccessMode,
   AtFlag,
-  Clock,
-  CloseRangeFlag,
-  EpollCreateFlag,
   EpollEvent,
-  EpollOp,
   EventfdFlag,
-  Fadvice,
   FallocExtra,
   FallocFlag,
   FcntlCmd,
@@ -18,48 +13,29 @@ import {
   Flock,
   FlockOp,
   FutexOp,
-  GrndFlag,
-  IdType,
   Ioctl,
   Iovec,
-  ItimerWhich,
-  Madvice,
   MapFlag,
-  MclFlag,
-  MembarrierCmd,
   MemfdExtra,
   MemfdFlag,
-  MlockFlag,
   MountFlag,
   MremapFlag,
-  MsyncFlag,
   OpenFlag,
-  PidfdFlag,
   Pollfd,
   PrctlOp,
-  PrioWhich,
   Prot,
-  RenameFlag,
-  RlimitId,
   RusageWho,
-  RwfFlag,
   SchedPolicy,
-  SeekWhence,
-  SigHow,
   SignalfdFlag,
   Sigset,
-  SpliceFlag,
   StatxExtra,
-  SyncRangeFlag,
+  SYSCALL_ENUMS,
   type SyscallArgument,
   Termios,
   TimerfdFlag,
   Timespec,
-  UmountFlag,
   UtimeNsec,
-  WaitFlag,
   Winsize,
-  XattrFlag,
 } from "@foreshore/abi";
 import { quoted, quotedHex, SHOWN } from "./quote.ts";
 import type { Captured } from "./record.ts";
@@ -445,55 +421,25 @@ const SHOW: Readonly<Record<string, Show>> = {
   value: hex,
   mode,
   timerflags: (value) => ((value & 1n) === 0n ? "0" : "TIMER_ABSTIME"),
-  // Numbers of enums.
+  // Numbers of enums that strace shows in a way of its own; the others are in SYSCALL_ENUMS.
   // strace's list begins with R_OK.
   AccessMode: (value) => bits(AccessMode, value, "F_OK").split("|").reverse().join("|"),
   AtFlag: flags(AtFlag, "0", ["AT_REMOVEDIR", "AT_EACCESS"]),
   CloneFlag: cloneFlags,
-  CloseRangeFlag: flags(CloseRangeFlag),
-  Clock: named(Clock),
-  EpollCreateFlag: flags(EpollCreateFlag),
-  EpollOp: named(EpollOp),
   EventfdFlag: ordered(EventfdFlag, ["EFD_SEMAPHORE", "EFD_CLOEXEC", "EFD_NONBLOCK"]),
-  Fadvice: named(Fadvice),
   FallocFlag: flags({ ...FallocFlag, ...FallocExtra }),
   FcntlCmd: named(FcntlCmd, FcntlFileCmd),
   FlockOp: flags(FlockOp),
   FutexOp: futexOp,
-  GrndFlag: flags(GrndFlag),
-  IdType: named(IdType),
-  Ioctl: named(Ioctl),
-  ItimerWhich: named(ItimerWhich),
-  Madvice: named(Madvice),
   MapFlag: flags(MapFlag, "0", ["MAP_TYPE"]),
-  MclFlag: flags(MclFlag),
-  MembarrierCmd: named(MembarrierCmd),
   MemfdFlag: flags({ ...MemfdFlag, ...MemfdExtra }),
-  MlockFlag: flags(MlockFlag),
-  MountFlag: flags(MountFlag),
-  MremapFlag: flags(MremapFlag),
-  MsyncFlag: flags(MsyncFlag),
-  OpenFlag: flags(OpenFlag),
-  PidfdFlag: flags(PidfdFlag),
-  PrctlOp: named(PrctlOp),
-  PrioWhich: named(PrioWhich),
   Prot: flags(Prot, "PROT_NONE"),
-  RenameFlag: flags(RenameFlag),
-  RlimitId: named(RlimitId),
   RusageWho: unknownAs("RUSAGE_???", RusageWho),
-  RwfFlag: flags(RwfFlag),
   SchedPolicy: unknownAs("SCHED_???", SchedPolicy),
-  SeekWhence: named(SeekWhence),
-  SigHow: named(SigHow),
   Signal: (value) => signal(int32(value)),
   SignalfdFlag: ordered(SignalfdFlag, ["SFD_CLOEXEC", "SFD_NONBLOCK"]),
-  SpliceFlag: flags(SpliceFlag),
   StatxMask: (value) => statxMask(uint32(value)),
-  SyncRangeFlag: flags(SyncRangeFlag),
   TimerfdFlag: ordered(TimerfdFlag, ["TFD_CLOEXEC", "TFD_NONBLOCK"]),
-  UmountFlag: flags(UmountFlag),
-  WaitFlag: flags(WaitFlag),
-  XattrFlag: flags(XattrFlag),
   // Memory.
   path,
   text: (value, { before }) => text(before, value),
@@ -572,9 +518,18 @@ const SHOW_IN: Readonly<Record<string, Show>> = {
 /** Words that are shown as what the call made of them, beside those that begin with `>`. */
 const SHOWN_LATE: ReadonlySet<string> = new Set(["<>offset", "<>fcntlarg?", "<>ioctlarg?", "<>prctlarg"]);
 
+/** Enums of bits are called so. */
+const BITS = /(Flag|Mask)$/;
+
+function ofEnum(word: string): Show | undefined {
+  const names = SYSCALL_ENUMS[word];
+  if (names === undefined) return undefined;
+  return BITS.test(word) ? flags(names) : named(names);
+}
+
 /** How a call shows an argument; undefined when there is no way. */
 export function showOf(name: string, word: SyscallArgument): Show | undefined {
-  return SHOW_IN[`${name}:${word}`] ?? SHOW[word];
+  return SHOW_IN[`${name}:${word}`] ?? SHOW[word] ?? ofEnum(word);
 }
 
 /** Whether an argument is shown when the call is over, with all behind it. */
