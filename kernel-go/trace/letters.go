@@ -14,7 +14,7 @@ import "foreshore.dev/kernel/abi"
 //	s  a string, whole
 //	w  bytes that the kernel reads, as many as the next argument says
 //	W  bytes that it writes, as many as the result says
-//	i  iovecs and the bytes that it reads there; I writes
+//	i  iovecs and the bytes that it reads there; I writes; : iovecs alone
 //	p  pollfds, read and written
 //	E  epoll_events, as many as the result says
 //	S  fd_set, read and written; argument 0 says of how many bits

@@ -179,12 +179,13 @@ static u64 argument(struct caller *c, char letter, char type) {
       return (u64)at;
     case 'i':
     case 'I':
+    case ':':
     case '*':
     case '#': {
       if (!mine) return (u64)at;
       unsigned n = below(c, 12);
       for (unsigned k = 0; k < 16; k++) {
-        if (letter == 'i' || letter == 'I') {
+        if (letter == 'i' || letter == 'I' || letter == ':') {
           put8(at + 16 * k, (u64)place(c, 4096)), put8(at + 16 * k + 8, one_in(c, 12) ? edge(c) : below(c, 3000));
         } else {
           put8(at + 8 * k, k < n ? (u64)at + 512 + 8 * below(c, 16) : 0);
