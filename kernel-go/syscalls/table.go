@@ -129,6 +129,8 @@ var table = [...]entry{
 	abi.SYS_pidfd_open:             {sysPidfdOpen, 0},
 	abi.SYS_pidfd_send_signal:      {sysPidfdSendSignal, 0},
 	abi.SYS_pidfd_getfd:            {sysPidfdGetfd, 0},
+	abi.SYS_process_vm_readv:       {sysProcessVmReadv, 0},
+	abi.SYS_process_vm_writev:      {sysProcessVmWritev, 0},
 	abi.SYS_waitid:                 {sysWaitid, 0},
 	abi.SYS_unshare:                {sysUnshare, 0},
 	abi.SYS_setns:                  {sysSetns, 0},
