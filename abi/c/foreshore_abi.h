@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x8d0c71e6)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x8865e525)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xf9b554db)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xe36b772c)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1563,7 +1563,7 @@ typedef uint32_t fsh_end_stage;
 #define FSH_END_STAGE_DUMPING UINT32_C(2)
 
 /* What the array is that a call has copied in before it waited. */
-typedef uint32_t fsh_held_array;
+typedef uint8_t fsh_held_array;
 #define FSH_HELD_ARRAY_NONE UINT32_C(0)
 /* Iovec. */
 #define FSH_HELD_ARRAY_IOVECS UINT32_C(1)
@@ -1691,7 +1691,7 @@ typedef uint32_t fsh_file_record_kind;
 #define FSH_FILE_RECORD_KIND_CHAR_DEVICE UINT32_C(6)
 #define FSH_FILE_RECORD_KIND_WHITEOUT UINT32_C(7)
 
-/* System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). What the kernel does with each is kernel-go/syscalls' table. */
+/* System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS. */
 typedef uint32_t fsh_syscall;
 #define FSH_SYS_io_setup UINT32_C(0)
 #define FSH_SYS_io_destroy UINT32_C(1)
@@ -3827,12 +3827,15 @@ struct fsh_held_references {
   uint32_t frames;
   /* Elements of the array. Unit: count. Written by: kernel. */
   uint32_t count;
-  /* What they are. Written by: kernel. */
-  fsh_held_array array;
   /* Of select(2): descriptors from 0 on of which those in its sets are among the elements. Unit: count. Written by: kernel. */
   uint32_t covered;
+  /* The memory of another process, which it reads or writes; 0 for none. Unit: slot:AddressSpace. Written by: kernel. */
+  uint32_t memory;
+  /* What the elements of the array are. Written by: kernel. */
+  fsh_held_array array;
   /* Not 0: something is held. Unit: flag. Written by: kernel. */
-  uint32_t held;
+  uint8_t held;
+  uint16_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_held_references) == 60, "size of HeldReferences");
 _Static_assert(offsetof(struct fsh_held_references, descriptors) == 0, "offset of HeldReferences.descriptors");
@@ -3841,9 +3844,11 @@ _Static_assert(offsetof(struct fsh_held_references, made) == 24, "offset of Held
 _Static_assert(offsetof(struct fsh_held_references, dentry) == 32, "offset of HeldReferences.dentry");
 _Static_assert(offsetof(struct fsh_held_references, frames) == 40, "offset of HeldReferences.frames");
 _Static_assert(offsetof(struct fsh_held_references, count) == 44, "offset of HeldReferences.count");
-_Static_assert(offsetof(struct fsh_held_references, array) == 48, "offset of HeldReferences.array");
-_Static_assert(offsetof(struct fsh_held_references, covered) == 52, "offset of HeldReferences.covered");
-_Static_assert(offsetof(struct fsh_held_references, held) == 56, "offset of HeldReferences.held");
+_Static_assert(offsetof(struct fsh_held_references, covered) == 48, "offset of HeldReferences.covered");
+_Static_assert(offsetof(struct fsh_held_references, memory) == 52, "offset of HeldReferences.memory");
+_Static_assert(offsetof(struct fsh_held_references, array) == 56, "offset of HeldReferences.array");
+_Static_assert(offsetof(struct fsh_held_references, held) == 57, "offset of HeldReferences.held");
+_Static_assert(offsetof(struct fsh_held_references, reserved0) == 58, "offset of HeldReferences.reserved0");
 
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {

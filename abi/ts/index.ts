@@ -14,6 +14,7 @@ export * from "./memory.ts";
 export * from "./process.ts";
 export * from "./rpc.ts";
 export * from "./structs.ts";
+export * from "./syscall_table.ts";
 export * from "./syscalls.ts";
 export * from "./tables.ts";
 export * from "./trace.ts";

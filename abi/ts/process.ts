@@ -1785,15 +1785,20 @@ export interface HeldReferencesData {
    */
   count: number;
   /**
-   * What they are.
-   * Written by: kernel.
-   */
-  array: number;
-  /**
    * Of select(2): descriptors from 0 on of which those in its sets are among the elements.
    * Unit: count. Written by: kernel.
    */
   covered: number;
+  /**
+   * The memory of another process, which it reads or writes; 0 for none.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  memory: number;
+  /**
+   * What the elements of the array are.
+   * Written by: kernel.
+   */
+  array: number;
   /**
    * Not 0: something is held.
    * Unit: flag. Written by: kernel.
@@ -1812,7 +1817,7 @@ export class HeldReferences {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, array: 48, covered: 52, held: 56 } as const;
+  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, covered: 48, memory: 52, array: 56, held: 57 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { descriptors: 2, files: 2 } as const;
   readonly $mem: Mem;
@@ -1866,27 +1871,39 @@ export class HeldReferences {
   }
 
   /**
-   * What they are.
-   * Written by: kernel.
-   */
-  get array(): number {
-    return this.$mem.u32[(this.$base + 48) >>> 2]!;
-  }
-
-  set array(value: number) {
-    this.$mem.u32[(this.$base + 48) >>> 2] = value;
-  }
-
-  /**
    * Of select(2): descriptors from 0 on of which those in its sets are among the elements.
    * Unit: count. Written by: kernel.
    */
   get covered(): number {
-    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
 
   set covered(value: number) {
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+  }
+
+  /**
+   * The memory of another process, which it reads or writes; 0 for none.
+   * Unit: slot:AddressSpace. Written by: kernel.
+   */
+  get memory(): number {
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+  }
+
+  set memory(value: number) {
     this.$mem.u32[(this.$base + 52) >>> 2] = value;
+  }
+
+  /**
+   * What the elements of the array are.
+   * Written by: kernel.
+   */
+  get array(): number {
+    return this.$mem.u8[this.$base + 56]!;
+  }
+
+  set array(value: number) {
+    this.$mem.u8[this.$base + 56] = value;
   }
 
   /**
@@ -1894,11 +1911,11 @@ export class HeldReferences {
    * Unit: flag. Written by: kernel.
    */
   get held(): number {
-    return this.$mem.u32[(this.$base + 56) >>> 2]!;
+    return this.$mem.u8[this.$base + 57]!;
   }
 
   set held(value: number) {
-    this.$mem.u32[(this.$base + 56) >>> 2] = value;
+    this.$mem.u8[this.$base + 57] = value;
   }
 
   /**
@@ -1942,8 +1959,9 @@ export class HeldReferences {
       dentry: this.dentry.toData(),
       frames: this.frames,
       count: this.count,
-      array: this.array,
       covered: this.covered,
+      memory: this.memory,
+      array: this.array,
       held: this.held,
     };
   }
@@ -1956,9 +1974,11 @@ export class HeldReferences {
     this.dentry.setData(data.dentry);
     this.frames = data.frames;
     this.count = data.count;
-    this.array = data.array;
     this.covered = data.covered;
+    this.memory = data.memory;
+    this.array = data.array;
     this.held = data.held;
+    this.$mem.u8.fill(0, this.$base + 58, this.$base + 60);
   }
 }
 

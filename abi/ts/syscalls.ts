@@ -4,8 +4,8 @@
 import { enumName } from "../src/names.ts";
 
 /**
- * System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and
- * asm/unistd.h). What the kernel does with each is kernel-go/syscalls' table.
+ * System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with
+ * their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS.
  */
 export const Syscall = {
   SYS_io_setup: 0,

@@ -32,6 +32,7 @@ import {
 import { checkPayload, checkReply, readReply } from "./replies.ts";
 import { checkRequests, readFieldOfRequest, readRequest } from "./requests.ts";
 import { mapSource, type SourceMap } from "./source.ts";
+import { checkCalls, readCall } from "./syscalls.ts";
 import { checkTables, readTableModel } from "./tables.ts";
 
 /** The schema breaks a rule; each problem is one sentence that says where and what to do. */
@@ -114,7 +115,7 @@ class Builder {
         this.#refuse(item.where, sentence);
     }
     this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
-    this.#problems.push(...checkBoundary(boundary), ...checkTables(tables));
+    this.#problems.push(...checkBoundary(boundary), ...checkTables(tables), ...checkCalls(declared));
     const files = this.#files(declared);
     const rank = (item: BoundaryItem): number => Number(/:(\d+)$/.exec(item.where)?.[1] ?? 0);
     boundary.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
@@ -171,7 +172,9 @@ class Builder {
       const first = values.at(-1);
       if (first?.value !== value) {
         const shown = raw.attributes.get("shown");
-        values.push({ name: raw.name, value, aliases, doc: raw.doc, ...(shown !== undefined && { shown }) });
+        const call = readCall(raw.attributes, this.#where(item, raw.name));
+        const described = { ...(shown !== undefined && { shown }), ...(call !== undefined && { call }) };
+        values.push({ name: raw.name, value, aliases, doc: raw.doc, ...described });
       } else if (item.attributes.has("bare")) {
         first.aliases.push(raw.name, ...aliases);
       } else {

@@ -7,6 +7,7 @@ import { checkDocumentation } from "./checks.ts";
 import { cEmitter } from "./emit/c.ts";
 import { docsEmitter } from "./emit/docs.ts";
 import { goEmitter } from "./emit/go.ts";
+import { syscallsEmitter } from "./emit/syscalls.ts";
 import { tsEmitter } from "./emit/ts.ts";
 import { vectorsEmitter } from "./emit/vectors.ts";
 import type { Emitter } from "./emitter.ts";
@@ -23,7 +24,14 @@ export interface Generated {
   readonly notes: readonly string[];
 }
 
-export const EMITTERS: readonly Emitter[] = [goEmitter, tsEmitter, cEmitter, docsEmitter, vectorsEmitter];
+export const EMITTERS: readonly Emitter[] = [
+  goEmitter,
+  tsEmitter,
+  cEmitter,
+  docsEmitter,
+  vectorsEmitter,
+  syscallsEmitter,
+];
 
 export interface GenerateOptions {
   /** Take over what breaks the lock. */

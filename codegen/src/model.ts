@@ -2,6 +2,7 @@
  * The schema as the emitters see it: layouts, numbers and where each was
  * declared, free of FlatBuffers' own encoding.
  */
+import type { CallText } from "./syscalls.ts";
 
 export type ScalarKind = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
 
@@ -70,6 +71,8 @@ export interface EnumValueModel {
   readonly aliases: readonly string[];
   /** What users see of it, where that is not the name. */
   readonly shown?: string;
+  /** Of a system call: how it is described (syscalls.ts). */
+  readonly call?: CallText;
   readonly doc: readonly string[];
 }
 

@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x8d0c71e6
-	LayoutHashHi uint32 = 0x8865e525
+	LayoutHashLo uint32 = 0xf9b554db
+	LayoutHashHi uint32 = 0xe36b772c
 )

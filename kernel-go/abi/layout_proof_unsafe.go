@@ -1276,12 +1276,16 @@ const (
 	_ uintptr = 40 - unsafe.Offsetof(HeldReferences{}.Frames)
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Count) - 44
 	_ uintptr = 44 - unsafe.Offsetof(HeldReferences{}.Count)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 48
-	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Array)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Covered) - 52
-	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Covered)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 56
-	_ uintptr = 56 - unsafe.Offsetof(HeldReferences{}.Held)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Covered) - 48
+	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Covered)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Memory) - 52
+	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Memory)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 56
+	_ uintptr = 56 - unsafe.Offsetof(HeldReferences{}.Array)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 57
+	_ uintptr = 57 - unsafe.Offsetof(HeldReferences{}.Held)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Reserved0) - 58
+	_ uintptr = 58 - unsafe.Offsetof(HeldReferences{}.Reserved0)
 )
 
 const (

@@ -117,7 +117,7 @@ func (v EndStage) String() string {
 }
 
 // HeldArray: What the array is that a call has copied in before it waited.
-type HeldArray uint32
+type HeldArray uint8
 
 // Numbers of HeldArray.
 const (
@@ -539,15 +539,19 @@ type HeldReferences struct {
 	// Elements of the array.
 	// Unit: count. Written by: kernel.
 	Count uint32
-	// What they are.
-	// Written by: kernel.
-	Array HeldArray
 	// Of select(2): descriptors from 0 on of which those in its sets are among the elements.
 	// Unit: count. Written by: kernel.
 	Covered uint32
+	// The memory of another process, which it reads or writes; 0 for none.
+	// Unit: slot:AddressSpace. Written by: kernel.
+	Memory uint32
+	// What the elements of the array are.
+	// Written by: kernel.
+	Array HeldArray
 	// Not 0: something is held.
 	// Unit: flag. Written by: kernel.
-	Held uint32
+	Held      uint8
+	Reserved0 uint16
 }
 
 // BlockedSyscallSize is the size of BlockedSyscall in bytes.

@@ -3,8 +3,8 @@
 
 package abi
 
-// Syscall: System call numbers of riscv64 Linux (uapi asm-generic/unistd.h and
-// asm/unistd.h). What the kernel does with each is kernel-go/syscalls' table.
+// Syscall: System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with
+// their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS.
 type Syscall uint32
 
 // Numbers of Syscall.

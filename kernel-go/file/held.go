@@ -4,6 +4,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/fdtable"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -11,7 +12,7 @@ import (
 // What a waiting call holds. A call that waits, or gives way, is made again from
 // its beginning, but what it resolved at its first attempt it does not resolve
 // anew: the files of its descriptors, the file that its path named, the arrays
-// that it copied in. Others may close, rename and unmap under it meanwhile, as on
+// that it copied in, the memory of another process. Others may close, rename and unmap under it meanwhile, as on
 // Linux, where all that lies on the kernel's stack. LetGo, at the call's end, gives
 // the references back.
 
@@ -67,6 +68,19 @@ func takeMade(c *sched.Ctx) uint32 {
 	return ofd
 }
 
+// HoldMemory has the call in progress go on with the memory of another process,
+// also when that ends or executes another program.
+func HoldMemory(c *sched.Ctx, as uint32) {
+	h := &c.T().State.Blocked.Held
+	if h.Memory == 0 {
+		mm.Hold(as)
+		h.Memory, h.Held = as, 1
+	}
+}
+
+// HeldMemory is the memory that the call in progress holds, 0 for none.
+func HeldMemory(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Memory }
+
 // LetGo gives back what the call of a thread holds: it is over.
 func LetGo(c *sched.Ctx, thread uint32) {
 	h := &kmem.Thread(thread).State.Blocked.Held
@@ -81,6 +95,9 @@ func LetGo(c *sched.Ctx, thread uint32) {
 	putHeld(c, held.Made)
 	if held.Dentry.Index != 0 {
 		vfs.Put(kmem.Held(abi.SlotKindDentry, held.Dentry))
+	}
+	if held.Memory != 0 {
+		mm.Drop(held.Memory)
 	}
 	if held.Array == abi.HeldArrayOpenPolls {
 		for k := range held.Count {

@@ -53,11 +53,11 @@ func Over(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
 	if e != abi.OK {
 		v = 0
 	}
-	if flags&reads != 0 {
+	if flags&countedRead != 0 {
 		l.ReadCalls++
 		l.ReadChars += v
 	}
-	if flags&writes != 0 {
+	if flags&countedWrite != 0 {
 		l.WriteCalls++
 		l.WrittenChars += v
 	}
@@ -81,9 +81,9 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 		return 0, abi.ERESTARTSYS
 	}
 	switch flags := table[number].flags; {
-	case flags&moves != 0 && b.Progress != 0:
+	case flags&transfers != 0 && b.Progress != 0:
 		return b.Progress, abi.OK
-	case flags&noHand != 0:
+	case flags&neverRestarted != 0:
 		return 0, abi.ERESTARTNOHAND
 	}
 	return 0, abi.ERESTARTSYS
@@ -91,14 +91,8 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 
 // Letters is what traces show of a call's arguments (trace/letters.go).
 func Letters(number uint32) string {
-	if number >= uint32(len(table)) {
+	if number >= uint32(len(abi.SyscallLetters)) {
 		return ""
 	}
-	return table[number].args
+	return abi.SyscallLetters[number]
 }
-
-// Count is one more than the highest number of the table.
-const Count = len(table)
-
-// Known says whether a call has a handler.
-func Known(number uint32) bool { return number < uint32(Count) && table[number].handler != nil }

@@ -22,7 +22,7 @@ const (
 		abi.O_CLOEXEC | abi.O_SYNC | abi.O_PATH | abi.O_TMPFILE)
 )
 
-// fdArg is argument i as a descriptor: an int, whatever the upper half holds.
+// fdArg is argument i, which is described as a descriptor: an int, whatever the upper half holds.
 func fdArg(c *sched.Ctx, i int) int32 { return int32(uint32(c.Arg(i))) }
 
 func arg32(c *sched.Ctx, i int) uint32 { return uint32(c.Arg(i)) }
@@ -279,7 +279,7 @@ func sysDup3(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^oCloexec != 0 {
 		return 0, abi.EINVAL
 	}
-	fd, e := file.Dup3(c, fdArg(c, 0), fdArg(c, 1), flags != 0)
+	fd, e := file.Dup3(c, fdArg(c, 0), int32(c.Arg(1)), flags != 0)
 	return uint64(fd), e
 }
 

@@ -351,7 +351,7 @@ func setsOut(c *sched.Ctx, n uint32) abi.Errno {
 }
 
 func pselect(c *sched.Ctx) (uint64, abi.Errno) {
-	if fdArg(c, 0) < 0 {
+	if int32(c.Arg(0)) < 0 {
 		return 0, abi.EINVAL
 	}
 	n := min(arg32(c, 0), uint32(abi.LimitFds))

@@ -68,31 +68,38 @@ func sysPwrite64(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(n), e
 }
 
-// vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them: EINVAL
-// for more than IOV_MAX or a negative length; the total is cut to MAX_RW_COUNT. A
-// call that is made again goes on with those that it held (vecOver).
+// vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them; the total
+// is cut to MAX_RW_COUNT. A call that is made again goes on with those that it held
+// (vecOver).
 func vecIn(c *sched.Ctx) (uint32, abi.Errno) {
 	if n, ok := file.HeldIovecs(c, c.Vec); ok {
 		return n, abi.OK
 	}
-	count := c.Arg(2)
+	_, e := iovecsIn(c, c.Vec, 1)
+	return arg32(c, 2), e
+}
+
+// iovecsIn copies the iovecs of arguments i (address) and i+1 (how many) to linear
+// memory and returns how many bytes they are, cut to MAX_RW_COUNT: EINVAL for more than
+// IOV_MAX or a negative length.
+func iovecsIn(c *sched.Ctx, to uint32, i int) (total uint64, e abi.Errno) {
+	count := c.Arg(i + 1)
 	if count > uint64(abi.IOV_MAX) {
 		return 0, abi.EINVAL
 	}
 	n := uint32(count)
-	if e := mm.CopyIn(c, c.Vec, c.Arg(1), n*abi.IovecSize); e != abi.OK {
+	if e := mm.CopyIn(c, to, c.Arg(i), n*abi.IovecSize); e != abi.OK {
 		return 0, e
 	}
-	left := uint64(abi.MAX_RW_COUNT)
 	for k := range n {
-		v := (*abi.Iovec)(kmem.Ptr(c.Vec + k*abi.IovecSize))
+		v := (*abi.Iovec)(kmem.Ptr(to + k*abi.IovecSize))
 		if int64(v.Len) < 0 {
 			return 0, abi.EINVAL
 		}
-		v.Len = min(v.Len, left)
-		left -= v.Len
+		v.Len = min(v.Len, uint64(abi.MAX_RW_COUNT)-total)
+		total += v.Len
 	}
-	return n, abi.OK
+	return total, abi.OK
 }
 
 // vecOver is a transfer that is over, unless it goes on with the same iovecs.

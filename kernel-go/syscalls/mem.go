@@ -80,7 +80,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
 		// Before anything that is wrong with the range, as on Linux.
 		var e abi.Errno
-		if ofd, e = file.Get(c, int32(c.Arg(4))); e != abi.OK {
+		if ofd, e = file.Get(c, fdArg(c, 4)); e != abi.OK {
 			return 0, e
 		}
 	}

@@ -183,7 +183,7 @@ func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return 0, abi.EINVAL
 	}
-	return exec(c, int32(c.Arg(0)), c.Arg(1), c.Arg(2), c.Arg(3), flags)
+	return exec(c, fdArg(c, 0), c.Arg(1), c.Arg(2), c.Arg(3), flags)
 }
 
 func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {

@@ -90,7 +90,7 @@ func sysSchedSetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -102,7 +102,7 @@ func sysSchedSetparam(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -110,7 +110,7 @@ func sysSchedSetparam(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSchedGetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -121,7 +121,7 @@ func sysSchedGetparam(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) == 0 {
 		return 0, abi.EINVAL
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -150,7 +150,7 @@ func deadlineHasNone(c *sched.Ctx, e abi.Errno) abi.Errno {
 // sched_rr_get_interval(2): Linux's 100 ms for SCHED_RR and none for SCHED_FIFO
 // are what programs expect; slices here are counted in instructions.
 func sysSchedRrGetInterval(c *sched.Ctx) (uint64, abi.Errno) {
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -170,7 +170,7 @@ const attrFirst = 48
 
 func sysSchedSetattr(c *sched.Ctx) (uint64, abi.Errno) {
 	va := c.Arg(1)
-	if va == 0 || fdArg(c, 0) < 0 || arg32(c, 2) != 0 {
+	if va == 0 || int32(c.Arg(0)) < 0 || arg32(c, 2) != 0 {
 		return 0, abi.EINVAL
 	}
 	size, e := mm.Load32(c, va)
@@ -197,7 +197,7 @@ func sysSchedSetattr(c *sched.Ctx) (uint64, abi.Errno) {
 	if a.Flags&^uint64(known) != 0 || int32(a.Policy) < 0 {
 		return 0, abi.EINVAL
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -247,10 +247,10 @@ func setAttr(c *sched.Ctx, thread uint32, a *abi.SchedAttr) abi.Errno {
 
 func sysSchedGetattr(c *sched.Ctx) (uint64, abi.Errno) {
 	size := arg32(c, 2)
-	if c.Arg(1) == 0 || fdArg(c, 0) < 0 || size < attrFirst || size > kmem.PageSize || arg32(c, 3) != 0 {
+	if c.Arg(1) == 0 || int32(c.Arg(0)) < 0 || size < attrFirst || size > kmem.PageSize || arg32(c, 3) != 0 {
 		return 0, abi.EINVAL
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -270,7 +270,7 @@ func sysSchedGetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) < 8 || c.Arg(1)&7 != 0 {
 		return 0, abi.EINVAL
 	}
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}
@@ -284,7 +284,7 @@ func sysSchedSetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	mask := kmem.Load64(c.Page)
-	t, e := threadOf(c, fdArg(c, 0))
+	t, e := threadOf(c, int32(c.Arg(0)))
 	if e != abi.OK {
 		return 0, e
 	}

@@ -211,6 +211,8 @@ func (r *record) read(c *sched.Ctx, letter byte, i int, args *[6]uint64) abi.Err
 		return r.take(c, va, uint32(min(next, showBytes)))
 	case 'i':
 		return r.takeIovecs(c, va, next, ^uint64(0))
+	case ':':
+		return r.take(c, va, uint32(min(next, showElements))*abi.IovecSize)
 	case 'p':
 		return r.take(c, va, uint32(min(next, showElements))*abi.PollfdSize)
 	case '*', '#':

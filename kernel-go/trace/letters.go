@@ -3,23 +3,18 @@ package trace
 import "foreshore.dev/kernel/abi"
 
 // Letters say, one per argument of a system call, what of the caller's memory
-// its record shows (syscalls/table.go). Structures of a fixed size: a small
-// letter where the kernel reads one, so that it is taken when the call begins,
-// a capital where it writes one, taken when the call is over.
+// its record shows (abi.SyscallLetters). Which word of abi/syscalls.fbs has which
+// is written in codegen/src/syscalls.ts.
 //
-//	a  Sigaction       k  Sigaltstack    t  Timespec      n  int
-//	b  Stat            l  Rlimit64       u  Timeval       q  long, or two ints
-//	c  CloneArgs       m  Sigset         x  Sigevent      j  Itimerspec, Itimerval
-//	e  EpollEvent      o  OpenHow        h  Tms           g  Siginfo
-//	f  Statfs          r  Rusage         y  Sysinfo       z  Utsname      d  Statx
-//
-// The others:
+// Those of abi.TracedSizes stand for structures of a fixed size: a small letter
+// where the kernel reads one, so that it is taken when the call begins, a capital
+// where it writes one, taken when the call is over. The others:
 //
 //	v  a value: nothing; .  a descriptor, which the call holds while it waits
 //	s  a string, whole
 //	w  bytes that the kernel reads, as many as the next argument says
 //	W  bytes that it writes, as many as the result says
-//	i  iovecs and the bytes that it reads there; I writes
+//	i  iovecs and the bytes that it reads there; I writes; : iovecs alone
 //	p  pollfds, read and written
 //	E  epoll_events, as many as the result says
 //	S  fd_set, read and written; argument 0 says of how many bits
@@ -29,43 +24,18 @@ import "foreshore.dev/kernel/abi"
 //	@  pselect6's mask: address and size, and what is there
 //	+  CloneArgs, and the child's tid where they have it written
 //	!  ioctl's, by argument 1; | fcntl's; ~ futex's; % prctl's, by argument 0
-const lowest, highest = 'a', 'z'
-
-var sizes = [highest - lowest + 1]uint16{
-	'a' - lowest: abi.SigactionSize,
-	'b' - lowest: abi.StatSize,
-	'c' - lowest: abi.CloneArgsSize,
-	'd' - lowest: abi.StatxSize,
-	'e' - lowest: abi.EpollEventSize,
-	'f' - lowest: abi.StatfsSize,
-	'g' - lowest: abi.SiginfoSize,
-	'h' - lowest: abi.TmsSize,
-	'j' - lowest: abi.ItimerspecSize,
-	'k' - lowest: abi.SigaltstackSize,
-	'l' - lowest: abi.Rlimit64Size,
-	'm' - lowest: abi.SigsetSize,
-	'n' - lowest: 4,
-	'o' - lowest: abi.OpenHowSize,
-	'q' - lowest: 8,
-	'r' - lowest: abi.RusageSize,
-	't' - lowest: abi.TimespecSize,
-	'u' - lowest: abi.TimevalSize,
-	'x' - lowest: abi.SigeventSize,
-	'y' - lowest: abi.SysinfoSize,
-	'z' - lowest: abi.UtsnameSize,
-}
 
 // sizeOf is the size of a letter's structure, and whether the kernel reads it
 // (it writes it otherwise); 0 for letters that stand for something else.
 func sizeOf(letter byte) (size uint32, reads bool) {
-	reads = letter >= lowest
+	reads = letter >= 'a'
 	if !reads {
 		letter += 'a' - 'A'
 	}
-	if letter < lowest || letter > highest {
+	if letter < 'a' || letter > 'z' {
 		return 0, false
 	}
-	return uint32(sizes[letter-lowest]), reads
+	return uint32(abi.TracedSizes[letter-'a']), reads
 }
 
 // ioctlSize is how many bytes an ioctl reads (or writes, when reads is false).

@@ -1,11 +1,11 @@
-// The arguments of a call: the letters of the kernel's own table say what memory it reads and writes, `typed` says what
-// the plain values of the calls mean that matter most. A call that only the table knows gets values of any kind.
+// The arguments of a call, as abi/syscalls.fbs describes them: letters say what memory it reads and writes, words what its
+// plain values are. `special` has the calls of which that says too little.
 #pragma once
 #include "values.h"
 
 struct call {
   unsigned number;
-  const char *name, *letters;
+  const char *name, *letters, *words;
 };
 
 /// A handler that goes on.
@@ -15,38 +15,37 @@ static const struct call calls[] = {
 #include "calls.inc"
 };
 
-/// Plain values, one letter for each argument ("." where the table's letter says all):
+/// Kinds of plain values:
 ///   d descriptor, of a kind: X file, G directory, P pipe, E epoll, T timerfd, V eventfd, H signalfd, K terminal
 ///   D directory or AT_FDCWD, O open flags, W flags that make a descriptor, F AT_* flags, M mode
 ///   n count of bytes, N large count, o offset, q offset of a page, a page, A futex word, l length, p protection, m map flags
 ///   g signal, i process, t thread, u user, w whence, k clock, b low flag bits, B flag bits, x 0 to 15, y 0 to 3
 ///   s 8 (size of a signal set), C fcntl command, I ioctl, f futex operation, e epoll operation, c clone flags, S top of a
-///   stack, R prctl option, Q wait options, z 0 nearly always
+///   stack, R prctl option, Q wait options, z 0 nearly always, ? anything
 static const struct {
-  const char *name, *args;
-} typed[] = {
-    {"epoll_ctl", "Eed."}, {"epoll_pwait", "E.xx.s"}, {"epoll_pwait2", "E.x..s"}, {"dup", "d"}, {"dup3", "ddW"}, {"fcntl", "dC."}, {"ioctl", "dI."},
-    {"flock", "dx"}, {"mknodat", "D.My"}, {"mkdirat", "D.M"}, {"unlinkat", "D.F"}, {"linkat", "D.D.F"}, {"renameat2", "D.D.y"}, {"symlinkat", ".D."},
-    {"ftruncate", "Xo"}, {"truncate", ".o"}, {"fallocate", "Xboo"}, {"faccessat", "D.x"}, {"faccessat2", "D.xF"}, {"fchmod", "dM"}, {"fchmodat", "D.M"},
-    {"fchmodat2", "D.MF"}, {"fchown", "duu"}, {"fchownat", "D.uuF"}, {"openat", "D.OM"}, {"openat2", "D..n"}, {"close", "d"}, {"close_range", "dDb"},
-    {"pipe2", ".W"}, {"getdents64", "G.n"}, {"lseek", "dow"}, {"read", "d.n"}, {"write", "d.n"}, {"readv", "d.x"}, {"writev", "d.x"},
-    {"pread64", "X.no"}, {"pwrite64", "X.no"}, {"preadv", "X.xoz"}, {"pwritev", "X.xoz"}, {"preadv2", "X.xozb"}, {"pwritev2", "X.xozb"},
-    {"sendfile", "dX.N"}, {"vmsplice", "P.xb"}, {"splice", "P.d.Nb"}, {"tee", "PPNb"}, {"copy_file_range", "X.X.Nz"}, {"pselect6", "x....."},
-    {"ppoll", ".x..s"}, {"signalfd4", "H.sW"}, {"readlinkat", "D..n"}, {"newfstatat", "D..F"}, {"fstat", "d."}, {"statx", "D.FB."}, {"fchdir", "G"},
-    {"sync_file_range", "Xoox"}, {"fadvise64", "Xoox"}, {"timerfd_create", "yW"}, {"timerfd_settime", "Ty.."}, {"timerfd_gettime", "T."},
-    {"utimensat", "D..F"}, {"memfd_create", ".y"}, {"eventfd2", "xW"}, {"clone", "cS.AA"}, {"clone3", ".n"}, {"execveat", "D...F"}, {"wait4", "i.b."},
-    {"waitid", "yi.Q."}, {"set_tid_address", "A"}, {"futex", "Afx.Ax"}, {"set_robust_list", "An"}, {"get_robust_list", "t.."},
-    {"clock_nanosleep", "ky.."}, {"clock_gettime", "k."}, {"timer_create", "k.."}, {"timer_settime", "yy.."}, {"timer_gettime", "y."},
-    {"timer_getoverrun", "y"}, {"timer_delete", "y"}, {"setitimer", "y.."}, {"getitimer", "y."}, {"kill", "ig"}, {"tkill", "tg"}, {"tgkill", "itg"},
-    {"rt_sigaction", "g..s"}, {"rt_sigprocmask", "y..s"}, {"rt_sigpending", ".s"}, {"rt_sigsuspend", ".s"}, {"rt_sigtimedwait", "...s"},
-    {"rt_sigqueueinfo", "ig."}, {"rt_tgsigqueueinfo", "itg."}, {"setpriority", "yix"}, {"getpriority", "yi"}, {"setpgid", "ii"}, {"getpgid", "i"},
-    {"getsid", "i"}, {"prlimit64", "ix.."}, {"setrlimit", "x."}, {"getrlimit", "x."}, {"getrusage", "y."}, {"prctl", "R...."},
-    {"sched_setaffinity", "ts."}, {"sched_getaffinity", "ts."}, {"sched_setscheduler", "ty."}, {"sched_setparam", "t."}, {"sched_getparam", "t."},
-    {"sched_getscheduler", "t"}, {"sched_setattr", "t.z"}, {"sched_getattr", "t.nz"}, {"munmap", "al"}, {"mremap", "allya"}, {"mmap", "alpmdq"},
-    {"mprotect", "alp"}, {"msync", "alb"}, {"mincore", "al?"}, {"madvise", "alx"}, {"mlock", "al"}, {"munlock", "al"}, {"mlock2", "aly"},
-    {"readahead", "XoN"}, {"getrandom", ".nb"}, {"riscv_flush_icache", "aay"}, {"riscv_hwprobe", "?xxxz"}, {"membarrier", "xzz"}, {"setuid", "u"},
-    {"setgid", "u"}, {"setreuid", "uu"}, {"setresuid", "uuu"}, {"setregid", "uu"}, {"setresgid", "uuu"}, {"pidfd_open", "iW"},
-    {"pidfd_send_signal", "dg.z"}, {"pidfd_getfd", "ddz"}, {"socket", "yyz"}, {"socketpair", "yyz."}, {"unshare", "B"},
+  const char *word;
+  char kind;
+} kinds[] = {
+    {"fd", 'd'}, {"dirfd", 'D'}, {"newfd", 'd'}, {"pid", 'i'}, {"tid", 't'}, {"uid", 'u'}, {"gid", 'u'}, {"int", 'x'}, {"uint", 'x'}, {"size", 'n'},
+    {"count", 'x'}, {"offset", 'o'}, {"offsethigh", 'z'}, {"address", 'a'}, {"flags", 'z'}, {"mode", 'M'}, {"dev", 'y'}, {"timerid", 'y'},
+    {"timerflags", 'y'}, {"OpenFlag", 'O'}, {"AtFlag", 'F'}, {"Clock", 'k'}, {"CloneFlag", 'c'}, {"Signal", 'g'}, {"PrctlOp", 'R'}, {"FcntlCmd", 'C'},
+    {"Ioctl", 'I'}, {"FutexOp", 'f'}, {"EpollOp", 'e'}, {"SeekWhence", 'w'}, {"WaitFlag", 'Q'}, {"Prot", 'p'}, {"MapFlag", 'm'}, {"AccessMode", 'x'},
+    {"Fadvice", 'x'}, {"Madvice", 'x'}, {"FlockOp", 'x'}, {"RlimitId", 'x'}, {"MembarrierCmd", 'x'}, {"IdType", 'y'}, {"SigHow", 'y'},
+    {"ItimerWhich", 'y'}, {"PrioWhich", 'y'}, {"RusageWho", 'y'}, {"SchedPolicy", 'y'}, {"MemfdFlag", 'y'}, {"MremapFlag", 'y'}, {"RenameFlag", 'y'},
+    {"TimerfdFlag", 'y'}, {"StatxMask", 'B'}, {"EventfdFlag", 'W'}, {"SignalfdFlag", 'W'}, {"EpollCreateFlag", 'W'}, {"PidfdFlag", 'W'},
+};
+
+/// Kinds of the arguments of some calls, where they are not what the words say ("." where they are).
+static const struct {
+  const char *name, *kinds;
+} special[] = {
+    {"epoll_ctl", "E"}, {"epoll_pwait", "E"}, {"epoll_pwait2", "E"}, {"dup3", "..W"}, {"ftruncate", "X"}, {"fallocate", "X"}, {"getdents64", "G"},
+    {"pread64", "X"}, {"pwrite64", "X"}, {"preadv", "X"}, {"pwritev", "X"}, {"preadv2", "X"}, {"pwritev2", "X"}, {"sendfile", ".X.N"},
+    {"vmsplice", "P"}, {"splice", "P...N"}, {"tee", "PPN"}, {"copy_file_range", "X.X.N"}, {"signalfd4", "H"}, {"fchdir", "G"},
+    {"sync_file_range", "X..x"}, {"fadvise64", "X.o"}, {"timerfd_settime", "T"}, {"timerfd_gettime", "T"}, {"clone", ".S.AA"}, {"wait4", "..b"},
+    {"set_tid_address", "A"}, {"futex", "A...Ax"}, {"set_robust_list", "A"}, {"rt_sigtimedwait", "...s"}, {"setpriority", ".i"},
+    {"getpriority", ".i"}, {"sched_setaffinity", ".s"}, {"sched_getaffinity", ".s"}, {"mmap", ".....q"}, {"readahead", "X.N"},
+    {"riscv_flush_icache", "..y"}, {"pidfd_getfd", ".d"}, {"socketpair", "yyz"}, {"unshare", "B"}, {"close_range", "dD"},
 };
 
 /// A process or thread that there is or was; `where` 16 for processes, 0 for threads (main.c).
@@ -174,18 +173,19 @@ static u64 argument(struct caller *c, char letter, char type) {
   int mine = own(c, at, 4096 + 128);
   switch (letter) {
     case 'v': return value_of(c, type);
-    case '.': return value_of(c, type == '.' ? 'd' : type);
+    case '.': return value_of(c, type);
     case 's':
       if (mine) put_name(c, at);
       return (u64)at;
     case 'i':
     case 'I':
+    case ':':
     case '*':
     case '#': {
       if (!mine) return (u64)at;
       unsigned n = below(c, 12);
       for (unsigned k = 0; k < 16; k++) {
-        if (letter == 'i' || letter == 'I') {
+        if (letter == 'i' || letter == 'I' || letter == ':') {
           put8(at + 16 * k, (u64)place(c, 4096)), put8(at + 16 * k + 8, one_in(c, 12) ? edge(c) : below(c, 3000));
         } else {
           put8(at + 8 * k, k < n ? (u64)at + 512 + 8 * below(c, 16) : 0);
@@ -229,11 +229,33 @@ static u64 argument(struct caller *c, char letter, char type) {
   return (u64)at;
 }
 
-static const char *types_of(const char *name) {
-  for (unsigned k = 0; k < COUNT(typed); k++) {
-    const char *a = typed[k].name, *b = name;
-    while (*a && *a == *b) a++, b++;
-    if (*a == *b) return typed[k].args;
+/// Whether `a` is the word that begins at b, without what marks it.
+static int is_word(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return !*a && (!*b || *b == ' ' || *b == '?');
+}
+
+static char kind_of_word(const char *word) {
+  for (unsigned k = 0; k < COUNT(kinds); k++)
+    if (is_word(kinds[k].word, word)) return kinds[k].kind;
+  // Other enums are bits, mostly.
+  return *word >= 'A' && *word <= 'Z' ? 'b' : '?';
+}
+
+/// The kinds of a call's arguments.
+static void kinds_of(const struct call *call, char found[6]) {
+  const char *own = "", *w = call->words, *before = "";
+  for (unsigned k = 0; k < COUNT(special); k++)
+    if (is_word(special[k].name, call->name)) own = special[k].kinds;
+  for (unsigned k = 0; k < 6; k++) {
+    while (*w == ' ' || *w == '<' || *w == '>') w++;
+    found[k] = *w ? kind_of_word(w) : '?';
+    if (is_word("size", w)) {
+      if (is_word("address", before)) found[k] = 'l';
+      else if (is_word("Sigset", before) || is_word("Sigaction", before)) found[k] = 's';
+      else if (is_word("size", before)) found[k] = found[k - 1];
+    }
+    if (*own && *own++ != '.') found[k] = own[-1];
+    for (before = w; *w && *w != ' ';) w++;
   }
-  return "??????";
 }

@@ -131,9 +131,11 @@ static void act(struct caller *c) {
         if (one_in(c, 2)) continue;
         break;
     }
-    const char *types = types_of(call->name), *letters = call->letters;
+    const char *letters = call->letters;
+    char kinds[6];
+    kinds_of(call, kinds);
     unsigned k = 0;
-    for (; letters[k]; k++) args[k] = argument(c, letters[k], types[k]);
+    for (; letters[k]; k++) args[k] = argument(c, letters[k], kinds[k]);
     for (; k < 6; k++) args[k] = one_in(c, 4) ? next(c) : 0;
     // Now and then one argument is something else altogether.
     if (one_in(c, 25)) args[below(c, 6)] = any(c);

@@ -17,6 +17,7 @@ import {
   type UnionModel,
 } from "../model.ts";
 import { camel } from "../names.ts";
+import { hasCalls } from "./syscalls.ts";
 
 const FOLDER = "docs/abi";
 
@@ -74,6 +75,7 @@ function index(model: Model, files: readonly FileModel[]): string[] {
     `Version ${model.version.major}.${model.version.minor}, layout hash \`${model.layoutHash}\`. Made from \`abi/*.fbs\`; what is ABI and how it changes is in \`abi/README.md\`.`,
     "",
     ...(model.unions.length === 0 ? [] : ["- [Opcodes](opcodes.md): ring entries, what they carry, what is answered"]),
+    ...(hasCalls(model) ? ["- [System calls](syscalls.md): their arguments, and what the kernel has of each"] : []),
     ...(model.boundary.length === 0 ? [] : ["- [The wasm boundary](wasm.md): imports and exports of kernel.wasm"]),
     ...(model.unions.length === 0
       ? []

@@ -25,6 +25,7 @@ import {
 } from "../model.ts";
 import { camel } from "../names.ts";
 import { tsBoundary } from "./boundary.ts";
+import { hasCalls, SYSCALLS_MODULE } from "./syscalls.ts";
 import { dataProperties, fromData, toData } from "./ts-data.ts";
 import { accessors } from "./ts-fields.ts";
 import { importLines, unionsOf } from "./ts-imports.ts";
@@ -63,7 +64,15 @@ export const tsEmitter: Emitter = {
     });
     const boundary = tsBoundary(model);
     const extra = [hashFile(model), ...(boundary === undefined ? [] : [boundary]), ...tsRequests(model)];
-    return [...sources, ...extra, indexFile([...files.map((file) => `${file.stem}.ts`), ...extra.map(fileName)])];
+    return [
+      ...sources,
+      ...extra,
+      indexFile([
+        ...files.map((file) => `${file.stem}.ts`),
+        ...extra.map(fileName),
+        ...(hasCalls(model) ? [SYSCALLS_MODULE] : []),
+      ]),
+    ];
   },
 };
 

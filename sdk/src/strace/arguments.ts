@@ -3,13 +3,8 @@
 import {
   AccessMode,
   AtFlag,
-  Clock,
-  CloseRangeFlag,
-  EpollCreateFlag,
   EpollEvent,
-  EpollOp,
   EventfdFlag,
-  Fadvice,
   FallocExtra,
   FallocFlag,
   FcntlCmd,
@@ -18,50 +13,48 @@ import {
   Flock,
   FlockOp,
   FutexOp,
-  GrndFlag,
-  IdType,
   Ioctl,
   Iovec,
-  ItimerWhich,
-  Madvice,
   MapFlag,
-  MembarrierCmd,
   MemfdExtra,
   MemfdFlag,
   MountFlag,
   MremapFlag,
-  MsyncFlag,
   OpenFlag,
-  PidfdFlag,
   Pollfd,
   PrctlOp,
-  PrioWhich,
   Prot,
-  RenameFlag,
-  RlimitId,
   RusageWho,
-  RwfFlag,
-  SeekWhence,
-  SigHow,
+  SchedPolicy,
   SignalfdFlag,
   Sigset,
-  SpliceFlag,
   StatxExtra,
-  SyncRangeFlag,
+  SYSCALL_ENUMS,
+  type SyscallArgument,
   Termios,
   TimerfdFlag,
   Timespec,
-  UmountFlag,
   UtimeNsec,
-  WaitFlag,
   Winsize,
-  XattrFlag,
 } from "@foreshore/abi";
 import { quoted, quotedHex, SHOWN } from "./quote.ts";
 import type { Captured } from "./record.ts";
-import { iovecs, list, pollEvents, pollfds, SHAPES, statxMask, words32, words64 } from "./structs.ts";
+import {
+  device,
+  fileMode,
+  iovecs,
+  isDevice,
+  list,
+  pollEvents,
+  pollfds,
+  SHAPES,
+  statxMask,
+  words32,
+  words64,
+} from "./structs.ts";
 import {
   bits,
+  cloneFlags,
   dirfd,
   hex,
   inOrder,
@@ -81,6 +74,7 @@ import {
 
 /** A call as far as it is known: at its beginning without what it came to. */
 export interface Call {
+  readonly number: number;
   readonly name: string;
   readonly args: readonly bigint[];
   /** Memory when it began. */
@@ -91,7 +85,7 @@ export interface Call {
   readonly result: bigint;
 }
 
-/** How argument `i` is shown. Undefined: the call does not use it. */
+/** How argument `i` is shown. Undefined: the call does not use it, or strace does not show it. */
 export type Show = (value: bigint, call: Call, i: number) => string | undefined;
 
 const CREATES = BigInt(OpenFlag.O_CREAT);
@@ -101,6 +95,12 @@ const named =
   (...tables: readonly Names[]): Show =>
   (value) =>
     nameOf(int32(value), ...tables) ?? hex(BigInt.asUintN(32, value));
+
+/** The same, of which strace names the family where it does not know the number. */
+const unknownAs =
+  (family: string, names: Names): Show =>
+  (value) =>
+    nameOf(int32(value), names) ?? `${hex(BigInt.asUintN(32, value))} /* ${family} */`;
 
 const flags =
   (names: Names, zero?: string, without?: readonly string[]): Show =>
@@ -244,15 +244,14 @@ const epollEvents: Show = (value, { after, errno, result }) => {
   const bytes = after.bytes(value, Math.min(length, SHOWN) * EpollEvent.SIZE);
   if (bytes === undefined) return pointer(value);
   const shown: string[] = [];
-  for (let at = 0; at < bytes.length; at += EpollEvent.SIZE)
-    shown.push(SHAPES["epoll_event"]!.show(bytes.subarray(at)));
+  for (let at = 0; at < bytes.length; at += EpollEvent.SIZE) shown.push(SHAPES["EpollEvent"]!.show(bytes.subarray(at)));
   return list(shown, length);
 };
 
 /** What is left of a sleep: written only when it was interrupted. */
 const remaining: Show = (value, { after, errno }) => {
   const bytes = errno === 0 ? undefined : after?.bytes(value, Timespec.SIZE);
-  return bytes === undefined ? pointer(value) : SHAPES["timespec"]!.show(bytes);
+  return bytes === undefined ? pointer(value) : SHAPES["Timespec"]!.show(bytes);
 };
 
 /** A position that a call moves: before and after. */
@@ -286,7 +285,7 @@ const ioctlArgument: Show = (value, call) => {
     call.before.bytes(value, size) ?? (call.errno === 0 ? call.after?.bytes(value, size) : undefined);
   const isTerminal = command === Ioctl.TCGETS || TERMINAL_SETS.includes(command);
   const isSize = command === Ioctl.TIOCGWINSZ || command === Ioctl.TIOCSWINSZ;
-  const shape = isTerminal ? SHAPES["termios"] : isSize ? SHAPES["winsize"] : undefined;
+  const shape = isTerminal ? SHAPES["Termios"] : isSize ? SHAPES["Winsize"] : undefined;
   const bytes = get(isTerminal ? Termios.SIZE : isSize ? Winsize.SIZE : 4);
   if (bytes === undefined) return pointer(value);
   if (shape !== undefined) return shape.show(bytes);
@@ -298,7 +297,7 @@ const fcntlArgument: Show = (value, call) => {
   if (isLockCommand(cmd)) {
     const query = isLockQuery(cmd);
     const bytes = (query ? (call.errno === 0 ? call.after : undefined) : call.before)?.bytes(value, Flock.SIZE);
-    return bytes === undefined ? pointer(value) : SHAPES["flock"]!.show(bytes);
+    return bytes === undefined ? pointer(value) : SHAPES["Flock"]!.show(bytes);
   }
   switch (int32(cmd)) {
     case FcntlCmd.F_GETFD:
@@ -339,7 +338,7 @@ const utimes: Show = (value, { before }) => {
   const time = (at: number): string => {
     const part = bytes.subarray(at, at + Timespec.SIZE);
     const nsec = words64(part)[1]!;
-    return nameOf(Number(nsec & 0xffffffffn), nsec >> 32n === 0n ? UtimeNsec : {}) ?? SHAPES["timespec"]!.show(part);
+    return nameOf(Number(nsec & 0xffffffffn), nsec >> 32n === 0n ? UtimeNsec : {}) ?? SHAPES["Timespec"]!.show(part);
   };
   return `[${time(0)}, ${time(Timespec.SIZE)}]`;
 };
@@ -392,7 +391,6 @@ const futexBits: Show = (value, call) => {
   return isSet && (value & MATCH_ANY) === MATCH_ANY ? "FUTEX_BITSET_MATCH_ANY" : hex(BigInt.asUintN(32, value));
 };
 
-const set: (bytes: Uint8Array) => string = (bytes) => signalSet(words64(bytes)[0]!);
 const number: (bytes: Uint8Array) => string = (bytes) => `[${words32(bytes)[0]}]`;
 const status: Show = (value, call) => {
   const bytes = call.errno === 0 && call.result !== 0n ? call.after?.bytes(value, 4) : undefined;
@@ -402,110 +400,140 @@ const status: Show = (value, call) => {
 const int: Show = (value) => String(int32(value));
 const ptr: Show = (value) => pointer(value);
 
-/** How each word of a signature is shown. */
-export const SHOW: Readonly<Record<string, Show>> = {
-  ptr,
+/** How each word for an argument is shown. */
+const SHOW: Readonly<Record<string, Show>> = {
   fd: int,
   dirfd,
+  newfd: int,
+  pid: int,
+  tid: int,
+  uid: int,
+  gid: int,
   int,
+  timerid: int,
   uint: (value) => String(uint32(value)),
-  size: (value) => String(value),
-  off: (value) => String(BigInt.asIntN(64, value)),
-  offhex: hex,
-  hex,
+  size: String,
+  count: String,
+  offset: (value) => String(BigInt.asIntN(64, value)),
+  offsethigh: () => undefined,
+  address: ptr,
+  flags: hex,
+  value: hex,
   mode,
-  "mode?": (value, { args: [, , open = 0n] }) =>
-    (open & CREATES) !== 0n || (open & TEMPORARY) === TEMPORARY ? mode(value) : undefined,
-  open: openFlags,
-  fdflags: flags(OpenFlag),
-  at: flags(AtFlag, "0", ["AT_REMOVEDIR", "AT_EACCESS"]),
-  removeat: flags(AtFlag, "0", ["AT_EACCESS"]),
+  timerflags: (value) => ((value & 1n) === 0n ? "0" : "TIMER_ABSTIME"),
+  // Numbers of enums that strace shows in a way of its own; the others are in SYSCALL_ENUMS.
   // strace's list begins with R_OK.
-  access: (value) => bits(AccessMode, value, "F_OK").split("|").reverse().join("|"),
-  whence: named(SeekWhence),
-  fcntl: named(FcntlCmd, FcntlFileCmd),
-  ">fcntlarg?": fcntlArgument,
-  ioctl: named(Ioctl),
-  ">ioctlarg?": ioctlArgument,
-  flockop: flags(FlockOp),
-  closerange: flags(CloseRangeFlag),
-  rename: flags(RenameFlag),
-  epollcreate: flags(EpollCreateFlag),
-  epollop: named(EpollOp),
-  eventfd: ordered(EventfdFlag, ["EFD_SEMAPHORE", "EFD_CLOEXEC", "EFD_NONBLOCK"]),
-  timerfd: ordered(TimerfdFlag, ["TFD_CLOEXEC", "TFD_NONBLOCK"]),
-  memfd: flags({ ...MemfdFlag, ...MemfdExtra }),
-  pidfd: flags(PidfdFlag),
-  statxflags: statxFlags,
-  statxmask: (value) => statxMask(uint32(value)),
-  prot: flags(Prot, "PROT_NONE"),
-  map: flags(MapFlag, "0", ["MAP_TYPE"]),
-  mremap: flags(MremapFlag),
-  "ptr?": (value, { args: [, , , how = 0n] }) =>
-    (how & BigInt(MremapFlag.MREMAP_FIXED)) === 0n ? undefined : pointer(value),
-  madvise: named(Madvice),
-  msync: flags(MsyncFlag),
-  wait: flags(WaitFlag),
-  idtype: named(IdType),
-  signal: (value) => signal(int32(value)),
-  sighow: named(SigHow),
-  futex: futexOp,
-  futexval: (value) => String(uint32(value)),
-  "futextime?": (value, call, i) =>
-    futexOnly(shaped("timespec", false), FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI)(value, call, i) ??
-    futexOnly(int, ...TWO)(value, call, i),
-  "futexptr?": futexOnly(ptr, ...TWO),
-  "futexbits?": futexOnly(futexBits, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET),
-  rlimit: named(RlimitId),
-  who: (value) => nameOf(int32(value), RusageWho) ?? `${hex(BigInt.asUintN(32, value))} /* RUSAGE_??? */`,
-  priowhich: named(PrioWhich),
-  clock: named(Clock),
-  itimer: named(ItimerWhich),
-  timer: (value) => ((value & 1n) === 0n ? "0" : "TIMER_ABSTIME"),
-  grnd: flags(GrndFlag),
-  prctl: named(PrctlOp),
-  ">prctlarg": prctlArgument,
-  "prctlrest?": prctlRest,
-  fadvise: named(Fadvice),
-  falloc: flags({ ...FallocFlag, ...FallocExtra }),
-  membarrier: named(MembarrierCmd),
-  mount: flags(MountFlag),
-  umount: flags(UmountFlag),
-  rwf: flags(RwfFlag),
-  signalfd: ordered(SignalfdFlag, ["SFD_CLOEXEC", "SFD_NONBLOCK"]),
-  splice: flags(SpliceFlag),
-  syncrange: flags(SyncRangeFlag),
-  xattr: flags(XattrFlag),
+  AccessMode: (value) => bits(AccessMode, value, "F_OK").split("|").reverse().join("|"),
+  AtFlag: flags(AtFlag, "0", ["AT_REMOVEDIR", "AT_EACCESS"]),
+  CloneFlag: cloneFlags,
+  EventfdFlag: ordered(EventfdFlag, ["EFD_SEMAPHORE", "EFD_CLOEXEC", "EFD_NONBLOCK"]),
+  FallocFlag: flags({ ...FallocFlag, ...FallocExtra }),
+  FcntlCmd: named(FcntlCmd, FcntlFileCmd),
+  FlockOp: flags(FlockOp),
+  FutexOp: futexOp,
+  MapFlag: flags(MapFlag, "0", ["MAP_TYPE"]),
+  MemfdFlag: flags({ ...MemfdFlag, ...MemfdExtra }),
+  Prot: flags(Prot, "PROT_NONE"),
+  RusageWho: unknownAs("RUSAGE_???", RusageWho),
+  SchedPolicy: unknownAs("SCHED_???", SchedPolicy),
+  Signal: (value) => signal(int32(value)),
+  SignalfdFlag: ordered(SignalfdFlag, ["SFD_CLOEXEC", "SFD_NONBLOCK"]),
+  StatxMask: (value) => statxMask(uint32(value)),
+  TimerfdFlag: ordered(TimerfdFlag, ["TFD_CLOEXEC", "TFD_NONBLOCK"]),
   // Memory.
   path,
   text: (value, { before }) => text(before, value),
   bytes: (value, call, i) => buffer(call.before, value, argument(call, i + 1)),
   ">bytes": written(),
-  ">hexbytes": written(quotedHex),
+  ">random": written(quotedHex),
   ">cwd": (value, { after, errno }) => (errno === 0 && after !== undefined ? text(after, value) : pointer(value)),
   iovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1)),
   ">iovecs": (value, call, i) =>
     vectors(call.after, value, argument(call, i + 1), call.errno === 0 ? call.result : 0n, call.errno === 0),
+  theiriovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1), undefined, false),
   argv: strings,
   envp: counted,
-  ">entries": entries,
-  pollfds: polled,
-  fdset: fdSet,
-  selectmask: selectMask,
+  ">dirents": entries,
+  "<>pollfds": polled,
+  "<>fdset": fdSet,
+  "<>timeout": shaped("Timespec", false),
+  sigmask: selectMask,
   ">epollevents": epollEvents,
-  sigset: fixed(Sigset.SIZE, false, set),
-  ">sigset": fixed(Sigset.SIZE, true, set),
   ">pair": fixed(8, true, (bytes) => `[${words32(bytes).join(", ")}]`),
-  ">number": fixed(4, true, number),
-  number: fixed(4, false, number),
+  ">int": fixed(4, true, number),
+  ">tid": fixed(4, true, number),
+  ">uid": fixed(4, true, number),
+  ">gid": fixed(4, true, number),
+  ">timerid": fixed(4, true, number),
+  sched_param: fixed(4, false, number),
+  ">sched_param": fixed(4, true, number),
   ">address": fixed(8, true, (bytes) => `[${pointer(words64(bytes)[0]!)}]`),
-  ">long": fixed(8, true, (bytes) => `[${words64(bytes)[0]}]`),
+  ">size": fixed(8, true, (bytes) => `[${words64(bytes)[0]}]`),
   ">status": status,
-  ">rusage0": (value, call, i) => (call.result === 0n ? pointer(value) : shaped("rusage", true)(value, call, i)),
-  ">left": remaining,
-  ">position": position,
+  ">remaining": remaining,
+  "<>offset": position,
   utimes,
   ">cpus": cpus,
+  "<>fcntlarg?": fcntlArgument,
+  "<>ioctlarg?": ioctlArgument,
+  "<>prctlarg": prctlArgument,
+  // Structures that traces do not show.
+  RobustListHead: ptr,
+  SchedAttr: ptr,
+  ">SchedAttr": ptr,
   ...Object.fromEntries(Object.keys(SHAPES).map((name) => [name, shaped(name, false)])),
   ...Object.fromEntries(Object.keys(SHAPES).map((name) => [`>${name}`, shaped(name, true)])),
 };
+
+/** What a word is in one call, where it is shown otherwise than in others: `call:word`. */
+const SHOW_IN: Readonly<Record<string, Show>> = {
+  "openat:OpenFlag": openFlags,
+  "openat:mode?": (value, { args: [, , open = 0n] }) =>
+    (open & CREATES) !== 0n || (open & TEMPORARY) === TEMPORARY ? mode(value) : undefined,
+  "unlinkat:AtFlag": flags(AtFlag, "0", ["AT_EACCESS"]),
+  "statx:AtFlag": statxFlags,
+  "mknodat:mode": (value) => fileMode(uint32(value)),
+  "mknodat:dev?": (value, { args: [, , type = 0n] }) =>
+    isDevice(uint32(type)) ? device(BigInt.asUintN(32, value)) : undefined,
+  "mount:text": (value, call, i) => {
+    const how = argument(call, 3);
+    // What the flags make meaningless is not looked at.
+    const isType = i === 2;
+    const ignored = MountFlag.MS_BIND | (isType ? MountFlag.MS_REMOUNT : 0);
+    return (how & BigInt(ignored)) === 0n ? text(call.before, value) : pointer(value);
+  },
+  "mmap:offset": hex,
+  "mremap:address?": (value, { args: [, , , how = 0n] }) =>
+    (how & BigInt(MremapFlag.MREMAP_FIXED)) === 0n ? undefined : pointer(value),
+  "wait4:>Rusage": (value, call, i) => (call.result === 0n ? pointer(value) : shaped("Rusage", true)(value, call, i)),
+  "futex:futexarg?": (value, call, i) =>
+    futexOnly(shaped("Timespec", false), FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI)(value, call, i) ??
+    futexOnly(int, ...TWO)(value, call, i),
+  "futex:address?": futexOnly(ptr, ...TWO),
+  "futex:value?": futexOnly(futexBits, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET),
+  "membarrier:int?": (value, call, i) => ((argument(call, 1) & 1n) === 0n ? undefined : int(value, call, i)),
+  "prctl:value?": prctlRest,
+  "rseq:size": hex,
+};
+
+/** Words that are shown as what the call made of them, beside those that begin with `>`. */
+const SHOWN_LATE: ReadonlySet<string> = new Set(["<>offset", "<>fcntlarg?", "<>ioctlarg?", "<>prctlarg"]);
+
+/** Enums of bits are called so. */
+const BITS = /(Flag|Mask)$/;
+
+function ofEnum(word: string): Show | undefined {
+  const names = SYSCALL_ENUMS[word];
+  if (names === undefined) return undefined;
+  return BITS.test(word) ? flags(names) : named(names);
+}
+
+/** How a call shows an argument; undefined when there is no way. */
+export function showOf(name: string, word: SyscallArgument): Show | undefined {
+  return SHOW_IN[`${name}:${word}`] ?? SHOW[word] ?? ofEnum(word);
+}
+
+/** Whether an argument is shown when the call is over, with all behind it. */
+export function isShownLate(word: SyscallArgument): boolean {
+  return word.startsWith(">") || SHOWN_LATE.has(word);
+}

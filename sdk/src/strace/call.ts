@@ -1,10 +1,9 @@
 /** A system call in strace(1)'s words: what is known when it begins, the rest, and its result. */
 
-import { CloneArgs, Errno, errnoName, Pollfd, Sigset, Syscall, syscallName, Timespec } from "@foreshore/abi";
-import { type Call, descriptors, SHOW } from "./arguments.ts";
+import { CloneArgs, Errno, errnoName, Pollfd, Sigset, SYSCALLS, Syscall, syscallName, Timespec } from "@foreshore/abi";
+import { type Call, descriptors, isShownLate, showOf } from "./arguments.ts";
 import { ERRNO_TEXT } from "./errno-text.ts";
 import { SHOWN } from "./quote.ts";
-import { SIGNATURES } from "./signatures.ts";
 import { parentTid, pollEvents, pollfds, SHAPES, words32, words64 } from "./structs.ts";
 import { cloneFlags, fcntlFlags, hex, mode, pointer, signal, signalSet, uint32 } from "./values.ts";
 
@@ -31,14 +30,13 @@ export function showArguments(call: Call): ShownArguments {
     case "rt_sigreturn":
       return sigreturn(call);
   }
-  const signature = Object.hasOwn(SIGNATURES, call.name) ? SIGNATURES[call.name] : undefined;
-  if (signature === undefined) return { first: call.args.map((arg) => hex(arg)).join(", "), rest: "" };
-  const words = signature.split(" ").filter((word) => word !== "");
-  const split = words.findIndex((word) => word.startsWith(">"));
+  const words = SYSCALLS[call.number]?.args;
+  if (words === undefined) return { first: call.args.map((arg) => hex(arg)).join(", "), rest: "" };
+  const split = words.findIndex(isShownLate);
   const show = (from: number, to: number) =>
     words
       .slice(from, to)
-      .map((word, i) => SHOW[word]?.(call.args[from + i] ?? 0n, call, from + i))
+      .map((word, i) => showOf(call.name, word)?.(call.args[from + i] ?? 0n, call, from + i))
       .filter((text) => text !== undefined)
       .join(", ");
   if (split < 0) return { first: show(0, words.length), rest: "" };
@@ -70,7 +68,7 @@ function clone3({ args: [at = 0n, size = 0n], before, after, errno }: Call): Sho
   const parent = parentTid(bytes);
   const tid = errno === 0 && parent !== undefined ? after?.bytes(parent, 4) : undefined;
   return {
-    first: SHAPES["clone_args"]!.show(bytes),
+    first: SHAPES["CloneArgs"]!.show(bytes),
     rest: `${tid === undefined ? "" : ` => {parent_tid=[${words32(tid)[0]}]}`}, ${size}`,
   };
 }
@@ -133,7 +131,7 @@ function remark(call: Call): string {
 
 function left({ args, after }: Call, i: number): string[] {
   const bytes = after?.bytes(args[i] ?? 0n, Timespec.SIZE);
-  return bytes === undefined ? [] : [`left ${SHAPES["timespec"]!.show(bytes)}`];
+  return bytes === undefined ? [] : [`left ${SHAPES["Timespec"]!.show(bytes)}`];
 }
 
 function polled(call: Call): string {

@@ -106,6 +106,8 @@ const DIFFERENT: readonly (readonly [RegExp, string])[] = [
   [/f_fsid=\{.*?\}/, "f_fsid=ID"],
   [/left \{.*\}/, "left TIME"],
   [/(core dumped)/, ""],
+  // Only root may, and only one of the two programs is.
+  [/^(u?mount2?\(.*\)) = -1 .*$/, "$1 = -1"],
   [/ \(\)/, ""],
 ];
 

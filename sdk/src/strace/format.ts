@@ -240,6 +240,7 @@ const NOTHING = new Captured();
 /** A call from the record of its beginning and, once it is over, that of its end. */
 function callOf(entry: TraceEvent, exit?: TraceEvent): Call {
   return {
+    number: entry.number,
     name: callName(entry.number),
     args: entry.args,
     before: entry === exit ? NOTHING : entry.memory,

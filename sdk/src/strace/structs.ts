@@ -30,9 +30,13 @@ import {
   SigactionFlag,
   Sigaltstack,
   SigCode,
+  Sigevent,
+  type SigeventData,
+  SigevNotify,
   Siginfo,
   Signal,
   SigStackFlag,
+  Sigset,
   Stat,
   Statfs,
   StatfsFlag,
@@ -121,16 +125,21 @@ export function fileMode(value: number): string {
   return [...words, mode(BigInt(value & (kind === undefined ? ~0o7000 : 0o777)))].join("|");
 }
 
-const isDevice = (value: number): boolean => /S_IF(CHR|BLK)/.test(KINDS.get(value & KIND) ?? "");
+export const isDevice = (value: number): boolean => /S_IF(CHR|BLK)/.test(KINDS.get(value & KIND) ?? "");
 
-function device(major: bigint | number, minor: bigint | number): string {
+/** A device's number as stat(2) has it. */
+export function device(rdev: bigint): string {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
+  return makedev(major, minor);
+}
+
+function makedev(major: bigint | number, minor: bigint | number): string {
   return `makedev(${hex(major)}, ${hex(minor)})`;
 }
 
 function stat({ mode: fmode, rdev, size }: { mode: number; rdev: bigint; size: bigint }): string {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
-  const last = isDevice(fmode) ? `st_rdev=${device(major, minor)}` : `st_size=${size}`;
+  const last = isDevice(fmode) ? `st_rdev=${device(rdev)}` : `st_size=${size}`;
   return `{st_mode=${fileMode(fmode)}, ${last}, ...}`;
 }
 
@@ -275,52 +284,66 @@ function openHow({ flags, mode: how, resolve }: { flags: bigint; mode: bigint; r
 
 const NAMES_OF_FILE_SYSTEMS = { ...FsMagic, ...FsMagicExtra };
 
-/** Structures by the words that signatures have for them. */
+function sigevent(e: SigeventData): string {
+  const isSignal = e.notify === SigevNotify.SIGEV_SIGNAL || e.notify === SigevNotify.SIGEV_THREAD_ID;
+  const notify = nameOf(e.notify, SigevNotify) ?? `${hex(BigInt.asUintN(32, BigInt(e.notify)))} /* SIGEV_??? */`;
+  const parts = [
+    `sigev_value={sival_int=${low(e.value)}, sival_ptr=${pointer(e.value)}}`,
+    `sigev_signo=${isSignal ? signal(e.signo) : e.signo}`,
+    `sigev_notify=${notify}`,
+  ];
+  if (e.notify === SigevNotify.SIGEV_THREAD_ID) parts.push(`sigev_notify_thread_id=${e.tid}`);
+  return `{${parts.join(", ")}}`;
+}
+
+/** Structures by their names in the ABI. */
 export const SHAPES: Readonly<Record<string, Shape>> = {
-  timespec: shape(Timespec, timespec),
-  timeval: shape(Timeval, timeval),
-  itimerspec: shape(Itimerspec, (t) => `{it_interval=${timespec(t.interval)}, it_value=${timespec(t.value)}}`),
-  itimerval: shape(Itimerval, (t) => `{it_interval=${timeval(t.interval)}, it_value=${timeval(t.value)}}`),
-  rlimit64: shape(Rlimit64, (l) => `{rlim_cur=${limit(l.cur)}, rlim_max=${limit(l.max)}}`),
-  rusage: shape(Rusage, (r) => `{ru_utime=${timeval(r.utime)}, ru_stime=${timeval(r.stime)}, ...}`),
-  tms: shape(
+  Timespec: shape(Timespec, timespec),
+  Timeval: shape(Timeval, timeval),
+  Itimerspec: shape(Itimerspec, (t) => `{it_interval=${timespec(t.interval)}, it_value=${timespec(t.value)}}`),
+  Itimerval: shape(Itimerval, (t) => `{it_interval=${timeval(t.interval)}, it_value=${timeval(t.value)}}`),
+  Rlimit64: shape(Rlimit64, (l) => `{rlim_cur=${limit(l.cur)}, rlim_max=${limit(l.max)}}`),
+  Rusage: shape(Rusage, (r) => `{ru_utime=${timeval(r.utime)}, ru_stime=${timeval(r.stime)}, ...}`),
+  Tms: shape(
     Tms,
     (t) => `{tms_utime=${t.utime}, tms_stime=${t.stime}, tms_cutime=${t.cutime}, tms_cstime=${t.cstime}}`,
   ),
-  stat: shape(Stat, stat),
-  statx: shape(Statx, (s) => {
-    const last = isDevice(s.mode) ? `stx_rdev=${device(s.rdevMajor, s.rdevMinor)}, ` : "";
+  Stat: shape(Stat, stat),
+  Statx: shape(Statx, (s) => {
+    const last = isDevice(s.mode) ? `stx_rdev=${makedev(s.rdevMajor, s.rdevMinor)}, ` : "";
     return `{stx_mask=${statxMask(s.mask)}, stx_attributes=${statxAttributes(s.attributes)}, stx_mode=${fileMode(s.mode)}, ${last}stx_size=${s.size}, ...}`;
   }),
-  statfs: shape(Statfs, (f) => {
+  Statfs: shape(Statfs, (f) => {
     const type = nameOf(Number(f.type & 0xffffffffn), NAMES_OF_FILE_SYSTEMS) ?? hex(f.type);
     const [first = 0, second = 0] = f.fsid;
     return `{f_type=${type}, f_bsize=${f.bsize}, f_blocks=${f.blocks}, f_bfree=${f.bfree}, f_bavail=${f.bavail}, f_files=${f.files}, f_ffree=${f.ffree}, f_fsid={val=[${hex(first >>> 0)}, ${hex(second >>> 0)}]}, f_namelen=${f.namelen}, f_frsize=${f.frsize}, f_flags=${bits(StatfsFlag, f.flags)}}`;
   }),
-  sysinfo: shape(
+  Sysinfo: shape(
     Sysinfo,
     (s) =>
       `{uptime=${s.uptime}, loads=[${[...s.loads].join(", ")}], totalram=${s.totalram}, freeram=${s.freeram}, sharedram=${s.sharedram}, bufferram=${s.bufferram}, totalswap=${s.totalswap}, freeswap=${s.freeswap}, procs=${s.procs}, totalhigh=${s.totalhigh}, freehigh=${s.freehigh}, mem_unit=${s.memUnit}}`,
   ),
-  utsname: shape(Utsname, (u) => `{sysname=${cString(u.sysname)}, nodename=${cString(u.nodename)}, ...}`),
-  sigaction: shape(Sigaction, sigaction),
-  sigaltstack: shape(
+  Utsname: shape(Utsname, (u) => `{sysname=${cString(u.sysname)}, nodename=${cString(u.nodename)}, ...}`),
+  Sigaction: shape(Sigaction, sigaction),
+  Sigaltstack: shape(
     Sigaltstack,
     (s) => `{ss_sp=${pointer(s.sp)}, ss_flags=${bits(SigStackFlag, s.flags, "0", ["MINSIGSTKSZ"])}, ss_size=${s.size}}`,
   ),
-  siginfo: shape(Siginfo, (s) => signalDetail({ ...s, utime: s.field2, stime: s.field3 })),
-  epoll_event: shape(
+  Sigevent: shape(Sigevent, sigevent),
+  Sigset: shape(Sigset, ({ bits: set }) => signalSet(set)),
+  Siginfo: shape(Siginfo, (s) => signalDetail({ ...s, utime: s.field2, stime: s.field3 })),
+  EpollEvent: shape(
     EpollEvent,
     (e) => `{events=${bits(EPOLL, e.events)}, data={u32=${e.data & 0xffffffffn}, u64=${e.data}}}`,
   ),
-  open_how: shape(OpenHow, openHow),
-  flock: shape(Flock, (f) => {
+  OpenHow: shape(OpenHow, openHow),
+  Flock: shape(Flock, (f) => {
     const whence = nameOf(f.whence, SeekWhence) ?? hex(f.whence & 0xffff);
     return `{l_type=${nameOf(f.type, FlockType) ?? hex(f.type & 0xffff)}, l_whence=${whence}, l_start=${f.start}, l_len=${f.len}}`;
   }),
-  termios: shape(Termios, termios),
-  winsize: shape(Winsize, (w) => `{ws_row=${w.row}, ws_col=${w.col}, ws_xpixel=${w.xpixel}, ws_ypixel=${w.ypixel}}`),
-  clone_args: shape(CloneArgs, (a) => {
+  Termios: shape(Termios, termios),
+  Winsize: shape(Winsize, (w) => `{ws_row=${w.row}, ws_col=${w.col}, ws_xpixel=${w.xpixel}, ws_ypixel=${w.ypixel}}`),
+  CloneArgs: shape(CloneArgs, (a) => {
     const parts = [`flags=${cloneFlags(a.flags)}`];
     const flags = cloneFlags(a.flags);
     if (/CLONE_CHILD_(SET|CLEAR)TID/.test(flags)) parts.push(`child_tid=${pointer(a.childTid)}`);

@@ -1,5 +1,6 @@
-// Command calls prints THE table for the caller of random system calls
-// (test/random-calls): number, name, and the letters of the arguments, as C.
+// Command calls prints the system calls that the kernel has for the caller of
+// random ones (test/random-calls), as C: number, name, the letters of the arguments
+// and their words, which arguments.h reads.
 package main
 
 import (
@@ -7,13 +8,13 @@ import (
 	"strings"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/syscalls"
 )
 
 func main() {
-	for n := range uint32(syscalls.Count) {
-		if syscalls.Known(n) {
-			fmt.Printf("{%d, %q, %q},\n", n, strings.TrimPrefix(abi.Syscall(n).String(), "SYS_"), syscalls.Letters(n))
+	for n, level := range abi.SyscallLevels {
+		if level != 0 {
+			name := strings.TrimPrefix(abi.Syscall(n).String(), "SYS_")
+			fmt.Printf("{%d, %q, %q, %q},\n", n, name, abi.SyscallLetters[n], abi.SyscallArguments[n])
 		}
 	}
 }

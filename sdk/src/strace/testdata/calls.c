@@ -1,19 +1,78 @@
 /* System calls with arguments of every kind, between two marks (writes to descriptor -7). */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CALL(name, ...) syscall(SYS_##name, __VA_ARGS__)
+
+/* Arguments that programs rarely have. */
+static void described(char *page) {
+  struct iovec v = {page, 8};
+  int fd = CALL(openat, AT_FDCWD, "f", O_RDWR | O_CREAT, 0600);
+  CALL(write, fd, "abcdefgh", 8);
+  CALL(preadv2, fd, &v, 1, 0, 0, RWF_HIPRI);
+  CALL(pwritev2, fd, &v, 1, 0, 0, RWF_DSYNC | RWF_APPEND);
+  CALL(preadv2, fd, &v, 1, -1L, 0, 0);
+  CALL(preadv, fd, &v, 1, 2, 0);
+  CALL(pwritev, fd, &v, 1, 2, 0);
+  CALL(mlock2, 1, 8, MLOCK_ONFAULT);
+  CALL(mlockall, 0);
+  CALL(mlockall, MCL_CURRENT | MCL_ONFAULT | 64);
+  struct sched_param p = {0};
+  CALL(sched_setscheduler, 0, SCHED_OTHER, &p);
+  CALL(sched_setscheduler, -1, SCHED_RR, &p);
+  CALL(sched_get_priority_max, SCHED_FIFO);
+  CALL(sched_get_priority_min, 99);
+  CALL(sched_getparam, 0, &p);
+  CALL(mknodat, AT_FDCWD, "p", S_IFIFO | 0640, 0);
+  CALL(mknodat, AT_FDCWD, "r", 0644, 7);
+  CALL(mknodat, AT_FDCWD, "/nowhere/c", S_IFBLK | 0644, 0x12345103);
+  int timer;
+  struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 7};
+  CALL(timer_create, CLOCK_MONOTONIC, &e, &timer);
+  CALL(timer_create, CLOCK_MONOTONIC, NULL, &timer);
+  e.sigev_notify = SIGEV_NONE;
+  CALL(timer_create, CLOCK_MONOTONIC, &e, &timer);
+  e.sigev_notify = 77;
+  CALL(timer_create, CLOCK_REALTIME, &e, &timer);
+  struct itimerspec at = {{0}, {0}};
+  CALL(timer_settime, 0, TIMER_ABSTIME, &at, NULL);
+  CALL(timer_gettime, 0, &at);
+  CALL(timer_delete, 1);
+  CALL(mount, "a", "/nowhere", "tmpfs", MS_RDONLY, "size=1m");
+  CALL(mount, "a", "/nowhere", "tmpfs", MS_REMOUNT, "size=1m");
+  CALL(mount, "a", "/nowhere", "tmpfs", MS_BIND, "size=1m");
+  CALL(unshare, CLONE_FS);
+  CALL(setns, -1, CLONE_NEWNET);
+  CALL(get_robust_list, 0, 8, 8);
+  CALL(set_robust_list, NULL, 7);
+  CALL(sched_setattr, 0, NULL, 0);
+  CALL(getresuid, 8, 8, 8);
+  CALL(setreuid, -1, -1);
+  CALL(flistxattr, fd, page, 64);
+  CALL(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 10);
+  CALL(copy_file_range, fd, NULL, fd, NULL, 0, 0);
+  CALL(close_range, 77, 99, CLOSE_RANGE_CLOEXEC);
+  CALL(umount2, "/nowhere", MNT_DETACH);
+  CALL(fchmodat, AT_FDCWD, "f", 0644);
+  CALL(epoll_pwait2, -1, page, 1, NULL, NULL, 8);
+  CALL(rt_sigqueueinfo, 0, 0, NULL);
+}
 
 int main(void) {
   static char page[8192];
@@ -52,6 +111,7 @@ int main(void) {
   CALL(prlimit64, 0, RLIMIT_NOFILE, NULL, NULL);
   CALL(getrusage, RUSAGE_SELF, (void *)8);
   CALL(setpgid, 0, -1);
+  described(page);
   CALL(write, -7, page, 0);
   return 0;
 }
