@@ -10,14 +10,14 @@ import (
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
-	"foreshore.dev/kernel/rpc"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/syscalls"
 	"foreshore.dev/kernel/vfs"
 )
 
 // Boot makes a machine; when it returns OK the machine is ready.
 func Boot(c kmem.Config) abi.Errno {
+	wire()
+	wired()
 	if e := kmem.Boot(c); e != abi.OK {
 		return e
 	}
@@ -43,8 +43,6 @@ func Boot(c kmem.Config) abi.Errno {
 		return e
 	}
 	hart.Init()
-	pagecache.RequestBlob = rpc.BlobRequest
-	syscalls.Unsupported = rpc.Unsupported
 	kmem.Header().BootState.Store(uint32(abi.BootStateReady))
 	return abi.OK
 }

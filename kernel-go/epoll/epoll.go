@@ -26,7 +26,7 @@ const (
 	maxNests      = 5
 )
 
-// What epoll asks of open file descriptions; file sets both.
+// What epoll asks of open file descriptions (hooks: boot/wire.go).
 var (
 	// PollOfd is the poll state of an open file description.
 	PollOfd func(ofd uint32) uint32
@@ -36,12 +36,6 @@ var (
 )
 
 var notifiedHead, notifiedTail uint32
-
-// Init wires the package into sched.
-func Init() {
-	notifiedHead, notifiedTail = 0, 0
-	sched.Notify, sched.Drain = notify, drain
-}
 
 // New makes an epoll instance; 0 when the table is full.
 func New() uint32 { return kmem.Alloc(abi.SlotKindEpoll) }
@@ -278,11 +272,11 @@ func unqueue(i uint32) {
 	it.Queued, it.NextReady, it.PrevReady = 0, 0, 0
 }
 
-// notify is told by sched that what an item watches has events, and whether an
+// Notify is told by sched that what an item watches has events, and whether an
 // exclusive item took them already; it returns that. An item takes what it asked
 // for if somebody waits for its epoll just now. As on Linux, ends and errors are
 // for everybody, and so is what can be read and written at once.
-func notify(i, events uint32, taken bool) bool {
+func Notify(i, events uint32, taken bool) bool {
 	it := kmem.EpollItem(i)
 	if it.Events&^private&events == 0 || it.Events&exclusive != 0 && taken {
 		return taken
@@ -311,9 +305,9 @@ func notify(i, events uint32, taken bool) bool {
 	}
 }
 
-// drain wakes the waiters of the epolls that were notified. Waking one may
+// Drain wakes the waiters of the epolls that were notified. Waking one may
 // notify others, which come to the end of the list.
-func drain() {
+func Drain() {
 	for notifiedHead != 0 {
 		e := notifiedHead
 		unnotify(e)

@@ -16,10 +16,11 @@ var asyncHead uint32
 
 const asyncEnd = ^uint32(0)
 
-// SendSigio sends the signals of a description; proc sets it.
+// SendSigio sends the signals of a description (a hook: boot/wire.go).
 var SendSigio func(ofd, events uint32)
 
-func markAsync(i, events uint32) {
+// MarkAsync is told by sched of a wake of a queue that a description watches.
+func MarkAsync(i, events uint32) {
 	l := &kmem.Ofd(i).Live
 	l.AsyncEvents |= events
 	if l.AsyncNext == 0 {
@@ -31,7 +32,8 @@ func markAsync(i, events uint32) {
 	}
 }
 
-func sendAsync() {
+// SendAsync sends the signals of the descriptions that were marked.
+func SendAsync() {
 	for asyncHead != 0 {
 		i := asyncHead
 		events := kmem.Ofd(i).Live.AsyncEvents
@@ -74,7 +76,7 @@ func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
 		SetOwner(c, i, int32(c.P().State.Pid), false)
 	}
 	for k := range 2 {
-		q, _ := queueOf(i, k)
+		q, _ := QueueOf(i, k)
 		if q == nil {
 			break
 		}

@@ -10,9 +10,7 @@ import (
 	"foreshore.dev/kernel/epoll"
 	"foreshore.dev/kernel/eventfd"
 	"foreshore.dev/kernel/fs/dev"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -37,17 +35,8 @@ const (
 	ifchr = uint32(abi.S_IFCHR)
 )
 
-// Init wires the packages that open file descriptions join.
-func Init() {
-	pipe.Init()
-	epoll.Init()
-	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
-	procfs.FdInfo = info
-	sched.FiredTimerfd = fired
-	sched.Async, sched.SendAsync, asyncHead = markAsync, sendAsync, 0
-	vfs.InitLeases(breakLeases)
-	signalSlot = eventfd.New(0, 0)
-}
+// Init makes the queue that signalfds have in common.
+func Init() { asyncHead, signalSlot = 0, eventfd.New(0, 0) }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
 func NewOfd(kind abi.OfdKind, flags uint32) uint32 {

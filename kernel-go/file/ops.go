@@ -86,9 +86,9 @@ func alwaysReady(*abi.OfdSlot) uint32 { return pollIn | pollOut }
 // seekable says whether an OFD has positions: ESPIPE for others.
 func seekable(o *abi.OfdSlot) bool { return opsOf(o).seek != nil }
 
-// queueOf is wait queue k of an OFD, nil when it has no more; ok is false for
+// QueueOf is wait queue k of an OFD, nil when it has no more; ok is false for
 // what epoll refuses.
-func queueOf(i uint32, k int) (queue *uint32, ok bool) {
+func QueueOf(i uint32, k int) (queue *uint32, ok bool) {
 	o := kmem.Ofd(i)
 	row := opsOf(o)
 	ok = row.queue != nil
@@ -120,8 +120,8 @@ func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
 	return 0, abi.ENOTTY
 }
 
-// info is what /proc/PID/fdinfo says of an OFD's kind.
-func info(i uint32) {
+// FdInfo is what /proc/PID/fdinfo says of an OFD's kind.
+func FdInfo(i uint32) {
 	if say := opsOf(kmem.Ofd(i)).info; say != nil {
 		say(kmem.Ofd(i))
 	}

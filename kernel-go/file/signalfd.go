@@ -25,7 +25,7 @@ func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
 	return nil
 }
 
-// Signals are what signal descriptors ask of proc, which sets them. Pending
+// Signals are what signal descriptors ask of proc (hooks: boot/wire.go). Pending
 // says whether a signal of a mask waits for the caller's thread or process;
 // Take removes one and writes a struct signalfd_siginfo to dst.
 var Signals struct {
@@ -75,7 +75,7 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock boo
 		return 0, abi.EINVAL
 	}
 	done := uint32(0)
-	for b.Len >= size && Signals.Take != nil {
+	for b.Len >= size {
 		// A signal that was taken cannot be put back.
 		if b.As != 0 {
 			if e := mm.Await(c, b.Addr, size); e != abi.OK {

@@ -43,10 +43,6 @@ func cpuOf(h *abi.HartSlot) *riscv.HartCpu { return (*riscv.HartCpu)(kmem.Ptr(h.
 func Init() {
 	h := kmem.Header()
 	riscv.Init(h.DecodeArenaBase, h.DecodeArenaBytes)
-	riscv.FetchPage = fetchPage
-	riscv.TimeNow = sched.TimeCsr
-	riscv.HartDead = dead
-	kmem.DropCode = dropCode
 	fetches = [abi.LimitHarts][fetchSlots]fetched{}
 	for i := range h.HartCount {
 		s := kmem.Hart(i)
@@ -55,12 +51,15 @@ func Init() {
 	}
 }
 
-func dropCode(frame uint32) {
+// DropCode drops what was decoded of a frame.
+func DropCode(frame uint32) {
 	kmem.Frame(frame).Code.Store(0)
 	riscv.InvalidateFrame(frame)
 }
 
-func fetchPage(hart, as uint32, va uint64) (uint32, bool) {
+// FetchPage is the frame of an executable page that this hart was given by a
+// fetchFault, for the CPU: it takes no lock.
+func FetchPage(hart, as uint32, va uint64) (uint32, bool) {
 	epoch := kmem.AddressSpace(as).Live.CodeEpoch.Load()
 	for i := range fetches[hart] {
 		f := &fetches[hart][i]
@@ -97,7 +96,7 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	kmem.Lock(hart)
 	now := sched.NowNs()
 	sched.HoldBegins(c, now)
-	if dead(hart) {
+	if Dead(hart) {
 		takeOver(c, h)
 	}
 	sched.Act(0)

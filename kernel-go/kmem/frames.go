@@ -17,7 +17,7 @@ var (
 	poolEnd   uint32 // frame number one past the pool
 	zeroFrame uint32
 	// Reclaim is asked for frames when the pool is empty and memory cannot
-	// grow: it returns how many it freed. The page cache sets it.
+	// grow: it returns how many it freed. A hook: boot/wire.go.
 	Reclaim func(want uint32) uint32
 )
 
@@ -78,7 +78,7 @@ func AllocFrameRaw(t abi.FrameType) uint32 {
 // kernel's reserve alone, so that page tables and exits always find frames.
 func AllocUserFrame(t abi.FrameType, zero bool) uint32 {
 	if FreeFrames() <= Header().ReserveFrames {
-		if Reclaim == nil || Reclaim(64) == 0 {
+		if Reclaim(64) == 0 {
 			return 0
 		}
 	}
@@ -99,7 +99,7 @@ func refill() bool {
 		addFrames(poolEnd, poolEnd+step*abiWasmFrames)
 		return true
 	}
-	return Reclaim != nil && Reclaim(64) != 0 && freeHead != 0
+	return Reclaim(64) != 0 && freeHead != 0
 }
 
 // addFrames puts frames [from, to) into the pool, lowest first.
@@ -123,8 +123,8 @@ func RefFrame(addr uint32) {
 	f.Refs++
 }
 
-// DropCode is called for a frame that is freed while it has decoded code. The
-// CPU sets it.
+// DropCode is called for a frame that is freed while it has decoded code. A hook:
+// boot/wire.go.
 var DropCode func(frame uint32)
 
 // UnrefFrame drops a reference and frees the frame at the last one.

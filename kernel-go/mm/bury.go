@@ -71,8 +71,8 @@ func reapLeaves(as *abi.AddressSpaceSlot, from uint32) uint32 {
 	return from
 }
 
-// reclaim is asked for frames when there are none left.
-func reclaim(want uint32) uint32 {
+// Reclaim is asked for frames when there are none left.
+func Reclaim(want uint32) uint32 {
 	for free := kmem.FreeFrames(); buried != 0; {
 		Reap()
 		if got := kmem.FreeFrames() - free; got >= want {

@@ -88,6 +88,7 @@ func testMachine(t testing.TB) *sched.Ctx {
 	if e := Init(); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim = Reclaim
 	c := sched.For(0)
 	c.Process, c.Thread = kmem.Alloc(abi.SlotKindProcess), kmem.Alloc(abi.SlotKindThread)
 	kmem.Thread(c.Thread).State.Process = c.Process

@@ -50,7 +50,6 @@ func Init() abi.Errno {
 	}
 	fillAbsent(absentLeaf)
 	nextEpoch, buried = 1, 0
-	kmem.Reclaim = reclaim
 	return abi.OK
 }
 

@@ -18,7 +18,7 @@ const (
 )
 
 // RequestBlob asks the host for `length` bytes at `position` of a blob source,
-// into memory from `addr` on; rpc sets it. The answer is FillDone.
+// into memory from `addr` on (a hook: boot/wire.go). The answer is FillDone.
 var RequestBlob func(source uint32, position uint64, addr, length, token uint32)
 
 type fill struct {

@@ -20,19 +20,17 @@ import (
 // fits a word.
 const MaxBytes = uint64(1)<<44 - uint64(kmem.PageSize)
 
-// Zap removes every translation of file pages [first, end) of an inode; vfs
-// sets it to mm's. It returns when no hart can use one any more.
+// Zap removes every translation of file pages [first, end) of an inode (a hook:
+// boot/wire.go). It returns when no hart can use one any more.
 var Zap func(c *sched.Ctx, inode, first, end uint32)
 
-// Init forgets what an earlier machine of this process had and offers clean
-// pages to the frame allocator.
+// Init forgets what an earlier machine of this process had.
 func Init() {
 	fills = [len(fills)]fill{}
 	failures = [len(failures)]failure{}
 	requestTickets = [len(requestTickets)]requestTicket{}
 	tickets, hand, nextFailure, buried = 0, 0, 0, 0
 	waitSlot = kmem.Alloc(abi.SlotKindEventfd)
-	kmem.Reclaim = Evict
 }
 
 // PagesOf is the number of pages that hold n bytes.

@@ -28,6 +28,8 @@ func machine(t testing.TB, mib uint32) *sched.Ctx {
 	sched.ResetTimers()
 	sched.ResetQueues()
 	Init()
+	kmem.Reclaim = Evict
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	requests = nil
 	RequestBlob = func(source uint32, position uint64, addr, length, token uint32) {
 		requests = append(requests, request{source: source, position: position, addr: addr, length: length, token: token})

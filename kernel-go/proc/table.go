@@ -8,12 +8,8 @@ package proc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/tty"
-	"foreshore.dev/kernel/vfs"
 )
 
 const (
@@ -31,14 +27,10 @@ var (
 // Init readies the tables of a new machine.
 func Init() {
 	lastTid, listTail = firstPid-1, 0
-	sched.Fired, sched.HasSignal = timerFired, HasSignal
-	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
-	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
-	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned
-	procfs.LastTid = func() uint32 { return lastTid }
-	file.SendSigio = sigio
-	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
 }
+
+// LastTid is the id that was given last.
+func LastTid() uint32 { return lastTid }
 
 func tidBucket(tid uint32) uint32 {
 	return kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4

@@ -36,6 +36,8 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	sched.ResetQueues()
 	file.Init()
 	Init()
+	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
+	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
 	owner := kmem.Alloc(abi.SlotKindOwner)
 	p := newProcess(0, owner)
 	s := kmem.Process(p)

@@ -64,8 +64,8 @@ func Overdue(c *Ctx) bool {
 // remember what it has done.
 func GoesOn(e abi.Errno) bool { return e == abi.EBLOCKED || e == abi.ERESCHED }
 
-// HasSignal says whether a signal waits that would interrupt the caller's wait;
-// proc sets it.
+// HasSignal says whether a signal waits that would interrupt the caller's wait.
+// A hook: boot/wire.go.
 var HasSignal func(c *Ctx) bool
 
 // GiveWay is what a long transfer asks between two pieces of which it could end

@@ -19,7 +19,7 @@ const (
 )
 
 // Fired is called for timers of proc's kinds, FiredTimerfd with the OFD of a
-// TimerTimerfd; proc and file set them.
+// TimerTimerfd. Hooks: boot/wire.go.
 var (
 	Fired        func(kind, object uint32)
 	FiredTimerfd func(ofd uint32)

@@ -22,8 +22,8 @@ const (
 )
 
 // Async is told of each wake of a queue that a description with O_ASYNC
-// watches, like Notify; SendAsync runs when the wake is done. The file package
-// sets both.
+// watches, like Notify; SendAsync runs when the wake is done. Hooks:
+// boot/wire.go.
 var (
 	Async     func(ofd, events uint32)
 	SendAsync func()
@@ -32,7 +32,7 @@ var (
 // Notify is told of each wake of a queue that an epoll item watches; it must
 // not touch wait queues. It is given, and returns, whether an item that wants
 // to be the only one (EPOLLEXCLUSIVE) took the event. Drain runs when the wake
-// is done, and may wake other queues. The epoll package sets both.
+// is done, and may wake other queues. Hooks: boot/wire.go.
 var (
 	Notify   func(item, events uint32, taken bool) bool
 	Drain    func()
@@ -167,7 +167,7 @@ func Wake(queue *uint32, events uint32) {
 	}
 	notifyItems(queue, events)
 	wakeWaiters(queue, events)
-	if !draining && Drain != nil {
+	if !draining {
 		draining = true
 		SendAsync()
 		Drain()

@@ -27,6 +27,9 @@ func pair(t testing.TB) (*sched.Ctx, uint32) {
 	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode
+	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = vfs.HoldOpen, vfs.DropOpen, vfs.Hold, vfs.Put
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	c := sched.For(0)
 	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, uint32(copy(kmem.Bytes(c.Path, 4), "/pts")), 0o755)
 	if e == abi.OK {

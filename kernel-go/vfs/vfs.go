@@ -14,8 +14,6 @@ package vfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -39,18 +37,15 @@ const (
 	nameMax = uint32(abi.FixedNameMax)
 )
 
-// PipeGone frees the pipe of a FIFO whose inode goes away; pipe sets it.
+// PipeGone frees the pipe of a FIFO whose inode goes away (a hook: boot/wire.go).
 var PipeGone func(pipe uint32)
 
 // LeaseBreakSeconds is how long a holder may keep a lease that is being broken.
 const LeaseBreakSeconds = 45
 
-// breakLeases tells the holders of leases on a file of an open with flags, or of
-// a truncation (O_WRONLY); file sets it. See file/lease.go.
-var breakLeases func(c *sched.Ctx, inode, flags uint32) abi.Errno
-
-// InitLeases says who breaks leases.
-func InitLeases(f func(c *sched.Ctx, inode, flags uint32) abi.Errno) { breakLeases = f }
+// LeaseBreaker tells the holders of leases on a file of an open with flags, or of
+// a truncation (O_WRONLY). A hook: boot/wire.go; see file/lease.go.
+var LeaseBreaker func(c *sched.Ctx, inode, flags uint32) abi.Errno
 
 // BreakLeases is asked before a file that may be opened with flags is opened:
 // EBLOCKED, or EAGAIN with O_NONBLOCK, while somebody has a lease against it.
@@ -58,10 +53,10 @@ func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
 	if in := kmem.Inode(inode); in.State.Mode&ifmt != ifreg || in.Live.LockHead == 0 {
 		return abi.OK
 	}
-	return breakLeases(c, inode, flags)
+	return LeaseBreaker(c, inode, flags)
 }
 
-// FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ); proc sets it.
+// FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ). A hook: boot/wire.go.
 var FileTooLarge func(c *sched.Ctx)
 
 var (
@@ -81,9 +76,6 @@ func Init(bucketBase, bucketCount uint32) abi.Errno {
 	if mountSlot = kmem.Alloc(abi.SlotKindEventfd); mountSlot == 0 {
 		return abi.ENOMEM
 	}
-	mm.InodeHold, mm.InodeDrop = HoldOpen, DropOpen
-	mm.DentryHold, mm.DentryDrop = Hold, Put
-	pagecache.Zap = mm.ZapInode
 	root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 	if e != abi.OK {
 		return e

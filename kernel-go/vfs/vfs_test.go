@@ -26,6 +26,10 @@ func machine(t testing.TB, mib uint32) *sched.Ctx {
 	if e := Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode
+	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = HoldOpen, DropOpen, Hold, Put
+	FileTooLarge = func(*sched.Ctx) {}
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	return sched.For(0)
 }
 

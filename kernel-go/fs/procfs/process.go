@@ -401,7 +401,8 @@ func fdinfo(ofd uint32) {
 	FdInfo(ofd)
 }
 
-// FdInfo writes what a kind of open file has to say beyond that; file sets it.
+// FdInfo writes what a kind of open file has to say beyond that (a hook:
+// boot/wire.go).
 var FdInfo func(ofd uint32)
 
 // FdInfoCount is a line with a count, padded as Linux's %16llx.

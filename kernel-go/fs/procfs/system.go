@@ -203,7 +203,7 @@ func loadavg() {
 	line(uint64(LastTid()))
 }
 
-// LastTid is the id that was given to a thread last; proc sets it.
+// LastTid is the id that was given to a thread last (a hook: boot/wire.go).
 var LastTid func() uint32
 
 func stat() {
