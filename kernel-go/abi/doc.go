@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x6f5352a8
-	LayoutHashHi uint32 = 0x813dc286
+	LayoutHashLo uint32 = 0x0f6726ba
+	LayoutHashHi uint32 = 0xb300a602
 )

@@ -4,11 +4,9 @@ package boot
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/hart"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -24,18 +22,12 @@ func Boot(c kmem.Config) abi.Errno {
 	kmem.Lock(kmem.WorkerIndex)
 	defer kmem.Unlock()
 	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		return e
 	}
-	a := &kmem.Areas
-	if e := vfs.Init(a.DentryBuckets, a.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		return e
 	}
-	file.Init()
-	proc.Init()
 	if e := proc.InitOwner(); e != abi.OK {
 		return e
 	}

@@ -51,7 +51,6 @@ func wire() {
 	vfs.FileTooLarge = proc.FileTooLarge
 	vfs.Generate(abi.FsTypeProcfs, &procfs.Files)
 	procfs.FdInfo = file.FdInfo
-	procfs.LastTid = proc.LastTid
 	epoll.PollOfd, epoll.QueueOf = file.Poll, file.QueueOf
 
 	// Signals.
@@ -78,7 +77,7 @@ func wired() {
 	kmem.Assert(pagecache.Zap != nil && pagecache.RequestBlob != nil, "hooks of pagecache are set")
 	kmem.Assert(mm.InodeHold != nil && mm.InodeDrop != nil && mm.DentryHold != nil && mm.DentryDrop != nil, "hooks of mm are set")
 	kmem.Assert(vfs.PipeGone != nil && vfs.LeaseBreaker != nil && vfs.FileTooLarge != nil, "hooks of vfs are set")
-	kmem.Assert(procfs.FdInfo != nil && procfs.LastTid != nil, "hooks of procfs are set")
+	kmem.Assert(procfs.FdInfo != nil, "hooks of procfs are set")
 	kmem.Assert(epoll.PollOfd != nil && epoll.QueueOf != nil, "hooks of epoll are set")
 	kmem.Assert(pipe.SigPipe != nil && file.SendSigio != nil, "hooks of pipe and file are set: signals")
 	kmem.Assert(file.Signals.Pending != nil && file.Signals.Take != nil, "hooks of signalfd are set")

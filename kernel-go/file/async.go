@@ -11,9 +11,7 @@ import (
 // a wake marks it, and the signals are sent when the wake is done, since they
 // change queues themselves.
 
-// asyncHead are the marked descriptions; 0 none, asyncEnd the last one's next.
-var asyncHead uint32
-
+// asyncEnd is what the last marked description (AsyncHead) has for its next.
 const asyncEnd = ^uint32(0)
 
 // SendSigio sends the signals of a description (a hook: boot/wire.go).
@@ -25,17 +23,19 @@ func MarkAsync(i, events uint32) {
 	l.AsyncEvents |= events
 	if l.AsyncNext == 0 {
 		l.AsyncNext = asyncEnd
-		if asyncHead != 0 {
-			l.AsyncNext = asyncHead
+		s := state()
+		if s.AsyncHead != 0 {
+			l.AsyncNext = s.AsyncHead
 		}
-		asyncHead = i
+		s.AsyncHead = i
 	}
 }
 
 // SendAsync sends the signals of the descriptions that were marked.
 func SendAsync() {
-	for asyncHead != 0 {
-		i := asyncHead
+	s := state()
+	for s.AsyncHead != 0 {
+		i := s.AsyncHead
 		events := kmem.Ofd(i).Live.AsyncEvents
 		forgetAsync(i)
 		SendSigio(i, events)
@@ -48,12 +48,13 @@ func forgetAsync(i uint32) {
 	if l.AsyncNext == 0 {
 		return
 	}
-	at := &asyncHead
+	head := &state().AsyncHead
+	at := head
 	for *at != i {
 		at = &kmem.Ofd(*at).Live.AsyncNext
 	}
-	if *at = l.AsyncNext; *at == asyncEnd && at == &asyncHead {
-		asyncHead = 0
+	if *at = l.AsyncNext; *at == asyncEnd && at == head {
+		*head = 0
 	}
 	l.AsyncNext, l.AsyncEvents = 0, 0
 }

@@ -20,16 +20,12 @@ func machine(t testing.TB) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, 64)
 	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	Init()
 	wire()
 	c := sched.For(0)
 	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, put(c.Path, "/proc"), 0o555)
@@ -55,7 +51,8 @@ func wire() {
 	epoll.PollOfd, epoll.QueueOf = Poll, QueueOf
 	vfs.PipeGone, vfs.LeaseBreaker = pipe.Release, BreakLeases
 	vfs.Generate(abi.FsTypeProcfs, &procfs.Files)
-	procfs.FdInfo, procfs.LastTid = FdInfo, func() uint32 { return 100 }
+	procfs.FdInfo = FdInfo
+	kmem.Kernel().Processes.LastTid = 100
 	pipe.SigPipe = func(*sched.Ctx) {}
 	Signals.Take = func(*sched.Ctx, uint64, uint32) bool { return false }
 }

@@ -11,12 +11,9 @@ import (
 // signalfd(2). State.Object is the process that made the description, whose
 // signals its poll tells; OfdSignalfd has the mask.
 
-// signalSlot is an Eventfd slot in whose queue the readers of signal
-// descriptors wait (heads of queues lie in the machine's memory); proc wakes
-// them by SignalArrived when a signal becomes pending.
-var signalSlot uint32
-
-func signalWait() *uint32 { return &kmem.Eventfd(signalSlot).Wait }
+// signalWait is where the readers of signal descriptors wait; proc wakes them by
+// SignalArrived when a signal becomes pending.
+func signalWait() *uint32 { return &state().SignalWait }
 
 func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
 	if k == 0 {

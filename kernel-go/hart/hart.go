@@ -315,7 +315,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 // fastCall makes system calls that only read what cannot change while the
 // hart is in guest code, without the machine lock.
 func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
-	if trace.On {
+	if trace.On() {
 		return false
 	}
 	var v uint32
@@ -341,7 +341,7 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	case riscv.ExitBudget, riscv.ExitPoll:
 		do(c, abi.HoldKindOther, 0)
 	case riscv.ExitEcall:
-		if trace.On && !traced(c, h) {
+		if trace.On() && !traced(c, h) {
 			return
 		}
 		begin(c)

@@ -61,7 +61,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		return
 	}
-	if trace.On && t.Live.Traced == 0 {
+	if trace.On() && t.Live.Traced == 0 {
 		// Its end was told when a signal interrupted it; now it goes on.
 		_ = trace.Entry(c, b.Number, syscalls.Letters(b.Number), &b.Args, false)
 	}
@@ -95,7 +95,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 			return
 		}
 		t = c.T()
-		if trace.On {
+		if trace.On() {
 			trace.Exit(c, b.Number, "", &b.Args, t.Cpu.X[regA0], abi.OK)
 		}
 		sched.TimerCancel(&t.Live.Timer)
@@ -105,7 +105,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	}
 	sched.TimerCancel(&t.Live.Timer)
 	file.LetGo(c, c.Thread)
-	if trace.On {
+	if trace.On() {
 		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
 	}
 	syscalls.Over(c, b.Number, v, e)

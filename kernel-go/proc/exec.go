@@ -167,7 +167,7 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 	if e := mm.MapStack(c, p.as, p.main.execStack); e != abi.OK {
 		return e
 	}
-	if e := mm.MapFrame(c, p.as, uint32(vdsoAddress>>kmem.PageShift), vdso); e != abi.OK {
+	if e := mm.MapFrame(c, p.as, uint32(vdsoAddress>>kmem.PageShift), state().Vdso); e != abi.OK {
 		return e
 	}
 	as := kmem.AddressSpace(p.as)

@@ -104,7 +104,7 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 		flushProcess(p, bit(uint32(abi.SIGCONT)))
 	}
 	if ignored(p, s.Signo) && unmaskable&bit(s.Signo) == 0 && !blockedSomewhere(p, thread, s.Signo) {
-		if trace.On {
+		if trace.On() {
 			if thread == 0 {
 				thread = p.State.Leader
 			}
@@ -249,7 +249,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 			set = bit(uint32(abi.SIGKILL))
 		}
 		s, _ := TakeSignal(t, p, set)
-		if trace.On && s.Signo != uint32(abi.SIGKILL) {
+		if trace.On() && s.Signo != uint32(abi.SIGKILL) {
 			tell(c, c.Thread, c.Process, &s)
 		}
 		a := *action(p, s.Signo)
@@ -386,7 +386,7 @@ func stopProcess(c *sched.Ctx, signo uint32) {
 // park leaves the calling thread stopped.
 func park(c *sched.Ctx) {
 	t := c.T()
-	if trace.On {
+	if trace.On() {
 		trace.Stopped(c, t.State.Tid, c.P().State.Pid, c.P().State.StopSignal)
 	}
 	kmem.WriteBegin(&t.Header)

@@ -32,10 +32,6 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	kmemtest.New(t, 64)
 	t.Cleanup(kmem.Unlock)
 	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	file.Init()
-	Init()
 	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
 	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
 	owner := kmem.Alloc(abi.SlotKindOwner)

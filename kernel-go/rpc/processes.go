@@ -181,18 +181,16 @@ func BlobRequest(source uint32, position uint64, addr, length, token uint32) {
 	send(unsafe.Pointer(e), false)
 }
 
-// told remembers which calls of which programs were reported.
-var told [256]uint64
-
 // Unsupported reports a system call that is not there, once per process and number.
 func Unsupported(c *sched.Ctx, number uint32) {
 	p := c.P()
 	key := uint64(p.State.Pid)<<32 | uint64(number) | 1<<63
-	slot := (p.State.Pid*31 + number) % uint32(len(told))
-	if told[slot] == key {
+	reported := &state().Reported
+	slot := (p.State.Pid*31 + number) % uint32(len(reported))
+	if reported[slot] == key {
 		return
 	}
-	told[slot] = key
+	reported[slot] = key
 	e := out[abi.UnsupportedSyscallEvent]()
 	e.Header.Opcode = abi.OpcodeUnsupportedSyscall
 	e.Pid, e.Number = p.State.Pid, number

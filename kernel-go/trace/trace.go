@@ -14,13 +14,19 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// On has every system call told to the host.
-var On bool
+// state is what traces remember.
+func state() *abi.TraceLive { return &kmem.Kernel().Trace }
 
-var sequence uint64
+// On says whether every system call is told to the host.
+func On() bool { return state().On != 0 }
 
 // Set turns tracing on or off; records are numbered anew.
-func Set(on bool) { On, sequence = on, 0 }
+func Set(on bool) {
+	*state() = abi.TraceLive{}
+	if on {
+		state().On = 1
+	}
+}
 
 // What is shown at most: of bytes and strings, of elements, of a path.
 const (
@@ -73,8 +79,9 @@ func beginCall(c *sched.Ctx, phase abi.TracePhase, number uint32, args *[6]uint6
 }
 
 func (r *record) send() {
-	sequence++
-	r.head().Sequence = sequence
+	s := state()
+	s.Sequence++
+	r.head().Sequence = s.Sequence
 	host.Trace(r.base, r.n)
 }
 

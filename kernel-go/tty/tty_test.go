@@ -18,13 +18,10 @@ func pair(t testing.TB) (*sched.Ctx, uint32) {
 	t.Helper()
 	kmemtest.New(t, 64)
 	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
 	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode

@@ -59,23 +59,11 @@ func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
 // FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ). A hook: boot/wire.go.
 var FileTooLarge func(c *sched.Ctx)
 
-var (
-	buckets    uint32
-	bucketMask uint32
-	nextIno    uint64
-	nextSuper  uint32
-)
+// state is what the tree of files remembers beside its slots.
+func state() *abi.FilesLive { return &kmem.Kernel().Files }
 
-// Init makes the root directory. The buckets are `bucketCount` (a power of
-// two) zeroed words of boot memory.
-func Init(bucketBase, bucketCount uint32) abi.Errno {
-	buckets, bucketMask = bucketBase, bucketCount-1
-	nextIno, nextSuper, treeDepth = 1, 1, 0
-	staged = [len(staged)]uint32{}
-	mounts, MountEvents = [maxMounts]mount{}, 0
-	if mountSlot = kmem.Alloc(abi.SlotKindEventfd); mountSlot == 0 {
-		return abi.ENOMEM
-	}
+// Init makes the root directory.
+func Init() abi.Errno {
 	root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 	if e != abi.OK {
 		return e
@@ -84,7 +72,9 @@ func Init(bucketBase, bucketCount uint32) abi.Errno {
 	if kmem.Header().AnonInode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); kmem.Header().AnonInode == 0 {
 		return abi.ENFILE
 	}
-	mounts[0] = mount{root: root, fs: abi.FsTypeTmpfs}
+	if newMount(root, 0, abi.FsTypeTmpfs) == 0 {
+		return abi.ENOSPC
+	}
 	return abi.OK
 }
 
@@ -96,8 +86,9 @@ func newRoot(fs abi.FsType, mode uint32) (uint32, abi.Errno) {
 	}
 	in := kmem.Inode(inode)
 	in.State.Nlink = 2
-	in.State.Node = nextSuper
-	nextSuper++
+	s := state()
+	s.FileSystems++
+	in.State.Node = s.FileSystems
 	d := newDentry(0, inode, 0, 0)
 	dropInode(inode)
 	if d == 0 {
@@ -135,22 +126,21 @@ func umaskOf(c *sched.Ctx) uint32 {
 	return 0
 }
 
-// treeDepth counts nested changes of the tree.
-var treeDepth uint32
-
 // treeBegin and treeEnd bracket what moves or removes names: readers outside
 // the kernel that saw an odd or a changed sequence look again.
 func treeBegin() {
-	if treeDepth == 0 {
+	s := state()
+	if s.TreeDepth == 0 {
 		kmem.Header().TreeSeq.Add(1)
 		kmem.Fence()
 	}
-	treeDepth++
+	s.TreeDepth++
 }
 
 func treeEnd() {
-	treeDepth--
-	if treeDepth == 0 {
+	s := state()
+	s.TreeDepth--
+	if s.TreeDepth == 0 {
 		kmem.Fence()
 		kmem.Header().TreeSeq.Add(1)
 	}

@@ -313,7 +313,7 @@ func path(c *sched.Ctx, d uint32) {
 
 // mounts is /proc/PID/mounts, or mountinfo (proc_pid_mountinfo(5)).
 func mounts(c *sched.Ctx, info bool) {
-	for i := range uint32(vfs.MaxMounts) {
+	for i := uint32(1); i < vfs.EndOfMounts(); i++ {
 		root, fs, ok := vfs.MountAt(i)
 		if !ok {
 			continue

@@ -193,9 +193,6 @@ var entries = [...]struct {
 	{nodePid, "personality", nodePidPersonality, file | 0o400, ""},
 }
 
-// bootID is /proc/sys/kernel/random/boot_id, made at boot.
-var bootID [16]byte
-
 // Files are what vfs asks of procfs.
 var Files = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
 

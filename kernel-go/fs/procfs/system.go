@@ -1,6 +1,8 @@
 package procfs
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
@@ -60,7 +62,7 @@ func ofSystem(n node) {
 	case nodeThreadsMax:
 		line(uint64(kmem.Table(abi.SlotKindThread).Capacity - 1))
 	case nodeBootID:
-		uuid(&bootID)
+		uuid(&kmem.Kernel().BootId)
 	case nodeUUID:
 		entropy.Fill(kmem.Scratch(kmem.WorkerIndex)+kmem.ScratchBytes-16, 16)
 		id := (*[16]byte)(kmem.Ptr(kmem.Scratch(kmem.WorkerIndex) + kmem.ScratchBytes - 16))
@@ -94,10 +96,9 @@ func ofSystem(n node) {
 const lastCap = 40
 
 func makeBootID() {
-	at := kmem.Scratch(kmem.WorkerIndex) + kmem.ScratchBytes - 16
-	entropy.Fill(at, 16)
-	copy(bootID[:], kmem.Bytes(at, 16))
-	version4(&bootID)
+	id := &kmem.Kernel().BootId
+	entropy.Fill(kmem.Addr(unsafe.Pointer(id)), 16)
+	version4(id)
 }
 
 // version4 sets the version and variant of a random UUID (RFC 9562).
@@ -200,11 +201,8 @@ func loadavg() {
 	putByte('/')
 	num(uint64(threads))
 	putByte(' ')
-	line(uint64(LastTid()))
+	line(uint64(kmem.Kernel().Processes.LastTid))
 }
-
-// LastTid is the id that was given to a thread last (a hook: boot/wire.go).
-var LastTid func() uint32
 
 func stat() {
 	h := kmem.Header()
