@@ -21,7 +21,6 @@ func Boot(c kmem.Config) abi.Errno {
 	}
 	kmem.Lock(kmem.WorkerIndex)
 	defer kmem.Unlock()
-	sched.Reset()
 	if e := mm.Init(); e != abi.OK {
 		return e
 	}

@@ -19,7 +19,6 @@ import (
 func machine(t testing.TB) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, 64)
-	sched.Reset()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}

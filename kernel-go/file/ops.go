@@ -2,6 +2,7 @@ package file
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
@@ -35,7 +36,7 @@ type fileOps struct {
 	// syncs: fsync(2) has something to do, or could have: EINVAL.
 	syncs bool
 	// info writes what /proc/PID/fdinfo says of it alone: nothing.
-	info func(o *abi.OfdSlot)
+	info func(w *procfs.Text, o *abi.OfdSlot)
 	// splice says which sides of splice(2) it can be, beside a pipe: EINVAL.
 	splice spliceSides
 	// signals are the events of which O_ASYNC tells: ENOTTY.
@@ -121,8 +122,8 @@ func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
 }
 
 // FdInfo is what /proc/PID/fdinfo says of an OFD's kind.
-func FdInfo(i uint32) {
+func FdInfo(w *procfs.Text, i uint32) {
 	if say := opsOf(kmem.Ofd(i)).info; say != nil {
-		say(kmem.Ofd(i))
+		say(w, kmem.Ofd(i))
 	}
 }

@@ -33,7 +33,7 @@ var Signals struct {
 // SignalArrived wakes the readers of signal descriptors.
 func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 
-func infoSignalfd(o *abi.OfdSlot) { procfs.FdInfoMask("sigmask:\t", o.State.OfdSignalfd().Mask) }
+func infoSignalfd(w *procfs.Text, o *abi.OfdSlot) { w.Mask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
 func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {

@@ -44,7 +44,7 @@ func bury(c *sched.Ctx, h *abi.HartSlot) {
 func takeOver(c *sched.Ctx, h *abi.HartSlot) {
 	bury(c, h)
 	riscv.Abandon(cpuOf(h))
-	fetches[c.Hart] = [fetchSlots]fetched{}
+	localOf(c.Hart).fetches = [fetchSlots]fetched{}
 	h.Poll.Store(0)
 	h.State.Store(uint32(abi.HartStateInKernel))
 }

@@ -136,11 +136,12 @@ const insnsPerUs = 200
 // giveWay has others go first, since the call in progress takes long. What it
 // took so far counts as if guest code had run.
 func giveWay(c *sched.Ctx) {
-	resched[c.Hart] = true
+	l := localOf(c.Hart)
+	l.resched = true
 	now := sched.NowNs()
-	spent := now - entered[c.Hart]
+	spent := now - l.entered
 	chargeSystem(c, now)
-	entered[c.Hart] = now
+	l.entered = now
 	sched.Charge(c.Thread, int32(min(spent/1000*insnsPerUs, 1<<30)), now, spent)
 }
 

@@ -207,13 +207,6 @@ func reserveHarts(c Config) bool {
 	return true
 }
 
-// ScratchBytes is the size of a hart's scratch area, where what is too large
-// for a kernel stack goes (paths, iovecs).
-const ScratchBytes = 64 << 10
-
-// Scratch is the scratch area of a hart, or of the kernel worker.
-func Scratch(hart uint32) uint32 { return Areas.Scratch + hart*ScratchBytes }
-
 // StackCanary lies at the low end of every kernel stack.
 const StackCanary = 0x5ca1ab1e0ddba115
 

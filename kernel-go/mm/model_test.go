@@ -81,7 +81,6 @@ func (w *world) fail(format string, args ...any) {
 
 func testMachine(t testing.TB) *sched.Ctx {
 	kmemtest.New(t, 64)
-	sched.Reset()
 	if e := Init(); e != abi.OK {
 		t.Fatal(e)
 	}

@@ -24,7 +24,6 @@ var requests []request
 func machine(t testing.TB, mib uint32) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, mib)
-	sched.Reset()
 	kmem.Reclaim = Evict
 	sched.SendAsync, sched.Drain = func() {}, func() {}
 	requests = nil

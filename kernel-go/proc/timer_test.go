@@ -31,7 +31,6 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	t.Cleanup(func() { host.Native.Now = before })
 	kmemtest.New(t, 64)
 	t.Cleanup(kmem.Unlock)
-	sched.Reset()
 	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
 	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
 	owner := kmem.Alloc(abi.SlotKindOwner)

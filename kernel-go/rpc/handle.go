@@ -29,7 +29,7 @@ func handle(c *sched.Ctx, p *abi.PendingRequestSlot, a *answer) abi.Errno {
 	client := p.Client
 	switch as[abi.RpcHeader](p).Opcode {
 	case abi.OpcodeKernelInit:
-		return kernelInit(client, as[abi.KernelInitRequest](p), a)
+		return kernelInit(c, client, as[abi.KernelInitRequest](p), a)
 	case abi.OpcodeWriteFile:
 		return writeFile(c, p, as[abi.WriteFileRequest](p), a)
 	case abi.OpcodeWriteFiles:

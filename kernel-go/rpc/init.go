@@ -3,15 +3,8 @@ package rpc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/uts"
-)
-
-var (
-	runtimeState abi.KernelRuntimeStateData
-	// stateBytes is where the table is built: the arena is the client's, who may
-	// write there at any time.
-	stateBytes [4096]byte
-	release    [len(uts.Release)]byte
 )
 
 // fits says whether a client of the request's version understands this
@@ -26,7 +19,7 @@ func fits(r *abi.KernelInitRequest, h *abi.MachineHeader) bool {
 
 // kernelInit is the handshake: a client of another ABI is refused, and told
 // what this machine speaks.
-func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
+func kernelInit(c *sched.Ctx, client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
 	h := kmem.Header()
 	hash := uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
 	a.value = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
@@ -41,18 +34,21 @@ func kernelInit(client uint32, r *abi.KernelInitRequest, a *answer) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	copy(release[:], uts.Release)
-	d := &runtimeState
+	// The table is built in scratch memory: the arena is the client's, who may write
+	// there at any time.
+	release := kmem.Bytes(c.Path, uint32(len(uts.Release)))
+	copy(release, uts.Release)
+	var d abi.KernelRuntimeStateData
 	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
 	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), client, h.HartCount, h.ClientCount
 	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
-	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release[:]
-	n, ok := d.Build(stateBytes[:])
+	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release
+	n, ok := d.Build(kmem.Bytes(c.Page, kmem.PageSize))
 	if !ok || n > r.Reply.Length {
 		return abi.EOVERFLOW
 	}
-	copy(kmem.Bytes(to, n), stateBytes[:n])
+	kmem.Copy(to, c.Page, n)
 	a.result = int64(n)
 	return abi.OK
 }

@@ -11,8 +11,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// registered is the reply that is being made: only the kernel worker makes any.
-var registered abi.RegisterProcessReply
+const _ = unsafe.Sizeof(kmem.Scratch{}.Reply) - unsafe.Sizeof(abi.RegisterProcessReply{})
 
 func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest, a *answer) abi.Errno {
 	to, e := span(client, r.Reply)
@@ -53,12 +52,13 @@ func registerProcess(c *sched.Ctx, client uint32, r *abi.RegisterProcessRequest,
 		return e
 	}
 	kmem.Process(process).Live.Client = client
-	registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
-	if e := stdio(c, process, r, &registered); e != abi.OK {
+	registered := (*abi.RegisterProcessReply)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Reply))
+	*registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
+	if e := stdio(c, process, r, registered); e != abi.OK {
 		proc.Discard(c, process)
 		return e
 	}
-	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = registered
+	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = *registered
 	a.result, a.handle, a.value = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
 	return abi.OK
 }
@@ -175,10 +175,10 @@ func diagnostics(client uint32, place abi.ArenaSpan, a *answer) abi.Errno {
 
 // BlobRequest tells the Runtime that pages of a blob source are wanted.
 func BlobRequest(source uint32, position uint64, addr, length, token uint32) {
-	e := out[abi.BlobRequestEvent]()
+	var e abi.BlobRequestEvent
 	e.Header.Opcode = abi.OpcodeBlobRequest
 	e.Source, e.Token, e.Position, e.Address, e.Length = source, token, position, addr, length
-	send(unsafe.Pointer(e), false)
+	send(unsafe.Pointer(&e), false)
 }
 
 // Unsupported reports a system call that is not there, once per process and number.
@@ -191,11 +191,11 @@ func Unsupported(c *sched.Ctx, number uint32) {
 		return
 	}
 	reported[slot] = key
-	e := out[abi.UnsupportedSyscallEvent]()
+	var e abi.UnsupportedSyscallEvent
 	e.Header.Opcode = abi.OpcodeUnsupportedSyscall
 	e.Pid, e.Number = p.State.Pid, number
 	for i := range e.Args {
 		e.Args[i] = c.Arg(i)
 	}
-	send(unsafe.Pointer(e), true)
+	send(unsafe.Pointer(&e), true)
 }

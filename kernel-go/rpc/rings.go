@@ -61,14 +61,6 @@ func wake(client uint32) {
 	}
 }
 
-// outbox is one scratch entry for completions that are being written.
-var outbox [8]uint64
-
-func out[T any]() *T {
-	outbox = [8]uint64{}
-	return (*T)(unsafe.Pointer(&outbox))
-}
-
 // answer is what a request's handler returns beside its result.
 type answer struct {
 	result        int64
@@ -77,11 +69,11 @@ type answer struct {
 }
 
 // reply makes the entry that answers a request.
-func reply(id uint32, result int64, a *answer) unsafe.Pointer {
-	r := out[abi.ReplyEvent]()
-	r.Header = abi.RpcHeader{Opcode: abi.OpcodeReply, RequestId: id}
-	r.Result, r.Value, r.Value2, r.Handle = result, a.value, a.value2, a.handle
-	return unsafe.Pointer(r)
+func reply(id uint32, result int64, a *answer) abi.ReplyEvent {
+	return abi.ReplyEvent{
+		Header: abi.RpcHeader{Opcode: abi.OpcodeReply, RequestId: id},
+		Result: result, Value: a.value, Value2: a.value2, Handle: a.handle,
+	}
 }
 
 // state is what rpc remembers beside its slots.

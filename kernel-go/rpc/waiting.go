@@ -36,7 +36,8 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	h := (*abi.RpcHeader)(unsafe.Pointer(entry))
 	if h.Opcode == abi.OpcodeNoop {
 		var none answer
-		publish(client, reply(h.RequestId, 0, &none))
+		r := reply(h.RequestId, 0, &none)
+		publish(client, unsafe.Pointer(&r))
 		return
 	}
 	i := kmem.Alloc(abi.SlotKindPendingRequest)
@@ -96,7 +97,7 @@ func finish(i uint32, e abi.Errno, a *answer) {
 	client := p.Client
 	entry := reply(idOf(p), result, a)
 	if q := answersOf(client); q.Head != 0 || used(kmem.Client(client)) >= replyRoom {
-		p.Entry, p.Answered = *(*[8]uint64)(entry), 1
+		p.Entry, p.Answered = *(*[8]uint64)(unsafe.Pointer(&entry)), 1
 		if q.Head == 0 {
 			q.Head = i
 		} else {
@@ -107,7 +108,7 @@ func finish(i uint32, e abi.Errno, a *answer) {
 	}
 	kmem.Client(client).InFlight--
 	kmem.Free(abi.SlotKindPendingRequest, i)
-	publish(client, entry)
+	publish(client, unsafe.Pointer(&entry))
 }
 
 // forget takes a request off all queues and lists but that of the answers.
@@ -131,10 +132,10 @@ func flushAnswers(client uint32, s *abi.ClientSlot) {
 		i := q.Head
 		p := kmem.Pending(i)
 		q.Head = p.Next
-		outbox = p.Entry
+		entry := p.Entry
 		s.InFlight--
 		kmem.Free(abi.SlotKindPendingRequest, i)
-		publish(client, unsafe.Pointer(&outbox))
+		publish(client, unsafe.Pointer(&entry))
 	}
 }
 

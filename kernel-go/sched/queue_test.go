@@ -23,7 +23,6 @@ func TestQueueModel(t *testing.T) {
 
 func queueModel(t *testing.T, seed uint64) {
 	kmemtest.New(t, 64)
-	Reset()
 	r := rand.New(rand.NewPCG(seed, 1))
 	owner := kmem.Alloc(abi.SlotKindOwner)
 	kmem.Owner(owner).Budget = 1

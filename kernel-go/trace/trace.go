@@ -41,10 +41,7 @@ const (
 )
 
 const (
-	// The record is made in the upper part of the hart's scratch memory, whose
-	// last bytes procfs uses.
-	recordAt    = 48 << 10
-	recordBytes = kmem.ScratchBytes - recordAt - 64
+	recordBytes = uint32(len(kmem.Scratch{}.TraceBytes))
 )
 
 const regSP = 2
@@ -56,14 +53,15 @@ type record struct {
 	wait    bool
 }
 
-var records [abi.LimitHarts + 1]record
+const _ = unsafe.Sizeof(kmem.Scratch{}.Trace) - unsafe.Sizeof(record{})
 
 func (r *record) head() *abi.TraceRecord { return (*abi.TraceRecord)(kmem.Ptr(r.base)) }
 
 // begin starts the record of a thread.
 func begin(c *sched.Ctx, phase abi.TracePhase, tid, pid uint32) *record {
-	r := &records[c.Hart]
-	r.base, r.n, r.as, r.wait = kmem.Scratch(c.Hart)+recordAt, abi.TraceRecordSize, c.As, false
+	s := kmem.ScratchOf(c.Hart)
+	r := (*record)(unsafe.Pointer(&s.Trace))
+	r.base, r.n, r.as, r.wait = kmem.Addr(unsafe.Pointer(&s.TraceBytes)), abi.TraceRecordSize, c.As, false
 	kmem.Zero(r.base, r.n)
 	h := r.head()
 	h.Phase, h.Tid, h.Pid = phase, tid, pid

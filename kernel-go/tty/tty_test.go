@@ -17,7 +17,6 @@ import (
 func pair(t testing.TB) (*sched.Ctx, uint32) {
 	t.Helper()
 	kmemtest.New(t, 64)
-	sched.Reset()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}

@@ -16,7 +16,6 @@ import (
 func machine(t testing.TB, mib uint32) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, mib)
-	sched.Reset()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
