@@ -12,6 +12,20 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
+// Attach goes on with a machine that lies in the kernel's memory, whichever kernel of
+// this ABI has run it: its memory is all of it. Nobody holds its lock, its harts are
+// between two calls of hart.Run, none is dead, and the host's clock goes on where the
+// machine's stood (MachineHeader.clock_ns). EINVAL when there is no machine of this ABI.
+func Attach() abi.Errno {
+	wire()
+	wired()
+	if e := kmem.Attach(); e != abi.OK {
+		return e
+	}
+	hart.Attach()
+	return abi.OK
+}
+
 // Boot makes a machine; when it returns OK the machine is ready.
 func Boot(c kmem.Config) abi.Errno {
 	wire()

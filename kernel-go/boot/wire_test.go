@@ -14,15 +14,27 @@ import (
 // seam to a native host, what serves tests, and programs that are not the kernel.
 var apart = []string{"../host", "../abi", "../cmd", "../riscv/internal", "../proc/internal", "../kmem/kmemtest"}
 
-// sources are the kernel's files, those for tests and fuzz targets left out.
+// sources are the kernel's files that may have hooks, those of fuzz targets left out.
 func sources(t *testing.T, set *token.FileSet) map[string]*ast.File {
+	t.Helper()
+	files := kernelFiles(t, set, apart...)
+	for path, f := range files {
+		if forTests(f) {
+			delete(files, path)
+		}
+	}
+	return files
+}
+
+// kernelFiles are the kernel's files but for tests and some folders, for all targets.
+func kernelFiles(t *testing.T, set *token.FileSet, without ...string) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		for _, a := range apart {
+		for _, a := range without {
 			if path == a {
 				return filepath.SkipDir
 			}
@@ -31,7 +43,7 @@ func sources(t *testing.T, set *token.FileSet) map[string]*ast.File {
 			return nil
 		}
 		f, err := parser.ParseFile(set, path, nil, parser.ParseComments)
-		if err == nil && !forTests(f) {
+		if err == nil {
 			files[path] = f
 		}
 		return err

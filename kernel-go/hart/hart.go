@@ -67,6 +67,15 @@ func Init() {
 	}
 }
 
+// Attach is Init for a machine that goes on: decoded code and what a CPU remembers
+// of it are another kernel's, and are made anew when they are asked for.
+func Attach() {
+	for i := range kmem.Header().HartCount {
+		kmem.Zero(kmem.Hart(i).CodeTlb, riscv.HartCpuBytes)
+	}
+	Init()
+}
+
 // DropCode drops what was decoded of a frame.
 func DropCode(frame uint32) {
 	kmem.Frame(frame).Code.Store(0)
