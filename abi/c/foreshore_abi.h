@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xf9b554db)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xe36b772c)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xfef96222)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xbaf46a3a)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -40,6 +40,8 @@
 #define FSH_FIXED_MAGIC INT32_C(1380471622)
 /* Linear address of the machine header (below the linker's --global-base). */
 #define FSH_FIXED_HEADER_ADDRESS INT32_C(4096)
+/* Linear address of KernelLive, behind the header. */
+#define FSH_FIXED_KERNEL_ADDRESS INT32_C(8192)
 /* Linear address of the first byte that the linker may use. */
 #define FSH_FIXED_GLOBAL_BASE INT32_C(65536)
 #define FSH_FIXED_PAGE_SIZE INT32_C(4096)
@@ -94,6 +96,8 @@
 #define FSH_LIMIT_POSIX_TIMERS_PER_GIB INT32_C(8192)
 /* Requests that wait. One client's are at most half of them. */
 #define FSH_LIMIT_PENDING_REQUESTS_PER_GIB INT32_C(32768)
+/* Mounted file systems. */
+#define FSH_LIMIT_MOUNTS INT32_C(32)
 /* Pseudo-terminals. */
 #define FSH_LIMIT_PTYS_PER_GIB INT32_C(256)
 /* Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */
@@ -1440,7 +1444,8 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_FILE_LOCK UINT32_C(23)
 #define FSH_SLOT_KIND_POSIX_TIMER UINT32_C(24)
 #define FSH_SLOT_KIND_TTY UINT32_C(25)
-#define FSH_SLOT_KIND_COUNT UINT32_C(26)
+#define FSH_SLOT_KIND_MOUNT UINT32_C(26)
+#define FSH_SLOT_KIND_COUNT UINT32_C(27)
 
 /* What the machine lock was held for. */
 typedef uint16_t fsh_hold_kind;
@@ -3014,6 +3019,401 @@ _Static_assert(offsetof(struct fsh_file_lock_slot, break_to) == 56, "offset of F
 _Static_assert(offsetof(struct fsh_file_lock_slot, reserved0) == 60, "offset of FileLockSlot.reserved0");
 _Static_assert(offsetof(struct fsh_file_lock_slot, break_at_ns) == 64, "offset of FileLockSlot.break_at_ns");
 
+/* Areas that boot reserved behind the slot tables; counts of buckets are powers of two. */
+struct fsh_boot_areas {
+  /* Heads of the lists of names, by hash of directory and name. Unit: address. Written by: boot. */
+  uint32_t dentry_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t dentry_bucket_count;
+  /* Queues of futex waiters, by hash of the word. Unit: address. Written by: boot. */
+  uint32_t futex_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t futex_bucket_count;
+  /* Threads by tid. Unit: address. Written by: boot. */
+  uint32_t pid_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t pid_bucket_count;
+  /* Process groups by id. Unit: address. Written by: boot. */
+  uint32_t group_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t group_bucket_count;
+  /* Users by id. Unit: address. Written by: boot. */
+  uint32_t user_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t user_bucket_count;
+  /* Requests that wait, by client and request id. Unit: address. Written by: boot. */
+  uint32_t request_buckets;
+  /* How many of them. Unit: count. Written by: boot. */
+  uint32_t request_bucket_count;
+  /* Heap of addresses of armed timers, the first to come at its root. Unit: address. Written by: boot. */
+  uint32_t timer_heap;
+  /* Timers that it has room for. Unit: count. Written by: boot. */
+  uint32_t timer_heap_capacity;
+  /* Ring of entries for client 0 that found no room in its completion ring. Unit: address. Written by: boot. */
+  uint32_t event_queue;
+  /* Entries that it has room for. Unit: count. Written by: boot. */
+  uint32_t event_queue_capacity;
+  /* Scratch memory: one area for each hart, and one for the kernel worker. Unit: address. Written by: boot. */
+  uint32_t scratch;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_boot_areas) == 72, "size of BootAreas");
+_Static_assert(offsetof(struct fsh_boot_areas, dentry_buckets) == 0, "offset of BootAreas.dentry_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, dentry_bucket_count) == 4, "offset of BootAreas.dentry_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, futex_buckets) == 8, "offset of BootAreas.futex_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, futex_bucket_count) == 12, "offset of BootAreas.futex_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, pid_buckets) == 16, "offset of BootAreas.pid_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, pid_bucket_count) == 20, "offset of BootAreas.pid_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, group_buckets) == 24, "offset of BootAreas.group_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, group_bucket_count) == 28, "offset of BootAreas.group_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, user_buckets) == 32, "offset of BootAreas.user_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, user_bucket_count) == 36, "offset of BootAreas.user_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, request_buckets) == 40, "offset of BootAreas.request_buckets");
+_Static_assert(offsetof(struct fsh_boot_areas, request_bucket_count) == 44, "offset of BootAreas.request_bucket_count");
+_Static_assert(offsetof(struct fsh_boot_areas, timer_heap) == 48, "offset of BootAreas.timer_heap");
+_Static_assert(offsetof(struct fsh_boot_areas, timer_heap_capacity) == 52, "offset of BootAreas.timer_heap_capacity");
+_Static_assert(offsetof(struct fsh_boot_areas, event_queue) == 56, "offset of BootAreas.event_queue");
+_Static_assert(offsetof(struct fsh_boot_areas, event_queue_capacity) == 60, "offset of BootAreas.event_queue_capacity");
+_Static_assert(offsetof(struct fsh_boot_areas, scratch) == 64, "offset of BootAreas.scratch");
+_Static_assert(offsetof(struct fsh_boot_areas, reserved0) == 68, "offset of BootAreas.reserved0");
+
+/* Package kmem: frames that are in no use. How many they are says the header. */
+struct fsh_frame_pool {
+  /* First free frame, 0 none. Unit: frame-number. Written by: kernel. */
+  uint32_t free_head;
+  /* The frame of zeros that read faults on untouched memory share. Unit: address. Written by: boot. */
+  uint32_t zero_frame;
+};
+_Static_assert(sizeof(struct fsh_frame_pool) == 8, "size of FramePool");
+_Static_assert(offsetof(struct fsh_frame_pool, free_head) == 0, "offset of FramePool.free_head");
+_Static_assert(offsetof(struct fsh_frame_pool, zero_frame) == 4, "offset of FramePool.zero_frame");
+
+/* Package sched: who runs, who is woken, and for whom the kernel acts. */
+struct fsh_scheduler_live {
+  /* Owner at which the search for a ready thread begins: of those that have used as much each has its turn. Unit: slot:Owner. Written by: kernel. */
+  uint32_t next_owner;
+  /* Ready threads of all owners. Unit: count. Written by: kernel. */
+  uint32_t ready_total;
+  /* Those of them that may not run on every hart. Unit: count. Written by: kernel. */
+  uint32_t pinned_total;
+  /* Orders threads with the same key. Unit: seq. Written by: kernel. */
+  uint32_t next_seq;
+  /* What the owner that was served last had used: one that comes back after a rest begins there. Unit: value. Written by: kernel. */
+  uint64_t least_pass;
+  /* Load averages over 1, 5 and 15 minutes, in 2048ths. Unit: value. Written by: kernel. */
+  uint64_t load_averages[3];
+  /* When the next look for them is due, 0 before the first. Unit: ns. Written by: kernel. */
+  uint64_t load_next_ns;
+  /* Armed timers in the heap. Unit: count. Written by: kernel. */
+  uint32_t timer_count;
+  /* Parked requests that are to be made again, oldest first. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t request_head;
+  /* The youngest of them. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t request_tail;
+  /* The thread that the holder of the machine lock acts for, 0 none. Unit: slot:Thread. Written by: kernel. */
+  uint32_t acting;
+  /* Not 0 while a wake's consequences are seen to, under the machine lock. Unit: flag. Written by: kernel. */
+  uint32_t draining;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_scheduler_live) == 80, "size of SchedulerLive");
+_Static_assert(offsetof(struct fsh_scheduler_live, next_owner) == 0, "offset of SchedulerLive.next_owner");
+_Static_assert(offsetof(struct fsh_scheduler_live, ready_total) == 4, "offset of SchedulerLive.ready_total");
+_Static_assert(offsetof(struct fsh_scheduler_live, pinned_total) == 8, "offset of SchedulerLive.pinned_total");
+_Static_assert(offsetof(struct fsh_scheduler_live, next_seq) == 12, "offset of SchedulerLive.next_seq");
+_Static_assert(offsetof(struct fsh_scheduler_live, least_pass) == 16, "offset of SchedulerLive.least_pass");
+_Static_assert(offsetof(struct fsh_scheduler_live, load_averages) == 24, "offset of SchedulerLive.load_averages");
+_Static_assert(offsetof(struct fsh_scheduler_live, load_next_ns) == 48, "offset of SchedulerLive.load_next_ns");
+_Static_assert(offsetof(struct fsh_scheduler_live, timer_count) == 56, "offset of SchedulerLive.timer_count");
+_Static_assert(offsetof(struct fsh_scheduler_live, request_head) == 60, "offset of SchedulerLive.request_head");
+_Static_assert(offsetof(struct fsh_scheduler_live, request_tail) == 64, "offset of SchedulerLive.request_tail");
+_Static_assert(offsetof(struct fsh_scheduler_live, acting) == 68, "offset of SchedulerLive.acting");
+_Static_assert(offsetof(struct fsh_scheduler_live, draining) == 72, "offset of SchedulerLive.draining");
+_Static_assert(offsetof(struct fsh_scheduler_live, reserved0) == 76, "offset of SchedulerLive.reserved0");
+
+/* Package pagecache: one request for pages of a blob source. Its frames are in no file until the host has answered. */
+struct fsh_page_fill {
+  /* Not 0: the record is in use. Unit: flag. Written by: kernel. */
+  uint32_t used;
+  /* The file, 0 when its pages went away meanwhile: the frames wait for the host. Unit: slot:Inode. Written by: kernel. */
+  uint32_t inode;
+  /* First page of the file. Unit: pages. Written by: kernel. */
+  uint32_t page;
+  /* Pages asked for. Unit: count. Written by: kernel. */
+  uint32_t pages;
+  /* First of as many frames, which follow one another. Unit: address. Written by: kernel. */
+  uint32_t addr;
+  /* Bytes asked for. Unit: bytes. Written by: kernel. */
+  uint32_t length;
+  /* A bit for each page that was truncated away. Unit: bits. Written by: kernel. */
+  uint32_t dead;
+  /* Names the fill to who waits for it. Unit: id. Written by: kernel. */
+  uint32_t ticket;
+  /* Uses of the record: makes a token of an earlier one stale. Unit: seq. Written by: kernel. */
+  uint32_t serial;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_page_fill) == 40, "size of PageFill");
+_Static_assert(offsetof(struct fsh_page_fill, used) == 0, "offset of PageFill.used");
+_Static_assert(offsetof(struct fsh_page_fill, inode) == 4, "offset of PageFill.inode");
+_Static_assert(offsetof(struct fsh_page_fill, page) == 8, "offset of PageFill.page");
+_Static_assert(offsetof(struct fsh_page_fill, pages) == 12, "offset of PageFill.pages");
+_Static_assert(offsetof(struct fsh_page_fill, addr) == 16, "offset of PageFill.addr");
+_Static_assert(offsetof(struct fsh_page_fill, length) == 20, "offset of PageFill.length");
+_Static_assert(offsetof(struct fsh_page_fill, dead) == 24, "offset of PageFill.dead");
+_Static_assert(offsetof(struct fsh_page_fill, ticket) == 28, "offset of PageFill.ticket");
+_Static_assert(offsetof(struct fsh_page_fill, serial) == 32, "offset of PageFill.serial");
+_Static_assert(offsetof(struct fsh_page_fill, reserved0) == 36, "offset of PageFill.reserved0");
+
+/* A fill that the host could not do, until those who waited for it have been told. */
+struct fsh_page_failure {
+  /* The fill's ticket. Unit: id. Written by: kernel. */
+  uint32_t ticket;
+  /* The file. Unit: slot:Inode. Written by: kernel. */
+  uint32_t inode;
+  /* First page. Unit: pages. Written by: kernel. */
+  uint32_t page;
+  /* Pages. Unit: count. Written by: kernel. */
+  uint32_t pages;
+  /* What the host answered. Unit: number. Written by: kernel. */
+  uint32_t errno_;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_page_failure) == 24, "size of PageFailure");
+_Static_assert(offsetof(struct fsh_page_failure, ticket) == 0, "offset of PageFailure.ticket");
+_Static_assert(offsetof(struct fsh_page_failure, inode) == 4, "offset of PageFailure.inode");
+_Static_assert(offsetof(struct fsh_page_failure, page) == 8, "offset of PageFailure.page");
+_Static_assert(offsetof(struct fsh_page_failure, pages) == 12, "offset of PageFailure.pages");
+_Static_assert(offsetof(struct fsh_page_failure, errno_) == 16, "offset of PageFailure.errno");
+_Static_assert(offsetof(struct fsh_page_failure, reserved0) == 20, "offset of PageFailure.reserved0");
+
+/* For a request what `page_ticket` of a blocked call is for a thread: the fill that it waits for. */
+struct fsh_request_ticket {
+  /* The request. */
+  struct fsh_slot_handle request;
+  /* The fill's ticket, 0 none. Unit: id. Written by: kernel. */
+  uint32_t ticket;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_request_ticket) == 16, "size of RequestTicket");
+_Static_assert(offsetof(struct fsh_request_ticket, request) == 0, "offset of RequestTicket.request");
+_Static_assert(offsetof(struct fsh_request_ticket, ticket) == 8, "offset of RequestTicket.ticket");
+_Static_assert(offsetof(struct fsh_request_ticket, reserved0) == 12, "offset of RequestTicket.reserved0");
+
+/* Package pagecache: pages on their way, and where the next eviction begins. */
+struct fsh_page_cache_live {
+  /* Tickets given so far. Unit: count. Written by: kernel. */
+  uint32_t tickets;
+  /* Which failure is overwritten next. Unit: index. Written by: kernel. */
+  uint32_t next_failure;
+  /* Who waits for a free record of a fill. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t fill_wait;
+  /* First leaf of a file's tree whose frames wait to be freed, 0 none. Unit: address. Written by: kernel. */
+  uint32_t buried;
+  /* Frame at which the next eviction begins. Unit: frame-number. Written by: kernel. */
+  uint32_t hand;
+  /* File whose tree is being extended, under the machine lock: eviction must not prune it. Unit: slot:Inode. Written by: kernel. */
+  uint32_t building;
+  /* Requests to the host. */
+  struct fsh_page_fill fills[256];
+  /* The last of those that failed. */
+  struct fsh_page_failure failures[64];
+  /* Which fill a request waits for, by its slot. */
+  struct fsh_request_ticket request_tickets[64];
+};
+_Static_assert(sizeof(struct fsh_page_cache_live) == 12824, "size of PageCacheLive");
+_Static_assert(offsetof(struct fsh_page_cache_live, tickets) == 0, "offset of PageCacheLive.tickets");
+_Static_assert(offsetof(struct fsh_page_cache_live, next_failure) == 4, "offset of PageCacheLive.next_failure");
+_Static_assert(offsetof(struct fsh_page_cache_live, fill_wait) == 8, "offset of PageCacheLive.fill_wait");
+_Static_assert(offsetof(struct fsh_page_cache_live, buried) == 12, "offset of PageCacheLive.buried");
+_Static_assert(offsetof(struct fsh_page_cache_live, hand) == 16, "offset of PageCacheLive.hand");
+_Static_assert(offsetof(struct fsh_page_cache_live, building) == 20, "offset of PageCacheLive.building");
+_Static_assert(offsetof(struct fsh_page_cache_live, fills) == 24, "offset of PageCacheLive.fills");
+_Static_assert(offsetof(struct fsh_page_cache_live, failures) == 10264, "offset of PageCacheLive.failures");
+_Static_assert(offsetof(struct fsh_page_cache_live, request_tickets) == 11800, "offset of PageCacheLive.request_tickets");
+
+/* Package mm: what address spaces share. */
+struct fsh_address_spaces_live {
+  /* The leaf that all empty parts of all RT and WT share. Unit: address. Written by: boot. */
+  uint32_t absent_leaf;
+  /* Code TLB tags given so far. Unit: count. Written by: kernel. */
+  uint32_t epochs;
+  /* First address space that nobody has any more and that waits to be freed, 0 none. Unit: slot:AddressSpace. Written by: kernel. */
+  uint32_t buried;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_address_spaces_live) == 16, "size of AddressSpacesLive");
+_Static_assert(offsetof(struct fsh_address_spaces_live, absent_leaf) == 0, "offset of AddressSpacesLive.absent_leaf");
+_Static_assert(offsetof(struct fsh_address_spaces_live, epochs) == 4, "offset of AddressSpacesLive.epochs");
+_Static_assert(offsetof(struct fsh_address_spaces_live, buried) == 8, "offset of AddressSpacesLive.buried");
+_Static_assert(offsetof(struct fsh_address_spaces_live, reserved0) == 12, "offset of AddressSpacesLive.reserved0");
+
+/* Package vfs: numbers of files and file systems, and changes of the tree. */
+struct fsh_files_live {
+  /* Inode numbers given so far. Unit: count. Written by: kernel. */
+  uint64_t inodes;
+  /* File systems made so far. Unit: count. Written by: kernel. */
+  uint32_t file_systems;
+  /* Changes of the mounts. Unit: seq. Written by: kernel. */
+  uint32_t mount_events;
+  /* Who waits for the next of them. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t mount_wait;
+  /* Nested changes of the tree, under the machine lock. Unit: count. Written by: kernel. */
+  uint32_t tree_depth;
+  /* Roots of the clients' layers in progress. Unit: slot:Dentry. Written by: kernel. */
+  uint32_t staged[8];
+};
+_Static_assert(sizeof(struct fsh_files_live) == 56, "size of FilesLive");
+_Static_assert(offsetof(struct fsh_files_live, inodes) == 0, "offset of FilesLive.inodes");
+_Static_assert(offsetof(struct fsh_files_live, file_systems) == 8, "offset of FilesLive.file_systems");
+_Static_assert(offsetof(struct fsh_files_live, mount_events) == 12, "offset of FilesLive.mount_events");
+_Static_assert(offsetof(struct fsh_files_live, mount_wait) == 16, "offset of FilesLive.mount_wait");
+_Static_assert(offsetof(struct fsh_files_live, tree_depth) == 20, "offset of FilesLive.tree_depth");
+_Static_assert(offsetof(struct fsh_files_live, staged) == 24, "offset of FilesLive.staged");
+
+/* Packages epoll, file and tty: lists and queues that belong to no single file. */
+struct fsh_open_files_live {
+  /* Epolls of which an item was notified in the wake that is in progress. Unit: slot:Epoll. Written by: kernel. */
+  uint32_t notified_head;
+  /* The last of them. Unit: slot:Epoll. Written by: kernel. */
+  uint32_t notified_tail;
+  /* Checks of nested epolls so far, in steps of their depth. Unit: seq. Written by: kernel. */
+  uint32_t nest_checks;
+  /* Descriptions with O_ASYNC that a wake has marked, 0 none. Unit: slot:Ofd. Written by: kernel. */
+  uint32_t async_head;
+  /* Who waits for signals by signalfd. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t signal_wait;
+  /* The directory /dev/pts. Unit: slot:Dentry. Written by: boot. */
+  uint32_t pts_root;
+};
+_Static_assert(sizeof(struct fsh_open_files_live) == 24, "size of OpenFilesLive");
+_Static_assert(offsetof(struct fsh_open_files_live, notified_head) == 0, "offset of OpenFilesLive.notified_head");
+_Static_assert(offsetof(struct fsh_open_files_live, notified_tail) == 4, "offset of OpenFilesLive.notified_tail");
+_Static_assert(offsetof(struct fsh_open_files_live, nest_checks) == 8, "offset of OpenFilesLive.nest_checks");
+_Static_assert(offsetof(struct fsh_open_files_live, async_head) == 12, "offset of OpenFilesLive.async_head");
+_Static_assert(offsetof(struct fsh_open_files_live, signal_wait) == 16, "offset of OpenFilesLive.signal_wait");
+_Static_assert(offsetof(struct fsh_open_files_live, pts_root) == 20, "offset of OpenFilesLive.pts_root");
+
+/* Package proc: ids and the list of processes, whose head is in the header. */
+struct fsh_processes_live {
+  /* Id that was given last, 0 none yet. Unit: id. Written by: kernel. */
+  uint32_t last_tid;
+  /* Last process of the list. Unit: slot:Process. Written by: kernel. */
+  uint32_t list_tail;
+  /* Frame of the vDSO. Unit: address. Written by: boot. */
+  uint32_t vdso;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_processes_live) == 16, "size of ProcessesLive");
+_Static_assert(offsetof(struct fsh_processes_live, last_tid) == 0, "offset of ProcessesLive.last_tid");
+_Static_assert(offsetof(struct fsh_processes_live, list_tail) == 4, "offset of ProcessesLive.list_tail");
+_Static_assert(offsetof(struct fsh_processes_live, vdso) == 8, "offset of ProcessesLive.vdso");
+_Static_assert(offsetof(struct fsh_processes_live, reserved0) == 12, "offset of ProcessesLive.reserved0");
+
+/* Answers of a client for which its completion ring had no room, oldest first. */
+struct fsh_waiting_answers {
+  /* The oldest. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t head;
+  /* The youngest. Unit: slot:PendingRequest. Written by: kernel. */
+  uint32_t tail;
+};
+_Static_assert(sizeof(struct fsh_waiting_answers) == 8, "size of WaitingAnswers");
+_Static_assert(offsetof(struct fsh_waiting_answers, head) == 0, "offset of WaitingAnswers.head");
+_Static_assert(offsetof(struct fsh_waiting_answers, tail) == 4, "offset of WaitingAnswers.tail");
+
+/* Package rpc: what waits for a client, and what clients have left. */
+struct fsh_requests_live {
+  /* Owners that go with their last process. Unit: count. Written by: kernel. */
+  uint32_t orphans;
+  /* The null device: the one that lay at /dev/null when the machine was made, whatever guests have put there since. Unit: slot:Dentry. Written by: boot. */
+  uint32_t null_device;
+  /* Entries ever taken from the event queue. Unit: seq. Written by: kernel. */
+  uint32_t event_head;
+  /* Entries ever put into it. Unit: seq. Written by: kernel. */
+  uint32_t event_tail;
+  /* By client. */
+  struct fsh_waiting_answers answers[8];
+  /* Which calls of which programs were reported as missing: pid, number, and bit 63. Unit: value. Written by: kernel. */
+  uint64_t reported[256];
+};
+_Static_assert(sizeof(struct fsh_requests_live) == 2128, "size of RequestsLive");
+_Static_assert(offsetof(struct fsh_requests_live, orphans) == 0, "offset of RequestsLive.orphans");
+_Static_assert(offsetof(struct fsh_requests_live, null_device) == 4, "offset of RequestsLive.null_device");
+_Static_assert(offsetof(struct fsh_requests_live, event_head) == 8, "offset of RequestsLive.event_head");
+_Static_assert(offsetof(struct fsh_requests_live, event_tail) == 12, "offset of RequestsLive.event_tail");
+_Static_assert(offsetof(struct fsh_requests_live, answers) == 16, "offset of RequestsLive.answers");
+_Static_assert(offsetof(struct fsh_requests_live, reported) == 80, "offset of RequestsLive.reported");
+
+/* Package trace: whether the host hears of system calls. */
+struct fsh_trace_live {
+  /* Records since it was turned on. Unit: seq. Written by: kernel. */
+  uint64_t sequence;
+  /* Not 0: every system call is told. Unit: flag. Written by: kernel. */
+  uint32_t on;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_trace_live) == 16, "size of TraceLive");
+_Static_assert(offsetof(struct fsh_trace_live, sequence) == 0, "offset of TraceLive.sequence");
+_Static_assert(offsetof(struct fsh_trace_live, on) == 8, "offset of TraceLive.on");
+_Static_assert(offsetof(struct fsh_trace_live, reserved0) == 12, "offset of TraceLive.reserved0");
+
+/* State of the kernel that is in no slot: a machine's memory is all of the machine. */
+struct fsh_kernel_live {
+  /* Where boot put what. */
+  struct fsh_boot_areas areas;
+  /* Free frames. */
+  struct fsh_frame_pool frames;
+  /* Who runs. */
+  struct fsh_scheduler_live scheduler;
+  /* What address spaces share. */
+  struct fsh_address_spaces_live spaces;
+  /* Ids of processes and threads. */
+  struct fsh_processes_live processes;
+  /* The tree of files. */
+  struct fsh_files_live files;
+  /* Queues of open files. */
+  struct fsh_open_files_live open_files;
+  /* Requests of clients. */
+  struct fsh_requests_live requests;
+  /* Traces. */
+  struct fsh_trace_live trace;
+  /* /proc/sys/kernel/random/boot_id. Unit: value. Written by: boot. */
+  uint8_t boot_id[16];
+  /* Pages on their way. */
+  struct fsh_page_cache_live page_cache;
+};
+_Static_assert(sizeof(struct fsh_kernel_live) == 15256, "size of KernelLive");
+_Static_assert(offsetof(struct fsh_kernel_live, areas) == 0, "offset of KernelLive.areas");
+_Static_assert(offsetof(struct fsh_kernel_live, frames) == 72, "offset of KernelLive.frames");
+_Static_assert(offsetof(struct fsh_kernel_live, scheduler) == 80, "offset of KernelLive.scheduler");
+_Static_assert(offsetof(struct fsh_kernel_live, spaces) == 160, "offset of KernelLive.spaces");
+_Static_assert(offsetof(struct fsh_kernel_live, processes) == 176, "offset of KernelLive.processes");
+_Static_assert(offsetof(struct fsh_kernel_live, files) == 192, "offset of KernelLive.files");
+_Static_assert(offsetof(struct fsh_kernel_live, open_files) == 248, "offset of KernelLive.open_files");
+_Static_assert(offsetof(struct fsh_kernel_live, requests) == 272, "offset of KernelLive.requests");
+_Static_assert(offsetof(struct fsh_kernel_live, trace) == 2400, "offset of KernelLive.trace");
+_Static_assert(offsetof(struct fsh_kernel_live, boot_id) == 2416, "offset of KernelLive.boot_id");
+_Static_assert(offsetof(struct fsh_kernel_live, page_cache) == 2432, "offset of KernelLive.page_cache");
+
+/* One mounted file system. The machine's root covers nothing. */
+struct fsh_mount_slot {
+  /* Uses and seqlock of the slot. */
+  struct fsh_slot_header header;
+  /* Its root. Unit: slot:Dentry. Written by: kernel. */
+  uint32_t root;
+  /* The directory that it covers, 0 for the machine's root. Unit: slot:Dentry. Written by: kernel. */
+  uint32_t covers;
+  /* What it is. Written by: kernel. */
+  fsh_fs_type fs;
+  uint32_t reserved0;
+};
+_Static_assert(sizeof(struct fsh_mount_slot) == 32, "size of MountSlot");
+_Static_assert(offsetof(struct fsh_mount_slot, header) == 0, "offset of MountSlot.header");
+_Static_assert(offsetof(struct fsh_mount_slot, root) == 16, "offset of MountSlot.root");
+_Static_assert(offsetof(struct fsh_mount_slot, covers) == 20, "offset of MountSlot.covers");
+_Static_assert(offsetof(struct fsh_mount_slot, fs) == 24, "offset of MountSlot.fs");
+_Static_assert(offsetof(struct fsh_mount_slot, reserved0) == 28, "offset of MountSlot.reserved0");
+
 /* struct signalfd_siginfo (uapi linux/signalfd.h). */
 struct fsh_signalfd_siginfo {
   /* Written by: kernel, guest. */
@@ -3224,7 +3624,9 @@ struct fsh_machine_header {
   uint32_t stacks_base;
   /* First process, 0 none yet. Unit: slot:Process. Written by: kernel. */
   uint32_t init_process;
-  uint32_t reserved0[5];
+  /* Where KernelLive lies. Unit: address. Written by: boot. */
+  uint32_t kernel_live;
+  uint32_t reserved0[4];
   /* Raised by whoever wants the kernel worker to look at its rings and timers. Unit: seq. Written by: any. */
   FSH_ATOMIC(uint32_t) kernel_doorbell;
   /* Not 0 while the kernel worker sleeps: only then is a notify needed. Unit: flag. Written by: kernel. */
@@ -3273,7 +3675,8 @@ _Static_assert(offsetof(struct fsh_machine_header, decode_arena_base) == 92, "of
 _Static_assert(offsetof(struct fsh_machine_header, decode_arena_bytes) == 96, "offset of MachineHeader.decode_arena_bytes");
 _Static_assert(offsetof(struct fsh_machine_header, stacks_base) == 100, "offset of MachineHeader.stacks_base");
 _Static_assert(offsetof(struct fsh_machine_header, init_process) == 104, "offset of MachineHeader.init_process");
-_Static_assert(offsetof(struct fsh_machine_header, reserved0) == 108, "offset of MachineHeader.reserved0");
+_Static_assert(offsetof(struct fsh_machine_header, kernel_live) == 108, "offset of MachineHeader.kernel_live");
+_Static_assert(offsetof(struct fsh_machine_header, reserved0) == 112, "offset of MachineHeader.reserved0");
 _Static_assert(offsetof(struct fsh_machine_header, kernel_doorbell) == 128, "offset of MachineHeader.kernel_doorbell");
 _Static_assert(offsetof(struct fsh_machine_header, kernel_sleeping) == 132, "offset of MachineHeader.kernel_sleeping");
 _Static_assert(offsetof(struct fsh_machine_header, reserved1) == 136, "offset of MachineHeader.reserved1");

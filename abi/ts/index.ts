@@ -4,6 +4,7 @@ export * from "./boundary.ts";
 export * from "./control.ts";
 export * from "./errno.ts";
 export * from "./files.ts";
+export * from "./kernel.ts";
 export * from "./kernel_boundary.ts";
 export * from "./kernel_worker_requests.ts";
 export * from "./layout_hash.ts";

@@ -48,7 +48,8 @@ export const SlotKind = {
   FileLock: 23,
   PosixTimer: 24,
   Tty: 25,
-  Count: 26,
+  Mount: 26,
+  Count: 27,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];
 
@@ -1101,6 +1102,11 @@ export interface MachineHeaderData {
    */
   initProcess: number;
   /**
+   * Where KernelLive lies.
+   * Unit: address. Written by: boot.
+   */
+  kernelLive: number;
+  /**
    * Raised by whoever wants the kernel worker to look at its rings and timers.
    * Unit: seq. Written by: any.
    */
@@ -1146,7 +1152,7 @@ export class MachineHeader {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, anonInode: 80, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, futexSeed: 352, counters: 384, tables: 512 } as const;
+  static readonly OFFSET = { magic: 0, abiMajor: 4, abiMinor: 6, layoutHashLo: 8, layoutHashHi: 12, featureBits: 16, bootState: 20, hartCount: 24, clientCount: 28, memoryPages: 32, memoryMaxPages: 36, poolFirstFrame: 40, poolEndFrame: 44, freeFrames: 48, cachedFrames: 52, dirtyFrames: 56, reserveFrames: 60, realtimeOffsetNs: 64, nextTimerNs: 72, anonInode: 80, treeSeq: 84, rootDentry: 88, decodeArenaBase: 92, decodeArenaBytes: 96, stacksBase: 100, initProcess: 104, kernelLive: 108, kernelDoorbell: 128, kernelSleeping: 132, clockNs: 192, lock: 256, entropy: 320, futexSeed: 352, counters: 384, tables: 512 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { entropy: 4, futexSeed: 2, tables: 32 } as const;
   readonly $mem: Mem;
@@ -1509,6 +1515,18 @@ export class MachineHeader {
   }
 
   /**
+   * Where KernelLive lies.
+   * Unit: address. Written by: boot.
+   */
+  get kernelLive(): number {
+    return this.$mem.u32[(this.$base + 108) >>> 2]!;
+  }
+
+  set kernelLive(value: number) {
+    this.$mem.u32[(this.$base + 108) >>> 2] = value;
+  }
+
+  /**
    * Raised by whoever wants the kernel worker to look at its rings and timers.
    * Unit: seq. Written by: any.
    */
@@ -1745,6 +1763,7 @@ export class MachineHeader {
       decodeArenaBytes: this.decodeArenaBytes,
       stacksBase: this.stacksBase,
       initProcess: this.initProcess,
+      kernelLive: this.kernelLive,
       kernelDoorbell: this.kernelDoorbell,
       kernelSleeping: this.kernelSleeping,
       clockNs: this.clockNs,
@@ -1784,6 +1803,7 @@ export class MachineHeader {
     this.decodeArenaBytes = data.decodeArenaBytes;
     this.stacksBase = data.stacksBase;
     this.initProcess = data.initProcess;
+    this.kernelLive = data.kernelLive;
     this.kernelDoorbell = data.kernelDoorbell;
     this.kernelSleeping = data.kernelSleeping;
     this.clockNs = data.clockNs;
@@ -1792,7 +1812,7 @@ export class MachineHeader {
     for (let i = 0; i < 2; i++) this.setFutexSeed(i, fixedElement(data.futexSeed, i, 2));
     this.counters.setData(data.counters);
     for (let i = 0; i < 32; i++) this.tables(i).setData(fixedElement(data.tables, i, 32));
-    this.$mem.u8.fill(0, this.$base + 108, this.$base + 128);
+    this.$mem.u8.fill(0, this.$base + 112, this.$base + 128);
     this.$mem.u8.fill(0, this.$base + 136, this.$base + 192);
     this.$mem.u8.fill(0, this.$base + 200, this.$base + 256);
     this.$mem.u8.fill(0, this.$base + 260, this.$base + 320);

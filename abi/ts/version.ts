@@ -19,6 +19,8 @@ export const Fixed = {
   Magic: 1380471622,
   /** Linear address of the machine header (below the linker's --global-base). */
   HeaderAddress: 4096,
+  /** Linear address of KernelLive, behind the header. */
+  KernelAddress: 8192,
   /** Linear address of the first byte that the linker may use. */
   GlobalBase: 65536,
   PageSize: 4096,
@@ -78,6 +80,8 @@ export const Limit = {
   PosixTimersPerGiB: 8192,
   /** Requests that wait. One client's are at most half of them. */
   PendingRequestsPerGiB: 32768,
+  /** Mounted file systems. */
+  Mounts: 32,
   /** Pseudo-terminals. */
   PtysPerGiB: 256,
   /** Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end. */

@@ -652,6 +652,302 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(BootAreas{}) - 72
+	_ uintptr = 72 - unsafe.Sizeof(BootAreas{})
+	_ uintptr = unsafe.Offsetof(BootAreas{}.DentryBuckets) - 0
+	_ uintptr = 0 - unsafe.Offsetof(BootAreas{}.DentryBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.DentryBucketCount) - 4
+	_ uintptr = 4 - unsafe.Offsetof(BootAreas{}.DentryBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.FutexBuckets) - 8
+	_ uintptr = 8 - unsafe.Offsetof(BootAreas{}.FutexBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.FutexBucketCount) - 12
+	_ uintptr = 12 - unsafe.Offsetof(BootAreas{}.FutexBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.PidBuckets) - 16
+	_ uintptr = 16 - unsafe.Offsetof(BootAreas{}.PidBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.PidBucketCount) - 20
+	_ uintptr = 20 - unsafe.Offsetof(BootAreas{}.PidBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.GroupBuckets) - 24
+	_ uintptr = 24 - unsafe.Offsetof(BootAreas{}.GroupBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.GroupBucketCount) - 28
+	_ uintptr = 28 - unsafe.Offsetof(BootAreas{}.GroupBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.UserBuckets) - 32
+	_ uintptr = 32 - unsafe.Offsetof(BootAreas{}.UserBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.UserBucketCount) - 36
+	_ uintptr = 36 - unsafe.Offsetof(BootAreas{}.UserBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.RequestBuckets) - 40
+	_ uintptr = 40 - unsafe.Offsetof(BootAreas{}.RequestBuckets)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.RequestBucketCount) - 44
+	_ uintptr = 44 - unsafe.Offsetof(BootAreas{}.RequestBucketCount)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.TimerHeap) - 48
+	_ uintptr = 48 - unsafe.Offsetof(BootAreas{}.TimerHeap)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.TimerHeapCapacity) - 52
+	_ uintptr = 52 - unsafe.Offsetof(BootAreas{}.TimerHeapCapacity)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.EventQueue) - 56
+	_ uintptr = 56 - unsafe.Offsetof(BootAreas{}.EventQueue)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.EventQueueCapacity) - 60
+	_ uintptr = 60 - unsafe.Offsetof(BootAreas{}.EventQueueCapacity)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.Scratch) - 64
+	_ uintptr = 64 - unsafe.Offsetof(BootAreas{}.Scratch)
+	_ uintptr = unsafe.Offsetof(BootAreas{}.Reserved0) - 68
+	_ uintptr = 68 - unsafe.Offsetof(BootAreas{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(FramePool{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(FramePool{})
+	_ uintptr = unsafe.Offsetof(FramePool{}.FreeHead) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FramePool{}.FreeHead)
+	_ uintptr = unsafe.Offsetof(FramePool{}.ZeroFrame) - 4
+	_ uintptr = 4 - unsafe.Offsetof(FramePool{}.ZeroFrame)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SchedulerLive{}) - 80
+	_ uintptr = 80 - unsafe.Sizeof(SchedulerLive{})
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.NextOwner) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SchedulerLive{}.NextOwner)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.ReadyTotal) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SchedulerLive{}.ReadyTotal)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.PinnedTotal) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SchedulerLive{}.PinnedTotal)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.NextSeq) - 12
+	_ uintptr = 12 - unsafe.Offsetof(SchedulerLive{}.NextSeq)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.LeastPass) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SchedulerLive{}.LeastPass)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.LoadAverages) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SchedulerLive{}.LoadAverages)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.LoadNextNs) - 48
+	_ uintptr = 48 - unsafe.Offsetof(SchedulerLive{}.LoadNextNs)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.TimerCount) - 56
+	_ uintptr = 56 - unsafe.Offsetof(SchedulerLive{}.TimerCount)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.RequestHead) - 60
+	_ uintptr = 60 - unsafe.Offsetof(SchedulerLive{}.RequestHead)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.RequestTail) - 64
+	_ uintptr = 64 - unsafe.Offsetof(SchedulerLive{}.RequestTail)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.Acting) - 68
+	_ uintptr = 68 - unsafe.Offsetof(SchedulerLive{}.Acting)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.Draining) - 72
+	_ uintptr = 72 - unsafe.Offsetof(SchedulerLive{}.Draining)
+	_ uintptr = unsafe.Offsetof(SchedulerLive{}.Reserved0) - 76
+	_ uintptr = 76 - unsafe.Offsetof(SchedulerLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PageFill{}) - 40
+	_ uintptr = 40 - unsafe.Sizeof(PageFill{})
+	_ uintptr = unsafe.Offsetof(PageFill{}.Used) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PageFill{}.Used)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Inode) - 4
+	_ uintptr = 4 - unsafe.Offsetof(PageFill{}.Inode)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Page) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PageFill{}.Page)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Pages) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PageFill{}.Pages)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Addr) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PageFill{}.Addr)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Length) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PageFill{}.Length)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Dead) - 24
+	_ uintptr = 24 - unsafe.Offsetof(PageFill{}.Dead)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Ticket) - 28
+	_ uintptr = 28 - unsafe.Offsetof(PageFill{}.Ticket)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Serial) - 32
+	_ uintptr = 32 - unsafe.Offsetof(PageFill{}.Serial)
+	_ uintptr = unsafe.Offsetof(PageFill{}.Reserved0) - 36
+	_ uintptr = 36 - unsafe.Offsetof(PageFill{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PageFailure{}) - 24
+	_ uintptr = 24 - unsafe.Sizeof(PageFailure{})
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Ticket) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PageFailure{}.Ticket)
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Inode) - 4
+	_ uintptr = 4 - unsafe.Offsetof(PageFailure{}.Inode)
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Page) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PageFailure{}.Page)
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Pages) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PageFailure{}.Pages)
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Errno) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PageFailure{}.Errno)
+	_ uintptr = unsafe.Offsetof(PageFailure{}.Reserved0) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PageFailure{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(RequestTicket{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(RequestTicket{})
+	_ uintptr = unsafe.Offsetof(RequestTicket{}.Request) - 0
+	_ uintptr = 0 - unsafe.Offsetof(RequestTicket{}.Request)
+	_ uintptr = unsafe.Offsetof(RequestTicket{}.Ticket) - 8
+	_ uintptr = 8 - unsafe.Offsetof(RequestTicket{}.Ticket)
+	_ uintptr = unsafe.Offsetof(RequestTicket{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(RequestTicket{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(PageCacheLive{}) - 12824
+	_ uintptr = 12824 - unsafe.Sizeof(PageCacheLive{})
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Tickets) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PageCacheLive{}.Tickets)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.NextFailure) - 4
+	_ uintptr = 4 - unsafe.Offsetof(PageCacheLive{}.NextFailure)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.FillWait) - 8
+	_ uintptr = 8 - unsafe.Offsetof(PageCacheLive{}.FillWait)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Buried) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PageCacheLive{}.Buried)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Hand) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PageCacheLive{}.Hand)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Building) - 20
+	_ uintptr = 20 - unsafe.Offsetof(PageCacheLive{}.Building)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Fills) - 24
+	_ uintptr = 24 - unsafe.Offsetof(PageCacheLive{}.Fills)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.Failures) - 10264
+	_ uintptr = 10264 - unsafe.Offsetof(PageCacheLive{}.Failures)
+	_ uintptr = unsafe.Offsetof(PageCacheLive{}.RequestTickets) - 11800
+	_ uintptr = 11800 - unsafe.Offsetof(PageCacheLive{}.RequestTickets)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(AddressSpacesLive{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(AddressSpacesLive{})
+	_ uintptr = unsafe.Offsetof(AddressSpacesLive{}.AbsentLeaf) - 0
+	_ uintptr = 0 - unsafe.Offsetof(AddressSpacesLive{}.AbsentLeaf)
+	_ uintptr = unsafe.Offsetof(AddressSpacesLive{}.Epochs) - 4
+	_ uintptr = 4 - unsafe.Offsetof(AddressSpacesLive{}.Epochs)
+	_ uintptr = unsafe.Offsetof(AddressSpacesLive{}.Buried) - 8
+	_ uintptr = 8 - unsafe.Offsetof(AddressSpacesLive{}.Buried)
+	_ uintptr = unsafe.Offsetof(AddressSpacesLive{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(AddressSpacesLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(FilesLive{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(FilesLive{})
+	_ uintptr = unsafe.Offsetof(FilesLive{}.Inodes) - 0
+	_ uintptr = 0 - unsafe.Offsetof(FilesLive{}.Inodes)
+	_ uintptr = unsafe.Offsetof(FilesLive{}.FileSystems) - 8
+	_ uintptr = 8 - unsafe.Offsetof(FilesLive{}.FileSystems)
+	_ uintptr = unsafe.Offsetof(FilesLive{}.MountEvents) - 12
+	_ uintptr = 12 - unsafe.Offsetof(FilesLive{}.MountEvents)
+	_ uintptr = unsafe.Offsetof(FilesLive{}.MountWait) - 16
+	_ uintptr = 16 - unsafe.Offsetof(FilesLive{}.MountWait)
+	_ uintptr = unsafe.Offsetof(FilesLive{}.TreeDepth) - 20
+	_ uintptr = 20 - unsafe.Offsetof(FilesLive{}.TreeDepth)
+	_ uintptr = unsafe.Offsetof(FilesLive{}.Staged) - 24
+	_ uintptr = 24 - unsafe.Offsetof(FilesLive{}.Staged)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(OpenFilesLive{}) - 24
+	_ uintptr = 24 - unsafe.Sizeof(OpenFilesLive{})
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.NotifiedHead) - 0
+	_ uintptr = 0 - unsafe.Offsetof(OpenFilesLive{}.NotifiedHead)
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.NotifiedTail) - 4
+	_ uintptr = 4 - unsafe.Offsetof(OpenFilesLive{}.NotifiedTail)
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.NestChecks) - 8
+	_ uintptr = 8 - unsafe.Offsetof(OpenFilesLive{}.NestChecks)
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.AsyncHead) - 12
+	_ uintptr = 12 - unsafe.Offsetof(OpenFilesLive{}.AsyncHead)
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.SignalWait) - 16
+	_ uintptr = 16 - unsafe.Offsetof(OpenFilesLive{}.SignalWait)
+	_ uintptr = unsafe.Offsetof(OpenFilesLive{}.PtsRoot) - 20
+	_ uintptr = 20 - unsafe.Offsetof(OpenFilesLive{}.PtsRoot)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ProcessesLive{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(ProcessesLive{})
+	_ uintptr = unsafe.Offsetof(ProcessesLive{}.LastTid) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ProcessesLive{}.LastTid)
+	_ uintptr = unsafe.Offsetof(ProcessesLive{}.ListTail) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ProcessesLive{}.ListTail)
+	_ uintptr = unsafe.Offsetof(ProcessesLive{}.Vdso) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ProcessesLive{}.Vdso)
+	_ uintptr = unsafe.Offsetof(ProcessesLive{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(ProcessesLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(WaitingAnswers{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(WaitingAnswers{})
+	_ uintptr = unsafe.Offsetof(WaitingAnswers{}.Head) - 0
+	_ uintptr = 0 - unsafe.Offsetof(WaitingAnswers{}.Head)
+	_ uintptr = unsafe.Offsetof(WaitingAnswers{}.Tail) - 4
+	_ uintptr = 4 - unsafe.Offsetof(WaitingAnswers{}.Tail)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(RequestsLive{}) - 2128
+	_ uintptr = 2128 - unsafe.Sizeof(RequestsLive{})
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.Orphans) - 0
+	_ uintptr = 0 - unsafe.Offsetof(RequestsLive{}.Orphans)
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.NullDevice) - 4
+	_ uintptr = 4 - unsafe.Offsetof(RequestsLive{}.NullDevice)
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.EventHead) - 8
+	_ uintptr = 8 - unsafe.Offsetof(RequestsLive{}.EventHead)
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.EventTail) - 12
+	_ uintptr = 12 - unsafe.Offsetof(RequestsLive{}.EventTail)
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.Answers) - 16
+	_ uintptr = 16 - unsafe.Offsetof(RequestsLive{}.Answers)
+	_ uintptr = unsafe.Offsetof(RequestsLive{}.Reported) - 80
+	_ uintptr = 80 - unsafe.Offsetof(RequestsLive{}.Reported)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(TraceLive{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(TraceLive{})
+	_ uintptr = unsafe.Offsetof(TraceLive{}.Sequence) - 0
+	_ uintptr = 0 - unsafe.Offsetof(TraceLive{}.Sequence)
+	_ uintptr = unsafe.Offsetof(TraceLive{}.On) - 8
+	_ uintptr = 8 - unsafe.Offsetof(TraceLive{}.On)
+	_ uintptr = unsafe.Offsetof(TraceLive{}.Reserved0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(TraceLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15256
+	_ uintptr = 15256 - unsafe.Sizeof(KernelLive{})
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Areas) - 0
+	_ uintptr = 0 - unsafe.Offsetof(KernelLive{}.Areas)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Frames) - 72
+	_ uintptr = 72 - unsafe.Offsetof(KernelLive{}.Frames)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Scheduler) - 80
+	_ uintptr = 80 - unsafe.Offsetof(KernelLive{}.Scheduler)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Spaces) - 160
+	_ uintptr = 160 - unsafe.Offsetof(KernelLive{}.Spaces)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Processes) - 176
+	_ uintptr = 176 - unsafe.Offsetof(KernelLive{}.Processes)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Files) - 192
+	_ uintptr = 192 - unsafe.Offsetof(KernelLive{}.Files)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.OpenFiles) - 248
+	_ uintptr = 248 - unsafe.Offsetof(KernelLive{}.OpenFiles)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Requests) - 272
+	_ uintptr = 272 - unsafe.Offsetof(KernelLive{}.Requests)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Trace) - 2400
+	_ uintptr = 2400 - unsafe.Offsetof(KernelLive{}.Trace)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 2416
+	_ uintptr = 2416 - unsafe.Offsetof(KernelLive{}.BootId)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 2432
+	_ uintptr = 2432 - unsafe.Offsetof(KernelLive{}.PageCache)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(MountSlot{}) - 32
+	_ uintptr = 32 - unsafe.Sizeof(MountSlot{})
+	_ uintptr = unsafe.Offsetof(MountSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(MountSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(MountSlot{}.Root) - 16
+	_ uintptr = 16 - unsafe.Offsetof(MountSlot{}.Root)
+	_ uintptr = unsafe.Offsetof(MountSlot{}.Covers) - 20
+	_ uintptr = 20 - unsafe.Offsetof(MountSlot{}.Covers)
+	_ uintptr = unsafe.Offsetof(MountSlot{}.Fs) - 24
+	_ uintptr = 24 - unsafe.Offsetof(MountSlot{}.Fs)
+	_ uintptr = unsafe.Offsetof(MountSlot{}.Reserved0) - 28
+	_ uintptr = 28 - unsafe.Offsetof(MountSlot{}.Reserved0)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(SignalfdSiginfo{}) - 128
 	_ uintptr = 128 - unsafe.Sizeof(SignalfdSiginfo{})
 	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Signo) - 0
@@ -839,8 +1135,10 @@ const (
 	_ uintptr = 100 - unsafe.Offsetof(MachineHeader{}.StacksBase)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.InitProcess) - 104
 	_ uintptr = 104 - unsafe.Offsetof(MachineHeader{}.InitProcess)
-	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved0) - 108
-	_ uintptr = 108 - unsafe.Offsetof(MachineHeader{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.KernelLive) - 108
+	_ uintptr = 108 - unsafe.Offsetof(MachineHeader{}.KernelLive)
+	_ uintptr = unsafe.Offsetof(MachineHeader{}.Reserved0) - 112
+	_ uintptr = 112 - unsafe.Offsetof(MachineHeader{}.Reserved0)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.KernelDoorbell) - 128
 	_ uintptr = 128 - unsafe.Offsetof(MachineHeader{}.KernelDoorbell)
 	_ uintptr = unsafe.Offsetof(MachineHeader{}.KernelSleeping) - 132

@@ -68,7 +68,8 @@ const (
 	SlotKindFileLock       SlotKind = 23
 	SlotKindPosixTimer     SlotKind = 24
 	SlotKindTty            SlotKind = 25
-	SlotKindCount          SlotKind = 26
+	SlotKindMount          SlotKind = 26
+	SlotKindCount          SlotKind = 27
 )
 
 // String names the number; "SlotKind(?)" stands for an unknown one.
@@ -126,6 +127,8 @@ func (v SlotKind) String() string {
 		return "PosixTimer"
 	case SlotKindTty:
 		return "Tty"
+	case SlotKindMount:
+		return "Mount"
 	case SlotKindCount:
 		return "Count"
 	}
@@ -541,7 +544,10 @@ type MachineHeader struct {
 	// First process, 0 none yet.
 	// Unit: slot:Process. Written by: kernel.
 	InitProcess uint32
-	Reserved0   [5]uint32
+	// Where KernelLive lies.
+	// Unit: address. Written by: boot.
+	KernelLive uint32
+	Reserved0  [4]uint32
 	// Raised by whoever wants the kernel worker to look at its rings and timers.
 	// Unit: seq. Written by: any.
 	KernelDoorbell atomic.Uint32

@@ -15,6 +15,7 @@ const (
 const (
 	FixedMagic            = 1380471622 // "FSHR", little endian.
 	FixedHeaderAddress    = 4096       // Linear address of the machine header (below the linker's --global-base).
+	FixedKernelAddress    = 8192       // Linear address of KernelLive, behind the header.
 	FixedGlobalBase       = 65536      // Linear address of the first byte that the linker may use.
 	FixedPageSize         = 4096
 	FixedPageShift        = 12
@@ -61,6 +62,7 @@ const (
 	LimitFileLocksPerGiB       = 4096
 	LimitPosixTimersPerGiB     = 8192
 	LimitPendingRequestsPerGiB = 32768   // Requests that wait. One client's are at most half of them.
+	LimitMounts                = 32      // Mounted file systems.
 	LimitPtysPerGiB            = 256     // Pseudo-terminals.
 	LimitTtyInputBytes         = 4096    // Input that a terminal holds for its reader (N_TTY_BUF_SIZE): the longest line with its end.
 	LimitTtyPendingBytes       = 8192    // What a pty's master may write ahead of the line discipline.

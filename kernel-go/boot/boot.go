@@ -4,38 +4,43 @@ package boot
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/hart"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/proc"
-	"foreshore.dev/kernel/rpc"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/syscalls"
 	"foreshore.dev/kernel/vfs"
 )
 
+// Attach goes on with a machine that lies in the kernel's memory, whichever kernel of
+// this ABI has run it: its memory is all of it. Nobody holds its lock, its harts are
+// between two calls of hart.Run, none is dead, and the host's clock goes on where the
+// machine's stood (MachineHeader.clock_ns). EINVAL when there is no machine of this ABI.
+func Attach() abi.Errno {
+	wire()
+	wired()
+	if e := kmem.Attach(); e != abi.OK {
+		return e
+	}
+	hart.Attach()
+	return abi.OK
+}
+
 // Boot makes a machine; when it returns OK the machine is ready.
 func Boot(c kmem.Config) abi.Errno {
+	wire()
+	wired()
 	if e := kmem.Boot(c); e != abi.OK {
 		return e
 	}
 	kmem.Lock(kmem.WorkerIndex)
 	defer kmem.Unlock()
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		return e
 	}
-	a := &kmem.Areas
-	if e := vfs.Init(a.DentryBuckets, a.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		return e
 	}
-	file.Init()
-	proc.Init()
 	if e := proc.InitOwner(); e != abi.OK {
 		return e
 	}
@@ -43,8 +48,6 @@ func Boot(c kmem.Config) abi.Errno {
 		return e
 	}
 	hart.Init()
-	pagecache.RequestBlob = rpc.BlobRequest
-	syscalls.Unsupported = rpc.Unsupported
 	kmem.Header().BootState.Store(uint32(abi.BootStateReady))
 	return abi.OK
 }

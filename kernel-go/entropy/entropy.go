@@ -9,12 +9,21 @@ package entropy
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"foreshore.dev/kernel/kmem"
 )
 
-// state is the generator's working block; static because kernel stacks are small.
-var state, work [16]uint32
+// generator is the state of one call, and the block that it made last.
+type generator struct{ state, work [16]uint32 }
+
+const _ = unsafe.Sizeof(kmem.Scratch{}.Random) - unsafe.Sizeof(generator{})
+
+// at is a hart's generator, zeros between two calls: kernel stacks keep what was on
+// them.
+func at(hart uint32) *generator {
+	return (*generator)(unsafe.Pointer(&kmem.ScratchOf(hart).Random))
+}
 
 // quarter is the quarter round of four words (RFC 8439, 2.1).
 func quarter(a, b, c, d uint32) (uint32, uint32, uint32, uint32) {
@@ -31,8 +40,8 @@ func quarter(a, b, c, d uint32) (uint32, uint32, uint32, uint32) {
 
 // block makes the next 64 bytes in work. The words are variables of their own,
 // not elements of an array: they stay in registers.
-func block() {
-	s := &state
+func (g *generator) block() {
+	s := &g.state
 	x0, x1, x2, x3, x4, x5, x6, x7 := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
 	x8, x9, x10, x11, x12, x13, x14, x15 := s[8], s[9], s[10], s[11], s[12], s[13], s[14], s[15]
 	for range 10 {
@@ -45,64 +54,66 @@ func block() {
 		x2, x7, x8, x13 = quarter(x2, x7, x8, x13)
 		x3, x4, x9, x14 = quarter(x3, x4, x9, x14)
 	}
-	work = [16]uint32{
+	g.work = [16]uint32{
 		x0 + s[0], x1 + s[1], x2 + s[2], x3 + s[3], x4 + s[4], x5 + s[5], x6 + s[6], x7 + s[7],
 		x8 + s[8], x9 + s[9], x10 + s[10], x11 + s[11], x12 + s[12], x13 + s[13], x14 + s[14], x15 + s[15],
 	}
-	state[12]++
-	if state[12] == 0 {
-		state[13]++
+	s[12]++
+	if s[12] == 0 {
+		s[13]++
 	}
 }
 
-func wordBytes(i int) byte { return byte(work[i>>2] >> (i & 3 * 8)) }
+func (g *generator) byteAt(i int) byte { return byte(g.work[i>>2] >> (i & 3 * 8)) }
 
 // Fill writes n random bytes at a linear address.
 func Fill(addr, n uint32) {
+	g := at(kmem.Holder())
 	key := &kmem.Header().Entropy
-	begin(key)
-	block()
+	g.begin(key)
+	g.block()
 	for i := range key {
-		key[i] = uint64(work[2*i]) | uint64(work[2*i+1])<<32
+		key[i] = uint64(g.work[2*i]) | uint64(g.work[2*i+1])<<32
 	}
 	used := 32
 	for n != 0 {
 		if used == 64 {
-			block()
+			g.block()
 			used = 0
 		}
 		if n >= 4 && addr&3 == 0 && used&3 == 0 {
-			kmem.Store32(addr, work[used>>2])
+			kmem.Store32(addr, g.work[used>>2])
 			addr, n, used = addr+4, n-4, used+4
 			continue
 		}
-		kmem.Bytes(addr, 1)[0] = wordBytes(used)
+		kmem.Bytes(addr, 1)[0] = g.byteAt(used)
 		addr, n, used = addr+1, n-1, used+1
 	}
-	state, work = [16]uint32{}, [16]uint32{}
+	*g = generator{}
 }
 
 // begin sets up the block for a key, counter and nonce 0.
-func begin(key *[4]uint64) {
-	state = [16]uint32{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}
+func (g *generator) begin(key *[4]uint64) {
+	g.state = [16]uint32{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}
 	for i, k := range key {
-		state[4+2*i], state[5+2*i] = uint32(k), uint32(k>>32)
+		g.state[4+2*i], g.state[5+2*i] = uint32(k), uint32(k>>32)
 	}
 }
 
 // Mix stirs n bytes at a linear address into the key: what is written to
 // /dev/random.
 func Mix(addr, n uint32) {
+	g := at(kmem.Holder())
 	key := &kmem.Header().Entropy
-	for at := uint32(0); at < n; at += 32 {
-		for i, b := range kmem.Bytes(addr+at, min(32, n-at)) {
+	for from := uint32(0); from < n; from += 32 {
+		for i, b := range kmem.Bytes(addr+from, min(32, n-from)) {
 			key[i>>3] ^= uint64(b) << (i & 7 * 8)
 		}
-		begin(key)
-		block()
+		g.begin(key)
+		g.block()
 		for i := range key {
-			key[i] = uint64(work[2*i]) | uint64(work[2*i+1])<<32
+			key[i] = uint64(g.work[2*i]) | uint64(g.work[2*i+1])<<32
 		}
 	}
-	state, work = [16]uint32{}, [16]uint32{}
+	*g = generator{}
 }

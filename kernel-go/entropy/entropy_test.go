@@ -3,6 +3,7 @@ package entropy
 import (
 	"bytes"
 	"testing"
+	"unsafe"
 
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/kmem/kmemtest"
@@ -14,15 +15,16 @@ func TestBlock(t *testing.T) {
 	for i := range 32 {
 		key[i/8] |= uint64(i) << (i % 8 * 8)
 	}
-	begin(&key)
-	state[12], state[13], state[14], state[15] = 1, 0x09000000, 0x4a000000, 0
-	block()
+	var g generator
+	g.begin(&key)
+	g.state[12], g.state[13], g.state[14], g.state[15] = 1, 0x09000000, 0x4a000000, 0
+	g.block()
 	want := [16]uint32{
 		0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3, 0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
 		0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9, 0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2,
 	}
-	if work != want {
-		t.Errorf("block %08x, want %08x", work, want)
+	if g.work != want {
+		t.Errorf("block %08x, want %08x", g.work, want)
 	}
 }
 
@@ -30,28 +32,28 @@ func TestBlock(t *testing.T) {
 // handed out is not in memory any more.
 func TestFill(t *testing.T) {
 	kmemtest.New(t, 64)
-	at := kmem.Scratch(0)
+	buffer := kmem.Addr(unsafe.Pointer(&kmem.ScratchOf(0).Vec))
 	key := &kmem.Header().Entropy
 	*key = [4]uint64{1, 2, 3, 4}
-	Fill(at, 1000)
-	first := bytes.Clone(kmem.Bytes(at, 1000))
-	if *key == [4]uint64{1, 2, 3, 4} || state != [16]uint32{} || work != [16]uint32{} {
+	Fill(buffer, 1000)
+	first := bytes.Clone(kmem.Bytes(buffer, 1000))
+	if *key == [4]uint64{1, 2, 3, 4} || *at(0) != (generator{}) {
 		t.Error("the key or the generator's state stays")
 	}
-	Fill(at, 1000)
-	if bytes.Equal(first, kmem.Bytes(at, 1000)) {
+	Fill(buffer, 1000)
+	if bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("the same bytes twice")
 	}
 	*key = [4]uint64{1, 2, 3, 4}
-	Fill(at, 1000)
-	if !bytes.Equal(first, kmem.Bytes(at, 1000)) {
+	Fill(buffer, 1000)
+	if !bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("a replay gives other bytes")
 	}
 	*key = [4]uint64{1, 2, 3, 4}
-	copy(kmem.Bytes(at+2000, 5), "stirs")
-	Mix(at+2000, 5)
-	Fill(at, 1000)
-	if bytes.Equal(first, kmem.Bytes(at, 1000)) {
+	copy(kmem.Bytes(buffer+2000, 5), "stirs")
+	Mix(buffer+2000, 5)
+	Fill(buffer, 1000)
+	if bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("what was written to /dev/random changes nothing")
 	}
 }
@@ -59,14 +61,14 @@ func TestFill(t *testing.T) {
 // Where the bytes go does not change what they are.
 func TestFillUnaligned(t *testing.T) {
 	kmemtest.New(t, 64)
-	at, key := kmem.Scratch(0), &kmem.Header().Entropy
+	buffer, key := kmem.Addr(unsafe.Pointer(&kmem.ScratchOf(0).Vec)), &kmem.Header().Entropy
 	*key = [4]uint64{5, 6, 7, 8}
-	Fill(at, 500)
-	want := bytes.Clone(kmem.Bytes(at, 500))
+	Fill(buffer, 500)
+	want := bytes.Clone(kmem.Bytes(buffer, 500))
 	for off := uint32(1); off < 4; off++ {
 		*key = [4]uint64{5, 6, 7, 8}
-		Fill(at+off, 500)
-		if !bytes.Equal(kmem.Bytes(at+off, 500), want) {
+		Fill(buffer+off, 500)
+		if !bytes.Equal(kmem.Bytes(buffer+off, 500), want) {
 			t.Errorf("other bytes at an address that is off by %d", off)
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	maxNests      = 5
 )
 
-// What epoll asks of open file descriptions; file sets both.
+// What epoll asks of open file descriptions (hooks: boot/wire.go).
 var (
 	// PollOfd is the poll state of an open file description.
 	PollOfd func(ofd uint32) uint32
@@ -35,13 +35,8 @@ var (
 	QueueOf func(ofd uint32, k int) (queue *uint32, ok bool)
 )
 
-var notifiedHead, notifiedTail uint32
-
-// Init wires the package into sched.
-func Init() {
-	notifiedHead, notifiedTail = 0, 0
-	sched.Notify, sched.Drain = notify, drain
-}
+// state is what epolls remember beside their slots.
+func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // New makes an epoll instance; 0 when the table is full.
 func New() uint32 { return kmem.Alloc(abi.SlotKindEpoll) }
@@ -183,17 +178,16 @@ func remove(i uint32) {
 	kmem.Free(abi.SlotKindEpollItem, i)
 }
 
-// nestCheck numbers the checks of nests, in steps of maxNests: an epoll that a
-// check finds at some depth is marked with both.
-var nestCheck uint32
-
 // mayNest says whether epoll `inner` may be put into `outer`: not when outer
 // is among what inner watches, and not more than maxNests deep. It goes
 // through the items in depth without recursion, and through those of an epoll again
 // only where it lies deeper than before: wide nests have many ways to the same.
+// NestChecks numbers the checks, in steps of maxNests: an epoll that a check finds
+// at some depth is marked with both.
 func mayNest(inner, outer uint32) bool {
-	if nestCheck += maxNests; nestCheck > ^uint32(0)-maxNests {
-		nestCheck = maxNests
+	s := state()
+	if s.NestChecks += maxNests; s.NestChecks > ^uint32(0)-maxNests {
+		s.NestChecks = maxNests
 		t := kmem.Table(abi.SlotKindEpoll)
 		for e := uint32(1); e < t.HighWater.Load(); e++ {
 			kmem.Epoll(e).NestMark = 0
@@ -218,7 +212,7 @@ func mayNest(inner, outer uint32) bool {
 		if e == outer || depth == maxNests-2 {
 			return false
 		}
-		mark := nestCheck + uint32(depth)
+		mark := s.NestChecks + uint32(depth)
 		if kmem.Epoll(e).NestMark >= mark {
 			continue
 		}
@@ -278,11 +272,11 @@ func unqueue(i uint32) {
 	it.Queued, it.NextReady, it.PrevReady = 0, 0, 0
 }
 
-// notify is told by sched that what an item watches has events, and whether an
+// Notify is told by sched that what an item watches has events, and whether an
 // exclusive item took them already; it returns that. An item takes what it asked
 // for if somebody waits for its epoll just now. As on Linux, ends and errors are
 // for everybody, and so is what can be read and written at once.
-func notify(i, events uint32, taken bool) bool {
+func Notify(i, events uint32, taken bool) bool {
 	it := kmem.EpollItem(i)
 	if it.Events&^private&events == 0 || it.Events&exclusive != 0 && taken {
 		return taken
@@ -291,12 +285,13 @@ func notify(i, events uint32, taken bool) bool {
 	s := kmem.Epoll(it.Epoll)
 	if s.Notified == 0 && s.Wait != 0 {
 		s.Notified, s.NextNotified = 1, 0
-		if notifiedTail == 0 {
-			notifiedHead = it.Epoll
+		l := state()
+		if l.NotifiedTail == 0 {
+			l.NotifiedHead = it.Epoll
 		} else {
-			kmem.Epoll(notifiedTail).NextNotified = it.Epoll
+			kmem.Epoll(l.NotifiedTail).NextNotified = it.Epoll
 		}
-		notifiedTail = it.Epoll
+		l.NotifiedTail = it.Epoll
 	}
 	if it.Events&exclusive == 0 || events&always != 0 || !sched.Awaited(&s.Wait) {
 		return taken
@@ -311,29 +306,30 @@ func notify(i, events uint32, taken bool) bool {
 	}
 }
 
-// drain wakes the waiters of the epolls that were notified. Waking one may
+// Drain wakes the waiters of the epolls that were notified. Waking one may
 // notify others, which come to the end of the list.
-func drain() {
-	for notifiedHead != 0 {
-		e := notifiedHead
+func Drain() {
+	l := state()
+	for l.NotifiedHead != 0 {
+		e := l.NotifiedHead
 		unnotify(e)
 		sched.Wake(&kmem.Epoll(e).Wait, pollIn)
 	}
 }
 
 func unnotify(e uint32) {
-	prev := uint32(0)
-	for at := notifiedHead; at != e; at = kmem.Epoll(at).NextNotified {
+	l, prev := state(), uint32(0)
+	for at := l.NotifiedHead; at != e; at = kmem.Epoll(at).NextNotified {
 		prev = at
 	}
 	s := kmem.Epoll(e)
 	if prev == 0 {
-		notifiedHead = s.NextNotified
+		l.NotifiedHead = s.NextNotified
 	} else {
 		kmem.Epoll(prev).NextNotified = s.NextNotified
 	}
-	if notifiedTail == e {
-		notifiedTail = prev
+	if l.NotifiedTail == e {
+		l.NotifiedTail = prev
 	}
 	s.Notified, s.NextNotified = 0, 0
 }

@@ -11,29 +11,31 @@ import (
 // a wake marks it, and the signals are sent when the wake is done, since they
 // change queues themselves.
 
-// asyncHead are the marked descriptions; 0 none, asyncEnd the last one's next.
-var asyncHead uint32
-
+// asyncEnd is what the last marked description (AsyncHead) has for its next.
 const asyncEnd = ^uint32(0)
 
-// SendSigio sends the signals of a description; proc sets it.
+// SendSigio sends the signals of a description (a hook: boot/wire.go).
 var SendSigio func(ofd, events uint32)
 
-func markAsync(i, events uint32) {
+// MarkAsync is told by sched of a wake of a queue that a description watches.
+func MarkAsync(i, events uint32) {
 	l := &kmem.Ofd(i).Live
 	l.AsyncEvents |= events
 	if l.AsyncNext == 0 {
 		l.AsyncNext = asyncEnd
-		if asyncHead != 0 {
-			l.AsyncNext = asyncHead
+		s := state()
+		if s.AsyncHead != 0 {
+			l.AsyncNext = s.AsyncHead
 		}
-		asyncHead = i
+		s.AsyncHead = i
 	}
 }
 
-func sendAsync() {
-	for asyncHead != 0 {
-		i := asyncHead
+// SendAsync sends the signals of the descriptions that were marked.
+func SendAsync() {
+	s := state()
+	for s.AsyncHead != 0 {
+		i := s.AsyncHead
 		events := kmem.Ofd(i).Live.AsyncEvents
 		forgetAsync(i)
 		SendSigio(i, events)
@@ -46,12 +48,13 @@ func forgetAsync(i uint32) {
 	if l.AsyncNext == 0 {
 		return
 	}
-	at := &asyncHead
+	head := &state().AsyncHead
+	at := head
 	for *at != i {
 		at = &kmem.Ofd(*at).Live.AsyncNext
 	}
-	if *at = l.AsyncNext; *at == asyncEnd && at == &asyncHead {
-		asyncHead = 0
+	if *at = l.AsyncNext; *at == asyncEnd && at == head {
+		*head = 0
 	}
 	l.AsyncNext, l.AsyncEvents = 0, 0
 }
@@ -74,7 +77,7 @@ func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
 		SetOwner(c, i, int32(c.P().State.Pid), false)
 	}
 	for k := range 2 {
-		q, _ := queueOf(i, k)
+		q, _ := QueueOf(i, k)
 		if q == nil {
 			break
 		}

@@ -12,8 +12,6 @@ import (
 // Copies between files inside the kernel: the source's page-cache frames are
 // the buffer.
 
-var copied mm.Buf
-
 // copyPiece is after how many bytes a copy looks whether others are to have a turn.
 const copyPiece = 64 << 10
 
@@ -41,13 +39,13 @@ func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (ui
 			break
 		}
 		kmem.RefFrame(frame)
-		copied.As, copied.Addr, copied.Len = 0, uint64(frame+offset), uint32(n)
+		c.Piece = mm.Buf{Addr: uint64(frame + offset), Len: uint32(n)}
 		var moved uint32
 		to := base + done
 		if o.State.Flags&oAppend != 0 && o.State.Kind == abi.OfdKindFile {
 			to = kmem.Inode(o.State.Inode).State.Size
 		}
-		moved, e = writeSome(c, out, &copied, to, o.State.Flags&oNonblock != 0)
+		moved, e = writeSome(c, out, &c.Piece, to, o.State.Flags&oNonblock != 0)
 		kmem.UnrefFrame(frame)
 		done += uint64(moved)
 		if uint64(moved) < n {

@@ -15,12 +15,6 @@ func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi
 	return 0, abi.EISDIR
 }
 
-// nextPos and nextHint are where the last Readdir ended.
-var (
-	nextPos  uint64
-	nextHint abi.SlotHandle
-)
-
 // Readdir writes directory entries from the OFD's position on to dst. The
 // position moves in ReaddirDone, when the entries have reached the caller.
 func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
@@ -32,8 +26,8 @@ func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
 	if !vfs.Linked(d) {
 		return 0, abi.ENOENT
 	}
-	nextPos, nextHint = o.State.Pos, o.State.OfdDirectory().Next
-	n, e := vfs.Readdir(c, d, &nextPos, &nextHint, dst, max)
+	c.DirPos, c.DirHint = o.State.Pos, o.State.OfdDirectory().Next
+	n, e := vfs.Readdir(c, d, &c.DirPos, &c.DirHint, dst, max)
 	if e == abi.OK && o.State.Flags&oNoatime == 0 {
 		vfs.Accessed(o.State.Inode)
 	}
@@ -41,9 +35,9 @@ func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
 }
 
 // ReaddirDone moves the OFD behind what Readdir gave.
-func ReaddirDone(i uint32) {
+func ReaddirDone(c *sched.Ctx, i uint32) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
-	o.State.Pos, o.State.OfdDirectory().Next = nextPos, nextHint
+	o.State.Pos, o.State.OfdDirectory().Next = c.DirPos, c.DirHint
 	kmem.WriteEnd(&o.Header)
 }

@@ -30,8 +30,8 @@ func eventfdQueue(o *abi.OfdSlot, k int) *uint32 {
 	return nil
 }
 
-func infoEventfd(o *abi.OfdSlot) {
-	procfs.FdInfoCount("eventfd-count: ", kmem.Eventfd(kmem.Object(o)).Count)
+func infoEventfd(w *procfs.Text, o *abi.OfdSlot) {
+	w.Count("eventfd-count: ", kmem.Eventfd(kmem.Object(o)).Count)
 }
 
 // NewEventfd makes an eventfd(2) OFD.

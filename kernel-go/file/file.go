@@ -8,11 +8,8 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/epoll"
-	"foreshore.dev/kernel/eventfd"
 	"foreshore.dev/kernel/fs/dev"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -37,17 +34,8 @@ const (
 	ifchr = uint32(abi.S_IFCHR)
 )
 
-// Init wires the packages that open file descriptions join.
-func Init() {
-	pipe.Init()
-	epoll.Init()
-	epoll.PollOfd, epoll.QueueOf = Poll, queueOf
-	procfs.FdInfo = info
-	sched.FiredTimerfd = fired
-	sched.Async, sched.SendAsync, asyncHead = markAsync, sendAsync, 0
-	vfs.InitLeases(breakLeases)
-	signalSlot = eventfd.New(0, 0)
-}
+// state is what open files remember beside their slots.
+func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
 func NewOfd(kind abi.OfdKind, flags uint32) uint32 {
@@ -216,7 +204,7 @@ func openDentry(c *sched.Ctx, i, d, flags uint32) (waits bool, e abi.Errno) {
 	case ifreg:
 		if vfs.Generated(inode) {
 			kind = abi.OfdKindProc
-			o.State.OfdMounts().Seen = vfs.MountEvents
+			o.State.OfdMounts().Seen = vfs.MountEvents()
 		}
 	default:
 		if flags&oPath == 0 {

@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/epoll"
 	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/kmem/kmemtest"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -17,19 +19,14 @@ import (
 func machine(t testing.TB) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, 64)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	Init()
+	wire()
 	c := sched.For(0)
-	procfs.LastTid = func() uint32 { return 100 }
 	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, put(c.Path, "/proc"), 0o555)
 	if e == abi.OK {
 		e = procfs.Init(d)
@@ -41,6 +38,22 @@ func machine(t testing.TB) *sched.Ctx {
 	kmem.Alloc(abi.SlotKindOwner)
 	become(c, newThread(t, newProcess(t, 100), 100))
 	return c
+}
+
+// wire sets the hooks that files need; of processes there is nothing.
+func wire() {
+	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode
+	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = vfs.HoldOpen, vfs.DropOpen, vfs.Hold, vfs.Put
+	sched.Notify, sched.Drain = epoll.Notify, epoll.Drain
+	sched.Async, sched.SendAsync = MarkAsync, SendAsync
+	sched.FiredTimerfd = TimerfdFired
+	epoll.PollOfd, epoll.QueueOf = Poll, QueueOf
+	vfs.PipeGone, vfs.LeaseBreaker = pipe.Release, BreakLeases
+	vfs.Generate(abi.FsTypeProcfs, &procfs.Files)
+	procfs.FdInfo = FdInfo
+	kmem.Kernel().Processes.LastTid = 100
+	pipe.SigPipe = func(*sched.Ctx) {}
+	Signals.Take = func(*sched.Ctx, uint64, uint32) bool { return false }
 }
 
 func put(addr uint32, s string) uint32 {

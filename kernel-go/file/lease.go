@@ -149,11 +149,11 @@ func opened(inode, i uint32, kind abi.FlockType) bool {
 	return false
 }
 
-// breakLeases is asked before a regular file is opened with `flags`, or truncated
+// BreakLeases is asked before a regular file is opened with `flags`, or truncated
 // by name (O_WRONLY; O_TRUNC alone does not count, Linux fs/open.c): EBLOCKED
 // while a holder has time to give its lease up, EAGAIN instead with O_NONBLOCK.
 // The host's requests tell the holder and wait for nobody.
-func breakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
+func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
 	expire(inode)
 	to, at := abi.F_RDLCK, ^uint64(0)
 	if vfs.Writable(flags) {

@@ -2,6 +2,7 @@ package file
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
@@ -35,7 +36,7 @@ type fileOps struct {
 	// syncs: fsync(2) has something to do, or could have: EINVAL.
 	syncs bool
 	// info writes what /proc/PID/fdinfo says of it alone: nothing.
-	info func(o *abi.OfdSlot)
+	info func(w *procfs.Text, o *abi.OfdSlot)
 	// splice says which sides of splice(2) it can be, beside a pipe: EINVAL.
 	splice spliceSides
 	// signals are the events of which O_ASYNC tells: ENOTTY.
@@ -86,9 +87,9 @@ func alwaysReady(*abi.OfdSlot) uint32 { return pollIn | pollOut }
 // seekable says whether an OFD has positions: ESPIPE for others.
 func seekable(o *abi.OfdSlot) bool { return opsOf(o).seek != nil }
 
-// queueOf is wait queue k of an OFD, nil when it has no more; ok is false for
+// QueueOf is wait queue k of an OFD, nil when it has no more; ok is false for
 // what epoll refuses.
-func queueOf(i uint32, k int) (queue *uint32, ok bool) {
+func QueueOf(i uint32, k int) (queue *uint32, ok bool) {
 	o := kmem.Ofd(i)
 	row := opsOf(o)
 	ok = row.queue != nil
@@ -120,9 +121,9 @@ func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
 	return 0, abi.ENOTTY
 }
 
-// info is what /proc/PID/fdinfo says of an OFD's kind.
-func info(i uint32) {
+// FdInfo is what /proc/PID/fdinfo says of an OFD's kind.
+func FdInfo(w *procfs.Text, i uint32) {
 	if say := opsOf(kmem.Ofd(i)).info; say != nil {
-		say(kmem.Ofd(i))
+		say(w, kmem.Ofd(i))
 	}
 }

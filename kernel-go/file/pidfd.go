@@ -89,13 +89,13 @@ func pidfdQueue(o *abi.OfdSlot, k int) *uint32 {
 	return nil
 }
 
-func infoPidfd(o *abi.OfdSlot) {
+func infoPidfd(w *procfs.Text, o *abi.OfdSlot) {
 	pid := int32(-1)
 	if process := processOf(o); process != 0 {
 		pid = int32(kmem.Process(process).State.Pid)
 	}
-	procfs.FdInfoNumber("Pid:\t", pid)
-	procfs.FdInfoNumber("NSpid:\t", pid)
+	w.Number("Pid:\t", pid)
+	w.Number("NSpid:\t", pid)
 }
 
 // ProcessEnded tells the pidfds of a process that it has ended. proc calls it.

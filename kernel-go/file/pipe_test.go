@@ -172,7 +172,6 @@ func TestPipeWithoutReaders(t *testing.T) {
 	c := machine(t)
 	signals := 0
 	pipe.SigPipe = func(*sched.Ctx) { signals++ }
-	t.Cleanup(func() { pipe.SigPipe = nil })
 	r, w := newPipe(t, c, 0)
 	writer := c.Thread
 	big := area(t, 70000)

@@ -24,7 +24,7 @@ func Poll(i uint32) uint32 {
 
 // CanPoll says whether epoll takes an OFD: EPERM for others.
 func CanPoll(i uint32) bool {
-	_, ok := queueOf(i, 0)
+	_, ok := QueueOf(i, 0)
 	return ok
 }
 
@@ -33,7 +33,7 @@ func CanPoll(i uint32) bool {
 func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
 	result := abi.OK
 	for k := range 2 {
-		q, _ := queueOf(i, k)
+		q, _ := QueueOf(i, k)
 		if q == nil {
 			break
 		}
@@ -48,7 +48,7 @@ func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
 // taken from one of them.
 func WakeWaiters(i uint32) {
 	for k := range 2 {
-		if q, _ := queueOf(i, k); q != nil {
+		if q, _ := QueueOf(i, k); q != nil {
 			sched.WakeAll(q)
 		}
 	}

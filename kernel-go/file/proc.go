@@ -27,10 +27,10 @@ func pollProc(o *abi.OfdSlot) uint32 {
 	if !procfs.TellsMounts(o.State.Inode) {
 		return pollIn | pollOut
 	}
-	if o.State.OfdMounts().Seen == vfs.MountEvents {
+	if o.State.OfdMounts().Seen == vfs.MountEvents() {
 		return pollIn
 	}
-	o.State.OfdMounts().Seen = vfs.MountEvents
+	o.State.OfdMounts().Seen = vfs.MountEvents()
 	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
 }
 

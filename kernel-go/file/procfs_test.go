@@ -38,7 +38,7 @@ func listing(t *testing.T, c *sched.Ctx, path string) []string {
 		if n == 0 {
 			return names
 		}
-		ReaddirDone(i)
+		ReaddirDone(c, i)
 		for at := uint32(0); at < n; {
 			r := (*abi.Dirent64)(kmem.Ptr(c.Vec + at))
 			names = append(names, strings.TrimRight(string(kmem.Bytes(c.Vec+at+19, uint32(r.Reclen)-19)), "\x00"))

@@ -181,14 +181,11 @@ func WriteVec(c *sched.Ctx, i, vec, count uint32, pos uint64, appended bool) (ui
 			}
 			at += uint32(v.Len)
 		}
-		whole.As, whole.Addr, whole.Len = 0, uint64(c.Path2), uint32(total)
-		return Write(c, i, &whole, pos, appended)
+		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: uint32(total)}
+		return Write(c, i, &c.Piece, pos, appended)
 	}
 	return moveVec(c, i, vec, count, pos, true, appended || o.State.Flags&oAppend != 0)
 }
-
-// whole and part are buffers of the call in progress.
-var whole, part mm.Buf
 
 func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize)) }
 
@@ -199,6 +196,7 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 	skip := done
 	nonblock := o.State.Flags&oNonblock != 0
 	end := base + uint64(done)
+	part := &c.Piece
 	e := abi.OK
 	for k := uint32(0); k < count && e == abi.OK; k++ {
 		v := iovec(vec, k)
@@ -215,11 +213,11 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 			if appended && o.State.Kind == abi.OfdKindFile {
 				at = kmem.Inode(o.State.Inode).State.Size
 			}
-			n, e = writeSome(c, i, &part, at, nonblock)
+			n, e = writeSome(c, i, part, at, nonblock)
 			end = at + uint64(n)
 		} else {
 			// Having read something, a call does not wait for more.
-			n, e = readSome(c, i, &part, base+uint64(done), nonblock || (done != 0 && !seekable(o)))
+			n, e = readSome(c, i, part, base+uint64(done), nonblock || (done != 0 && !seekable(o)))
 			end = base + uint64(done) + uint64(n)
 		}
 		done += n

@@ -11,12 +11,9 @@ import (
 // signalfd(2). State.Object is the process that made the description, whose
 // signals its poll tells; OfdSignalfd has the mask.
 
-// signalSlot is an Eventfd slot in whose queue the readers of signal
-// descriptors wait (heads of queues lie in the machine's memory); proc wakes
-// them by SignalArrived when a signal becomes pending.
-var signalSlot uint32
-
-func signalWait() *uint32 { return &kmem.Eventfd(signalSlot).Wait }
+// signalWait is where the readers of signal descriptors wait; proc wakes them by
+// SignalArrived when a signal becomes pending.
+func signalWait() *uint32 { return &state().SignalWait }
 
 func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
 	if k == 0 {
@@ -25,7 +22,7 @@ func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
 	return nil
 }
 
-// Signals are what signal descriptors ask of proc, which sets them. Pending
+// Signals are what signal descriptors ask of proc (hooks: boot/wire.go). Pending
 // says whether a signal of a mask waits for the caller's thread or process;
 // Take removes one and writes a struct signalfd_siginfo to dst.
 var Signals struct {
@@ -36,7 +33,7 @@ var Signals struct {
 // SignalArrived wakes the readers of signal descriptors.
 func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 
-func infoSignalfd(o *abi.OfdSlot) { procfs.FdInfoMask("sigmask:\t", o.State.OfdSignalfd().Mask) }
+func infoSignalfd(w *procfs.Text, o *abi.OfdSlot) { w.Mask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
 func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
@@ -75,7 +72,7 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock boo
 		return 0, abi.EINVAL
 	}
 	done := uint32(0)
-	for b.Len >= size && Signals.Take != nil {
+	for b.Len >= size {
 		// A signal that was taken cannot be put back.
 		if b.As != 0 {
 			if e := mm.Await(c, b.Addr, size); e != abi.OK {

@@ -3,6 +3,7 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
+	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 )
@@ -52,9 +53,9 @@ func SpliceOut(c *sched.Ctx, from, to uint32, outPos, count uint64, nonblock boo
 		if o.State.Flags&oAppend != 0 && o.State.Kind == abi.OfdKindFile {
 			at = kmem.Inode(o.State.Inode).State.Size
 		}
-		copied.As, copied.Addr, copied.Len = 0, uint64(addr), n
+		c.Piece = mm.Buf{Addr: uint64(addr), Len: n}
 		var moved uint32
-		moved, e = writeSome(c, to, &copied, at, true)
+		moved, e = writeSome(c, to, &c.Piece, at, true)
 		pipe.Consume(p, moved)
 		done += uint64(moved)
 	}
@@ -90,15 +91,15 @@ func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool)
 			break
 		}
 		// Through a page of the kernel: what is read fits into the pipe.
-		copied.As, copied.Addr, copied.Len = 0, uint64(c.Path2), n
+		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: n}
 		var got uint32
-		got, e = readSome(c, from, &copied, base+done, true)
+		got, e = readSome(c, from, &c.Piece, base+done, true)
 		if got == 0 {
 			break
 		}
-		copied.Addr, copied.Len = uint64(c.Path2), got
+		c.Piece.Addr, c.Piece.Len = uint64(c.Path2), got
 		var moved uint32
-		moved, we := writeSome(c, to, &copied, 0, true)
+		moved, we := writeSome(c, to, &c.Piece, 0, true)
 		done += uint64(moved)
 		if we != abi.OK {
 			e = we
@@ -123,9 +124,9 @@ func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, ab
 		if n == 0 {
 			break
 		}
-		copied.As, copied.Addr, copied.Len = 0, uint64(addr), n
+		c.Piece = mm.Buf{Addr: uint64(addr), Len: n}
 		var moved uint32
-		moved, e = pipe.Write(c, out, &copied, true)
+		moved, e = pipe.Write(c, out, &c.Piece, true)
 		done += moved
 	}
 	if done != 0 {
@@ -157,15 +158,16 @@ func SpliceVec(c *sched.Ctx, i, vec, count uint32, into, nonblock bool) (uint32,
 		if into {
 			limit = pipe.Room(p)
 		}
-		part.As, part.Addr, part.Len = c.As, v.Base, uint32(min(v.Len, uint64(limit)))
+		part := &c.Piece
+		*part = mm.Buf{As: c.As, Addr: v.Base, Len: uint32(min(v.Len, uint64(limit)))}
 		if part.Len == 0 {
 			continue
 		}
 		n := uint32(0)
 		if into {
-			n, e = pipe.Write(c, p, &part, true)
+			n, e = pipe.Write(c, p, part, true)
 		} else {
-			n, e = pipe.Read(c, p, &part, true)
+			n, e = pipe.Read(c, p, part, true)
 		}
 		done += n
 		if part.Len != 0 {

@@ -75,8 +75,8 @@ func TimerOf(i uint32) (leftNs, intervalNs uint64) {
 	return l.Timer.DeadlineNs - now, l.IntervalNs
 }
 
-// fired is told by sched that a timerfd's timer is due.
-func fired(object uint32) {
+// TimerfdFired is told by sched that a timerfd's timer is due.
+func TimerfdFired(object uint32) {
 	o := kmem.Ofd(object)
 	l := o.Live.TimerfdLive()
 	n := uint64(1)

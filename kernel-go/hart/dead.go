@@ -13,8 +13,8 @@ import (
 // The Runtime marks it Dead; its thread's registers may be any old ones, so
 // the process cannot go on.
 
-// dead says whether the Runtime has found a hart's worker gone.
-func dead(hart uint32) bool {
+// Dead says whether the Runtime has found a hart's worker gone.
+func Dead(hart uint32) bool {
 	return kmem.Hart(hart).State.Load() == uint32(abi.HartStateDead)
 }
 
@@ -24,7 +24,7 @@ func BuryDead(c *sched.Ctx) {
 		return
 	}
 	for i := range kmem.Header().HartCount {
-		if dead(i) {
+		if Dead(i) {
 			bury(c, kmem.Hart(i))
 		}
 	}
@@ -44,7 +44,7 @@ func bury(c *sched.Ctx, h *abi.HartSlot) {
 func takeOver(c *sched.Ctx, h *abi.HartSlot) {
 	bury(c, h)
 	riscv.Abandon(cpuOf(h))
-	fetches[c.Hart] = [fetchSlots]fetched{}
+	localOf(c.Hart).fetches = [fetchSlots]fetched{}
 	h.Poll.Store(0)
 	h.State.Store(uint32(abi.HartStateInKernel))
 }

@@ -7,6 +7,8 @@
 package hart
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -35,7 +37,22 @@ type fetched struct {
 
 const fetchSlots = 8
 
-var fetches [abi.LimitHarts][fetchSlots]fetched
+// local is what is kept of a worker, in its scratch memory.
+type local struct {
+	fetches [fetchSlots]fetched
+	// entered is when its thread last came into the kernel: from there on its time
+	// is system time.
+	entered uint64
+	// kind and number are what it does with the machine lock, for the counters.
+	kind   abi.HoldKind
+	number uint32
+	// resched: the system call in progress has given way (ERESCHED).
+	resched bool
+}
+
+const _ = unsafe.Sizeof(kmem.Scratch{}.Hart) - unsafe.Sizeof(local{})
+
+func localOf(hart uint32) *local { return (*local)(unsafe.Pointer(&kmem.ScratchOf(hart).Hart)) }
 
 func cpuOf(h *abi.HartSlot) *riscv.HartCpu { return (*riscv.HartCpu)(kmem.Ptr(h.CodeTlb)) }
 
@@ -43,11 +60,6 @@ func cpuOf(h *abi.HartSlot) *riscv.HartCpu { return (*riscv.HartCpu)(kmem.Ptr(h.
 func Init() {
 	h := kmem.Header()
 	riscv.Init(h.DecodeArenaBase, h.DecodeArenaBytes)
-	riscv.FetchPage = fetchPage
-	riscv.TimeNow = sched.TimeCsr
-	riscv.HartDead = dead
-	kmem.DropCode = dropCode
-	fetches = [abi.LimitHarts][fetchSlots]fetched{}
 	for i := range h.HartCount {
 		s := kmem.Hart(i)
 		riscv.Register(cpuOf(s), i, kmem.Addr(ptrOf(&s.Poll)))
@@ -55,15 +67,28 @@ func Init() {
 	}
 }
 
-func dropCode(frame uint32) {
+// Attach is Init for a machine that goes on: decoded code and what a CPU remembers
+// of it are another kernel's, and are made anew when they are asked for.
+func Attach() {
+	for i := range kmem.Header().HartCount {
+		kmem.Zero(kmem.Hart(i).CodeTlb, riscv.HartCpuBytes)
+	}
+	Init()
+}
+
+// DropCode drops what was decoded of a frame.
+func DropCode(frame uint32) {
 	kmem.Frame(frame).Code.Store(0)
 	riscv.InvalidateFrame(frame)
 }
 
-func fetchPage(hart, as uint32, va uint64) (uint32, bool) {
+// FetchPage is the frame of an executable page that this hart was given by a
+// fetchFault, for the CPU: it takes no lock.
+func FetchPage(hart, as uint32, va uint64) (uint32, bool) {
 	epoch := kmem.AddressSpace(as).Live.CodeEpoch.Load()
-	for i := range fetches[hart] {
-		f := &fetches[hart][i]
+	l := localOf(hart)
+	for i := range l.fetches {
+		f := &l.fetches[i]
 		if f.page == va && f.as == as && f.epoch == epoch && f.frame != 0 {
 			if kmem.Frame(f.frame).Code.Load() == 0 {
 				return 0, false
@@ -83,7 +108,7 @@ func fetchFault(c *sched.Ctx, va uint64) mm.Fault {
 	riscv.MarkCode(frame)
 	kmem.Frame(frame).Code.Store(1)
 	page := va &^ uint64(kmem.PageMask)
-	fetches[c.Hart][page>>kmem.PageShift%fetchSlots] = fetched{c.As, kmem.AddressSpace(c.As).Live.CodeEpoch.Load(), page, frame}
+	localOf(c.Hart).fetches[page>>kmem.PageShift%fetchSlots] = fetched{c.As, kmem.AddressSpace(c.As).Live.CodeEpoch.Load(), page, frame}
 	return f
 }
 
@@ -97,7 +122,7 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	kmem.Lock(hart)
 	now := sched.NowNs()
 	sched.HoldBegins(c, now)
-	if dead(hart) {
+	if Dead(hart) {
 		takeOver(c, h)
 	}
 	sched.Act(0)
@@ -149,8 +174,8 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			continue
 		}
 		if c.T().State.Blocked.Attempt != 0 {
-			if resched[c.Hart] {
-				resched[c.Hart] = false
+			if l := localOf(c.Hart); l.resched {
+				l.resched = false
 				if sched.HaveReady(c.Hart) {
 					yield(c, h, false)
 				}
@@ -194,33 +219,20 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 	}
 }
 
-// entered is when each hart's thread last came into the kernel: from there on
-// its time is system time.
-var entered [abi.LimitHarts]uint64
-
-// resched: the system call in progress has given way (ERESCHED).
-var resched [abi.LimitHarts]bool
-
-// doing is what each hart does with the machine lock, for the counters.
-var doing [abi.LimitHarts]struct {
-	kind   abi.HoldKind
-	number uint32
-}
-
 func do(c *sched.Ctx, kind abi.HoldKind, number uint32) {
-	d := &doing[c.Hart]
+	d := localOf(c.Hart)
 	d.kind, d.number = kind, number
 }
 
 // held says what the lock was held for until now.
 func held(c *sched.Ctx, now uint64) {
-	d := &doing[c.Hart]
+	d := localOf(c.Hart)
 	sched.HeldFor(c, now, d.kind, d.number)
 	d.kind, d.number = abi.HoldKindOther, 0
 }
 
 func chargeSystem(c *sched.Ctx, now uint64) {
-	spent := now - entered[c.Hart]
+	spent := now - localOf(c.Hart).entered
 	c.T().State.SystemNs += spent
 	c.P().Live.SystemNs += spent
 	kmem.Hart(c.Hart).BusyNs += spent
@@ -239,7 +251,7 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
-	entered[c.Hart] = now
+	localOf(c.Hart).entered = now
 	h.Thread.Store(i)
 	h.State.Store(uint32(abi.HartStateInKernel))
 	kmem.Header().Counters.ContextSwitches++
@@ -294,7 +306,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	kmem.Lock(c.Hart)
 	now := sched.NowNs()
 	sched.HoldBegins(c, now)
-	entered[c.Hart] = now
+	localOf(c.Hart).entered = now
 	if h.Thread.Load() == 0 {
 		// Another thread ended this one meanwhile; its slot may be another's.
 		c.Thread, c.Process, c.As = 0, 0, 0
@@ -316,7 +328,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 // fastCall makes system calls that only read what cannot change while the
 // hart is in guest code, without the machine lock.
 func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
-	if trace.On {
+	if trace.On() {
 		return false
 	}
 	var v uint32
@@ -342,7 +354,7 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	case riscv.ExitBudget, riscv.ExitPoll:
 		do(c, abi.HoldKindOther, 0)
 	case riscv.ExitEcall:
-		if trace.On && !traced(c, h) {
+		if trace.On() && !traced(c, h) {
 			return
 		}
 		begin(c)

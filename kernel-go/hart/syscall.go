@@ -61,7 +61,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		return
 	}
-	if trace.On && t.Live.Traced == 0 {
+	if trace.On() && t.Live.Traced == 0 {
 		// Its end was told when a signal interrupted it; now it goes on.
 		_ = trace.Entry(c, b.Number, syscalls.Letters(b.Number), &b.Args, false)
 	}
@@ -95,7 +95,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 			return
 		}
 		t = c.T()
-		if trace.On {
+		if trace.On() {
 			trace.Exit(c, b.Number, "", &b.Args, t.Cpu.X[regA0], abi.OK)
 		}
 		sched.TimerCancel(&t.Live.Timer)
@@ -105,7 +105,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	}
 	sched.TimerCancel(&t.Live.Timer)
 	file.LetGo(c, c.Thread)
-	if trace.On {
+	if trace.On() {
 		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
 	}
 	syscalls.Over(c, b.Number, v, e)
@@ -136,11 +136,12 @@ const insnsPerUs = 200
 // giveWay has others go first, since the call in progress takes long. What it
 // took so far counts as if guest code had run.
 func giveWay(c *sched.Ctx) {
-	resched[c.Hart] = true
+	l := localOf(c.Hart)
+	l.resched = true
 	now := sched.NowNs()
-	spent := now - entered[c.Hart]
+	spent := now - l.entered
 	chargeSystem(c, now)
-	entered[c.Hart] = now
+	l.entered = now
 	sched.Charge(c.Thread, int32(min(spent/1000*insnsPerUs, 1<<30)), now, spent)
 }
 

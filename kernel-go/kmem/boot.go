@@ -24,18 +24,18 @@ type Config struct {
 	RealtimeOffsetNs uint64
 }
 
-// Layout is where boot put the areas that other packages own.
-type Layout struct {
-	DentryBuckets, DentryBucketCount uint32
-	FutexBuckets, FutexBucketCount   uint32
-	PidBuckets, PidBucketCount       uint32
-	GroupBuckets, GroupBucketCount   uint32
-	UserBuckets, UserBucketCount     uint32
-	TimerHeap, TimerHeapCapacity     uint32
-}
+// Kernel is what the kernel remembers beside the slots, at its fixed place.
+func Kernel() *abi.KernelLive { return (*abi.KernelLive)(Ptr(abi.FixedKernelAddress)) }
 
-// Areas is the layout of the booted machine.
-var Areas Layout
+// It lies between the header and the first byte that the linker may use.
+const (
+	_ = uint32(abi.FixedKernelAddress - abi.FixedHeaderAddress - abi.MachineHeaderSize)
+	_ = uint32(abi.FixedGlobalBase - abi.FixedKernelAddress - abi.KernelLiveSize)
+)
+
+// Areas says where boot put the areas that other packages own: a copy of
+// KernelLive's, which boot or Attach made.
+var Areas abi.BootAreas
 
 // WorkerIndex is the lock and context index of the kernel worker.
 const WorkerIndex = uint32(abi.LimitHarts)
@@ -44,6 +44,9 @@ const (
 	arenaFirst = 2 << 20 // bytes of client 0's arena
 	arenaOther = 256 << 10
 	minPool    = 256 // wasm pages of frames below which a machine is refused
+	// requestBuckets is for requests that wait, eventQueue for entries to client 0
+	// without room in its ring (more than there can be fills).
+	requestBuckets, eventQueue = 1024, 512
 )
 
 // cursor hands out boot memory, growing the memory as it goes.
@@ -93,9 +96,16 @@ func Boot(c Config) abi.Errno {
 	cursor = HeapBase()
 	resetLog()
 
-	if !reserveTables(c) || !reserveHarts(c) || !reserveClients(c) || !reserveAreas() {
+	h.KernelLive = abi.FixedKernelAddress
+	// Harts and clients have slots from the beginning: what finds slots comes first.
+	if !reserveTables(c) {
 		return abi.ENOMEM
 	}
+	derive()
+	if !reserveHarts(c) || !reserveClients(c) || !reserveAreas() {
+		return abi.ENOMEM
+	}
+	derive()
 	if e := bootPool(); e != abi.OK {
 		return e
 	}
@@ -103,6 +113,27 @@ func Boot(c Config) abi.Errno {
 	host.Entropy(Addr(ptrOf(&h.FutexSeed)), 16)
 	h.Magic = uint32(abi.FixedMagic)
 	return abi.OK
+}
+
+// Attach makes this kernel go on with a machine that lies in its memory, booted by
+// a kernel of the same ABI. EINVAL: there is none.
+func Attach() abi.Errno {
+	h := Header()
+	if h.Magic != uint32(abi.FixedMagic) || h.LayoutHashLo != abi.LayoutHashLo || h.LayoutHashHi != abi.LayoutHashHi {
+		return abi.EINVAL
+	}
+	attachRegion(h.MemoryPages.Load())
+	derive()
+	return abi.OK
+}
+
+// derive makes the copies of the header's words that are asked for all the time.
+func derive() {
+	for kind := range abi.SlotKindCount {
+		bases[kind], strides[kind] = Table(kind).Base, Table(kind).Stride
+	}
+	Areas = Kernel().Areas
+	frameBase, zeroFrame = bases[abi.SlotKindFrame], Kernel().Frames.ZeroFrame
 }
 
 func reserveTables(c Config) bool {
@@ -113,7 +144,6 @@ func reserveTables(c Config) bool {
 		t := Table(kind)
 		t.Base, t.Stride, t.Capacity, t.Kind = base, stride, capacity, kind
 		t.HighWater.Store(1)
-		bases[kind], strides[kind] = base, stride
 	}
 	table(abi.SlotKindHart, abi.HartSlotSize, c.Harts)
 	table(abi.SlotKindClient, abi.ClientSlotSize, c.Clients)
@@ -138,6 +168,7 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindFileLock, abi.FileLockSlotSize, perGiB(abi.LimitFileLocksPerGiB, 1024))
 	table(abi.SlotKindPosixTimer, abi.PosixTimerSlotSize, perGiB(abi.LimitPosixTimersPerGiB, 1024))
 	table(abi.SlotKindTty, abi.TtySlotSize, perGiB(abi.LimitPtysPerGiB, 64))
+	table(abi.SlotKindMount, abi.MountSlotSize, abi.LimitMounts+1)
 	table(abi.SlotKindPendingRequest, abi.PendingRequestSlotSize, perGiB(abi.LimitPendingRequestsPerGiB, 8192))
 	return ok
 }
@@ -160,7 +191,7 @@ func reserveHarts(c Config) bool {
 	if !ok {
 		return false
 	}
-	scratchBase = scratch
+	Kernel().Areas.Scratch = scratch
 	tlbs, ok := reserve(c.Harts*CpuBytes, 4096)
 	if !ok {
 		return false
@@ -175,15 +206,6 @@ func reserveHarts(c Config) bool {
 	}
 	return true
 }
-
-// ScratchBytes is the size of a hart's scratch area, where what is too large
-// for a kernel stack goes (paths, iovecs).
-const ScratchBytes = 64 << 10
-
-var scratchBase uint32
-
-// Scratch is the scratch area of a hart, or of the kernel worker.
-func Scratch(hart uint32) uint32 { return scratchBase + hart*ScratchBytes }
 
 // StackCanary lies at the low end of every kernel stack.
 const StackCanary = 0x5ca1ab1e0ddba115
@@ -230,7 +252,7 @@ func reserveAreas() bool {
 		ok = ok && fits
 		return at
 	}
-	a := &Areas
+	a := &Kernel().Areas
 	a.DentryBucketCount = pow2Below(Table(abi.SlotKindDentry).Capacity / 2)
 	a.DentryBuckets = area(a.DentryBucketCount)
 	a.FutexBucketCount = 4096
@@ -241,13 +263,16 @@ func reserveAreas() bool {
 	a.GroupBuckets = area(a.GroupBucketCount)
 	a.UserBucketCount = a.GroupBucketCount
 	a.UserBuckets = area(a.UserBucketCount)
+	a.RequestBucketCount = requestBuckets
+	a.RequestBuckets = area(requestBuckets)
+	a.EventQueueCapacity = eventQueue
+	a.EventQueue = area(eventQueue * (uint32(abi.FixedRingEntryBytes) / 4))
 	a.TimerHeapCapacity = Table(abi.SlotKindThread).Capacity + Table(abi.SlotKindProcess).Capacity + Table(abi.SlotKindOfd).Capacity +
 		Table(abi.SlotKindPosixTimer).Capacity + Table(abi.SlotKindPendingRequest).Capacity
 	a.TimerHeap = area(a.TimerHeapCapacity)
 	frames := h.MemoryMaxPages * abiWasmFrames
-	frameBase = area(frames * (abi.FrameStateSize / 4))
 	t := Table(abi.SlotKindFrame)
-	t.Base, t.Stride, t.Capacity, t.Kind = frameBase, abi.FrameStateSize, frames, abi.SlotKindFrame
+	t.Base, t.Stride, t.Capacity, t.Kind = area(frames*(abi.FrameStateSize/4)), abi.FrameStateSize, frames, abi.SlotKindFrame
 	t.HighWater.Store(frames)
 	// Decoded code: a 64th of the memory; it is flushed when full.
 	h.DecodeArenaBytes = min(max(h.MemoryMaxPages<<10, 2<<20), 64<<20)
@@ -266,18 +291,20 @@ func bootPool() abi.Errno {
 	if h.MemoryMaxPages < first>>16+minPool {
 		return abi.ENOMEM
 	}
-	poolEnd = first >> PageShift
-	h.PoolFirstFrame = poolEnd
+	poolFirst := first >> PageShift
+	h.PoolFirstFrame = poolFirst
+	h.PoolEndFrame.Store(poolFirst)
 	h.MemoryPages.Store(end)
-	freeHead, freeCount = 0, 0
-	if e := end * abiWasmFrames; e > poolEnd {
-		addFrames(poolEnd, e)
+	if e := end * abiWasmFrames; e > poolFirst {
+		addFrames(poolFirst, e)
 	}
-	h.ReserveFrames = min((h.MemoryMaxPages*abiWasmFrames-poolEnd)/32, 2048)
-	zeroFrame = AllocFrame(abi.FrameTypeReserved)
-	if zeroFrame == 0 {
+	h.ReserveFrames = min((h.MemoryMaxPages*abiWasmFrames-h.PoolEndFrame.Load())/32, 2048)
+	zero := AllocFrame(abi.FrameTypeReserved)
+	if zero == 0 {
 		return abi.ENOMEM
 	}
-	Frame(zeroFrame).Pinned = 1
+	Frame(zero).Pinned = 1
+	Kernel().Frames.ZeroFrame = zero
+	zeroFrame = zero
 	return abi.OK
 }

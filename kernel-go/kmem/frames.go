@@ -11,13 +11,9 @@ const (
 )
 
 var (
-	frameBase uint32 // FrameState of frame 0
-	freeHead  uint32 // frame number of the first free frame, 0 none
-	freeCount uint32
-	poolEnd   uint32 // frame number one past the pool
-	zeroFrame uint32
+	frameBase, zeroFrame uint32 // FrameState of frame 0, and the frame of zeros: copies (derive)
 	// Reclaim is asked for frames when the pool is empty and memory cannot
-	// grow: it returns how many it freed. The page cache sets it.
+	// grow: it returns how many it freed. A hook: boot/wire.go.
 	Reclaim func(want uint32) uint32
 )
 
@@ -33,7 +29,7 @@ func ZeroFrame() uint32 { return zeroFrame }
 // FreeFrames counts what could be allocated without reclaim.
 func FreeFrames() uint32 {
 	h := Header()
-	return freeCount + (h.MemoryMaxPages-h.MemoryPages.Load())*(abiWasmFrames)
+	return h.FreeFrames.Load() + (h.MemoryMaxPages-h.MemoryPages.Load())*(abiWasmFrames)
 }
 
 // TotalFrames counts what guests, page cache and tables share: MemTotal.
@@ -56,29 +52,36 @@ func AllocFrame(t abi.FrameType) uint32 {
 // AllocFrameRaw takes a frame whose bytes are whatever they were: only for a
 // caller that overwrites all of them before anyone else can read.
 func AllocFrameRaw(t abi.FrameType) uint32 {
-	if freeHead == 0 && !refill() {
+	pool := &Kernel().Frames
+	if pool.FreeHead == 0 && !refill() {
 		return 0
 	}
-	n := freeHead
+	n := pool.FreeHead
 	a := n << PageShift
 	f := Frame(a)
 	assert(f.Type == abi.FrameTypeFree && f.Refs == 0)
-	freeHead = f.Next
-	freeCount--
+	pool.FreeHead = f.Next
 	f.Refs, f.Type, f.Flags, f.Pinned = 1, t, 0, 0
 	f.Inode, f.Page, f.Next, f.Words = 0, 0, 0, 0
 	if f.Code.Load() != 0 {
 		fail("frame freed with decoded code")
 	}
-	Header().FreeFrames.Store(freeCount)
+	counted(^uint32(0))
 	return a
+}
+
+// counted notes that there are n more free frames: the holder of the machine lock
+// alone writes that word, and others read it.
+func counted(n uint32) {
+	h := Header()
+	h.FreeFrames.Store(h.FreeFrames.Load() + n)
 }
 
 // AllocUserFrame is AllocFrame for guest pages and page cache: it leaves the
 // kernel's reserve alone, so that page tables and exits always find frames.
 func AllocUserFrame(t abi.FrameType, zero bool) uint32 {
 	if FreeFrames() <= Header().ReserveFrames {
-		if Reclaim == nil || Reclaim(64) == 0 {
+		if Reclaim(64) == 0 {
 			return 0
 		}
 	}
@@ -96,24 +99,23 @@ func refill() bool {
 	}
 	if step != 0 && memoryGrow(step) {
 		h.MemoryPages.Store(memoryPages())
-		addFrames(poolEnd, poolEnd+step*abiWasmFrames)
+		end := h.PoolEndFrame.Load()
+		addFrames(end, end+step*abiWasmFrames)
 		return true
 	}
-	return Reclaim != nil && Reclaim(64) != 0 && freeHead != 0
+	return Reclaim(64) != 0 && Kernel().Frames.FreeHead != 0
 }
 
 // addFrames puts frames [from, to) into the pool, lowest first.
 func addFrames(from, to uint32) {
+	pool := &Kernel().Frames
 	for n := to; n > from; n-- {
 		f := Frame((n - 1) << PageShift)
-		f.Type, f.Refs, f.Next = abi.FrameTypeFree, 0, freeHead
-		freeHead = n - 1
+		f.Type, f.Refs, f.Next = abi.FrameTypeFree, 0, pool.FreeHead
+		pool.FreeHead = n - 1
 	}
-	freeCount += to - from
-	poolEnd = to
-	h := Header()
-	h.PoolEndFrame.Store(to)
-	h.FreeFrames.Store(freeCount)
+	Header().PoolEndFrame.Store(to)
+	counted(to - from)
 }
 
 // RefFrame adds a reference to a frame that has one.
@@ -123,8 +125,8 @@ func RefFrame(addr uint32) {
 	f.Refs++
 }
 
-// DropCode is called for a frame that is freed while it has decoded code. The
-// CPU sets it.
+// DropCode is called for a frame that is freed while it has decoded code. A hook:
+// boot/wire.go.
 var DropCode func(frame uint32)
 
 // UnrefFrame drops a reference and frees the frame at the last one.
@@ -140,8 +142,8 @@ func UnrefFrame(addr uint32) {
 		DropCode(addr)
 	}
 	f.Type = abi.FrameTypeFree
-	f.Next = freeHead
-	freeHead = addr >> PageShift
-	freeCount++
-	Header().FreeFrames.Store(freeCount)
+	pool := &Kernel().Frames
+	f.Next = pool.FreeHead
+	pool.FreeHead = addr >> PageShift
+	counted(1)
 }

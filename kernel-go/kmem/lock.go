@@ -83,6 +83,9 @@ func UnlockToOthers() {
 // LockedBy says whether hart self holds the machine lock.
 func LockedBy(self uint32) bool { return Header().Lock.Load()&^contended == self+1 }
 
+// Holder is the hart, or the kernel worker, that has the machine lock: some have it.
+func Holder() uint32 { return Header().Lock.Load()&^contended - 1 }
+
 // WaitWord sleeps while *w == expect, until a notify, spuriously, or for
 // timeoutNs nanoseconds (negative: for ever).
 func WaitWord(w *atomic.Uint32, expect uint32, timeoutNs int64) {

@@ -15,7 +15,6 @@ import (
 // counted, and after exhaustion and its end as many as before.
 func TestFrames(t *testing.T) {
 	kmemtest.New(t, 64)
-	kmem.Reclaim = nil
 	r := rand.New(rand.NewSource(1))
 	start := kmem.FreeFrames()
 	held := map[uint32]int{} // frame → references
@@ -72,7 +71,6 @@ func TestFrames(t *testing.T) {
 // Guest pages leave the kernel its reserve, and ask for reclaim before they fail.
 func TestReserve(t *testing.T) {
 	kmemtest.New(t, 64)
-	defer func() { kmem.Reclaim = nil }()
 	var last, asked uint32
 	kmem.Reclaim = func(want uint32) uint32 {
 		asked++

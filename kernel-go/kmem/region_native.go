@@ -29,6 +29,9 @@ func UseRegion(mem []byte) {
 	host.Native.Bytes = func(addr, n uint32) []byte { return region[addr : addr+n] }
 }
 
+// attachRegion says how much of the memory a machine has grown to.
+func attachRegion(pages uint32) { regionSize = pages }
+
 // Ptr turns a linear address into a pointer.
 func Ptr(addr uint32) unsafe.Pointer {
 	touch(addr)

@@ -28,6 +28,9 @@ func memoryPages() uint32 { return uint32(wasmMemorySize(0)) }
 
 func memoryGrow(pages uint32) bool { return wasmMemoryGrow(0, int32(pages)) != -1 }
 
+// attachRegion: the memory is as large as the machine has grown it.
+func attachRegion(uint32) {}
+
 //export llvm.wasm.memory.atomic.wait32
 func wasmWait32(addr *uint32, expect uint32, timeoutNs int64) uint32
 

@@ -6,7 +6,7 @@ import (
 	"foreshore.dev/kernel/abi"
 )
 
-// bases and strides are copies of the header's tables: two loads a slot.
+// bases and strides are copies of the header's tables (derive): two loads a slot.
 var bases, strides [abi.SlotKindCount]uint32
 
 func slotAddr(kind abi.SlotKind, i uint32) uint32 { return bases[kind] + i*strides[kind] }
@@ -141,6 +141,7 @@ func Pending(i uint32) *abi.PendingRequestSlot {
 func FileLock(i uint32) *abi.FileLockSlot {
 	return (*abi.FileLockSlot)(Ptr(used(abi.SlotKindFileLock, i)))
 }
+func Mount(i uint32) *abi.MountSlot { return (*abi.MountSlot)(Ptr(used(abi.SlotKindMount, i))) }
 func User(i uint32) *abi.UserSlot {
 	return (*abi.UserSlot)(Ptr(used(abi.SlotKindUser, i)))
 }

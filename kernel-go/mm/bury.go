@@ -17,20 +17,17 @@ const (
 	buryVmas = 256
 )
 
-// buried is the first address space that waits to be freed.
-var buried uint32
-
 // HaveBuried says whether there is something for Reap to do.
-func HaveBuried() bool { return buried != 0 || pagecache.HaveBuried() }
+func HaveBuried() bool { return state().Buried != 0 || pagecache.HaveBuried() }
 
 func bury(i uint32) {
-	l := &kmem.AddressSpace(i).Live
-	l.BuriedFrom, l.NextBuried, buried = 0, buried, i
+	s, l := state(), &kmem.AddressSpace(i).Live
+	l.BuriedFrom, l.NextBuried, s.Buried = 0, s.Buried, i
 }
 
 // Reap frees a piece of what nobody has any more: an address space, or a file.
 func Reap() {
-	i := buried
+	i := state().Buried
 	if i == 0 {
 		pagecache.Reap()
 		return
@@ -42,7 +39,7 @@ func Reap() {
 	}
 	for range buryVmas {
 		if as.State.VmaHead == 0 {
-			buried = as.Live.NextBuried
+			state().Buried = as.Live.NextBuried
 			freeDirs(as)
 			kmem.Free(abi.SlotKindAddressSpace, i)
 			return
@@ -71,9 +68,9 @@ func reapLeaves(as *abi.AddressSpaceSlot, from uint32) uint32 {
 	return from
 }
 
-// reclaim is asked for frames when there are none left.
-func reclaim(want uint32) uint32 {
-	for free := kmem.FreeFrames(); buried != 0; {
+// Reclaim is asked for frames when there are none left.
+func Reclaim(want uint32) uint32 {
+	for free := kmem.FreeFrames(); state().Buried != 0; {
 		Reap()
 		if got := kmem.FreeFrames() - free; got >= want {
 			return got

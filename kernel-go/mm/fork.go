@@ -151,7 +151,7 @@ func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool
 			return false
 		}
 		parentRt, rt := rtLeaf(p, page), uint32(0)
-		if parentRt != absentLeaf {
+		if parentRt != absentLeaf() {
 			rt = makeRtLeaf(ch, page)
 		}
 		for ; page < end; page++ {
@@ -184,7 +184,7 @@ func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool
 func rtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
 	dir := dirOf(as, tableRt, page)
 	if dir == 0 {
-		return absentLeaf
+		return absentLeaf()
 	}
 	return kmem.Load32(dirSlot(dir, page))
 }
@@ -196,7 +196,7 @@ func makeRtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
 		return 0
 	}
 	rt := kmem.Load32(dirSlot(dir, page))
-	if rt == absentLeaf {
+	if rt == absentLeaf() {
 		if rt = kmem.AllocFrameRaw(abi.FrameTypePageTable); rt != 0 {
 			fillAbsent(rt)
 			kmem.Store32(dirSlot(dir, page), rt)

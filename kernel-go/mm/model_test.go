@@ -81,13 +81,10 @@ func (w *world) fail(format string, args ...any) {
 
 func testMachine(t testing.TB) *sched.Ctx {
 	kmemtest.New(t, 64)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := Init(); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim = Reclaim
 	c := sched.For(0)
 	c.Process, c.Thread = kmem.Alloc(abi.SlotKindProcess), kmem.Alloc(abi.SlotKindThread)
 	kmem.Thread(c.Thread).State.Process = c.Process

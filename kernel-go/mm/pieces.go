@@ -38,7 +38,7 @@ func nextLeaf(as *abi.AddressSpaceSlot, p, to uint32) uint32 {
 
 // hasLeaf says whether a directory of RT or WT, 0 for none, has a leaf of its own for a page.
 func hasLeaf(dir, page uint32) bool {
-	return dir != 0 && kmem.Load32(dirSlot(dir, page)) != absentLeaf
+	return dir != 0 && kmem.Load32(dirSlot(dir, page)) != absentLeaf()
 }
 
 // takeLeaf takes the RT or WT leaf of a page out of its directory, if it has one
@@ -49,7 +49,7 @@ func takeLeaf(as *abi.AddressSpaceSlot, t, page uint32) uint32 {
 		return 0
 	}
 	leaf := kmem.Load32(dirSlot(dir, page))
-	kmem.Store32(dirSlot(dir, page), absentLeaf)
+	kmem.Store32(dirSlot(dir, page), absentLeaf())
 	return leaf
 }
 

@@ -36,21 +36,20 @@ const (
 	pteAnon    = uint32(abi.PteFlagAnon)
 )
 
-// absentLeaf is the leaf that all empty parts of all RT and WT share.
-var absentLeaf uint32
+// state is what address spaces share.
+func state() *abi.AddressSpacesLive { return &kmem.Kernel().Spaces }
 
-// nextEpoch numbers code TLB tags.
-var nextEpoch uint32
+// absentLeaf is the leaf that all empty parts of all RT and WT share.
+func absentLeaf() uint32 { return state().AbsentLeaf }
 
 // Init makes what all address spaces share.
 func Init() abi.Errno {
-	absentLeaf = kmem.AllocFrameRaw(abi.FrameTypePageTable)
-	if absentLeaf == 0 {
+	leaf := kmem.AllocFrameRaw(abi.FrameTypePageTable)
+	if leaf == 0 {
 		return abi.ENOMEM
 	}
-	fillAbsent(absentLeaf)
-	nextEpoch, buried = 1, 0
-	kmem.Reclaim = reclaim
+	fillAbsent(leaf)
+	state().AbsentLeaf = leaf
 	return abi.OK
 }
 
@@ -60,9 +59,11 @@ func fillAbsent(leaf uint32) {
 	}
 }
 
+// newEpoch is a code TLB tag that nobody has: never 0 nor 1.
 func newEpoch() uint32 {
-	nextEpoch++
-	return nextEpoch
+	s := state()
+	s.Epochs++
+	return s.Epochs + 1
 }
 
 // entry is the RT/WT word that maps page to frame.
@@ -129,7 +130,7 @@ func install(as *abi.AddressSpaceSlot, t, page, word uint32) bool {
 	}
 	d := dirSlot(dir, page)
 	leaf := kmem.Load32(d)
-	if leaf == absentLeaf {
+	if leaf == absentLeaf() {
 		leaf = kmem.AllocFrameRaw(abi.FrameTypePageTable)
 		if leaf == 0 {
 			return false
@@ -151,7 +152,7 @@ func remove(as *abi.AddressSpaceSlot, t, page uint32) bool {
 		return false
 	}
 	leaf := kmem.Load32(dirSlot(dir, page))
-	if leaf == absentLeaf {
+	if leaf == absentLeaf() {
 		return false
 	}
 	s := leafSlot(leaf, page)
@@ -173,7 +174,7 @@ func removeRange(as *abi.AddressSpaceSlot, t, from, to uint32) bool {
 		}
 		end := min((p|leafMask)+1, to)
 		leaf := kmem.Load32(dirSlot(dir, p))
-		if leaf != absentLeaf {
+		if leaf != absentLeaf() {
 			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
 				if kmem.Load32(s) != absent {
 					kmem.Store32(s, absent)
@@ -212,15 +213,15 @@ func New() uint32 {
 
 func clearDir(dir uint32) {
 	for a := dir; a < dir+kmem.PageSize; a += 8 {
-		kmem.Store64(a, uint64(absentLeaf)<<32|uint64(absentLeaf))
+		kmem.Store64(a, uint64(absentLeaf())<<32|uint64(absentLeaf()))
 	}
 }
 
 // freeLeaves frees the leaves of RT or WT and empties the directory.
 func freeLeaves(dir uint32) {
 	for a := dir; a < dir+kmem.PageSize; a += 4 {
-		if leaf := kmem.Load32(a); leaf != absentLeaf {
-			kmem.Store32(a, absentLeaf)
+		if leaf := kmem.Load32(a); leaf != absentLeaf() {
+			kmem.Store32(a, absentLeaf())
 			kmem.UnrefFrame(leaf)
 		}
 	}

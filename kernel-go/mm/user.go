@@ -162,22 +162,17 @@ func Await(c *sched.Ctx, va uint64, n uint32) abi.Errno {
 	}
 }
 
-// Buf is where a transfer goes to or comes from: user memory of an address
-// space, or linear memory when As is 0. It advances as bytes are moved.
-type Buf struct {
-	As   uint32
-	Len  uint32
-	Addr uint64
-}
+// Buf is sched.Buf.
+type Buf = sched.Buf
 
 // BufOut copies n bytes from linear memory into the buffer. What was copied
 // before an error counts: the buffer has advanced by it.
-func BufOut(c *sched.Ctx, b *Buf, src, n uint32) abi.Errno { return b.move(c, src, n, Write) }
+func BufOut(c *sched.Ctx, b *Buf, src, n uint32) abi.Errno { return moveBuf(c, b, src, n, Write) }
 
 // BufIn copies n bytes from the buffer into linear memory.
-func BufIn(c *sched.Ctx, b *Buf, dst, n uint32) abi.Errno { return b.move(c, dst, n, Read) }
+func BufIn(c *sched.Ctx, b *Buf, dst, n uint32) abi.Errno { return moveBuf(c, b, dst, n, Read) }
 
-func (b *Buf) move(c *sched.Ctx, addr, n uint32, access Access) abi.Errno {
+func moveBuf(c *sched.Ctx, b *Buf, addr, n uint32, access Access) abi.Errno {
 	kmem.Assert(n <= b.Len, "transfer fits its buffer")
 	done, e := n, abi.OK
 	switch {

@@ -93,7 +93,7 @@ func unlinkInode(i uint32) {
 }
 
 // InodeHold and InodeDrop count mappings as users of an inode, and dentries as
-// users of a name; vfs sets them.
+// users of a name. Hooks: boot/wire.go.
 var (
 	InodeHold  func(inode uint32)
 	InodeDrop  func(inode uint32)

@@ -14,12 +14,8 @@ import (
 // millisecond's work.
 const leavesNow = 8
 
-// buried is the first leaf whose frames wait to be freed, 0 none; a leaf's Inode
-// is the next one.
-var buried uint32
-
 // HaveBuried says whether there is something for Reap to do.
-func HaveBuried() bool { return buried != 0 }
+func HaveBuried() bool { return state().Buried != 0 }
 
 // removeLeaf takes all pages of the leaf that holds `page` out of the cache. Like
 // remove, it wants changeSeq raised and translations zapped.
@@ -48,13 +44,15 @@ func removeLeaf(inode, page uint32, now bool) {
 		freeLeaf(leaf)
 		return
 	}
-	kmem.Frame(leaf).Next, buried = buried>>kmem.PageShift, leaf
+	s := state()
+	kmem.Frame(leaf).Next, s.Buried = s.Buried>>kmem.PageShift, leaf
 }
 
 // Reap frees a leaf that is buried, and says how many frames that were.
 func Reap() uint32 {
-	leaf := buried
-	buried = kmem.Frame(leaf).Next << kmem.PageShift
+	s := state()
+	leaf := s.Buried
+	s.Buried = kmem.Frame(leaf).Next << kmem.PageShift
 	return freeLeaf(leaf)
 }
 

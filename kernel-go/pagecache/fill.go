@@ -12,56 +12,20 @@ import (
 
 const (
 	// readAhead is how many pages one touch asks for
-	// (fill.dead has a bit for each).
+	// (PageFill.dead has a bit for each).
 	readAhead = 32
-	maxFills  = 256
+	maxFills  = uint32(len(abi.PageCacheLive{}.Fills))
 )
 
 // RequestBlob asks the host for `length` bytes at `position` of a blob source,
-// into memory from `addr` on; rpc sets it. The answer is FillDone.
+// into memory from `addr` on (a hook: boot/wire.go). The answer is FillDone.
 var RequestBlob func(source uint32, position uint64, addr, length, token uint32)
 
-type fill struct {
-	used bool
-	// orphan: the pages went away meanwhile; the frames wait for the host.
-	inode  uint32
-	page   uint32
-	pages  uint32
-	addr   uint32
-	length uint32
-	// dead has a bit for each page that was truncated away.
-	dead   uint32
-	ticket uint32
-	// serial makes a token of an earlier use of this record stale.
-	serial uint32
+// ticketOf is where a request's ticket lies.
+func ticketOf(request uint32) *abi.RequestTicket {
+	t := &state().RequestTickets
+	return &t[request%uint32(len(t))]
 }
-
-var (
-	fills   [maxFills]fill
-	tickets uint32
-	// waitSlot is an Eventfd slot whose queue has the waiters for a free
-	// record: heads of queues lie in the machine's memory.
-	waitSlot uint32
-)
-
-func fillWait() *uint32 { return &kmem.Eventfd(waitSlot).Wait }
-
-// failure remembers a fill that the host could not do, until those who waited
-// for it have been told.
-type failure struct {
-	ticket, inode, page, pages uint32
-	errno                      abi.Errno
-}
-
-var (
-	failures    [64]failure
-	nextFailure uint32
-)
-
-// requestTicket is for an RPC request what Blocked.PageTicket is for a thread.
-type requestTicket struct{ request, generation, ticket uint32 }
-
-var requestTickets [64]requestTicket
 
 // Get is the frame of a page. An absent page that the source has makes the
 // caller wait (EBLOCKED), or gives the host's error once it has failed. A hole
@@ -87,7 +51,8 @@ func GetForOverwrite(c *sched.Ctx, inode, page uint32) (uint32, abi.Errno) {
 		return frame, abi.OK
 	}
 	if i := findFill(inode, page); i >= 0 {
-		fills[i].dead |= 1 << (page - fills[i].page)
+		f := &state().Fills[i]
+		f.Dead |= 1 << (page - f.Page)
 	}
 	return InsertZero(inode, page)
 }
@@ -96,9 +61,10 @@ func findFill(inode, page uint32) int {
 	if kmem.Inode(inode).Live.FillsInFlight == 0 {
 		return -1
 	}
+	fills := &state().Fills
 	for i := range fills {
 		f := &fills[i]
-		if f.used && f.inode == inode && page-f.page < f.pages && f.dead>>(page-f.page)&1 == 0 {
+		if f.Used != 0 && f.Inode == inode && page-f.Page < f.Pages && f.Dead>>(page-f.Page)&1 == 0 {
 			return i
 		}
 	}
@@ -117,16 +83,15 @@ func bringIn(c *sched.Ctx, inode, page uint32) abi.Errno {
 			return e
 		}
 		if i < 0 {
-			return sched.WaitOn(c, fillWait(), ^uint32(0))
+			return sched.WaitOn(c, &state().FillWait, ^uint32(0))
 		}
 	}
-	return waitFor(c, inode, fills[i].ticket)
+	return waitFor(c, inode, state().Fills[i].Ticket)
 }
 
 func waitFor(c *sched.Ctx, inode, ticket uint32) abi.Errno {
 	if c.Request != 0 {
-		h := kmem.Handle(abi.SlotKindPendingRequest, c.Request)
-		requestTickets[c.Request%uint32(len(requestTickets))] = requestTicket{h.Index, h.Generation, ticket}
+		*ticketOf(c.Request) = abi.RequestTicket{Request: kmem.Handle(abi.SlotKindPendingRequest, c.Request), Ticket: ticket}
 	} else if c.Thread != 0 {
 		b := &c.T().State.Blocked
 		b.Reason, b.PageTicket = abi.WaitReasonPageIn, ticket
@@ -139,9 +104,8 @@ func waitFor(c *sched.Ctx, inode, ticket uint32) abi.Errno {
 func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
 	ticket := uint32(0)
 	if c.Request != 0 {
-		r := requestTickets[c.Request%uint32(len(requestTickets))]
-		if h := kmem.Handle(abi.SlotKindPendingRequest, c.Request); r.request == h.Index && r.generation == h.Generation {
-			ticket = r.ticket
+		if r := ticketOf(c.Request); r.Request == kmem.Handle(abi.SlotKindPendingRequest, c.Request) {
+			ticket = r.Ticket
 		}
 	} else if c.Thread != 0 {
 		if b := &c.T().State.Blocked; b.Reason == abi.WaitReasonPageIn {
@@ -151,18 +115,19 @@ func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
 	if ticket == 0 {
 		return abi.OK
 	}
+	failures := &state().Failures
 	for i := range failures {
 		f := &failures[i]
-		if f.ticket != ticket || f.inode != inode || page-f.page >= f.pages {
+		if f.Ticket != ticket || f.Inode != inode || page-f.Page >= f.Pages {
 			continue
 		}
 		// Told once: the next call of this thread asks the host again.
 		if c.Request != 0 {
-			requestTickets[c.Request%uint32(len(requestTickets))].ticket = 0
+			ticketOf(c.Request).Ticket = 0
 		} else {
 			c.T().State.Blocked.Reason = abi.WaitReasonNone
 		}
-		return f.errno
+		return abi.Errno(f.Errno)
 	}
 	return abi.OK
 }
@@ -219,9 +184,10 @@ func startFills(inode, page uint32) (int, abi.Errno) {
 }
 
 func newFill(inode, page, pages, addr uint32) int {
+	fills := &state().Fills
 	for i := range fills {
 		f := &fills[i]
-		if f.used {
+		if f.Used != 0 {
 			continue
 		}
 		in := kmem.Inode(inode)
@@ -230,17 +196,18 @@ func newFill(inode, page, pages, addr uint32) int {
 		if left := in.State.SourceBytes - offset; left < uint64(length) {
 			length = uint32(left)
 		}
-		tickets++
-		if tickets == 0 {
-			tickets = 1
+		s := state()
+		s.Tickets++
+		if s.Tickets == 0 {
+			s.Tickets = 1
 		}
-		*f = fill{used: true, inode: inode, page: page, pages: pages, addr: addr, length: length, ticket: tickets, serial: f.serial + 1}
+		*f = abi.PageFill{Used: 1, Inode: inode, Page: page, Pages: pages, Addr: addr, Length: length, Ticket: s.Tickets, Serial: f.Serial + 1}
 		for k := range pages {
 			kmem.Frame(addr + k<<kmem.PageShift).Flags |= abi.FrameFlagBusy
 		}
 		in.Live.FillsInFlight++
 		kmem.Header().Counters.PageIns += uint64(pages)
-		RequestBlob(in.State.Source, in.State.SourceOffset+offset, addr, length, uint32(i)|f.serial<<8)
+		RequestBlob(in.State.Source, in.State.SourceOffset+offset, addr, length, uint32(i)|f.Serial<<8)
 		return i
 	}
 	return -1
@@ -250,29 +217,30 @@ func newFill(inode, page, pages, addr uint32) int {
 // `result`. Fewer bytes than were asked for are an error of the source.
 // EINVAL: the token is not of a fill in flight.
 func FillDone(token, bytes uint32, result abi.Errno) abi.Errno {
-	f := &fills[token&(maxFills-1)]
-	if !f.used || token>>8 != f.serial&0xFFFFFF {
+	f := &state().Fills[token&(maxFills-1)]
+	if f.Used == 0 || token>>8 != f.Serial&0xFFFFFF {
 		return abi.EINVAL
 	}
-	f.used = false
-	sched.WakeAll(fillWait())
-	if f.inode == 0 {
+	f.Used = 0
+	sched.WakeAll(&state().FillWait)
+	if f.Inode == 0 {
 		dropFrames(f, 0)
 		return abi.OK
 	}
-	in := kmem.Inode(f.inode)
+	in := kmem.Inode(f.Inode)
 	in.Live.FillsInFlight--
-	if result == abi.OK && bytes < f.length {
+	if result == abi.OK && bytes < f.Length {
 		result = abi.EIO
 	}
 	if result != abi.OK {
 		dropFrames(f, 0)
-		failures[nextFailure] = failure{f.ticket, f.inode, f.page, f.pages, result}
-		nextFailure = (nextFailure + 1) % uint32(len(failures))
+		s := state()
+		s.Failures[s.NextFailure] = abi.PageFailure{Ticket: f.Ticket, Inode: f.Inode, Page: f.Page, Pages: f.Pages, Errno: uint32(result)}
+		s.NextFailure = (s.NextFailure + 1) % uint32(len(s.Failures))
 	} else {
-		for i := range f.pages {
-			page, frame := f.page+i, f.addr+i<<kmem.PageShift
-			if f.dead>>i&1 != 0 || !Backed(f.inode, page) || Lookup(f.inode, page) != 0 {
+		for i := range f.Pages {
+			page, frame := f.Page+i, f.Addr+i<<kmem.PageShift
+			if f.Dead>>i&1 != 0 || !Backed(f.Inode, page) || Lookup(f.Inode, page) != 0 {
 				kmem.UnrefFrame(frame)
 				continue
 			}
@@ -282,7 +250,7 @@ func FillDone(token, bytes uint32, result abi.Errno) abi.Errno {
 			}
 			state := kmem.Frame(frame)
 			state.Flags = state.Flags&^abi.FrameFlagBusy | abi.FrameFlagUptodate | abi.FrameFlagReferenced
-			if insert(f.inode, page, frame) != abi.OK {
+			if insert(f.Inode, page, frame) != abi.OK {
 				// No room for a tree node: whoever waits asks again.
 				kmem.UnrefFrame(frame)
 			}
@@ -292,9 +260,9 @@ func FillDone(token, bytes uint32, result abi.Errno) abi.Errno {
 	return abi.OK
 }
 
-func dropFrames(f *fill, from uint32) {
-	for i := from; i < f.pages; i++ {
-		kmem.UnrefFrame(f.addr + i<<kmem.PageShift)
+func dropFrames(f *abi.PageFill, from uint32) {
+	for i := from; i < f.Pages; i++ {
+		kmem.UnrefFrame(f.Addr + i<<kmem.PageShift)
 	}
 }
 
@@ -305,18 +273,19 @@ func cancelFills(inode, first, end uint32) {
 	if in.Live.FillsInFlight == 0 {
 		return
 	}
+	fills := &state().Fills
 	for i := range fills {
 		f := &fills[i]
-		if !f.used || f.inode != inode {
+		if f.Used == 0 || f.Inode != inode {
 			continue
 		}
-		for k := range f.pages {
-			if page := f.page + k; page >= first && page < end {
-				f.dead |= 1 << k
+		for k := range f.Pages {
+			if page := f.Page + k; page >= first && page < end {
+				f.Dead |= 1 << k
 			}
 		}
-		if f.dead == uint32(1)<<f.pages-1 {
-			f.inode = 0
+		if f.Dead == uint32(1)<<f.Pages-1 {
+			f.Inode = 0
 			in.Live.FillsInFlight--
 		}
 	}

@@ -20,20 +20,12 @@ import (
 // fits a word.
 const MaxBytes = uint64(1)<<44 - uint64(kmem.PageSize)
 
-// Zap removes every translation of file pages [first, end) of an inode; vfs
-// sets it to mm's. It returns when no hart can use one any more.
+// Zap removes every translation of file pages [first, end) of an inode (a hook:
+// boot/wire.go). It returns when no hart can use one any more.
 var Zap func(c *sched.Ctx, inode, first, end uint32)
 
-// Init forgets what an earlier machine of this process had and offers clean
-// pages to the frame allocator.
-func Init() {
-	fills = [len(fills)]fill{}
-	failures = [len(failures)]failure{}
-	requestTickets = [len(requestTickets)]requestTicket{}
-	tickets, hand, nextFailure, buried = 0, 0, 0, 0
-	waitSlot = kmem.Alloc(abi.SlotKindEventfd)
-	kmem.Reclaim = Evict
-}
+// state is what the page cache remembers beside frames and inodes.
+func state() *abi.PageCacheLive { return &kmem.Kernel().PageCache }
 
 // PagesOf is the number of pages that hold n bytes.
 func PagesOf(n uint64) uint32 {
@@ -200,34 +192,27 @@ func FreeAll(inode uint32) {
 	kmem.Assert(l.Pages == 0 && l.RadixRoot == 0, "page cache: a freed inode has no pages")
 }
 
-// building is the inode whose tree is being extended: eviction must not prune
-// nodes from under it.
-var building uint32
-
-// hand is the frame number at which the next eviction begins.
-var hand uint32
-
 // Evict drops up to `want` clean pages that nobody maps and whose bytes the
 // source still has. Pages that were used since the hand last passed get a
 // second chance. What is buried goes first. It returns how many frames it freed.
 func Evict(want uint32) uint32 {
-	h := kmem.Header()
+	s, h := state(), kmem.Header()
 	first, end := h.PoolFirstFrame, h.PoolEndFrame.Load()
 	freed := uint32(0)
-	for buried != 0 && freed < want {
+	for s.Buried != 0 && freed < want {
 		freed += Reap()
 	}
-	if hand < first || hand >= end {
-		hand = first
+	if s.Hand < first || s.Hand >= end {
+		s.Hand = first
 	}
 	for left := 2 * (end - first); left != 0 && freed < want; left-- {
-		frame := hand << kmem.PageShift
-		hand++
-		if hand == end {
-			hand = first
+		frame := s.Hand << kmem.PageShift
+		s.Hand++
+		if s.Hand == end {
+			s.Hand = first
 		}
 		f := kmem.Frame(frame)
-		if f.Type != abi.FrameTypeFile || f.Refs != 1 || f.Pinned != 0 || f.Inode == 0 || f.Inode == building || f.Flags&abi.FrameFlagDirty != 0 {
+		if f.Type != abi.FrameTypeFile || f.Refs != 1 || f.Pinned != 0 || f.Inode == 0 || f.Inode == s.Building || f.Flags&abi.FrameFlagDirty != 0 {
 			continue
 		}
 		if f.Flags&abi.FrameFlagReferenced != 0 {

@@ -24,10 +24,8 @@ var requests []request
 func machine(t testing.TB, mib uint32) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, mib)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	Init()
+	kmem.Reclaim = Evict
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	requests = nil
 	RequestBlob = func(source uint32, position uint64, addr, length, token uint32) {
 		requests = append(requests, request{source: source, position: position, addr: addr, length: length, token: token})
@@ -548,13 +546,13 @@ func TestFillTableFull(t *testing.T) {
 		_, e := Get(c, inodes[len(inodes)-1], 0, false)
 		blocked(t, c, e)
 	}
-	if len(requests) != maxFills {
+	if uint32(len(requests)) != maxFills {
 		t.Fatalf("%d requests", len(requests))
 	}
 	serve(t, requests[0])
 	woken(t, c)
 	_, e := Get(c, inodes[len(inodes)-1], 0, false)
-	if e != abi.EBLOCKED || len(requests) != maxFills+1 {
+	if e != abi.EBLOCKED || uint32(len(requests)) != maxFills+1 {
 		t.Fatalf("%v, %d requests", e, len(requests))
 	}
 }

@@ -48,9 +48,10 @@ func wordOf(inode, page uint32) *uint32 {
 }
 
 func allocNode(inode uint32) uint32 {
-	building = inode
+	s := state()
+	s.Building = inode
 	frame := kmem.AllocFrame(abi.FrameTypeRadix)
-	building = 0
+	s.Building = 0
 	return frame
 }
 

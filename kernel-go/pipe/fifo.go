@@ -105,6 +105,6 @@ func otherOpens(i uint32, read bool) uint32 {
 // drop frees a pipe that nobody has open.
 func drop(i uint32) {
 	if s := &kmem.Pipe(i).State; s.Readers == 0 && s.Writers == 0 {
-		release(i)
+		Release(i)
 	}
 }

@@ -35,11 +35,8 @@ const (
 	flagLarge
 )
 
-// SigPipe sends SIGPIPE to the caller; proc sets it.
+// SigPipe sends SIGPIPE to the caller (a hook: boot/wire.go).
 var SigPipe func(c *sched.Ctx)
-
-// Init wires the package into vfs.
-func Init() { vfs.PipeGone = release }
 
 // New makes an anonymous pipe; nobody has it open yet. The reference of its
 // inode passes to the caller (vfs.DropInode). ENFILE when a table is full.
@@ -76,8 +73,8 @@ func newPipe(inode uint32) uint32 {
 	return i
 }
 
-// release frees a pipe that nobody has open.
-func release(i uint32) {
+// Release frees a pipe that nobody has open.
+func Release(i uint32) {
 	p := kmem.Pipe(i)
 	// Who waits holds an end; an epoll item may be left.
 	sched.WakeAll(&p.Live.ReadWait)
@@ -163,9 +160,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno)
 		return 0, abi.OK
 	}
 	if p.State.Readers == 0 {
-		if SigPipe != nil {
-			SigPipe(c)
-		}
+		SigPipe(c)
 		return 0, abi.EPIPE
 	}
 	atomic := b.Len <= AtomicBytes

@@ -55,9 +55,7 @@ func AwaitRoom(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
 	case p.State.Readers == 0:
-		if SigPipe != nil {
-			SigPipe(c)
-		}
+		SigPipe(c)
 		return abi.EPIPE
 	case Room(i) != 0:
 		return abi.OK

@@ -1,6 +1,8 @@
 package proc
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
@@ -59,7 +61,7 @@ func beginCore(c *sched.Ctx, s *Sig) bool {
 	if e != abi.OK {
 		return false
 	}
-	f := &core
+	f := (*coreFile)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Core))
 	*f = coreFile{c: c, inode: kmem.Ofd(ofd).State.Inode}
 	f.describe(s)
 	if f.flush(); f.e != abi.OK {
@@ -153,12 +155,9 @@ func dumpMemory(c *sched.Ctx, inode uint32, b *abi.BlockedSyscall) abi.Errno {
 	return abi.OK
 }
 
-// coreSource is what is being written.
-var coreSource mm.Buf
-
 func writeCore(c *sched.Ctx, inode uint32, at uint64, addr, n uint32) abi.Errno {
-	coreSource.As, coreSource.Addr, coreSource.Len = 0, uint64(addr), n
-	_, e := vfs.WriteAt(c, inode, at, &coreSource)
+	c.Buf = mm.Buf{Addr: uint64(addr), Len: n}
+	_, e := vfs.WriteAt(c, inode, at, &c.Buf)
 	return e
 }
 
@@ -171,8 +170,7 @@ type coreFile struct {
 	e  abi.Errno
 }
 
-// core is the file that is being begun.
-var core coreFile
+const _ = unsafe.Sizeof(kmem.Scratch{}.Core) - unsafe.Sizeof(coreFile{})
 
 func (f *coreFile) flush() {
 	if f.fill != 0 && f.e == abi.OK {

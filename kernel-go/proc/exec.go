@@ -22,7 +22,7 @@ const (
 	vecScript = 4096 // name of the file at hand
 	vecHeader = 8192 // first bytes of the file at hand
 	vecPrefix = vecHeader + 512
-	vecEnd    = 32768
+	vecEnd    = kmem.VecBytes
 )
 
 // Strings are the arguments and environment of an exec: arrays of pointers in
@@ -40,7 +40,7 @@ type Strings struct {
 	Unreachable bool
 }
 
-// plan is an exec in progress; one per hart, in static memory.
+// plan is an exec in progress, in scratch memory of the hart.
 type plan struct {
 	main, interp image
 	strings      Strings
@@ -56,7 +56,7 @@ type plan struct {
 	named uint32
 }
 
-var plans [abi.LimitHarts + 1]plan
+const _ = unsafe.Sizeof(kmem.Scratch{}.Exec) - unsafe.Sizeof(plan{})
 
 // Exec replaces what thread `thread` of `process` runs. The path is n bytes in
 // c.Path, from directory dir. It returns ENORETURN on success.
@@ -71,7 +71,7 @@ func ExecFile(c *sched.Ctx, process, thread, dentry, n uint32, s *Strings) abi.E
 }
 
 func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *Strings) abi.Errno {
-	p := &plans[c.Hart]
+	p := (*plan)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Exec))
 	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
 	at := c.Vec + vecExecFn
 	if s.Dirfd != 0 {
@@ -167,7 +167,7 @@ func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno 
 	if e := mm.MapStack(c, p.as, p.main.execStack); e != abi.OK {
 		return e
 	}
-	if e := mm.MapFrame(c, p.as, uint32(vdsoAddress>>kmem.PageShift), vdso); e != abi.OK {
+	if e := mm.MapFrame(c, p.as, uint32(vdsoAddress>>kmem.PageShift), state().Vdso); e != abi.OK {
 		return e
 	}
 	as := kmem.AddressSpace(p.as)

@@ -129,7 +129,7 @@ func abandon(c *sched.Ctx, i uint32) {
 func endThread(c *sched.Ctx, i, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
-	if trace.On {
+	if trace.On() {
 		trace.Ended(c, t.State.Tid, p.State.Pid, status)
 	}
 	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {

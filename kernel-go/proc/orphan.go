@@ -9,10 +9,10 @@ import (
 // Orphaned process groups (POSIX): no member has a parent in another group of
 // the same session, so that nobody is there to continue it.
 
-// isOrphaned says whether a process group is orphaned.
-func isOrphaned(pgid uint32) bool { return orphanedWithout(pgid, 0) }
+// IsOrphaned says whether a process group is orphaned.
+func IsOrphaned(pgid uint32) bool { return orphanedWithout(pgid, 0) }
 
-// orphanedWithout is isOrphaned of a group as it is without one process.
+// orphanedWithout is IsOrphaned of a group as it is without one process.
 func orphanedWithout(pgid, without uint32) bool {
 	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
 		p := &kmem.Process(i).State
@@ -41,8 +41,8 @@ func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
 	if !links(p, parent) || !anyStopped(p.Pgid) || !orphanedWithout(p.Pgid, without) {
 		return
 	}
-	signalGroup(c, p.Pgid, uint32(abi.SIGHUP))
-	signalGroup(c, p.Pgid, uint32(abi.SIGCONT))
+	SignalGroup(c, p.Pgid, uint32(abi.SIGHUP))
+	SignalGroup(c, p.Pgid, uint32(abi.SIGCONT))
 }
 
 func anyStopped(pgid uint32) bool {

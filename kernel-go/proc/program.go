@@ -47,7 +47,7 @@ func initHost() bool {
 	defaultLimits(p)
 	cred.Init(&p.State)
 	joinUser(i)
-	listTail = i
+	state().ListTail, state().LastTid = i, hostPid
 	kmem.Header().InitProcess = i
 	leader := newThread(i, hostPid)
 	if leader == 0 {

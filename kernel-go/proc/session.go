@@ -68,15 +68,18 @@ func killOne(c *sched.Ctx, i uint32, s *Sig, e abi.Errno) abi.Errno {
 
 // What terminals ask of processes (tty.Signals).
 
-func signalGroup(c *sched.Ctx, pgid, signo uint32) {
+// SignalGroup signals a process group.
+func SignalGroup(c *sched.Ctx, pgid, signo uint32) {
 	s := Sig{Signo: signo, Code: int32(abi.SI_KERNEL)}
 	_ = SendGroup(c, pgid, &s)
 }
 
-func signalProcess(c *sched.Ctx, process, signo uint32) {
+// SignalProcess signals a process.
+func SignalProcess(c *sched.Ctx, process, signo uint32) {
 	_ = SendProcess(c, process, signo, int32(abi.SI_KERNEL), 0, 0)
 }
 
-func ignoredOrBlocked(c *sched.Ctx, signo uint32) bool {
+// IgnoredOrBlocked says whether the caller would not notice a signal.
+func IgnoredOrBlocked(c *sched.Ctx, signo uint32) bool {
 	return c.T().State.Sigmask&bit(signo) != 0 || action(c.P(), signo).Handler == uint64(abi.SIG_IGN)
 }

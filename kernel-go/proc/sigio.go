@@ -16,9 +16,9 @@ const (
 // ownCodes are signals whose positive si_codes mean something else.
 const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
 
-// sigio sends the signals of a description with O_ASYNC, or of a lease that is
+// Sigio sends the signals of a description with O_ASYNC, or of a lease that is
 // broken (POLLMSG), to its owner.
-func sigio(ofd, events uint32) {
+func Sigio(ofd, events uint32) {
 	if events&uint32(abi.POLLIN) != 0 {
 		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
 	}

@@ -104,7 +104,7 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 		flushProcess(p, bit(uint32(abi.SIGCONT)))
 	}
 	if ignored(p, s.Signo) && unmaskable&bit(s.Signo) == 0 && !blockedSomewhere(p, thread, s.Signo) {
-		if trace.On {
+		if trace.On() {
 			if thread == 0 {
 				thread = p.State.Leader
 			}
@@ -249,7 +249,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 			set = bit(uint32(abi.SIGKILL))
 		}
 		s, _ := TakeSignal(t, p, set)
-		if trace.On && s.Signo != uint32(abi.SIGKILL) {
+		if trace.On() && s.Signo != uint32(abi.SIGKILL) {
 			tell(c, c.Thread, c.Process, &s)
 		}
 		a := *action(p, s.Signo)
@@ -267,7 +267,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 				continue
 			}
 			if stopSignals&bit(s.Signo) != 0 {
-				if s.Signo != uint32(abi.SIGSTOP) && isOrphaned(p.State.Pgid) {
+				if s.Signo != uint32(abi.SIGSTOP) && IsOrphaned(p.State.Pgid) {
 					continue
 				}
 				stopProcess(c, s.Signo)
@@ -386,7 +386,7 @@ func stopProcess(c *sched.Ctx, signo uint32) {
 // park leaves the calling thread stopped.
 func park(c *sched.Ctx) {
 	t := c.T()
-	if trace.On {
+	if trace.On() {
 		trace.Stopped(c, t.State.Tid, c.P().State.Pid, c.P().State.StopSignal)
 	}
 	kmem.WriteBegin(&t.Header)
@@ -425,8 +425,9 @@ func ActionChanged(c *sched.Ctx, signo uint32) {
 	}
 }
 
-// signalPending and takeForSignalfd are what signalfd(2) asks for.
-func signalPending(process, thread uint32, mask uint64) bool {
+// SignalPending and TakeForSignalfd are what signalfd(2) asks for: SignalPending
+// whether a signal of the mask waits.
+func SignalPending(process, thread uint32, mask uint64) bool {
 	set := kmem.Process(process).State.Pending
 	if thread != 0 {
 		set |= kmem.Thread(thread).State.Pending
@@ -434,8 +435,8 @@ func signalPending(process, thread uint32, mask uint64) bool {
 	return set&mask != 0
 }
 
-// takeForSignalfd takes a signal of the mask and writes its signalfd_siginfo.
-func takeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
+// TakeForSignalfd takes a signal of the mask and writes its signalfd_siginfo.
+func TakeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
 	s, ok := TakeSignal(c.T(), c.P(), mask)
 	if !ok {
 		return false
@@ -456,8 +457,8 @@ func takeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
 	return true
 }
 
-// sigPipe is what a write to a pipe without readers sends to its thread.
-func sigPipe(c *sched.Ctx) {
+// SigPipe is what a write to a pipe without readers sends to its thread.
+func SigPipe(c *sched.Ctx) {
 	if c.Thread == 0 {
 		return
 	}
@@ -465,8 +466,8 @@ func sigPipe(c *sched.Ctx) {
 	_ = SendThread(c, c.Thread, &s)
 }
 
-// fileTooLarge is what a write beyond RLIMIT_FSIZE sends.
-func fileTooLarge(c *sched.Ctx) {
+// FileTooLarge is what a write beyond RLIMIT_FSIZE sends.
+func FileTooLarge(c *sched.Ctx) {
 	if c.Thread == 0 {
 		return
 	}

@@ -8,12 +8,8 @@ package proc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
-	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
-	"foreshore.dev/kernel/tty"
-	"foreshore.dev/kernel/vfs"
 )
 
 const (
@@ -23,22 +19,8 @@ const (
 	hostPid = 1
 )
 
-var (
-	lastTid  uint32
-	listTail uint32
-)
-
-// Init readies the tables of a new machine.
-func Init() {
-	lastTid, listTail = firstPid-1, 0
-	sched.Fired, sched.HasSignal = timerFired, HasSignal
-	pipe.SigPipe, vfs.FileTooLarge = sigPipe, fileTooLarge
-	tty.Signals.Group, tty.Signals.Process = signalGroup, signalProcess
-	tty.Signals.Ignored, tty.Signals.Orphaned = ignoredOrBlocked, isOrphaned
-	procfs.LastTid = func() uint32 { return lastTid }
-	file.SendSigio = sigio
-	file.Signals.Pending, file.Signals.Take = signalPending, takeForSignalfd
-}
+// state is what proc remembers beside its slots.
+func state() *abi.ProcessesLive { return &kmem.Kernel().Processes }
 
 func tidBucket(tid uint32) uint32 {
 	return kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
@@ -69,13 +51,14 @@ func FindProcess(pid uint32) uint32 {
 
 // newTid takes the next free id: no thread, group or session may have it.
 func newTid() uint32 {
+	s := state()
 	for range pidMax {
-		lastTid++
-		if lastTid >= pidMax {
-			lastTid = firstPid
+		s.LastTid++
+		if s.LastTid >= pidMax || s.LastTid < firstPid {
+			s.LastTid = firstPid
 		}
-		if FindThread(lastTid) == 0 && !idInUse(lastTid) {
-			return lastTid
+		if FindThread(s.LastTid) == 0 && !idInUse(s.LastTid) {
+			return s.LastTid
 		}
 	}
 	return 0
@@ -174,13 +157,14 @@ func newProcess(parent, owner uint32) uint32 {
 	p.State.Owner = owner
 	p.State.StartNs = sched.NowNs()
 	p.State.Flags = abi.ProcessFlagDumpable
-	p.Live.PrevProcess = listTail
-	if listTail == 0 {
+	s := state()
+	p.Live.PrevProcess = s.ListTail
+	if s.ListTail == 0 {
 		kmem.Header().InitProcess = i
 	} else {
-		kmem.Process(listTail).Live.NextProcess = i
+		kmem.Process(s.ListTail).Live.NextProcess = i
 	}
-	listTail = i
+	s.ListTail = i
 	setParent(i, parent)
 	kmem.Owner(owner).Processes.Add(1)
 	return i
@@ -205,7 +189,7 @@ func freeProcess(i uint32) {
 	if p.Live.NextProcess != 0 {
 		kmem.Process(p.Live.NextProcess).Live.PrevProcess = p.Live.PrevProcess
 	} else {
-		listTail = p.Live.PrevProcess
+		state().ListTail = p.Live.PrevProcess
 	}
 	o := kmem.Owner(p.State.Owner)
 	o.Processes.Add(^uint32(0))

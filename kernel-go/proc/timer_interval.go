@@ -62,8 +62,8 @@ func SetItimer(process uint32, which abi.ItimerWhich, valueNs, intervalNs uint64
 	sched.TimerSet(&p.Live.Itimer, saturate(sched.NowNs(), valueNs), sched.TimerItimer, process)
 }
 
-// timerFired is what sched calls for a timer of this package that is due.
-func timerFired(kind, object uint32) {
+// TimerFired is what sched calls for a timer of this package that is due.
+func TimerFired(kind, object uint32) {
 	if kind == sched.TimerPosix {
 		expireTimer(object, sched.NowNs())
 		return

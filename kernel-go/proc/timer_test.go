@@ -31,11 +31,8 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	t.Cleanup(func() { host.Native.Now = before })
 	kmemtest.New(t, 64)
 	t.Cleanup(kmem.Unlock)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	file.Init()
-	Init()
+	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
+	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
 	owner := kmem.Alloc(abi.SlotKindOwner)
 	p := newProcess(0, owner)
 	s := kmem.Process(p)

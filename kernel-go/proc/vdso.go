@@ -14,13 +14,13 @@ import (
 // vdsoAddress lies above the stack, where no program's own mappings go.
 const vdsoAddress = mm.VdsoAddress
 
-var vdso uint32
-
 // initVdso makes the frame. Its last word is CLOCK_REALTIME at the machine's base.
 func initVdso() abi.Errno {
-	if vdso = kmem.AllocFrame(abi.FrameTypeKernel); vdso == 0 {
+	vdso := kmem.AllocFrame(abi.FrameTypeKernel)
+	if vdso == 0 {
 		return abi.ENOMEM
 	}
+	state().Vdso = vdso
 	copy(kmem.Bytes(vdso, kmem.PageSize), vdsoImage)
 	kmem.Store64(vdso+vdsoRealtime, kmem.Header().RealtimeOffsetNs)
 	return abi.OK

@@ -58,7 +58,7 @@ const codeMapBytes = uint32(unsafe.Sizeof(codeMap{}))
 func mapAt(addr uint32) *codeMap { return (*codeMap)(ptr(addr)) }
 
 // Init gives the arena its memory, size bytes at the linear address base (a multiple
-// of 8; size at least 64 KiB). It is called once, before any hart runs.
+// of 8; size at least 64 KiB). It is called once for each machine, before any hart runs.
 func Init(base, size uint32) {
 	entries := uint32(64)
 	for entries*2*32*1024 <= size {
@@ -69,6 +69,7 @@ func Init(base, size uint32) {
 	arena.table, arena.mask = base, entries-1
 	arena.start = base + entries*8
 	arena.limit = base + size
+	arena.lock.Store(0)
 	arena.epoch.Store(1)
 	arena.harts = 0
 	reset()

@@ -31,7 +31,7 @@ import (
 // returns true; false means a fetch page fault.
 type FetchFunc func(hart, as uint32, va uint64) (frame uint32, ok bool)
 
-// FetchPage and TimeNow are set once at start. TimeNow gives the value of the time
+// FetchPage and TimeNow are hooks (boot/wire.go). TimeNow gives the value of the time
 // CSR: ticks of the 10 MHz time base that /proc and hwprobe announce.
 var (
 	FetchPage FetchFunc

@@ -11,9 +11,6 @@ import (
 // Clients come and go: what one held is freed when it leaves (it writes
 // ClientStateLost), and when another one takes its rings back.
 
-// orphans counts owners that go with their last process.
-var orphans uint32
-
 func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRequest, a *abi.AttachClientAnswer) abi.Errno {
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
@@ -71,7 +68,7 @@ func dropOwners(c *sched.Ctx, client uint32) {
 		o := kmem.Owner(i)
 		if o.Header.Generation.Load()&1 == 1 && o.Client == client {
 			o.Client = proc.NoClient
-			orphans++
+			state().Orphans++
 			proc.KillOwned(c, i)
 		}
 	}
@@ -80,14 +77,14 @@ func dropOwners(c *sched.Ctx, client uint32) {
 
 // freeOrphans frees owners without a client whose last process has ended.
 func freeOrphans() {
-	if orphans == 0 {
+	if state().Orphans == 0 {
 		return
 	}
 	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
 	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
 		o := kmem.Owner(i)
 		if o.Header.Generation.Load()&1 == 1 && o.Client == proc.NoClient && o.Processes.Load() == 0 {
-			orphans--
+			state().Orphans--
 			freeOwner(i)
 		}
 	}

@@ -83,7 +83,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if flags&uint32(abi.O_APPEND) != 0 {
 		pos = kmem.Inode(inode).State.Size
 	}
-	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(from+done, r.Data.Length-done))
+	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, from+done, r.Data.Length-done))
 	p.Progress += k
 	a.Bytes = int64(p.Progress - 1)
 	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
@@ -114,7 +114,7 @@ func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a
 	if in.State.FsType == abi.FsTypeProcfs || in.State.FsType == abi.FsTypeSysfs {
 		return readGenerated(c, d, to, r, a)
 	}
-	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(to, r.Reply.Length))
+	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, to, r.Reply.Length))
 	a.Bytes, a.Size, a.ChangeSeq = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
 	a.Inode = kmem.Handle(abi.SlotKindInode, inode)
 	return e

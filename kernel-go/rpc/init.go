@@ -7,14 +7,6 @@ import (
 	"foreshore.dev/kernel/uts"
 )
 
-var (
-	runtimeState abi.KernelRuntimeStateData
-	// stateBytes is where the table is built: the arena is the client's, who may
-	// write there at any time.
-	stateBytes [4096]byte
-	release    [len(uts.Release)]byte
-)
-
 // fits says whether a client of the request's version understands this
 // machine: see AbiVersion.
 func fits(r *abi.KernelInitRequest, h *abi.MachineHeader) bool {
@@ -42,18 +34,21 @@ func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitReques
 	if e != abi.OK {
 		return e
 	}
-	copy(release[:], uts.Release)
-	d := &runtimeState
+	// The table is built in scratch memory: the arena is the client's, who may write
+	// there at any time.
+	release := kmem.Bytes(c.Path, uint32(len(uts.Release)))
+	copy(release, uts.Release)
+	var d abi.KernelRuntimeStateData
 	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
 	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.BootState.Load()), p.Client, h.HartCount, h.ClientCount
 	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
-	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release[:]
-	n, ok := d.Build(stateBytes[:])
+	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release
+	n, ok := d.Build(kmem.Bytes(c.Page, kmem.PageSize))
 	if !ok || n > r.Reply.Length {
 		return abi.EOVERFLOW
 	}
-	copy(kmem.Bytes(to, n), stateBytes[:n])
+	kmem.Copy(to, c.Page, n)
 	a.Bytes = int64(n)
 	return abi.OK
 }

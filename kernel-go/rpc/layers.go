@@ -13,7 +13,7 @@ func readGenerated(c *sched.Ctx, d, to uint32, r *abi.ReadFileRequest, a *abi.Re
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.Read(c, o, arenaBuf(to, r.Reply.Length), r.Position)
+	n, e := file.Read(c, o, arenaBuf(c, to, r.Reply.Length), r.Position)
 	file.Put(c, o)
 	a.Bytes, a.Size = int64(n), r.Position+uint64(n)
 	if n == r.Reply.Length {

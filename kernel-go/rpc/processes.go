@@ -11,8 +11,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-// registered is the reply that is being made: only the kernel worker makes any.
-var registered abi.RegisterProcessReply
+const _ = unsafe.Sizeof(kmem.Scratch{}.Reply) - unsafe.Sizeof(abi.RegisterProcessReply{})
 
 func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterProcessRequest, a *abi.RegisterProcessAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
@@ -53,12 +52,13 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 		return e
 	}
 	kmem.Process(process).Live.Client = p.Client
-	registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
-	if e := stdio(c, process, r, &registered); e != abi.OK {
+	registered := (*abi.RegisterProcessReply)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Reply))
+	*registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
+	if e := stdio(c, process, r, registered); e != abi.OK {
 		proc.Discard(c, process)
 		return e
 	}
-	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = registered
+	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = *registered
 	a.Bytes, a.Process, a.Pid = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
 	return abi.OK
 }
@@ -173,29 +173,27 @@ func diagnostics(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DiagnosticsRequ
 
 // BlobRequest tells the Runtime that pages of a blob source are wanted.
 func BlobRequest(source uint32, position uint64, addr, length, token uint32) {
-	e := out[abi.BlobRequestEvent]()
+	var e abi.BlobRequestEvent
 	e.Header.Opcode = abi.OpcodeBlobRequest
 	e.Source, e.Token, e.Position, e.Address, e.Length = source, token, position, addr, length
-	send(unsafe.Pointer(e), false)
+	send(unsafe.Pointer(&e), false)
 }
-
-// told remembers which calls of which programs were reported.
-var told [256]uint64
 
 // Unsupported reports a system call that is not there, once per process and number.
 func Unsupported(c *sched.Ctx, number uint32) {
 	p := c.P()
 	key := uint64(p.State.Pid)<<32 | uint64(number) | 1<<63
-	slot := (p.State.Pid*31 + number) % uint32(len(told))
-	if told[slot] == key {
+	reported := &state().Reported
+	slot := (p.State.Pid*31 + number) % uint32(len(reported))
+	if reported[slot] == key {
 		return
 	}
-	told[slot] = key
-	e := out[abi.UnsupportedSyscallEvent]()
+	reported[slot] = key
+	var e abi.UnsupportedSyscallEvent
 	e.Header.Opcode = abi.OpcodeUnsupportedSyscall
 	e.Pid, e.Number = p.State.Pid, number
 	for i := range e.Args {
 		e.Args[i] = c.Arg(i)
 	}
-	send(unsafe.Pointer(e), true)
+	send(unsafe.Pointer(&e), true)
 }

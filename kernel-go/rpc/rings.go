@@ -59,33 +59,22 @@ func wake(client uint32) {
 	}
 }
 
-// outbox is one scratch entry for completions that are being written.
-var outbox [8]uint64
-
-func out[T any]() *T {
-	outbox = [8]uint64{}
-	return (*T)(unsafe.Pointer(&outbox))
-}
-
-// reply makes the entry that answers a request, of the words that its handler
-// has written.
-func reply(id uint32, e abi.Errno, words *abi.ReplyEvent) unsafe.Pointer {
-	r := out[abi.ReplyEvent]()
-	*r = *words
-	r.Header = abi.RpcHeader{Opcode: abi.OpcodeReply, RequestId: id}
+// seal makes the words that a handler has written the entry that answers a request.
+func seal(words *abi.ReplyEvent, id uint32, e abi.Errno) {
+	words.Header = abi.RpcHeader{Opcode: abi.OpcodeReply, RequestId: id}
 	if e != abi.OK {
-		r.Result = -int64(e)
+		words.Result = -int64(e)
 	}
-	return unsafe.Pointer(r)
 }
 
-// Events that found no room wait here for the next service.
-const eventQueue = 512
+// state is what rpc remembers beside its slots.
+func state() *abi.RequestsLive { return &kmem.Kernel().Requests }
 
-var (
-	queue                [eventQueue][8]uint64
-	queueHead, queueTail uint32
-)
+// queued is event n of those that found no room and wait for the next service.
+func queued(n uint32) *[8]uint64 {
+	a := &kmem.Areas
+	return (*[8]uint64)(kmem.Ptr(a.EventQueue + n%a.EventQueueCapacity*entrySize))
+}
 
 // send writes an event to client 0, the machine's Runtime, or queues it.
 func send(e unsafe.Pointer, mayDrop bool) {
@@ -93,27 +82,28 @@ func send(e unsafe.Pointer, mayDrop bool) {
 	if s.State.Load() != uint32(abi.ClientStateAttached) {
 		return
 	}
-	if queueHead == queueTail && used(s) < entries {
+	q := state()
+	if q.EventHead == q.EventTail && used(s) < entries {
 		publish(0, e)
 		return
 	}
-	if queueTail-queueHead == eventQueue {
+	if q.EventTail-q.EventHead == kmem.Areas.EventQueueCapacity {
 		if !mayDrop {
 			kmem.Fail("more events wait than there can be fills")
 		}
 		return
 	}
-	queue[queueTail%eventQueue] = *(*[8]uint64)(e)
-	queueTail++
+	*queued(q.EventTail) = *(*[8]uint64)(e)
+	q.EventTail++
 	sched.RingKernel()
 }
 
 func flushEvents() {
-	s := kmem.Client(0)
-	for queueHead != queueTail && used(s) < entries {
-		outbox = queue[queueHead%eventQueue]
-		queueHead++
-		publish(0, unsafe.Pointer(&outbox))
+	s, q := kmem.Client(0), state()
+	for q.EventHead != q.EventTail && used(s) < entries {
+		e := queued(q.EventHead)
+		q.EventHead++
+		publish(0, unsafe.Pointer(e))
 	}
 }
 

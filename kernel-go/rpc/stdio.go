@@ -61,20 +61,11 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 	return e
 }
 
-// null is the machine's null device: the one that lay at /dev/null when the
-// machine was made, whatever guests have put there since.
-var null uint32
-
-// Init takes the null device, a dentry that is held.
-func Init(device uint32) {
-	null = device
-	hashed = [len(hashed)]uint32{}
-	clear(answers[:])
-	queueHead, queueTail = 0, 0
-}
+// Init takes the machine's null device, a dentry that is held.
+func Init(device uint32) { state().NullDevice = device }
 
 func nullDevice(c *sched.Ctx, table, fd uint32) abi.Errno {
-	o, e := file.OpenDentry(c, null, uint32(abi.O_RDWR))
+	o, e := file.OpenDentry(c, state().NullDevice, uint32(abi.O_RDWR))
 	if e == abi.OK {
 		file.InstallIn(table, fd, o)
 	}

@@ -12,13 +12,10 @@ import (
 // that are the host's, and files without a name. Reads and writes never wait,
 // so that nobody's arena is held by a program that says nothing; polls do.
 
-// buffer is arena bytes of the request in progress.
-var buffer mm.Buf
-
 // arenaBuf is the buffer of n bytes at an address in a client's arena.
-func arenaBuf(at, n uint32) *mm.Buf {
-	buffer = mm.Buf{Addr: uint64(at), Len: n}
-	return &buffer
+func arenaBuf(c *sched.Ctx, at, n uint32) *mm.Buf {
+	c.Buf = mm.Buf{Addr: uint64(at), Len: n}
+	return &c.Buf
 }
 
 func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadRequest, a *abi.StreamReadAnswer) abi.Errno {
@@ -30,7 +27,7 @@ func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadReques
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamRead(c, i, arenaBuf(to, r.Reply.Length))
+	n, e := file.StreamRead(c, i, arenaBuf(c, to, r.Reply.Length))
 	if _, master := file.IsTty(i); master && e == abi.EIO {
 		e = abi.OK // the last slave is closed: the end of what a terminal shows
 	}
@@ -47,7 +44,7 @@ func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequ
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamWrite(c, i, arenaBuf(from, r.Data.Length))
+	n, e := file.StreamWrite(c, i, arenaBuf(c, from, r.Data.Length))
 	a.Bytes = int64(n)
 	return e
 }

@@ -17,15 +17,14 @@ import (
 // once; each of these needs one for a moment.
 const spare = 8
 
-// answers are the clients' answers without room, oldest first.
-var answers [abi.LimitClients]struct{ head, tail uint32 }
-
-// hashed finds what waits by client and request id, for Cancel.
-var hashed [1024]uint32
-
+// bucket is where what waits is found by client and request id, for Cancel.
 func bucket(client, id uint32) *uint32 {
-	return &hashed[(id^client<<7)%uint32(len(hashed))]
+	a := &kmem.Areas
+	return (*uint32)(kmem.Ptr(a.RequestBuckets + (id^client<<7)&(a.RequestBucketCount-1)*4))
 }
+
+// answersOf are a client's answers without room, oldest first.
+func answersOf(client uint32) *abi.WaitingAnswers { return &state().Answers[client] }
 
 func idOf(p *abi.PendingRequestSlot) uint32 {
 	return (*abi.RpcHeader)(unsafe.Pointer(&p.Entry)).RequestId
@@ -37,7 +36,8 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	h := (*abi.RpcHeader)(unsafe.Pointer(entry))
 	if h.Opcode == abi.OpcodeNoop {
 		var none abi.ReplyEvent
-		publish(client, reply(h.RequestId, abi.OK, &none))
+		seal(&none, h.RequestId, abi.OK)
+		publish(client, unsafe.Pointer(&none))
 		return
 	}
 	i := kmem.Alloc(abi.SlotKindPendingRequest)
@@ -91,20 +91,20 @@ func finish(i uint32, e abi.Errno, words *abi.ReplyEvent) {
 	forget(i)
 	p := kmem.Pending(i)
 	client := p.Client
-	entry := reply(idOf(p), e, words)
-	if q := &answers[client]; q.head != 0 || used(kmem.Client(client)) >= replyRoom {
-		p.Entry, p.Answered = *(*[8]uint64)(entry), 1
-		if q.head == 0 {
-			q.head = i
+	seal(words, idOf(p), e)
+	if q := answersOf(client); q.Head != 0 || used(kmem.Client(client)) >= replyRoom {
+		p.Entry, p.Answered = *(*[8]uint64)(unsafe.Pointer(words)), 1
+		if q.Head == 0 {
+			q.Head = i
 		} else {
-			kmem.Pending(q.tail).Next = i
+			kmem.Pending(q.Tail).Next = i
 		}
-		q.tail = i
+		q.Tail = i
 		return
 	}
 	kmem.Client(client).InFlight--
 	kmem.Free(abi.SlotKindPendingRequest, i)
-	publish(client, entry)
+	publish(client, unsafe.Pointer(words))
 }
 
 // forget takes a request off all queues and lists but that of the answers.
@@ -119,25 +119,25 @@ func forget(i uint32) {
 	p.NextOfHash = 0
 }
 
-func answersWait(client uint32) bool { return answers[client].head != 0 }
+func answersWait(client uint32) bool { return answersOf(client).Head != 0 }
 
 // flushAnswers puts answers into a client's ring while there is room.
 func flushAnswers(client uint32, s *abi.ClientSlot) {
-	q := &answers[client]
-	for q.head != 0 && used(s) < replyRoom {
-		i := q.head
+	q := answersOf(client)
+	for q.Head != 0 && used(s) < replyRoom {
+		i := q.Head
 		p := kmem.Pending(i)
-		q.head = p.Next
-		outbox = p.Entry
+		q.Head = p.Next
+		entry := p.Entry
 		s.InFlight--
 		kmem.Free(abi.SlotKindPendingRequest, i)
-		publish(client, unsafe.Pointer(&outbox))
+		publish(client, unsafe.Pointer(words))
 	}
 }
 
 // dropRequests frees what a client that leaves has left.
 func dropRequests(client uint32) {
-	answers[client].head, answers[client].tail = 0, 0
+	*answersOf(client) = abi.WaitingAnswers{}
 	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
 	for i := uint32(1); i < n; i++ {
 		if !kmem.InUse(abi.SlotKindPendingRequest, i) || kmem.Pending(i).Client != client {

@@ -26,16 +26,14 @@ type hold struct {
 	number             uint16
 }
 
-var holds [abi.LimitHarts + 1]hold
-
 // HoldBegins: the holder has the lock since now.
 func HoldBegins(c *Ctx, nowNs uint64) {
-	holds[c.Hart] = hold{since: nowNs, mark: nowNs}
+	c.hold = hold{since: nowNs, mark: nowNs}
 }
 
 // HeldFor says what the time since the last mark went to.
 func HeldFor(c *Ctx, nowNs uint64, kind abi.HoldKind, number uint32) {
-	h := &holds[c.Hart]
+	h := &c.hold
 	if spent := nowNs - h.mark; spent >= h.worst {
 		h.worst, h.kind, h.number = spent, kind, uint16(number)
 	}
@@ -45,14 +43,14 @@ func HeldFor(c *Ctx, nowNs uint64, kind abi.HoldKind, number uint32) {
 // HoldEnds: the lock is about to be given back. The longest hold is kept in the
 // machine's counters, with what most of it went to.
 func HoldEnds(c *Ctx, nowNs uint64) {
-	h, n := &holds[c.Hart], &kmem.Header().Counters
+	h, n := &c.hold, &kmem.Header().Counters
 	if us := uint32((nowNs - h.since) / 1000); us > n.LongestHoldUs {
 		n.LongestHoldUs, n.LongestHoldKind, n.LongestHoldNumber = us, h.kind, h.number
 	}
 }
 
 // HeldLong says whether the holder was to let others in by now.
-func HeldLong(c *Ctx, nowNs uint64) bool { return nowNs-holds[c.Hart].since > holdNs }
+func HeldLong(c *Ctx, nowNs uint64) bool { return nowNs-c.hold.since > holdNs }
 
 // Overdue says whether a thread's call is to stop where it is and return
 // ERESCHED. It reads the clock. Requests go on: their arenas bound them.
@@ -64,8 +62,8 @@ func Overdue(c *Ctx) bool {
 // remember what it has done.
 func GoesOn(e abi.Errno) bool { return e == abi.EBLOCKED || e == abi.ERESCHED }
 
-// HasSignal says whether a signal waits that would interrupt the caller's wait;
-// proc sets it.
+// HasSignal says whether a signal waits that would interrupt the caller's wait.
+// A hook: boot/wire.go.
 var HasSignal func(c *Ctx) bool
 
 // GiveWay is what a long transfer asks between two pieces of which it could end

@@ -15,17 +15,12 @@ const (
 	loadForgets = 4096
 )
 
+// They are looked at when LoadNextNs is due, 0 before the first time.
 var loadWeights = [3]uint64{1884, 2014, 2037}
-
-// Averages in fixed point, and when the next look is due; 0 before the first.
-var load struct {
-	averages [3]uint64
-	nextNs   uint64
-}
 
 // Running is how many threads run or are ready to.
 func Running() uint32 {
-	n := readyTotal
+	n := state().ReadyTotal
 	for i := range kmem.Header().HartCount {
 		if kmem.Hart(i).Thread.Load() != 0 {
 			n++
@@ -38,18 +33,19 @@ func Running() uint32 {
 // happens after a rest, and at least once in each slice otherwise: what runs at
 // that moment has run since the look was due.
 func SampleLoad(nowNs uint64) {
-	if nowNs < load.nextNs {
+	s := state()
+	if nowNs < s.LoadNextNs {
 		return
 	}
-	if load.nextNs == 0 {
-		load.nextNs = nowNs + loadEveryNs
+	if s.LoadNextNs == 0 {
+		s.LoadNextNs = nowNs + loadEveryNs
 		return
 	}
-	looks := (nowNs-load.nextNs)/loadEveryNs + 1
-	load.nextNs += looks * loadEveryNs
+	looks := (nowNs-s.LoadNextNs)/loadEveryNs + 1
+	s.LoadNextNs += looks * loadEveryNs
 	active := uint64(Running()) << loadShift
-	for i := range load.averages {
-		load.averages[i] = decayed(load.averages[i], active, loadWeights[i], looks)
+	for i := range s.LoadAverages {
+		s.LoadAverages[i] = decayed(s.LoadAverages[i], active, loadWeights[i], looks)
 	}
 }
 
@@ -68,10 +64,8 @@ func decayed(average, active, weight, looks uint64) uint64 {
 
 // LoadAverages are those over 1, 5 and 15 minutes, times 65,536 (sysinfo(2)).
 func LoadAverages() (averages [3]uint64) {
-	for i, v := range load.averages {
+	for i, v := range state().LoadAverages {
 		averages[i] = v << (16 - loadShift)
 	}
 	return averages
 }
-
-func resetLoad() { load.averages, load.nextNs = [3]uint64{}, 0 }

@@ -8,13 +8,11 @@ import (
 
 func TestLoadAverages(t *testing.T) {
 	kmemtest.New(t, 64)
-	ResetQueues()
-	t.Cleanup(ResetQueues)
 	const minute = 60_000_000_000
 	now := uint64(1)
 	SampleLoad(now)
 	// Two threads are ready for ten minutes, seen in every slice.
-	readyTotal = 2
+	state().ReadyTotal = 2
 	for range 12000 {
 		now += 50_000_000
 		SampleLoad(now)
@@ -27,7 +25,7 @@ func TestLoadAverages(t *testing.T) {
 		}
 	}
 	// All rest, and nobody looks for five minutes. Each of 60 looks rounds down, by a 2,048th at most (as on Linux).
-	readyTotal = 0
+	state().ReadyTotal = 0
 	SampleLoad(now + 5*minute)
 	after := LoadAverages()
 	for i, share := range [3]float64{0.0067, 0.368, 0.717} {

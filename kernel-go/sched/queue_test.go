@@ -23,8 +23,6 @@ func TestQueueModel(t *testing.T) {
 
 func queueModel(t *testing.T, seed uint64) {
 	kmemtest.New(t, 64)
-	Reset()
-	ResetQueues()
 	r := rand.New(rand.NewPCG(seed, 1))
 	owner := kmem.Alloc(abi.SlotKindOwner)
 	kmem.Owner(owner).Budget = 1
@@ -76,8 +74,8 @@ func queueModel(t *testing.T, seed uint64) {
 				others = append(others, best)
 			}
 		}
-		if n := checkHeap(t, o.ReadyRoot, 0); n != len(ready) || o.ReadyCount.Load() != uint32(n) || readyTotal != uint32(n) {
-			t.Errorf("the heap has %d threads, the list %d, counted are %d", n, len(ready), readyTotal)
+		if n := checkHeap(t, o.ReadyRoot, 0); n != len(ready) || o.ReadyCount.Load() != uint32(n) || state().ReadyTotal != uint32(n) {
+			t.Errorf("the heap has %d threads, the list %d, counted are %d", n, len(ready), state().ReadyTotal)
 			return
 		}
 	}

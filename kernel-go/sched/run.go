@@ -20,27 +20,8 @@ const (
 	yieldCost = 1 << 18
 )
 
-// nextOwner is where the search for a ready thread begins: of owners that have
-// used as much, each has its turn.
-var nextOwner uint32
-
-// leastPass is what the owner that was served last had used: one that comes
-// back after a rest begins there, and cannot claim the time that it did not use.
-var leastPass uint64
-
-// readyTotal counts ready threads of all owners, pinnedTotal those of them that
-// may not run on every hart.
-var readyTotal, pinnedTotal uint32
-
-// nextSeq orders threads with the same key.
-var nextSeq uint32
-
-// ResetQueues forgets what earlier machines of this process had.
-func ResetQueues() {
-	nextOwner, readyTotal, pinnedTotal, leastPass, nextSeq = 0, 0, 0, 0, 0
-	readyHead, readyTail = 0, 0
-	resetLoad()
-}
+// state is what sched remembers beside the slots.
+func state() *abi.SchedulerLive { return &kmem.Kernel().Scheduler }
 
 func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {
 	return kmem.Owner(kmem.Process(t.State.Process).State.Owner)
@@ -53,7 +34,7 @@ func MakeReady(thread uint32) {
 	notReady(t)
 	o := ownerOf(t)
 	if o.ReadyRoot == 0 && !ownerRuns(t.State.Process) {
-		o.Pass = max(o.Pass, leastPass)
+		o.Pass = max(o.Pass, state().LeastPass)
 	}
 	t.State.VirtualTime = max(t.State.VirtualTime, o.VirtualTime-min(o.VirtualTime, wakeCredit))
 	join(o, thread, false)
@@ -95,17 +76,18 @@ func join(o *abi.OwnerSlot, thread uint32, first bool) {
 	kmem.WriteBegin(&t.Header)
 	t.State.RunState.Store(uint32(abi.ThreadRunStateReady))
 	kmem.WriteEnd(&t.Header)
-	t.Live.ReadyKey, t.Live.ReadySeq = keyOf(t), nextSeq
+	s := state()
+	t.Live.ReadyKey, t.Live.ReadySeq = keyOf(t), s.NextSeq
 	if first {
 		// Before all that have joined in the last 2^30 times; sequences wrap.
 		t.Live.ReadySeq -= 1 << 30
 	}
-	nextSeq++
+	s.NextSeq++
 	heapAdd(o, thread)
 	o.ReadyCount.Add(1)
-	readyTotal++
+	s.ReadyTotal++
 	if pinned(t) {
-		pinnedTotal++
+		s.PinnedTotal++
 	}
 }
 
@@ -115,18 +97,20 @@ func Unready(thread uint32) {
 	o := ownerOf(t)
 	heapRemove(o, thread)
 	o.ReadyCount.Add(^uint32(0))
-	readyTotal--
+	s := state()
+	s.ReadyTotal--
 	if pinned(t) {
-		pinnedTotal--
+		s.PinnedTotal--
 	}
 }
 
 // HaveReady says whether a thread waits that this hart could run.
 func HaveReady(hart uint32) bool {
-	if readyTotal == 0 {
+	s := state()
+	if s.ReadyTotal == 0 {
 		return false
 	}
-	return readyTotal != pinnedTotal || peek(hart) != 0
+	return s.ReadyTotal != s.PinnedTotal || peek(hart) != 0
 }
 
 // Charge counts what a thread has used: instructions for its owner's share and
@@ -149,12 +133,13 @@ func Yielded(thread uint32) {
 func peek(hart uint32) uint32 {
 	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
 	best, least := uint32(0), ^uint64(0)
+	s := state()
 	for range n {
-		nextOwner++
-		if nextOwner >= n {
-			nextOwner = 1
+		s.NextOwner++
+		if s.NextOwner >= n {
+			s.NextOwner = 1
 		}
-		o := kmem.Owner(nextOwner)
+		o := kmem.Owner(s.NextOwner)
 		if o.ReadyRoot == 0 || o.Pass >= least {
 			continue
 		}
@@ -169,7 +154,8 @@ func peek(hart uint32) uint32 {
 // none: of the owner that has used least of its share so far. An owner with many
 // threads does not starve the others, and gets no more than one with a few.
 func PickReady(hart uint32) uint32 {
-	if readyTotal == 0 {
+	s := state()
+	if s.ReadyTotal == 0 {
 		return 0
 	}
 	i := peek(hart)
@@ -177,9 +163,9 @@ func PickReady(hart uint32) uint32 {
 		return 0
 	}
 	t := kmem.Thread(i)
-	nextOwner = kmem.Process(t.State.Process).State.Owner
-	o := kmem.Owner(nextOwner)
-	leastPass = o.Pass
+	s.NextOwner = kmem.Process(t.State.Process).State.Owner
+	o := kmem.Owner(s.NextOwner)
+	s.LeastPass = o.Pass
 	if PriorityOf(t) == 0 {
 		o.VirtualTime = max(o.VirtualTime, t.State.VirtualTime)
 	}
@@ -191,13 +177,14 @@ func PickReady(hart uint32) uint32 {
 // can be used. A hart calls it when it goes back to guest code: until then it
 // may still block and take the ready thread itself.
 func KickIdle() {
-	want := readyTotal
+	s := state()
+	want := s.ReadyTotal
 	if want == 0 {
 		return
 	}
 	for i := uint32(0); i < kmem.Header().HartCount && want != 0; i++ {
 		h := kmem.Hart(i)
-		if h.State.Load() != uint32(abi.HartStateIdle) || pinnedTotal != 0 && peek(i) == 0 {
+		if h.State.Load() != uint32(abi.HartStateIdle) || s.PinnedTotal != 0 && peek(i) == 0 {
 			continue
 		}
 		// Marked busy at once, so that the next kick finds another one.

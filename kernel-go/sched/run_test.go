@@ -20,8 +20,6 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	kmemtest.New(t, 64)
-	sched.Reset()
-	sched.ResetQueues()
 	return &bench{used: map[uint32]int{}}
 }
 

@@ -20,8 +20,6 @@ const as = 3
 // It returns how many stores came after the frame was taken.
 func shootdownRounds(t *testing.T, rounds int, wait bool) uint32 {
 	kmemtest.New(t, 64)
-	sched.Reset()
-	sched.ResetQueues()
 	kmem.Unlock()
 	kmem.Lock(0)
 	frame := kmem.AllocFrame(abi.FrameTypeAnon)

@@ -5,16 +5,13 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-// acting is the thread that the holder of the machine lock acts for, 0 none.
-var acting uint32
-
 // Act says for which thread the kernel acts from here on, until the lock is
 // given back: what changes is its doing.
-func Act(thread uint32) { acting = thread }
+func Act(thread uint32) { state().Acting = thread }
 
 // Effect notes what the acting thread has changed, for its next ThreadStatus.
 func Effect(bits abi.SyncEffect) {
-	if acting != 0 {
+	if acting := state().Acting; acting != 0 {
 		kmem.Thread(acting).State.Effects |= uint32(bits)
 	}
 }
@@ -70,8 +67,8 @@ func ThreadStopped(i uint32, stop abi.ThreadStop) {
 		}
 	case abi.ThreadStopExited:
 		r.Status = uint32(t.State.ExitCode)
-		if acting == i {
-			acting = 0
+		if s := state(); s.Acting == i {
+			s.Acting = 0
 		}
 	}
 	finishRecord(p.State.Owner, r)

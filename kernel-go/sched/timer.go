@@ -19,16 +19,11 @@ const (
 )
 
 // Fired is called for timers of proc's kinds, FiredTimerfd with the OFD of a
-// TimerTimerfd; proc and file set them.
+// TimerTimerfd. Hooks: boot/wire.go.
 var (
 	Fired        func(kind, object uint32)
 	FiredTimerfd func(ofd uint32)
 )
-
-var timerCount uint32
-
-// ResetTimers forgets all timers: a new machine starts.
-func ResetTimers() { timerCount = 0 }
 
 func timerAt(i uint32) *abi.TimerLive {
 	return (*abi.TimerLive)(kmem.Ptr(kmem.Load32(kmem.Areas.TimerHeap + (i-1)*4)))
@@ -46,10 +41,11 @@ func TimerSet(t *abi.TimerLive, deadlineNs uint64, kind, object uint32) {
 	if t.HeapIndex != 0 {
 		TimerCancel(t)
 	}
-	kmem.Assert(timerCount < kmem.Areas.TimerHeapCapacity, "timer heap has a place for every timer")
+	s := state()
+	kmem.Assert(s.TimerCount < kmem.Areas.TimerHeapCapacity, "timer heap has a place for every timer")
 	t.DeadlineNs = deadlineNs
-	timerCount++
-	siftUp(timerCount, t)
+	s.TimerCount++
+	siftUp(s.TimerCount, t)
 	publish()
 }
 
@@ -59,8 +55,9 @@ func TimerCancel(t *abi.TimerLive) {
 	if i == 0 {
 		return
 	}
-	last := timerAt(timerCount)
-	timerCount--
+	s := state()
+	last := timerAt(s.TimerCount)
+	s.TimerCount--
 	t.HeapIndex = 0
 	if last != t {
 		if i > 1 && last.DeadlineNs < timerAt(i/2).DeadlineNs {
@@ -85,13 +82,14 @@ func siftUp(i uint32, t *abi.TimerLive) {
 }
 
 func siftDown(i uint32, t *abi.TimerLive) {
+	n := state().TimerCount
 	for {
 		child := 2 * i
-		if child > timerCount {
+		if child > n {
 			break
 		}
 		next := timerAt(child)
-		if child < timerCount {
+		if child < n {
 			if right := timerAt(child + 1); right.DeadlineNs < next.DeadlineNs {
 				child, next = child+1, right
 			}
@@ -107,7 +105,7 @@ func siftDown(i uint32, t *abi.TimerLive) {
 
 func publish() {
 	next := ^uint64(0)
-	if timerCount != 0 {
+	if state().TimerCount != 0 {
 		next = timerAt(1).DeadlineNs
 	}
 	kmem.Header().NextTimerNs = next
@@ -115,7 +113,7 @@ func publish() {
 
 // RunTimers fires everything that is due.
 func RunTimers(nowNs uint64) {
-	for timerCount != 0 {
+	for state().TimerCount != 0 {
 		t := timerAt(1)
 		if t.DeadlineNs > nowNs {
 			return

@@ -22,8 +22,8 @@ const (
 )
 
 // Async is told of each wake of a queue that a description with O_ASYNC
-// watches, like Notify; SendAsync runs when the wake is done. The file package
-// sets both.
+// watches, like Notify; SendAsync runs when the wake is done. Hooks:
+// boot/wire.go.
 var (
 	Async     func(ofd, events uint32)
 	SendAsync func()
@@ -32,11 +32,10 @@ var (
 // Notify is told of each wake of a queue that an epoll item watches; it must
 // not touch wait queues. It is given, and returns, whether an item that wants
 // to be the only one (EPOLLEXCLUSIVE) took the event. Drain runs when the wake
-// is done, and may wake other queues. The epoll package sets both.
+// is done, and may wake other queues. Hooks: boot/wire.go.
 var (
-	Notify   func(item, events uint32, taken bool) bool
-	Drain    func()
-	draining bool
+	Notify func(item, events uint32, taken bool) bool
+	Drain  func()
 )
 
 // Watch registers an epoll item on a queue until Unwatch; `list` heads the
@@ -148,14 +147,15 @@ func DropRequest(r uint32) {
 	if p.Ready == 0 {
 		return
 	}
-	at, before := &readyHead, uint32(0)
+	s := state()
+	at, before := &s.RequestHead, uint32(0)
 	for *at != r {
 		before = *at
 		at = &kmem.Pending(before).Next
 	}
 	*at = p.Next
-	if readyTail == r {
-		readyTail = before
+	if s.RequestTail == r {
+		s.RequestTail = before
 	}
 	p.Ready, p.Next = 0, 0
 }
@@ -167,11 +167,11 @@ func Wake(queue *uint32, events uint32) {
 	}
 	notifyItems(queue, events)
 	wakeWaiters(queue, events)
-	if !draining && Drain != nil {
-		draining = true
+	if s := state(); s.Draining == 0 {
+		s.Draining = 1
 		SendAsync()
 		Drain()
-		draining = false
+		s.Draining = 0
 	}
 }
 
@@ -250,21 +250,18 @@ func wakeRequest(r uint32) {
 	MarkRequestReady(r)
 }
 
-// readyHead and readyTail are the parked requests that are to be made again,
-// oldest first.
-var readyHead, readyTail uint32
-
 // MarkRequestReady has the kernel worker make a parked request again.
 func MarkRequestReady(r uint32) {
 	p := kmem.Pending(r)
 	if p.Ready == 0 {
+		s := state()
 		p.Ready, p.Next = 1, 0
-		if readyHead == 0 {
-			readyHead = r
+		if s.RequestHead == 0 {
+			s.RequestHead = r
 		} else {
-			kmem.Pending(readyTail).Next = r
+			kmem.Pending(s.RequestTail).Next = r
 		}
-		readyTail = r
+		s.RequestTail = r
 	}
 	RingKernel()
 }
@@ -272,17 +269,18 @@ func MarkRequestReady(r uint32) {
 // TakeReadyRequest takes the oldest request that is to be made again, 0 when
 // there is none.
 func TakeReadyRequest() uint32 {
-	r := readyHead
+	s := state()
+	r := s.RequestHead
 	if r != 0 {
 		p := kmem.Pending(r)
-		readyHead = p.Next
+		s.RequestHead = p.Next
 		p.Ready, p.Next = 0, 0
 	}
 	return r
 }
 
 // RequestsReady says whether parked requests are to be made again.
-func RequestsReady() bool { return readyHead != 0 }
+func RequestsReady() bool { return state().RequestHead != 0 }
 
 // RingKernel wakes the kernel worker.
 func RingKernel() {

@@ -12,7 +12,7 @@ import (
 )
 
 // Unsupported is told once per process and number (and counted each time) of
-// calls that the table lacks; rpc sets it.
+// calls that the table lacks (a hook: boot/wire.go).
 var Unsupported func(c *sched.Ctx, number uint32)
 
 // Dispatch makes system call `number` with the arguments in the thread's record.
@@ -23,9 +23,7 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 		}
 	}
 	kmem.Header().Counters.Unsupported++
-	if Unsupported != nil {
-		Unsupported(c, number)
-	}
+	Unsupported(c, number)
 	return 0, abi.ENOSYS
 }
 

@@ -80,7 +80,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 		return 0, e
 	}
 	// As many as the scratch area holds; the others come next time.
-	n := min(uint32(most), vecBytes/abi.EpollEventSize)
+	n := min(uint32(most), kmem.VecBytes/abi.EpollEventSize)
 	if epoll.Listed(ep) {
 		// An event that was taken cannot be put back: see first that there is
 		// somewhere to write.

@@ -14,9 +14,6 @@ import (
 // Waiting for several files. The deadline is set at the first attempt and kept
 // in the thread's record; a wait that ends is made again from the beginning.
 
-// vecBytes is the size of c.Vec.
-const vecBytes = uint32(32 << 10)
-
 // maskIn swaps the signal mask for the call's duration, if the user gives one.
 func maskIn(c *sched.Ctx, va, size uint64) abi.Errno {
 	if va == 0 {
@@ -111,9 +108,9 @@ const watchPiece = 1024
 
 // What select keeps in c.Vec fits it, and what poll does; and iovecs.
 const (
-	_ = vecBytes - 3*setBytes
-	_ = vecBytes - watchPiece*abi.PollfdSize
-	_ = vecBytes - uint32(abi.IOV_MAX)*abi.IovecSize
+	_ = kmem.VecBytes - 3*setBytes
+	_ = kmem.VecBytes - watchPiece*abi.PollfdSize
+	_ = kmem.VecBytes - uint32(abi.IOV_MAX)*abi.IovecSize
 )
 
 // watchOn begins an attempt, or goes on where it gave way. The record keeps how

@@ -8,15 +8,13 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// io is the buffer of the transfer in progress.
-var io mm.Buf
-
 // bufOf makes the user buffer of arguments i (address) and i+1 (length) the one
 // of the transfer; lengths are cut to MAX_RW_COUNT.
 func bufOf(c *sched.Ctx, i int) *mm.Buf {
-	io.As, io.Addr = c.As, c.Arg(i)
-	io.Len = uint32(min(c.Arg(i+1), uint64(abi.MAX_RW_COUNT)))
-	return &io
+	b := &c.Buf
+	b.As, b.Addr = c.As, c.Arg(i)
+	b.Len = uint32(min(c.Arg(i+1), uint64(abi.MAX_RW_COUNT)))
+	return b
 }
 
 func sysRead(c *sched.Ctx) (uint64, abi.Errno) {
@@ -184,7 +182,7 @@ func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	// Through the scratch area: what is there goes out, the rest comes next
 	// time.
-	max := min(arg32(c, 2), vecBytes)
+	max := min(arg32(c, 2), kmem.VecBytes)
 	n, e := file.Readdir(c, ofd, c.Vec, max)
 	if e != abi.OK || n == 0 {
 		return 0, e
@@ -192,6 +190,6 @@ func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {
 	if e := mm.CopyOut(c, c.Arg(1), c.Vec, n); e != abi.OK {
 		return 0, e
 	}
-	file.ReaddirDone(ofd)
+	file.ReaddirDone(c, ofd)
 	return uint64(n), abi.OK
 }

@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/file"
@@ -97,7 +99,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if length > topAddress {
 		return 0, abi.ENOMEM
 	}
-	m := &mapping
+	m := mappingOf(c)
 	*m = mm.Mapping{}
 	m.Pages = uint32((length + mask) >> kmem.PageShift)
 	m.NoReplace = flags&uint32(abi.MAP_FIXED_NOREPLACE) != 0
@@ -155,8 +157,12 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(page) << kmem.PageShift, abi.OK
 }
 
-// mapping is what the mmap(2) in progress asks for.
-var mapping mm.Mapping
+const _ = unsafe.Sizeof(kmem.Scratch{}.Mapping) - unsafe.Sizeof(mm.Mapping{})
+
+// mappingOf is what the mmap(2) in progress asks for.
+func mappingOf(c *sched.Ctx) *mm.Mapping {
+	return (*mm.Mapping)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Mapping))
+}
 
 // filled is the end of an mmap(2) whose pages come in at once: what cannot be had
 // is left for faults.

@@ -14,13 +14,19 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// On has every system call told to the host.
-var On bool
+// state is what traces remember.
+func state() *abi.TraceLive { return &kmem.Kernel().Trace }
 
-var sequence uint64
+// On says whether every system call is told to the host.
+func On() bool { return state().On != 0 }
 
 // Set turns tracing on or off; records are numbered anew.
-func Set(on bool) { On, sequence = on, 0 }
+func Set(on bool) {
+	*state() = abi.TraceLive{}
+	if on {
+		state().On = 1
+	}
+}
 
 // What is shown at most: of bytes and strings, of elements, of a path.
 const (
@@ -35,10 +41,7 @@ const (
 )
 
 const (
-	// The record is made in the upper part of the hart's scratch memory, whose
-	// last bytes procfs uses.
-	recordAt    = 48 << 10
-	recordBytes = kmem.ScratchBytes - recordAt - 64
+	recordBytes = uint32(len(kmem.Scratch{}.TraceBytes))
 )
 
 const regSP = 2
@@ -50,14 +53,15 @@ type record struct {
 	wait    bool
 }
 
-var records [abi.LimitHarts + 1]record
+const _ = unsafe.Sizeof(kmem.Scratch{}.Trace) - unsafe.Sizeof(record{})
 
 func (r *record) head() *abi.TraceRecord { return (*abi.TraceRecord)(kmem.Ptr(r.base)) }
 
 // begin starts the record of a thread.
 func begin(c *sched.Ctx, phase abi.TracePhase, tid, pid uint32) *record {
-	r := &records[c.Hart]
-	r.base, r.n, r.as, r.wait = kmem.Scratch(c.Hart)+recordAt, abi.TraceRecordSize, c.As, false
+	s := kmem.ScratchOf(c.Hart)
+	r := (*record)(unsafe.Pointer(&s.Trace))
+	r.base, r.n, r.as, r.wait = kmem.Addr(unsafe.Pointer(&s.TraceBytes)), abi.TraceRecordSize, c.As, false
 	kmem.Zero(r.base, r.n)
 	h := r.head()
 	h.Phase, h.Tid, h.Pid = phase, tid, pid
@@ -73,8 +77,9 @@ func beginCall(c *sched.Ctx, phase abi.TracePhase, number uint32, args *[6]uint6
 }
 
 func (r *record) send() {
-	sequence++
-	r.head().Sequence = sequence
+	s := state()
+	s.Sequence++
+	r.head().Sequence = s.Sequence
 	host.Trace(r.base, r.n)
 }
 

@@ -17,18 +17,19 @@ const (
 )
 
 // root is the directory /dev/pts.
-var root uint32
+func root() uint32 { return kmem.Kernel().OpenFiles.PtsRoot }
 
 // InitDevpts mounts devpts on a directory, which must exist.
 func InitDevpts(over uint32) abi.Errno {
-	var e abi.Errno
-	if root, e = vfs.Mount(abi.FsTypeDevpts, over, 0o755); e != abi.OK {
+	at, e := vfs.Mount(abi.FsTypeDevpts, over, 0o755)
+	if e != abi.OK {
 		return e
 	}
+	kmem.Kernel().OpenFiles.PtsRoot = at
 	c := sched.For(kmem.WorkerIndex)
 	const name = "ptmx"
 	copy(kmem.Bytes(c.Page, uint32(len(name))), name)
-	d, e := vfs.AddNode(root, c.Page, uint32(len(name)), uint32(abi.S_IFCHR)|0o666, 0, 0, uint64(abi.DEV_PTMX))
+	d, e := vfs.AddNode(root(), c.Page, uint32(len(name)), uint32(abi.S_IFCHR)|0o666, 0, 0, uint64(abi.DEV_PTMX))
 	if e == abi.OK {
 		vfs.Put(d)
 	}
@@ -48,7 +49,7 @@ func addNode(c *sched.Ctx, t *abi.TtySlot) abi.Errno {
 	}
 	n := vfs.PutNumber(c.Page, uint64(t.State.Index))
 	var e abi.Errno
-	t.Live.Dentry, e = vfs.AddNode(root, c.Page, n, slaveMode, uid, ttyGroup, slaveNumber(t.State.Index))
+	t.Live.Dentry, e = vfs.AddNode(root(), c.Page, n, slaveMode, uid, ttyGroup, slaveNumber(t.State.Index))
 	return e
 }
 

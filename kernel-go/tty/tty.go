@@ -26,7 +26,7 @@ const (
 	pollHup = uint32(abi.POLLHUP)
 )
 
-// Signals is what terminals want of processes; proc sets it.
+// Signals is what terminals want of processes. Hooks: boot/wire.go.
 var Signals struct {
 	// Group sends a signal of the kernel to a process group.
 	Group func(c *sched.Ctx, pgid, signo uint32)

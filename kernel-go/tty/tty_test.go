@@ -17,16 +17,15 @@ import (
 func pair(t testing.TB) (*sched.Ctx, uint32) {
 	t.Helper()
 	kmemtest.New(t, 64)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := vfs.Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+	if e := vfs.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode
+	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = vfs.HoldOpen, vfs.DropOpen, vfs.Hold, vfs.Put
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	c := sched.For(0)
 	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, uint32(copy(kmem.Bytes(c.Path, 4), "/pts")), 0o755)
 	if e == abi.OK {

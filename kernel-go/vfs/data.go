@@ -125,7 +125,7 @@ func WriteAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Err
 
 // dropCode throws away what was decoded from a frame that changes.
 func dropCode(frame uint32) {
-	if kmem.Frame(frame).Code.Load() != 0 && kmem.DropCode != nil {
+	if kmem.Frame(frame).Code.Load() != 0 {
 		kmem.DropCode(frame)
 	}
 }
@@ -155,9 +155,7 @@ func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
 		if r := c.P().State.Rlimits[abi.RLIMIT_FSIZE].Cur; r < limit {
 			limit = r
 			if pos >= limit {
-				if FileTooLarge != nil {
-					FileTooLarge(c)
-				}
+				FileTooLarge(c)
 				return 0, abi.EFBIG
 			}
 		}

@@ -99,7 +99,9 @@ func Put(i uint32) {
 	}
 }
 
-func bucketOf(hash uint32) uint32 { return buckets + hash&bucketMask*4 }
+func bucketOf(hash uint32) uint32 {
+	return kmem.Areas.DentryBuckets + hash&(kmem.Areas.DentryBucketCount-1)*4
+}
 
 func hashIn(i uint32) {
 	d := kmem.Dentry(i)

@@ -18,8 +18,9 @@ func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
 	now := sched.RealNs()
 	kmem.WriteBegin(&in.Header)
 	s := &in.State
-	s.Ino = nextIno
-	nextIno++
+	files := state()
+	files.Inodes++
+	s.Ino = files.Inodes
 	s.FsType, s.Mode, s.Uid, s.Gid, s.Nlink = fs, mode, uid, gid, 1
 	s.AtimeNs, s.MtimeNs, s.CtimeNs, s.BtimeNs = now, now, now, now
 	in.Live.NextCookie = firstCookie

@@ -16,8 +16,8 @@ import (
 // it, also through a symbolic link to a directory, whose name stays; anything
 // else replaces what has its name. A whiteout removes it.
 
-// staged is the root of each client's layer in progress, 0 for none.
-var staged [abi.LimitClients]uint32
+// staged is the root of a client's layer in progress, 0 for none.
+func staged(client uint32) *uint32 { return &state().Staged[client] }
 
 // ApplyLayer adds a batch of `count` records to the client's layer; without
 // `more` the layer is then merged into the directory that prefix names (n bytes
@@ -29,7 +29,7 @@ func ApplyLayer(c *sched.Ctx, client, prefix, n, at, bytes, count uint32, more b
 	kmem.Copy(saved, prefix, n)
 	e := stage(c, client, saved, n, at, bytes, count)
 	if e == abi.OK && !more {
-		e = commit(c, staged[client], saved, n)
+		e = commit(c, *staged(client), saved, n)
 	}
 	if e != abi.OK || !more {
 		DropLayer(client)
@@ -40,24 +40,24 @@ func ApplyLayer(c *sched.Ctx, client, prefix, n, at, bytes, count uint32, more b
 // DropLayer forgets a client's layer in progress: it failed, or the client is
 // gone.
 func DropLayer(client uint32) {
-	root := staged[client]
+	root := *staged(client)
 	if root == 0 {
 		return
 	}
-	staged[client] = 0
+	*staged(client) = 0
 	RemoveTree(root)
 	Put(root)
 }
 
 func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
-	if staged[client] == 0 {
+	if *staged(client) == 0 {
 		root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 		if e != abi.OK {
 			return e
 		}
 		// Its files will be the root file system's.
 		kmem.Inode(InodeOf(root)).State.Node = kmem.Inode(InodeOf(kmem.Header().RootDentry)).State.Node
-		staged[client] = root
+		*staged(client) = root
 	}
 	base, e := baseOf(c, prefix, n)
 	if e != abi.OK {
@@ -66,7 +66,7 @@ func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
 	for range count {
 		var size uint32
 		if size, e = nextRecord(c, at, bytes); e == abi.OK {
-			e = applyRecord(c, staged[client], base)
+			e = applyRecord(c, *staged(client), base)
 		}
 		if e != abi.OK {
 			break

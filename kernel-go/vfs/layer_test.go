@@ -127,7 +127,7 @@ func TestLayerMerges(t *testing.T) {
 		t.Errorf("tree:\n%s\nwant:\n%s", got, want)
 	}
 	for path, at := range map[string]uint64{"/etc": 77, "/etc/conf": 5, "/opt/a": 99} {
-		if s := state(t, c, path); s.MtimeNs != at {
+		if s := stateOf(t, c, path); s.MtimeNs != at {
 			t.Errorf("%s: mtime %d, want %d", path, s.MtimeNs, at)
 		}
 	}

@@ -6,31 +6,32 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Mounts: the root dentry of a file system covers a directory.
-
-const maxMounts = 32
-
-type mount struct {
-	root uint32
-	fs   abi.FsType
-}
-
-// mounts[0] is the root file system; root 0 marks a free entry.
-var mounts [maxMounts]mount
+// Mounts: the root dentry of a file system covers a directory. Each has a slot, so
+// that whoever reads a machine sees them.
 
 // MountEvents counts changes of the mounts; whoever waits for the next one
 // (proc_pid_mounts(5)) stands in MountWait.
-var MountEvents uint32
-
-// mountSlot is an Eventfd slot whose queue that is.
-var mountSlot uint32
+func MountEvents() uint32 { return state().MountEvents }
 
 // MountWait is where those wait who want to hear of changes of the mounts.
-func MountWait() *uint32 { return &kmem.Eventfd(mountSlot).Wait }
+func MountWait() *uint32 { return &state().MountWait }
 
 func mountsChanged() {
-	MountEvents++
+	state().MountEvents++
 	sched.Wake(MountWait(), uint32(abi.POLLERR|abi.POLLPRI))
+}
+
+// newMount notes that a root covers a directory (0: it is the machine's root); 0
+// when there are too many mounts.
+func newMount(root, covers uint32, fs abi.FsType) uint32 {
+	i := kmem.Alloc(abi.SlotKindMount)
+	if i != 0 {
+		m := kmem.Mount(i)
+		kmem.WriteBegin(&m.Header)
+		m.Root, m.Covers, m.Fs = root, covers, fs
+		kmem.WriteEnd(&m.Header)
+	}
+	return i
 }
 
 // Mount puts a new file system of a type over a directory and returns its root,
@@ -39,51 +40,51 @@ func Mount(fs abi.FsType, over, mode uint32) (uint32, abi.Errno) {
 	if !isDir(over) {
 		return 0, abi.ENOTDIR
 	}
-	for i := range mounts {
-		m := &mounts[i]
-		if m.root != 0 {
-			continue
-		}
-		root, e := newRoot(fs, mode)
-		if e != abi.OK {
-			return 0, e
-		}
-		over = topMount(over)
-		Hold(over)
-		treeBegin()
-		kmem.Dentry(root).Covers = over
-		kmem.Dentry(over).Mounted = root
-		treeEnd()
-		*m = mount{root, fs}
-		mountsChanged()
-		return root, abi.OK
+	over = topMount(over)
+	i := newMount(0, over, fs)
+	if i == 0 {
+		return 0, abi.ENOSPC
 	}
-	return 0, abi.ENOSPC
+	root, e := newRoot(fs, mode)
+	if e != abi.OK {
+		kmem.Free(abi.SlotKindMount, i)
+		return 0, e
+	}
+	Hold(over)
+	treeBegin()
+	kmem.Dentry(root).Covers = over
+	kmem.Dentry(over).Mounted = root
+	treeEnd()
+	m := kmem.Mount(i)
+	kmem.WriteBegin(&m.Header)
+	m.Root = root
+	kmem.WriteEnd(&m.Header)
+	mountsChanged()
+	return root, abi.OK
 }
 
 // Unmount takes away the file system whose root is given: EINVAL when it is
 // none, EBUSY while it is used.
 func Unmount(root uint32) abi.Errno {
-	for i := range mounts {
-		m := &mounts[i]
-		if m.root != root || root == 0 {
+	for i := uint32(1); i < EndOfMounts(); i++ {
+		if at, _, ok := MountAt(i); !ok || at != root {
 			continue
 		}
 		d := kmem.Dentry(root)
 		// Anything in use below it holds its parents up to the root; names
 		// that are merely there are the file system's own.
-		if i == 0 || d.Mounted != 0 || busyBelow(root) {
+		over := d.Covers
+		if over == 0 || d.Mounted != 0 || busyBelow(root) {
 			return abi.EBUSY
 		}
-		over := d.Covers
 		treeBegin()
 		kmem.Dentry(over).Mounted = 0
 		d.Covers = 0
 		treeEnd()
+		kmem.Free(abi.SlotKindMount, i)
 		RemoveTree(root)
 		Put(over)
 		Put(root)
-		*m = mount{}
 		mountsChanged()
 		return abi.OK
 	}
@@ -143,13 +144,14 @@ func RemoveTree(root uint32) {
 	}
 }
 
-// MountAt is mount i: its root and type; ok is false when there is none.
+// MountAt is mount i, from 1 on: its root and type; ok is false when there is none.
 func MountAt(i uint32) (root uint32, fs abi.FsType, ok bool) {
-	if i >= maxMounts || mounts[i].root == 0 {
+	if !kmem.InUse(abi.SlotKindMount, i) {
 		return 0, 0, false
 	}
-	return mounts[i].root, mounts[i].fs, true
+	m := kmem.Mount(i)
+	return m.Root, m.Fs, true
 }
 
-// MaxMounts bounds MountAt's index.
-const MaxMounts = maxMounts
+// EndOfMounts is one past the last mount.
+func EndOfMounts() uint32 { return kmem.Table(abi.SlotKindMount).HighWater.Load() }

@@ -384,11 +384,11 @@ func TestPermissions(t *testing.T) {
 	}
 	// A set-group-ID directory gives its group, and to directories the bit.
 	write(t, c, "/sgid/f", "x")
-	if s := state(t, c, "/sgid/f"); s.Gid != 77 || s.Uid != 1000 {
+	if s := stateOf(t, c, "/sgid/f"); s.Gid != 77 || s.Uid != 1000 {
 		t.Errorf("owner %d:%d", s.Uid, s.Gid)
 	}
 	_ = mkdir(c, "/sgid/d", 0o755)
-	if s := state(t, c, "/sgid/d"); s.Gid != 77 || s.Mode&isgid == 0 {
+	if s := stateOf(t, c, "/sgid/d"); s.Gid != 77 || s.Mode&isgid == 0 {
 		t.Errorf("directory %d, mode %o", s.Gid, s.Mode)
 	}
 	if e := mknod(c, "/open/dev", ifchr|0o666); e != abi.EPERM {

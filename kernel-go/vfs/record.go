@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
@@ -10,11 +12,18 @@ import (
 // Files that a host writes in bulk: FileRecords, each followed by its path and
 // its data (contents, or a link's target), padded to 8 bytes each.
 
-// current is one FileRecord, copied out of the client's memory before it is
+// fileRecord is one FileRecord, copied out of the client's memory before it is
 // checked: what was checked is what is used. One is in progress at a time.
-var current struct {
+type fileRecord struct {
 	abi.FileRecord
 	path, data uint32
+}
+
+const _ = unsafe.Sizeof(kmem.Scratch{}.Record) - unsafe.Sizeof(fileRecord{})
+
+// current is the record in progress.
+func current(c *sched.Ctx) *fileRecord {
+	return (*fileRecord)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Record))
 }
 
 func pad8(n uint32) uint32 { return (n + 7) &^ 7 }
@@ -26,7 +35,7 @@ func nextRecord(c *sched.Ctx, at, left uint32) (uint32, abi.Errno) {
 	if left < head || at&7 != 0 {
 		return 0, abi.EINVAL
 	}
-	r := &current
+	r := current(c)
 	r.FileRecord = *(*abi.FileRecord)(kmem.Ptr(at))
 	if r.PathLength > left || r.DataLength > left || uint64(head)+uint64(pad8(r.PathLength))+uint64(pad8(r.DataLength)) > uint64(left) {
 		return 0, abi.EINVAL
@@ -70,7 +79,7 @@ func WriteRecords(c *sched.Ctx, at, bytes, count uint32) (uint32, abi.Errno) {
 // layer (`base` is then the directory that it will be merged into, 0 otherwise)
 // a whiteout is an entry of its own, and hard links may lead into base.
 func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
-	r := &current
+	r := current(c)
 	staged := base != 0
 	walk := uint32(Parent | makeParents)
 	if staged {
@@ -89,7 +98,7 @@ func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
 }
 
 func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
-	r := &current
+	r := current(c)
 	staged := base != 0
 	if f.Parent != 0 && kernelNames(InodeOf(f.Parent)) {
 		return abi.EBUSY
@@ -122,7 +131,7 @@ func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 }
 
 func applyNew(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
-	r := &current
+	r := current(c)
 	var d uint32
 	var e abi.Errno
 	switch r.Kind {
@@ -162,13 +171,13 @@ func applyNew(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	setAttributes(InodeOf(d))
+	setAttributes(c, InodeOf(d))
 	Put(d)
 	return abi.OK
 }
 
 func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
-	r := &current
+	r := current(c)
 	d := f.Dentry
 	if d != 0 && kmem.Dentry(d).Flags&dWhiteout != 0 {
 		removeName(f.Parent, d)
@@ -188,14 +197,14 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	kmem.Dentry(d).Flags &^= dImplied
 	inode := InodeOf(d)
 	setMode(inode, r.Mode)
-	setAttributes(inode)
+	setAttributes(c, inode)
 	return abi.OK
 }
 
 // applyHardLink links to a path in the layer or, when that has none, in the
 // tree that the layer will be merged into.
 func applyHardLink(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
-	r := &current
+	r := current(c)
 	if r.DataLength == 0 || r.DataLength >= pathMax {
 		return abi.EINVAL
 	}
@@ -227,7 +236,7 @@ func applyHardLink(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 // fillFile gives a regular file the record's contents, or its place in a blob
 // source, instead of what it had.
 func fillFile(c *sched.Ctx, inode uint32) abi.Errno {
-	r := &current
+	r := current(c)
 	in := kmem.Inode(inode)
 	if r.Kind == abi.FileRecordKindLazyFile && (r.Source == 0 || r.Size > maxLazyBytes || r.SourceOffset > maxLazyBytes) {
 		return abi.EINVAL
@@ -245,17 +254,14 @@ func fillFile(c *sched.Ctx, inode uint32) abi.Errno {
 		kmem.WriteBegin(&in.Header)
 		in.State.Source, in.State.SourceOffset, in.State.SourceBytes = 0, 0, 0
 		kmem.WriteEnd(&in.Header)
-		contents = mm.Buf{Addr: uint64(r.data), Len: r.DataLength}
-		if _, e := WriteAt(c, inode, 0, &contents); e != abi.OK {
+		c.Buf = mm.Buf{Addr: uint64(r.data), Len: r.DataLength}
+		if _, e := WriteAt(c, inode, 0, &c.Buf); e != abi.OK {
 			return e
 		}
 	}
-	setAttributes(inode)
+	setAttributes(c, inode)
 	return abi.OK
 }
-
-// contents is the buffer of the record in progress.
-var contents mm.Buf
 
 // maxLazyBytes keeps offsets below 2^53, as the ABI says.
 const maxLazyBytes = 1 << 44
@@ -268,8 +274,8 @@ func setMode(inode, mode uint32) {
 }
 
 // setAttributes sets the record's owner and times; a time of 0 is now.
-func setAttributes(inode uint32) {
-	r := &current
+func setAttributes(c *sched.Ctx, inode uint32) {
+	r := current(c)
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
 	in.State.Uid, in.State.Gid = r.Uid, r.Gid

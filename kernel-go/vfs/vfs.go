@@ -14,8 +14,6 @@ package vfs
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
-	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -39,18 +37,15 @@ const (
 	nameMax = uint32(abi.FixedNameMax)
 )
 
-// PipeGone frees the pipe of a FIFO whose inode goes away; pipe sets it.
+// PipeGone frees the pipe of a FIFO whose inode goes away (a hook: boot/wire.go).
 var PipeGone func(pipe uint32)
 
 // LeaseBreakSeconds is how long a holder may keep a lease that is being broken.
 const LeaseBreakSeconds = 45
 
-// breakLeases tells the holders of leases on a file of an open with flags, or of
-// a truncation (O_WRONLY); file sets it. See file/lease.go.
-var breakLeases func(c *sched.Ctx, inode, flags uint32) abi.Errno
-
-// InitLeases says who breaks leases.
-func InitLeases(f func(c *sched.Ctx, inode, flags uint32) abi.Errno) { breakLeases = f }
+// LeaseBreaker tells the holders of leases on a file of an open with flags, or of
+// a truncation (O_WRONLY). A hook: boot/wire.go; see file/lease.go.
+var LeaseBreaker func(c *sched.Ctx, inode, flags uint32) abi.Errno
 
 // BreakLeases is asked before a file that may be opened with flags is opened:
 // EBLOCKED, or EAGAIN with O_NONBLOCK, while somebody has a lease against it.
@@ -58,32 +53,17 @@ func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
 	if in := kmem.Inode(inode); in.State.Mode&ifmt != ifreg || in.Live.LockHead == 0 {
 		return abi.OK
 	}
-	return breakLeases(c, inode, flags)
+	return LeaseBreaker(c, inode, flags)
 }
 
-// FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ); proc sets it.
+// FileTooLarge is told when a write meets RLIMIT_FSIZE (SIGXFSZ). A hook: boot/wire.go.
 var FileTooLarge func(c *sched.Ctx)
 
-var (
-	buckets    uint32
-	bucketMask uint32
-	nextIno    uint64
-	nextSuper  uint32
-)
+// state is what the tree of files remembers beside its slots.
+func state() *abi.FilesLive { return &kmem.Kernel().Files }
 
-// Init makes the root directory. The buckets are `bucketCount` (a power of
-// two) zeroed words of boot memory.
-func Init(bucketBase, bucketCount uint32) abi.Errno {
-	buckets, bucketMask = bucketBase, bucketCount-1
-	nextIno, nextSuper, treeDepth = 1, 1, 0
-	staged = [len(staged)]uint32{}
-	mounts, MountEvents = [maxMounts]mount{}, 0
-	if mountSlot = kmem.Alloc(abi.SlotKindEventfd); mountSlot == 0 {
-		return abi.ENOMEM
-	}
-	mm.InodeHold, mm.InodeDrop = HoldOpen, DropOpen
-	mm.DentryHold, mm.DentryDrop = Hold, Put
-	pagecache.Zap = mm.ZapInode
+// Init makes the root directory.
+func Init() abi.Errno {
 	root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 	if e != abi.OK {
 		return e
@@ -92,7 +72,9 @@ func Init(bucketBase, bucketCount uint32) abi.Errno {
 	if kmem.Header().AnonInode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); kmem.Header().AnonInode == 0 {
 		return abi.ENFILE
 	}
-	mounts[0] = mount{root: root, fs: abi.FsTypeTmpfs}
+	if newMount(root, 0, abi.FsTypeTmpfs) == 0 {
+		return abi.ENOSPC
+	}
 	return abi.OK
 }
 
@@ -104,8 +86,9 @@ func newRoot(fs abi.FsType, mode uint32) (uint32, abi.Errno) {
 	}
 	in := kmem.Inode(inode)
 	in.State.Nlink = 2
-	in.State.Node = nextSuper
-	nextSuper++
+	s := state()
+	s.FileSystems++
+	in.State.Node = s.FileSystems
 	d := newDentry(0, inode, 0, 0)
 	dropInode(inode)
 	if d == 0 {
@@ -143,22 +126,21 @@ func umaskOf(c *sched.Ctx) uint32 {
 	return 0
 }
 
-// treeDepth counts nested changes of the tree.
-var treeDepth uint32
-
 // treeBegin and treeEnd bracket what moves or removes names: readers outside
 // the kernel that saw an odd or a changed sequence look again.
 func treeBegin() {
-	if treeDepth == 0 {
+	s := state()
+	if s.TreeDepth == 0 {
 		kmem.Header().TreeSeq.Add(1)
 		kmem.Fence()
 	}
-	treeDepth++
+	s.TreeDepth++
 }
 
 func treeEnd() {
-	treeDepth--
-	if treeDepth == 0 {
+	s := state()
+	s.TreeDepth--
+	if s.TreeDepth == 0 {
 		kmem.Fence()
 		kmem.Header().TreeSeq.Add(1)
 	}

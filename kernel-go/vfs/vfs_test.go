@@ -16,16 +16,16 @@ import (
 func machine(t testing.TB, mib uint32) *sched.Ctx {
 	t.Helper()
 	kmemtest.New(t, mib)
-	sched.Reset()
-	sched.ResetTimers()
-	sched.ResetQueues()
-	pagecache.Init()
 	if e := mm.Init(); e != abi.OK {
 		t.Fatal(e)
 	}
-	if e := Init(kmem.Areas.DentryBuckets, kmem.Areas.DentryBucketCount); e != abi.OK {
+	if e := Init(); e != abi.OK {
 		t.Fatal(e)
 	}
+	kmem.Reclaim, pagecache.Zap = mm.Reclaim, mm.ZapInode
+	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = HoldOpen, DropOpen, Hold, Put
+	FileTooLarge = func(*sched.Ctx) {}
+	sched.SendAsync, sched.Drain = func() {}, func() {}
 	return sched.For(0)
 }
 
@@ -182,7 +182,7 @@ func contentsOf(t testing.TB, c *sched.Ctx, path string) string {
 	return s
 }
 
-func state(t testing.TB, c *sched.Ctx, path string) *abi.InodeState {
+func stateOf(t testing.TB, c *sched.Ctx, path string) *abi.InodeState {
 	t.Helper()
 	d, e := resolve(c, path, 0)
 	if e != abi.OK {

@@ -17,8 +17,8 @@ import (
 // budgetInsns is a hart's slice in instructions, as the Runtime's default.
 const budgetInsns = 300_000
 
-// machine is the one machine of this process: the kernel's packages keep state
-// of their own, so that there is no second one.
+// machine is the one machine of this process: the kernel runs on one memory at a
+// time (kmem.UseRegion).
 //
 // Loads and stores of guests on several harts are plain ones of Go, as they are
 // of WebAssembly: who wants an order says so by fences and atomics, which are

@@ -35,11 +35,11 @@ const (
 
 // pieceEnds says, between two records, whether the piece ends here; the next
 // then goes on at `next`.
-func pieceEnds(next uint64) bool {
-	if out.bytes < pieceBytes {
+func (w *Text) pieceEnds(next uint64) bool {
+	if w.bytes < pieceBytes {
 		return false
 	}
-	out.next = next
+	w.next = next
 	return true
 }
 
@@ -120,32 +120,33 @@ func again(c *sched.Ctx) bool { return c.Thread != 0 && c.T().State.Blocked.Atte
 
 // generate makes the piece that begins at `start` and goes on at `from`.
 func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
-	begin()
+	w := textOf(c)
+	w.begin()
 	var sum mm.Usage
 	if from != 0 {
 		sum = *sumOf(o.Live.ContentLive().Frames)
 	}
 	e := abi.OK
 	if s := &kmem.Inode(o.State.Inode).State; s.ProcNode().Pid != 0 {
-		e = ofProcess(c, s, from, &sum)
+		e = w.ofProcess(c, s, from, &sum)
 	} else if node(s.Node) == nodeText {
-		str(entries[s.TextNode().Entry].text)
+		w.str(entries[s.TextNode().Entry].text)
 	} else {
-		ofSystem(node(s.Node))
+		w.ofSystem(node(s.Node))
 	}
-	if e == abi.OK && out.full {
+	if e == abi.OK && w.full {
 		e = abi.ENOMEM
 	}
 	if e != abi.OK {
-		FreeContent(out.index)
+		FreeContent(w.index)
 		return e
 	}
-	kmem.Store64(out.index+startAt, start)
-	kmem.Store64(out.index+nextAt, out.next)
-	*sumOf(out.index) = sum
+	kmem.Store64(w.index+startAt, start)
+	kmem.Store64(w.index+nextAt, w.next)
+	*sumOf(w.index) = sum
 	l := o.Live.ContentLive()
 	FreeContent(l.Frames)
-	l.Frames, l.Bytes = out.index, out.bytes
+	l.Frames, l.Bytes = w.index, w.bytes
 	return abi.OK
 }
 

@@ -9,78 +9,76 @@ import (
 )
 
 // maps is /proc/PID/maps (proc_pid_maps(5)) from a page on.
-func maps(c *sched.Ctx, as, from uint32) {
+func (w *Text) maps(c *sched.Ctx, as, from uint32) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
-		if pieceEnds(uint64(v.StartPage)) {
+		if w.pieceEnds(uint64(v.StartPage)) {
 			return
 		}
-		mapping(c, v)
+		w.mapping(c, v)
 	}
+}
+
+// nameColumn is where Linux aligns the name of a mapping.
+const nameColumn = 73
+
+func (w *Text) flag(v *abi.VmaSlot, bit abi.VmaFlag, b byte) {
+	if v.Flags&bit == 0 {
+		b = '-'
+	}
+	w.putByte(b)
 }
 
 // mapping is the line of a mapping.
-func mapping(c *sched.Ctx, v *abi.VmaSlot) {
-	start := out.bytes
-	hex(uint64(v.StartPage)<<kmem.PageShift, 8)
-	putByte('-')
-	hex(uint64(v.EndPage)<<kmem.PageShift, 8)
-	putByte(' ')
-	flag := func(bit abi.VmaFlag, b byte) {
-		if v.Flags&bit == 0 {
-			b = '-'
-		}
-		putByte(b)
-	}
-	flag(abi.VmaFlagRead, 'r')
-	flag(abi.VmaFlagWrite, 'w')
-	flag(abi.VmaFlagExec, 'x')
+func (w *Text) mapping(c *sched.Ctx, v *abi.VmaSlot) {
+	start := w.bytes
+	w.hex(uint64(v.StartPage)<<kmem.PageShift, 8)
+	w.putByte('-')
+	w.hex(uint64(v.EndPage)<<kmem.PageShift, 8)
+	w.putByte(' ')
+	w.flag(v, abi.VmaFlagRead, 'r')
+	w.flag(v, abi.VmaFlagWrite, 'w')
+	w.flag(v, abi.VmaFlagExec, 'x')
 	if v.Flags&abi.VmaFlagShared != 0 {
-		putByte('s')
+		w.putByte('s')
 	} else {
-		putByte('p')
+		w.putByte('p')
 	}
-	putByte(' ')
+	w.putByte(' ')
 	if v.Inode == 0 {
-		str("00000000 00:00 0 ")
+		w.str("00000000 00:00 0 ")
 	} else {
-		hex(uint64(v.FilePage)<<kmem.PageShift, 8)
-		putByte(' ')
-		dev(vfs.DevOf(v.Inode), 2, ':')
-		putByte(' ')
-		field(kmem.Inode(v.Inode).State.Ino)
-	}
-	// Linux aligns what follows at column 73.
-	column := func() {
-		for out.bytes-start < 73 && !out.full {
-			putByte(' ')
-		}
+		w.hex(uint64(v.FilePage)<<kmem.PageShift, 8)
+		w.putByte(' ')
+		w.dev(vfs.DevOf(v.Inode), 2, ':')
+		w.putByte(' ')
+		w.field(kmem.Inode(v.Inode).State.Ino)
 	}
 	switch {
 	case v.Dentry != 0:
-		column()
-		path(c, v.Dentry)
+		w.align(start, nameColumn)
+		w.path(c, v.Dentry)
 	case v.Inode != 0:
-		column()
-		str("/dev/zero (deleted)")
+		w.align(start, nameColumn)
+		w.str("/dev/zero (deleted)")
 	case v.Flags&abi.VmaFlagBrk != 0:
-		column()
-		str("[heap]")
+		w.align(start, nameColumn)
+		w.str("[heap]")
 	case v.Flags&abi.VmaFlagStack != 0:
-		column()
-		str("[stack]")
+		w.align(start, nameColumn)
+		w.str("[stack]")
 	case v.StartPage == uint32(mm.VdsoAddress>>kmem.PageShift):
-		column()
-		str("[vdso]")
+		w.align(start, nameColumn)
+		w.str("[vdso]")
 	}
-	putByte('\n')
+	w.putByte('\n')
 }
 
 // smaps is /proc/PID/smaps (proc_pid_smaps(5)) from a page on.
-func smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
+func (w *Text) smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
-		if pieceEnds(uint64(v.StartPage)) {
+		if w.pieceEnds(uint64(v.StartPage)) {
 			*u = mm.Usage{}
 			return
 		}
@@ -88,28 +86,28 @@ func smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 			*u, from = mm.Usage{}, v.StartPage
 		}
 		if from = u.AddMapping(c, as, v, from); from < v.EndPage {
-			out.next = uint64(from)
+			w.next = uint64(from)
 			return
 		}
-		mapping(c, v)
-		kib("Size:           ", uint64(v.EndPage-v.StartPage))
-		kib("KernelPageSize: ", 1)
-		kib("MMUPageSize:    ", 1)
-		usage(u, false)
-		str("THPeligible:           0\nVmFlags: ")
-		vmFlags(v.Flags)
-		putByte('\n')
+		w.mapping(c, v)
+		w.kib("Size:           ", uint64(v.EndPage-v.StartPage))
+		w.kib("KernelPageSize: ", 1)
+		w.kib("MMUPageSize:    ", 1)
+		w.usage(u, false)
+		w.str("THPeligible:           0\nVmFlags: ")
+		w.vmFlags(v.Flags)
+		w.putByte('\n')
 	}
 }
 
 // rollup is /proc/PID/smaps_rollup, the sum of all mappings: `u` that of those
 // below `from`. It has no text before it has seen all.
-func rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
+func (w *Text) rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		// Small mappings are many: each may be the last before others have a turn.
 		if from = u.AddMapping(c, as, v, max(from, v.StartPage)); from < v.EndPage || v.Next != 0 && sched.Overdue(c) {
-			out.next = uint64(from)
+			w.next = uint64(from)
 			return
 		}
 	}
@@ -117,46 +115,44 @@ func rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 	if i := mm.First(as, 0); i != 0 {
 		first = kmem.Vma(i).StartPage
 	}
-	start := out.bytes
-	hex(uint64(first)<<kmem.PageShift, 8)
-	putByte('-')
-	hex(uint64(from)<<kmem.PageShift, 8)
-	str(" ---p 00000000 00:00 0 ")
-	for out.bytes-start < 73 && !out.full {
-		putByte(' ')
-	}
-	str("[rollup]\n")
-	usage(u, true)
+	start := w.bytes
+	w.hex(uint64(first)<<kmem.PageShift, 8)
+	w.putByte('-')
+	w.hex(uint64(from)<<kmem.PageShift, 8)
+	w.str(" ---p 00000000 00:00 0 ")
+	w.align(start, nameColumn)
+	w.str("[rollup]\n")
+	w.usage(u, true)
 }
 
 // usage writes what memory a mapping, or all of them, takes.
-func usage(u *mm.Usage, rollup bool) {
-	kib("Rss:            ", u.Resident)
-	share("Pss:            ", u.Share)
-	share("Pss_Dirty:      ", u.ShareDirty)
+func (w *Text) usage(u *mm.Usage, rollup bool) {
+	w.kib("Rss:            ", u.Resident)
+	w.share("Pss:            ", u.Share)
+	w.share("Pss_Dirty:      ", u.ShareDirty)
 	if rollup {
-		share("Pss_Anon:       ", u.ShareAnon)
-		share("Pss_File:       ", u.Share-u.ShareAnon-u.ShareShmem)
-		share("Pss_Shmem:      ", u.ShareShmem)
+		w.share("Pss_Anon:       ", u.ShareAnon)
+		w.share("Pss_File:       ", u.Share-u.ShareAnon-u.ShareShmem)
+		w.share("Pss_Shmem:      ", u.ShareShmem)
 	}
-	kib("Shared_Clean:   ", u.SharedClean)
-	kib("Shared_Dirty:   ", u.SharedDirty)
-	kib("Private_Clean:  ", u.PrivateClean)
-	kib("Private_Dirty:  ", u.PrivateDirty)
-	kib("Referenced:     ", u.Resident)
-	kib("Anonymous:      ", u.Anonymous)
+	w.kib("Shared_Clean:   ", u.SharedClean)
+	w.kib("Shared_Dirty:   ", u.SharedDirty)
+	w.kib("Private_Clean:  ", u.PrivateClean)
+	w.kib("Private_Dirty:  ", u.PrivateDirty)
+	w.kib("Referenced:     ", u.Resident)
+	w.kib("Anonymous:      ", u.Anonymous)
 	for _, s := range [...]string{"KSM:            ", "LazyFree:       ", "AnonHugePages:  ", "ShmemPmdMapped: ", "FilePmdMapped:  ",
 		"Shared_Hugetlb: ", "Private_Hugetlb:", "Swap:           ", "SwapPss:        "} {
-		kib(s, 0)
+		w.kib(s, 0)
 	}
-	share("Locked:         ", u.ShareLocked)
+	w.share("Locked:         ", u.ShareLocked)
 }
 
 // share writes a proportional share.
-func share(label string, v uint64) {
-	str(label)
-	pad(v>>mm.ShareShift>>10, 8, ' ')
-	str(" kB\n")
+func (w *Text) share(label string, v uint64) {
+	w.str(label)
+	w.pad(v>>mm.ShareShift>>10, 8, ' ')
+	w.str(" kB\n")
 }
 
 // vmFlagNames are the letters of VmFlags for what a mapping has. Dirty bits of
@@ -176,26 +172,26 @@ var moreVMFlagNames = [...]struct {
 	{abi.VmaFlagNoReserve, "nr "}, {abi.VmaFlagLockOnFault, "lf "}, {abi.VmaFlagWipeOnFork, "wf "}, {abi.VmaFlagDontDump, "dd "},
 }
 
-func vmFlags(f abi.VmaFlag) {
+func (w *Text) vmFlags(f abi.VmaFlag) {
 	for i := range vmFlagNames {
 		if f&vmFlagNames[i].flag != 0 {
-			str(vmFlagNames[i].name)
+			w.str(vmFlagNames[i].name)
 		}
 	}
-	str("mr ")
+	w.str("mr ")
 	if f&abi.VmaFlagShared == 0 || f&abi.VmaFlagMaybeWrite != 0 {
-		str("mw ")
+		w.str("mw ")
 	}
-	str("me ")
+	w.str("me ")
 	for i := range moreVMFlagNames {
 		if f&moreVMFlagNames[i].flag != 0 {
-			str(moreVMFlagNames[i].name)
+			w.str(moreVMFlagNames[i].name)
 		}
 	}
 	if mm.Promised(f) {
-		str("ac ")
+		w.str("ac ")
 	}
-	str("sd ")
+	w.str("sd ")
 }
 
 // Words of /proc/PID/pagemap (uapi of Documentation/admin-guide/mm/pagemap.rst).

@@ -12,7 +12,7 @@ import (
 
 // ofProcess writes the content of a file of a process or thread, or the piece of
 // it that goes on at `from`. What a sum over memory has so far is u, before and after.
-func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Errno {
+func (w *Text) ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Errno {
 	p := findProcess(s.ProcNode().Pid)
 	if p == 0 {
 		return abi.ESRCH
@@ -28,31 +28,31 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 	as := ps.AddressSpace
 	switch n {
 	case nodePidStat:
-		pidStat(c, p, t)
+		w.pidStat(c, p, t)
 	case nodePidStatus:
-		pidStatus(p, t)
+		w.pidStatus(p, t)
 	case nodePidStatm:
-		statm(as)
+		w.statm(as)
 	case nodePidComm:
-		threadName(p, t)
-		putByte('\n')
+		w.threadName(p, t)
+		w.putByte('\n')
 	case nodePidCmdline:
 		if as != 0 {
-			return user(c, as, ps.ArgStart, uint32(ps.ArgEnd-ps.ArgStart))
+			return w.user(c, as, ps.ArgStart, uint32(ps.ArgEnd-ps.ArgStart))
 		}
 	case nodePidEnviron:
 		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as != 0 {
-			return user(c, as, ps.EnvStart, uint32(ps.EnvEnd-ps.EnvStart))
+			return w.user(c, as, ps.EnvStart, uint32(ps.EnvEnd-ps.EnvStart))
 		}
 	case nodePidMaps:
 		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
 		if as != 0 {
-			maps(c, as, uint32(from))
+			w.maps(c, as, uint32(from))
 		}
 	case nodePidSmaps, nodePidSmapsRollup:
 		if !MayTrace(c, p) {
@@ -62,23 +62,23 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 			return abi.OK
 		}
 		if n == nodePidSmaps {
-			smaps(c, as, uint32(from), u)
+			w.smaps(c, as, uint32(from), u)
 		} else {
-			rollup(c, as, uint32(from), u)
+			w.rollup(c, as, uint32(from), u)
 		}
 	case nodePidIo:
 		if !MayTrace(c, p) {
 			return abi.EACCES
 		}
-		io(p)
+		w.io(p)
 	case nodeTidChildren:
-		children(p, t)
+		w.children(p, t)
 	case nodePidMounts:
-		mounts(c, false)
+		w.mounts(c, false)
 	case nodePidMountinfo:
-		mounts(c, true)
+		w.mounts(c, true)
 	case nodePidLimits:
-		limits(ps)
+		w.limits(ps)
 	case nodePidAuxv:
 		if !MayTrace(c, p) {
 			return abi.EACCES
@@ -87,32 +87,32 @@ func ofProcess(c *sched.Ctx, s *abi.InodeState, from uint64, u *mm.Usage) abi.Er
 			a := kmem.AddressSpace(as)
 			for _, v := range a.State.Auxv[:min(a.State.AuxvLen, uint32(len(a.State.Auxv)))] {
 				for range 8 {
-					putByte(byte(v))
+					w.putByte(byte(v))
 					v >>= 8
 				}
 			}
 		}
 	case nodePidOomScoreAdj:
-		score(int64(ps.OomScoreAdj))
+		w.score(int64(ps.OomScoreAdj))
 	case nodePidOomScore:
-		score(max(0, (1000+oom.Badness(p)*1000/oom.TotalPages())*2/3))
+		w.score(max(0, (1000+oom.Badness(p)*1000/oom.TotalPages())*2/3))
 	case nodePidCgroup:
-		str("0::/\n")
+		w.str("0::/\n")
 	case nodePidPersonality:
-		hex(uint64(ps.Personality), 8)
-		putByte('\n')
+		w.hex(uint64(ps.Personality), 8)
+		w.putByte('\n')
 	case nodeFdinfo:
-		fdinfo(ofdAt(p, s.ProcNode().Number))
+		w.fdinfo(ofdAt(p, s.ProcNode().Number))
 	}
 	return abi.OK
 }
 
-func score(v int64) {
+func (w *Text) score(v int64) {
 	if v < 0 {
-		putByte('-')
+		w.putByte('-')
 		v = -v
 	}
-	line(uint64(v))
+	w.line(uint64(v))
 }
 
 // stateOf is the letter of ps(1) for a thread.
@@ -142,14 +142,14 @@ func stateOf(p, t uint32) byte {
 	return 'S'
 }
 
-func threadName(p, t uint32) {
+func (w *Text) threadName(p, t uint32) {
 	if t != 0 {
 		if s := &kmem.Thread(t).State; s.Name[0] != 0 {
-			name(&s.Name)
+			w.name(&s.Name)
 			return
 		}
 	}
-	name(&kmem.Process(p).State.Comm)
+	w.name(&kmem.Process(p).State.Comm)
 }
 
 func ppid(p uint32) uint32 {
@@ -188,24 +188,24 @@ func handlers(p uint32) (ignored, caught uint64) {
 	return ignored, caught
 }
 
-func field(v uint64) { num(v); putByte(' ') }
+func (w *Text) field(v uint64) { w.num(v); w.putByte(' ') }
 
 // terminal writes a controlling terminal's number and foreground group.
-func terminal(i uint32) {
+func (w *Text) terminal(i uint32) {
 	if i == 0 {
-		str("0 -1 ")
+		w.str("0 -1 ")
 		return
 	}
 	dev, pgrp := tty.Number(i)
-	field(uint64(dev))
+	w.field(uint64(dev))
 	if pgrp < 0 {
-		str("-1 ")
+		w.str("-1 ")
 		return
 	}
-	field(uint64(pgrp))
+	w.field(uint64(pgrp))
 }
 
-func pidStat(c *sched.Ctx, p, t uint32) {
+func (w *Text) pidStat(c *sched.Ctx, p, t uint32) {
 	ps := &kmem.Process(p).State
 	id := ps.Pid
 	var pending, blocked uint64
@@ -225,74 +225,74 @@ func pidStat(c *sched.Ctx, p, t uint32) {
 		as = &kmem.AddressSpace(ps.AddressSpace).State
 		vsize, rss, stack = as.MappedPages<<kmem.PageShift, as.ResidentPages, as.StackStart
 	}
-	field(uint64(id))
-	putByte('(')
-	threadName(p, t)
-	str(") ")
-	putByte(stateOf(p, t))
-	putByte(' ')
-	field(uint64(ppid(p)))
-	field(uint64(ps.Pgid))
-	field(uint64(ps.Sid))
-	terminal(ps.Tty)
-	str("4194304 ") // flags: PF_RANDOMIZE as most programs have it
-	field(ps.MinorFaults)
-	field(ps.ChildMinorFaults)
-	field(ps.MajorFaults)
-	field(ps.ChildMajorFaults)
-	field(ticks(user))
-	field(ticks(system))
-	field(ticks(ps.ChildUserNs))
-	field(ticks(ps.ChildSystemNs))
-	schedStat(t)
-	field(uint64(kmem.Process(p).Live.LiveThreads))
-	str("0 ")
-	field(ticks(start))
-	field(vsize)
-	field(rss)
-	field(ps.Rlimits[abi.RLIMIT_RSS].Cur)
+	w.field(uint64(id))
+	w.putByte('(')
+	w.threadName(p, t)
+	w.str(") ")
+	w.putByte(stateOf(p, t))
+	w.putByte(' ')
+	w.field(uint64(ppid(p)))
+	w.field(uint64(ps.Pgid))
+	w.field(uint64(ps.Sid))
+	w.terminal(ps.Tty)
+	w.str("4194304 ") // flags: PF_RANDOMIZE as most programs have it
+	w.field(ps.MinorFaults)
+	w.field(ps.ChildMinorFaults)
+	w.field(ps.MajorFaults)
+	w.field(ps.ChildMajorFaults)
+	w.field(ticks(user))
+	w.field(ticks(system))
+	w.field(ticks(ps.ChildUserNs))
+	w.field(ticks(ps.ChildSystemNs))
+	w.schedStat(t)
+	w.field(uint64(kmem.Process(p).Live.LiveThreads))
+	w.str("0 ")
+	w.field(ticks(start))
+	w.field(vsize)
+	w.field(rss)
+	w.field(ps.Rlimits[abi.RLIMIT_RSS].Cur)
 	if MayTrace(c, p) && as != nil {
-		str("1 1 ")
-		field(stack)
+		w.str("1 1 ")
+		w.field(stack)
 	} else {
-		str("1 1 0 ")
+		w.str("1 1 0 ")
 	}
-	str("0 0 ")
-	field(pending & 0x7fffffff)
-	field(blocked & 0x7fffffff)
-	field(ignored & 0x7fffffff)
-	field(caught & 0x7fffffff)
-	str("0 0 0 17 ")
-	hartStat(t)
-	str("0 0 0 0 0 ")
+	w.str("0 0 ")
+	w.field(pending & 0x7fffffff)
+	w.field(blocked & 0x7fffffff)
+	w.field(ignored & 0x7fffffff)
+	w.field(caught & 0x7fffffff)
+	w.str("0 0 0 17 ")
+	w.hartStat(t)
+	w.str("0 0 0 0 0 ")
 	if as != nil && MayTrace(c, p) {
-		field(as.BrkStart)
-		field(ps.ArgStart)
-		field(ps.ArgEnd)
-		field(ps.EnvStart)
-		field(ps.EnvEnd)
+		w.field(as.BrkStart)
+		w.field(ps.ArgStart)
+		w.field(ps.ArgEnd)
+		w.field(ps.EnvStart)
+		w.field(ps.EnvEnd)
 	} else {
-		str("0 0 0 0 0 ")
+		w.str("0 0 0 0 0 ")
 	}
-	line(uint64(ps.ExitStatus))
+	w.line(uint64(ps.ExitStatus))
 }
 
 // dev writes a device number as maps and mountinfo have it.
-func dev(v uint64, width int, sep byte) {
+func (w *Text) dev(v uint64, width int, sep byte) {
 	if width != 0 {
-		hex(v>>8&0xfff, width)
-		putByte(sep)
-		hex(v&0xff, width)
+		w.hex(v>>8&0xfff, width)
+		w.putByte(sep)
+		w.hex(v&0xff, width)
 		return
 	}
-	num(v >> 8 & 0xfff)
-	putByte(sep)
-	num(v & 0xff)
+	w.num(v >> 8 & 0xfff)
+	w.putByte(sep)
+	w.num(v & 0xff)
 }
 
 // path writes a dentry's path, with what is special for mounts and maps
 // escaped in octal.
-func path(c *sched.Ctx, d uint32) {
+func (w *Text) path(c *sched.Ctx, d uint32) {
 	addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize)
 	if e != abi.OK {
 		return
@@ -300,20 +300,20 @@ func path(c *sched.Ctx, d uint32) {
 	for i := range n {
 		b := kmem.Bytes(addr+i, 1)[0]
 		if b == '\n' || b == '\\' {
-			putByte('\\')
-			pad(uint64(b>>6&7*100+b>>3&7*10+b&7), 3, '0')
+			w.putByte('\\')
+			w.pad(uint64(b>>6&7*100+b>>3&7*10+b&7), 3, '0')
 			continue
 		}
-		putByte(b)
+		w.putByte(b)
 	}
 	if !vfs.Linked(d) {
-		str(deleted)
+		w.str(deleted)
 	}
 }
 
 // mounts is /proc/PID/mounts, or mountinfo (proc_pid_mountinfo(5)).
-func mounts(c *sched.Ctx, info bool) {
-	for i := range uint32(vfs.MaxMounts) {
+func (w *Text) mounts(c *sched.Ctx, info bool) {
+	for i := uint32(1); i < vfs.EndOfMounts(); i++ {
 		root, fs, ok := vfs.MountAt(i)
 		if !ok {
 			continue
@@ -321,28 +321,28 @@ func mounts(c *sched.Ctx, info bool) {
 		inode := vfs.InodeOf(root)
 		if info {
 			id := vfs.DevOf(inode)
-			field(id)
+			w.field(id)
 			parent := id
 			if over := kmem.Dentry(root).Covers; over != 0 {
 				parent = vfs.DevOf(vfs.InodeOf(over))
 			}
-			field(parent)
-			dev(id, 0, ':')
-			str(" / ")
-			path(c, root)
-			str(" rw,relatime - ")
-			str(fs.Shown())
-			putByte(' ')
-			str(fs.Shown())
-			str(" rw\n")
+			w.field(parent)
+			w.dev(id, 0, ':')
+			w.str(" / ")
+			w.path(c, root)
+			w.str(" rw,relatime - ")
+			w.str(fs.Shown())
+			w.putByte(' ')
+			w.str(fs.Shown())
+			w.str(" rw\n")
 			continue
 		}
-		str(fs.Shown())
-		putByte(' ')
-		path(c, root)
-		putByte(' ')
-		str(fs.Shown())
-		str(" rw,relatime 0 0\n")
+		w.str(fs.Shown())
+		w.putByte(' ')
+		w.path(c, root)
+		w.putByte(' ')
+		w.str(fs.Shown())
+		w.str(" rw,relatime 0 0\n")
 	}
 }
 
@@ -353,73 +353,72 @@ var limitNames = [...]struct{ name, unit string }{
 	{"Max msgqueue size", "bytes"}, {"Max nice priority", ""}, {"Max realtime priority", ""}, {"Max realtime timeout", "us"},
 }
 
-func limits(ps *abi.ProcessState) {
-	str("Limit                     Soft Limit           Hard Limit           Units     \n")
+func (w *Text) limits(ps *abi.ProcessState) {
+	w.str("Limit                     Soft Limit           Hard Limit           Units     \n")
 	for i := range limitNames {
 		x := &limitNames[i]
-		column(x.name, 26)
-		limit(ps.Rlimits[i].Cur)
-		limit(ps.Rlimits[i].Max)
-		column(x.unit, 10)
-		putByte('\n')
+		w.column(x.name, 26)
+		w.limit(ps.Rlimits[i].Cur)
+		w.limit(ps.Rlimits[i].Max)
+		w.column(x.unit, 10)
+		w.putByte('\n')
 	}
 }
 
-func column(s string, width int) {
-	str(s)
+func (w *Text) column(s string, width int) {
+	w.str(s)
 	for n := len(s); n < width; n++ {
-		putByte(' ')
+		w.putByte(' ')
 	}
 }
 
-func limit(v uint64) {
+func (w *Text) limit(v uint64) {
 	if v == ^uint64(0) {
-		column("unlimited", 21)
+		w.column("unlimited", 21)
 		return
 	}
-	start := out.bytes
-	num(v)
-	for out.bytes-start < 21 && !out.full {
-		putByte(' ')
-	}
+	start := w.bytes
+	w.num(v)
+	w.align(start, 21)
 }
 
-func fdinfo(ofd uint32) {
+func (w *Text) fdinfo(ofd uint32) {
 	if ofd == 0 {
 		return
 	}
 	o := kmem.Ofd(ofd)
-	label("pos:\t", o.State.Pos)
-	str("flags:\t")
-	octal(uint64(o.State.Flags))
-	str("\nmnt_id:\t")
+	w.label("pos:\t", o.State.Pos)
+	w.str("flags:\t")
+	w.octal(uint64(o.State.Flags))
+	w.str("\nmnt_id:\t")
 	id := uint64(0)
 	if o.State.Inode != 0 {
 		id = vfs.DevOf(o.State.Inode)
 	}
-	line(id)
-	FdInfo(ofd)
+	w.line(id)
+	FdInfo(w, ofd)
 }
 
-// FdInfo writes what a kind of open file has to say beyond that; file sets it.
-var FdInfo func(ofd uint32)
+// FdInfo writes what a kind of open file has to say beyond that (a hook:
+// boot/wire.go).
+var FdInfo func(w *Text, ofd uint32)
 
-// FdInfoCount is a line with a count, padded as Linux's %16llx.
-func FdInfoCount(name string, v uint64) {
-	str(name)
-	pad(v, 16, ' ')
-	putByte('\n')
+// Count is a line with a count, padded as Linux's %16llx.
+func (w *Text) Count(name string, v uint64) {
+	w.str(name)
+	w.pad(v, 16, ' ')
+	w.putByte('\n')
 }
 
-// FdInfoNumber is a line with a number.
-func FdInfoNumber(name string, v int32) {
-	str(name)
+// Number is a line with a number.
+func (w *Text) Number(name string, v int32) {
+	w.str(name)
 	if v < 0 {
-		putByte('-')
+		w.putByte('-')
 		v = -v
 	}
-	line(uint64(v))
+	w.line(uint64(v))
 }
 
-// FdInfoMask is a line with a set of signals.
-func FdInfoMask(name string, v uint64) { mask(name, v) }
+// Mask is a line with a set of signals.
+func (w *Text) Mask(name string, v uint64) { w.mask(name, v) }

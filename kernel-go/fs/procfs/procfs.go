@@ -193,15 +193,11 @@ var entries = [...]struct {
 	{nodePid, "personality", nodePidPersonality, file | 0o400, ""},
 }
 
-// bootID is /proc/sys/kernel/random/boot_id, made at boot.
-var bootID [16]byte
-
-// files are what vfs asks of procfs.
-var files = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
+// Files are what vfs asks of procfs.
+var Files = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
 
 // Init mounts /proc on a directory, which must exist.
 func Init(over uint32) abi.Errno {
-	vfs.Generate(abi.FsTypeProcfs, &files)
 	root, e := vfs.Mount(abi.FsTypeProcfs, over, 0o555)
 	if e != abi.OK {
 		return e

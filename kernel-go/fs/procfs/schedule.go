@@ -8,51 +8,51 @@ import (
 
 // What /proc says of how a thread is scheduled. A zombie's thread is gone: 0.
 
-func signed(v int32) {
+func (w *Text) signed(v int32) {
 	if v < 0 {
-		putByte('-')
+		w.putByte('-')
 		v = -v
 	}
-	field(uint64(v))
+	w.field(uint64(v))
 }
 
 // schedStat is priority and nice of stat: 20 + nice, or of real-time threads
 // -1 - the priority, inherited ones too (proc(5)).
-func schedStat(t uint32) {
+func (w *Text) schedStat(t uint32) {
 	if t == 0 {
-		str("20 0 ")
+		w.str("20 0 ")
 		return
 	}
 	s := &kmem.Thread(t).State
 	if p := sched.PriorityOf(kmem.Thread(t)); p != 0 {
-		signed(-1 - int32(p))
+		w.signed(-1 - int32(p))
 	} else {
-		signed(20 + s.Nice)
+		w.signed(20 + s.Nice)
 	}
-	signed(s.Nice)
+	w.signed(s.Nice)
 }
 
 // hartStat is processor, rt_priority and policy of stat.
-func hartStat(t uint32) {
+func (w *Text) hartStat(t uint32) {
 	if t == 0 {
-		str("0 0 0 ")
+		w.str("0 0 0 ")
 		return
 	}
 	s := &kmem.Thread(t).State
-	field(uint64(s.Hart))
-	field(uint64(s.Priority))
-	field(uint64(s.Policy &^ uint32(abi.SCHED_RESET_ON_FORK)))
+	w.field(uint64(s.Hart))
+	w.field(uint64(s.Priority))
+	w.field(uint64(s.Policy &^ uint32(abi.SCHED_RESET_ON_FORK)))
 }
 
 // cpusAllowed is the two lines of status: as a mask, and as a list of ranges.
-func cpusAllowed(t uint32) {
+func (w *Text) cpusAllowed(t uint32) {
 	mask := sched.AllHarts & (1<<kmem.Header().HartCount - 1)
 	if t != 0 {
 		mask = sched.AffinityOf(t)
 	}
-	str("Cpus_allowed:\t")
-	hex(mask, 1)
-	str("\nCpus_allowed_list:\t")
+	w.str("Cpus_allowed:\t")
+	w.hex(mask, 1)
+	w.str("\nCpus_allowed_list:\t")
 	for first, comma := uint32(0), false; first < kmem.Header().HartCount; first++ {
 		if mask>>first&1 == 0 {
 			continue
@@ -62,14 +62,14 @@ func cpusAllowed(t uint32) {
 			last++
 		}
 		if comma {
-			putByte(',')
+			w.putByte(',')
 		}
-		num(uint64(first))
+		w.num(uint64(first))
 		if last != first {
-			putByte('-')
-			num(uint64(last))
+			w.putByte('-')
+			w.num(uint64(last))
 		}
 		first, comma = last, true
 	}
-	putByte('\n')
+	w.putByte('\n')
 }

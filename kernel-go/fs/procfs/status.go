@@ -7,26 +7,26 @@ import (
 	"foreshore.dev/kernel/mm"
 )
 
-func label(s string, v uint64) {
-	str(s)
-	line(v)
+func (w *Text) label(s string, v uint64) {
+	w.str(s)
+	w.line(v)
 }
 
-func mask(s string, v uint64) {
-	str(s)
-	hex(v, 16)
-	putByte('\n')
+func (w *Text) mask(s string, v uint64) {
+	w.str(s)
+	w.hex(v, 16)
+	w.putByte('\n')
 }
 
-func four(s string, a, b, c, d uint32) {
-	str(s)
-	num(uint64(a))
-	putByte('\t')
-	num(uint64(b))
-	putByte('\t')
-	num(uint64(c))
-	putByte('\t')
-	line(uint64(d))
+func (w *Text) four(s string, a, b, c, d uint32) {
+	w.str(s)
+	w.num(uint64(a))
+	w.putByte('\t')
+	w.num(uint64(b))
+	w.putByte('\t')
+	w.num(uint64(c))
+	w.putByte('\t')
+	w.line(uint64(d))
 }
 
 func stateName(b byte) string {
@@ -43,7 +43,7 @@ func stateName(b byte) string {
 	return "S (sleeping)\n"
 }
 
-func pidStatus(p, t uint32) {
+func (w *Text) pidStatus(p, t uint32) {
 	ps, pl := &kmem.Process(p).State, &kmem.Process(p).Live
 	id := ps.Pid
 	var pending, blocked uint64
@@ -52,112 +52,112 @@ func pidStatus(p, t uint32) {
 		id, pending, blocked = ts.Tid, ts.Pending, ts.Sigmask
 	}
 	ignored, caught := handlers(p)
-	str("Name:\t")
-	threadName(p, t)
-	str("\n")
+	w.str("Name:\t")
+	w.threadName(p, t)
+	w.str("\n")
 	if ps.FsContext != 0 {
-		str("Umask:\t0")
+		w.str("Umask:\t0")
 		u := kmem.FsContext(ps.FsContext).Umask
 		for shift := 6; shift >= 0; shift -= 3 {
-			putByte(byte('0' + u>>shift&7))
+			w.putByte(byte('0' + u>>shift&7))
 		}
-		putByte('\n')
+		w.putByte('\n')
 	}
-	str("State:\t")
-	str(stateName(stateOf(p, t)))
-	label("Tgid:\t", uint64(ps.Pid))
-	label("Ngid:\t", 0)
-	label("Pid:\t", uint64(id))
-	label("PPid:\t", uint64(ppid(p)))
-	label("TracerPid:\t", 0)
-	four("Uid:\t", ps.Uid, ps.Euid, ps.Suid, ps.Fsuid)
-	four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
+	w.str("State:\t")
+	w.str(stateName(stateOf(p, t)))
+	w.label("Tgid:\t", uint64(ps.Pid))
+	w.label("Ngid:\t", 0)
+	w.label("Pid:\t", uint64(id))
+	w.label("PPid:\t", uint64(ppid(p)))
+	w.label("TracerPid:\t", 0)
+	w.four("Uid:\t", ps.Uid, ps.Euid, ps.Suid, ps.Fsuid)
+	w.four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
 	fdSize := uint64(0)
 	if ps.FdTable != 0 {
 		fdSize = uint64(fdtable.Room(ps.FdTable))
 	}
-	label("FDSize:\t", fdSize)
-	str("Groups:\t")
+	w.label("FDSize:\t", fdSize)
+	w.str("Groups:\t")
 	for i := range ps.GroupCount {
-		field(uint64(ps.Groups[i]))
+		w.field(uint64(ps.Groups[i]))
 	}
-	putByte('\n')
+	w.putByte('\n')
 	if ps.AddressSpace != 0 {
 		as := &kmem.AddressSpace(ps.AddressSpace).State
-		kib("VmPeak:\t", as.MappedPages)
-		kib("VmSize:\t", as.MappedPages)
-		kib("VmLck:\t", mm.LockedPages(ps.AddressSpace))
-		kib("VmPin:\t", 0)
-		kib("VmHWM:\t", mm.PeakPages(ps.AddressSpace))
-		kib("VmRSS:\t", as.ResidentPages)
-		kib("RssAnon:\t", uint64(as.AnonPages))
-		kib("RssFile:\t", as.ResidentPages-uint64(as.AnonPages))
-		kib("RssShmem:\t", 0)
-		kib("VmData:\t", mm.DataPages(ps.AddressSpace))
-		kib("VmSwap:\t", 0)
+		w.kib("VmPeak:\t", as.MappedPages)
+		w.kib("VmSize:\t", as.MappedPages)
+		w.kib("VmLck:\t", mm.LockedPages(ps.AddressSpace))
+		w.kib("VmPin:\t", 0)
+		w.kib("VmHWM:\t", mm.PeakPages(ps.AddressSpace))
+		w.kib("VmRSS:\t", as.ResidentPages)
+		w.kib("RssAnon:\t", uint64(as.AnonPages))
+		w.kib("RssFile:\t", as.ResidentPages-uint64(as.AnonPages))
+		w.kib("RssShmem:\t", 0)
+		w.kib("VmData:\t", mm.DataPages(ps.AddressSpace))
+		w.kib("VmSwap:\t", 0)
 	}
-	label("Threads:\t", uint64(pl.LiveThreads))
-	str("SigQ:\t")
+	w.label("Threads:\t", uint64(pl.LiveThreads))
+	w.str("SigQ:\t")
 	queued := uint64(0)
 	if pl.User != 0 { // a process that is reaped has none
 		queued = uint64(kmem.User(pl.User).Queued)
 	}
-	num(queued)
-	putByte('/')
-	line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
-	mask("SigPnd:\t", pending)
-	mask("ShdPnd:\t", ps.Pending)
-	mask("SigBlk:\t", blocked)
-	mask("SigIgn:\t", ignored)
-	mask("SigCgt:\t", caught)
-	mask("CapInh:\t", ps.CapInheritable)
-	mask("CapPrm:\t", ps.CapPermitted)
-	mask("CapEff:\t", ps.CapEffective)
-	mask("CapBnd:\t", ps.CapBounding)
-	mask("CapAmb:\t", ps.CapAmbient)
+	w.num(queued)
+	w.putByte('/')
+	w.line(ps.Rlimits[abi.RLIMIT_SIGPENDING].Cur)
+	w.mask("SigPnd:\t", pending)
+	w.mask("ShdPnd:\t", ps.Pending)
+	w.mask("SigBlk:\t", blocked)
+	w.mask("SigIgn:\t", ignored)
+	w.mask("SigCgt:\t", caught)
+	w.mask("CapInh:\t", ps.CapInheritable)
+	w.mask("CapPrm:\t", ps.CapPermitted)
+	w.mask("CapEff:\t", ps.CapEffective)
+	w.mask("CapBnd:\t", ps.CapBounding)
+	w.mask("CapAmb:\t", ps.CapAmbient)
 	nnp := uint64(0)
 	if ps.Flags&abi.ProcessFlagNoNewPrivs != 0 {
 		nnp = 1
 	}
-	label("NoNewPrivs:\t", nnp)
-	label("Seccomp:\t", 0)
-	cpusAllowed(t)
-	str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
+	w.label("NoNewPrivs:\t", nnp)
+	w.label("Seccomp:\t", 0)
+	w.cpusAllowed(t)
+	w.str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
 	if t != 0 {
 		ts := &kmem.Thread(t).State
-		label("voluntary_ctxt_switches:\t", uint64(ts.VoluntarySwitches))
-		label("nonvoluntary_ctxt_switches:\t", uint64(ts.InvoluntarySwitches))
+		w.label("voluntary_ctxt_switches:\t", uint64(ts.VoluntarySwitches))
+		w.label("nonvoluntary_ctxt_switches:\t", uint64(ts.InvoluntarySwitches))
 	}
 }
 
-func statm(as uint32) {
+func (w *Text) statm(as uint32) {
 	if as == 0 {
-		str("0 0 0 0 0 0 0\n")
+		w.str("0 0 0 0 0 0 0\n")
 		return
 	}
 	s := &kmem.AddressSpace(as).State
-	field(s.MappedPages)
-	field(s.ResidentPages)
-	field(s.ResidentPages - uint64(s.AnonPages))
-	str("0 0 ")
-	field(s.MappedPages)
-	str("0\n")
+	w.field(s.MappedPages)
+	w.field(s.ResidentPages)
+	w.field(s.ResidentPages - uint64(s.AnonPages))
+	w.str("0 0 ")
+	w.field(s.MappedPages)
+	w.str("0\n")
 }
 
 // io is /proc/PID/io. What comes in from blob sources is read for whoever touches it
 // first and for all; what is written stays in memory.
-func io(p uint32) {
+func (w *Text) io(p uint32) {
 	l := &kmem.Process(p).Live
-	label("rchar: ", l.ReadChars)
-	label("wchar: ", l.WrittenChars)
-	label("syscr: ", l.ReadCalls)
-	label("syscw: ", l.WriteCalls)
-	str("read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n")
+	w.label("rchar: ", l.ReadChars)
+	w.label("wchar: ", l.WrittenChars)
+	w.label("syscr: ", l.ReadCalls)
+	w.label("syscw: ", l.WriteCalls)
+	w.str("read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n")
 }
 
 // children are the pids of a process's children, the eldest first. They are its
 // main thread's: which of its threads made them is not kept.
-func children(p, t uint32) {
+func (w *Text) children(p, t uint32) {
 	if t != kmem.Process(p).State.Leader {
 		return
 	}
@@ -166,6 +166,6 @@ func children(p, t uint32) {
 		last = kmem.Process(last).Live.NextSibling
 	}
 	for ; last != 0; last = kmem.Process(last).Live.PrevSibling {
-		field(uint64(kmem.Process(last).State.Pid))
+		w.field(uint64(kmem.Process(last).State.Pid))
 	}
 }

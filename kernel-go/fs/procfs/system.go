@@ -1,6 +1,8 @@
 package procfs
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/entropy"
 	"foreshore.dev/kernel/kmem"
@@ -14,79 +16,78 @@ const ticksPerSec = 100
 func ticks(ns uint64) uint64 { return ns / (1_000_000_000 / ticksPerSec) }
 
 // centiseconds writes a time as seconds with two decimals.
-func centiseconds(ns uint64) {
-	num(ns / 1_000_000_000)
-	putByte('.')
-	pad(ns/10_000_000%100, 2, '0')
+func (w *Text) centiseconds(ns uint64) {
+	w.num(ns / 1_000_000_000)
+	w.putByte('.')
+	w.pad(ns/10_000_000%100, 2, '0')
 }
 
-func line(v uint64) {
-	num(v)
-	putByte('\n')
+func (w *Text) line(v uint64) {
+	w.num(v)
+	w.putByte('\n')
 }
 
 // ofSystem writes the content of a file that belongs to no process.
-func ofSystem(n node) {
+func (w *Text) ofSystem(n node) {
 	h := kmem.Header()
 	switch n {
 	case nodeCpuinfo:
-		cpuinfo()
+		w.cpuinfo()
 	case nodeMeminfo:
-		meminfo()
+		w.meminfo()
 	case nodeUptime:
-		centiseconds(sched.NowNs())
-		putByte(' ')
+		w.centiseconds(sched.NowNs())
+		w.putByte(' ')
 		now, busy := sched.NowNs()*uint64(h.HartCount), busyNs()
-		centiseconds(now - min(now, busy))
-		putByte('\n')
+		w.centiseconds(now - min(now, busy))
+		w.putByte('\n')
 	case nodeLoadavg:
-		loadavg()
+		w.loadavg()
 	case nodeStat:
-		stat()
+		w.stat()
 	case nodeVersion:
-		str(uts.Sysname + " version " + uts.Release + " (foreshore) " + uts.Version + "\n")
+		w.str(uts.Sysname + " version " + uts.Release + " (foreshore) " + uts.Version + "\n")
 	case nodeVmstat:
-		vmstat()
+		w.vmstat()
 	case nodeOsrelease:
-		str(uts.Release + "\n")
+		w.str(uts.Release + "\n")
 	case nodeOstype:
-		str(uts.Sysname + "\n")
+		w.str(uts.Sysname + "\n")
 	case nodeOsversion:
-		str(uts.Version + "\n")
+		w.str(uts.Version + "\n")
 	case nodeHostname:
-		str(uts.Nodename + "\n")
+		w.str(uts.Nodename + "\n")
 	case nodePidMax:
-		line(1 << 15)
+		w.line(1 << 15)
 	case nodeThreadsMax:
-		line(uint64(kmem.Table(abi.SlotKindThread).Capacity - 1))
+		w.line(uint64(kmem.Table(abi.SlotKindThread).Capacity - 1))
 	case nodeBootID:
-		uuid(&bootID)
+		w.uuid(&kmem.Kernel().BootId)
 	case nodeUUID:
-		entropy.Fill(kmem.Scratch(kmem.WorkerIndex)+kmem.ScratchBytes-16, 16)
-		id := (*[16]byte)(kmem.Ptr(kmem.Scratch(kmem.WorkerIndex) + kmem.ScratchBytes - 16))
-		version4(id)
-		uuid(id)
+		entropy.Fill(kmem.Addr(unsafe.Pointer(&w.id)), 16)
+		version4(&w.id)
+		w.uuid(&w.id)
 	case nodeEntropyAvail:
-		line(256)
+		w.line(256)
 	case nodeNgroupsMax:
-		line(uint64(abi.LimitSupplementary))
+		w.line(uint64(abi.LimitSupplementary))
 	case nodeCapLastCap:
-		line(lastCap)
+		w.line(lastCap)
 	case nodeMaxMapCount:
-		line(uint64(abi.LimitMapCount))
+		w.line(uint64(abi.LimitMapCount))
 	case nodeMinFreeKbytes:
-		line(uint64(h.ReserveFrames) << kmem.PageShift >> 10)
+		w.line(uint64(h.ReserveFrames) << kmem.PageShift >> 10)
 	case nodeFileNr:
 		t := kmem.Table(abi.SlotKindOfd)
-		num(uint64(t.InUse.Load()))
-		str("\t0\t")
-		line(uint64(t.Capacity - 1))
+		w.num(uint64(t.InUse.Load()))
+		w.str("\t0\t")
+		w.line(uint64(t.Capacity - 1))
 	case nodeFileMax:
-		line(uint64(kmem.Table(abi.SlotKindOfd).Capacity - 1))
+		w.line(uint64(kmem.Table(abi.SlotKindOfd).Capacity - 1))
 	case nodeNrOpen:
-		line(uint64(abi.LimitFds))
+		w.line(uint64(abi.LimitFds))
 	case nodePipeMaxSize:
-		line(uint64(abi.LimitPipeMaxBytes))
+		w.line(uint64(abi.LimitPipeMaxBytes))
 	}
 }
 
@@ -94,10 +95,9 @@ func ofSystem(n node) {
 const lastCap = 40
 
 func makeBootID() {
-	at := kmem.Scratch(kmem.WorkerIndex) + kmem.ScratchBytes - 16
-	entropy.Fill(at, 16)
-	copy(bootID[:], kmem.Bytes(at, 16))
-	version4(&bootID)
+	id := &kmem.Kernel().BootId
+	entropy.Fill(kmem.Addr(unsafe.Pointer(id)), 16)
+	version4(id)
 }
 
 // version4 sets the version and variant of a random UUID (RFC 9562).
@@ -106,63 +106,63 @@ func version4(id *[16]byte) {
 	id[8] = id[8]&0x3f | 0x80
 }
 
-func uuid(id *[16]byte) {
+func (w *Text) uuid(id *[16]byte) {
 	for i, b := range id {
 		if i == 4 || i == 6 || i == 8 || i == 10 {
-			putByte('-')
+			w.putByte('-')
 		}
-		hex(uint64(b), 2)
+		w.hex(uint64(b), 2)
 	}
-	putByte('\n')
+	w.putByte('\n')
 }
 
-func cpuinfo() {
+func (w *Text) cpuinfo() {
 	for i := range kmem.Header().HartCount {
-		str("processor\t: ")
-		line(uint64(i))
-		str("hart\t\t: ")
-		line(uint64(i))
-		str("isa\t\t: rv64imafdc_zicsr_zifencei\nmmu\t\t: none\nuarch\t\t: foreshore\n\n")
+		w.str("processor\t: ")
+		w.line(uint64(i))
+		w.str("hart\t\t: ")
+		w.line(uint64(i))
+		w.str("isa\t\t: rv64imafdc_zicsr_zifencei\nmmu\t\t: none\nuarch\t\t: foreshore\n\n")
 	}
 }
 
-func kib(label string, frames uint64) {
-	str(label)
-	pad(frames<<kmem.PageShift>>10, 8, ' ')
-	str(" kB\n")
+func (w *Text) kib(label string, frames uint64) {
+	w.str(label)
+	w.pad(frames<<kmem.PageShift>>10, 8, ' ')
+	w.str(" kB\n")
 }
 
-func meminfo() {
+func (w *Text) meminfo() {
 	h := kmem.Header()
 	free := uint64(kmem.FreeFrames())
 	cached, dirty := uint64(h.CachedFrames.Load()), uint64(h.DirtyFrames.Load())
-	kib("MemTotal:       ", uint64(kmem.TotalFrames()))
-	kib("MemFree:        ", free)
-	kib("MemAvailable:   ", free+cached-dirty)
-	kib("Buffers:        ", 0)
-	kib("Cached:         ", cached)
-	kib("SwapCached:     ", 0)
-	kib("Dirty:          ", 0)
-	kib("Shmem:          ", dirty)
-	kib("SwapTotal:      ", 0)
-	kib("SwapFree:       ", 0)
+	w.kib("MemTotal:       ", uint64(kmem.TotalFrames()))
+	w.kib("MemFree:        ", free)
+	w.kib("MemAvailable:   ", free+cached-dirty)
+	w.kib("Buffers:        ", 0)
+	w.kib("Cached:         ", cached)
+	w.kib("SwapCached:     ", 0)
+	w.kib("Dirty:          ", 0)
+	w.kib("Shmem:          ", dirty)
+	w.kib("SwapTotal:      ", 0)
+	w.kib("SwapFree:       ", 0)
 }
 
 // vmstat are the counters that this machine has of those that Linux tells.
-func vmstat() {
+func (w *Text) vmstat() {
 	h := kmem.Header()
 	cached, dirty := uint64(h.CachedFrames.Load()), uint64(h.DirtyFrames.Load())
-	label("nr_free_pages ", uint64(kmem.FreeFrames()))
-	label("nr_file_pages ", cached)
-	label("nr_dirty ", 0)
-	label("nr_writeback ", 0)
-	label("nr_shmem ", dirty)
-	label("pgpgin ", h.Counters.PageIns<<kmem.PageShift>>10)
-	label("pgpgout ", 0)
-	label("pswpin ", 0)
-	label("pswpout ", 0)
-	label("pgfault ", h.Counters.Faults)
-	label("pgmajfault ", h.Counters.PageIns)
+	w.label("nr_free_pages ", uint64(kmem.FreeFrames()))
+	w.label("nr_file_pages ", cached)
+	w.label("nr_dirty ", 0)
+	w.label("nr_writeback ", 0)
+	w.label("nr_shmem ", dirty)
+	w.label("pgpgin ", h.Counters.PageIns<<kmem.PageShift>>10)
+	w.label("pgpgout ", 0)
+	w.label("pswpin ", 0)
+	w.label("pswpout ", 0)
+	w.label("pgfault ", h.Counters.Faults)
+	w.label("pgmajfault ", h.Counters.PageIns)
 }
 
 func busyNs() uint64 {
@@ -187,51 +187,48 @@ func counts() (threads, waiting uint32) {
 }
 
 // loadavg is proc_loadavg(5).
-func loadavg() {
+func (w *Text) loadavg() {
 	threads, _ := counts()
 	for _, average := range sched.LoadAverages() {
 		v := average + 65536/200 // rounded to hundredths
-		num(v >> 16)
-		putByte('.')
-		pad((v&0xffff)*100>>16, 2, '0')
-		putByte(' ')
+		w.num(v >> 16)
+		w.putByte('.')
+		w.pad((v&0xffff)*100>>16, 2, '0')
+		w.putByte(' ')
 	}
-	num(uint64(sched.Running()))
-	putByte('/')
-	num(uint64(threads))
-	putByte(' ')
-	line(uint64(LastTid()))
+	w.num(uint64(sched.Running()))
+	w.putByte('/')
+	w.num(uint64(threads))
+	w.putByte(' ')
+	w.line(uint64(kmem.Kernel().Processes.LastTid))
 }
 
-// LastTid is the id that was given to a thread last; proc sets it.
-var LastTid func() uint32
-
-func stat() {
+func (w *Text) stat() {
 	h := kmem.Header()
 	now := sched.NowNs()
 	cpuLine := func(total, busy uint64) {
-		putByte(' ')
-		num(ticks(busy))
-		str(" 0 0 ")
-		num(ticks(total - min(total, busy)))
-		str(" 0 0 0 0 0 0\n")
+		w.putByte(' ')
+		w.num(ticks(busy))
+		w.str(" 0 0 ")
+		w.num(ticks(total - min(total, busy)))
+		w.str(" 0 0 0 0 0 0\n")
 	}
-	str("cpu ")
+	w.str("cpu ")
 	cpuLine(now*uint64(h.HartCount), busyNs())
 	for i := range h.HartCount {
-		str("cpu")
-		num(uint64(i))
+		w.str("cpu")
+		w.num(uint64(i))
 		cpuLine(now, kmem.Hart(i).BusyNs)
 	}
-	str("ctxt ")
-	line(h.Counters.ContextSwitches)
-	str("btime ")
-	line(h.RealtimeOffsetNs / 1_000_000_000)
-	str("processes ")
-	line(h.Counters.Forks)
+	w.str("ctxt ")
+	w.line(h.Counters.ContextSwitches)
+	w.str("btime ")
+	w.line(h.RealtimeOffsetNs / 1_000_000_000)
+	w.str("processes ")
+	w.line(h.Counters.Forks)
 	_, waiting := counts()
-	str("procs_running ")
-	line(uint64(sched.Running()))
-	str("procs_blocked ")
-	line(uint64(waiting))
+	w.str("procs_running ")
+	w.line(uint64(sched.Running()))
+	w.str("procs_blocked ")
+	w.line(uint64(waiting))
 }

@@ -1,6 +1,8 @@
 package procfs
 
 import (
+	"unsafe"
+
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/cred"
 	"foreshore.dev/kernel/kmem"
@@ -8,116 +10,131 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// out is the piece of content that is being written (content.go).
-var out struct {
+// Text is the piece of content that is being written (content.go).
+type Text struct {
 	index, bytes, frame uint32
 	full                bool
 	// next is where the next piece goes on, noMore when there is none.
 	next uint64
+	// id is where a random UUID is made.
+	id [16]byte
 }
 
-func begin() {
-	out.index, out.bytes, out.frame, out.full = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0, false
-	out.full, out.next = out.index == 0, noMore
+const _ = unsafe.Sizeof(kmem.Scratch{}.Content) - unsafe.Sizeof(Text{})
+
+func textOf(c *sched.Ctx) *Text {
+	return (*Text)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Content))
 }
 
-func putByte(b byte) {
-	if out.full {
+func (w *Text) begin() {
+	w.index, w.bytes, w.frame, w.full = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0, false
+	w.full, w.next = w.index == 0, noMore
+}
+
+func (w *Text) putByte(b byte) {
+	if w.full {
 		return
 	}
-	offset := out.bytes & kmem.PageMask
+	offset := w.bytes & kmem.PageMask
 	if offset == 0 {
-		out.frame = 0
-		if out.bytes>>kmem.PageShift < pieceFrames {
-			out.frame = kmem.AllocUserFrame(abi.FrameTypeKernel, false)
+		w.frame = 0
+		if w.bytes>>kmem.PageShift < pieceFrames {
+			w.frame = kmem.AllocUserFrame(abi.FrameTypeKernel, false)
 		}
-		if out.frame == 0 {
-			out.full = true
+		if w.frame == 0 {
+			w.full = true
 			return
 		}
-		kmem.Store32(out.index+out.bytes>>kmem.PageShift*4, out.frame)
+		kmem.Store32(w.index+w.bytes>>kmem.PageShift*4, w.frame)
 	}
-	kmem.Bytes(out.frame+offset, 1)[0] = b
-	out.bytes++
+	kmem.Bytes(w.frame+offset, 1)[0] = b
+	w.bytes++
 }
 
-func str(s string) {
+func (w *Text) str(s string) {
 	for i := range len(s) {
-		putByte(s[i])
+		w.putByte(s[i])
 	}
 }
 
-func raw(addr, n uint32) {
+func (w *Text) raw(addr, n uint32) {
 	for i := range n {
-		putByte(kmem.Bytes(addr+i, 1)[0])
+		w.putByte(kmem.Bytes(addr+i, 1)[0])
+	}
+}
+
+// align writes spaces up to a column of the line that began at `start`.
+func (w *Text) align(start, column uint32) {
+	for w.bytes-start < column && !w.full {
+		w.putByte(' ')
 	}
 }
 
 // num writes a number in decimal.
-func num(v uint64) {
+func (w *Text) num(v uint64) {
 	div := uint64(1)
 	for v/div >= 10 {
 		div *= 10
 	}
 	for ; div != 0; div /= 10 {
-		putByte(byte('0' + v/div%10))
+		w.putByte(byte('0' + v/div%10))
 	}
 }
 
 // pad writes a number in at least `width` characters, right-aligned.
-func pad(v uint64, width int, fill byte) {
+func (w *Text) pad(v uint64, width int, fill byte) {
 	digits := 1
 	for t := v; t >= 10; t /= 10 {
 		digits++
 	}
 	for ; digits < width; digits++ {
-		putByte(fill)
+		w.putByte(fill)
 	}
-	num(v)
+	w.num(v)
 }
 
 // hex writes a number in at least `width` hexadecimal digits.
-func hex(v uint64, width int) {
+func (w *Text) hex(v uint64, width int) {
 	digits := 1
 	for t := v >> 4; t != 0; t >>= 4 {
 		digits++
 	}
 	for i := max(digits, width) - 1; i >= 0; i-- {
-		putByte("0123456789abcdef"[v>>(4*i)&15])
+		w.putByte("0123456789abcdef"[v>>(4*i)&15])
 	}
 }
 
 // octal writes a number in octal, with a leading 0.
-func octal(v uint64) {
-	putByte('0')
+func (w *Text) octal(v uint64) {
+	w.putByte('0')
 	shift := 0
 	for v>>(shift+3) != 0 {
 		shift += 3
 	}
 	for ; shift >= 0; shift -= 3 {
-		putByte(byte('0' + v>>shift&7))
+		w.putByte(byte('0' + v>>shift&7))
 	}
 }
 
 // name writes a NUL-terminated name of a fixed field.
-func name(s *[16]uint8) {
+func (w *Text) name(s *[16]uint8) {
 	for _, b := range s {
 		if b == 0 {
 			return
 		}
-		putByte(b)
+		w.putByte(b)
 	}
 }
 
 // user writes n bytes of another address space; they end where it has none.
-func user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
+func (w *Text) user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
 	for n != 0 {
 		part := min(n, kmem.PageSize)
 		got, e := mm.CopyInAs(c, as, c.Page, va, part)
 		if e == abi.EBLOCKED {
 			return e
 		}
-		raw(c.Page, got)
+		w.raw(c.Page, got)
 		if got < part {
 			return abi.OK
 		}

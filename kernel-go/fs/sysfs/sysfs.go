@@ -16,8 +16,6 @@ var directories = [...]string{"devices", "devices/system", "devices/system/cpu",
 
 var cpuLists = [...]string{"devices/system/cpu/online", "devices/system/cpu/possible", "devices/system/cpu/present"}
 
-var text mm.Buf
-
 // Init mounts /sys on a directory, which must exist. The context acts for no
 // process.
 func Init(c *sched.Ctx, over uint32) abi.Errno {
@@ -62,8 +60,8 @@ func write(c *sched.Ctx, root uint32, name string, n uint32) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	text.As, text.Addr, text.Len = 0, uint64(c.Page), n
-	_, e = vfs.WriteAt(c, vfs.InodeOf(d), 0, &text)
+	c.Buf = mm.Buf{Addr: uint64(c.Page), Len: n}
+	_, e = vfs.WriteAt(c, vfs.InodeOf(d), 0, &c.Buf)
 	vfs.Put(d)
 	return e
 }
