@@ -29,6 +29,10 @@ var variables = map[string]struct {
 	class  class
 	reason string
 }{
+	"abi.SyscallArguments":   {isTable, "words of a system call's arguments, by number"},
+	"abi.SyscallLetters":     {isTable, "what traces show of a system call's memory, by number"},
+	"abi.SyscallLevels":      {isTable, "how far a system call is there, by number"},
+	"abi.TracedSizes":        {isTable, "sizes of structures by letter"},
 	"abi.tableShapes":        {isTable, "what verifiers of FlatBuffers tables go by"},
 	"boot.nodes":             {isTable, "device nodes and directories that boot makes"},
 	"file.ops":               {isTable, "operations by kind of open file"},
@@ -82,7 +86,6 @@ var variables = map[string]struct {
 	"syscalls.table":         {isTable, "system calls"},
 	"sysfs.cpuLists":         {isTable, "files of /sys"},
 	"sysfs.directories":      {isTable, "directories of /sys"},
-	"trace.sizes":            {isTable, "sizes of structures by letter"},
 	"tty.bauds":              {isTable, "speeds of terminals"},
 	"vfs.fileSystems":        {isDerived, "a row for each type of file system, to which wire adds who generates files"},
 	"vfs.xattrSpaces":        {isTable, "prefixes of extended attributes"},

@@ -131,7 +131,7 @@ func flushAnswers(client uint32, s *abi.ClientSlot) {
 		entry := p.Entry
 		s.InFlight--
 		kmem.Free(abi.SlotKindPendingRequest, i)
-		publish(client, unsafe.Pointer(words))
+		publish(client, unsafe.Pointer(&entry))
 	}
 }
 
