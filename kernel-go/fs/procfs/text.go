@@ -31,9 +31,10 @@ func (w *Text) begin() {
 	w.full, w.next = w.index == 0, noMore
 }
 
-func (w *Text) putByte(b byte) {
+// room is what is left of the frame that is being filled; nil when there is no more.
+func (w *Text) room() []byte {
 	if w.full {
-		return
+		return nil
 	}
 	offset := w.bytes & kmem.PageMask
 	if offset == 0 {
@@ -43,25 +44,36 @@ func (w *Text) putByte(b byte) {
 		}
 		if w.frame == 0 {
 			w.full = true
-			return
+			return nil
 		}
 		kmem.Store32(w.index+w.bytes>>kmem.PageShift*4, w.frame)
 	}
-	kmem.Bytes(w.frame+offset, 1)[0] = b
-	w.bytes++
+	return kmem.Bytes(w.frame+offset, kmem.PageSize-offset)
 }
 
-func (w *Text) str(s string) {
-	for i := range len(s) {
-		w.putByte(s[i])
+// write adds a text; what finds no room is left out.
+func write[T string | []byte](w *Text, s T) {
+	for done := 0; done < len(s); {
+		to := w.room()
+		if to == nil {
+			return
+		}
+		n := copy(to, s[done:])
+		w.bytes += uint32(n)
+		done += n
 	}
 }
 
-func (w *Text) raw(addr, n uint32) {
-	for i := range n {
-		w.putByte(kmem.Bytes(addr+i, 1)[0])
+func (w *Text) putByte(b byte) {
+	if to := w.room(); to != nil {
+		to[0] = b
+		w.bytes++
 	}
 }
+
+func (w *Text) str(s string) { write(w, s) }
+
+func (w *Text) raw(addr, n uint32) { write(w, kmem.Bytes(addr, n)) }
 
 // align writes spaces up to a column of the line that began at `start`.
 func (w *Text) align(start, column uint32) {
@@ -72,13 +84,14 @@ func (w *Text) align(start, column uint32) {
 
 // num writes a number in decimal.
 func (w *Text) num(v uint64) {
-	div := uint64(1)
-	for v/div >= 10 {
-		div *= 10
+	var digits [20]byte
+	i := len(digits)
+	for more := true; more; more = v != 0 {
+		i--
+		digits[i] = byte('0' + v%10)
+		v /= 10
 	}
-	for ; div != 0; div /= 10 {
-		w.putByte(byte('0' + v/div%10))
-	}
+	write(w, digits[i:])
 }
 
 // pad writes a number in at least `width` characters, right-aligned.
