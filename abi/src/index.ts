@@ -16,10 +16,11 @@ export * from "./client/index.ts";
 // Names real-time signals, too, which the generated function of this name does not.
 export { signalName } from "./client/wait-status.ts";
 export * from "./control/index.ts";
-export { Mem, type MemSource } from "./mem.ts";
+export { Mem, type MemSource } from "./core/mem.ts";
+export { enumName, flagNames } from "./core/names.ts";
+export { TableError, type TableFaultName, type TableLimits, type TableShape } from "./core/table.ts";
 export { memoryRows } from "./memory-rows.ts";
-export { enumName, flagNames } from "./names.ts";
-export { type ProcessStatus, processTable } from "./processes.ts";
+export { processTable } from "./processes.ts";
 export { type DecodedReply, decodeReply, type ReplyShape } from "./replies.ts";
 export type {
   CacheRow,
@@ -28,6 +29,7 @@ export type {
   MemoryRow,
   OfdRow,
   PipeRow,
+  ProcessStatus,
   RowFilter,
   RowKind,
   RowSource,
@@ -37,4 +39,3 @@ export type {
   VmaRow,
 } from "./rows.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
-export { TableError, type TableLimits, type TableShape } from "./table.ts";

@@ -1,16 +1,7 @@
 /** Replies by the names that their words have for a request. */
 import { type KernelWorkerReply, KernelWorkerReplyShape, type ReplyEventData } from "../ts/rpc.ts";
 
-/** Which word of a reply has which name. */
-export interface ReplyShape {
-  readonly names: {
-    readonly result?: string;
-    readonly value?: string;
-    readonly value2?: string;
-    readonly handle?: string;
-  };
-  readonly errnos: readonly string[];
-}
+export type { ReplyShape } from "./core/reply-shape.ts";
 
 /** A reply that failed, or what it says by name. */
 export type DecodedReply<T> = { readonly ok: true; readonly reply: T } | { readonly ok: false; readonly errno: number };

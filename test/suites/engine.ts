@@ -6,24 +6,10 @@ import { join } from "node:path";
 import { directoryLayer, Machine } from "@foreshore/sdk/node";
 import { runIn } from "../oracle/foreshore.ts";
 import { nativeKernel, runNativeKernel } from "../oracle/native-kernel.ts";
-import { guestPath, QEMU, type RunResult, runSandboxed } from "../oracle/sandbox.ts";
-import type { Program } from "./suite.ts";
+import { guestPath, QEMU, runSandboxed } from "../oracle/sandbox.ts";
+import type { Engine } from "./suite.ts";
 
 const BUILD = join(import.meta.dirname, "../../build");
-
-export interface Engine {
-  /** "machine-4", "native-1", "qemu": a part of the results' file name. */
-  readonly name: string;
-  /** Changes whenever a result may: what was found with another key is no result of this engine. */
-  key(): Promise<string>;
-  /**
-   * @param fresh in a machine of its own, not one that has run other cases
-   * @throws when the program did not end by itself, or the machine failed
-   */
-  run(program: Program, memory: number, timeoutMs: number, fresh: boolean): Promise<RunResult>;
-  /** Stops the machines that wait for a next case. */
-  close?(): Promise<void>;
-}
 
 function digest(...files: string[]): string {
   const hash = createHash("sha256");

@@ -34,7 +34,7 @@ import {
   VmaSlot,
 } from "../../ts/index.ts";
 import { MachineView, SlotReader } from "../attach.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { align, ControlError, HEADER, memOf, newFrame } from "./frames.ts";
 
 interface SlotView {

@@ -27,7 +27,8 @@ export {
 } from "@foreshore/abi";
 export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
-export type { ControlConnection, ControlEnd } from "./control.ts";
+export type { ControlConnection } from "./control.ts";
+export type { ControlEnd } from "./control-connection.ts";
 export type { Diagnostics, HartInfo, LiveDiagnostics, SlotUse } from "./diagnostics.ts";
 export type {
   CharacterDeviceEntry,

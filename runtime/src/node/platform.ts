@@ -48,7 +48,8 @@ function isFresh(bundle: URL): boolean {
   const old = (url: URL): boolean => statSync(url).mtimeMs <= made;
   return WORKER_SOURCES.every((place) => {
     const url = new URL(place, import.meta.url);
-    return place.endsWith("/") ? readdirSync(url).every((name) => old(new URL(name, url))) : old(url);
+    if (!place.endsWith("/")) return old(url);
+    return readdirSync(url, { recursive: true, encoding: "utf8" }).every((name) => old(new URL(name, url)));
   });
 }
 
