@@ -13,7 +13,9 @@ import {
   TraceRecord,
 } from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { collect } from "./common/streams.ts";
 import {
+  DEFAULT_ENV,
   encodeText,
   type LayerEntry,
   type LogLevel,
@@ -22,6 +24,7 @@ import {
   Runtime,
   type RuntimeEvent,
   SystemError,
+  TERMINAL_ENV,
 } from "./index.ts";
 import { cat, crash, flood, hello, printArguments, rawCat, spin, unsupported, windowSizes } from "./testing/guests.ts";
 
@@ -128,8 +131,26 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         "EMPTY=",
         "",
       ]);
-      const named = await spawn("/print", [], { argv0: "other" });
+      const named = await spawn("/print", [], { argv0: "other", env: {} });
       expect(text((await named.output()).stdout)).toBe("other\n");
+    });
+
+    test("that are given no environment get one default, whoever starts them", async () => {
+      const lines = (env: Readonly<Record<string, string>>): string[] => [
+        "program",
+        ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        "",
+      ];
+      const said = async (process: Process): Promise<string[]> => text((await process.output()).stdout).split("\n");
+      const print = printArguments();
+      expect(await said(await spawn(print))).toEqual(lines(DEFAULT_ENV));
+      expect(await said(await spawn(print, [], { env: {} }))).toEqual(lines({}));
+      const owner = await machine.createOwner();
+      expect(await said(await owner.spawn(print))).toEqual(lines(DEFAULT_ENV));
+      await owner.close();
+      const { terminal } = await spawn(print, [], { stdio: "pty" });
+      expect(text(await collect(terminal!.readable)).split("\r\n")).toEqual(lines(TERMINAL_ENV));
+      expect(TERMINAL_ENV).toEqual({ ...DEFAULT_ENV, TERM: "xterm-256color" });
     });
 
     test("pass a megabyte through, unchanged", async () => {

@@ -12,12 +12,6 @@ export interface MachineOptions extends RuntimeOptions {
   readonly note?: ((text: string) => void) | undefined;
 }
 
-/** Environment of programs that `Machine` starts, unless told otherwise. */
-export const DEFAULT_ENV: Readonly<Record<string, string>> = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  HOME: "/root",
-};
-
 export class Machine {
   /** All of the machine that the SDK does not wrap: files, processes, diagnostics. */
   readonly runtime: Runtime;
@@ -62,9 +56,9 @@ export class Machine {
     for (const note of layer.notes?.() ?? []) this.#note(note);
   }
 
-  /** As `runtime.spawn`, with DEFAULT_ENV under the given environment. */
+  /** As `runtime.spawn`. */
   spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
-    return this.runtime.spawn(program, args, { ...options, env: { ...DEFAULT_ENV, ...options.env } });
+    return this.runtime.spawn(program, args, options);
   }
 
   /** Runs a program to its end; nothing on its standard input unless given. */

@@ -1,6 +1,6 @@
 /** Runs the demo in a machine; the same in Node and in a page. */
 
-import { DEFAULT_ENV, type LayerEntry, type LayerSource, Machine, type MachineOptions } from "@foreshore/sdk";
+import { type LayerEntry, type LayerSource, Machine, type MachineOptions } from "@foreshore/sdk";
 import { logsLayer, makeLogs } from "./corpus.ts";
 import { checkOutputs, makeSteps, SessionReader, sessionScript } from "./session.ts";
 
@@ -126,7 +126,7 @@ async function runGuests(machine: Machine, names: readonly string[], show: Show)
   const problems: string[] = [];
   for (const name of names) {
     show.step(name);
-    const result = await machine.run(`/bin/${name}`, [], { cwd: "/tmp", env: DEFAULT_ENV });
+    const result = await machine.run(`/bin/${name}`, [], { cwd: "/tmp" });
     const lines = new TextDecoder().decode(result.stdout).trimEnd().split("\n");
     const more = lines.length - SHOWN_LINES;
     show.output(`${lines.slice(0, SHOWN_LINES).join("\n")}\n${more > 0 ? `(${more} lines more)\n` : ""}`);

@@ -1,9 +1,8 @@
 /** The demonstration page: a shell in a terminal, files in and out, and the machine's processes as they are. */
-import { attach, type MachineView, processTable } from "@foreshore/abi";
+import { attach, type MachineView, processTable, TERMINAL_ENV } from "@foreshore/abi";
 import { type Process, type ProcessInfo, Runtime } from "@foreshore/runtime";
 import { applyLayer } from "@foreshore/sdk/layers/apply";
 import { httpLayer } from "@foreshore/sdk/layers/http";
-import { DEFAULT_ENV } from "@foreshore/sdk/machine";
 import { linkTerminal } from "@foreshore/sdk/terminal/link";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
@@ -93,7 +92,7 @@ async function shells(state: PageState, config: PageConfig): Promise<void> {
       cols: terminal.cols,
       rows: terminal.rows,
       cwd: "/root",
-      env: { ...DEFAULT_ENV, TERM: "xterm-256color", LANG: "C.UTF-8", PS1: "\\u@foreshore:\\w\\$ ", USER: "root" },
+      env: { ...TERMINAL_ENV, LANG: "C.UTF-8", PS1: "\\u@foreshore:\\w\\$ ", USER: "root" },
     });
     const first = terminal.onWriteParsed(() => {
       state.promptMs ??= performance.now();

@@ -13,6 +13,7 @@ export type {
 export {
   AbiMismatch,
   AttachError,
+  DEFAULT_ENV,
   decodeText,
   encodeText,
   exitStatus,
@@ -24,6 +25,7 @@ export {
   SystemError,
   signalName,
   signalNumber,
+  TERMINAL_ENV,
 } from "@foreshore/abi";
 export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";

@@ -12,7 +12,7 @@ import {
   SlotKind,
   type StatusRecords,
 } from "@foreshore/abi";
-import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
+import { type Process, type SpawnOptions, spawnProcess } from "./process.ts";
 
 export interface OwnerOptions {
   /**
@@ -41,8 +41,7 @@ export class ProcessOwner {
 
   /** As `runtime.spawn`; the process and its children belong to this owner. */
   spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
-    const what = typeof program === "string" ? program : new ProgramBytes(program);
-    return spawnProcess(this.#client, this.#handle.index, what, args, options);
+    return spawnProcess(this.#client, this.#handle.index, program, args, options);
   }
 
   /** The owner's processes. */

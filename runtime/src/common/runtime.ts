@@ -26,7 +26,7 @@ import { FileSystem } from "./fs.ts";
 import { Machine } from "./machine.ts";
 import { type OwnerOptions, ProcessOwner } from "./owner.ts";
 import type { KernelSource, LogLevel, Platform } from "./platform.ts";
-import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
+import { type Process, type SpawnOptions, spawnProcess } from "./process.ts";
 import { PublishedView } from "./published-view.ts";
 
 export interface RuntimeOptions {
@@ -147,14 +147,8 @@ export class Runtime {
    * @param args argv without argv[0]
    * @throws SystemError as execve(2): ENOENT, EACCES, ENOEXEC, ENOMEM, E2BIG…
    */
-  spawn(
-    program: string | Uint8Array,
-    args: readonly string[] = [],
-    options: SpawnOptions & { readonly owner?: ProcessOwner | undefined } = {},
-  ): Promise<Process> {
-    if (options.owner !== undefined) return options.owner.spawn(program, args, options);
-    const what = typeof program === "string" ? program : new ProgramBytes(program);
-    return spawnProcess(this.#machine.client, 0, what, args, options);
+  spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
+    return spawnProcess(this.#machine.client, 0, program, args, options);
   }
 
   /** A process owner with a run queue of its own. */

@@ -6,14 +6,14 @@ import type { Writable } from "node:stream";
 import { Signal } from "@foreshore/abi";
 import type { RuntimeEvent } from "@foreshore/runtime";
 import type { LayerSource } from "../layers/entry.ts";
-import { DEFAULT_ENV, Machine } from "../machine.ts";
+import { Machine } from "../machine.ts";
 import { directoryLayer } from "../node/directory.ts";
 import { reason, tarFile } from "../node/host-file.ts";
 import { controlSocket, type ListeningSocket } from "../node/socket.ts";
 import { TraceFormatter } from "../strace/format.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
-import { checkCwd, Ended, joinPipes, type RunIo, start } from "./launch.ts";
+import { checkCwd, Ended, environment, joinPipes, type RunIo, start } from "./launch.ts";
 import { guestProgram, guestShell, hostProgram } from "./program.ts";
 import { forwardSignals } from "./signals.ts";
 import { formatStats, type RunStats, runStats } from "./stats.ts";
@@ -152,8 +152,7 @@ async function runIn(
   terminal: HostTerminal | undefined,
   started: (send: (signal: keyof typeof Signal) => void) => void,
 ): Promise<number> {
-  const usual = terminal === undefined ? DEFAULT_ENV : { ...DEFAULT_ENV, TERM: terminal.term };
-  const env = { ...usual, ...Object.fromEntries(command.env) };
+  const env = environment(command, terminal);
   await checkCwd(machine.runtime, command.cwd);
   const program =
     hostPath ??
