@@ -212,14 +212,9 @@ async function main(): Promise<void> {
   const { terminal } = openTerminal();
   const [config, runtime] = await Promise.all([
     fetch("/config.json").then((response) => response.json() as Promise<PageConfig>),
-    Runtime.create({
-      kernel: "/kernel.wasm",
-      workerUrl: "/worker.js",
-      onEvent: (event) => {
-        if (event.type === "failed") status(`the machine failed: ${event.error.message}`);
-      },
-    }),
+    Runtime.create({ kernel: "/kernel.wasm", workerUrl: "/worker.js" }),
   ]);
+  void runtime.ended.then((error) => error && status(`the machine failed: ${error.message}`));
   const state: PageState = { runtime, terminal, promptMs: undefined };
   window.foreshore = state;
   if (runtime.memory === undefined) {

@@ -145,9 +145,10 @@ export class Connection implements SeatHolder {
     const mismatch = helloMismatch(decodeHello(bytes), "peer");
     if (mismatch !== undefined) throw await this.#refuse(ControlStatus.Version, mismatch);
     if (this.#busy) throw await this.#refuse(ControlStatus.Busy, "there are too many connections");
-    const { header } = this.#machine;
-    if (header === undefined || this.#machine.error !== undefined) {
-      throw await this.#refuse(ControlStatus.Unavailable, "the machine has stopped, or its memory cannot be seen here");
+    const { header, error } = this.#machine;
+    if (header === undefined || error !== undefined) {
+      const why = error?.message ?? "the machine's memory cannot be seen here";
+      throw await this.#refuse(ControlStatus.Unavailable, why);
     }
     return header;
   }

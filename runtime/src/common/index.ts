@@ -46,9 +46,10 @@ export type {
 } from "./file-records.ts";
 export type { FileSystem, MkdirOptions, RmOptions, WriteFileOptions } from "./fs.ts";
 export type { LayerEntries, LayerOptions } from "./layers.ts";
+export type { MachineState } from "./lifecycle.ts";
+export type { RuntimeEvent, RuntimeOptions } from "./options.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
 export { RemoteMachine } from "./remote.ts";
-export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";
 export type { DirectoryItem, FileKind, FileStat } from "./stat.ts";

@@ -22,21 +22,25 @@ export interface OwnerOptions {
   readonly budget?: number | undefined;
 }
 
+interface SeenMachine {
+  /** Undefined where this thread cannot see the machine's memory, and when the machine has stopped. */
+  readonly header: MachineHeader | undefined;
+}
+
 export class ProcessOwner {
   readonly #client: RpcClient;
   readonly #handle: SlotHandleData;
-  readonly #header: MachineHeader | undefined;
+  readonly #machine: SeenMachine;
 
-  private constructor(client: RpcClient, handle: SlotHandleData, header: MachineHeader | undefined) {
-    this.#header = header;
+  private constructor(client: RpcClient, handle: SlotHandleData, machine: SeenMachine) {
+    this.#machine = machine;
     this.#client = client;
     this.#handle = handle;
   }
 
-  /** @param header the machine header, where this thread sees it */
-  static async create(client: RpcClient, options: OwnerOptions, header?: MachineHeader): Promise<ProcessOwner> {
+  static async create(client: RpcClient, options: OwnerOptions, machine: SeenMachine): Promise<ProcessOwner> {
     const handle = await createOwner(client, options.budget);
-    return new ProcessOwner(client, handle, header);
+    return new ProcessOwner(client, handle, machine);
   }
 
   /** As `runtime.spawn`; the process and its children belong to this owner. */
@@ -51,12 +55,13 @@ export class ProcessOwner {
 
   /**
    * What the stops of its threads left, from record number `from` on, read in place. Undefined when this thread cannot see
-   * the machine's memory, or the owner is closed.
+   * the machine's memory, the machine was stopped, or the owner is closed.
    */
   threadStatus(from = 0): StatusRecords | undefined {
-    if (this.#header === undefined) return undefined;
-    const table = this.#header.tables(SlotKind.Owner);
-    const slot = new OwnerSlot(this.#header.$mem, table.base + this.#handle.index * table.stride);
+    const { header } = this.#machine;
+    if (header === undefined) return undefined;
+    const table = header.tables(SlotKind.Owner);
+    const slot = new OwnerSlot(header.$mem, table.base + this.#handle.index * table.stride);
     return slot.header.generation === this.#handle.generation ? readStatus(slot, from) : undefined;
   }
 

@@ -203,9 +203,6 @@ function showEvent(event: RuntimeEvent, trace: (record: Uint8Array) => void, say
       say(`process ${event.pid}: ${event.name.replace(/^SYS_/, "")}(${args}) is not supported`);
       break;
     }
-    case "failed":
-      // The calls under way fail with the same error, which is shown then.
-      break;
   }
 }
 
