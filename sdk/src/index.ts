@@ -1,6 +1,7 @@
 /** The Foreshore SDK: machines, and where their files come from. Node's part is `@foreshore/sdk/node`. */
 
 export { DEFAULT_ENV, TERMINAL_ENV } from "@foreshore/abi";
+export type { MachineState, Process, ProcessOutput, RuntimeEvent, SpawnOptions } from "@foreshore/runtime";
 export { describeProgram, PROGRAM_HEAD, type Program } from "./elf.ts";
 export { type ApplyLayerOptions, applyLayer } from "./layers/apply.ts";
 export {

@@ -53,7 +53,7 @@ export async function perform(plan: Plan, read: ReadFile, show: Show, options: M
             show,
           );
     const runMs = performance.now() - began - startMs;
-    const { counters, live } = await machine.runtime.diagnostics();
+    const { counters, live } = await machine.diagnostics();
     return {
       steps,
       problems,
@@ -90,7 +90,7 @@ function busyboxLayer(size: number, read: ReadFile): LayerSource {
 
 async function runSession(machine: Machine, logs: ReturnType<typeof makeLogs>, show: Show) {
   const steps = await makeSteps(logs);
-  await machine.runtime.fs.writeFile("/root/session.sh", sessionScript(steps));
+  await machine.fs.writeFile("/root/session.sh", sessionScript(steps));
   const process = await machine.spawn("/bin/sh", ["/root/session.sh"], { cwd: "/root", stdin: "null" });
   const reader = new SessionReader((text, step, begins) => {
     if (begins) show.step(steps[step]?.code ?? "");

@@ -39,8 +39,8 @@ export function machineEngine(harts: number): Engine {
       layers: root === undefined ? [] : [directoryLayer(root)],
       log: (level, text) => log.push(`${level}: ${text}`),
     });
-    await machine.runtime.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
-    await machine.runtime.fs.mkdir("/bin", { recursive: true });
+    await machine.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
+    await machine.fs.mkdir("/bin", { recursive: true });
     return { machine, kind, log, cases: 0 };
   };
   return {
@@ -50,12 +50,12 @@ export function machineEngine(harts: number): Engine {
       const kind = `${options.root ?? ""} ${memory}`;
       const at = fresh ? -1 : idle.findIndex((one) => one.kind === kind);
       const one = at >= 0 ? (idle.splice(at, 1)[0] as Running) : await start(kind, options.root, memory);
-      const { runtime } = one.machine;
+      const { machine } = one;
       let reusable = false;
       try {
         const path = file.startsWith("guest:") ? file.slice(6) : guestPath(file);
-        if (file !== `guest:${path}`) await runtime.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
-        const result = await runIn(runtime, path, args, { ...options, timeoutMs });
+        if (file !== `guest:${path}`) await machine.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
+        const result = await runIn(machine, path, args, { ...options, timeoutMs });
         reusable =
           result.code === 0 &&
           !fresh &&
@@ -80,8 +80,8 @@ export function machineEngine(harts: number): Engine {
 async function cleaned(machine: Machine): Promise<true> {
   await machine.kill(-1, 9).catch(() => {}); // ESRCH: nothing was left
   for (const folder of ["/tmp", "/dev/shm"]) {
-    for (const { name } of await machine.runtime.fs.readdir(folder)) {
-      await machine.runtime.fs.rm(`${folder}/${name}`, { recursive: true });
+    for (const { name } of await machine.fs.readdir(folder)) {
+      await machine.fs.rm(`${folder}/${name}`, { recursive: true });
     }
   }
   return true;

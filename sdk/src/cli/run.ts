@@ -57,7 +57,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         onEvent: (event) => showEvent(event, trace.record, say),
       });
       for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
-      if (command.control !== undefined) control = await controlSocket(machine.runtime, command.control, say);
+      if (command.control !== undefined) control = await controlSocket(machine, command.control, say);
       return await runIn(machine, command, files.program, io, terminal, (send) => {
         started();
         signals.to(send);
@@ -153,15 +153,15 @@ async function runIn(
   started: (send: (signal: keyof typeof Signal) => void) => void,
 ): Promise<number> {
   const env = environment(command, terminal);
-  await checkCwd(machine.runtime, command.cwd);
+  await checkCwd(machine, command.cwd);
   const program =
     hostPath ??
     (command.program === undefined
-      ? await guestShell(machine.runtime)
-      : await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
-  if (command.strace) await machine.runtime.setTrace(true);
+      ? await guestShell(machine)
+      : await guestProgram(machine, command.program, command.cwd, env["PATH"] ?? ""));
+  if (command.strace) await machine.setTrace(true);
   const startMs = io.elapsedMs();
-  const process = await start(machine.runtime, program, command, env, terminal);
+  const process = await start(machine, program, command, env, terminal);
   started((signal) => {
     // The program's group, as a terminal would; one that is gone needs no signal.
     machine.kill(-process.pid, Signal[signal]).catch(() => {});
@@ -176,9 +176,9 @@ async function runIn(
   // What still runs in the background would keep the streams open: the machine ends with its program.
   await machine.kill(-1, Signal.SIGKILL).catch(() => {});
   await streams;
-  if (command.strace) await machine.runtime.setTrace(false);
+  if (command.strace) await machine.setTrace(false);
   if (command.stats !== "none") {
-    const stats = runStats(await machine.runtime.diagnostics(), startMs, runMs);
+    const stats = runStats(await machine.diagnostics(), startMs, runMs);
     await writeStats(io.stderr, stats, command.stats);
   }
   return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
@@ -189,7 +189,7 @@ async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Pr
   const late = new Promise<undefined>((resolve) => {
     setTimeout(() => resolve(undefined), LAST_STATS_MS);
   });
-  const diagnostics = await Promise.race([machine.runtime.diagnostics().catch(() => undefined), late]);
+  const diagnostics = await Promise.race([machine.diagnostics().catch(() => undefined), late]);
   if (diagnostics !== undefined) void writeStats(io.stderr, runStats(diagnostics, 0, io.elapsedMs()), form);
 }
 
