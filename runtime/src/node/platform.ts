@@ -40,6 +40,9 @@ export const WORKER_SOURCES = [
   "../common/kernel-instance.ts",
   "../../../abi/ts/",
   "../../../abi/src/",
+  "../../../abi/src/client/",
+  "../../../abi/src/control/",
+  "../../../abi/src/core/",
 ] as const;
 
 function isFresh(bundle: URL): boolean {
@@ -48,8 +51,7 @@ function isFresh(bundle: URL): boolean {
   const old = (url: URL): boolean => statSync(url).mtimeMs <= made;
   return WORKER_SOURCES.every((place) => {
     const url = new URL(place, import.meta.url);
-    if (!place.endsWith("/")) return old(url);
-    return readdirSync(url, { recursive: true, encoding: "utf8" }).every((name) => old(new URL(name, url)));
+    return place.endsWith("/") ? readdirSync(url).every((name) => old(new URL(name, url))) : old(url);
   });
 }
 
