@@ -159,8 +159,9 @@ export class MachineHost {
     } catch (error) {
       const failure = error instanceof StartFailure ? startError(error.kind, error.message, error.stack) : error;
       this.#end(failure as Error);
-      await this.#release();
+      this.#rings?.client.fail(this.#life.error!);
       this.#rings = undefined;
+      await this.#release();
       throw this.#life.error;
     } finally {
       signal?.removeEventListener("abort", abort);
