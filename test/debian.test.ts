@@ -60,7 +60,7 @@ for (const harts of [1, 4]) {
         layers: [directoryLayer(root)],
         log: (level, line) => log.push(`${level}: ${line}`),
       });
-      return machine.runtime;
+      return machine;
     }
     afterAll(async () => {
       await machine?.stop();

@@ -3,7 +3,9 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DEFAULT_ENV } from "@foreshore/abi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { printArguments } from "../runtime/src/testing/guests.ts";
 import { guest, missingTool } from "./guests/build.ts";
 import { nativeKernel } from "./oracle/native-kernel.ts";
 
@@ -59,6 +61,14 @@ describe.skipIf(missing)("foreshore-native", () => {
   test("keeps the streams apart and hands the exit code on", async () => {
     const { stdout, stderr, code } = await run([wild, "stderr"]);
     expect({ stdout: stdout.toString(), stderr, code }).toEqual({ stdout: "out", stderr: "err", code: 5 });
+  });
+
+  test("gives programs the same environment as the Runtime", async () => {
+    const print = join(folder, "print");
+    writeFileSync(print, printArguments(), { mode: 0o755 });
+    const usual = Object.entries(DEFAULT_ENV).map(([name, value]) => `${name}=${value}\n`);
+    const { stdout, code } = await run([print]);
+    expect([stdout.toString(), code]).toEqual([`${print}\n${usual.join("")}`, 0]);
   });
 
   test.each([

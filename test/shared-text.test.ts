@@ -56,18 +56,17 @@ async function status(runtime: Runtime, pid: number): Promise<Record<string, num
 test.skipIf(root === "")("a further process costs at most 128 KiB beyond its own dirty pages", async () => {
   const machine = await Machine.create({ harts: 2, memory: 512, layers: [directoryLayer(root)] });
   try {
-    const { runtime } = machine;
-    const view = attach(runtime.memory!);
+    const view = attach(machine.memory!);
     const { header } = view;
     // Frames that the pool has not grown to yet are as free as those that it has.
     const used = (): number => header.poolEndFrame - header.poolFirstFrame - header.freeFrames;
     for (const program of PROGRAMS) {
-      const first = await started(runtime, program, view);
+      const first = await started(machine, program, view);
       const usedBefore = used();
       const cachedBefore = header.cachedFrames;
-      const second = await started(runtime, program, view);
+      const second = await started(machine, program, view);
       const cost = (used() - usedBefore) * PAGE;
-      const memory = await status(runtime, second.pid);
+      const memory = await status(machine, second.pid);
       const own = memory["RssAnon"]!;
       const name = program[0];
       console.log(

@@ -51,7 +51,7 @@ describe.skipIf(root === "")("a terminal of", { timeout: 120_000 }, () => {
     { cols: 10_000, rows: 24 },
     { cols: 10_000, rows: 10_000 },
   ])("$cols columns and $rows rows", async (size) => {
-    const { shown, code } = await session(machine.runtime, size, [
+    const { shown, code } = await session(machine, size, [
       ["> ", "stty size; ls -C /usr; seq 30000 | head -c 100000 | tr '\\n' x | wc -c; echo st''ep 1\r"],
       ["step 1", "vi -c 'call setline(1, \"drawn\")' -c 'wq! /tmp/vi.txt'; cat /tmp/vi.txt; echo st''ep 2\r"],
       ["step 2", "seq 5 | less -FX; top -bn1 | head -n 1 | cut -c 1-3; echo st''ep 3\r"],

@@ -201,7 +201,7 @@ describe.skipIf(missing !== undefined)("the page", () => {
     await shows(page, "flood\nflood");
     // The page answers meanwhile, and so does the machine.
     expect(
-      await page.evaluate(() => window.foreshore!.runtime.processes().then((rows) => rows.length)),
+      await page.evaluate(() => window.foreshore!.machine.processes().then((rows) => rows.length)),
     ).toBeGreaterThan(1);
     await page.keyboard.press("Control+C");
     await enter(page, "clear; echo flood is over");

@@ -2,7 +2,8 @@
  * Import directions, read from the import lines of one source file.
  *
  * TypeScript: sdk → runtime → abi and never back; codegen stands alone; examples are frontends
- * on abi alone; bench, test and tools may use all. No relative import leaves its workspace. A bare import is declared in
+ * on abi alone; bench, test and tools may use all. Within abi: src → ts (generated) → src/core, which imports nothing
+ * else; a type counts. No file imports itself by way of others (import-circles.ts). No relative import leaves its workspace. A bare import is declared in
  * the package's own package.json, so that the published package works. Node's modules, and
  * files of a node or cli folder, are imported in published packages only by node and cli folders (and tests);
  * files of a browser folder only by browser folders. An entry that stands directly in src/
@@ -43,13 +44,13 @@ const KERNEL_STD = new Set([
   "unsafe",
 ]);
 
-interface Import {
+export interface Import {
   readonly line: number;
   readonly what: string;
   readonly dynamic: boolean;
 }
 
-function importsOf(text: string): Import[] {
+export function importsOf(text: string): Import[] {
   const found: Import[] = [];
   const pattern =
     /^\s*(?:import|export)\b(?:[^"';]*?\bfrom)?\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)|\bnew URL\(\s*["'](\.[^"']+)["']\s*,\s*import\.meta\.url\s*\)/gm;
@@ -59,6 +60,19 @@ function importsOf(text: string): Import[] {
     found.push({ line: text.slice(0, start).split("\n").length, what, dynamic: match[1] === undefined });
   }
   return found;
+}
+
+/** Where generated code and what it stands on lie. */
+const GENERATED = "abi/ts/";
+const CORE = "abi/src/core/";
+
+/** What is wrong with the direction of an import within abi; undefined when nothing is. */
+function againstAbi(path: string, target: string): string | undefined {
+  if (path.startsWith(CORE) && !target.startsWith(CORE)) return `${CORE} imports nothing outside itself`;
+  if (path.startsWith(GENERATED) && !target.startsWith(GENERATED) && !target.startsWith(CORE)) {
+    return `generated code stands on ${CORE} alone`;
+  }
+  return undefined;
 }
 
 type Side = "node" | "browser" | "entry" | "common";
@@ -92,6 +106,8 @@ function checkTypeScript(path: string, text: string, declared: Declared): string
         fault(`a relative path must not leave ${workspace}/; import @foreshore/${other}`);
       }
       if (PUBLISHED.has(workspace)) checkSide(path, target, isTest, dynamic, fault);
+      const against = isTest ? undefined : againstAbi(path, target);
+      if (against !== undefined) fault(against);
     } else if (what.startsWith("@foreshore/")) {
       const other = what.split("/")[1] ?? "";
       if (other !== workspace && !allowed.includes(other)) {

@@ -7,7 +7,7 @@ import kept from "../testdata/fuzz/attach.json" with { type: "json" };
 import { AbiVersion, Fixed, LayoutHashHi, LayoutHashLo, MachineHeader, OwnerSlot, SlotKind } from "../ts/index.ts";
 import { AttachError, attach, checkedHeader, clientAddress, type MachineView, type SlotReader } from "./attach.ts";
 import { SharedTransport } from "./client/index.ts";
-import { Mem } from "./mem.ts";
+import { Mem } from "./core/mem.ts";
 import { memoryRows } from "./memory-rows.ts";
 import { processTable } from "./processes.ts";
 import type { RowKind } from "./rows.ts";

@@ -12,7 +12,7 @@ import {
   SlotKind,
 } from "../ts/index.ts";
 import { AttachError, attach, SlotReader } from "./attach.ts";
-import { Mem } from "./mem.ts";
+import { Mem } from "./core/mem.ts";
 
 const TABLE = 65536;
 const CAPACITY = 16;

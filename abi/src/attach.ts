@@ -26,7 +26,7 @@ import {
   ThreadSlot,
   VmaSlot,
 } from "../ts/index.ts";
-import { Mem, type MemSource } from "./mem.ts";
+import { Mem, type MemSource } from "./core/mem.ts";
 
 /** How often a slot that changes under the reader is tried; a change takes well under a microsecond. */
 const TRIES = 64;

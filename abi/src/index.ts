@@ -16,11 +16,14 @@ export * from "./client/index.ts";
 // Names real-time signals, too, which the generated function of this name does not.
 export { signalName } from "./client/wait-status.ts";
 export * from "./control/index.ts";
+export { Mem, type MemSource, memOf } from "./core/mem.ts";
+export { enumName, flagNames } from "./core/names.ts";
+export type { Arena, BytesWriter, Caller, RequestBytes, RequestRules } from "./core/request.ts";
+export { TableError, type TableFaultName, type TableLimits, type TableShape } from "./core/table.ts";
+export * from "./core/text.ts";
 export * from "./files/index.ts";
-export { Mem, type MemSource, memOf } from "./mem.ts";
 export { memoryRows } from "./memory-rows.ts";
-export { enumName, flagNames } from "./names.ts";
-export { type ProcessStatus, processTable } from "./processes.ts";
+export { processTable } from "./processes.ts";
 export type {
   CacheRow,
   FdRow,
@@ -28,6 +31,7 @@ export type {
   MemoryRow,
   OfdRow,
   PipeRow,
+  ProcessStatus,
   RowFilter,
   RowKind,
   RowSource,
@@ -37,4 +41,3 @@ export type {
   VmaRow,
 } from "./rows.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
-export { TableError, type TableLimits, type TableShape } from "./table.ts";

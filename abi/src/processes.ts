@@ -1,44 +1,8 @@
 /** The process table as viewers show it, read from a machine's memory. */
-import {
-  AddressSpaceSlot,
-  AddressSpaceState,
-  ProcessRunState,
-  type SlotHandleData,
-  ThreadRunState,
-  type ThreadState,
-} from "../ts/index.ts";
+import { AddressSpaceSlot, AddressSpaceState, ProcessRunState, ThreadRunState, type ThreadState } from "../ts/index.ts";
 import type { MachineView } from "./attach.ts";
-import type { Rows } from "./rows.ts";
+import type { ProcessStatus, Rows } from "./rows.ts";
 import { collect, fixedText, Pids, u64 } from "./slot-rows.ts";
-
-/** One process. */
-export interface ProcessStatus {
-  readonly handle: SlotHandleData;
-  readonly pid: number;
-  /** 1 where its parent is the host. */
-  readonly ppid: number;
-  readonly pgid: number;
-  readonly sid: number;
-  readonly uid: number;
-  readonly state: "prepared" | "running" | "stopped" | "zombie";
-  readonly threads: number;
-  /** Threads that run or could run now. */
-  readonly runnable: number;
-  readonly nice: number;
-  /** Pages of 4 KiB that have a frame. */
-  readonly residentPages: number;
-  readonly mappedPages: number;
-  /** Processor time in ns. */
-  readonly userNs: number;
-  readonly systemNs: number;
-  /** When it was made, on the machine's monotonic clock, in ns. */
-  readonly startNs: number;
-  /** Guest instructions retired. */
-  readonly instructions: number;
-  readonly syscalls: number;
-  /** Name of the program, at most 15 bytes of it. */
-  readonly command: string;
-}
 
 const STATES: Readonly<Record<number, ProcessStatus["state"]>> = {
   [ProcessRunState.Prepared]: "prepared",

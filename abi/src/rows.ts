@@ -3,7 +3,35 @@
  * cloned, sent and compared. The same types are read from shared memory (`memoryRows`) and come over a control channel.
  */
 import type { SlotHandleData } from "../ts/index.ts";
-import type { ProcessStatus } from "./processes.ts";
+
+/** A process. */
+export interface ProcessStatus {
+  readonly handle: SlotHandleData;
+  readonly pid: number;
+  /** 1 where its parent is the host. */
+  readonly ppid: number;
+  readonly pgid: number;
+  readonly sid: number;
+  readonly uid: number;
+  readonly state: "prepared" | "running" | "stopped" | "zombie";
+  readonly threads: number;
+  /** Threads that run or could run now. */
+  readonly runnable: number;
+  readonly nice: number;
+  /** Pages of 4 KiB that have a frame. */
+  readonly residentPages: number;
+  readonly mappedPages: number;
+  /** Processor time in ns. */
+  readonly userNs: number;
+  readonly systemNs: number;
+  /** When it was made, on the machine's monotonic clock, in ns. */
+  readonly startNs: number;
+  /** Guest instructions retired. */
+  readonly instructions: number;
+  readonly syscalls: number;
+  /** Name of the program, at most 15 bytes of it. */
+  readonly command: string;
+}
 
 /** A thread. */
 export interface ThreadRow {

@@ -20,7 +20,7 @@ function fault(bytes: Uint8Array): number {
     verifyLayerManifest(bytes);
     return TableFault.Ok;
   } catch (error) {
-    if (error instanceof TableError) return error.fault;
+    if (error instanceof TableError) return TableFault[error.fault];
     throw error;
   }
 }

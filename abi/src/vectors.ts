@@ -2,7 +2,7 @@
  * Compares generated TypeScript with the test vectors that come with it
  * (`abi/vectors.json`): same bytes, same values, in every language.
  */
-import { Mem } from "./mem.ts";
+import { Mem } from "./core/mem.ts";
 
 /** 64-bit integers are decimal text. */
 export type VectorValue = number | string | VectorValue[] | { [field: string]: VectorValue };

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test, vi } from "vitest";
-import { Mem } from "../../abi/src/mem.ts";
+import { Mem } from "../../abi/src/core/mem.ts";
 import { checkEnum, checkVector, type GeneratedModule, type Vectors } from "../../abi/src/vectors.ts";
 import { copyFromRoot, workspace, write } from "../test/workspace.ts";
 import { generate } from "./generate.ts";
@@ -17,7 +17,7 @@ const options = { accept: false, drafts: true };
 function sample(): string {
   const root = workspace("sample");
   write(root, generate(root, options));
-  copyFromRoot(root, "abi/src");
+  copyFromRoot(root, "abi/src/core");
   copyFromRoot(root, "kernel-go/abi/vectors_test.go");
   copyFromRoot(root, "kernel-go/go.mod");
   return root;

@@ -13,7 +13,9 @@ import {
   TraceRecord,
 } from "@foreshore/abi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { collect } from "./common/streams.ts";
 import {
+  DEFAULT_ENV,
   encodeText,
   type LayerEntry,
   type LogLevel,
@@ -22,6 +24,7 @@ import {
   Runtime,
   type RuntimeEvent,
   SystemError,
+  TERMINAL_ENV,
 } from "./index.ts";
 import { cat, crash, flood, hello, printArguments, rawCat, spin, unsupported, windowSizes } from "./testing/guests.ts";
 
@@ -128,8 +131,26 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         "EMPTY=",
         "",
       ]);
-      const named = await spawn("/print", [], { argv0: "other" });
+      const named = await spawn("/print", [], { argv0: "other", env: {} });
       expect(text((await named.output()).stdout)).toBe("other\n");
+    });
+
+    test("that are given no environment get one default, whoever starts them", async () => {
+      const lines = (env: Readonly<Record<string, string>>): string[] => [
+        "program",
+        ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        "",
+      ];
+      const said = async (process: Process): Promise<string[]> => text((await process.output()).stdout).split("\n");
+      const print = printArguments();
+      expect(await said(await spawn(print))).toEqual(lines(DEFAULT_ENV));
+      expect(await said(await spawn(print, [], { env: {} }))).toEqual(lines({}));
+      const owner = await machine.createOwner();
+      expect(await said(await owner.spawn(print))).toEqual(lines(DEFAULT_ENV));
+      await owner.close();
+      const { terminal } = await spawn(print, [], { stdio: "pty" });
+      expect(text(await collect(terminal!.readable)).split("\r\n")).toEqual(lines(TERMINAL_ENV));
+      expect(TERMINAL_ENV).toEqual({ ...DEFAULT_ENV, TERM: "xterm-256color" });
     });
 
     test("pass a megabyte through, unchanged", async () => {
@@ -413,7 +434,7 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         await machine.fs.writeFile("/file", bytes);
         expect((await machine.fs.stat("/file")).size).toBe(size);
         expectBytes(await machine.fs.readFile("/file"), bytes);
-        expectBytes(await machine.readFile("/file"), bytes);
+        expectBytes(await machine.fs.readFile("/file"), bytes);
         expectBytes(
           await machine.fs.readFileRange("/file", Math.max(0, size - 3), 10),
           bytes.slice(Math.max(0, size - 3)),
@@ -425,16 +446,16 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       for (let i = 0; i < 200; i++) {
         const content = `${"x".repeat(i * 37)} ${i}`;
         await machine.fs.writeFile("/changing", content);
-        expect(await machine.readFile("/changing", { encoding: "utf8" })).toBe(content);
+        expect(await machine.fs.readFile("/changing", { encoding: "utf8" })).toBe(content);
       }
       await machine.fs.unlink("/changing");
-      expect(await failure(machine.readFile("/changing"))).toEqual(CODE("ENOENT"));
+      expect(await failure(machine.fs.readFile("/changing"))).toEqual(CODE("ENOENT"));
     });
 
     test("are read without a request where the memory is shared", async () => {
       await machine.fs.writeFile("/view", "seen");
       const before = (await machine.diagnostics()).publishedReads;
-      for (let i = 0; i < 10; i++) await machine.readFile("/view");
+      for (let i = 0; i < 10; i++) await machine.fs.readFile("/view");
       const after = (await machine.diagnostics()).publishedReads;
       expect(after.hits - before.hits).toBe(transport === "shared" ? 10 : 0);
     });
@@ -456,7 +477,7 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       };
       const read = async (): Promise<void> => {
         while (writing) {
-          const bytes = await machine.readFile("/torn");
+          const bytes = await machine.fs.readFile("/torn");
           // One writer's bytes, perhaps not all of them yet.
           expect(bytes.findIndex((byte) => byte !== bytes[0])).toBe(-1);
           if (bytes.length > 0) seen.add(bytes[0]!);
@@ -624,7 +645,7 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       expect(asked.every(([position]) => position >= 1000 + 196_000)).toBe(true);
       const reader = await spawn(cat(true), ["/lazy/file"]);
       expectBytes((await reader.output()).stdout, bytes.slice(1000, 501_000));
-      expectBytes(await machine.readFile("/lazy/tail"), bytes.slice(999_990));
+      expectBytes(await machine.fs.readFile("/lazy/tail"), bytes.slice(999_990));
     });
 
     test("whose source fails give EIO to guests and host, and one line", async () => {
@@ -639,8 +660,8 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         { kind: "lazy", path: "/broken/file", source, size: 10 },
         { kind: "lazy", path: "/broken/short", source: short, size: 10 },
       ]);
-      expect(await failure(machine.readFile("/broken/file"))).toEqual(CODE("EIO"));
-      expect(await failure(machine.readFile("/broken/short"))).toEqual(CODE("EIO"));
+      expect(await failure(machine.fs.readFile("/broken/file"))).toEqual(CODE("EIO"));
+      expect(await failure(machine.fs.readFile("/broken/short"))).toEqual(CODE("EIO"));
       const reader = await spawn(cat(true), ["/broken/file"]);
       expect(await reader.exit).toMatchObject({ code: 1 });
       expect(
@@ -671,5 +692,56 @@ describe.each(["shared", "message"] as const)("stopping a machine by %s", (trans
     for (const error of await Promise.all(waiting)) expect(error).toBeInstanceOf(MachineStopped);
     expect(await failure(machine.spawn(hello()))).toBeInstanceOf(MachineStopped);
     await machine.stop();
+  });
+
+  test("every call of a machine that has ended says so", async () => {
+    const machine = await Runtime.create({ harts: 1, memory: 64, transport, log: () => undefined });
+    await machine.fs.writeFile("/seen", "seen");
+    expect(await machine.fs.readFile("/seen", { encoding: "utf8" })).toBe("seen");
+    const process = await machine.spawn(cat());
+    const owner = await machine.createOwner();
+    expect(machine.state).toBe("running");
+    const [stopped, again] = [machine.stop(), machine.stop()];
+    expect(machine.state).toBe("ended");
+    // At once, and not only when the workers are gone.
+    expect(await machine.ended).toBeUndefined();
+    expect(await failure(machine.fs.readFile("/seen"))).toBeInstanceOf(MachineStopped);
+    await Promise.all([stopped, again]);
+    const calls: Promise<unknown>[] = [
+      machine.fs.readFile("/seen"),
+      machine.fs.stat("/seen"),
+      machine.spawn(hello()),
+      machine.spawn("/hello"),
+      machine.kill(1, 15),
+      machine.processes(),
+      machine.createOwner(),
+      machine.attachment(),
+      machine.kernelState(),
+      machine.diagnostics(),
+      machine.setTrace(true),
+      machine.noop(),
+      process.kill(),
+      process.exit,
+      owner.spawn(hello()),
+      owner.processes(),
+      owner.close(),
+    ];
+    for (const [i, error] of (await Promise.all(calls.map(failure))).entries())
+      expect([i, error]).toEqual([i, expect.any(MachineStopped)]);
+    expect([machine.memory, owner.threadStatus()]).toEqual([undefined, undefined]);
+    let closed = 0;
+    machine.addBlobSource({ read: () => 0, close: () => void closed++ });
+    expect(closed).toBe(1);
+    await machine.stop();
+    await machine[Symbol.asyncDispose]();
+  });
+
+  test("a start that is aborted rejects with the reason", async () => {
+    const abort = new AbortController();
+    const started = failure(Runtime.create({ memory: 64, transport, signal: abort.signal, log: () => undefined }));
+    const reason = new Error("not any more");
+    abort.abort(reason);
+    expect(await started).toBe(reason);
+    expect(await failure(Runtime.create({ signal: AbortSignal.abort(reason) }))).toBe(reason);
   });
 });

@@ -28,7 +28,7 @@ async function answers(all: readonly Process[]): Promise<void> {
   await machine.noop();
   expect((await machine.processes()).filter(({ pid }) => pid > 1).length).toBe(all.length);
   expect((await machine.diagnostics()).counters.rpcRequests).toBeGreaterThan(all.length);
-  expect((await machine.readFile(CAT)).length).toBeGreaterThan(100);
+  expect((await machine.fs.readFile(CAT)).length).toBeGreaterThan(100);
   const one = await machine.spawn(CAT, [], { stdin: "one more" });
   expect(new TextDecoder().decode((await one.output()).stdout)).toBe("one more");
 }

@@ -1,7 +1,7 @@
 /** A machine with files in it: a Runtime and the layers that it was made of. */
 
-import { killProcess } from "@foreshore/abi";
-import { type Process, type ProcessOutput, Runtime, type RuntimeOptions, type SpawnOptions } from "@foreshore/runtime";
+import { abortReason } from "@foreshore/abi";
+import { type ProcessOutput, Runtime, type RuntimeOptions, type SpawnOptions } from "@foreshore/runtime";
 import { type ApplyLayerOptions, applyLayer } from "./layers/apply.ts";
 import type { LayerSource } from "./layers/entry.ts";
 
@@ -12,59 +12,56 @@ export interface MachineOptions extends RuntimeOptions {
   readonly note?: ((text: string) => void) | undefined;
 }
 
-/** Environment of programs that `Machine` starts, unless told otherwise. */
-export const DEFAULT_ENV: Readonly<Record<string, string>> = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  HOME: "/root",
-};
-
-export class Machine {
-  /** All of the machine that the SDK does not wrap: files, processes, diagnostics. */
-  readonly runtime: Runtime;
-  readonly #note: (text: string) => void;
-
-  private constructor(runtime: Runtime, note: (text: string) => void) {
-    this.runtime = runtime;
-    this.#note = note;
-  }
+/**
+ * What users meet: files, processes and streams are the Runtime's, the layers are its own. Frontends that bring their own files use
+ * `Runtime` by itself.
+ */
+export class Machine extends Runtime {
+  #note: (text: string) => void = () => {};
 
   /**
    * Starts a machine and applies its layers.
    * @throws LayerError when a layer cannot be used, and what `Runtime.create` throws; nothing keeps running then
    */
-  static async create(options: MachineOptions = {}): Promise<Machine> {
-    const { layers = [], note = () => {}, ...runtimeOptions } = options;
-    let runtime: Runtime;
+  static override async create(options: MachineOptions = {}): Promise<Machine> {
+    const { layers = [], note, ...runtimeOptions } = options;
+    const left = [...layers];
     try {
-      runtime = await Runtime.create(runtimeOptions);
+      const machine = new Machine(await Runtime.startHost(runtimeOptions));
+      if (note !== undefined) machine.#note = note;
+      await machine.#addFirst(left, options.signal);
+      return machine;
     } catch (error) {
-      await Promise.allSettled(layers.map((layer) => layer.close?.()));
+      await Promise.allSettled(left.map(async (layer) => layer.close?.()));
       throw error;
     }
-    const machine = new Machine(runtime, note);
-    let applied = 0;
-    try {
-      for (const layer of layers) {
-        await machine.addLayer(layer);
-        applied++;
+  }
+
+  /** Takes the layers one by one out of `left`; stops the machine when one cannot be used, or the start is aborted. */
+  async #addFirst(left: LayerSource[], signal: AbortSignal | undefined): Promise<void> {
+    const aborted = Promise.withResolvers<never>();
+    const abort = (): void => aborted.reject(abortReason(signal!));
+    signal?.addEventListener("abort", abort);
+    const all = async (): Promise<void> => {
+      for (let layer = left.shift(); layer !== undefined; layer = left.shift()) {
+        await this.addLayer(layer);
+        signal?.throwIfAborted();
       }
+    };
+    try {
+      await Promise.race([all(), aborted.promise]);
     } catch (error) {
-      await Promise.allSettled(layers.slice(applied + 1).map((layer) => layer.close?.()));
-      await runtime.stop();
+      await this.stop();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
     }
-    return machine;
   }
 
   /** Puts a layer over what is there. It is closed with the machine. */
   async addLayer(layer: LayerSource, options: ApplyLayerOptions = {}): Promise<void> {
-    await applyLayer(this.runtime, layer, options);
+    await applyLayer(this, layer, options);
     for (const note of layer.notes?.() ?? []) this.#note(note);
-  }
-
-  /** As `runtime.spawn`, with DEFAULT_ENV under the given environment. */
-  spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
-    return this.runtime.spawn(program, args, { ...options, env: { ...DEFAULT_ENV, ...options.env } });
   }
 
   /** Runs a program to its end; nothing on its standard input unless given. */
@@ -75,22 +72,5 @@ export class Machine {
   ): Promise<ProcessOutput> {
     const process = await this.spawn(program, args, { stdin: "null", ...options });
     return await process.output();
-  }
-
-  /**
-   * kill(2) with its rules for `pid`: a negative one names a process group, -1 every process.
-   * @throws SystemError ESRCH when there is none, EINVAL for what is no signal
-   */
-  async kill(pid: number, signal: number): Promise<void> {
-    await killProcess(this.runtime.rpc, { pid }, signal);
-  }
-
-  /** Ends everything in the machine, frees its memory, closes its layers. */
-  async stop(): Promise<void> {
-    await this.runtime.stop();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }

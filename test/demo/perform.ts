@@ -1,6 +1,6 @@
 /** Runs the demo in a machine; the same in Node and in a page. */
 
-import { DEFAULT_ENV, type LayerEntry, type LayerSource, Machine, type MachineOptions } from "@foreshore/sdk";
+import { type LayerEntry, type LayerSource, Machine, type MachineOptions } from "@foreshore/sdk";
 import { logsLayer, makeLogs } from "./corpus.ts";
 import { checkOutputs, makeSteps, SessionReader, sessionScript } from "./session.ts";
 
@@ -53,7 +53,7 @@ export async function perform(plan: Plan, read: ReadFile, show: Show, options: M
             show,
           );
     const runMs = performance.now() - began - startMs;
-    const { counters, live } = await machine.runtime.diagnostics();
+    const { counters, live } = await machine.diagnostics();
     return {
       steps,
       problems,
@@ -90,7 +90,7 @@ function busyboxLayer(size: number, read: ReadFile): LayerSource {
 
 async function runSession(machine: Machine, logs: ReturnType<typeof makeLogs>, show: Show) {
   const steps = await makeSteps(logs);
-  await machine.runtime.fs.writeFile("/root/session.sh", sessionScript(steps));
+  await machine.fs.writeFile("/root/session.sh", sessionScript(steps));
   const process = await machine.spawn("/bin/sh", ["/root/session.sh"], { cwd: "/root", stdin: "null" });
   const reader = new SessionReader((text, step, begins) => {
     if (begins) show.step(steps[step]?.code ?? "");
@@ -126,7 +126,7 @@ async function runGuests(machine: Machine, names: readonly string[], show: Show)
   const problems: string[] = [];
   for (const name of names) {
     show.step(name);
-    const result = await machine.run(`/bin/${name}`, [], { cwd: "/tmp", env: DEFAULT_ENV });
+    const result = await machine.run(`/bin/${name}`, [], { cwd: "/tmp" });
     const lines = new TextDecoder().decode(result.stdout).trimEnd().split("\n");
     const more = lines.length - SHOWN_LINES;
     show.output(`${lines.slice(0, SHOWN_LINES).join("\n")}\n${more > 0 ? `(${more} lines more)\n` : ""}`);

@@ -6,24 +6,10 @@ import { join } from "node:path";
 import { directoryLayer, Machine } from "@foreshore/sdk/node";
 import { runIn } from "../oracle/foreshore.ts";
 import { nativeKernel, runNativeKernel } from "../oracle/native-kernel.ts";
-import { guestPath, QEMU, type RunResult, runSandboxed } from "../oracle/sandbox.ts";
-import type { Program } from "./suite.ts";
+import { guestPath, QEMU, runSandboxed } from "../oracle/sandbox.ts";
+import type { Engine } from "./suite.ts";
 
 const BUILD = join(import.meta.dirname, "../../build");
-
-export interface Engine {
-  /** "machine-4", "native-1", "qemu": a part of the results' file name. */
-  readonly name: string;
-  /** Changes whenever a result may: what was found with another key is no result of this engine. */
-  key(): Promise<string>;
-  /**
-   * @param fresh in a machine of its own, not one that has run other cases
-   * @throws when the program did not end by itself, or the machine failed
-   */
-  run(program: Program, memory: number, timeoutMs: number, fresh: boolean): Promise<RunResult>;
-  /** Stops the machines that wait for a next case. */
-  close?(): Promise<void>;
-}
 
 function digest(...files: string[]): string {
   const hash = createHash("sha256");
@@ -53,8 +39,8 @@ export function machineEngine(harts: number): Engine {
       layers: root === undefined ? [] : [directoryLayer(root)],
       log: (level, text) => log.push(`${level}: ${text}`),
     });
-    await machine.runtime.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
-    await machine.runtime.fs.mkdir("/bin", { recursive: true });
+    await machine.fs.mkdir("/tmp", { recursive: true, mode: 0o1777 });
+    await machine.fs.mkdir("/bin", { recursive: true });
     return { machine, kind, log, cases: 0 };
   };
   return {
@@ -64,12 +50,12 @@ export function machineEngine(harts: number): Engine {
       const kind = `${options.root ?? ""} ${memory}`;
       const at = fresh ? -1 : idle.findIndex((one) => one.kind === kind);
       const one = at >= 0 ? (idle.splice(at, 1)[0] as Running) : await start(kind, options.root, memory);
-      const { runtime } = one.machine;
+      const { machine } = one;
       let reusable = false;
       try {
         const path = file.startsWith("guest:") ? file.slice(6) : guestPath(file);
-        if (file !== `guest:${path}`) await runtime.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
-        const result = await runIn(runtime, path, args, { ...options, timeoutMs });
+        if (file !== `guest:${path}`) await machine.fs.writeFile(path, readFileSync(file), { mode: 0o755 });
+        const result = await runIn(machine, path, args, { ...options, timeoutMs });
         reusable =
           result.code === 0 &&
           !fresh &&
@@ -94,8 +80,8 @@ export function machineEngine(harts: number): Engine {
 async function cleaned(machine: Machine): Promise<true> {
   await machine.kill(-1, 9).catch(() => {}); // ESRCH: nothing was left
   for (const folder of ["/tmp", "/dev/shm"]) {
-    for (const { name } of await machine.runtime.fs.readdir(folder)) {
-      await machine.runtime.fs.rm(`${folder}/${name}`, { recursive: true });
+    for (const { name } of await machine.fs.readdir(folder)) {
+      await machine.fs.rm(`${folder}/${name}`, { recursive: true });
     }
   }
   return true;

@@ -18,7 +18,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Engine, machineEngine, nativeEngine } from "./engine.ts";
+import { machineEngine, nativeEngine } from "./engine.ts";
 import { goSuite } from "./go.ts";
 import { guestSuite } from "./guests.ts";
 import { type Entry, excluded, readList, writeList } from "./list.ts";
@@ -26,7 +26,7 @@ import { posixSuite } from "./posix.ts";
 import { judged, summary, writeReport } from "./report.ts";
 import { forget, type Result, readResults } from "./results.ts";
 import { runCases } from "./run.ts";
-import { type Case, nameOf, type Suite } from "./suite.ts";
+import { type Case, type Engine, nameOf, type Suite } from "./suite.ts";
 
 const SUITES: readonly Suite[] = [goSuite, posixSuite, guestSuite];
 

@@ -1,10 +1,9 @@
 /** Results beside the lists and the known failures: what is printed at the end, and docs/conformance.md. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Engine } from "./engine.ts";
 import { type Entry, type List, readList } from "./list.ts";
 import { type Result, readResults } from "./results.ts";
-import { nameOf, type Suite } from "./suite.ts";
+import { type Engine, nameOf, type Suite } from "./suite.ts";
 
 const DOC = join(import.meta.dirname, "../../docs/conformance.md");
 

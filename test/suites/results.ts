@@ -1,8 +1,7 @@
 /** What cases left, one line of JSON each, under build/: a run that was interrupted goes on where it stopped. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Engine } from "./engine.ts";
-import type { Suite } from "./suite.ts";
+import type { Engine, Suite } from "./suite.ts";
 
 const FOLDER = join(import.meta.dirname, "../../build/conformance/results");
 

@@ -1,7 +1,6 @@
 /** Runs cases, a few at a time, and judges them; what does not pass is run once more by itself. */
-import type { Engine } from "./engine.ts";
 import { addResult, type Result } from "./results.ts";
-import { BuildError, type Case, nameOf, type Suite } from "./suite.ts";
+import { BuildError, type Case, type Engine, nameOf, type Suite } from "./suite.ts";
 
 export interface RunSettings {
   /** Cases at a time. */

@@ -1,7 +1,6 @@
 /** What a suite is: cases, each a run of a program, and how such a run's end is judged. */
 
 import type { RunOptions, RunResult } from "../oracle/sandbox.ts";
-import type { Engine } from "./engine.ts";
 
 /** One case, named as its suite names it. */
 export interface Case {
@@ -17,6 +16,21 @@ export interface Program {
   readonly file: string;
   readonly args: readonly string[];
   readonly options: RunOptions;
+}
+
+/** Where cases are run: see engine.ts. */
+export interface Engine {
+  /** "machine-4", "native-1", "qemu": a part of the results' file name. */
+  readonly name: string;
+  /** Changes whenever a result may: what was found with another key is no result of this engine. */
+  key(): Promise<string>;
+  /**
+   * @param fresh in a machine of its own, not one that has run other cases
+   * @throws when the program did not end by itself, or the machine failed
+   */
+  run(program: Program, memory: number, timeoutMs: number, fresh: boolean): Promise<RunResult>;
+  /** Stops the machines that wait for a next case. */
+  close?(): Promise<void>;
 }
 
 export interface Suite {

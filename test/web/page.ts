@@ -1,16 +1,15 @@
 /** The demonstration page: a shell in a terminal, files in and out, and the machine's processes as they are. */
-import { attach, type MachineView, processTable } from "@foreshore/abi";
-import { type Process, type ProcessInfo, Runtime } from "@foreshore/runtime";
-import { applyLayer } from "@foreshore/sdk/layers/apply";
+import { attach, type MachineView, processTable, TERMINAL_ENV } from "@foreshore/abi";
+import type { Process, ProcessInfo } from "@foreshore/runtime";
 import { httpLayer } from "@foreshore/sdk/layers/http";
-import { DEFAULT_ENV } from "@foreshore/sdk/machine";
+import { Machine } from "@foreshore/sdk/machine";
 import { linkTerminal } from "@foreshore/sdk/terminal/link";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 
 /** What whoever drives the page may look at. */
 export interface PageState {
-  readonly runtime: Runtime;
+  readonly machine: Machine;
   readonly terminal: Terminal;
   /** Milliseconds from the page's start to the shell's first output. */
   promptMs: number | undefined;
@@ -76,7 +75,7 @@ function openTerminal(): { terminal: Terminal; fit: FitAddon } {
 
 /** One shell after the other, until the page is closed. */
 async function shells(state: PageState, config: PageConfig): Promise<void> {
-  const { runtime, terminal } = state;
+  const { machine, terminal } = state;
   const [program, ...args] = config.shell ?? [];
   if (program === undefined) {
     terminal.write(`There is no shell in this machine: ${config.why}\r\n`);
@@ -88,12 +87,12 @@ async function shells(state: PageState, config: PageConfig): Promise<void> {
     const typed = terminal.onData((text) => {
       ahead += text;
     });
-    const shell: Process = await runtime.spawn(program, args, {
+    const shell: Process = await machine.spawn(program, args, {
       stdio: "pty",
       cols: terminal.cols,
       rows: terminal.rows,
       cwd: "/root",
-      env: { ...DEFAULT_ENV, TERM: "xterm-256color", LANG: "C.UTF-8", PS1: "\\u@foreshore:\\w\\$ ", USER: "root" },
+      env: { ...TERMINAL_ENV, LANG: "C.UTF-8", PS1: "\\u@foreshore:\\w\\$ ", USER: "root" },
     });
     const first = terminal.onWriteParsed(() => {
       state.promptMs ??= performance.now();
@@ -122,13 +121,13 @@ type Row = Pick<ProcessInfo, "pid" | "ppid" | "state" | "residentPages" | "sysca
 };
 
 /** From shared memory where this page sees it, else by request. */
-async function processRows(runtime: Runtime, view: MachineView | undefined): Promise<readonly Row[]> {
-  if (view === undefined) return await runtime.processes();
+async function processRows(machine: Machine, view: MachineView | undefined): Promise<readonly Row[]> {
+  if (view === undefined) return await machine.processes();
   return processTable(view).map((row) => ({ ...row, cpuMs: (row.userNs + row.systemNs) / 1e6 }));
 }
 
-async function showProcesses(runtime: Runtime, view: MachineView | undefined): Promise<void> {
-  const rows = await processRows(runtime, view);
+async function showProcesses(machine: Machine, view: MachineView | undefined): Promise<void> {
+  const rows = await processRows(machine, view);
   const body = element("processes");
   body.replaceChildren(
     ...rows.map((row) => {
@@ -149,11 +148,11 @@ async function showProcesses(runtime: Runtime, view: MachineView | undefined): P
     `${hartCount} harts; memory ${(memoryPages / 16).toFixed(0)} of at most ${(memoryMaxPages / 16).toFixed(0)} MiB, ${((freeFrames * PAGE_BYTES) / MIB).toFixed(0)} of them free`;
 }
 
-function watchProcesses(runtime: Runtime): void {
-  const view = runtime.memory === undefined ? undefined : attach(runtime.memory);
+function watchProcesses(machine: Machine): void {
+  const view = machine.memory === undefined ? undefined : attach(machine.memory);
   element("source").textContent = view === undefined ? "(by request)" : "(live from shared memory)";
   const look = async (): Promise<void> => {
-    if (!document.hidden) await showProcesses(runtime, view);
+    if (!document.hidden) await showProcesses(machine, view);
     setTimeout(() => void look().catch(ended), REFRESH_MS);
   };
   const ended = (error: unknown): void => {
@@ -162,7 +161,7 @@ function watchProcesses(runtime: Runtime): void {
   void look().catch(ended);
 }
 
-function wireFiles(runtime: Runtime): void {
+function wireFiles(machine: Machine): void {
   const say = (text: string): void => {
     element("files").textContent = text;
   };
@@ -172,7 +171,7 @@ function wireFiles(runtime: Runtime): void {
       if (file.size > MAX_FILE_BYTES) throw new Error(`${file.name} is larger than ${MAX_FILE_BYTES / MIB} MiB`);
       // A file's name is the host's: only its last part is taken.
       const name = file.name.replace(/^.*[/\\]/, "");
-      await runtime.fs.writeFile(`/root/${name}`, new Uint8Array(await file.arrayBuffer()));
+      await machine.fs.writeFile(`/root/${name}`, new Uint8Array(await file.arrayBuffer()));
       names.push(name);
     }
     if (names.length > 0) say(`in /root: ${names.join(", ")}`);
@@ -191,16 +190,16 @@ function wireFiles(runtime: Runtime): void {
   element<HTMLFormElement>("download").addEventListener("submit", (event) => {
     event.preventDefault();
     const path = element<HTMLInputElement>("path").value;
-    save(runtime, path).then(say, (error: unknown) => say(`not saved: ${String(error)}`));
+    save(machine, path).then(say, (error: unknown) => say(`not saved: ${String(error)}`));
   });
 }
 
-async function save(runtime: Runtime, path: string): Promise<string> {
-  const { kind, size } = await runtime.fs.stat(path);
+async function save(machine: Machine, path: string): Promise<string> {
+  const { kind, size } = await machine.fs.stat(path);
   if (kind !== "file") throw new Error(`${path} is no file`);
   if (size > MAX_FILE_BYTES) throw new Error(`${path} is larger than ${MAX_FILE_BYTES / MIB} MiB`);
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([await runtime.fs.readFile(path)]));
+  link.href = URL.createObjectURL(new Blob([await machine.fs.readFile(path)]));
   link.download = path.slice(path.lastIndexOf("/") + 1);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -211,19 +210,14 @@ async function main(): Promise<void> {
   const bar = element<HTMLProgressElement>("progress");
   bar.hidden = false;
   const { terminal } = openTerminal();
-  const [config, runtime] = await Promise.all([
+  const [config, machine] = await Promise.all([
     fetch("/config.json").then((response) => response.json() as Promise<PageConfig>),
-    Runtime.create({
-      kernel: "/kernel.wasm",
-      workerUrl: "/worker.js",
-      onEvent: (event) => {
-        if (event.type === "failed") status(`the machine failed: ${event.error.message}`);
-      },
-    }),
+    Machine.create({ kernel: "/kernel.wasm", workerUrl: "/worker.js" }),
   ]);
-  const state: PageState = { runtime, terminal, promptMs: undefined };
+  void machine.ended.then((error) => error && status(`the machine failed: ${error.message}`));
+  const state: PageState = { machine, terminal, promptMs: undefined };
   window.foreshore = state;
-  if (runtime.memory === undefined) {
+  if (machine.memory === undefined) {
     notice(
       "This page is not cross-origin isolated (its server sends no Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp): the machine runs in single-worker mode, on one processor.",
     );
@@ -232,15 +226,15 @@ async function main(): Promise<void> {
   const progress = (bytes: number): void => {
     if (state.promptMs === undefined) status(`loading: ${(bytes / 1024).toFixed(0)} KiB`);
   };
-  await applyLayer(runtime, httpLayer("/root.json", { progress }));
-  await runtime.fs.mkdir("/root", { recursive: true });
-  wireFiles(runtime);
-  watchProcesses(runtime);
+  await machine.addLayer(httpLayer("/root.json", { progress }));
+  await machine.fs.mkdir("/root", { recursive: true });
+  wireFiles(machine);
+  watchProcesses(machine);
   const running = shells(state, config);
   const parsed = terminal.onWriteParsed(() => {
     parsed.dispose();
     bar.hidden = true;
-    const mode = runtime.memory === undefined ? "single-worker mode" : "shared memory";
+    const mode = machine.memory === undefined ? "single-worker mode" : "shared memory";
     status(`riscv64 Linux, ${mode}; prompt after ${performance.now().toFixed(0)} ms`);
   });
   await running;

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import kept from "../../testdata/fuzz/attachment.json" with { type: "json" };
 import { ClientSlot, Fixed, MachineHeader, SlotKind } from "../../ts/index.ts";
 import { AttachError } from "../attach.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { differs, type Edit, type FuzzTarget, fuzz, fuzzTestMs, mutateEdits, type Random } from "../testing/fuzz.ts";
 import { sampleMachine } from "../testing/sample-machine.ts";
 import { attachmentAbi, connect } from "./attachment.ts";

@@ -14,7 +14,7 @@ import {
   type SlotHandleData,
 } from "../../ts/index.ts";
 import { AttachError, abiText, checkedHeader, clientAddress, MachineView } from "../attach.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { memoryRows } from "../memory-rows.ts";
 import type { RowSource } from "../rows.ts";
 import { handshake } from "./calls.ts";

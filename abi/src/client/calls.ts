@@ -16,9 +16,9 @@ import {
   type SlotHandleData,
   StdioKind,
 } from "../../ts/index.ts";
+import { decodeText, encodeText, type PathLike, pathText } from "../core/text.ts";
 import { RpcProtocolError, SystemError } from "./errors.ts";
 import type { CallOptions, RpcClient } from "./rpc-client.ts";
-import { decodeText, encodeText, type PathLike, pathText } from "./text.ts";
 import { type ExitStatus, exitStatus } from "./wait-status.ts";
 
 /** Room for a KernelRuntimeState, which grows with the versions. */

@@ -18,7 +18,7 @@ import {
   RpcHeader,
 } from "../../ts/index.ts";
 import { align, ControlError } from "../control/frames.ts";
-import { Mem, memOf } from "../mem.ts";
+import { Mem, memOf } from "../core/mem.ts";
 import { entryFrame, replySpan, requestSpans } from "./frames.ts";
 import type { Transport } from "./transport.ts";
 

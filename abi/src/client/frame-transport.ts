@@ -12,7 +12,7 @@ import {
   Opcode,
   ReplyEvent,
 } from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { RpcProtocolError } from "./errors.ts";
 import { entryFrame, replySpan, requestSpans } from "./frames.ts";
 import type { Transport } from "./transport.ts";

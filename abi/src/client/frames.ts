@@ -1,7 +1,7 @@
 /** Ring entries with the arena bytes that belong to them, as frames of abi/control.fbs. */
 import { type ArenaSpanData, type ControlFrameKind, Fixed, type KernelWorkerRequest } from "../../ts/index.ts";
 import { align, HEADER, newFrame } from "../control/frames.ts";
-import type { Mem } from "../mem.ts";
+import type { Mem } from "../core/mem.ts";
 
 /** Spans of an entry whose bytes go along with it, in the order of its fields. */
 export function requestSpans(entry: KernelWorkerRequest): ArenaSpanData[] {

@@ -20,7 +20,7 @@ import {
   opcodeName,
   ReplyEvent,
 } from "../../ts/index.ts";
-import type { Arena, Caller, CallOptions, CallSpec as RequestSpec } from "../request.ts";
+import type { Arena, Caller, CallOptions, CallSpec as RequestSpec } from "../core/request.ts";
 import { ArenaAllocator } from "./arena.ts";
 import {
   abortReason,

@@ -14,7 +14,7 @@ import {
   type KernelWorkerRequest,
   MachineHeader,
 } from "../../ts/index.ts";
-import type { Mem } from "../mem.ts";
+import type { Mem } from "../core/mem.ts";
 import { MachineFailed, MachineStopped, RpcProtocolError, SessionClosed } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 

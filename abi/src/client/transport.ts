@@ -1,6 +1,6 @@
 /** How ring entries get to the kernel worker and back; the client above knows only this. */
 import type { KernelWorkerRequest } from "../../ts/index.ts";
-import type { Mem } from "../mem.ts";
+import type { Mem } from "../core/mem.ts";
 
 /**
  * One client's way to its kernel. Entries and arena bytes are at addresses of

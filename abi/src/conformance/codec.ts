@@ -1,7 +1,7 @@
 /** This package's own structs and tables as a codec: what TypeScript subjects offer, and what the kit compares with. */
 
 import * as generated from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import type { CodecValue, SubjectCodec } from "./subject.ts";
 
 interface View {

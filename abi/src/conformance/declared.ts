@@ -1,6 +1,6 @@
 /** Which errnos a request may answer. */
 import { KernelWorkerRequestRules, type Opcode } from "../../ts/index.ts";
-import type { RequestRules } from "../request.ts";
+import type { RequestRules } from "../core/request.ts";
 
 /** What any request may fail with, said once in docs/abi/opcodes.md. */
 export const COMMON_ERRNOS: readonly string[] = ["EINVAL", "EAGAIN", "ECANCELED", "EOPNOTSUPP"];

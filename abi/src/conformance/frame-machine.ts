@@ -1,7 +1,7 @@
 /** Subjects whose memory the kit does not see: entries travel as frames, and the arena is a copy of the kit's own. */
 import { Control, decodeKernelWorkerRequest, Fixed } from "../../ts/index.ts";
 import type { FrameTransport } from "../client/frame-transport.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { type Feature, SubjectError, type SubjectMachine } from "./subject.ts";
 
 const ENTRY = Fixed.RingEntryBytes;

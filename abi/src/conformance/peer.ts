@@ -14,7 +14,7 @@ import {
   type ReplyEventData,
 } from "../../ts/index.ts";
 import { ArenaAllocator } from "../client/arena.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { declaredErrnos } from "./declared.ts";
 import { SubjectError, type SubjectMachine } from "./subject.ts";
 

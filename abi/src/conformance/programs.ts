@@ -1,6 +1,6 @@
 /** Two guest programs of a few instructions each (RV64I, unprivileged spec 20191213 chapter 24), as static ELF files. */
 import { Elf64Ehdr, Elf64Phdr, Syscall } from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 
 const [zero, sp, a0, a1, a2, a7] = [0, 2, 10, 11, 12, 17];
 const LOAD_ADDRESS = 0x10000;

@@ -1,7 +1,7 @@
 /** Subjects that hold the machine's memory themselves: rings used as a client would, but without a client's manners. */
 import { ClientSlot, Fixed, type MachineHeader, SlotKind } from "../../ts/index.ts";
 import { clientAddress } from "../attach.ts";
-import type { Mem } from "../mem.ts";
+import type { Mem } from "../core/mem.ts";
 import type { Feature, OpenOptions, SubjectMachine } from "./subject.ts";
 
 const ENTRY = Fixed.RingEntryBytes;

@@ -17,7 +17,7 @@ import {
   type SlotTableData,
   StdioKind,
 } from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 import { type Ask, CaseFailure, Peer, type Reply } from "./peer.ts";
 import { echoes, exits } from "./programs.ts";
 import type { Feature, OpenOptions, SubjectMachine } from "./subject.ts";

@@ -15,7 +15,7 @@ import { SessionClosed } from "../client/errors.ts";
 import { FrameTransport } from "../client/frame-transport.ts";
 import { RpcClient } from "../client/rpc-client.ts";
 import type { Session } from "../client/session.ts";
-import { memOf } from "../mem.ts";
+import { memOf } from "../core/mem.ts";
 import { memoryRows } from "../memory-rows.ts";
 import type { RowFilter, RowKind, RowSource, Rows } from "../rows.ts";
 import type { Duplex } from "./duplex.ts";

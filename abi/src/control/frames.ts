@@ -14,7 +14,7 @@ import {
   LayoutHashLo,
 } from "../../ts/index.ts";
 import { abiText } from "../attach.ts";
-import { Mem, memOf } from "../mem.ts";
+import { Mem, memOf } from "../core/mem.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** A control channel that cannot be opened, or that ended because one side did what it may not. */

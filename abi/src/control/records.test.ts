@@ -7,7 +7,7 @@ import {
   MachineHeader,
   SlotKind,
 } from "../../ts/index.ts";
-import { memOf } from "../mem.ts";
+import { memOf } from "../core/mem.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
 import { HEADER, newFrame } from "./frames.ts";
 import { RecordSource } from "./records.ts";

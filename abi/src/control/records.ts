@@ -34,7 +34,7 @@ import {
   VmaSlot,
 } from "../../ts/index.ts";
 import { MachineView, SlotReader } from "../attach.ts";
-import { Mem, memOf } from "../mem.ts";
+import { Mem, memOf } from "../core/mem.ts";
 import { align, ControlError, HEADER, newFrame } from "./frames.ts";
 
 interface SlotView {

@@ -2,7 +2,7 @@
 import { AtFlag, OpenFlag } from "../../ts/index.ts";
 import { RpcProtocolError, SystemError } from "../client/errors.ts";
 import type { CallOptions, RpcClient } from "../client/rpc-client.ts";
-import { dataBytes, decodeText, encodeText, type PathLike, pathBytes } from "../client/text.ts";
+import { dataBytes, decodeText, encodeText, type PathLike, pathBytes } from "../core/text.ts";
 import { type DirectoryItem, directoryItems, type FileStat, fileStat } from "./stat.ts";
 
 export interface WriteFileOptions extends CallOptions {

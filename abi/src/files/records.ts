@@ -1,8 +1,8 @@
 /** Entries of a layer as the FileRecords that WriteFiles and ApplyFileLayer take. */
 import { FileRecord, type FileRecordData, FileRecordKind } from "../../ts/index.ts";
-import { align8, dataBytes, type PathLike, pathBytes, pathText } from "../client/text.ts";
-import type { Mem } from "../mem.ts";
-import type { BytesWriter } from "../request.ts";
+import type { Mem } from "../core/mem.ts";
+import type { BytesWriter } from "../core/request.ts";
+import { align8, dataBytes, type PathLike, pathBytes, pathText } from "../core/text.ts";
 
 export interface EntryAttributes {
   /** Absolute, or relative to the layer's prefix. */

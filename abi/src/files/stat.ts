@@ -1,8 +1,8 @@
 /** What stat and readdir tell of a file, outside the memory. */
 import { Dirent64, DirentType, FileMode, type StatData } from "../../ts/index.ts";
 import { RpcProtocolError } from "../client/errors.ts";
-import { decodeText } from "../client/text.ts";
-import { memOf } from "../mem.ts";
+import { memOf } from "../core/mem.ts";
+import { decodeText } from "../core/text.ts";
 
 export type FileKind =
   | "file"

@@ -11,7 +11,7 @@ import {
   Opcode,
   SlotKind,
 } from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 
 const SLOT = 65536;
 const SUBMISSION = SLOT + 4096;

@@ -25,7 +25,7 @@ import {
   ThreadSlot,
   VmaSlot,
 } from "../../ts/index.ts";
-import { Mem } from "../mem.ts";
+import { Mem } from "../core/mem.ts";
 
 const CAPACITY = 4;
 const FIRST = 65536;

@@ -51,13 +51,13 @@ async function fromInside(run: Run, script: string): Promise<{ ms: number; stdou
 async function openTranscript(one: Case, measure: typeof fromOutside): Promise<Opened> {
   const root = await debianRoot();
   const machine = await debianMachine(root);
-  const { fs } = machine.runtime;
+  const { fs } = machine;
   const stdin = one.stdin ?? "";
   let expected: string | undefined;
   const ours = async (script: string): Promise<string> => {
     await fs.rm(CWD, { recursive: true, force: true });
     await fs.mkdir(CWD, { recursive: true });
-    const process = await machine.runtime.spawn("/usr/bin/bash", ["-c", script], { stdin, env: debianEnv, cwd: CWD });
+    const process = await machine.spawn("/usr/bin/bash", ["-c", script], { stdin, env: debianEnv, cwd: CWD });
     return new TextDecoder().decode((await process.output()).stdout);
   };
   const peer = async (script: string): Promise<string> =>

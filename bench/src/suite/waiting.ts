@@ -85,11 +85,11 @@ async function inPage(): Promise<Opened> {
       async ([count, base64]) => {
         // The page's own view of 1,000 processes is not what is measured.
         document.body.style.display = "none";
-        const { runtime } = window.foreshore!;
+        const { machine } = window.foreshore!;
         const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-        await runtime.fs.writeFile("/silent", bytes, { mode: 0o755 });
+        await machine.fs.writeFile("/silent", bytes, { mode: 0o755 });
         for (let i = 0; i < count; i++) {
-          const one = await runtime.spawn("/silent", [], { stdin: "null" });
+          const one = await machine.spawn("/silent", [], { stdin: "null" });
           one.output().catch(() => undefined);
         }
       },
@@ -105,7 +105,7 @@ async function inPage(): Promise<Opened> {
         const times: number[] = [];
         for (let i = 0; i < calls; i++) {
           const from = performance.now();
-          await window.foreshore!.runtime.noop();
+          await window.foreshore!.machine.noop();
           times.push(performance.now() - from);
         }
         return times.sort((a, b) => a - b)[Math.floor(calls * quantile)]!;

@@ -17,9 +17,9 @@ export function importLines(file: FileModel, model: Model): string[] {
     }
   }
   for (const item of file.tables) tableImports(item, names);
-  if (file.structs.length > 0 || unionsOf(file, model).length > 0) names.add("../src/mem.ts", "Mem", true);
-  if (file.enums.some((item) => item.bitFlags)) names.add("../src/names.ts", "flagNames");
-  if (file.enums.some((item) => !item.bitFlags)) names.add("../src/names.ts", "enumName");
+  if (file.structs.length > 0 || unionsOf(file, model).length > 0) names.add("../src/core/mem.ts", "Mem", true);
+  if (file.enums.some((item) => item.bitFlags)) names.add("../src/core/names.ts", "flagNames");
+  if (file.enums.some((item) => !item.bitFlags)) names.add("../src/core/names.ts", "enumName");
   return names.lines();
 }
 
@@ -34,21 +34,21 @@ function structImports(item: StructModel, names: Imports, model: Model): void {
   }
   for (const view of visible.flatMap((field) => field.views)) names.declared(view);
   const arrays = visible.filter((field) => field.count !== undefined);
-  if (arrays.length > 0) names.add("../src/mem.ts", "element");
-  if (arrays.some(isBytes)) names.add("../src/mem.ts", "copyBytes");
-  if (arrays.some((field) => !isBytes(field))) names.add("../src/mem.ts", "fixedElement");
+  if (arrays.length > 0) names.add("../src/core/mem.ts", "element");
+  if (arrays.some(isBytes)) names.add("../src/core/mem.ts", "copyBytes");
+  if (arrays.some((field) => !isBytes(field))) names.add("../src/core/mem.ts", "fixedElement");
   const union = model.unions.find((candidate) => candidate.name === item.union?.name);
   if (union !== undefined) names.declared(union.opcodeEnum);
 }
 
 function tableImports(item: TableModel, names: Imports): void {
-  names.add("../src/table.ts", "TableShape", true);
+  names.add("../src/core/table.ts", "TableShape", true);
   if (item.root !== undefined) {
-    names.add("../src/table.ts", "TableData", true);
-    names.add("../src/table.ts", "TableLimits", true);
-    names.add("../src/table.ts", "readTable");
-    names.add("../src/table.ts", "verifyTable");
-    names.add("../src/table-build.ts", "buildTable");
+    names.add("../src/core/table.ts", "TableData", true);
+    names.add("../src/core/table.ts", "TableLimits", true);
+    names.add("../src/core/table.ts", "readTable");
+    names.add("../src/core/table.ts", "verifyTable");
+    names.add("../src/core/table-build.ts", "buildTable");
   }
   for (const { type } of item.fields) {
     if (type.kind === "struct") {

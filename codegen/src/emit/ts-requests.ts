@@ -15,8 +15,8 @@ import { camel, snake } from "../names.ts";
 import { givenKind, takenKind } from "../requests.ts";
 import { Imports } from "./ts-imports.ts";
 
-const SUPPORT = "../src/request.ts";
-const TEXT = "../src/client/text.ts";
+const SUPPORT = "../src/core/request.ts";
+const TEXT = "../src/core/text.ts";
 
 /** Nothing where the schema has no requests. */
 export function tsRequests(model: Model): OutputFile[] {

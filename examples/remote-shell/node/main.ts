@@ -4,6 +4,7 @@
  * `workerData: { attachment }` the arguments begin with PROGRAM.
  */
 import { constants } from "node:os";
+import { DEFAULT_ENV } from "@foreshore/abi";
 import { attachedSession, socketSession } from "../../node/session.ts";
 import { RemoteShell } from "../shell.ts";
 
@@ -31,7 +32,7 @@ async function main(): Promise<number> {
       program,
       args,
       { terminal, input: stdin, output: (bytes) => put(stdout, bytes), error: (bytes) => put(stderr, bytes) },
-      { env: { PATH: "/usr/bin:/bin", HOME: "/", TERM: process.env["TERM"] ?? "dumb" } },
+      { env: { ...DEFAULT_ENV, TERM: process.env["TERM"] ?? "dumb" } },
     );
     if (terminal === undefined) {
       for (const name of FORWARDED) process.on(name, () => void shell.signal(constants.signals[name]));

@@ -295,7 +295,7 @@ func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, s
 	return code, nil
 }
 
-// environment is what was asked for, over what programs take for granted.
+// environment is what was asked for, over what the Runtime gives programs (DEFAULT_ENV of @foreshore/abi; test/native-kernel.test.ts compares).
 func environment(asked []string) []string {
 	usual := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}
 	var env []string

@@ -56,9 +56,11 @@ export class BlobSources {
     this.#log = new LogLimit(log);
   }
 
+  /** Its id. The source is closed with the machine; at once when that has ended. */
   add(source: BlobSource): number {
     const id = this.#nextId++;
-    this.#sources.set(id, source);
+    if (this.#abort.signal.aborted) void closed([source]);
+    else this.#sources.set(id, source);
     return id;
   }
 
@@ -111,6 +113,10 @@ export class BlobSources {
     this.#log.close();
     const sources = [...this.#sources.values()];
     this.#sources.clear();
-    await Promise.allSettled(sources.map(async (source) => source.close?.()));
+    await closed(sources);
   }
+}
+
+async function closed(sources: readonly BlobSource[]): Promise<void> {
+  await Promise.allSettled(sources.map(async (source) => source.close?.()));
 }

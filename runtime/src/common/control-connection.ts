@@ -18,13 +18,31 @@ import {
   helloMismatch,
   type MachineHeader,
   RecordSource,
+  type RpcClient,
   refusalFrame,
   SystemError,
   type Transport,
 } from "@foreshore/abi";
 import { Belongings } from "./belongings.ts";
-import type { ControlEnd, ControlLog, ControlMachine } from "./control.ts";
 import type { SeatHolder, Seats } from "./control-seats.ts";
+import type { LogLevel } from "./platform.ts";
+
+/** What of a machine the control channel needs. */
+export interface ControlMachine {
+  /** Client 0: it attaches and detaches, and takes back what connections leave. */
+  readonly client: RpcClient;
+  /** Undefined where this thread cannot see the machine's memory. */
+  readonly header: MachineHeader | undefined;
+  /** The machine has ended. */
+  readonly error: Error | undefined;
+  /** The rings of client slot `client`, to be closed by the caller. */
+  openTransport(client: number): Transport;
+}
+
+export type ControlLog = (level: LogLevel, text: string) => void;
+
+/** How a connection ended: undefined when the peer hung up or `close` was called, else why it was cut off or refused. */
+export type ControlEnd = Error | undefined;
 
 /** A peer that has begun to say something gets so long to finish. */
 const LATE_MS = 10_000;
@@ -127,9 +145,10 @@ export class Connection implements SeatHolder {
     const mismatch = helloMismatch(decodeHello(bytes), "peer");
     if (mismatch !== undefined) throw await this.#refuse(ControlStatus.Version, mismatch);
     if (this.#busy) throw await this.#refuse(ControlStatus.Busy, "there are too many connections");
-    const { header } = this.#machine;
-    if (header === undefined || this.#machine.error !== undefined) {
-      throw await this.#refuse(ControlStatus.Unavailable, "the machine has stopped, or its memory cannot be seen here");
+    const { header, error } = this.#machine;
+    if (header === undefined || error !== undefined) {
+      const why = error?.message ?? "the machine's memory cannot be seen here";
+      throw await this.#refuse(ControlStatus.Unavailable, why);
     }
     return header;
   }

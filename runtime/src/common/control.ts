@@ -6,27 +6,9 @@
  * place that another needs. A peer is trusted as far as its requests go: whoever reaches the channel may read and write
  * files, start programs and signal every process.
  */
-import type { Duplex, MachineHeader, RpcClient, Transport } from "@foreshore/abi";
-import { Connection } from "./control-connection.ts";
+import type { Duplex } from "@foreshore/abi";
+import { Connection, type ControlEnd, type ControlLog, type ControlMachine } from "./control-connection.ts";
 import { Seats } from "./control-seats.ts";
-import type { LogLevel } from "./platform.ts";
-
-/** What of a machine the control channel needs. */
-export interface ControlMachine {
-  /** Client 0: it attaches and detaches, and takes back what connections leave. */
-  readonly client: RpcClient;
-  /** Undefined where this thread cannot see the machine's memory. */
-  readonly header: MachineHeader | undefined;
-  /** The machine has ended. */
-  readonly error: Error | undefined;
-  /** The rings of client slot `client`, to be closed by the caller. */
-  openTransport(client: number): Transport;
-}
-
-export type ControlLog = (level: LogLevel, text: string) => void;
-
-/** How a connection ended: undefined when the peer hung up or `close` was called, else why it was cut off or refused. */
-export type ControlEnd = Error | undefined;
 
 export interface ControlConnection {
   /** Settles when the connection has ended and what it held is given back. */

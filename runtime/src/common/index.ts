@@ -29,6 +29,7 @@ export type {
 export {
   AbiMismatch,
   AttachError,
+  DEFAULT_ENV,
   decodeText,
   encodeText,
   exitStatus,
@@ -40,15 +41,18 @@ export {
   SystemError,
   signalName,
   signalNumber,
+  TERMINAL_ENV,
 } from "@foreshore/abi";
 export type { RuntimeAttachment } from "./attachment.ts";
 export { type BlobSource, blobSource, bytesSource } from "./blobs.ts";
-export type { ControlConnection, ControlEnd } from "./control.ts";
+export type { ControlConnection } from "./control.ts";
+export type { ControlEnd } from "./control-connection.ts";
 export type { Diagnostics, HartInfo, LiveDiagnostics, SlotUse } from "./diagnostics.ts";
 export type { FileSystem } from "./fs.ts";
 export type { LayerEntries, LayerOptions } from "./layers.ts";
+export type { MachineState } from "./lifecycle.ts";
+export type { RuntimeEvent, RuntimeOptions } from "./options.ts";
 export type { OwnerOptions, ProcessOwner } from "./owner.ts";
 export type { KernelSource, LogLevel } from "./platform.ts";
 export type { Process, ProcessOutput, SpawnOptions, StdinOption, StdoutOption, Terminal } from "./process.ts";
 export { RemoteMachine } from "./remote.ts";
-export type { RuntimeEvent, RuntimeOptions } from "./runtime.ts";

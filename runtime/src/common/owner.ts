@@ -10,7 +10,7 @@ import {
   SlotKind,
   type StatusRecords,
 } from "@foreshore/abi";
-import { type Process, ProgramBytes, type SpawnOptions, spawnProcess } from "./process.ts";
+import { type Process, type SpawnOptions, spawnProcess } from "./process.ts";
 
 export interface OwnerOptions {
   /**
@@ -20,27 +20,30 @@ export interface OwnerOptions {
   readonly budget?: number | undefined;
 }
 
+interface SeenMachine {
+  /** Undefined where this thread cannot see the machine's memory, and when the machine has stopped. */
+  readonly header: MachineHeader | undefined;
+}
+
 export class ProcessOwner {
   readonly #client: RpcClient;
   readonly #handle: SlotHandleData;
-  readonly #header: MachineHeader | undefined;
+  readonly #machine: SeenMachine;
 
-  private constructor(client: RpcClient, handle: SlotHandleData, header: MachineHeader | undefined) {
-    this.#header = header;
+  private constructor(client: RpcClient, handle: SlotHandleData, machine: SeenMachine) {
+    this.#machine = machine;
     this.#client = client;
     this.#handle = handle;
   }
 
-  /** @param header the machine header, where this thread sees it */
-  static async create(client: RpcClient, options: OwnerOptions, header?: MachineHeader): Promise<ProcessOwner> {
+  static async create(client: RpcClient, options: OwnerOptions, machine: SeenMachine): Promise<ProcessOwner> {
     const { owner: handle } = await client.request.createOwner({ budget: options.budget });
-    return new ProcessOwner(client, handle, header);
+    return new ProcessOwner(client, handle, machine);
   }
 
   /** As `runtime.spawn`; the process and its children belong to this owner. */
   spawn(program: string | Uint8Array, args: readonly string[] = [], options: SpawnOptions = {}): Promise<Process> {
-    const what = typeof program === "string" ? program : new ProgramBytes(program);
-    return spawnProcess(this.#client, this.#handle.index, what, args, options);
+    return spawnProcess(this.#client, this.#handle.index, program, args, options);
   }
 
   /** The owner's processes. */
@@ -50,12 +53,13 @@ export class ProcessOwner {
 
   /**
    * What the stops of its threads left, from record number `from` on, read in place. Undefined when this thread cannot see
-   * the machine's memory, or the owner is closed.
+   * the machine's memory, the machine was stopped, or the owner is closed.
    */
   threadStatus(from = 0): StatusRecords | undefined {
-    if (this.#header === undefined) return undefined;
-    const table = this.#header.tables(SlotKind.Owner);
-    const slot = new OwnerSlot(this.#header.$mem, table.base + this.#handle.index * table.stride);
+    const { header } = this.#machine;
+    if (header === undefined) return undefined;
+    const table = header.tables(SlotKind.Owner);
+    const slot = new OwnerSlot(header.$mem, table.base + this.#handle.index * table.stride);
     return slot.header.generation === this.#handle.generation ? readStatus(slot, from) : undefined;
   }
 

@@ -8,6 +8,7 @@ export type KernelSource = string | URL | Response | ArrayBuffer | ArrayBufferVi
 /** Log levels of the kernel's own lines. */
 export type LogLevel = "error" | "warn" | "info";
 
+/** Called later than within `startWorker`. */
 export interface HostWorkerEvents {
   message(message: FromWorker): void;
   /**

@@ -2,6 +2,7 @@
 import {
   abortReason,
   type Child,
+  DEFAULT_ENV,
   discardProcess,
   type ExitStatus,
   encodeText,
@@ -18,6 +19,7 @@ import {
   SystemError,
   signalNumber,
   streamWrite,
+  TERMINAL_ENV,
   waitProcess,
 } from "@foreshore/abi";
 import { collect, readableStream, writableStream } from "./streams.ts";
@@ -28,7 +30,7 @@ export type StdoutOption = "pipe" | "null" | WritableStream<Uint8Array>;
 export interface SpawnOptions {
   /** argv[0]. Default: the program's path. */
   readonly argv0?: string | undefined;
-  /** The whole environment. Default: none. */
+  /** The whole environment. Default: DEFAULT_ENV; with a terminal TERMINAL_ENV. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Default `/`. */
   readonly cwd?: PathLike | undefined;
@@ -157,16 +159,16 @@ const BYTES_NAME = "program";
 export async function spawnProcess(
   client: RpcClient,
   owner: number,
-  program: PathLike | ProgramBytes,
+  program: string | Uint8Array,
   args: readonly string[],
   options: SpawnOptions,
 ): Promise<Process> {
   const { signal } = options;
   if (signal?.aborted === true) throw abortReason(signal);
-  if (!(program instanceof ProgramBytes)) return await start(client, owner, program, args, options);
+  if (typeof program === "string") return await start(client, owner, program, args, options);
   const file = await makeMemfd(client, BYTES_NAME, { signal });
   try {
-    await streamWrite(client, file, program.bytes, { signal }).catch((error: unknown) => {
+    await streamWrite(client, file, program, { signal }).catch((error: unknown) => {
       throw error instanceof SystemError ? new SystemError(error.errno, "spawn", BYTES_NAME) : error;
     });
     return await start(client, owner, BYTES_NAME, args, options, file);
@@ -175,19 +177,10 @@ export async function spawnProcess(
   }
 }
 
-/** Tells an executable's bytes from a path given as bytes. */
-export class ProgramBytes {
-  readonly bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-}
-
 async function start(
   client: RpcClient,
   owner: number,
-  program: PathLike,
+  program: string,
   args: readonly string[],
   options: SpawnOptions,
   file?: SlotHandleData,
@@ -258,9 +251,10 @@ function isPipe(option: StdinOption | StdoutOption | undefined): boolean {
 }
 
 function programOptions(owner: number, options: SpawnOptions): ProgramOptions {
-  const { argv0, env, cwd, cols, rows } = options;
+  const pty = options.stdio === "pty";
+  const { argv0, env = pty ? TERMINAL_ENV : DEFAULT_ENV, cwd, cols, rows } = options;
   const kind = (option: StdinOption | StdoutOption | undefined): Stdio => {
-    if (options.stdio === "pty") return "pty";
+    if (pty) return "pty";
     return option === "null" ? "null" : "pipe";
   };
   const { stdin, stdout, stderr } = options;

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { type Attachment, Limit } from "@foreshore/abi";
 import { afterEach, describe, expect, test } from "vitest";
+import { MachineHost } from "../common/machine-host.ts";
 import type { HostWorker, Platform } from "../common/platform.ts";
-import { Runtime } from "../common/runtime.ts";
+import { Runtime } from "../index.ts";
 import { cat } from "../testing/guests.ts";
 import { nodePlatform } from "./platform.ts";
 
@@ -28,7 +29,7 @@ async function start(): Promise<{ machine: Runtime; workers: HostWorker[] }> {
       return host;
     },
   };
-  machine = await Runtime.start(platform, { harts: 2, memory: 128, log: () => undefined });
+  machine = new Runtime(await MachineHost.start(platform, { harts: 2, memory: 128, log: () => undefined }));
   await machine.fs.writeFile("/cat", cat(), { mode: 0o755 });
   return { machine, workers };
 }

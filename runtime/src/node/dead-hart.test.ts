@@ -2,8 +2,10 @@
 import { Fixed, type HartSlot, HartState, MachineFailed, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
 import { afterEach, expect, test } from "vitest";
 import { hartSlot } from "../common/hart-slot.ts";
+import { MachineHost } from "../common/machine-host.ts";
+import type { RuntimeOptions } from "../common/options.ts";
 import type { HostWorker, Platform } from "../common/platform.ts";
-import { Runtime, type RuntimeOptions } from "../common/runtime.ts";
+import { Runtime } from "../index.ts";
 import { cat, hello, spin } from "../testing/guests.ts";
 import { nodePlatform } from "./platform.ts";
 
@@ -35,14 +37,13 @@ async function start(options: RuntimeOptions, gone = true): Promise<Watched> {
       return host;
     },
   };
-  const machine = await Runtime.start(platform, {
+  const host = await MachineHost.start(platform, {
     memory: 128,
     log: (_level, text) => logs.push(text),
-    onEvent: (event) => {
-      if (event.type === "failed") failures.push(event.error);
-    },
     ...options,
   });
+  const machine = new Runtime(host);
+  void machine.ended.then((error) => error !== undefined && failures.push(error));
   machines.push(machine);
   const header = new MachineHeader(new Mem(machine.memory!), Fixed.HeaderAddress);
   const hart = (index: number): HartSlot => hartSlot(header.$mem, index);

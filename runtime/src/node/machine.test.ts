@@ -1,8 +1,10 @@
 /** Starting, failing and stopping: kernels that are not what they should be. */
 import { AbiMismatch, HartExit, MachineFailed, MachineStartError, MachineStopped } from "@foreshore/abi";
 import { afterEach, describe, expect, test } from "vitest";
+import { MachineHost } from "../common/machine-host.ts";
+import type { RuntimeOptions } from "../common/options.ts";
 import type { LogLevel } from "../common/platform.ts";
-import { Runtime, type RuntimeEvent, type RuntimeOptions } from "../common/runtime.ts";
+import { Runtime } from "../index.ts";
 import { type WatKernelOptions, watKernel } from "../testing/wat-kernel.ts";
 import { defaultWorkerUrl, nodePlatform } from "./platform.ts";
 
@@ -13,7 +15,9 @@ afterEach(async () => {
 });
 
 async function start(kernel: WatKernelOptions = {}, options: RuntimeOptions = {}): Promise<Runtime> {
-  const machine = await Runtime.start(nodePlatform, { memory: 64, harts: 2, kernel: watKernel(kernel), ...options });
+  const machine = await new Runtime(
+    await MachineHost.start(nodePlatform, { memory: 64, harts: 2, kernel: watKernel(kernel), ...options }),
+  );
   machines.push(machine);
   return machine;
 }
@@ -86,31 +90,29 @@ describe("a machine that breaks", () => {
   async function broken(
     kernel: WatKernelOptions,
     options: RuntimeOptions = {},
-  ): Promise<{ error: unknown; events: RuntimeEvent[]; lines: string[] }> {
-    const events: RuntimeEvent[] = [];
+  ): Promise<{ error: unknown; lines: string[] }> {
     const lines: string[] = [];
     const log = (_level: LogLevel, text: string): number => lines.push(text);
-    const machine = await start(kernel, { ...options, log, onEvent: (event) => events.push(event) });
+    const machine = await start(kernel, { ...options, log });
     const error = await failure(machine.noop());
     expect(await failure(machine.fs.readFile("/x"))).toBe(error);
-    return { error, events, lines };
+    expect([machine.state, await machine.ended]).toEqual(["ended", error]);
+    return { error, lines };
   }
 
   /** What only harts beyond the first do: they start when the machine runs. */
   const notFirst = (what: string): string => `(if (local.get 0) (then ${what})) (return (i32.const ${HartExit.Idle}))`;
 
   test("a trap while the machine still runs on the caller's thread is told by the first call", async () => {
-    const { error, events } = await broken({ service: "(unreachable)" });
+    const { error } = await broken({ service: "(unreachable)" });
     expect(error).toBeInstanceOf(MachineFailed);
     expect(String(error)).toContain("while its workers started: unreachable");
-    expect(events).toMatchObject([{ type: "failed" }]);
   });
 
   test("a trap in a hart reaches every call as MachineFailed", async () => {
-    const { error, events, lines } = await broken({ hartRun: notFirst("(unreachable)") });
+    const { error, lines } = await broken({ hartRun: notFirst("(unreachable)") });
     expect(error).toBeInstanceOf(MachineFailed);
     expect(String(error)).toMatch(/hart 1 worker failed.*unreachable/);
-    expect(events).toMatchObject([{ type: "failed" }]);
     expect(lines).toHaveLength(1);
   });
 

@@ -20,7 +20,7 @@ const PAGE = `<!doctype html><script type="module">
     const echoed = await (await machine.spawn(cat(), [], { stdin: input })).output();
     await machine.fs.writeFile("/file", "content");
     const spinning = await machine.spawn(spin());
-    const file = await machine.readFile("/file", { encoding: "utf8" });
+    const file = await machine.fs.readFile("/file", { encoding: "utf8" });
     await spinning.kill();
     const ended = await spinning.exit;
     await machine.stop();

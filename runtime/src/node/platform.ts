@@ -40,6 +40,9 @@ export const WORKER_SOURCES = [
   "../common/kernel-instance.ts",
   "../../../abi/ts/",
   "../../../abi/src/",
+  "../../../abi/src/client/",
+  "../../../abi/src/control/",
+  "../../../abi/src/core/",
 ] as const;
 
 function isFresh(bundle: URL): boolean {

@@ -1,7 +1,7 @@
 /** Starting a program of a machine, here or elsewhere, and joining its streams to ours. */
 
 import type { Readable, Writable } from "node:stream";
-import { type Process, type SpawnOptions, SystemError } from "@foreshore/runtime";
+import { DEFAULT_ENV, type Process, type SpawnOptions, SystemError } from "@foreshore/runtime";
 import { errorCode, reason } from "../node/host-file.ts";
 import type { RunCommand } from "./arguments.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -30,6 +30,14 @@ export class Ended extends Error {
 /** A machine here or elsewhere. */
 export interface Spawner {
   spawn(program: string, args: readonly string[], options: SpawnOptions): Promise<Process>;
+}
+
+/** What is usual, and over it what the command line says. */
+export function environment(
+  command: Pick<RunCommand, "env">,
+  terminal: HostTerminal | undefined,
+): Record<string, string> {
+  return { ...(terminal?.env ?? DEFAULT_ENV), ...Object.fromEntries(command.env) };
 }
 
 export async function joinPipes(process: Process, io: RunIo, stop: AbortSignal): Promise<void> {

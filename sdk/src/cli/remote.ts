@@ -2,12 +2,11 @@
 
 import { Signal } from "@foreshore/abi";
 import { type RemoteMachine, SystemError } from "@foreshore/runtime";
-import { DEFAULT_ENV } from "../machine.ts";
 import { connectMachine } from "../node/socket.ts";
 import type { ExecCommand } from "./arguments.ts";
 import type { KillCommand } from "./control-arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
-import { checkCwd, Ended, joinPipes, type RunIo, start } from "./launch.ts";
+import { checkCwd, Ended, environment, joinPipes, type RunIo, start } from "./launch.ts";
 import { guestProgram } from "./program.ts";
 import { forwardSignals } from "./signals.ts";
 import { HostTerminal } from "./terminal.ts";
@@ -32,8 +31,7 @@ export async function exec(command: ExecCommand, io: RunIo): Promise<number> {
     const work = async () => {
       remote = await connectMachine(command.control);
       const machine = remote;
-      const usual = terminal === undefined ? DEFAULT_ENV : { ...DEFAULT_ENV, TERM: terminal.term };
-      const env = { ...usual, ...Object.fromEntries(command.env) };
+      const env = environment(command, terminal);
       await checkCwd(machine, command.cwd);
       const program = await guestProgram(machine, command.program!, command.cwd, env["PATH"] ?? "");
       const process = await start(machine, program, command, env, terminal);

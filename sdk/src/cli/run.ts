@@ -6,14 +6,14 @@ import type { Writable } from "node:stream";
 import { Signal } from "@foreshore/abi";
 import type { RuntimeEvent } from "@foreshore/runtime";
 import type { LayerSource } from "../layers/entry.ts";
-import { DEFAULT_ENV, Machine } from "../machine.ts";
+import { Machine } from "../machine.ts";
 import { directoryLayer } from "../node/directory.ts";
 import { reason, tarFile } from "../node/host-file.ts";
 import { controlSocket, type ListeningSocket } from "../node/socket.ts";
 import { TraceFormatter } from "../strace/format.ts";
 import { type RunCommand, UsageError } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
-import { checkCwd, Ended, joinPipes, type RunIo, start } from "./launch.ts";
+import { checkCwd, Ended, environment, joinPipes, type RunIo, start } from "./launch.ts";
 import { guestProgram, guestShell, hostProgram } from "./program.ts";
 import { forwardSignals } from "./signals.ts";
 import { formatStats, type RunStats, runStats } from "./stats.ts";
@@ -57,7 +57,7 @@ export async function run(command: RunCommand, io: RunIo): Promise<number> {
         onEvent: (event) => showEvent(event, trace.record, say),
       });
       for (const { layer, guest } of mounts) await machine.addLayer(layer, { prefix: guest });
-      if (command.control !== undefined) control = await controlSocket(machine.runtime, command.control, say);
+      if (command.control !== undefined) control = await controlSocket(machine, command.control, say);
       return await runIn(machine, command, files.program, io, terminal, (send) => {
         started();
         signals.to(send);
@@ -152,17 +152,16 @@ async function runIn(
   terminal: HostTerminal | undefined,
   started: (send: (signal: keyof typeof Signal) => void) => void,
 ): Promise<number> {
-  const usual = terminal === undefined ? DEFAULT_ENV : { ...DEFAULT_ENV, TERM: terminal.term };
-  const env = { ...usual, ...Object.fromEntries(command.env) };
-  await checkCwd(machine.runtime, command.cwd);
+  const env = environment(command, terminal);
+  await checkCwd(machine, command.cwd);
   const program =
     hostPath ??
     (command.program === undefined
-      ? await guestShell(machine.runtime)
-      : await guestProgram(machine.runtime, command.program, command.cwd, env["PATH"] ?? ""));
-  if (command.strace) await machine.runtime.setTrace(true);
+      ? await guestShell(machine)
+      : await guestProgram(machine, command.program, command.cwd, env["PATH"] ?? ""));
+  if (command.strace) await machine.setTrace(true);
   const startMs = io.elapsedMs();
-  const process = await start(machine.runtime, program, command, env, terminal);
+  const process = await start(machine, program, command, env, terminal);
   started((signal) => {
     // The program's group, as a terminal would; one that is gone needs no signal.
     machine.kill(-process.pid, Signal[signal]).catch(() => {});
@@ -177,9 +176,9 @@ async function runIn(
   // What still runs in the background would keep the streams open: the machine ends with its program.
   await machine.kill(-1, Signal.SIGKILL).catch(() => {});
   await streams;
-  if (command.strace) await machine.runtime.setTrace(false);
+  if (command.strace) await machine.setTrace(false);
   if (command.stats !== "none") {
-    const stats = runStats(await machine.runtime.diagnostics(), startMs, runMs);
+    const stats = runStats(await machine.diagnostics(), startMs, runMs);
     await writeStats(io.stderr, stats, command.stats);
   }
   return exitCodeOf({ code: exit.code, signal: exit.signal === null ? null : exit.signalNumber });
@@ -190,7 +189,7 @@ async function lastStats(machine: Machine, form: "text" | "json", io: RunIo): Pr
   const late = new Promise<undefined>((resolve) => {
     setTimeout(() => resolve(undefined), LAST_STATS_MS);
   });
-  const diagnostics = await Promise.race([machine.runtime.diagnostics().catch(() => undefined), late]);
+  const diagnostics = await Promise.race([machine.diagnostics().catch(() => undefined), late]);
   if (diagnostics !== undefined) void writeStats(io.stderr, runStats(diagnostics, 0, io.elapsedMs()), form);
 }
 
@@ -204,9 +203,6 @@ function showEvent(event: RuntimeEvent, trace: (record: Uint8Array) => void, say
       say(`process ${event.pid}: ${event.name.replace(/^SYS_/, "")}(${args}) is not supported`);
       break;
     }
-    case "failed":
-      // The calls under way fail with the same error, which is shown then.
-      break;
   }
 }
 

@@ -3,14 +3,11 @@
 import { spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { ReadStream, WriteStream } from "node:tty";
-import type { Process } from "@foreshore/runtime";
+import { type Process, TERMINAL_ENV } from "@foreshore/runtime";
 import { OscFilter, oscFilterStream } from "../terminal/osc-filter.ts";
 import { ExitCode } from "./exit-code.ts";
 import { ProgramError } from "./program.ts";
 import { pumpIn, pumpOut } from "./stdio.ts";
-
-/** What programs take a terminal for when the host does not say. */
-const USUAL_TERM = "xterm-256color";
 
 export class HostTerminal {
   readonly #allowOsc: boolean;
@@ -37,9 +34,10 @@ export class HostTerminal {
     return new HostTerminal(stdin, stdout instanceof WriteStream ? stdout : undefined, allowOsc);
   }
 
-  /** How programs are to drive it: the host's TERM. */
-  get term(): string {
-    return process.env["TERM"] || USUAL_TERM;
+  /** Environment of programs on it: they drive it as the host says. */
+  get env(): Readonly<Record<string, string>> {
+    const term = process.env["TERM"];
+    return term ? { ...TERMINAL_ENV, TERM: term } : TERMINAL_ENV;
   }
 
   /** Columns and rows; nothing when standard output is elsewhere. */

@@ -15,7 +15,7 @@ const FULL: ReadonlySet<string> = new Set(["ENOSPC", "ENFILE", "ENOMEM"]);
 
 /**
  * Applies a layer: all of it, or nothing when this throws. The source is closed
- * with the machine.
+ * with the machine, at once when its entries make no layer.
  * @throws LayerError for a layer that cannot be; SystemError of the machine (ENOSPC, ENOTDIR…)
  */
 export async function applyLayer(
@@ -23,8 +23,7 @@ export async function applyLayer(
   source: LayerSource,
   options: ApplyLayerOptions = {},
 ): Promise<LayerTree> {
-  const tree = new LayerTree(source.name);
-  for await (const entry of source.entries()) tree.add(entry);
+  const tree = await treeOf(source);
   const blobs = new LayerBlobs(source);
   // Added in any case: it also closes the source.
   const id = runtime.addBlobSource(blobs);
@@ -36,6 +35,18 @@ export async function applyLayer(
     throw new LayerError(message, { code: error.code, cause: error });
   }
   return tree;
+}
+
+/** All entries of a source, which is closed when they make no tree. */
+async function treeOf(source: LayerSource): Promise<LayerTree> {
+  const tree = new LayerTree(source.name);
+  try {
+    for await (const entry of source.entries()) tree.add(entry);
+    return tree;
+  } catch (error) {
+    await Promise.allSettled([source.close?.()]);
+    throw error;
+  }
 }
 
 /** @param id the Runtime's number of `blobs` */

@@ -3,7 +3,6 @@
  * the generator writes (`…_SHAPE`). FlatBuffers' own npm library has no verifier and answers
  * damaged buffers with nonsense; here nothing is read before all of it was found sound.
  */
-import { TableFault, tableFaultName } from "../ts/tables.ts";
 import { Mem } from "./mem.ts";
 
 /** A generated view of a struct. */
@@ -47,12 +46,24 @@ export interface TableLimits {
   readonly maxBytes?: number;
 }
 
+/** What is wrong with a buffer, as the schema's TableFault names it (`TableFault[error.fault]` is its number). */
+export type TableFaultName =
+  | "Bounds"
+  | "Alignment"
+  | "Vtable"
+  | "Depth"
+  | "Required"
+  | "Text"
+  | "Budget"
+  | "Identifier"
+  | "Range";
+
 /** A buffer that is no such table. */
 export class TableError extends Error {
-  readonly fault: TableFault;
+  readonly fault: TableFaultName;
 
-  constructor(fault: TableFault, where: string) {
-    super(`${where}: ${tableFaultName(fault)}`);
+  constructor(fault: TableFaultName, where: string) {
+    super(`${where}: ${fault}`);
     this.name = "TableError";
     this.fault = fault;
   }
@@ -104,47 +115,47 @@ class Verifier {
 
   root(shape: TableShape): number {
     const at = this.#follow(0, shape.name);
-    if (this.#bytes.length < 4 + IDENTIFIER_BYTES) throw new TableError(TableFault.Bounds, shape.name);
+    if (this.#bytes.length < 4 + IDENTIFIER_BYTES) throw new TableError("Bounds", shape.name);
     for (let i = 0; i < IDENTIFIER_BYTES; i++) {
-      if (this.#bytes[4 + i] !== shape.root.charCodeAt(i)) throw new TableError(TableFault.Identifier, shape.name);
+      if (this.#bytes[4 + i] !== shape.root.charCodeAt(i)) throw new TableError("Identifier", shape.name);
     }
     this.#table(at, shape, 1);
     return at;
   }
 
-  #need(ok: boolean, fault: TableFault, where: string): void {
+  #need(ok: boolean, fault: TableFaultName, where: string): void {
     if (!ok) throw new TableError(fault, where);
   }
 
   #range(at: number, size: number, align: number, where: string): void {
-    this.#need(at % align === 0, TableFault.Alignment, where);
-    this.#need(at >= 0 && at + size <= this.#bytes.length, TableFault.Bounds, where);
+    this.#need(at % align === 0, "Alignment", where);
+    this.#need(at >= 0 && at + size <= this.#bytes.length, "Bounds", where);
     this.#work -= size;
-    this.#need(this.#work >= 0, TableFault.Budget, where);
+    this.#need(this.#work >= 0, "Budget", where);
   }
 
   /** Where the offset at `at` leads: forwards, to a multiple of 4. */
   #follow(at: number, where: string): number {
     this.#range(at, 4, 4, where);
     const offset = this.#view.getUint32(at, true);
-    this.#need(offset !== 0, TableFault.Bounds, where);
+    this.#need(offset !== 0, "Bounds", where);
     this.#range(at + offset, 4, 4, where);
     return at + offset;
   }
 
   #table(at: number, shape: TableShape, depth: number): void {
-    this.#need(depth <= MAX_DEPTH, TableFault.Depth, shape.name);
-    this.#need(this.#tables-- > 0, TableFault.Budget, shape.name);
+    this.#need(depth <= MAX_DEPTH, "Depth", shape.name);
+    this.#need(this.#tables-- > 0, "Budget", shape.name);
     const vtable = at - this.#view.getInt32(at, true);
-    this.#need(vtable >= 0 && vtable % 2 === 0 && vtable + 4 <= this.#bytes.length, TableFault.Vtable, shape.name);
+    this.#need(vtable >= 0 && vtable % 2 === 0 && vtable + 4 <= this.#bytes.length, "Vtable", shape.name);
     const vtableBytes = this.#view.getUint16(vtable, true);
     const tableBytes = this.#view.getUint16(vtable + 2, true);
     const sound = vtableBytes >= 4 && vtableBytes % 2 === 0 && vtable + vtableBytes <= this.#bytes.length;
-    this.#need(sound && tableBytes >= 4, TableFault.Vtable, shape.name);
+    this.#need(sound && tableBytes >= 4, "Vtable", shape.name);
     this.#range(at, tableBytes, 4, shape.name);
     for (const field of shape.fields) {
       const offset = field.slot < vtableBytes ? this.#view.getUint16(vtable + field.slot, true) : 0;
-      if (offset === 0) this.#need(!field.required, TableFault.Required, `${shape.name}.${field.name}`);
+      if (offset === 0) this.#need(!field.required, "Required", `${shape.name}.${field.name}`);
       else this.#field(at, offset, tableBytes, field, `${shape.name}.${field.name}`, depth);
     }
   }
@@ -152,8 +163,8 @@ class Verifier {
   #field(at: number, offset: number, tableBytes: number, field: TableFieldShape, where: string, depth: number): void {
     const inline = field.vector ? 4 : elementBytes(field.type);
     const align = field.vector ? 4 : elementAlign(field.type);
-    this.#need(offset >= 4 && offset + inline <= tableBytes, TableFault.Vtable, where);
-    this.#need((at + offset) % align === 0, TableFault.Alignment, where);
+    this.#need(offset >= 4 && offset + inline <= tableBytes, "Vtable", where);
+    this.#need((at + offset) % align === 0, "Alignment", where);
     if (field.vector) this.#vector(this.#follow(at + offset, where), field.type, where, depth);
     else this.#element(at + offset, field.type, where, depth);
   }
@@ -168,27 +179,27 @@ class Verifier {
     const high = scalar === "i64" ? this.#view.getInt32(at + 4, true) : this.#view.getUint32(at + 4, true);
     const low = this.#view.getUint32(at, true);
     const safe = high < 0x200000 && (high > -0x200000 || (high === -0x200000 && low > 0));
-    this.#need(safe, TableFault.Range, where);
+    this.#need(safe, "Range", where);
   }
 
   #vector(at: number, type: TableElement, where: string, depth: number): void {
     const length = this.#view.getUint32(at, true);
     const size = elementBytes(type);
     this.#range(at + 4, length * size, Math.max(4, 1), where);
-    this.#need((at + 4) % elementAlign(type) === 0, TableFault.Alignment, where);
+    this.#need((at + 4) % elementAlign(type) === 0, "Alignment", where);
     if (type.kind === "struct" || (type.kind === "scalar" && type.bounded !== true)) return;
     for (let i = 0; i < length; i++) this.#element(at + 4 + i * size, type, where, depth);
   }
 
   #string(at: number, where: string): void {
-    this.#need(this.#tables-- > 0, TableFault.Budget, where);
+    this.#need(this.#tables-- > 0, "Budget", where);
     const length = this.#view.getUint32(at, true);
     this.#range(at + 4, length + 1, 4, where);
-    this.#need(this.#bytes[at + 4 + length] === 0, TableFault.Text, where);
+    this.#need(this.#bytes[at + 4 + length] === 0, "Text", where);
     try {
       this.#utf8.decode(this.#bytes.subarray(at + 4, at + 4 + length));
     } catch {
-      throw new TableError(TableFault.Text, where);
+      throw new TableError("Text", where);
     }
   }
 }
@@ -199,7 +210,7 @@ class Verifier {
  * @throws TableError
  */
 export function verifyTable(shape: TableShape, bytes: Uint8Array, limits: TableLimits = {}): number {
-  if (bytes.length > (limits.maxBytes ?? MAX_BYTES)) throw new TableError(TableFault.Budget, shape.name);
+  if (bytes.length > (limits.maxBytes ?? MAX_BYTES)) throw new TableError("Budget", shape.name);
   return new Verifier(bytes, limits).root(shape);
 }
 
