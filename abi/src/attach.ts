@@ -17,6 +17,7 @@ import {
   LayoutHashHi,
   LayoutHashLo,
   MachineHeader,
+  MountSlot,
   OfdSlot,
   PipeSlot,
   ProcessSlot,
@@ -268,6 +269,7 @@ export class MachineView {
   readonly pipes: SlotReader<PipeSlot>;
   readonly inodes: SlotReader<InodeSlot>;
   readonly dentries: SlotReader<DentrySlot>;
+  readonly mounts: SlotReader<MountSlot>;
 
   constructor(header: MachineHeader) {
     this.mem = header.$mem;
@@ -283,6 +285,7 @@ export class MachineView {
     this.pipes = new SlotReader(header, SlotKind.Pipe, PipeSlot);
     this.inodes = new SlotReader(header, SlotKind.Inode, InodeSlot);
     this.dentries = new SlotReader(header, SlotKind.Dentry, DentrySlot);
+    this.mounts = new SlotReader(header, SlotKind.Mount, MountSlot);
   }
 }
 

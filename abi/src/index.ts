@@ -29,6 +29,7 @@ export type {
   FdRow,
   HartRow,
   MemoryRow,
+  MountRow,
   OfdRow,
   PipeRow,
   ProcessStatus,

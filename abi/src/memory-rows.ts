@@ -5,10 +5,12 @@
  * found unchanged. Two rows may be of different moments. A slot that does not come to rest is in no row, and counted.
  */
 import {
+  DentrySlot,
   FdEntryState,
   FdFlag,
   FdTableSlot,
   Fixed,
+  fsTypeShown,
   HartState,
   Limit,
   OfdKind,
@@ -26,6 +28,7 @@ import type {
   FdRow,
   HartRow,
   MemoryRow,
+  MountRow,
   OfdRow,
   PipeRow,
   RowFilter,
@@ -51,6 +54,7 @@ const READERS: { readonly [K in RowKind]: Reader<K> } = {
   pipe: pipeRows,
   vma: vmaRows,
   cache: cacheRows,
+  mount: mountRows,
   hart: hartRows,
   memory: (view) => ({ rows: [memoryRow(view)], changing: 0 }),
 };
@@ -252,6 +256,21 @@ function cacheRows(view: MachineView): Rows<"cache"> {
   });
   return { rows, changing };
 }
+
+function mountRows(view: MachineView): Rows<"mount"> {
+  const rows: MountRow[] = [];
+  const changing = collect(view.mounts, rows, ({ root, fs }, index): MountRow | undefined | typeof CHANGING => {
+    // Its root comes last; before, it is being made.
+    const path = root === 0 ? undefined : pathOf(view, root);
+    if (path === undefined || path === CHANGING) return path;
+    const inode = view.dentries.loadStart(root, DENTRY_INODE) === "loaded" ? view.dentries.slot.inode : 0;
+    const handle = { index, generation: view.mounts.generation };
+    return { handle, path, type: fsTypeShown(fs) ?? "", inode: inodeNumber(view, inode) };
+  });
+  return { rows, changing };
+}
+
+const DENTRY_INODE = DentrySlot.OFFSET.inode + 4;
 
 const HART_STATES: Readonly<Record<number, HartRow["state"]>> = {
   [HartState.Dead]: "dead",

@@ -125,6 +125,17 @@ export interface CacheRow {
   readonly dirty: number;
 }
 
+/** A mounted file system, as a line of /proc/mounts. */
+export interface MountRow {
+  readonly handle: SlotHandleData;
+  /** Where it is mounted. */
+  readonly path: string;
+  /** As /proc/filesystems names it: "tmpfs", "proc"… */
+  readonly type: string;
+  /** Inode number of its root. */
+  readonly inode: number;
+}
+
 /** A hart. */
 export interface HartRow {
   readonly hart: number;
@@ -156,6 +167,7 @@ export interface RowTypes {
   readonly pipe: PipeRow;
   readonly vma: VmaRow;
   readonly cache: CacheRow;
+  readonly mount: MountRow;
   readonly hart: HartRow;
   readonly memory: MemoryRow;
 }

@@ -2,7 +2,6 @@
  * The schema as the emitters see it: layouts, numbers and where each was
  * declared, free of FlatBuffers' own encoding.
  */
-import type { CallText } from "./syscalls.ts";
 
 export type ScalarKind = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
 
@@ -61,6 +60,14 @@ interface Declaration {
   readonly name: string;
   readonly doc: readonly string[];
   /** Where to look, e.g. `threads.fbs:12`. */
+  readonly where: string;
+}
+
+/** A system call's attributes as they are written. */
+export interface CallText {
+  readonly args?: string | undefined;
+  readonly level?: string | undefined;
+  readonly note?: string | undefined;
   readonly where: string;
 }
 

@@ -4,21 +4,13 @@
  * and random calls.
  */
 import type { Attributes } from "./bfbs.ts";
-import type { EnumModel, EnumValueModel, Model, StructModel } from "./model.ts";
+import type { CallText, EnumModel, EnumValueModel, Model, StructModel } from "./model.ts";
 
 /** The enum whose values are system calls. */
 export const SYSCALL = "Syscall";
 
 export const LEVELS = ["full", "partial"] as const;
 export type Level = (typeof LEVELS)[number];
-
-/** A call's attributes as they are written. */
-export interface CallText {
-  readonly args?: string | undefined;
-  readonly level?: string | undefined;
-  readonly note?: string | undefined;
-  readonly where: string;
-}
 
 /** How a word of the vocabulary may stand: alone, behind `>` (the call writes there), behind `<>` (reads and writes). */
 type Mark = "" | ">" | "<>";

@@ -122,6 +122,13 @@ describe("a connection", () => {
     expect(maps.every(({ start, end, perms }) => start < end && /^[r-][w-][x-][ps]$/.test(perms))).toBe(true);
     const { rows: cache } = await session.rows("cache");
     expect(cache.find(({ path }) => path === "/cat")).toMatchObject({ pages: 1, dirty: 1 });
+    const { rows: mounts } = await session.rows("mount");
+    expect(mounts).toMatchObject([
+      { path: "/", type: "tmpfs" },
+      { path: "/proc", type: "proc", inode: 1 },
+      { path: "/dev/pts", type: "devpts" },
+      { path: "/sys", type: "sysfs" },
+    ]);
     const { rows: harts } = await session.rows("hart");
     expect(harts.map(({ hart }) => hart)).toEqual([0, 1]);
     const { rows: memory } = await session.rows("memory");

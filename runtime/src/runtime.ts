@@ -107,6 +107,10 @@ export class Runtime {
     await killProcess(this.#host.client, { pid }, signal);
   }
 
+  /** As `runtime.fs.readFile`. */
+  readonly readFile: FileSystem["readFile"] = ((...args: Parameters<FileSystem["readFile"]>) =>
+    this.fs.readFile(...args)) as FileSystem["readFile"];
+
   /** A process owner with a run queue of its own. */
   createOwner(options: OwnerOptions = {}): Promise<ProcessOwner> {
     return ProcessOwner.create(this.#host.client, options, this.#host);

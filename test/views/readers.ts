@@ -87,6 +87,7 @@ const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
     /^[r-][w-][x-][ps]$/.test(row.perms) &&
     (row.path !== MAPPED || (row.start >= BASE && row.offset === row.start - BASE)),
   cache: (row) => row.pages > 0 && row.dirty <= row.pages && path(row.path) && row.inode > 0,
+  mount: (row) => path(row.path) && row.type !== "" && row.inode > 0 && odd(row.handle),
   hart: (row) => row.hart < 4 && row.pid > 0 === row.tid > 0 && row.pid === row.tid,
   memory: (row) => row.bytes > 0 && row.bytes <= row.maxBytes && row.freeFrames <= row.frames,
 };

@@ -59,6 +59,7 @@ const TABLES: Readonly<Record<RowKind, readonly RecordQuery[]>> = {
   pipe: [of(SlotKind.Pipe), of(SlotKind.Inode)],
   vma: [PROCESSES, SPACES, of(SlotKind.Vma), of(SlotKind.Inode), of(SlotKind.Dentry)],
   cache: [of(SlotKind.Inode), of(SlotKind.Dentry)],
+  mount: [of(SlotKind.Mount), of(SlotKind.Inode), of(SlotKind.Dentry)],
   hart: [of(SlotKind.Hart), of(SlotKind.Thread), PROCESSES],
   memory: [],
 };

@@ -20,6 +20,7 @@ import {
   InodeLive,
   InodeSlot,
   MachineHeader,
+  MountSlot,
   OfdSlot,
   OwnerSlot,
   PipeLive,
@@ -83,6 +84,7 @@ const KINDS: ReadonlyMap<number, Portable> = new Map<number, Portable>([
   [SlotKind.Pipe, portable(PipeSlot, { kept: [PIPE_INODE] })],
   [SlotKind.Inode, portable(InodeSlot, { kept: INODE_WORDS })],
   [SlotKind.Dentry, portable(DentrySlot)],
+  [SlotKind.Mount, portable(MountSlot)],
 ]);
 
 /** Kinds of slots that have records. */

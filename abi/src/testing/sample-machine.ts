@@ -14,6 +14,7 @@ import {
   LayoutHashHi,
   LayoutHashLo,
   MachineHeader,
+  MountSlot,
   OfdKind,
   OfdSlot,
   OwnerSlot,
@@ -44,6 +45,7 @@ const STRUCTS: readonly (readonly [SlotKind, { readonly SIZE: number }])[] = [
   [SlotKind.Pipe, PipeSlot],
   [SlotKind.Inode, InodeSlot],
   [SlotKind.Dentry, DentrySlot],
+  [SlotKind.Mount, MountSlot],
 ];
 
 export interface SampleMachine {
@@ -117,6 +119,7 @@ export function sampleMachine(): SampleMachine {
     if (index === 2) dentry.nameLength = text(dentry.nameBytes(), "file");
   }
   slot(DentrySlot, SlotKind.Dentry, 3).parent = 2;
+  slot(MountSlot, SlotKind.Mount, 1).root = 1;
   const file = slot(OfdSlot, SlotKind.Ofd, 1).state;
   file.kind = OfdKind.File;
   file.inode = 2;
