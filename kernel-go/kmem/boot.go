@@ -94,7 +94,6 @@ func Boot(c Config) abi.Errno {
 	h.RealtimeOffsetNs = c.RealtimeOffsetNs
 	h.NextTimerNs = ^uint64(0)
 	cursor = HeapBase()
-	resetLog()
 
 	h.KernelLive = abi.FixedKernelAddress
 	// Harts and clients have slots from the beginning: what finds slots comes first.

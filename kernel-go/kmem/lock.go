@@ -83,8 +83,13 @@ func UnlockToOthers() {
 // LockedBy says whether hart self holds the machine lock.
 func LockedBy(self uint32) bool { return Header().Lock.Load()&^contended == self+1 }
 
-// Holder is the hart, or the kernel worker, that has the machine lock: some have it.
-func Holder() uint32 { return Header().Lock.Load()&^contended - 1 }
+// Holder is the hart, or the kernel worker, that has the machine lock, which
+// somebody has: for functions without a context.
+func Holder() uint32 {
+	holder := Header().Lock.Load() &^ contended
+	assert(holder != 0)
+	return holder - 1
+}
 
 // WaitWord sleeps while *w == expect, until a notify, spuriously, or for
 // timeoutNs nanoseconds (negative: for ever).

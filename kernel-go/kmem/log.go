@@ -87,10 +87,3 @@ func logKept(level uint32, text string, kept uint32) {
 	n += copy(line[n:], " more)")
 	logBytes(level, line[:n])
 }
-
-// resetLog forgets what other machines of this program have logged.
-func resetLog() {
-	for i := range limited {
-		limited[i].told, limited[i].kept = 0, 0
-	}
-}

@@ -20,12 +20,12 @@ var (
 	regionSize uint32 // in wasm pages
 )
 
-// UseRegion makes the kernel run on mem, whose length is the machine's maximum.
+// UseRegion makes the kernel run on mem, whose length is the machine's maximum: on
+// zeroed memory Boot makes a machine, with one that lies there Attach goes on.
 func UseRegion(mem []byte) {
 	region = mem
 	regionBase = uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
 	regionSize = 2
-	bases, strides = [abi.SlotKindCount]uint32{}, [abi.SlotKindCount]uint32{}
 	host.Native.Bytes = func(addr, n uint32) []byte { return region[addr : addr+n] }
 }
 
