@@ -4934,7 +4934,7 @@ _Static_assert(offsetof(struct fsh_sighand_slot, actions) == 16, "offset of Sigh
 struct fsh_sig_info_slot {
   /* Uses and seqlock of the slot. */
   struct fsh_slot_header header;
-  /* Index + 1. Unit: index. Written by: kernel. */
+  /* Next in the queue. Unit: slot:SigInfo. Written by: kernel. */
   uint32_t next;
   /* Signal. Unit: number. Written by: kernel. */
   uint32_t signo;

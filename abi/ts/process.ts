@@ -7268,8 +7268,8 @@ export interface SigInfoSlotData {
   /** Uses and seqlock of the slot. */
   header: SlotHeaderData;
   /**
-   * Index + 1.
-   * Unit: index. Written by: kernel.
+   * Next in the queue.
+   * Unit: slot:SigInfo. Written by: kernel.
    */
   next: number;
   /**
@@ -7344,8 +7344,8 @@ export class SigInfoSlot {
   }
 
   /**
-   * Index + 1.
-   * Unit: index. Written by: kernel.
+   * Next in the queue.
+   * Unit: slot:SigInfo. Written by: kernel.
    */
   get next(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;

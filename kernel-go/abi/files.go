@@ -275,7 +275,7 @@ type StagedNode struct {
 	_ structs.HostLayout
 	// The dentry that it is merged into, 0 to move it.
 	// Unit: slot:Dentry. Written by: kernel.
-	Target    uint32
+	Target    DentryRef
 	Reserved0 uint32
 }
 
@@ -358,13 +358,13 @@ type InodeLive struct {
 	RadixHeight uint32
 	// Mappings.
 	// Unit: slot:Vma. Written by: kernel.
-	VmaHead uint32
+	VmaHead VmaRef
 	// Directories: children in order of creation; next readdir cookie.
 	// Unit: slot:Dentry. Written by: kernel.
-	ChildHead uint32
+	ChildHead DentryRef
 	// Youngest child of a directory.
 	// Unit: slot:Dentry. Written by: kernel.
-	ChildTail uint32
+	ChildTail DentryRef
 	// Children of a directory.
 	// Unit: count. Written by: kernel.
 	ChildCount uint32
@@ -373,13 +373,13 @@ type InodeLive struct {
 	NextCookie uint32
 	// Dentry of a directory (its only one); of other files the last looked up.
 	// Unit: slot:Dentry. Written by: kernel.
-	Dentry uint32
+	Dentry DentryRef
 	// Waiters for pages that are being filled, and for locks.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	PageWait uint32
+	PageWait WaitEntryRef
 	// Pipe slot of a FIFO.
 	// Unit: slot:Pipe. Written by: kernel.
-	Pipe uint32
+	Pipe PipeRef
 	// Open file descriptions and mappings that keep the inode.
 	// Unit: count. Written by: kernel.
 	Opens uint32
@@ -394,7 +394,7 @@ type InodeLive struct {
 	Execs uint32
 	// Advisory locks, FileLock slots in order of their start.
 	// Unit: slot:FileLock. Written by: kernel.
-	LockHead uint32
+	LockHead FileLockRef
 	// F_SEAL_* bits of a memfd.
 	// Unit: bits. Written by: kernel.
 	Seals uint32
@@ -436,10 +436,10 @@ type DentrySlot struct {
 	Header SlotHeader
 	// Dentry slot of the parent directory (own index at the root).
 	// Unit: slot:Dentry. Written by: kernel.
-	Parent uint32
+	Parent DentryRef
 	// Inode slot.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Hash of parent and name.
 	// Unit: hash. Written by: kernel.
 	Hash uint32
@@ -451,22 +451,22 @@ type DentrySlot struct {
 	Flags DentryFlag
 	// Links in the parent's children.
 	// Unit: slot:Dentry. Written by: kernel.
-	NextChild uint32
+	NextChild DentryRef
 	// Elder sibling.
 	// Unit: slot:Dentry. Written by: kernel.
-	PrevChild uint32
+	PrevChild DentryRef
 	// Hash chain.
 	// Unit: slot:Dentry. Written by: kernel.
-	HashNext uint32
+	HashNext DentryRef
 	// Readdir position of this entry.
 	// Unit: number. Written by: kernel.
 	Cookie uint32
 	// Root dentry of what is mounted here, and for such a root the dentry that it covers.
 	// Unit: slot:Dentry. Written by: kernel.
-	Mounted uint32
+	Mounted DentryRef
 	// For the root of a mount: the dentry that it covers.
 	// Unit: slot:Dentry. Written by: kernel.
-	Covers uint32
+	Covers DentryRef
 	// The name, without a NUL.
 	// Unit: text. Written by: kernel.
 	Name [256]uint8
@@ -480,7 +480,7 @@ type FdEntryState struct {
 	_ structs.HostLayout
 	// Ofd slot, 0 free.
 	// Unit: slot:Ofd. Written by: kernel.
-	Ofd uint32
+	Ofd OfdRef
 	// FD_CLOEXEC.
 	// Unit: bits. Written by: kernel.
 	Flags uint32
@@ -504,7 +504,7 @@ type FdTableSlot struct {
 	// Slot with the next 256 descriptors, 0 none. What changes there changes the sequence of the process's own slot too;
 	// `count` and `first_free` of the process's own slot are for all of them.
 	// Unit: slot:FdTable. Written by: kernel.
-	Next uint32
+	Next FdTableRef
 	// Frame of a longer table's slots by their place in it, for the kernel; 0 where there is one slot.
 	// Unit: address. Written by: kernel.
 	Parts uint32
@@ -586,10 +586,10 @@ type OfdState struct {
 	Pos uint64
 	// Inode slot.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Dentry slot.
 	// Unit: slot:Dentry. Written by: kernel.
-	Dentry uint32
+	Dentry DentryRef
 	// The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
 	// Unit: index. Written by: kernel.
 	Object uint32
@@ -640,13 +640,13 @@ type PidfdLive struct {
 	_ structs.HostLayout
 	// Who waits for the end of its process.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Wait uint32
+	Wait WaitEntryRef
 	// Next description of the same process.
 	// Unit: slot:Ofd. Written by: kernel.
-	Next uint32
+	Next OfdRef
 	// Previous one.
 	// Unit: slot:Ofd. Written by: kernel.
-	Prev      uint32
+	Prev      OfdRef
 	Reserved0 uint32
 }
 
@@ -658,7 +658,7 @@ type OfdLive struct {
 	_ structs.HostLayout
 	// Epoll items that watch it.
 	// Unit: slot:EpollItem. Written by: kernel.
-	EpollHead uint32
+	EpollHead EpollItemRef
 	// References that a client's streams hold.
 	// Unit: count. Written by: kernel.
 	HostRefs uint32
@@ -673,10 +673,10 @@ type OfdLive struct {
 	ObjectGeneration uint32
 	// Entries on the queues that it hears of for O_ASYNC.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	AsyncEntries uint32
+	AsyncEntries WaitEntryRef
 	// Next of those whose signals are yet to be sent.
 	// Unit: slot:Ofd. Written by: kernel.
-	AsyncNext uint32
+	AsyncNext OfdRef
 	// PollEvent bits of what they have heard.
 	// Unit: bits. Written by: kernel.
 	AsyncEvents uint32
@@ -754,16 +754,16 @@ type PipeLive struct {
 	_ structs.HostLayout
 	// Who waits for bytes.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ReadWait uint32
+	ReadWait WaitEntryRef
 	// Who waits for room.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	WriteWait uint32
+	WriteWait WaitEntryRef
 	// Who waits in open(2) of a FIFO.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	OpenWait uint32
+	OpenWait WaitEntryRef
 	// Inode slot of the pipe.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
 	// Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
 	// Unit: address. Written by: kernel.
@@ -862,19 +862,19 @@ type TtyLive struct {
 	_ structs.HostLayout
 	// Who waits for input.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ReadWait uint32
+	ReadWait WaitEntryRef
 	// Who waits for room in the output.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	WriteWait uint32
+	WriteWait WaitEntryRef
 	// Who waits for output, at the master.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	MasterReadWait uint32
+	MasterReadWait WaitEntryRef
 	// Who waits to type more.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	MasterWriteWait uint32
+	MasterWriteWait WaitEntryRef
 	// Its node in /dev/pts.
 	// Unit: slot:Dentry. Written by: kernel.
-	Dentry uint32
+	Dentry DentryRef
 	// Frames of input (1), echoes (1), pending bytes (2), output (4).
 	// Unit: address. Written by: kernel.
 	Frames [8]uint32
@@ -910,22 +910,22 @@ type EpollSlot struct {
 	Header SlotHeader
 	// Items; items that may be ready.
 	// Unit: slot:EpollItem. Written by: kernel.
-	ItemHead uint32
+	ItemHead EpollItemRef
 	// First item that may be ready.
 	// Unit: slot:EpollItem. Written by: kernel.
-	ReadyHead uint32
+	ReadyHead EpollItemRef
 	// Last item that may be ready.
 	// Unit: slot:EpollItem. Written by: kernel.
-	ReadyTail uint32
+	ReadyTail EpollItemRef
 	// Who waits in epoll_wait(2).
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Wait uint32
+	Wait WaitEntryRef
 	// Items.
 	// Unit: count. Written by: kernel.
 	ItemCount uint32
 	// Next epoll whose waiters are to be woken when the wake in progress is done.
 	// Unit: slot:Epoll. Written by: kernel.
-	NextNotified uint32
+	NextNotified EpollRef
 	// Not 0: it stands in that list.
 	// Unit: flag. Written by: kernel.
 	Notified uint32
@@ -945,10 +945,10 @@ type EpollItemSlot struct {
 	Header SlotHeader
 	// The epoll instance.
 	// Unit: slot:Epoll. Written by: kernel.
-	Epoll uint32
+	Epoll EpollRef
 	// What is watched.
 	// Unit: slot:Ofd. Written by: kernel.
-	Ofd uint32
+	Ofd OfdRef
 	// Descriptor by which it was added.
 	// Unit: number. Written by: kernel.
 	Fd uint32
@@ -960,28 +960,28 @@ type EpollItemSlot struct {
 	Data uint64
 	// Next item of the instance.
 	// Unit: slot:EpollItem. Written by: kernel.
-	NextInEpoll uint32
+	NextInEpoll EpollItemRef
 	// Previous item of the instance.
 	// Unit: slot:EpollItem. Written by: kernel.
-	PrevInEpoll uint32
+	PrevInEpoll EpollItemRef
 	// Next item that watches the same.
 	// Unit: slot:EpollItem. Written by: kernel.
-	NextInOfd uint32
+	NextInOfd EpollItemRef
 	// Previous item that watches the same.
 	// Unit: slot:EpollItem. Written by: kernel.
-	PrevInOfd uint32
+	PrevInOfd EpollItemRef
 	// Next item that may be ready.
 	// Unit: slot:EpollItem. Written by: kernel.
-	NextReady uint32
+	NextReady EpollItemRef
 	// Not 0: it stands in the list of those that may be ready.
 	// Unit: flag. Written by: kernel.
 	Queued uint32
 	// Previous item that may be ready.
 	// Unit: slot:EpollItem. Written by: kernel.
-	PrevReady uint32
+	PrevReady EpollItemRef
 	// Its entries in the queues of what it watches.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	WaitEntries uint32
+	WaitEntries WaitEntryRef
 }
 
 // EventfdSlotSize is the size of EventfdSlot in bytes.
@@ -1001,7 +1001,7 @@ type EventfdSlot struct {
 	Flags uint32
 	// Who waits to read or write.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Wait uint32
+	Wait WaitEntryRef
 }
 
 // FileLockSlotSize is the size of FileLockSlot in bytes.
@@ -1016,16 +1016,16 @@ type FileLockSlot struct {
 	Header SlotHeader
 	// The locked file.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Next lock of the inode.
 	// Unit: slot:FileLock. Written by: kernel.
-	Next uint32
+	Next FileLockRef
 	// Owner of a lock of a process (as in Linux, processes that share their descriptors share their locks), else 0.
 	// Unit: slot:FdTable. Written by: kernel.
-	Table uint32
+	Table FdTableRef
 	// Owner of a lock of an open file description, else 0.
 	// Unit: slot:Ofd. Written by: kernel.
-	Ofd uint32
+	Ofd OfdRef
 	// F_RDLCK or F_WRLCK.
 	// Unit: number. Written by: kernel.
 	Type uint32

@@ -87,7 +87,7 @@ type SchedulerLive struct {
 	_ structs.HostLayout
 	// Owner at which the search for a ready thread begins: of those that have used as much each has its turn.
 	// Unit: slot:Owner. Written by: kernel.
-	NextOwner uint32
+	NextOwner OwnerRef
 	// Ready threads of all owners.
 	// Unit: count. Written by: kernel.
 	ReadyTotal uint32
@@ -111,13 +111,13 @@ type SchedulerLive struct {
 	TimerCount uint32
 	// Parked requests that are to be made again, oldest first.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	RequestHead uint32
+	RequestHead PendingRequestRef
 	// The youngest of them.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	RequestTail uint32
+	RequestTail PendingRequestRef
 	// The thread that the holder of the machine lock acts for, 0 none.
 	// Unit: slot:Thread. Written by: kernel.
-	Acting uint32
+	Acting ThreadRef
 	// Not 0 while a wake's consequences are seen to, under the machine lock.
 	// Unit: flag. Written by: kernel.
 	Draining  uint32
@@ -135,7 +135,7 @@ type PageFill struct {
 	Used uint32
 	// The file, 0 when its pages went away meanwhile: the frames wait for the host.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// First page of the file.
 	// Unit: pages. Written by: kernel.
 	Page uint32
@@ -171,7 +171,7 @@ type PageFailure struct {
 	Ticket uint32
 	// The file.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// First page.
 	// Unit: pages. Written by: kernel.
 	Page uint32
@@ -212,7 +212,7 @@ type PageCacheLive struct {
 	NextFailure uint32
 	// Who waits for a free record of a fill.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	FillWait uint32
+	FillWait WaitEntryRef
 	// First leaf of a file's tree whose frames wait to be freed, 0 none.
 	// Unit: address. Written by: kernel.
 	Buried uint32
@@ -221,7 +221,7 @@ type PageCacheLive struct {
 	Hand uint32
 	// File whose tree is being extended, under the machine lock: eviction must not prune it.
 	// Unit: slot:Inode. Written by: kernel.
-	Building uint32
+	Building InodeRef
 	// Requests to the host.
 	Fills [256]PageFill
 	// The last of those that failed.
@@ -244,7 +244,7 @@ type AddressSpacesLive struct {
 	Epochs uint32
 	// First address space that nobody has any more and that waits to be freed, 0 none.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	Buried    uint32
+	Buried    AddressSpaceRef
 	Reserved0 uint32
 }
 
@@ -265,13 +265,13 @@ type FilesLive struct {
 	MountEvents uint32
 	// Who waits for the next of them.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	MountWait uint32
+	MountWait WaitEntryRef
 	// Nested changes of the tree, under the machine lock.
 	// Unit: count. Written by: kernel.
 	TreeDepth uint32
 	// Roots of the clients' layers in progress.
 	// Unit: slot:Dentry. Written by: kernel.
-	Staged [8]uint32
+	Staged [8]DentryRef
 }
 
 // OpenFilesLiveSize is the size of OpenFilesLive in bytes.
@@ -282,22 +282,22 @@ type OpenFilesLive struct {
 	_ structs.HostLayout
 	// Epolls of which an item was notified in the wake that is in progress.
 	// Unit: slot:Epoll. Written by: kernel.
-	NotifiedHead uint32
+	NotifiedHead EpollRef
 	// The last of them.
 	// Unit: slot:Epoll. Written by: kernel.
-	NotifiedTail uint32
+	NotifiedTail EpollRef
 	// Checks of nested epolls so far, in steps of their depth.
 	// Unit: seq. Written by: kernel.
 	NestChecks uint32
 	// Descriptions with O_ASYNC that a wake has marked, 0 none.
 	// Unit: slot:Ofd. Written by: kernel.
-	AsyncHead uint32
+	AsyncHead OfdRef
 	// Who waits for signals by signalfd.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	SignalWait uint32
+	SignalWait WaitEntryRef
 	// The directory /dev/pts.
 	// Unit: slot:Dentry. Written by: boot.
-	PtsRoot uint32
+	PtsRoot DentryRef
 }
 
 // ProcessesLiveSize is the size of ProcessesLive in bytes.
@@ -311,7 +311,7 @@ type ProcessesLive struct {
 	LastTid uint32
 	// Last process of the list.
 	// Unit: slot:Process. Written by: kernel.
-	ListTail uint32
+	ListTail ProcessRef
 	// Frame of the vDSO.
 	// Unit: address. Written by: boot.
 	Vdso      uint32
@@ -326,10 +326,10 @@ type WaitingAnswers struct {
 	_ structs.HostLayout
 	// The oldest.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	Head uint32
+	Head PendingRequestRef
 	// The youngest.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	Tail uint32
+	Tail PendingRequestRef
 }
 
 // RequestsLiveSize is the size of RequestsLive in bytes.
@@ -343,7 +343,7 @@ type RequestsLive struct {
 	Orphans uint32
 	// The null device: the one that lay at /dev/null when the machine was made, whatever guests have put there since.
 	// Unit: slot:Dentry. Written by: boot.
-	NullDevice uint32
+	NullDevice DentryRef
 	// Entries ever taken from the event queue.
 	// Unit: seq. Written by: kernel.
 	EventHead uint32
@@ -414,10 +414,10 @@ type MountSlot struct {
 	Header SlotHeader
 	// Its root.
 	// Unit: slot:Dentry. Written by: kernel.
-	Root uint32
+	Root DentryRef
 	// The directory that it covers, 0 for the machine's root.
 	// Unit: slot:Dentry. Written by: kernel.
-	Covers uint32
+	Covers DentryRef
 	// What it is.
 	// Written by: kernel.
 	Fs        FsType

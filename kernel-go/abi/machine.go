@@ -525,13 +525,13 @@ type MachineHeader struct {
 	NextTimerNs uint64
 	// What fstat(2) tells of files that have no inode of their own (eventfd, epoll …).
 	// Unit: slot:Inode. Written by: kernel.
-	AnonInode uint32
+	AnonInode InodeRef
 	// Raised around renames of directories and layer switches: see the published view.
 	// Unit: seq. Written by: kernel.
 	TreeSeq atomic.Uint32
 	// Root of the tree of files.
 	// Unit: slot:Dentry. Written by: boot.
-	RootDentry uint32
+	RootDentry DentryRef
 	// Where decoded code lies.
 	// Unit: address. Written by: boot.
 	DecodeArenaBase uint32
@@ -543,7 +543,7 @@ type MachineHeader struct {
 	StacksBase uint32
 	// First process, 0 none yet.
 	// Unit: slot:Process. Written by: kernel.
-	InitProcess uint32
+	InitProcess ProcessRef
 	// Where KernelLive lies.
 	// Unit: address. Written by: boot.
 	KernelLive uint32
@@ -608,7 +608,7 @@ type FrameState struct {
 	Pinned uint16
 	// The file whose page it is, 0 for none.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Page of the file.
 	// Unit: pages. Written by: kernel.
 	Page uint32
@@ -690,14 +690,14 @@ type OwnerSlot struct {
 	Processes atomic.Uint32
 	// Root of the heap of its ready threads: the one that goes next.
 	// Unit: slot:Thread. Written by: kernel.
-	ReadyRoot uint32
+	ReadyRoot ThreadRef
 	Reserved0 uint32
 	// Ready threads.
 	// Unit: count. Written by: kernel.
 	ReadyCount atomic.Uint32
 	// Who waits for its last process to end.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ExitWait uint32
+	ExitWait WaitEntryRef
 	// Status ring: Fixed.StatusEntries ThreadStatus records.
 	// Unit: address. Written by: kernel.
 	StatusBase uint32

@@ -104,7 +104,7 @@ type AddressSpaceState struct {
 	_ structs.HostLayout
 	// First VMA by address.
 	// Unit: slot:Vma. Written by: kernel.
-	VmaHead uint32
+	VmaHead VmaRef
 	// Mappings.
 	// Unit: count. Written by: kernel.
 	VmaCount uint32
@@ -160,7 +160,7 @@ type AddressSpaceLive struct {
 	CodeEpoch atomic.Uint32
 	// Mapping found last: looked at first.
 	// Unit: slot:Vma. Written by: kernel.
-	LastVma uint32
+	LastVma VmaRef
 	// Of one that nobody has any more: below this page nothing is left.
 	// Unit: page-number. Written by: kernel.
 	BuriedFrom uint32
@@ -176,10 +176,10 @@ type AddressSpaceLive struct {
 	Quarantine atomic.Uint32
 	// Next address space that nobody has any more and that is freed piece by piece.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	NextBuried uint32
+	NextBuried AddressSpaceRef
 	// Root of the tree of mappings by address.
 	// Unit: slot:Vma. Written by: kernel.
-	VmaRoot uint32
+	VmaRoot VmaRef
 	// Flags that new mappings get (mlockall(2), MCL_FUTURE).
 	// Written by: kernel.
 	MapFlags VmaFlag
@@ -220,34 +220,34 @@ type VmaSlot struct {
 	Flags VmaFlag
 	// Inode slot of a file mapping, and the file page at startPage.
 	// Unit: slot:Inode. Written by: kernel.
-	Inode uint32
+	Inode InodeRef
 	// Page of the file at start_page.
 	// Unit: pages. Written by: kernel.
 	FilePage uint32
 	// Where it belongs.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	As uint32
+	As AddressSpaceRef
 	// Address order.
 	// Unit: slot:Vma. Written by: kernel.
-	Next uint32
+	Next VmaRef
 	// Previous by address.
 	// Unit: slot:Vma. Written by: kernel.
-	Prev uint32
+	Prev VmaRef
 	// The inode's list of mappings.
 	// Unit: slot:Vma. Written by: kernel.
-	InodeNext uint32
+	InodeNext VmaRef
 	// Previous mapping of the same file.
 	// Unit: slot:Vma. Written by: kernel.
-	InodePrev uint32
+	InodePrev VmaRef
 	// Dentry of a file mapping, for /proc/PID/maps.
 	// Unit: slot:Dentry. Written by: kernel.
-	Dentry uint32
+	Dentry DentryRef
 	// Tree of the address space's mappings: those at lower addresses.
 	// Unit: slot:Vma. Written by: kernel.
-	Left uint32
+	Left VmaRef
 	// Those at higher addresses.
 	// Unit: slot:Vma. Written by: kernel.
-	Right uint32
+	Right VmaRef
 	// Height of its subtree.
 	// Unit: count. Written by: kernel.
 	Height uint32

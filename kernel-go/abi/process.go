@@ -317,7 +317,7 @@ type CpuContext struct {
 	WtDir uint32
 	// Current address space.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	As uint32
+	As AddressSpaceRef
 	// Tag of this address space in code TLBs.
 	// Unit: id. Written by: kernel.
 	CodeEpoch uint32
@@ -390,7 +390,7 @@ type ForkWait struct {
 	_ structs.HostLayout
 	// The child's address space, 0 before there is one.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	Child     uint32
+	Child     AddressSpaceRef
 	Reserved0 uint32
 }
 
@@ -419,7 +419,7 @@ type LockWait struct {
 	End uint64
 	// Descriptor table of the process that holds the other lock, 0 for one of an open file description.
 	// Unit: slot:FdTable. Written by: kernel.
-	Holder uint32
+	Holder FdTableRef
 	// FlockType + 1 of the lock, 0 before start and end are known.
 	// Unit: value. Written by: kernel.
 	Type uint32
@@ -544,7 +544,7 @@ type HeldReferences struct {
 	Covered uint32
 	// The memory of another process, which it reads or writes; 0 for none.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	Memory uint32
+	Memory AddressSpaceRef
 	// What the elements of the array are.
 	// Written by: kernel.
 	Array HeldArray
@@ -624,7 +624,7 @@ type ThreadState struct {
 	Tid uint32
 	// Its process.
 	// Unit: slot:Process. Written by: kernel.
-	Process uint32
+	Process ProcessRef
 	// Where it is between its making and its end.
 	// Written by: kernel.
 	// Holds a ThreadRunState.
@@ -769,25 +769,25 @@ type ThreadLive struct {
 	_ structs.HostLayout
 	// Threads of the process.
 	// Unit: slot:Thread. Written by: kernel.
-	NextInProcess uint32
+	NextInProcess ThreadRef
 	// Previous thread of the process.
 	// Unit: slot:Thread. Written by: kernel.
-	PrevInProcess uint32
+	PrevInProcess ThreadRef
 	// Its owner's heap of ready threads: what lies below it on one side.
 	// Unit: slot:Thread. Written by: kernel.
-	ReadyLeft uint32
+	ReadyLeft ThreadRef
 	// And on the other.
 	// Unit: slot:Thread. Written by: kernel.
-	ReadyRight uint32
+	ReadyRight ThreadRef
 	// Wait entries of this thread.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	WaitEntries uint32
+	WaitEntries WaitEntryRef
 	// Queued signal details, SigInfo slots.
 	// Unit: slot:SigInfo. Written by: kernel.
-	SigQueueHead uint32
+	SigQueueHead SigInfoRef
 	// Last queued signal.
 	// Unit: slot:SigInfo. Written by: kernel.
-	SigQueueTail uint32
+	SigQueueTail SigInfoRef
 	// Signals that are queued for it.
 	// Unit: count. Written by: kernel.
 	Queued uint32
@@ -795,22 +795,22 @@ type ThreadLive struct {
 	Timer TimerLive
 	// Next thread in the futex bucket, and the bucket (its number + 1).
 	// Unit: slot:Thread. Written by: kernel.
-	FutexNext uint32
+	FutexNext ThreadRef
 	// Previous thread in the futex bucket.
 	// Unit: slot:Thread. Written by: kernel.
-	FutexPrev uint32
+	FutexPrev ThreadRef
 	// Number of the bucket + 1, 0 none.
 	// Unit: index. Written by: kernel.
 	FutexBucket uint32
 	// Owner of the priority-inheritance futex that it waits for, 0 when it waits for none.
 	// Unit: slot:Thread. Written by: kernel.
-	PiOwner uint32
+	PiOwner ThreadRef
 	// First of the threads that wait for such futexes of this one.
 	// Unit: slot:Thread. Written by: kernel.
-	PiFirst uint32
+	PiFirst ThreadRef
 	// Tid hash chain.
 	// Unit: slot:Thread. Written by: kernel.
-	TidNext uint32
+	TidNext ThreadRef
 	// Not 0: the trace has the beginning of the call in progress, and not its end.
 	// Unit: flag. Written by: kernel.
 	Traced uint32
@@ -819,7 +819,7 @@ type ThreadLive struct {
 	TraceWaits uint32
 	// What lies above it in the heap of ready threads, 0 for the root.
 	// Unit: slot:Thread. Written by: kernel.
-	ReadyUp uint32
+	ReadyUp ThreadRef
 	// Which of those with the same key came first.
 	// Unit: seq. Written by: kernel.
 	ReadySeq uint32
@@ -836,10 +836,10 @@ type PiLive struct {
 	_ structs.HostLayout
 	// Next thread that waits for the same owner.
 	// Unit: slot:Thread. Written by: kernel.
-	Next uint32
+	Next ThreadRef
 	// Previous one.
 	// Unit: slot:Thread. Written by: kernel.
-	Prev uint32
+	Prev ThreadRef
 	// Highest real-time priority of those that wait for it, directly or not; 0 none.
 	// Unit: value. Written by: kernel.
 	Priority uint32
@@ -880,7 +880,7 @@ type ProcessState struct {
 	Pid uint32
 	// Parent's process slot; 0 for the first and for those whose parent is the host.
 	// Unit: slot:Process. Written by: kernel.
-	Parent uint32
+	Parent ProcessRef
 	// Process group.
 	// Unit: id. Written by: kernel.
 	Pgid uint32
@@ -929,25 +929,25 @@ type ProcessState struct {
 	GroupCount uint32
 	// Its memory.
 	// Unit: slot:AddressSpace. Written by: kernel.
-	AddressSpace uint32
+	AddressSpace AddressSpaceRef
 	// Its descriptors.
 	// Unit: slot:FdTable. Written by: kernel.
-	FdTable uint32
+	FdTable FdTableRef
 	// Its directories.
 	// Unit: slot:FsContext. Written by: kernel.
-	FsContext uint32
+	FsContext FsContextRef
 	// Its signal actions.
 	// Unit: slot:Sighand. Written by: kernel.
-	Sighand uint32
+	Sighand SighandRef
 	// The program that it runs.
 	// Unit: slot:Dentry. Written by: kernel.
-	ExeDentry uint32
+	ExeDentry DentryRef
 	// Whose it is.
 	// Unit: slot:Owner. Written by: kernel.
-	Owner uint32
+	Owner OwnerRef
 	// Its first thread.
 	// Unit: slot:Thread. Written by: kernel.
-	Leader uint32
+	Leader ThreadRef
 	// Signals that wait for any of its threads.
 	// Unit: bits. Written by: kernel.
 	Pending uint64
@@ -995,7 +995,7 @@ type ProcessState struct {
 	Pdeathsig uint32
 	// Controlling terminal.
 	// Unit: slot:Tty. Written by: kernel.
-	Tty uint32
+	Tty TtyRef
 	// Faults served from memory.
 	// Unit: count. Written by: kernel.
 	MinorFaults uint64
@@ -1101,16 +1101,16 @@ type ProcessLive struct {
 	_ structs.HostLayout
 	// Children: head, and this process's links in its parent's list.
 	// Unit: slot:Process. Written by: kernel.
-	ChildHead uint32
+	ChildHead ProcessRef
 	// Next child of the same parent.
 	// Unit: slot:Process. Written by: kernel.
-	NextSibling uint32
+	NextSibling ProcessRef
 	// Previous child of the same parent.
 	// Unit: slot:Process. Written by: kernel.
-	PrevSibling uint32
+	PrevSibling ProcessRef
 	// Threads.
 	// Unit: slot:Thread. Written by: kernel.
-	ThreadHead uint32
+	ThreadHead ThreadRef
 	// Threads, ended ones that were not reaped too.
 	// Unit: count. Written by: kernel.
 	ThreadCount uint32
@@ -1119,25 +1119,25 @@ type ProcessLive struct {
 	LiveThreads uint32
 	// First queued signal of the process.
 	// Unit: slot:SigInfo. Written by: kernel.
-	SigQueueHead uint32
+	SigQueueHead SigInfoRef
 	// Last queued signal of the process.
 	// Unit: slot:SigInfo. Written by: kernel.
-	SigQueueTail uint32
+	SigQueueTail SigInfoRef
 	// Signals queued.
 	// Unit: count. Written by: kernel.
 	Queued uint32
 	// Wait queue of those who wait for a child or for a stop of this process.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	ChildWait uint32
+	ChildWait WaitEntryRef
 	// Thread that waits in vfork for this process.
 	// Unit: slot:Thread. Written by: kernel.
-	VforkParent uint32
+	VforkParent ThreadRef
 	// Links of the list of all processes.
 	// Unit: slot:Process. Written by: kernel.
-	NextProcess uint32
+	NextProcess ProcessRef
 	// Previous of all processes.
 	// Unit: slot:Process. Written by: kernel.
-	PrevProcess uint32
+	PrevProcess ProcessRef
 	// Client that made it (ProcessFlag.OwnedByHost).
 	// Unit: index. Written by: kernel.
 	Client uint32
@@ -1145,7 +1145,7 @@ type ProcessLive struct {
 	Itimer TimerLive
 	// timer_create(2)'s timers, PosixTimer slots, and the id of the next one.
 	// Unit: slot:PosixTimer. Written by: kernel.
-	Timers uint32
+	Timers PosixTimerRef
 	// Timers of timer_create(2).
 	// Unit: count. Written by: kernel.
 	TimerCount uint32
@@ -1157,10 +1157,10 @@ type ProcessLive struct {
 	CpuTimers uint32
 	// Threads that sleep until this process has used some CPU time.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	CpuWait uint32
+	CpuWait WaitEntryRef
 	// Next process whose group's id has the same hash.
 	// Unit: slot:Process. Written by: kernel.
-	GroupNext uint32
+	GroupNext ProcessRef
 	// CPU time at which the first of them may be due.
 	// Unit: ns. Written by: kernel.
 	CpuWaitNs uint64
@@ -1178,16 +1178,16 @@ type ProcessLive struct {
 	WriteCalls uint64
 	// Previous process whose group's id has the same hash.
 	// Unit: slot:Process. Written by: kernel.
-	GroupPrev uint32
+	GroupPrev ProcessRef
 	// Next of the children that have lost the same parent, while that ends.
 	// Unit: slot:Process. Written by: kernel.
-	NextOrphan uint32
+	NextOrphan ProcessRef
 	// Not 0 while such children are looked at: their group was.
 	// Unit: flag. Written by: kernel.
 	GroupSeen uint32
 	// Its real user.
 	// Unit: slot:User. Written by: kernel.
-	User uint32
+	User UserRef
 	// Time in guest code of all its threads, those that live too.
 	// Unit: ns. Written by: hart.
 	UserNs uint64
@@ -1196,7 +1196,7 @@ type ProcessLive struct {
 	SystemNs uint64
 	// Pidfds of this process.
 	// Unit: slot:Ofd. Written by: kernel.
-	Pidfds    uint32
+	Pidfds    OfdRef
 	Reserved0 uint32
 }
 
@@ -1234,7 +1234,7 @@ type UserSlot struct {
 	Queued uint32
 	// Next user whose id has the same hash.
 	// Unit: slot:User. Written by: kernel.
-	Next      uint32
+	Next      UserRef
 	Reserved0 uint32
 }
 
@@ -1260,9 +1260,9 @@ type SigInfoSlot struct {
 	_ structs.HostLayout
 	// Uses and seqlock of the slot.
 	Header SlotHeader
-	// Index + 1.
-	// Unit: index. Written by: kernel.
-	Next uint32
+	// Next in the queue.
+	// Unit: slot:SigInfo. Written by: kernel.
+	Next SigInfoRef
 	// Signal.
 	// Unit: number. Written by: kernel.
 	Signo uint32
@@ -1286,7 +1286,7 @@ type SigInfoSlot struct {
 	Field3 uint64
 	// PosixTimer slot whose own this record is, 0 for others: it is not freed when taken.
 	// Unit: slot:PosixTimer. Written by: kernel.
-	Timer     uint32
+	Timer     PosixTimerRef
 	Reserved0 uint32
 }
 
@@ -1301,10 +1301,10 @@ type PosixTimerSlot struct {
 	Header SlotHeader
 	// Whose it is.
 	// Unit: slot:Process. Written by: kernel.
-	Process uint32
+	Process ProcessRef
 	// Next timer of the process.
 	// Unit: slot:PosixTimer. Written by: kernel.
-	Next uint32
+	Next PosixTimerRef
 	// timer_t.
 	// Unit: id. Written by: kernel.
 	Id uint32
@@ -1322,7 +1322,7 @@ type PosixTimerSlot struct {
 	Tid uint32
 	// SigInfo slot of its signal, and whether that is pending.
 	// Unit: slot:SigInfo. Written by: kernel.
-	Info uint32
+	Info SigInfoRef
 	// Not 0 while that is pending.
 	// Unit: flag. Written by: kernel.
 	Queued uint32
@@ -1357,10 +1357,10 @@ type FsContextSlot struct {
 	Header SlotHeader
 	// Working directory.
 	// Unit: slot:Dentry. Written by: kernel.
-	Cwd uint32
+	Cwd DentryRef
 	// Root (chroot).
 	// Unit: slot:Dentry. Written by: kernel.
-	Root uint32
+	Root DentryRef
 	// umask(2).
 	// Unit: mode. Written by: kernel.
 	Umask     uint32
@@ -1387,13 +1387,13 @@ type WaitEntrySlot struct {
 	Queue uint32
 	// Links in the queue and in the waiter's list.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Next uint32
+	Next WaitEntryRef
 	// Previous in the queue.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Prev uint32
+	Prev WaitEntryRef
 	// Next of the same waiter.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	NextOfWaiter uint32
+	NextOfWaiter WaitEntryRef
 	// PollEvent bits that wake it.
 	// Unit: bits. Written by: kernel.
 	Events    uint32

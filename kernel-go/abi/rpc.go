@@ -607,7 +607,7 @@ type RegisterProcessRequest struct {
 	Envc uint32
 	// Whose it becomes; 0 the default owner.
 	// Unit: slot:Owner. Written by: client.
-	Owner uint32
+	Owner OwnerRef
 	// What descriptor 0 is.
 	// Written by: client.
 	Stdin StdioKind
@@ -628,7 +628,7 @@ type RegisterProcessRequest struct {
 	Rows uint16
 	// When not 0, the program: a file that MakeMemfd has made for this client.
 	// Unit: slot:Ofd. Written by: client.
-	Program uint32
+	Program OfdRef
 }
 
 // RegisterProcessReplySize is the size of RegisterProcessReply in bytes.
@@ -856,7 +856,7 @@ type ProcessesRequest struct {
 	Reply ArenaSpan
 	// Only its processes; 0: all.
 	// Unit: slot:Owner. Written by: client.
-	Owner     uint32
+	Owner     OwnerRef
 	Reserved0 [11]uint32
 }
 
@@ -1142,13 +1142,13 @@ type PendingRequestSlot struct {
 	Client uint32
 	// Next in the list of requests to be made again, or of the client's answers without room.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	Next uint32
+	Next PendingRequestRef
 	// Next with the same hash of client and request id.
 	// Unit: slot:PendingRequest. Written by: kernel.
-	NextOfHash uint32
+	NextOfHash PendingRequestRef
 	// Queues that it stands in.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	WaitEntries uint32
+	WaitEntries WaitEntryRef
 	// Not 0: in the list of requests to be made again.
 	// Unit: flag. Written by: kernel.
 	Ready uint32

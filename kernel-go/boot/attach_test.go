@@ -137,7 +137,7 @@ func readFile(t *testing.T, c *sched.Ctx, path string) string {
 }
 
 // begin boots a machine and starts the program on it; process is its slot.
-func begin(t *testing.T) (process uint32) {
+func begin(t *testing.T) (process abi.ProcessRef) {
 	t.Helper()
 	if e := Boot(kmem.Config{MemoryMaxPages: machineMiB << 4, Harts: 1, Clients: 2, RealtimeOffsetNs: 1_700_000_000_000_000_000}); e != abi.OK {
 		t.Fatalf("boot: %v", e)
@@ -184,9 +184,9 @@ func some(t *testing.T) int {
 
 // end runs the machine until the program has ended, and tells what there is then:
 // what the program did, and what the kernel's own numbers go on with.
-func end(t *testing.T, process uint32) string {
+func end(t *testing.T, process abi.ProcessRef) string {
 	t.Helper()
-	for n := 0; kmem.Process(process).State.RunState.Load() == uint32(abi.ProcessRunStateRunning); n++ {
+	for n := 0; kmem.Process(process).State.LoadRunState() == abi.ProcessRunStateRunning; n++ {
 		if n == 10_000 {
 			t.Fatal("the program does not end")
 		}

@@ -48,6 +48,6 @@ func Boot(c kmem.Config) abi.Errno {
 		return e
 	}
 	hart.Init()
-	kmem.Header().BootState.Store(uint32(abi.BootStateReady))
+	kmem.Header().StoreBootState(abi.BootStateReady)
 	return abi.OK
 }

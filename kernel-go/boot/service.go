@@ -18,7 +18,7 @@ func Service() abi.ServiceStatus {
 	hart.BuryDead(sched.For(kmem.WorkerIndex))
 	rpc.Service(sched.For(kmem.WorkerIndex))
 	sched.KickIdle()
-	failed := kmem.Header().BootState.Load() == uint32(abi.BootStateFailed)
+	failed := kmem.Header().LoadBootState() == abi.BootStateFailed
 	kmem.Unlock()
 	if failed {
 		return abi.ServiceStatusFailed

@@ -67,7 +67,7 @@ func tree(c *sched.Ctx) abi.Errno {
 		var e abi.Errno
 		switch n.mode & uint32(abi.S_IFMT) {
 		case dir:
-			var d uint32
+			var d abi.DentryRef
 			if d, e = vfs.Mkdir(c, root, c.Path, length, n.mode&0o7777); e == abi.OK {
 				vfs.Put(d)
 			}

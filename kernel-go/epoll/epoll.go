@@ -29,20 +29,20 @@ const (
 // What epoll asks of open file descriptions (hooks: boot/wire.go).
 var (
 	// PollOfd is the poll state of an open file description.
-	PollOfd func(ofd uint32) uint32
+	PollOfd func(ofd abi.OfdRef) uint32
 	// QueueOf is wait queue k (0, 1) of an open file description, nil when
 	// there are no more. ok is false for what epoll cannot watch.
-	QueueOf func(ofd uint32, k int) (queue *uint32, ok bool)
+	QueueOf func(ofd abi.OfdRef, k int) (queue *abi.WaitEntryRef, ok bool)
 )
 
 // state is what epolls remember beside their slots.
 func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // New makes an epoll instance; 0 when the table is full.
-func New() uint32 { return kmem.Alloc(abi.SlotKindEpoll) }
+func New() abi.EpollRef { return kmem.Alloc[abi.EpollRef]() }
 
 // Free removes all items and the instance; who still waits tries again.
-func Free(e uint32) {
+func Free(e abi.EpollRef) {
 	s := kmem.Epoll(e)
 	sched.WakeAll(&s.Wait)
 	for s.ItemHead != 0 {
@@ -51,18 +51,18 @@ func Free(e uint32) {
 	if s.Notified != 0 {
 		unnotify(e)
 	}
-	kmem.Free(abi.SlotKindEpoll, e)
+	kmem.Free(e)
 }
 
 // OfdGone removes the items that watch an open file description.
-func OfdGone(ofd uint32) {
+func OfdGone(ofd abi.OfdRef) {
 	l := &kmem.Ofd(ofd).Live
 	for l.EpollHead != 0 {
 		remove(l.EpollHead)
 	}
 }
 
-func find(e, ofd, fd uint32) uint32 {
+func find(e abi.EpollRef, ofd abi.OfdRef, fd uint32) abi.EpollItemRef {
 	for i := kmem.Ofd(ofd).Live.EpollHead; i != 0; i = kmem.EpollItem(i).NextInOfd {
 		if it := kmem.EpollItem(i); it.Epoll == e && it.Fd == fd {
 			return i
@@ -73,7 +73,7 @@ func find(e, ofd, fd uint32) uint32 {
 
 // Control is epoll_ctl(2) on open file descriptions that can be watched; the fd
 // tells apart items of one description.
-func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.Errno {
+func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events uint32, data uint64) abi.Errno {
 	if op != abi.EPOLL_CTL_DEL && events&exclusive != 0 {
 		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || kmem.Ofd(ofd).State.Kind == abi.OfdKindEpoll {
 			return abi.EINVAL
@@ -110,13 +110,13 @@ func Control(e uint32, op abi.EpollOp, fd, ofd, events uint32, data uint64) abi.
 	return abi.EINVAL
 }
 
-func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
+func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events uint32, data uint64) abi.Errno {
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		if kmem.Object(o) == e || !mayNest(kmem.Object(o), e) {
+		if kmem.EpollOf(o) == e || !mayNest(kmem.EpollOf(o), e) {
 			return abi.ELOOP
 		}
 	}
-	i := kmem.Alloc(abi.SlotKindEpollItem)
+	i := kmem.Alloc[abi.EpollItemRef]()
 	if i == 0 {
 		return abi.ENOSPC
 	}
@@ -127,9 +127,9 @@ func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
 		if queue == nil {
 			break
 		}
-		if err := sched.Watch(i, &it.WaitEntries, queue); err != abi.OK {
+		if err := sched.Watch(uint32(i), &it.WaitEntries, queue); err != abi.OK {
 			sched.Unwatch(&it.WaitEntries)
-			kmem.Free(abi.SlotKindEpollItem, i)
+			kmem.Free(i)
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func add(e, fd, ofd, events uint32, data uint64) abi.Errno {
 	return abi.OK
 }
 
-func remove(i uint32) {
+func remove(i abi.EpollItemRef) {
 	it := kmem.EpollItem(i)
 	s := kmem.Epoll(it.Epoll)
 	sched.Unwatch(&it.WaitEntries)
@@ -175,7 +175,7 @@ func remove(i uint32) {
 	if it.NextInOfd != 0 {
 		kmem.EpollItem(it.NextInOfd).PrevInOfd = it.PrevInOfd
 	}
-	kmem.Free(abi.SlotKindEpollItem, i)
+	kmem.Free(i)
 }
 
 // mayNest says whether epoll `inner` may be put into `outer`: not when outer
@@ -184,16 +184,16 @@ func remove(i uint32) {
 // only where it lies deeper than before: wide nests have many ways to the same.
 // NestChecks numbers the checks, in steps of maxNests: an epoll that a check finds
 // at some depth is marked with both.
-func mayNest(inner, outer uint32) bool {
+func mayNest(inner, outer abi.EpollRef) bool {
 	s := state()
 	if s.NestChecks += maxNests; s.NestChecks > ^uint32(0)-maxNests {
 		s.NestChecks = maxNests
 		t := kmem.Table(abi.SlotKindEpoll)
-		for e := uint32(1); e < t.HighWater.Load(); e++ {
+		for e := abi.EpollRef(1); e < abi.EpollRef(t.HighWater.Load()); e++ {
 			kmem.Epoll(e).NestMark = 0
 		}
 	}
-	var path [maxNests]uint32 // items that are being looked through
+	var path [maxNests]abi.EpollItemRef // items that are being looked through
 	depth := 0
 	path[0] = kmem.Epoll(inner).ItemHead
 	for depth >= 0 {
@@ -208,7 +208,7 @@ func mayNest(inner, outer uint32) bool {
 		if o.State.Kind != abi.OfdKindEpoll {
 			continue
 		}
-		e := kmem.Object(o)
+		e := kmem.EpollOf(o)
 		if e == outer || depth == maxNests-2 {
 			return false
 		}
@@ -232,7 +232,7 @@ func stateOf(it *abi.EpollItemSlot) uint32 {
 }
 
 // arm looks at an item anew after it was added or changed.
-func arm(i uint32) {
+func arm(i abi.EpollItemRef) {
 	it := kmem.EpollItem(i)
 	if stateOf(it) != 0 {
 		enqueue(i)
@@ -240,7 +240,7 @@ func arm(i uint32) {
 	}
 }
 
-func enqueue(i uint32) {
+func enqueue(i abi.EpollItemRef) {
 	it := kmem.EpollItem(i)
 	if it.Queued != 0 {
 		return
@@ -255,7 +255,7 @@ func enqueue(i uint32) {
 	s.ReadyTail = i
 }
 
-func unqueue(i uint32) {
+func unqueue(i abi.EpollItemRef) {
 	it := kmem.EpollItem(i)
 	s := kmem.Epoll(it.Epoll)
 	if it.PrevReady == 0 {
@@ -276,7 +276,7 @@ func unqueue(i uint32) {
 // exclusive item took them already; it returns that. An item takes what it asked
 // for if somebody waits for its epoll just now. As on Linux, ends and errors are
 // for everybody, and so is what can be read and written at once.
-func Notify(i, events uint32, taken bool) bool {
+func Notify(i abi.EpollItemRef, events uint32, taken bool) bool {
 	it := kmem.EpollItem(i)
 	if it.Events&^private&events == 0 || it.Events&exclusive != 0 && taken {
 		return taken
@@ -317,8 +317,8 @@ func Drain() {
 	}
 }
 
-func unnotify(e uint32) {
-	l, prev := state(), uint32(0)
+func unnotify(e abi.EpollRef) {
+	l, prev := state(), abi.EpollRef(0)
 	for at := l.NotifiedHead; at != e; at = kmem.Epoll(at).NextNotified {
 		prev = at
 	}
@@ -335,18 +335,18 @@ func unnotify(e uint32) {
 }
 
 // Listed says whether items may be ready: Collect finds out.
-func Listed(e uint32) bool { return kmem.Epoll(e).ReadyHead != 0 }
+func Listed(e abi.EpollRef) bool { return kmem.Epoll(e).ReadyHead != 0 }
 
 // Poll is an epoll's own state: readable when an item is ready. Items that
 // turn out not to be are taken off the list. An item that is an epoll itself
 // counts as ready while its list is not empty.
-func Poll(e uint32) uint32 {
+func Poll(e abi.EpollRef) uint32 {
 	s := kmem.Epoll(e)
 	for i := s.ReadyHead; i != 0; {
 		it := kmem.EpollItem(i)
 		next := it.NextReady
 		if o := kmem.Ofd(it.Ofd); o.State.Kind == abi.OfdKindEpoll {
-			if kmem.Epoll(kmem.Object(o)).ReadyHead != 0 {
+			if kmem.Epoll(kmem.EpollOf(o)).ReadyHead != 0 {
 				return pollIn
 			}
 		} else if stateOf(it) != 0 {
@@ -360,7 +360,7 @@ func Poll(e uint32) uint32 {
 
 // Collect writes up to `max` struct epoll_events of ready items to dst and
 // returns how many. Level-triggered items stay on the list, behind the others.
-func Collect(e, dst, max uint32) uint32 {
+func Collect(e abi.EpollRef, dst, max uint32) uint32 {
 	s := kmem.Epoll(e)
 	n := uint32(0)
 	last := s.ReadyTail
@@ -389,7 +389,7 @@ func Collect(e, dst, max uint32) uint32 {
 }
 
 // WaitQueue is where those wait who want an item to be ready.
-func WaitQueue(e uint32) *uint32 { return &kmem.Epoll(e).Wait }
+func WaitQueue(e abi.EpollRef) *abi.WaitEntryRef { return &kmem.Epoll(e).Wait }
 
 // Items is how many items an epoll has: no more events can be collected.
-func Items(e uint32) uint32 { return kmem.Epoll(e).ItemCount }
+func Items(e abi.EpollRef) uint32 { return kmem.Epoll(e).ItemCount }

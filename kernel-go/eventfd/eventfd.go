@@ -19,8 +19,8 @@ const (
 )
 
 // New makes a counter; 0 when the table is full. flags: EFD_SEMAPHORE.
-func New(count uint64, flags uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindEventfd)
+func New(count uint64, flags uint32) abi.EventfdRef {
+	i := kmem.Alloc[abi.EventfdRef]()
 	if i != 0 {
 		s := kmem.Eventfd(i)
 		s.Count, s.Flags = count, flags
@@ -29,9 +29,9 @@ func New(count uint64, flags uint32) uint32 {
 }
 
 // Free gives a counter back.
-func Free(i uint32) {
+func Free(i abi.EventfdRef) {
 	sched.WakeAll(&kmem.Eventfd(i).Wait)
-	kmem.Free(abi.SlotKindEventfd, i)
+	kmem.Free(i)
 }
 
 func set(s *abi.EventfdSlot, count uint64) {
@@ -42,7 +42,7 @@ func set(s *abi.EventfdSlot, count uint64) {
 
 // Read takes the count (with EFD_SEMAPHORE: 1 of it) as 8 bytes: EINVAL for a
 // smaller buffer.
-func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+func Read(c *sched.Ctx, i abi.EventfdRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
 	if b.Len < 8 {
 		return 0, abi.EINVAL
 	}
@@ -65,7 +65,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) 
 
 // Write adds 8 bytes' value: EINVAL for all ones, EAGAIN or EBLOCKED when the
 // count would pass its end.
-func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+func Write(c *sched.Ctx, i abi.EventfdRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
 	if b.Len < 8 {
 		return 0, abi.EINVAL
 	}
@@ -88,14 +88,14 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno)
 }
 
 // Expired counts n expirations of a timer.
-func Expired(i uint32, n uint64) {
+func Expired(i abi.EventfdRef, n uint64) {
 	s := kmem.Eventfd(i)
 	set(s, s.Count+n)
 	sched.Wake(&s.Wait, pollIn)
 }
 
 // Clear sets the count to 0: a timer is armed anew.
-func Clear(i uint32) { set(kmem.Eventfd(i), 0) }
+func Clear(i abi.EventfdRef) { set(kmem.Eventfd(i), 0) }
 
 func wait(c *sched.Ctx, s *abi.EventfdSlot, events uint32, nonblock bool) abi.Errno {
 	if nonblock {
@@ -108,7 +108,7 @@ func wait(c *sched.Ctx, s *abi.EventfdSlot, events uint32, nonblock bool) abi.Er
 }
 
 // Poll is the counter's state.
-func Poll(i uint32) uint32 {
+func Poll(i abi.EventfdRef) uint32 {
 	s := kmem.Eventfd(i)
 	events := uint32(0)
 	if s.Count != 0 {

@@ -21,18 +21,20 @@ const PerSlot = uint32(abi.LimitFdsPerTable)
 const _ = uint32(abi.FixedPageSize) - uint32(abi.LimitFds)/PerSlot*4
 
 // place is where a table's frame lists the slot of a descriptor.
-func place(t, fd uint32) uint32 { return kmem.FdTable(t).Parts + fd/PerSlot*4 }
+func place(t abi.FdTableRef, fd uint32) *abi.FdTableRef {
+	return kmem.Word[abi.FdTableRef](kmem.FdTable(t).Parts + fd/PerSlot*4)
+}
 
 // Entry is the place of a descriptor, which the table has room for.
-func Entry(t, fd uint32) *abi.FdEntryState {
+func Entry(t abi.FdTableRef, fd uint32) *abi.FdEntryState {
 	if fd >= PerSlot {
-		t = kmem.Load32(place(t, fd))
+		t = *place(t, fd)
 	}
 	return &kmem.FdTable(t).Entries[fd%PerSlot]
 }
 
 // At is the OFD of a descriptor, 0 when there is none.
-func At(t, fd uint32) uint32 {
+func At(t abi.FdTableRef, fd uint32) abi.OfdRef {
 	if fd >= kmem.FdTable(t).Count {
 		return 0
 	}
@@ -41,7 +43,7 @@ func At(t, fd uint32) uint32 {
 
 // Next is the lowest descriptor in use from `from` on; ok is false when there
 // is none.
-func Next(t, from uint32) (fd uint32, ok bool) {
+func Next(t abi.FdTableRef, from uint32) (fd uint32, ok bool) {
 	count := kmem.FdTable(t).Count
 	for fd = from; fd < count; {
 		first := Entry(t, fd-fd%PerSlot)
@@ -56,7 +58,7 @@ func Next(t, from uint32) (fd uint32, ok bool) {
 }
 
 // LastInUse is one more than the highest descriptor in use.
-func LastInUse(t uint32) uint32 {
+func LastInUse(t abi.FdTableRef) uint32 {
 	n := kmem.FdTable(t).Count
 	for n != 0 && Entry(t, n-1).Ofd == 0 {
 		n--
@@ -65,7 +67,7 @@ func LastInUse(t uint32) uint32 {
 }
 
 // Room is how many descriptors a table has room for.
-func Room(t uint32) uint32 {
+func Room(t abi.FdTableRef) uint32 {
 	n := uint32(0)
 	for ; t != 0; t = kmem.FdTable(t).Next {
 		n += PerSlot
@@ -74,7 +76,7 @@ func Room(t uint32) uint32 {
 }
 
 // Grow gives a table room for a descriptor: ENOMEM when there is no memory.
-func Grow(t, fd uint32) abi.Errno {
+func Grow(t abi.FdTableRef, fd uint32) abi.Errno {
 	if fd < PerSlot {
 		return abi.OK
 	}
@@ -83,43 +85,43 @@ func Grow(t, fd uint32) abi.Errno {
 		if first.Parts = kmem.AllocFrame(abi.FrameTypeKernel); first.Parts == 0 {
 			return abi.ENOMEM
 		}
-		kmem.Store32(place(t, 0), t)
+		*place(t, 0) = t
 	}
-	if kmem.Load32(place(t, fd)) != 0 {
+	if *place(t, fd) != 0 {
 		return abi.OK
 	}
 	for at := PerSlot; at <= fd; at += PerSlot {
-		if kmem.Load32(place(t, at)) != 0 {
+		if *place(t, at) != 0 {
 			continue
 		}
-		n := kmem.Alloc(abi.SlotKindFdTable)
+		n := kmem.Alloc[abi.FdTableRef]()
 		if n == 0 {
 			Shrink(t)
 			return abi.ENOMEM
 		}
-		kmem.Store32(place(t, at), n)
+		*place(t, at) = n
 		kmem.WriteBegin(&first.Header)
-		kmem.FdTable(kmem.Load32(place(t, at-PerSlot))).Next = n
+		kmem.FdTable(*place(t, at-PerSlot)).Next = n
 		kmem.WriteEnd(&first.Header)
 	}
 	return abi.OK
 }
 
 // Shrink frees the slots behind what a table has in use.
-func Shrink(t uint32) {
+func Shrink(t abi.FdTableRef) {
 	first := kmem.FdTable(t)
 	if first.Parts == 0 {
 		return
 	}
-	last := kmem.FdTable(kmem.Load32(place(t, max(first.Count, 1)-1)))
+	last := kmem.FdTable(*place(t, max(first.Count, 1)-1))
 	i := last.Next
 	kmem.WriteBegin(&first.Header)
 	last.Next = 0
 	kmem.WriteEnd(&first.Header)
-	for at := place(t, max(first.Count, 1)-1) + 4; i != 0; at += 4 {
+	for at := max(first.Count, 1) - 1 + PerSlot; i != 0; at += PerSlot {
 		next := kmem.FdTable(i).Next
-		kmem.Free(abi.SlotKindFdTable, i)
-		kmem.Store32(at, 0)
+		kmem.Free(i)
+		*place(t, at) = 0
 		i = next
 	}
 	if first.Next == 0 {
@@ -129,15 +131,15 @@ func Shrink(t uint32) {
 }
 
 // Copy makes a table with the same descriptors; 0 when there are no slots.
-func Copy(t uint32) uint32 {
-	n := kmem.Alloc(abi.SlotKindFdTable)
+func Copy(t abi.FdTableRef) abi.FdTableRef {
+	n := kmem.Alloc[abi.FdTableRef]()
 	if n == 0 {
 		return 0
 	}
 	from, to := kmem.FdTable(t), kmem.FdTable(n)
 	count := from.Count
 	if count > PerSlot && Grow(n, count-1) != abi.OK {
-		kmem.Free(abi.SlotKindFdTable, n)
+		kmem.Free(n)
 		return 0
 	}
 	first := to

@@ -12,13 +12,13 @@ import (
 // change queues themselves.
 
 // asyncEnd is what the last marked description (AsyncHead) has for its next.
-const asyncEnd = ^uint32(0)
+const asyncEnd = ^abi.OfdRef(0)
 
 // SendSigio sends the signals of a description (a hook: boot/wire.go).
-var SendSigio func(ofd, events uint32)
+var SendSigio func(ofd abi.OfdRef, events uint32)
 
 // MarkAsync is told by sched of a wake of a queue that a description watches.
-func MarkAsync(i, events uint32) {
+func MarkAsync(i abi.OfdRef, events uint32) {
 	l := &kmem.Ofd(i).Live
 	l.AsyncEvents |= events
 	if l.AsyncNext == 0 {
@@ -43,7 +43,7 @@ func SendAsync() {
 }
 
 // forgetAsync takes a description out of the marked ones.
-func forgetAsync(i uint32) {
+func forgetAsync(i abi.OfdRef) {
 	l := &kmem.Ofd(i).Live
 	if l.AsyncNext == 0 {
 		return
@@ -61,7 +61,7 @@ func forgetAsync(i uint32) {
 
 // SetAsync is what setting and clearing O_ASYNC does: ENOTTY for kinds that
 // tell nothing, which F_SETFL does not mind.
-func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
+func SetAsync(c *sched.Ctx, i abi.OfdRef, fd uint32, on bool) abi.Errno {
 	o := kmem.Ofd(i)
 	tells := opsOf(o).signals
 	if tells == 0 {
@@ -98,7 +98,7 @@ func SetAsync(c *sched.Ctx, i, fd uint32, on bool) abi.Errno {
 
 // SetOwner says who gets a description's signals: a process, a group
 // (negative), a thread, or nobody (0); and for whom that was said.
-func SetOwner(c *sched.Ctx, i uint32, pid int32, thread bool) {
+func SetOwner(c *sched.Ctx, i abi.OfdRef, pid int32, thread bool) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
 	o.State.OwnerPid = pid

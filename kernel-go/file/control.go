@@ -10,7 +10,7 @@ import (
 
 // SetStatusFlags is F_SETFL: what may not change is ignored. EPERM for
 // O_NOATIME on a file that the caller does not own.
-func SetStatusFlags(c *sched.Ctx, i, flags uint32) abi.Errno {
+func SetStatusFlags(c *sched.Ctx, i abi.OfdRef, flags uint32) abi.Errno {
 	o := kmem.Ofd(i)
 	if flags&oNoatime != 0 && o.State.Flags&oNoatime == 0 && o.State.Inode != 0 && !vfs.Owns(c, o.State.Inode) {
 		return abi.EPERM
@@ -22,7 +22,7 @@ func SetStatusFlags(c *sched.Ctx, i, flags uint32) abi.Errno {
 }
 
 // Readable is FIONREAD: how many bytes a read would find.
-func Readable(i uint32) (uint32, abi.Errno) {
+func Readable(i abi.OfdRef) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if unread := opsOf(o).unread; unread != nil {
 		return unread(o), abi.OK
@@ -31,7 +31,7 @@ func Readable(i uint32) (uint32, abi.Errno) {
 }
 
 // Map completes a mapping of an OFD, and says what may not be mapped.
-func Map(m *mm.Mapping, i, prot uint32, pos uint64) abi.Errno {
+func Map(m *mm.Mapping, i abi.OfdRef, prot uint32, pos uint64) abi.Errno {
 	o := kmem.Ofd(i)
 	shared := m.Flags&abi.VmaFlagShared != 0
 	if !readable(o) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !writable(o) {
@@ -47,19 +47,19 @@ func Map(m *mm.Mapping, i, prot uint32, pos uint64) abi.Errno {
 }
 
 // Syncs says whether fsync(2) takes an OFD.
-func Syncs(i uint32) bool { return opsOf(kmem.Ofd(i)).syncs }
+func Syncs(i abi.OfdRef) bool { return opsOf(kmem.Ofd(i)).syncs }
 
 // Written says whether a file is open for writing, or mapped so, by anyone: it
 // must not be executed (ETXTBSY). Files of memfd_create(2) are not asked for:
 // on Linux their first descriptor counts as no writer. (One that was opened
 // anew through /proc does there.)
-func Written(inode uint32) bool {
+func Written(inode abi.InodeRef) bool {
 	if kmem.Inode(inode).Live.Memfd != 0 {
 		return false
 	}
 	t := kmem.Table(abi.SlotKindOfd)
-	for i := uint32(1); i < t.HighWater.Load(); i++ {
-		if !kmem.InUse(abi.SlotKindOfd, i) {
+	for i := abi.OfdRef(1); i < abi.OfdRef(t.HighWater.Load()); i++ {
+		if !kmem.InUse(i) {
 			continue
 		}
 		if o := kmem.Ofd(i); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode && writable(o) {
@@ -81,7 +81,7 @@ func mappedWritable(in *abi.InodeSlot) bool {
 }
 
 // Seals are the F_SEAL_* bits of a file, EINVAL for what has none.
-func Seals(i uint32) (*uint32, abi.Errno) {
+func Seals(i abi.OfdRef) (*uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if o.State.Kind != abi.OfdKindFile || kmem.Inode(o.State.Inode).State.FsType != abi.FsTypeTmpfs {
 		return nil, abi.EINVAL
@@ -91,7 +91,7 @@ func Seals(i uint32) (*uint32, abi.Errno) {
 
 // AddSeals is F_ADD_SEALS: EPERM when the file is sealed against that or
 // not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
-func AddSeals(i, seals uint32) abi.Errno {
+func AddSeals(i abi.OfdRef, seals uint32) abi.Errno {
 	o := kmem.Ofd(i)
 	const known = uint32(abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
 	if !writable(o) {

@@ -19,7 +19,7 @@ const copyPiece = 64 << 10
 // `out`: at outPos, or at its own position. What went out before it would block
 // is the result; then the caller asks again for the rest. With ERESCHED the
 // caller's positions have not moved, and pos is to be the same again.
-func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (uint64, abi.Errno) {
+func CopyOut(c *sched.Ctx, out, in abi.OfdRef, pos uint64, outPos, count uint64) (uint64, abi.Errno) {
 	o := kmem.Ofd(out)
 	inode := kmem.Ofd(in).State.Inode
 	vfs.Accessed(inode)
@@ -73,4 +73,4 @@ func CopyOut(c *sched.Ctx, out, in uint32, pos uint64, outPos, count uint64) (ui
 }
 
 // Advance moves an OFD's own position.
-func Advance(i uint32, n uint64) { setPos(kmem.Ofd(i), kmem.Ofd(i).State.Pos+n) }
+func Advance(i abi.OfdRef, n uint64) { setPos(kmem.Ofd(i), kmem.Ofd(i).State.Pos+n) }

@@ -9,7 +9,7 @@ import (
 )
 
 // Seekable says whether an OFD has positions.
-func Seekable(i uint32) bool { return seekable(kmem.Ofd(i)) }
+func Seekable(i abi.OfdRef) bool { return seekable(kmem.Ofd(i)) }
 
 func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi.Errno) {
 	return 0, abi.EISDIR
@@ -17,7 +17,7 @@ func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi
 
 // Readdir writes directory entries from the OFD's position on to dst. The
 // position moves in ReaddirDone, when the entries have reached the caller.
-func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
+func Readdir(c *sched.Ctx, i abi.OfdRef, dst, max uint32) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if o.State.Kind != abi.OfdKindDirectory {
 		return 0, abi.ENOTDIR
@@ -35,7 +35,7 @@ func Readdir(c *sched.Ctx, i, dst, max uint32) (uint32, abi.Errno) {
 }
 
 // ReaddirDone moves the OFD behind what Readdir gave.
-func ReaddirDone(c *sched.Ctx, i uint32) {
+func ReaddirDone(c *sched.Ctx, i abi.OfdRef) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
 	o.State.Pos, o.State.OfdDirectory().Next = c.DirPos, c.DirHint

@@ -9,19 +9,19 @@ import (
 
 // epoll(7) instances (package epoll).
 
-func releaseEpoll(_ *sched.Ctx, o *abi.OfdSlot) { epoll.Free(kmem.Object(o)) }
+func releaseEpoll(_ *sched.Ctx, o *abi.OfdSlot) { epoll.Free(kmem.EpollOf(o)) }
 
-func pollEpoll(o *abi.OfdSlot) uint32 { return epoll.Poll(kmem.Object(o)) }
+func pollEpoll(o *abi.OfdSlot) uint32 { return epoll.Poll(kmem.EpollOf(o)) }
 
-func epollQueue(o *abi.OfdSlot, k int) *uint32 {
+func epollQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
-		return epoll.WaitQueue(kmem.Object(o))
+		return epoll.WaitQueue(kmem.EpollOf(o))
 	}
 	return nil
 }
 
 // NewEpoll makes an epoll_create1(2) OFD.
-func NewEpoll() (uint32, abi.Errno) {
+func NewEpoll() (abi.OfdRef, abi.Errno) {
 	object := epoll.New()
 	if object == 0 {
 		return 0, abi.ENFILE
@@ -31,6 +31,6 @@ func NewEpoll() (uint32, abi.Errno) {
 		epoll.Free(object)
 		return 0, abi.ENFILE
 	}
-	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEpoll, object)
+	kmem.SetObject(kmem.Ofd(i), object)
 	return i, abi.OK
 }

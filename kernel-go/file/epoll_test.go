@@ -10,16 +10,16 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-func newEpoll(t testing.TB) (ofd, object uint32) {
+func newEpoll(t testing.TB) (ofd abi.OfdRef, object abi.EpollRef) {
 	t.Helper()
 	ofd, e := NewEpoll()
 	if e != abi.OK {
 		t.Fatal(e)
 	}
-	return ofd, kmem.Ofd(ofd).State.Object
+	return ofd, kmem.EpollOf(kmem.Ofd(ofd))
 }
 
-func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) uint32 {
+func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) abi.OfdRef {
 	t.Helper()
 	i, e := NewEventfd(count, uint32(flags|abi.EFD_NONBLOCK))
 	if e != abi.OK {
@@ -28,7 +28,7 @@ func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) uint32 {
 	return i
 }
 
-func add(t testing.TB, ep, fd, ofd uint32, events abi.PollEvent) {
+func add(t testing.TB, ep abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent) {
 	t.Helper()
 	if e := epoll.Control(ep, abi.EPOLL_CTL_ADD, fd, ofd, uint32(events), uint64(fd)); e != abi.OK {
 		t.Fatal(e)
@@ -36,7 +36,7 @@ func add(t testing.TB, ep, fd, ofd uint32, events abi.PollEvent) {
 }
 
 // collect is the events of the fds that are ready.
-func collect(c *sched.Ctx, ep uint32, max uint32) map[uint64]uint32 {
+func collect(c *sched.Ctx, ep abi.EpollRef, max uint32) map[uint64]uint32 {
 	got := map[uint64]uint32{}
 	for i := range epoll.Collect(ep, c.Vec, max) {
 		e := (*abi.EpollEvent)(kmem.Ptr(c.Vec + i*abi.EpollEventSize))
@@ -124,17 +124,18 @@ func TestEpollControl(t *testing.T) {
 	f := open(t, c, "/file", abi.O_CREAT|abi.O_RDWR)
 	add(t, ep, 3, ev, abi.POLLIN)
 	for _, x := range []struct {
-		name    string
-		op      abi.EpollOp
-		fd, ofd uint32
-		want    abi.Errno
+		name string
+		op   abi.EpollOp
+		fd   uint32
+		ofd  abi.OfdRef
+		want abi.Errno
 	}{
-		{"twice", abi.EPOLL_CTL_ADD, 3, ev, abi.EEXIST},
-		{"another fd", abi.EPOLL_CTL_ADD, 4, ev, abi.OK},
-		{"mod none", abi.EPOLL_CTL_MOD, 9, ev, abi.ENOENT},
-		{"del none", abi.EPOLL_CTL_DEL, 9, ev, abi.ENOENT},
-		{"unknown", 9, 3, ev, abi.EINVAL},
-		{"mod to nothing", abi.EPOLL_CTL_MOD, 3, ev, abi.OK},
+		{"twice", abi.EPOLL_CTL_ADD, 3, abi.OfdRef(uint32(ev)), abi.EEXIST},
+		{"another fd", abi.EPOLL_CTL_ADD, 4, abi.OfdRef(uint32(ev)), abi.OK},
+		{"mod none", abi.EPOLL_CTL_MOD, 9, abi.OfdRef(uint32(ev)), abi.ENOENT},
+		{"del none", abi.EPOLL_CTL_DEL, 9, abi.OfdRef(uint32(ev)), abi.ENOENT},
+		{"unknown", 9, 3, abi.OfdRef(uint32(ev)), abi.EINVAL},
+		{"mod to nothing", abi.EPOLL_CTL_MOD, 3, abi.OfdRef(uint32(ev)), abi.OK},
 	} {
 		if e := epoll.Control(ep, x.op, x.fd, x.ofd, 0, 0); e != x.want {
 			t.Errorf("%s: %v, want %v", x.name, e, x.want)
@@ -152,7 +153,8 @@ func TestEpollControl(t *testing.T) {
 
 func TestEpollNesting(t *testing.T) {
 	machine(t)
-	var ofds, objects []uint32
+	var ofds []abi.OfdRef
+	var objects []abi.EpollRef
 	for range 7 {
 		o, ep := newEpoll(t)
 		ofds, objects = append(ofds, o), append(objects, ep)
@@ -197,7 +199,7 @@ func TestEventfd(t *testing.T) {
 		kmem.Store64(c.Vec, v)
 		return &mm.Buf{Addr: uint64(c.Vec), Len: 8}
 	}
-	get := func(i uint32) (uint64, abi.Errno) {
+	get := func(i abi.OfdRef) (uint64, abi.Errno) {
 		_, e := Read(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: 8}, PosCurrent)
 		return kmem.Load64(c.Vec), e
 	}

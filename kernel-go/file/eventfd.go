@@ -11,31 +11,31 @@ import (
 
 // eventfd(2): a counter (package eventfd).
 
-func releaseEventfd(_ *sched.Ctx, o *abi.OfdSlot) { eventfd.Free(kmem.Object(o)) }
+func releaseEventfd(_ *sched.Ctx, o *abi.OfdSlot) { eventfd.Free(kmem.EventfdOf(o)) }
 
 func readEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return eventfd.Read(c, kmem.Object(o), b, nonblock)
+	return eventfd.Read(c, kmem.EventfdOf(o), b, nonblock)
 }
 
 func writeEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return eventfd.Write(c, kmem.Object(o), b, nonblock)
+	return eventfd.Write(c, kmem.EventfdOf(o), b, nonblock)
 }
 
-func pollEventfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.Object(o)) }
+func pollEventfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.EventfdOf(o)) }
 
-func eventfdQueue(o *abi.OfdSlot, k int) *uint32 {
+func eventfdQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
-		return &kmem.Eventfd(kmem.Object(o)).Wait
+		return &kmem.Eventfd(kmem.EventfdOf(o)).Wait
 	}
 	return nil
 }
 
 func infoEventfd(w *procfs.Text, o *abi.OfdSlot) {
-	w.Count("eventfd-count: ", kmem.Eventfd(kmem.Object(o)).Count)
+	w.Count("eventfd-count: ", kmem.Eventfd(kmem.EventfdOf(o)).Count)
 }
 
 // NewEventfd makes an eventfd(2) OFD.
-func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
+func NewEventfd(count uint64, flags uint32) (abi.OfdRef, abi.Errno) {
 	object := eventfd.New(count, flags&uint32(abi.EFD_SEMAPHORE))
 	if object == 0 {
 		return 0, abi.ENFILE
@@ -45,6 +45,6 @@ func NewEventfd(count uint64, flags uint32) (uint32, abi.Errno) {
 		eventfd.Free(object)
 		return 0, abi.ENFILE
 	}
-	kmem.SetObject(kmem.Ofd(i), abi.SlotKindEventfd, object)
+	kmem.SetObject(kmem.Ofd(i), object)
 	return i, abi.OK
 }

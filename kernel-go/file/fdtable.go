@@ -11,13 +11,13 @@ const fds = uint32(abi.LimitFds)
 
 // NewTable makes an empty descriptor table with one reference; 0 when there
 // are no more.
-func NewTable() uint32 { return kmem.Alloc(abi.SlotKindFdTable) }
+func NewTable() abi.FdTableRef { return kmem.Alloc[abi.FdTableRef]() }
 
 // HoldTable adds a reference (CLONE_FILES).
-func HoldTable(t uint32) { kmem.Ref(&kmem.FdTable(t).Header) }
+func HoldTable(t abi.FdTableRef) { kmem.Ref(&kmem.FdTable(t).Header) }
 
 // CloneTable copies a table: the copy's descriptors share the OFDs (fork).
-func CloneTable(t uint32) uint32 {
+func CloneTable(t abi.FdTableRef) abi.FdTableRef {
 	n := fdtable.Copy(t)
 	if n == 0 {
 		return 0
@@ -29,7 +29,7 @@ func CloneTable(t uint32) uint32 {
 }
 
 // DropTable gives a reference back; the last one closes all descriptors.
-func DropTable(c *sched.Ctx, t uint32) {
+func DropTable(c *sched.Ctx, t abi.FdTableRef) {
 	s := kmem.FdTable(t)
 	if !kmem.Unref(&s.Header) {
 		return
@@ -45,11 +45,11 @@ func DropTable(c *sched.Ctx, t uint32) {
 	s.Count = 0
 	kmem.WriteEnd(&s.Header)
 	fdtable.Shrink(t)
-	kmem.Free(abi.SlotKindFdTable, t)
+	kmem.Free(t)
 }
 
 // CloseOnExec closes the descriptors with FD_CLOEXEC.
-func CloseOnExec(c *sched.Ctx, t uint32) {
+func CloseOnExec(c *sched.Ctx, t abi.FdTableRef) {
 	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
 		if fdtable.Entry(t, fd).Flags&uint32(abi.FD_CLOEXEC) != 0 {
 			closeIn(c, t, fd)
@@ -58,7 +58,7 @@ func CloseOnExec(c *sched.Ctx, t uint32) {
 }
 
 // closeIn frees descriptor fd of a table, which is in use, and drops its OFD.
-func closeIn(c *sched.Ctx, t, fd uint32) {
+func closeIn(c *sched.Ctx, t abi.FdTableRef, fd uint32) {
 	s := kmem.FdTable(t)
 	e := fdtable.Entry(t, fd)
 	ofd := e.Ofd
@@ -85,7 +85,7 @@ func tableOf(c *sched.Ctx) *abi.FdTableSlot { return kmem.FdTable(c.P().State.Fd
 // Get is the OFD of a descriptor, not held: EBADF when there is none, or when
 // it is an O_PATH one, which most calls refuse. A call that is made again gets what
 // its descriptor named when it began to wait (held.go).
-func Get(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
+func Get(c *sched.Ctx, fd int32) (abi.OfdRef, abi.Errno) {
 	ofd, e := GetAny(c, fd)
 	if e == abi.OK && kmem.Ofd(ofd).State.Kind == abi.OfdKindPath {
 		return 0, abi.EBADF
@@ -94,7 +94,7 @@ func Get(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
 }
 
 // GetAny is Get that takes O_PATH descriptors too. Descriptors are ints.
-func GetAny(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
+func GetAny(c *sched.Ctx, fd int32) (abi.OfdRef, abi.Errno) {
 	if c.Process == 0 {
 		return 0, abi.EBADF
 	}
@@ -111,7 +111,7 @@ func GetAny(c *sched.Ctx, fd int32) (uint32, abi.Errno) {
 }
 
 // Names says whether a descriptor names an OFD now, whatever the call in progress holds.
-func Names(c *sched.Ctx, fd int32, ofd uint32) bool {
+func Names(c *sched.Ctx, fd int32, ofd abi.OfdRef) bool {
 	return fdtable.At(c.P().State.FdTable, uint32(fd)) == ofd
 }
 
@@ -139,7 +139,7 @@ func FreeFd(c *sched.Ctx, from uint32) (uint32, abi.Errno) {
 }
 
 // Install puts an OFD at a free descriptor; its reference passes to the table.
-func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
+func Install(c *sched.Ctx, fd uint32, ofd abi.OfdRef, cloexec bool) {
 	t, e := tableOf(c), fdtable.Entry(c.P().State.FdTable, fd)
 	kmem.Assert(e.Ofd == 0, "descriptor is free")
 	sched.Effect(abi.SyncEffectFd)
@@ -160,7 +160,7 @@ func Install(c *sched.Ctx, fd, ofd uint32, cloexec bool) {
 
 // InstallIn puts an OFD at a low descriptor of any table: a process that is
 // being made.
-func InstallIn(table, fd, ofd uint32) {
+func InstallIn(table abi.FdTableRef, fd uint32, ofd abi.OfdRef) {
 	t := kmem.FdTable(table)
 	kmem.Assert(fd < fdtable.PerSlot && t.Entries[fd].Ofd == 0, "descriptor is free")
 	kmem.WriteBegin(&t.Header)
@@ -173,7 +173,7 @@ func InstallIn(table, fd, ofd uint32) {
 }
 
 // NewFd puts an OFD at the lowest free descriptor. On EMFILE the OFD is put.
-func NewFd(c *sched.Ctx, ofd uint32, cloexec bool) (uint32, abi.Errno) {
+func NewFd(c *sched.Ctx, ofd abi.OfdRef, cloexec bool) (uint32, abi.Errno) {
 	fd, e := FreeFd(c, 0)
 	if e != abi.OK {
 		Put(c, ofd)

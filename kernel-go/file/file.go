@@ -38,9 +38,9 @@ const (
 func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
-func NewOfd(kind abi.OfdKind, flags uint32) uint32 {
+func NewOfd(kind abi.OfdKind, flags uint32) abi.OfdRef {
 	sched.Effect(abi.SyncEffectOfd)
-	i := kmem.Alloc(abi.SlotKindOfd)
+	i := kmem.Alloc[abi.OfdRef]()
 	if i == 0 {
 		return 0
 	}
@@ -50,7 +50,7 @@ func NewOfd(kind abi.OfdKind, flags uint32) uint32 {
 }
 
 // attach gives an OFD its inode and dentry (0 for none), holding both.
-func attach(i, inode, dentry uint32) {
+func attach(i abi.OfdRef, inode abi.InodeRef, dentry abi.DentryRef) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
 	o.State.Inode, o.State.Dentry = inode, dentry
@@ -64,20 +64,20 @@ func attach(i, inode, dentry uint32) {
 }
 
 // Hold adds a reference to an OFD.
-func Hold(i uint32) { kmem.Ref(&kmem.Ofd(i).Header) }
+func Hold(i abi.OfdRef) { kmem.Ref(&kmem.Ofd(i).Header) }
 
 func readable(o *abi.OfdSlot) bool { return vfs.Readable(o.State.Flags) }
 
 func writable(o *abi.OfdSlot) bool { return vfs.Writable(o.State.Flags) }
 
 // ForReading says whether an OFD was opened for reading.
-func ForReading(i uint32) bool { return readable(kmem.Ofd(i)) }
+func ForReading(i abi.OfdRef) bool { return readable(kmem.Ofd(i)) }
 
 // ForWriting says whether an OFD was opened for writing.
-func ForWriting(i uint32) bool { return writable(kmem.Ofd(i)) }
+func ForWriting(i abi.OfdRef) bool { return writable(kmem.Ofd(i)) }
 
 // Put gives a reference back; the last one closes what is open.
-func Put(c *sched.Ctx, i uint32) {
+func Put(c *sched.Ctx, i abi.OfdRef) {
 	o := kmem.Ofd(i)
 	kmem.Assert(o.Header.Refs != 0, "open file description has the reference that is put")
 	if o.Header.Refs != 1 {
@@ -104,22 +104,22 @@ func Put(c *sched.Ctx, i uint32) {
 	if o.State.Dentry != 0 {
 		vfs.Put(o.State.Dentry)
 	}
-	kmem.Free(abi.SlotKindOfd, i)
+	kmem.Free(i)
 }
 
 // CloseOfd is Put for those who hold an OFD without a descriptor (hosts).
-func CloseOfd(c *sched.Ctx, i uint32) { Put(c, i) }
+func CloseOfd(c *sched.Ctx, i abi.OfdRef) { Put(c, i) }
 
 // Open opens a path of n bytes in its buffer, from directory `dir`, as open(2)
 // does. walk holds further walk flags; root bounds the walk.
-func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindNone, flags)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
 	d, e := vfs.Open(c, root, dir, path, n, flags, mode, walk)
 	if e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
+		kmem.Free(i)
 		return 0, e
 	}
 	i, e = finishOpen(c, i, d, flags)
@@ -129,10 +129,10 @@ func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, a
 
 // finishOpen makes OFD i, which is freed on an error, one of the dentry's file, and
 // waits for the other side of a FIFO.
-func finishOpen(c *sched.Ctx, i, d, flags uint32) (uint32, abi.Errno) {
+func finishOpen(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (abi.OfdRef, abi.Errno) {
 	waits, e := openDentry(c, i, d, flags)
 	if e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
+		kmem.Free(i)
 		return 0, e
 	}
 	if waits {
@@ -144,7 +144,7 @@ func finishOpen(c *sched.Ctx, i, d, flags uint32) (uint32, abi.Errno) {
 
 // Reopen is Open made again, of a call that has found its file or made its
 // description already (Found): neither the path nor its memory counts any more.
-func Reopen(c *sched.Ctx, flags uint32) (uint32, abi.Errno) {
+func Reopen(c *sched.Ctx, flags uint32) (abi.OfdRef, abi.Errno) {
 	if i := Made(c); i != 0 {
 		if e := awaitOther(c, kmem.Ofd(i)); e != abi.OK {
 			return 0, e
@@ -159,7 +159,7 @@ func Found(c *sched.Ctx) bool { return Made(c) != 0 || vfs.HeldDentry(c) != 0 }
 
 // OpenDentry opens a file that is already found, checking permissions: exec
 // uses it.
-func OpenDentry(c *sched.Ctx, d, flags uint32) (uint32, abi.Errno) {
+func OpenDentry(c *sched.Ctx, d abi.DentryRef, flags uint32) (abi.OfdRef, abi.Errno) {
 	if e := vfs.MayOpen(c, d, flags); e != abi.OK {
 		return 0, e
 	}
@@ -173,7 +173,7 @@ func OpenDentry(c *sched.Ctx, d, flags uint32) (uint32, abi.Errno) {
 // openDentry makes OFD i one of the dentry's file. `waits`: it is one end of a
 // FIFO whose other side has nobody. On an error it has changed nothing that a
 // second attempt would repeat.
-func openDentry(c *sched.Ctx, i, d, flags uint32) (waits bool, e abi.Errno) {
+func openDentry(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (waits bool, e abi.Errno) {
 	o := kmem.Ofd(i)
 	inode := vfs.InodeOf(d)
 	in := kmem.Inode(inode)

@@ -35,7 +35,7 @@ func machine(t testing.TB) *sched.Ctx {
 	if e != abi.OK {
 		t.Fatal(e)
 	}
-	kmem.Alloc(abi.SlotKindOwner)
+	kmem.Alloc[abi.OwnerRef]()
 	become(c, newThread(t, newProcess(t, 100), 100))
 	return c
 }
@@ -61,9 +61,9 @@ func put(addr uint32, s string) uint32 {
 	return uint32(len(s))
 }
 
-func newProcess(t testing.TB, pid uint32) uint32 {
+func newProcess(t testing.TB, pid uint32) abi.ProcessRef {
 	t.Helper()
-	p := kmem.Alloc(abi.SlotKindProcess)
+	p := kmem.Alloc[abi.ProcessRef]()
 	s := kmem.Process(p)
 	s.State.Pid, s.State.Owner = pid, 1
 	root := kmem.Header().RootDentry
@@ -75,24 +75,24 @@ func newProcess(t testing.TB, pid uint32) uint32 {
 	return p
 }
 
-func newThread(t testing.TB, p, tid uint32) uint32 {
+func newThread(t testing.TB, p abi.ProcessRef, tid uint32) abi.ThreadRef {
 	t.Helper()
-	i := kmem.Alloc(abi.SlotKindThread)
+	i := kmem.Alloc[abi.ThreadRef]()
 	s, ps := kmem.Thread(i), kmem.Process(p)
 	s.State.Tid, s.State.Process = tid, p
 	s.Live.NextInProcess, ps.Live.ThreadHead = ps.Live.ThreadHead, i
 	if ps.State.Leader == 0 {
 		ps.State.Leader = i
 	}
-	b := kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
-	s.Live.TidNext = kmem.Load32(b)
-	kmem.Store32(b, i)
-	s.State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	b := kmem.Word[abi.ThreadRef](kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4)
+	s.Live.TidNext = *b
+	*b = i
+	s.State.StoreRunState(abi.ThreadRunStateRunning)
 	return i
 }
 
 // become makes the context act for a thread, at the begin of a call.
-func become(c *sched.Ctx, thread uint32) {
+func become(c *sched.Ctx, thread abi.ThreadRef) {
 	c.Thread, c.Process = thread, kmem.Thread(thread).State.Process
 	c.T().State.Blocked = abi.BlockedSyscall{DeadlineNs: ^uint64(0)}
 }
@@ -104,21 +104,21 @@ func blocked(t testing.TB, c *sched.Ctx, e abi.Errno) {
 		t.Fatalf("%v, want to block", e)
 	}
 	c.T().State.Blocked.Attempt++
-	c.T().State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	c.T().State.StoreRunState(abi.ThreadRunStateBlocked)
 }
 
 // again makes the context act for a thread that was woken.
-func again(t testing.TB, c *sched.Ctx, thread uint32) {
+func again(t testing.TB, c *sched.Ctx, thread abi.ThreadRef) {
 	t.Helper()
-	if s := abi.ThreadRunState(kmem.Thread(thread).State.RunState.Load()); s != abi.ThreadRunStateReady {
+	if s := abi.ThreadRunState(kmem.Thread(thread).State.LoadRunState()); s != abi.ThreadRunStateReady {
 		t.Fatalf("thread is %v, not woken", s)
 	}
 	sched.Unready(thread)
-	kmem.Thread(thread).State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	kmem.Thread(thread).State.StoreRunState(abi.ThreadRunStateRunning)
 	c.Thread, c.Process = thread, kmem.Thread(thread).State.Process
 }
 
-func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) uint32 {
+func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) abi.OfdRef {
 	t.Helper()
 	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), uint32(flags), 0o644, 0)
 	if e != abi.OK {
@@ -132,14 +132,14 @@ func kernelBuf(c *sched.Ctx, s string) *mm.Buf {
 	return &mm.Buf{Addr: uint64(c.Vec), Len: put(c.Vec, s)}
 }
 
-func write(t testing.TB, c *sched.Ctx, ofd uint32, s string) {
+func write(t testing.TB, c *sched.Ctx, ofd abi.OfdRef, s string) {
 	t.Helper()
 	if n, e := Write(c, ofd, kernelBuf(c, s), PosCurrent, false); e != abi.OK || int(n) != len(s) {
 		t.Fatalf("write %q: %d, %v", s, n, e)
 	}
 }
 
-func read(t testing.TB, c *sched.Ctx, ofd uint32, max uint32) string {
+func read(t testing.TB, c *sched.Ctx, ofd abi.OfdRef, max uint32) string {
 	t.Helper()
 	n, e := Read(c, ofd, &mm.Buf{Addr: uint64(c.Vec), Len: max}, PosCurrent)
 	if e != abi.OK {

@@ -28,7 +28,7 @@ func HoldArgument(c *sched.Ctx, fd int32) {
 		switch {
 		case h.Files[k].Index == 0:
 			Hold(ofd)
-			h.Descriptors[k], h.Files[k] = fd, kmem.Handle(abi.SlotKindOfd, ofd)
+			h.Descriptors[k], h.Files[k] = fd, kmem.Handle(ofd)
 			h.Held = 1
 			return
 		case h.Descriptors[k] == fd:
@@ -40,10 +40,10 @@ func HoldArgument(c *sched.Ctx, fd int32) {
 
 // argument is the file that the call in progress holds for a descriptor, 0 when
 // it holds none.
-func argument(h *abi.HeldReferences, fd int32) uint32 {
+func argument(h *abi.HeldReferences, fd int32) abi.OfdRef {
 	for k := range h.Files {
 		if h.Files[k].Index != 0 && h.Descriptors[k] == fd {
-			return kmem.Held(abi.SlotKindOfd, h.Files[k])
+			return kmem.Held[abi.OfdRef](h.Files[k])
 		}
 	}
 	return 0
@@ -51,18 +51,18 @@ func argument(h *abi.HeldReferences, fd int32) uint32 {
 
 // HoldMade has the call in progress go on with a description that it has made,
 // whose reference passes to its record.
-func HoldMade(c *sched.Ctx, ofd uint32) {
+func HoldMade(c *sched.Ctx, ofd abi.OfdRef) {
 	h := &c.T().State.Blocked.Held
-	h.Made, h.Held = kmem.Handle(abi.SlotKindOfd, ofd), 1
+	h.Made, h.Held = kmem.Handle(ofd), 1
 }
 
 // Made is the description that the call in progress has made in an earlier attempt, 0 for none.
-func Made(c *sched.Ctx) uint32 {
-	return kmem.Held(abi.SlotKindOfd, c.T().State.Blocked.Held.Made)
+func Made(c *sched.Ctx) abi.OfdRef {
+	return kmem.Held[abi.OfdRef](c.T().State.Blocked.Held.Made)
 }
 
 // takeMade passes Made's reference to the caller.
-func takeMade(c *sched.Ctx) uint32 {
+func takeMade(c *sched.Ctx) abi.OfdRef {
 	ofd := Made(c)
 	c.T().State.Blocked.Held.Made = abi.SlotHandle{}
 	return ofd
@@ -70,7 +70,7 @@ func takeMade(c *sched.Ctx) uint32 {
 
 // HoldMemory has the call in progress go on with the memory of another process,
 // also when that ends or executes another program.
-func HoldMemory(c *sched.Ctx, as uint32) {
+func HoldMemory(c *sched.Ctx, as abi.AddressSpaceRef) {
 	h := &c.T().State.Blocked.Held
 	if h.Memory == 0 {
 		mm.Hold(as)
@@ -79,10 +79,10 @@ func HoldMemory(c *sched.Ctx, as uint32) {
 }
 
 // HeldMemory is the memory that the call in progress holds, 0 for none.
-func HeldMemory(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Memory }
+func HeldMemory(c *sched.Ctx) abi.AddressSpaceRef { return c.T().State.Blocked.Held.Memory }
 
 // LetGo gives back what the call of a thread holds: it is over.
-func LetGo(c *sched.Ctx, thread uint32) {
+func LetGo(c *sched.Ctx, thread abi.ThreadRef) {
 	h := &kmem.Thread(thread).State.Blocked.Held
 	if h.Held == 0 {
 		return
@@ -94,7 +94,7 @@ func LetGo(c *sched.Ctx, thread uint32) {
 	}
 	putHeld(c, held.Made)
 	if held.Dentry.Index != 0 {
-		vfs.Put(kmem.Held(abi.SlotKindDentry, held.Dentry))
+		vfs.Put(kmem.Held[abi.DentryRef](held.Dentry))
 	}
 	if held.Memory != 0 {
 		mm.Drop(held.Memory)
@@ -109,7 +109,7 @@ func LetGo(c *sched.Ctx, thread uint32) {
 
 func putHeld(c *sched.Ctx, f abi.SlotHandle) {
 	if f.Index != 0 {
-		Put(c, kmem.Held(abi.SlotKindOfd, f))
+		Put(c, kmem.Held[abi.OfdRef](f))
 	}
 }
 
@@ -219,7 +219,7 @@ func HoldPoll(c *sched.Ctx, fd int32, events uint16, sets uint8) bool {
 	}
 	if ofd, e := GetAny(c, fd); e == abi.OK {
 		Hold(ofd)
-		p.Ofd = kmem.Handle(abi.SlotKindOfd, ofd)
+		p.Ofd = kmem.Handle(ofd)
 		h.Array = abi.HeldArrayOpenPolls
 	}
 	return true

@@ -16,7 +16,7 @@ import (
 const leaseBreakNs = vfs.LeaseBreakSeconds * 1_000_000_000
 
 // leaseOf is the place of an OFD's lease in its inode's list, nil without one.
-func leaseOf(inode, ofd uint32) *uint32 {
+func leaseOf(inode abi.InodeRef, ofd abi.OfdRef) *abi.FileLockRef {
 	for w := &kmem.Inode(inode).Live.LockHead; *w != 0; w = &kmem.FileLock(*w).Next {
 		if l := kmem.FileLock(*w); l.Kind == abi.FileLockKindLease && l.Ofd == ofd {
 			return w
@@ -26,13 +26,13 @@ func leaseOf(inode, ofd uint32) *uint32 {
 }
 
 // becomes makes a lease one of another type; F_UNLCK ends it.
-func becomes(w *uint32, kind abi.FlockType) {
+func becomes(w *abi.FileLockRef, kind abi.FlockType) {
 	i := *w
 	l := kmem.FileLock(i)
 	inode := l.Inode
 	if kind == abi.F_UNLCK {
 		*w = l.Next
-		kmem.Free(abi.SlotKindFileLock, i)
+		kmem.Free(i)
 	} else {
 		l.Type = uint32(kind)
 		if l.BreakTo == uint32(kind)+1 {
@@ -43,7 +43,7 @@ func becomes(w *uint32, kind abi.FlockType) {
 }
 
 // expire takes away leases whose holders have had their time.
-func expire(inode uint32) {
+func expire(inode abi.InodeRef) {
 	now := sched.NowNs()
 	for w := &kmem.Inode(inode).Live.LockHead; *w != 0; {
 		i := *w
@@ -58,7 +58,7 @@ func expire(inode uint32) {
 }
 
 // Lease is F_GETLEASE: the type of an OFD's lease, or what it is to become.
-func Lease(i uint32) abi.FlockType {
+func Lease(i abi.OfdRef) abi.FlockType {
 	inode := kmem.Ofd(i).State.Inode
 	if inode == 0 {
 		return abi.F_UNLCK
@@ -78,7 +78,7 @@ func Lease(i uint32) abi.FlockType {
 // a way that the lease would forbid, another lease stands against it, or (F_UNLCK)
 // there is none; EACCES for who neither owns the file nor has CAP_LEASE; EINVAL
 // for what is no regular file.
-func SetLease(c *sched.Ctx, i, fd uint32, kind abi.FlockType) abi.Errno {
+func SetLease(c *sched.Ctx, i abi.OfdRef, fd uint32, kind abi.FlockType) abi.Errno {
 	o := kmem.Ofd(i)
 	inode := o.State.Inode
 	if kind == abi.F_UNLCK {
@@ -100,7 +100,7 @@ func SetLease(c *sched.Ctx, i, fd uint32, kind abi.FlockType) abi.Errno {
 	if opened(inode, i, kind) {
 		return abi.EAGAIN
 	}
-	own := (*uint32)(nil)
+	own := (*abi.FileLockRef)(nil)
 	for w := &kmem.Inode(inode).Live.LockHead; *w != 0; w = &kmem.FileLock(*w).Next {
 		l := kmem.FileLock(*w)
 		if l.Kind != abi.FileLockKindLease {
@@ -133,13 +133,13 @@ func SetLease(c *sched.Ctx, i, fd uint32, kind abi.FlockType) abi.Errno {
 
 // opened says whether a file is open in a way that a lease of a type on OFD i
 // would forbid: for writing, or with F_WRLCK at all, through another OFD.
-func opened(inode, i uint32, kind abi.FlockType) bool {
+func opened(inode abi.InodeRef, i abi.OfdRef, kind abi.FlockType) bool {
 	if kind == abi.F_RDLCK {
 		return Written(inode)
 	}
 	t := kmem.Table(abi.SlotKindOfd)
-	for k := uint32(1); k < t.HighWater.Load(); k++ {
-		if k == i || !kmem.InUse(abi.SlotKindOfd, k) {
+	for k := abi.OfdRef(1); k < abi.OfdRef(t.HighWater.Load()); k++ {
+		if k == i || !kmem.InUse(k) {
 			continue
 		}
 		if o := kmem.Ofd(k); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode {
@@ -153,7 +153,7 @@ func opened(inode, i uint32, kind abi.FlockType) bool {
 // by name (O_WRONLY; O_TRUNC alone does not count, Linux fs/open.c): EBLOCKED
 // while a holder has time to give its lease up, EAGAIN instead with O_NONBLOCK.
 // The host's requests tell the holder and wait for nobody.
-func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
+func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno {
 	expire(inode)
 	to, at := abi.F_RDLCK, ^uint64(0)
 	if vfs.Writable(flags) {

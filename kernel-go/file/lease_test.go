@@ -18,7 +18,7 @@ func TestLeaseIsTakenAway(t *testing.T) {
 	now := clock()
 	host.Native.Now = func() float64 { return now }
 	told := 0
-	SendSigio = func(_, events uint32) {
+	SendSigio = func(_ abi.OfdRef, events uint32) {
 		if events != uint32(abi.POLLMSG) {
 			t.Errorf("told of %#x", events)
 		}
@@ -50,7 +50,7 @@ func TestLeaseIsTakenAway(t *testing.T) {
 		}
 		now += 44.999e9
 		sched.RunTimers(sched.NowNs())
-		if s := kmem.Thread(opener).State.RunState.Load(); s != uint32(abi.ThreadRunStateBlocked) {
+		if s := kmem.Thread(opener).State.LoadRunState(); s != abi.ThreadRunStateBlocked {
 			t.Errorf("the opener is %d before its time", s)
 		}
 		now += 0.002e9
@@ -76,7 +76,7 @@ func TestLeaseIsTakenAway(t *testing.T) {
 func TestLeaseAndTheHost(t *testing.T) {
 	c := machine(t)
 	told := 0
-	SendSigio = func(uint32, uint32) { told++ }
+	SendSigio = func(abi.OfdRef, uint32) { told++ }
 	holder := open(t, c, "/leased", abi.O_CREAT)
 	if e := SetLease(c, holder, 3, abi.F_RDLCK); e != abi.OK {
 		t.Fatal(e)

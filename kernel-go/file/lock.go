@@ -17,7 +17,8 @@ type LockRange struct {
 	Kind       abi.FileLockKind
 	Start, End uint64
 	// Table (an FdTable slot) or Ofd is the owner.
-	Table, Ofd uint32
+	Table abi.FdTableRef
+	Ofd   abi.OfdRef
 }
 
 func sameOwner(l *abi.FileLockSlot, r *LockRange) bool {
@@ -25,7 +26,7 @@ func sameOwner(l *abi.FileLockSlot, r *LockRange) bool {
 }
 
 // conflict is the first lock that stands against r, 0 when there is none.
-func conflict(inode uint32, r *LockRange) uint32 {
+func conflict(inode abi.InodeRef, r *LockRange) abi.FileLockRef {
 	for i := kmem.Inode(inode).Live.LockHead; i != 0; i = kmem.FileLock(i).Next {
 		l := kmem.FileLock(i)
 		if l.Kind != r.Kind || sameOwner(l, r) || l.Start > r.End || l.End < r.Start {
@@ -41,7 +42,7 @@ func conflict(inode uint32, r *LockRange) uint32 {
 // SetLock sets or (F_UNLCK) clears a lock: EAGAIN when another's stands against
 // it, or with `wait` EBLOCKED, EDEADLK when waiting would never end, ENOLCK when
 // there are no lock slots left.
-func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
+func SetLock(c *sched.Ctx, inode abi.InodeRef, r *LockRange, wait bool) abi.Errno {
 	kmem.Assert(inode != 0, "what is locked is a file")
 	if r.Type != abi.F_UNLCK {
 		if i := conflict(inode, r); i != 0 {
@@ -61,15 +62,15 @@ func SetLock(c *sched.Ctx, inode uint32, r *LockRange, wait bool) abi.Errno {
 
 // waitsFor is the owner that every thread with a descriptor table waits for in
 // SetLock, 0 when one of them may go on and let go of locks.
-func waitsFor(table uint32) uint32 {
-	owner := uint32(0)
+func waitsFor(table abi.FdTableRef) abi.FdTableRef {
+	owner := abi.FdTableRef(0)
 	for p := kmem.Header().InitProcess; p != 0; p = kmem.Process(p).Live.NextProcess {
 		if kmem.Process(p).State.FdTable != table {
 			continue
 		}
 		for t := kmem.Process(p).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 			s := &kmem.Thread(t).State
-			if s.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || s.Blocked.Reason != abi.WaitReasonLock {
+			if s.LoadRunState() != abi.ThreadRunStateBlocked || s.Blocked.Reason != abi.WaitReasonLock {
 				return 0
 			}
 			owner = s.Blocked.LockWait().Holder
@@ -80,7 +81,7 @@ func waitsFor(table uint32) uint32 {
 
 // deadlock says whether the holder of a lock waits itself, perhaps through
 // others, for a lock of `self` (fcntl(2), EDEADLK).
-func deadlock(holder, self uint32) bool {
+func deadlock(holder, self abi.FdTableRef) bool {
 	for range 64 {
 		if holder == 0 || holder == self {
 			return holder == self
@@ -92,14 +93,14 @@ func deadlock(holder, self uint32) bool {
 
 // replace cuts r out of its owner's locks and puts it in, joined with its
 // neighbours of the same type.
-func replace(inode uint32, r *LockRange) abi.Errno {
+func replace(inode abi.InodeRef, r *LockRange) abi.Errno {
 	in := kmem.Inode(inode)
 	// At most two new locks are needed: r itself, and the tail of one that is
 	// cut in two. Take them first, so that nothing is left half done.
-	spare := [2]uint32{kmem.Alloc(abi.SlotKindFileLock), kmem.Alloc(abi.SlotKindFileLock)}
+	spare := [2]abi.FileLockRef{kmem.Alloc[abi.FileLockRef](), kmem.Alloc[abi.FileLockRef]()}
 	if spare[1] == 0 {
 		if spare[0] != 0 {
-			kmem.Free(abi.SlotKindFileLock, spare[0])
+			kmem.Free(spare[0])
 		}
 		return abi.ENOLCK
 	}
@@ -115,7 +116,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 		if r.Type != abi.F_UNLCK && abi.FlockType(l.Type) == r.Type && l.Start <= grow(end) && grow(l.End) >= start {
 			start, end = min(start, l.Start), max(end, l.End)
 			*w = l.Next
-			kmem.Free(abi.SlotKindFileLock, i)
+			kmem.Free(i)
 			continue
 		}
 		if l.Start > r.End || l.End < r.Start {
@@ -138,7 +139,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 			w = &l.Next
 		default:
 			*w = l.Next
-			kmem.Free(abi.SlotKindFileLock, i)
+			kmem.Free(i)
 		}
 	}
 	if r.Type != abi.F_UNLCK {
@@ -154,7 +155,7 @@ func replace(inode uint32, r *LockRange) abi.Errno {
 		used++
 	}
 	for ; used < 2; used++ {
-		kmem.Free(abi.SlotKindFileLock, spare[used])
+		kmem.Free(spare[used])
 	}
 	sched.WakeAll(&in.Live.PageWait)
 	return abi.OK
@@ -171,7 +172,7 @@ func grow(end uint64) uint64 {
 // TestLock looks for a lock that stands against r, for F_GETLK: it describes
 // that in r, or sets the type to F_UNLCK. It returns the holder's pid, -1 for
 // a lock of an OFD.
-func TestLock(inode uint32, r *LockRange) int32 {
+func TestLock(inode abi.InodeRef, r *LockRange) int32 {
 	i := conflict(inode, r)
 	if i == 0 {
 		r.Type = abi.F_UNLCK
@@ -188,7 +189,7 @@ func TestLock(inode uint32, r *LockRange) int32 {
 }
 
 // drop removes the locks of an inode that belong to a table, or to an OFD.
-func drop(inode, table, ofd uint32) {
+func drop(inode abi.InodeRef, table abi.FdTableRef, ofd abi.OfdRef) {
 	in := kmem.Inode(inode)
 	found := false
 	for w := &in.Live.LockHead; *w != 0; {
@@ -196,7 +197,7 @@ func drop(inode, table, ofd uint32) {
 		l := kmem.FileLock(i)
 		if l.Table == table && l.Ofd == ofd {
 			*w = l.Next
-			kmem.Free(abi.SlotKindFileLock, i)
+			kmem.Free(i)
 			found = true
 		} else {
 			w = &l.Next
@@ -210,13 +211,13 @@ func drop(inode, table, ofd uint32) {
 // Unlock drops the locks of a file that belong to a descriptor table: any
 // of its descriptors of that file is closed (fcntl(2), "advisory record
 // locking").
-func Unlock(table, inode uint32) {
+func Unlock(table abi.FdTableRef, inode abi.InodeRef) {
 	if inode != 0 && kmem.Inode(inode).Live.LockHead != 0 {
 		drop(inode, table, 0)
 	}
 }
 
-func unlockOfd(i uint32) {
+func unlockOfd(i abi.OfdRef) {
 	inode := kmem.Ofd(i).State.Inode
 	if kmem.Inode(inode).Live.LockHead != 0 {
 		drop(inode, 0, i)

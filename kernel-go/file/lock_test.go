@@ -40,7 +40,7 @@ func TestLockWaits(t *testing.T) {
 	if e := SetLock(c, inode, &theirs, true); e != abi.OK {
 		t.Fatal(e)
 	}
-	for _, x := range []uint32{inode, second} {
+	for _, x := range []abi.InodeRef{inode, second} {
 		Unlock(c.P().State.FdTable, x)
 	}
 	if n := kmem.Table(abi.SlotKindFileLock).InUse.Load(); n != 0 {
@@ -75,7 +75,7 @@ func TestLockModel(t *testing.T) {
 					}
 				}
 			}
-			l := LockRange{Type: kind, Start: uint64(start), End: uint64(end), Ofd: uint32(owner) + 1}
+			l := LockRange{Type: kind, Start: uint64(start), End: uint64(end), Ofd: abi.OfdRef(owner) + 1}
 			e := SetLock(c, inode, &l, false)
 			if free != (e == abi.OK) {
 				t.Fatalf("seed %d step %d: %v, free %v", seed, step, e, free)

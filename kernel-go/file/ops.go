@@ -21,7 +21,7 @@ type fileOps struct {
 	// poll is the POLL* events that there are now: POLLNVAL.
 	poll func(o *abi.OfdSlot) uint32
 	// queue is wait queue k, nil when there are no more: none.
-	queue func(o *abi.OfdSlot, k int) *uint32
+	queue func(o *abi.OfdSlot, k int) *abi.WaitEntryRef
 	// watched says whether epoll takes a description: those with a queue (EPERM).
 	watched func(o *abi.OfdSlot) bool
 	// seek is lseek(2). A kind that has it has positions: ESPIPE.
@@ -89,7 +89,7 @@ func seekable(o *abi.OfdSlot) bool { return opsOf(o).seek != nil }
 
 // QueueOf is wait queue k of an OFD, nil when it has no more; ok is false for
 // what epoll refuses.
-func QueueOf(i uint32, k int) (queue *uint32, ok bool) {
+func QueueOf(i abi.OfdRef, k int) (queue *abi.WaitEntryRef, ok bool) {
 	o := kmem.Ofd(i)
 	row := opsOf(o)
 	ok = row.queue != nil
@@ -104,7 +104,7 @@ func QueueOf(i uint32, k int) (queue *uint32, ok bool) {
 
 // Splices says whether an OFD that is no pipe can be a side of a splice: what
 // transfers records cannot.
-func Splices(i uint32, write bool) bool {
+func Splices(i abi.OfdRef, write bool) bool {
 	side := spliceFrom
 	if write {
 		side = spliceTo
@@ -113,7 +113,7 @@ func Splices(i uint32, write bool) bool {
 }
 
 // Control is ioctl(2) of an OFD's kind.
-func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
+func Control(c *sched.Ctx, i abi.OfdRef, request uint32, arg uint64) (uint64, abi.Errno) {
 	o := kmem.Ofd(i)
 	if control := opsOf(o).control; control != nil {
 		return control(c, o, request, arg)
@@ -122,7 +122,7 @@ func Control(c *sched.Ctx, i, request uint32, arg uint64) (uint64, abi.Errno) {
 }
 
 // FdInfo is what /proc/PID/fdinfo says of an OFD's kind.
-func FdInfo(w *procfs.Text, i uint32) {
+func FdInfo(w *procfs.Text, i abi.OfdRef) {
 	if say := opsOf(kmem.Ofd(i)).info; say != nil {
 		say(w, kmem.Ofd(i))
 	}

@@ -82,7 +82,7 @@ func TestWhatARowLeavesOut(t *testing.T) {
 // What each kind takes of calls that only some do: as Linux, by its own row.
 func TestWhatKindsTake(t *testing.T) {
 	c := machine(t)
-	make1 := func(i uint32, e abi.Errno) uint32 {
+	make1 := func(i abi.OfdRef, e abi.Errno) abi.OfdRef {
 		t.Helper()
 		if e != abi.OK {
 			t.Fatal(e)
@@ -99,16 +99,16 @@ func TestWhatKindsTake(t *testing.T) {
 	}
 	memory := make1(NewMemfd(c, c.Path, put(c.Path, "m"), false))
 	for _, one := range []struct {
-		ofd                                 uint32
+		ofd                                 abi.OfdRef
 		watched, seeks, splices, maps, told bool
 	}{
-		{event, true, false, false, false, false},
-		{timer, true, false, false, false, false},
-		{signals, true, false, false, false, false},
-		{instance, true, false, false, false, false},
-		{r, true, false, true, false, true},
-		{w, true, false, true, false, true},
-		{memory, false, true, true, true, false},
+		{abi.OfdRef(uint32(event)), true, false, false, false, false},
+		{abi.OfdRef(uint32(timer)), true, false, false, false, false},
+		{abi.OfdRef(uint32(signals)), true, false, false, false, false},
+		{abi.OfdRef(uint32(instance)), true, false, false, false, false},
+		{abi.OfdRef(uint32(r)), true, false, true, false, true},
+		{abi.OfdRef(uint32(w)), true, false, true, false, true},
+		{abi.OfdRef(uint32(memory)), false, true, true, true, false},
 	} {
 		o := kmem.Ofd(one.ofd)
 		row := opsOf(o)
@@ -117,12 +117,12 @@ func TestWhatKindsTake(t *testing.T) {
 		}
 	}
 	// An epoll takes all that it can watch, and nothing else.
-	for _, ofd := range []uint32{event, timer, signals, r, w} {
-		if e := epoll.Control(kmem.Object(kmem.Ofd(instance)), abi.EPOLL_CTL_ADD, ofd, ofd, pollIn, 0); e != abi.OK {
+	for fd, ofd := range []abi.OfdRef{event, timer, signals, r, w} {
+		if e := epoll.Control(kmem.EpollOf(kmem.Ofd(instance)), abi.EPOLL_CTL_ADD, uint32(fd), ofd, pollIn, 0); e != abi.OK {
 			t.Errorf("%v: %v", kmem.Ofd(ofd).State.Kind, e)
 		}
 	}
-	for _, ofd := range []uint32{event, timer, signals, r, w, memory, instance} {
+	for _, ofd := range []abi.OfdRef{event, timer, signals, r, w, memory, instance} {
 		Put(c, ofd)
 	}
 }

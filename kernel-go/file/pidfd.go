@@ -12,13 +12,13 @@ import (
 // them of its end; who waits for that has a queue in the description itself.
 
 // NewPidfd makes an OFD of a process; flags may hold O_NONBLOCK.
-func NewPidfd(process, flags uint32) (uint32, abi.Errno) {
+func NewPidfd(process abi.ProcessRef, flags uint32) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindPidfd, flags&oNonblock|oRdwr)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
 	o, head := kmem.Ofd(i), &kmem.Process(process).Live.Pidfds
-	kmem.SetObject(o, abi.SlotKindProcess, process)
+	kmem.SetObject(o, process)
 	if o.Live.PidfdLive().Next = *head; *head != 0 {
 		kmem.Ofd(*head).Live.PidfdLive().Prev = i
 	}
@@ -27,15 +27,15 @@ func NewPidfd(process, flags uint32) (uint32, abi.Errno) {
 }
 
 // processOf is the process of a pidfd, a zombie too; 0 when it was reaped.
-func processOf(o *abi.OfdSlot) uint32 {
-	return kmem.Lookup(abi.SlotKindProcess, abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
+func processOf(o *abi.OfdSlot) abi.ProcessRef {
+	return kmem.Lookup[abi.ProcessRef](abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
 }
 
 // ProcessOf is the process that a pidfd, or an open directory /proc/PID, stands
 // for: ESRCH when it was reaped, EBADF for other OFDs.
-func ProcessOf(i uint32) (uint32, abi.Errno) {
+func ProcessOf(i abi.OfdRef) (abi.ProcessRef, abi.Errno) {
 	o := kmem.Ofd(i)
-	process := uint32(0)
+	process := abi.ProcessRef(0)
 	switch {
 	case o.State.Kind == abi.OfdKindPidfd:
 		process = processOf(o)
@@ -51,7 +51,7 @@ func ProcessOf(i uint32) (uint32, abi.Errno) {
 }
 
 // IsPidfd says whether an OFD is a pidfd.
-func IsPidfd(i uint32) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
+func IsPidfd(i abi.OfdRef) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPidfd }
 
 func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
 	l := o.Live.PidfdLive()
@@ -76,13 +76,13 @@ func pollPidfd(o *abi.OfdSlot) uint32 {
 	if process == 0 {
 		return pollIn | uint32(abi.POLLHUP)
 	}
-	if kmem.Process(process).State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+	if kmem.Process(process).State.LoadRunState() == abi.ProcessRunStateZombie {
 		return pollIn
 	}
 	return 0
 }
 
-func pidfdQueue(o *abi.OfdSlot, k int) *uint32 {
+func pidfdQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
 		return &o.Live.PidfdLive().Wait
 	}
@@ -99,14 +99,14 @@ func infoPidfd(w *procfs.Text, o *abi.OfdSlot) {
 }
 
 // ProcessEnded tells the pidfds of a process that it has ended. proc calls it.
-func ProcessEnded(process uint32) {
+func ProcessEnded(process abi.ProcessRef) {
 	for i := kmem.Process(process).Live.Pidfds; i != 0; i = kmem.Ofd(i).Live.PidfdLive().Next {
 		sched.Wake(&kmem.Ofd(i).Live.PidfdLive().Wait, pollIn)
 	}
 }
 
 // ProcessReaped tells them that it was reaped: they are of nothing from now on.
-func ProcessReaped(process uint32) {
+func ProcessReaped(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	for i := p.Live.Pidfds; i != 0; i = p.Live.Pidfds {
 		l := kmem.Ofd(i).Live.PidfdLive()

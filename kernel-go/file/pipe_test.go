@@ -13,7 +13,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-func newPipe(t testing.TB, c *sched.Ctx, flags uint32) (r, w uint32) {
+func newPipe(t testing.TB, c *sched.Ctx, flags uint32) (r, w abi.OfdRef) {
 	t.Helper()
 	r, w, e := NewPipe(c, flags)
 	if e != abi.OK {
@@ -40,7 +40,7 @@ func TestPipeModel(t *testing.T) {
 			switch rng.Intn(20) {
 			case 0:
 				size := 4096 << rng.Intn(9)
-				got, e := pipe.SetCapacity(kmem.Ofd(r).State.Object, uint64(size))
+				got, e := pipe.SetCapacity(kmem.PipeOf(kmem.Ofd(r)), uint64(size))
 				if len(want) > size {
 					if e != abi.EBUSY {
 						t.Fatalf("seed %d step %d: size %d with %d inside: %v", seed, step, size, len(want), e)
@@ -128,7 +128,7 @@ func TestPipeBlocks(t *testing.T) {
 			t.Fatal(e)
 		}
 		got = append(got, kmem.Bytes(c.Vec, n)...)
-		if kmem.Thread(writer).State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
+		if kmem.Thread(writer).State.LoadRunState() == abi.ThreadRunStateReady {
 			again(t, c, writer)
 			n, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: total}, PosCurrent, false)
 			if e == abi.EBLOCKED {
@@ -199,7 +199,7 @@ func TestFifoOpen(t *testing.T) {
 	if e := vfs.Mknod(c, vfs.CwdOf(c), c.Path, put(c.Path, "/f"), uint32(abi.S_IFIFO)|0o644, 0); e != abi.OK {
 		t.Fatal(e)
 	}
-	try := func(flags abi.OpenFlag) (uint32, abi.Errno) {
+	try := func(flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 		if Found(c) {
 			return Reopen(c, uint32(flags))
 		}

@@ -13,27 +13,27 @@ import (
 // for writing when a hang-up was last seen.
 
 func releasePipe(_ *sched.Ctx, o *abi.OfdSlot) {
-	pipe.Detach(kmem.Object(o), readable(o), writable(o))
+	pipe.Detach(kmem.PipeOf(o), readable(o), writable(o))
 }
 
 func readPipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return pipe.Read(c, kmem.Object(o), b, nonblock)
+	return pipe.Read(c, kmem.PipeOf(o), b, nonblock)
 }
 
 func writePipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return pipe.Write(c, kmem.Object(o), b, nonblock)
+	return pipe.Write(c, kmem.PipeOf(o), b, nonblock)
 }
 
-func pollPipeRead(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), true, false, 0) }
+func pollPipeRead(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.PipeOf(o), true, false, 0) }
 
-func pollPipeWrite(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.Object(o), false, true, 0) }
+func pollPipeWrite(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.PipeOf(o), false, true, 0) }
 
 func pollFifo(o *abi.OfdSlot) uint32 {
-	return pipe.Poll(kmem.Object(o), readable(o), writable(o), o.State.OfdFifo().WriterOpens)
+	return pipe.Poll(kmem.PipeOf(o), readable(o), writable(o), o.State.OfdFifo().WriterOpens)
 }
 
-func pipeQueue(o *abi.OfdSlot, k int) *uint32 {
-	p := kmem.Pipe(kmem.Object(o))
+func pipeQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
+	p := kmem.Pipe(kmem.PipeOf(o))
 	read, write := readable(o), writable(o)
 	switch {
 	case k == 0 && read:
@@ -44,11 +44,11 @@ func pipeQueue(o *abi.OfdSlot, k int) *uint32 {
 	return nil
 }
 
-func unreadPipe(o *abi.OfdSlot) uint32 { return pipe.Bytes(kmem.Object(o)) }
+func unreadPipe(o *abi.OfdSlot) uint32 { return pipe.Bytes(kmem.PipeOf(o)) }
 
 // openFifo makes a description the end of a FIFO, or both. `waits`: the other side
 // has nobody yet, and the call is to wait for it (awaitOther).
-func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) (waits bool, e abi.Errno) {
+func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode abi.InodeRef, flags uint32) (waits bool, e abi.Errno) {
 	if !readable(o) && !writable(o) {
 		return false, abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
 	}
@@ -56,7 +56,7 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) (waits bool, e 
 	if e != abi.OK {
 		return false, e
 	}
-	kmem.SetObject(o, abi.SlotKindPipe, object)
+	kmem.SetObject(o, object)
 	// Only a reader that did not wait, and found no writer, hears of no hang-up
 	// before the first one (Linux fs/pipe.c, fifo_open).
 	p := &kmem.Pipe(object).State
@@ -72,11 +72,11 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode, flags uint32) (waits bool, e 
 
 // awaitOther waits until the other side of a FIFO that the call opens has been opened.
 func awaitOther(c *sched.Ctx, o *abi.OfdSlot) abi.Errno {
-	return pipe.Await(c, kmem.Object(o), readable(o))
+	return pipe.Await(c, kmem.PipeOf(o), readable(o))
 }
 
 // NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.
-func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
+func NewPipe(c *sched.Ctx, flags uint32) (r, w abi.OfdRef, e abi.Errno) {
 	p, e := pipe.New(c)
 	if e != abi.OK {
 		return 0, 0, e
@@ -88,13 +88,13 @@ func NewPipe(c *sched.Ctx, flags uint32) (r, w uint32, e abi.Errno) {
 	}
 	if w == 0 {
 		if r != 0 {
-			kmem.Free(abi.SlotKindOfd, r)
+			kmem.Free(r)
 		}
 		vfs.DropInode(inode)
 		return 0, 0, abi.ENFILE
 	}
-	kmem.SetObject(kmem.Ofd(r), abi.SlotKindPipe, p)
-	kmem.SetObject(kmem.Ofd(w), abi.SlotKindPipe, p)
+	kmem.SetObject(kmem.Ofd(r), p)
+	kmem.SetObject(kmem.Ofd(w), p)
 	attach(r, inode, 0)
 	attach(w, inode, 0)
 	vfs.DropInode(inode)

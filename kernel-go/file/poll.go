@@ -14,7 +14,7 @@ const (
 )
 
 // Poll is the poll state of an OFD: POLL* bits.
-func Poll(i uint32) uint32 {
+func Poll(i abi.OfdRef) uint32 {
 	o := kmem.Ofd(i)
 	if poll := opsOf(o).poll; poll != nil {
 		return poll(o)
@@ -23,14 +23,14 @@ func Poll(i uint32) uint32 {
 }
 
 // CanPoll says whether epoll takes an OFD: EPERM for others.
-func CanPoll(i uint32) bool {
+func CanPoll(i abi.OfdRef) bool {
 	_, ok := QueueOf(i, 0)
 	return ok
 }
 
 // WaitFor registers the caller on the queues of an OFD for POLL* events. It
 // returns EBLOCKED or ENOMEM, and OK for an OFD without queues.
-func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
+func WaitFor(c *sched.Ctx, i abi.OfdRef, events uint32) abi.Errno {
 	result := abi.OK
 	for k := range 2 {
 		q, _ := QueueOf(i, k)
@@ -46,7 +46,7 @@ func WaitFor(c *sched.Ctx, i, events uint32) abi.Errno {
 
 // WakeWaiters has all that wait for an OFD look again: it is about to be
 // taken from one of them.
-func WakeWaiters(i uint32) {
+func WakeWaiters(i abi.OfdRef) {
 	for k := range 2 {
 		if q, _ := QueueOf(i, k); q != nil {
 			sched.WakeAll(q)

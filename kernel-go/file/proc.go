@@ -34,7 +34,7 @@ func pollProc(o *abi.OfdSlot) uint32 {
 	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
 }
 
-func procQueue(o *abi.OfdSlot, k int) *uint32 {
+func procQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 && procfs.TellsMounts(o.State.Inode) {
 		return vfs.MountWait()
 	}

@@ -103,14 +103,14 @@ func setPos(o *abi.OfdSlot, pos uint64) {
 }
 
 // NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
-func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (uint32, abi.Errno) {
+func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindFile, oRdwr|uint32(abi.O_LARGEFILE))
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
 	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, ifreg|0o777, name, n)
 	if e != abi.OK {
-		kmem.Free(abi.SlotKindOfd, i)
+		kmem.Free(i)
 		return 0, e
 	}
 	kmem.Inode(vfs.InodeOf(d)).Live.Memfd = 1

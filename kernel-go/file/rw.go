@@ -59,7 +59,7 @@ func Finish(c *sched.Ctx, done uint32, e abi.Errno) (uint32, abi.Errno) {
 const PosCurrent = ^uint64(0)
 
 // readSome reads into a buffer from a position (PosCurrent: not seekable).
-func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+func readSome(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if read := opsOf(o).read; read != nil {
 		return read(c, o, b, pos, nonblock)
@@ -67,7 +67,7 @@ func readSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uin
 	return 0, abi.EINVAL
 }
 
-func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+func writeSome(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if write := opsOf(o).write; write != nil {
 		return write(c, o, b, pos, nonblock)
@@ -76,14 +76,14 @@ func writeSome(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, nonblock bool) (ui
 }
 
 // Direction checks of a transfer: EBADF when the OFD was not opened for it.
-func checkRead(c *sched.Ctx, i uint32) abi.Errno {
+func checkRead(c *sched.Ctx, i abi.OfdRef) abi.Errno {
 	if !readable(kmem.Ofd(i)) {
 		return abi.EBADF
 	}
 	return abi.OK
 }
 
-func checkWrite(c *sched.Ctx, i uint32) abi.Errno {
+func checkWrite(c *sched.Ctx, i abi.OfdRef) abi.Errno {
 	if !writable(kmem.Ofd(i)) {
 		return abi.EBADF
 	}
@@ -118,7 +118,7 @@ func moveTo(c *sched.Ctx, o *abi.OfdSlot, pos, base, end uint64, e abi.Errno) {
 }
 
 // Read reads into a buffer at a position, or at the OFD's own (PosCurrent).
-func Read(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64) (uint32, abi.Errno) {
+func Read(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64) (uint32, abi.Errno) {
 	if e := checkRead(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -133,7 +133,7 @@ func Read(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64) (uint32, abi.Errno) {
 
 // Write writes a buffer at a position, or at the OFD's own; appended says that
 // it goes to the end of the file whatever the position.
-func Write(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, appended bool) (uint32, abi.Errno) {
+func Write(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, appended bool) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -153,7 +153,7 @@ func Write(c *sched.Ctx, i uint32, b *mm.Buf, pos uint64, appended bool) (uint32
 }
 
 // ReadVec reads into `count` struct iovecs (checked, in linear memory at vec).
-func ReadVec(c *sched.Ctx, i, vec, count uint32, pos uint64) (uint32, abi.Errno) {
+func ReadVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64) (uint32, abi.Errno) {
 	if e := checkRead(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -161,7 +161,7 @@ func ReadVec(c *sched.Ctx, i, vec, count uint32, pos uint64) (uint32, abi.Errno)
 }
 
 // WriteVec writes from `count` struct iovecs.
-func WriteVec(c *sched.Ctx, i, vec, count uint32, pos uint64, appended bool) (uint32, abi.Errno) {
+func WriteVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, appended bool) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -189,7 +189,7 @@ func WriteVec(c *sched.Ctx, i, vec, count uint32, pos uint64, appended bool) (ui
 
 func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize)) }
 
-func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended bool) (uint32, abi.Errno) {
+func moveVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, write, appended bool) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	base := baseOf(c, o, pos)
 	done := uint32(progressOf(c)) // of all attempts
@@ -232,7 +232,7 @@ func moveVec(c *sched.Ctx, i, vec, count uint32, pos uint64, write, appended boo
 
 // StreamRead reads what an OFD has for a host: at least one byte, 0 at the
 // end, or EAGAIN.
-func StreamRead(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
+func StreamRead(c *sched.Ctx, i abi.OfdRef, b *mm.Buf) (uint32, abi.Errno) {
 	if e := checkRead(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -243,7 +243,7 @@ func StreamRead(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
 
 // StreamWrite writes what an OFD takes of a host's buffer: at least one byte,
 // or EAGAIN.
-func StreamWrite(c *sched.Ctx, i uint32, b *mm.Buf) (uint32, abi.Errno) {
+func StreamWrite(c *sched.Ctx, i abi.OfdRef, b *mm.Buf) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
@@ -265,7 +265,7 @@ func stepped(o *abi.OfdSlot, n uint32, e abi.Errno) (uint32, abi.Errno) {
 }
 
 // StreamPoll is poll(2) on one OFD for a host.
-func StreamPoll(c *sched.Ctx, i, events uint32) (uint32, abi.Errno) {
+func StreamPoll(c *sched.Ctx, i abi.OfdRef, events uint32) (uint32, abi.Errno) {
 	if is := Poll(i) & (events | PollAlways); is != 0 {
 		return is, abi.OK
 	}
@@ -273,7 +273,7 @@ func StreamPoll(c *sched.Ctx, i, events uint32) (uint32, abi.Errno) {
 }
 
 // Seek is lseek(2).
-func Seek(i uint32, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
+func Seek(i abi.OfdRef, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
 	o := kmem.Ofd(i)
 	if seek := opsOf(o).seek; seek != nil {
 		return seek(o, offset, whence)

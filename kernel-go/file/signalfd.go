@@ -13,9 +13,9 @@ import (
 
 // signalWait is where the readers of signal descriptors wait; proc wakes them by
 // SignalArrived when a signal becomes pending.
-func signalWait() *uint32 { return &state().SignalWait }
+func signalWait() *abi.WaitEntryRef { return &state().SignalWait }
 
-func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
+func signalQueue(_ *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
 		return signalWait()
 	}
@@ -26,7 +26,7 @@ func signalQueue(_ *abi.OfdSlot, k int) *uint32 {
 // says whether a signal of a mask waits for the caller's thread or process;
 // Take removes one and writes a struct signalfd_siginfo to dst.
 var Signals struct {
-	Pending func(process, thread uint32, mask uint64) bool
+	Pending func(process abi.ProcessRef, thread abi.ThreadRef, mask uint64) bool
 	Take    func(c *sched.Ctx, mask uint64, dst uint32) bool
 }
 
@@ -36,26 +36,26 @@ func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 func infoSignalfd(w *procfs.Text, o *abi.OfdSlot) { w.Mask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
-func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (uint32, abi.Errno) {
+func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindSignalfd, flags&oNonblock|oRdwr)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
 	o := kmem.Ofd(i)
 	o.State.OfdSignalfd().Mask = mask
-	kmem.SetObject(o, abi.SlotKindProcess, c.Process)
+	kmem.SetObject(o, c.Process)
 	return i, abi.OK
 }
 
 // SetSignals changes the mask of a signalfd.
-func SetSignals(i uint32, mask uint64) {
+func SetSignals(i abi.OfdRef, mask uint64) {
 	kmem.Ofd(i).State.OfdSignalfd().Mask = mask
 	sched.Wake(signalWait(), pollIn)
 }
 
 // pollSignals is whether the process that made the descriptor has a signal.
 func pollSignals(o *abi.OfdSlot) uint32 {
-	p := kmem.Lookup(abi.SlotKindProcess, abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
+	p := kmem.Lookup[abi.ProcessRef](abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
 	if Signals.Pending == nil || p == 0 {
 		return 0 // its process is gone; who inherited it may still read
 	}

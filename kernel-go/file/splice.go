@@ -11,7 +11,7 @@ import (
 // splice(2) and tee(2): transfers with a pipe on at least one side.
 
 // IsPipe says whether an OFD is an end of a pipe or FIFO.
-func IsPipe(i uint32) bool {
+func IsPipe(i abi.OfdRef) bool {
 	switch kmem.Ofd(i).State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
 		return true
@@ -21,30 +21,30 @@ func IsPipe(i uint32) bool {
 
 // ready waits until a pipe has bytes and, when `to` is a pipe too, that has
 // room. It returns OK also at the end of the bytes.
-func ready(c *sched.Ctx, from, to uint32, nonblock bool) abi.Errno {
-	if e := pipe.AwaitBytes(c, kmem.Object(kmem.Ofd(from)), nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
+func ready(c *sched.Ctx, from, to abi.OfdRef, nonblock bool) abi.Errno {
+	if e := pipe.AwaitBytes(c, kmem.PipeOf(kmem.Ofd(from)), nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
 		return e
 	}
 	if IsPipe(to) {
-		return pipe.AwaitRoom(c, kmem.Object(kmem.Ofd(to)), nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
+		return pipe.AwaitRoom(c, kmem.PipeOf(kmem.Ofd(to)), nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
 	}
 	return abi.OK
 }
 
 // SpliceOut moves up to count bytes from pipe `from` to `to`, there at outPos or
 // at its own position.
-func SpliceOut(c *sched.Ctx, from, to uint32, outPos, count uint64, nonblock bool) (uint64, abi.Errno) {
+func SpliceOut(c *sched.Ctx, from, to abi.OfdRef, outPos, count uint64, nonblock bool) (uint64, abi.Errno) {
 	if e := ready(c, from, to, nonblock); e != abi.OK {
 		return 0, e
 	}
-	p, o := kmem.Object(kmem.Ofd(from)), kmem.Ofd(to)
+	p, o := kmem.PipeOf(kmem.Ofd(from)), kmem.Ofd(to)
 	base := baseOf(c, o, outPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
 		addr, n := pipe.Peek(p, 0)
 		n = uint32(min(uint64(n), count-done))
 		if IsPipe(to) {
-			n = min(n, pipe.Room(kmem.Object(o)))
+			n = min(n, pipe.Room(kmem.PipeOf(o)))
 		}
 		if n == 0 {
 			break
@@ -78,15 +78,15 @@ func ended(c *sched.Ctx, o *abi.OfdSlot, pos, base, done uint64, e abi.Errno) (u
 
 // SpliceIn moves up to count bytes from `from`, there at inPos or at its own
 // position, into pipe `to`.
-func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
+func SpliceIn(c *sched.Ctx, from, to abi.OfdRef, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
 	o, out := kmem.Ofd(from), kmem.Ofd(to)
-	if e := pipe.AwaitRoom(c, kmem.Object(out), nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
+	if e := pipe.AwaitRoom(c, kmem.PipeOf(out), nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
 		return 0, e
 	}
 	base := baseOf(c, o, inPos)
 	done, e := uint64(0), abi.OK
 	for done < count && e == abi.OK {
-		n := uint32(min(uint64(min(pipe.Room(kmem.Object(out)), kmem.PageSize)), count-done))
+		n := uint32(min(uint64(min(pipe.Room(kmem.PipeOf(out)), kmem.PageSize)), count-done))
 		if n == 0 {
 			break
 		}
@@ -112,11 +112,11 @@ func SpliceIn(c *sched.Ctx, from, to uint32, inPos, count uint64, nonblock bool)
 }
 
 // Tee copies up to count bytes from one pipe to another and leaves them there.
-func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, abi.Errno) {
+func Tee(c *sched.Ctx, from, to abi.OfdRef, count uint64, nonblock bool) (uint64, abi.Errno) {
 	if e := ready(c, from, to, nonblock); e != abi.OK {
 		return 0, e
 	}
-	in, out := kmem.Object(kmem.Ofd(from)), kmem.Object(kmem.Ofd(to))
+	in, out := kmem.PipeOf(kmem.Ofd(from)), kmem.PipeOf(kmem.Ofd(to))
 	done, e := uint32(0), abi.OK
 	for uint64(done) < count && e == abi.OK {
 		addr, n := pipe.Peek(in, done)
@@ -138,8 +138,8 @@ func Tee(c *sched.Ctx, from, to uint32, count uint64, nonblock bool) (uint64, ab
 // SpliceVec moves bytes between `count` struct iovecs (checked, in linear memory
 // at vec) and a pipe: as many as fit, or as are inside. It waits for the first
 // only.
-func SpliceVec(c *sched.Ctx, i, vec, count uint32, into, nonblock bool) (uint32, abi.Errno) {
-	p := kmem.Object(kmem.Ofd(i))
+func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, into, nonblock bool) (uint32, abi.Errno) {
+	p := kmem.PipeOf(kmem.Ofd(i))
 	done, left, e := uint32(0), uint64(0), abi.OK
 	for k := range count {
 		left += iovec(vec, k).Len

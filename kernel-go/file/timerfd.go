@@ -11,13 +11,13 @@ import (
 
 func releaseTimerfd(_ *sched.Ctx, o *abi.OfdSlot) {
 	sched.TimerCancel(&o.Live.TimerfdLive().Timer)
-	eventfd.Free(kmem.Object(o))
+	eventfd.Free(kmem.EventfdOf(o))
 }
 
-func pollTimerfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.Object(o)) & pollIn }
+func pollTimerfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.EventfdOf(o)) & pollIn }
 
 // NewTimerfd makes a timerfd_create(2) OFD.
-func NewTimerfd(clock abi.Clock, flags uint32) (uint32, abi.Errno) {
+func NewTimerfd(clock abi.Clock, flags uint32) (abi.OfdRef, abi.Errno) {
 	object := eventfd.New(0, 0)
 	if object == 0 {
 		return 0, abi.ENFILE
@@ -28,7 +28,7 @@ func NewTimerfd(clock abi.Clock, flags uint32) (uint32, abi.Errno) {
 		return 0, abi.ENFILE
 	}
 	o := kmem.Ofd(i)
-	kmem.SetObject(o, abi.SlotKindEventfd, object)
+	kmem.SetObject(o, object)
 	o.Live.TimerfdLive().Clock = uint32(clock)
 	return i, abi.OK
 }
@@ -43,11 +43,11 @@ func clockOffset(o *abi.OfdSlot) uint64 {
 
 // SetTimer arms a timerfd for valueNs (0 disarms), absolute on its clock or
 // from now, and then every intervalNs.
-func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
+func SetTimer(i abi.OfdRef, valueNs, intervalNs uint64, absolute bool) {
 	o := kmem.Ofd(i)
 	l := o.Live.TimerfdLive()
 	sched.TimerCancel(&l.Timer)
-	eventfd.Clear(kmem.Object(o))
+	eventfd.Clear(kmem.EventfdOf(o))
 	l.IntervalNs = intervalNs
 	if valueNs == 0 {
 		return
@@ -58,12 +58,12 @@ func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) {
 	} else if deadline += sched.NowNs(); deadline < valueNs {
 		deadline = ^uint64(0)
 	}
-	sched.TimerSet(&l.Timer, deadline, sched.TimerTimerfd, i)
+	sched.TimerSet(&l.Timer, deadline, sched.TimerTimerfd, uint32(i))
 }
 
 // TimerOf is what is left until the next expiration (0 when disarmed), and the
 // interval.
-func TimerOf(i uint32) (leftNs, intervalNs uint64) {
+func TimerOf(i abi.OfdRef) (leftNs, intervalNs uint64) {
 	l := kmem.Ofd(i).Live.TimerfdLive()
 	if l.Timer.HeapIndex == 0 {
 		return 0, l.IntervalNs
@@ -76,7 +76,7 @@ func TimerOf(i uint32) (leftNs, intervalNs uint64) {
 }
 
 // TimerfdFired is told by sched that a timerfd's timer is due.
-func TimerfdFired(object uint32) {
+func TimerfdFired(object abi.OfdRef) {
 	o := kmem.Ofd(object)
 	l := o.Live.TimerfdLive()
 	n := uint64(1)
@@ -89,7 +89,7 @@ func TimerfdFired(object uint32) {
 		if next += every; next < every {
 			next = ^uint64(0)
 		}
-		sched.TimerSet(&l.Timer, next, sched.TimerTimerfd, object)
+		sched.TimerSet(&l.Timer, next, sched.TimerTimerfd, uint32(object))
 	}
-	eventfd.Expired(kmem.Object(o), n)
+	eventfd.Expired(kmem.EventfdOf(o), n)
 }

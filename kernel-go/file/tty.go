@@ -13,13 +13,13 @@ import (
 // OfdTerminal.hangups counts the hang-ups that there had been when it was opened.
 
 // IsTty says whether an OFD is a side of a terminal, and which.
-func IsTty(i uint32) (is, master bool) {
+func IsTty(i abi.OfdRef) (is, master bool) {
 	k := kmem.Ofd(i).State.Kind
 	return k == abi.OfdKindPtyMaster || k == abi.OfdKindPtySlave, k == abi.OfdKindPtyMaster
 }
 
 // HungUp says whether an OFD of a terminal's slave is dead.
-func HungUp(i uint32) bool { return hungUp(kmem.Ofd(i)) }
+func HungUp(i abi.OfdRef) bool { return hungUp(kmem.Ofd(i)) }
 
 // HungUpError is what ioctl(2) answers then.
 func HungUpError(request uint32) abi.Errno {
@@ -30,36 +30,38 @@ func HungUpError(request uint32) abi.Errno {
 }
 
 func hungUp(o *abi.OfdSlot) bool {
-	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.Object(o), o.State.OfdTerminal().Hangups)
+	return o.State.Kind == abi.OfdKindPtySlave && tty.Hung(kmem.TtyOf(o), o.State.OfdTerminal().Hangups)
 }
 
-func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.Object(o)) }
+func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.TtyOf(o)) }
 
-func releaseSlave(_ *sched.Ctx, o *abi.OfdSlot) { tty.CloseSlave(kmem.Object(o)) }
+func releaseSlave(_ *sched.Ctx, o *abi.OfdSlot) { tty.CloseSlave(kmem.TtyOf(o)) }
 
 func readMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.ReadMaster(c, kmem.Object(o), b, uint32(progressOf(c)), nonblock)
+	return tty.ReadMaster(c, kmem.TtyOf(o), b, uint32(progressOf(c)), nonblock)
 }
 
 func readSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.ReadSlave(c, kmem.Object(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
+	return tty.ReadSlave(c, kmem.TtyOf(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
 }
 
 func writeMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.WriteMaster(c, kmem.Object(o), b, nonblock)
+	return tty.WriteMaster(c, kmem.TtyOf(o), b, nonblock)
 }
 
 func writeSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.WriteSlave(c, kmem.Object(o), b, hungUp(o), nonblock)
+	return tty.WriteSlave(c, kmem.TtyOf(o), b, hungUp(o), nonblock)
 }
 
 func isMaster(o *abi.OfdSlot) bool { return o.State.Kind == abi.OfdKindPtyMaster }
 
-func pollTerminal(o *abi.OfdSlot) uint32 { return tty.Poll(kmem.Object(o), isMaster(o), hungUp(o)) }
+func pollTerminal(o *abi.OfdSlot) uint32 { return tty.Poll(kmem.TtyOf(o), isMaster(o), hungUp(o)) }
 
-func terminalQueue(o *abi.OfdSlot, k int) *uint32 { return tty.Queue(kmem.Object(o), isMaster(o), k) }
+func terminalQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
+	return tty.Queue(kmem.TtyOf(o), isMaster(o), k)
+}
 
-func unreadTerminal(o *abi.OfdSlot) uint32 { return tty.Readable(kmem.Object(o), isMaster(o)) }
+func unreadTerminal(o *abi.OfdSlot) uint32 { return tty.Readable(kmem.TtyOf(o), isMaster(o)) }
 
 // isTerminal says whether a device number is a terminal's.
 func isTerminal(rdev uint64) bool {
@@ -73,7 +75,7 @@ func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.
 	case abi.DEV_PTMX:
 		i, e := tty.New(c)
 		if e == abi.OK {
-			kmem.SetObject(o, abi.SlotKindTty, i)
+			kmem.SetObject(o, i)
 		}
 		return abi.OfdKindPtyMaster, e
 	case abi.DEV_TTY:
@@ -89,11 +91,11 @@ func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.
 	return abi.OfdKindPtySlave, openSlave(c, o, i, flags)
 }
 
-func openSlave(c *sched.Ctx, o *abi.OfdSlot, i, flags uint32) abi.Errno {
+func openSlave(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, flags uint32) abi.Errno {
 	if e := tty.OpenSlave(c, i); e != abi.OK {
 		return e
 	}
-	kmem.SetObject(o, abi.SlotKindTty, i)
+	kmem.SetObject(o, i)
 	o.State.OfdTerminal().Hangups = kmem.Tty(i).State.Hangups
 	if flags&uint32(abi.O_NOCTTY) == 0 && readable(o) {
 		tty.Acquire(c, i)
@@ -103,7 +105,7 @@ func openSlave(c *sched.Ctx, o *abi.OfdSlot, i, flags uint32) abi.Errno {
 
 // OpenPeer is TIOCGPTPEER: it opens the slave of a pair by its node, whatever
 // /dev looks like to the caller.
-func OpenPeer(c *sched.Ctx, pair, flags uint32) (uint32, abi.Errno) {
+func OpenPeer(c *sched.Ctx, pair abi.TtyRef, flags uint32) (abi.OfdRef, abi.Errno) {
 	d := kmem.Tty(pair).Live.Dentry
 	i := NewOfd(abi.OfdKindNone, flags)
 	if i == 0 {
@@ -114,7 +116,7 @@ func OpenPeer(c *sched.Ctx, pair, flags uint32) (uint32, abi.Errno) {
 
 // NewPty makes a pair with its slave unlocked for a host: the master's OFD, and
 // one of the slave, which controls nobody yet.
-func NewPty(c *sched.Ctx) (master, slave uint32, e abi.Errno) {
+func NewPty(c *sched.Ctx) (master, slave abi.OfdRef, e abi.Errno) {
 	pair, e := tty.New(c)
 	if e != abi.OK {
 		return 0, 0, e
@@ -125,7 +127,7 @@ func NewPty(c *sched.Ctx) (master, slave uint32, e abi.Errno) {
 		return 0, 0, abi.ENFILE
 	}
 	d := kmem.Tty(pair).Live.Dentry
-	kmem.SetObject(kmem.Ofd(master), abi.SlotKindTty, pair)
+	kmem.SetObject(kmem.Ofd(master), pair)
 	attach(master, vfs.InodeOf(d), 0)
 	if slave, e = OpenPeer(c, pair, oRdwr|uint32(abi.O_NOCTTY)); e != abi.OK {
 		Put(c, master)

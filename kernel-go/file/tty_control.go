@@ -21,7 +21,7 @@ func storeFlag(c *sched.Ctx, arg uint64, on bool) (uint64, abi.Errno) {
 }
 
 func controlTerminal(c *sched.Ctx, o *abi.OfdSlot, number uint32, arg uint64) (uint64, abi.Errno) {
-	i, master, request := kmem.Object(o), isMaster(o), abi.Ioctl(number)
+	i, master, request := kmem.TtyOf(o), isMaster(o), abi.Ioctl(number)
 	switch request {
 	case abi.TCGETS:
 		m := tty.TermiosOf(i)
@@ -87,7 +87,7 @@ func controlTerminal(c *sched.Ctx, o *abi.OfdSlot, number uint32, arg uint64) (u
 }
 
 // controlSession is what concerns sessions, and what only masters have.
-func controlSession(c *sched.Ctx, o *abi.OfdSlot, i uint32, request abi.Ioctl, arg uint64) (uint64, abi.Errno) {
+func controlSession(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, request abi.Ioctl, arg uint64) (uint64, abi.Errno) {
 	master := isMaster(o)
 	switch request {
 	case abi.TIOCSCTTY:
@@ -166,7 +166,7 @@ func controlSession(c *sched.Ctx, o *abi.OfdSlot, i uint32, request abi.Ioctl, a
 }
 
 // setTermios takes struct termios, or termios2 with its speeds.
-func setTermios(c *sched.Ctx, i uint32, arg uint64, size uint32, flush bool) abi.Errno {
+func setTermios(c *sched.Ctx, i abi.TtyRef, arg uint64, size uint32, flush bool) abi.Errno {
 	*(*abi.Termios2)(kmem.Ptr(c.Page)) = tty.TermiosOf(i)
 	if e := mm.CopyIn(c, c.Page, arg, size); e != abi.OK {
 		return e
@@ -175,7 +175,7 @@ func setTermios(c *sched.Ctx, i uint32, arg uint64, size uint32, flush bool) abi
 }
 
 // insert is TIOCSTI as Linux has it without dev.tty.legacy_tiocsti: root's.
-func insert(c *sched.Ctx, i uint32, arg uint64, master bool) abi.Errno {
+func insert(c *sched.Ctx, i abi.TtyRef, arg uint64, master bool) abi.Errno {
 	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return abi.EIO
 	}

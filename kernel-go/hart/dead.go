@@ -20,7 +20,7 @@ func Dead(hart uint32) bool {
 
 // BuryDead ends the processes that dead harts ran. The kernel worker calls it.
 func BuryDead(c *sched.Ctx) {
-	if kmem.Header().BootState.Load() != uint32(abi.BootStateReady) {
+	if kmem.Header().LoadBootState() != abi.BootStateReady {
 		return
 	}
 	for i := range kmem.Header().HartCount {

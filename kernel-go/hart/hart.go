@@ -30,9 +30,10 @@ const (
 // for them without the machine lock; an entry is only used by its own hart,
 // inside the stretch of guest code before which it was made or still checked.
 type fetched struct {
-	as, epoch uint32
-	page      uint64
-	frame     uint32
+	as    abi.AddressSpaceRef
+	epoch uint32
+	page  uint64
+	frame uint32
 }
 
 const fetchSlots = 8
@@ -84,7 +85,7 @@ func DropCode(frame uint32) {
 
 // FetchPage is the frame of an executable page that this hart was given by a
 // fetchFault, for the CPU: it takes no lock.
-func FetchPage(hart, as uint32, va uint64) (uint32, bool) {
+func FetchPage(hart uint32, as abi.AddressSpaceRef, va uint64) (uint32, bool) {
 	epoch := kmem.AddressSpace(as).Live.CodeEpoch.Load()
 	l := localOf(hart)
 	for i := range l.fetches {
@@ -143,9 +144,9 @@ func Run(hart uint32, budget int32) abi.HartExit {
 func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 	left := budget
 	for {
-		if s := kmem.Header().BootState.Load(); s != uint32(abi.BootStateReady) {
+		if s := kmem.Header().LoadBootState(); s != abi.BootStateReady {
 			h.State.Store(uint32(abi.HartStateDead))
-			if s == uint32(abi.BootStateFailed) {
+			if s == abi.BootStateFailed {
 				return abi.HartExitFailed
 			}
 			return abi.HartExitStop
@@ -247,12 +248,12 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	}
 	t := kmem.Thread(i)
 	kmem.WriteBegin(&t.Header)
-	t.State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+	t.State.StoreRunState(abi.ThreadRunStateRunning)
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
 	localOf(c.Hart).entered = now
-	h.Thread.Store(i)
+	h.Thread.Store(uint32(i))
 	h.State.Store(uint32(abi.HartStateInKernel))
 	kmem.Header().Counters.ContextSwitches++
 	return true
@@ -273,7 +274,7 @@ func yield(c *sched.Ctx, h *abi.HartSlot, displaced bool) {
 
 // bind makes the context act for the hart's thread.
 func bind(c *sched.Ctx, h *abi.HartSlot) {
-	c.Thread = h.Thread.Load()
+	c.Thread = abi.ThreadRef(h.Thread.Load())
 	t := kmem.Thread(c.Thread)
 	c.Process = t.State.Process
 	c.As = kmem.Process(c.Process).State.AddressSpace
@@ -402,7 +403,7 @@ func block(c *sched.Ctx, h *abi.HartSlot) {
 	t := c.T()
 	chargeSystem(c, sched.NowNs())
 	kmem.WriteBegin(&t.Header)
-	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	t.State.StoreRunState(abi.ThreadRunStateBlocked)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopBlocked)
 	switchOut(h)

@@ -27,5 +27,8 @@ func Load64(addr uint32) uint64 { return *(*uint64)(Ptr(addr)) }
 // Store64 writes the doubleword at addr.
 func Store64(addr uint32, v uint64) { *(*uint64)(Ptr(addr)) = v }
 
+// Word is a word that holds a T.
+func Word[T ~uint32](addr uint32) *T { return (*T)(Ptr(addr)) }
+
 // AddrOf is the linear address of a word inside a slot.
-func AddrOf(p *uint32) uint32 { return Addr(unsafe.Pointer(p)) }
+func AddrOf[T ~uint32](p *T) uint32 { return Addr(unsafe.Pointer(p)) }

@@ -110,7 +110,7 @@ func TestSlots(t *testing.T) {
 	full := 0
 	for range 100_000 {
 		if r.Intn(5) < 3 {
-			i := kmem.Alloc(kind)
+			i := kmem.AllocOf(kind)
 			if i == 0 {
 				if len(live) != int(kmem.Table(kind).Capacity)-1 {
 					t.Fatalf("full with %d of %d", len(live), kmem.Table(kind).Capacity)
@@ -120,7 +120,7 @@ func TestSlots(t *testing.T) {
 					if len(live) < 50 {
 						break
 					}
-					kmem.Free(kind, i)
+					kmem.FreeOf(kind, i)
 					delete(live, i)
 					stale = append(stale, h)
 				}
@@ -129,17 +129,17 @@ func TestSlots(t *testing.T) {
 			if _, taken := live[i]; taken {
 				t.Fatalf("slot %d is in use", i)
 			}
-			body := kmem.Bytes(kmem.Addr(unsafe.Pointer(kmem.Slot(kind, i)))+uint32(unsafe.Sizeof(abi.SlotHeader{})), kmem.Table(kind).Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
+			body := kmem.Bytes(kmem.Addr(unsafe.Pointer(kmem.SlotAt(kind, i)))+uint32(unsafe.Sizeof(abi.SlotHeader{})), kmem.Table(kind).Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
 			for k, b := range body {
 				if b != 0 {
 					t.Fatalf("slot %d: byte %d is %d", i, k, b)
 				}
 				body[k] = 0xee
 			}
-			live[i] = kmem.Handle(kind, i)
+			live[i] = kmem.HandleOf(kind, i)
 		} else {
 			for i, h := range live {
-				kmem.Free(kind, i)
+				kmem.FreeOf(kind, i)
 				delete(live, i)
 				stale = append(stale, h)
 				break
@@ -150,17 +150,17 @@ func TestSlots(t *testing.T) {
 		t.Error("the table was never full")
 	}
 	for i, h := range live {
-		if kmem.Lookup(kind, h) != i {
+		if kmem.LookupOf(kind, h) != i {
 			t.Errorf("handle of live slot %d is stale", i)
 		}
 	}
 	for _, h := range stale {
-		if kmem.Lookup(kind, h) != 0 {
+		if kmem.LookupOf(kind, h) != 0 {
 			t.Errorf("handle %+v of a freed slot is taken", h)
 		}
 	}
 	for _, h := range []abi.SlotHandle{{}, {Index: 1 << 31, Generation: 1}, {Index: kmem.Table(kind).Capacity, Generation: 1}, {Index: 1, Generation: 2}} {
-		if kmem.Lookup(kind, h) != 0 {
+		if kmem.LookupOf(kind, h) != 0 {
 			t.Errorf("handle %+v is taken", h)
 		}
 	}

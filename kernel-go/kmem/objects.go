@@ -12,22 +12,22 @@ var objectTables = [...]abi.SlotKind{
 	abi.OfdKindPtyMaster: abi.SlotKindTty, abi.OfdKindPtySlave: abi.SlotKindTty,
 }
 
-// SetObject gives an open file description its object, slot i of a table.
-func SetObject(o *abi.OfdSlot, kind abi.SlotKind, i uint32) {
-	o.State.Object, o.Live.ObjectGeneration = i, Slot(kind, i).Generation.Load()
+// SetObject gives an open file description its object.
+func SetObject[R abi.Ref](o *abi.OfdSlot, r R) {
+	o.State.Object, o.Live.ObjectGeneration = uint32(r), Slot(r).Generation.Load()
 }
 
 // Object is the slot that an open file description stands for. It is the one
 // that the description was made for: a slot that was freed under it, and may be
 // another's now, stops the machine.
-func Object(o *abi.OfdSlot) uint32 {
+func Object[R abi.Ref](o *abi.OfdSlot) R {
 	kind := abi.SlotKindNone
 	if k := uint32(o.State.Kind); k < uint32(len(objectTables)) {
 		kind = objectTables[k]
 	}
-	i := o.State.Object
-	assert(kind != abi.SlotKindNone && i != 0 && Slot(kind, i).Generation.Load() == o.Live.ObjectGeneration)
-	return i
+	r := R(o.State.Object)
+	assert(kind == r.Kind() && r != 0 && Slot(r).Generation.Load() == o.Live.ObjectGeneration)
+	return r
 }
 
 // Ref adds a reference to a slot that has one.
@@ -55,3 +55,10 @@ func Down(n *uint32) {
 	assert(*n != 0)
 	*n--
 }
+
+// What a description of each kind stands for.
+
+func PipeOf(o *abi.OfdSlot) abi.PipeRef       { return Object[abi.PipeRef](o) }
+func EpollOf(o *abi.OfdSlot) abi.EpollRef     { return Object[abi.EpollRef](o) }
+func EventfdOf(o *abi.OfdSlot) abi.EventfdRef { return Object[abi.EventfdRef](o) }
+func TtyOf(o *abi.OfdSlot) abi.TtyRef         { return Object[abi.TtyRef](o) }

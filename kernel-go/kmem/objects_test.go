@@ -22,31 +22,31 @@ func fails(t *testing.T, what string, do func()) {
 // Broken invariants of slots, references and objects are found where they begin.
 func TestBrokenReferences(t *testing.T) {
 	kmemtest.New(t, 64)
-	pipe, ofd := kmem.Alloc(abi.SlotKindPipe), kmem.Alloc(abi.SlotKindOfd)
+	pipe, ofd := kmem.Alloc[abi.PipeRef](), kmem.Alloc[abi.OfdRef]()
 	o := kmem.Ofd(ofd)
 	o.State.Kind = abi.OfdKindFifo
-	kmem.SetObject(o, abi.SlotKindPipe, pipe)
-	if got := kmem.Object(o); got != pipe {
+	kmem.SetObject(o, pipe)
+	if got := kmem.PipeOf(o); got != pipe {
 		t.Fatalf("object %d, want %d", got, pipe)
 	}
-	kmem.Free(abi.SlotKindPipe, pipe)
-	fails(t, "an object that was freed", func() { kmem.Object(o) })
-	if again := kmem.Alloc(abi.SlotKindPipe); again != pipe {
+	kmem.Free(pipe)
+	fails(t, "an object that was freed", func() { kmem.PipeOf(o) })
+	if again := kmem.Alloc[abi.PipeRef](); again != pipe {
 		t.Fatalf("slot %d, want %d again", again, pipe)
 	}
-	fails(t, "an object whose slot is another's", func() { kmem.Object(o) })
+	fails(t, "an object whose slot is another's", func() { kmem.PipeOf(o) })
 	o.State.Kind = abi.OfdKindFile
-	fails(t, "the object of a kind that has none", func() { kmem.Object(o) })
+	fails(t, "the object of a kind that has none", func() { kmem.PipeOf(o) })
 
 	kmem.Ref(&o.Header)
-	fails(t, "freeing what another holds", func() { kmem.Free(abi.SlotKindOfd, ofd) })
+	fails(t, "freeing what another holds", func() { kmem.Free(ofd) })
 	if kmem.Unref(&o.Header) || !kmem.Unref(&o.Header) {
 		t.Error("the second of two references is the last")
 	}
 	fails(t, "a reference below 0", func() { kmem.Unref(&o.Header) })
 	fails(t, "a reference to what has none", func() { kmem.Ref(&o.Header) })
-	kmem.Free(abi.SlotKindOfd, ofd)
-	fails(t, "freeing twice", func() { kmem.Free(abi.SlotKindOfd, ofd) })
+	kmem.Free(ofd)
+	fails(t, "freeing twice", func() { kmem.Free(ofd) })
 
 	frame := kmem.AllocFrame(abi.FrameTypeKernel)
 	kmem.UnrefFrame(frame)

@@ -25,7 +25,7 @@ func check(kind abi.SlotKind, i uint32) {
 	if i >= Table(kind).HighWater.Load() {
 		fail("a slot that never was is used: " + kind.String())
 	}
-	if Slot(kind, i).Generation.Load()&1 == 0 {
+	if SlotAt(kind, i).Generation.Load()&1 == 0 {
 		fail("a freed slot is used: " + kind.String())
 	}
 	switch kind {

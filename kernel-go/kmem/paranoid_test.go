@@ -14,13 +14,13 @@ import (
 func TestParanoid(t *testing.T) {
 	kmemtest.New(t, 64)
 	defer kmem.Unlock()
-	i := kmem.Alloc(abi.SlotKindPipe)
+	i := kmem.Alloc[abi.PipeRef]()
 	p := kmem.Pipe(i)
-	kmem.Free(abi.SlotKindPipe, i)
+	kmem.Free(i)
 	fails(t, "a use of a freed slot", func() { kmem.Pipe(i) })
 	fails(t, "a use of slot 0", func() { kmem.Pipe(0) })
 	fails(t, "a use of a slot that never was", func() { kmem.Pipe(i + 1) })
-	i = kmem.Alloc(abi.SlotKindPipe)
+	i = kmem.Alloc[abi.PipeRef]()
 	if kmem.Pipe(i) != p {
 		t.Fatal("another slot")
 	}

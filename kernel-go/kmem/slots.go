@@ -17,20 +17,16 @@ func used(kind abi.SlotKind, i uint32) uint32 {
 	return slotAddr(kind, i)
 }
 
-// InUse says whether slot i of a table is in use: what whoever goes through a
-// whole table asks first.
-func InUse(kind abi.SlotKind, i uint32) bool { return Slot(kind, i).Generation.Load()&1 == 1 }
-
-// Slot is the header of slot i of a table; every slot struct starts with one.
-func Slot(kind abi.SlotKind, i uint32) *abi.SlotHeader {
+// SlotAt is the header of slot i of a table; every slot struct starts with one.
+func SlotAt(kind abi.SlotKind, i uint32) *abi.SlotHeader {
 	return (*abi.SlotHeader)(Ptr(slotAddr(kind, i)))
 }
 
 // Table describes a slot table.
 func Table(kind abi.SlotKind) *abi.SlotTable { return &Header().Tables[kind] }
 
-// Alloc takes a zeroed slot with one reference; 0 when the table is full.
-func Alloc(kind abi.SlotKind) uint32 {
+// AllocOf takes a zeroed slot with one reference; 0 when the table is full.
+func AllocOf(kind abi.SlotKind) uint32 {
 	t := Table(kind)
 	i := t.FreeHead
 	if i == 0 {
@@ -40,9 +36,9 @@ func Alloc(kind abi.SlotKind) uint32 {
 		}
 		t.HighWater.Store(i + 1)
 	} else {
-		t.FreeHead = Slot(kind, i).NextFree
+		t.FreeHead = SlotAt(kind, i).NextFree
 	}
-	h := Slot(kind, i)
+	h := SlotAt(kind, i)
 	WriteBegin(h)
 	body := slotAddr(kind, i) + uint32(unsafe.Sizeof(abi.SlotHeader{}))
 	Zero(body, t.Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
@@ -53,10 +49,10 @@ func Alloc(kind abi.SlotKind) uint32 {
 	return i
 }
 
-// Free gives a slot back; handles to it are stale from now on.
-func Free(kind abi.SlotKind, i uint32) {
+// FreeOf gives a slot back; handles to it are stale from now on.
+func FreeOf(kind abi.SlotKind, i uint32) {
 	t := Table(kind)
-	h := Slot(kind, i)
+	h := SlotAt(kind, i)
 	// Only what nobody else holds goes.
 	assert(i != 0 && h.Generation.Load()&1 == 1 && h.Refs <= 1)
 	WriteBegin(h)
@@ -67,26 +63,64 @@ func Free(kind abi.SlotKind, i uint32) {
 	t.InUse.Add(^uint32(0))
 }
 
-// Lookup turns a handle from outside into a slot index, 0 when it is stale or
+// LookupOf turns a handle from outside into a slot index, 0 when it is stale or
 // was never valid.
-func Lookup(kind abi.SlotKind, h abi.SlotHandle) uint32 {
+func LookupOf(kind abi.SlotKind, h abi.SlotHandle) uint32 {
 	t := Table(kind)
-	if h.Index == 0 || h.Index >= t.HighWater.Load() || h.Generation&1 == 0 || Slot(kind, h.Index).Generation.Load() != h.Generation {
+	if h.Index == 0 || h.Index >= t.HighWater.Load() || h.Generation&1 == 0 || SlotAt(kind, h.Index).Generation.Load() != h.Generation {
 		return 0
 	}
 	return h.Index
 }
 
-// Handle is how slot i is named outside the kernel.
-func Handle(kind abi.SlotKind, i uint32) abi.SlotHandle {
-	return abi.SlotHandle{Index: i, Generation: Slot(kind, i).Generation.Load()}
+// HandleOf is how slot i is named outside the kernel.
+func HandleOf(kind abi.SlotKind, i uint32) abi.SlotHandle {
+	return abi.SlotHandle{Index: i, Generation: SlotAt(kind, i).Generation.Load()}
 }
+
+// The same where the type of the reference says of which table.
+
+// Alloc takes a zeroed slot with one reference; 0 when the table is full.
+func Alloc[R abi.Ref]() R {
+	var r R
+	return R(AllocOf(r.Kind()))
+}
+
+// Free gives a slot back; handles to it are stale from now on.
+func Free[R abi.Ref](r R) { FreeOf(r.Kind(), uint32(r)) }
+
+// Lookup turns a handle from outside into a reference, 0 when it is stale or was
+// never valid.
+func Lookup[R abi.Ref](h abi.SlotHandle) R {
+	var r R
+	return R(LookupOf(r.Kind(), h))
+}
+
+// Slot is the header of a slot.
+func Slot[R abi.Ref](r R) *abi.SlotHeader { return SlotAt(r.Kind(), uint32(r)) }
+
+// at is where a slot lies that is in use.
+func at[R abi.Ref](r R) unsafe.Pointer { return Ptr(used(r.Kind(), uint32(r))) }
+
+// InUse says whether a slot is in use: what whoever goes through a whole table
+// asks first.
+func InUse[R abi.Ref](r R) bool { return Slot(r).Generation.Load()&1 == 1 }
+
+// End is one more than the highest index of a table that was ever used.
+func End[R abi.Ref]() R {
+	var r R
+	return R(Table(r.Kind()).HighWater.Load())
+}
+
+// Handle is how a slot is named outside the kernel.
+func Handle[R abi.Ref](r R) abi.SlotHandle { return HandleOf(r.Kind(), uint32(r)) }
 
 // Held is the slot that a handle names which stands for a reference, 0 for none:
 // it cannot have been freed meanwhile.
-func Held(kind abi.SlotKind, h abi.SlotHandle) uint32 {
-	Assert(h.Index == 0 || Slot(kind, h.Index).Generation.Load() == h.Generation, "what is held is not freed")
-	return h.Index
+func Held[R abi.Ref](h abi.SlotHandle) R {
+	var r R
+	Assert(h.Index == 0 || SlotAt(r.Kind(), h.Index).Generation.Load() == h.Generation, "what is held is not freed")
+	return R(h.Index)
 }
 
 // SetName gives a process or thread its name, which readers outside the kernel
@@ -97,54 +131,30 @@ func SetName(h *abi.SlotHeader, name, to *[16]uint8) {
 	WriteEnd(h)
 }
 
-func Hart(i uint32) *abi.HartSlot     { return (*abi.HartSlot)(Ptr(used(abi.SlotKindHart, i))) }
-func Client(i uint32) *abi.ClientSlot { return (*abi.ClientSlot)(Ptr(used(abi.SlotKindClient, i))) }
-func Owner(i uint32) *abi.OwnerSlot   { return (*abi.OwnerSlot)(Ptr(used(abi.SlotKindOwner, i))) }
-func Process(i uint32) *abi.ProcessSlot {
-	return (*abi.ProcessSlot)(Ptr(used(abi.SlotKindProcess, i)))
+func Hart(i uint32) *abi.HartSlot                              { return (*abi.HartSlot)(Ptr(used(abi.SlotKindHart, i))) }
+func Client(i uint32) *abi.ClientSlot                          { return (*abi.ClientSlot)(Ptr(used(abi.SlotKindClient, i))) }
+func Owner(i abi.OwnerRef) *abi.OwnerSlot                      { return (*abi.OwnerSlot)(at(i)) }
+func Process(i abi.ProcessRef) *abi.ProcessSlot                { return (*abi.ProcessSlot)(at(i)) }
+func Thread(i abi.ThreadRef) *abi.ThreadSlot                   { return (*abi.ThreadSlot)(at(i)) }
+func AddressSpace(i abi.AddressSpaceRef) *abi.AddressSpaceSlot { return (*abi.AddressSpaceSlot)(at(i)) }
+func Vma(i abi.VmaRef) *abi.VmaSlot                            { return (*abi.VmaSlot)(at(i)) }
+func FdTable(i abi.FdTableRef) *abi.FdTableSlot                { return (*abi.FdTableSlot)(at(i)) }
+func Ofd(i abi.OfdRef) *abi.OfdSlot                            { return (*abi.OfdSlot)(at(i)) }
+func Pipe(i abi.PipeRef) *abi.PipeSlot                         { return (*abi.PipeSlot)(at(i)) }
+func Inode(i abi.InodeRef) *abi.InodeSlot                      { return (*abi.InodeSlot)(at(i)) }
+func Dentry(i abi.DentryRef) *abi.DentrySlot                   { return (*abi.DentrySlot)(at(i)) }
+func Sighand(i abi.SighandRef) *abi.SighandSlot                { return (*abi.SighandSlot)(at(i)) }
+func SigInfo(i abi.SigInfoRef) *abi.SigInfoSlot                { return (*abi.SigInfoSlot)(at(i)) }
+func WaitEntry(i abi.WaitEntryRef) *abi.WaitEntrySlot          { return (*abi.WaitEntrySlot)(at(i)) }
+func Epoll(i abi.EpollRef) *abi.EpollSlot                      { return (*abi.EpollSlot)(at(i)) }
+func EpollItem(i abi.EpollItemRef) *abi.EpollItemSlot          { return (*abi.EpollItemSlot)(at(i)) }
+func Eventfd(i abi.EventfdRef) *abi.EventfdSlot                { return (*abi.EventfdSlot)(at(i)) }
+func Tty(i abi.TtyRef) *abi.TtySlot                            { return (*abi.TtySlot)(at(i)) }
+func FsContext(i abi.FsContextRef) *abi.FsContextSlot          { return (*abi.FsContextSlot)(at(i)) }
+func Pending(i abi.PendingRequestRef) *abi.PendingRequestSlot {
+	return (*abi.PendingRequestSlot)(at(i))
 }
-func Thread(i uint32) *abi.ThreadSlot { return (*abi.ThreadSlot)(Ptr(used(abi.SlotKindThread, i))) }
-func AddressSpace(i uint32) *abi.AddressSpaceSlot {
-	return (*abi.AddressSpaceSlot)(Ptr(used(abi.SlotKindAddressSpace, i)))
-}
-func Vma(i uint32) *abi.VmaSlot { return (*abi.VmaSlot)(Ptr(used(abi.SlotKindVma, i))) }
-func FdTable(i uint32) *abi.FdTableSlot {
-	return (*abi.FdTableSlot)(Ptr(used(abi.SlotKindFdTable, i)))
-}
-func Ofd(i uint32) *abi.OfdSlot       { return (*abi.OfdSlot)(Ptr(used(abi.SlotKindOfd, i))) }
-func Pipe(i uint32) *abi.PipeSlot     { return (*abi.PipeSlot)(Ptr(used(abi.SlotKindPipe, i))) }
-func Inode(i uint32) *abi.InodeSlot   { return (*abi.InodeSlot)(Ptr(used(abi.SlotKindInode, i))) }
-func Dentry(i uint32) *abi.DentrySlot { return (*abi.DentrySlot)(Ptr(used(abi.SlotKindDentry, i))) }
-func Sighand(i uint32) *abi.SighandSlot {
-	return (*abi.SighandSlot)(Ptr(used(abi.SlotKindSighand, i)))
-}
-func SigInfo(i uint32) *abi.SigInfoSlot {
-	return (*abi.SigInfoSlot)(Ptr(used(abi.SlotKindSigInfo, i)))
-}
-func WaitEntry(i uint32) *abi.WaitEntrySlot {
-	return (*abi.WaitEntrySlot)(Ptr(used(abi.SlotKindWaitEntry, i)))
-}
-func Epoll(i uint32) *abi.EpollSlot { return (*abi.EpollSlot)(Ptr(used(abi.SlotKindEpoll, i))) }
-func EpollItem(i uint32) *abi.EpollItemSlot {
-	return (*abi.EpollItemSlot)(Ptr(used(abi.SlotKindEpollItem, i)))
-}
-func Eventfd(i uint32) *abi.EventfdSlot {
-	return (*abi.EventfdSlot)(Ptr(used(abi.SlotKindEventfd, i)))
-}
-func Tty(i uint32) *abi.TtySlot { return (*abi.TtySlot)(Ptr(used(abi.SlotKindTty, i))) }
-func FsContext(i uint32) *abi.FsContextSlot {
-	return (*abi.FsContextSlot)(Ptr(used(abi.SlotKindFsContext, i)))
-}
-func Pending(i uint32) *abi.PendingRequestSlot {
-	return (*abi.PendingRequestSlot)(Ptr(used(abi.SlotKindPendingRequest, i)))
-}
-func FileLock(i uint32) *abi.FileLockSlot {
-	return (*abi.FileLockSlot)(Ptr(used(abi.SlotKindFileLock, i)))
-}
-func Mount(i uint32) *abi.MountSlot { return (*abi.MountSlot)(Ptr(used(abi.SlotKindMount, i))) }
-func User(i uint32) *abi.UserSlot {
-	return (*abi.UserSlot)(Ptr(used(abi.SlotKindUser, i)))
-}
-func PosixTimer(i uint32) *abi.PosixTimerSlot {
-	return (*abi.PosixTimerSlot)(Ptr(used(abi.SlotKindPosixTimer, i)))
-}
+func FileLock(i abi.FileLockRef) *abi.FileLockSlot       { return (*abi.FileLockSlot)(at(i)) }
+func Mount(i abi.MountRef) *abi.MountSlot                { return (*abi.MountSlot)(at(i)) }
+func User(i abi.UserRef) *abi.UserSlot                   { return (*abi.UserSlot)(at(i)) }
+func PosixTimer(i abi.PosixTimerRef) *abi.PosixTimerSlot { return (*abi.PosixTimerSlot)(at(i)) }

@@ -20,7 +20,7 @@ const (
 // HaveBuried says whether there is something for Reap to do.
 func HaveBuried() bool { return state().Buried != 0 || pagecache.HaveBuried() }
 
-func bury(i uint32) {
+func bury(i abi.AddressSpaceRef) {
 	s, l := state(), &kmem.AddressSpace(i).Live
 	l.BuriedFrom, l.NextBuried, s.Buried = 0, s.Buried, i
 }
@@ -41,7 +41,7 @@ func Reap() {
 		if as.State.VmaHead == 0 {
 			state().Buried = as.Live.NextBuried
 			freeDirs(as)
-			kmem.Free(abi.SlotKindAddressSpace, i)
+			kmem.Free(i)
 			return
 		}
 		deleteVma(as, as.State.VmaHead)

@@ -12,7 +12,7 @@ import (
 // some was written, and the first page of a program.
 
 // DumpedPages is how many pages from the mapping's begin on are in a core file.
-func DumpedPages(asIndex uint32, v *abi.VmaSlot) uint32 {
+func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 	pages := v.EndPage - v.StartPage
 	switch {
 	case v.Flags&abi.VmaFlagDontDump != 0:
@@ -43,7 +43,7 @@ func DumpedPages(asIndex uint32, v *abi.VmaSlot) uint32 {
 // NextDumped is the first page of [from, to) of a mapping that has bytes other
 // than zeros, and its frame; `to` and 0 when none has. EBLOCKED, and the page,
 // when they must come in first.
-func NextDumped(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from, to uint32) (page, frame uint32, e abi.Errno) {
+func NextDumped(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.VmaSlot, from, to uint32) (page, frame uint32, e abi.Errno) {
 	as := kmem.AddressSpace(asIndex)
 	for page = from; page < to; page++ {
 		if page = nextKept(as, v, page, to); page >= to {

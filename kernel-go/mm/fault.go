@@ -42,7 +42,7 @@ func faultErr(e abi.Errno) Fault {
 }
 
 // HandleFault makes the page of va accessible, or says why it cannot be.
-func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
+func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Access) Fault {
 	kmem.Header().Counters.Faults++
 	if va >= UserEnd {
 		return faultMapErr
@@ -109,7 +109,7 @@ func HandleFault(c *sched.Ctx, asIndex uint32, va uint64, access Access) Fault {
 // modified sets a file's times after a store through a mapping. As for Linux's
 // tmpfs, where a page that was read is writable as well and its stores are not
 // seen, only the first touch of a page counts.
-func modified(inode uint32) {
+func modified(inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	now := sched.RealNs()
 	kmem.WriteBegin(&in.Header)
@@ -266,13 +266,13 @@ func breakCow(c *sched.Ctx, as *abi.AddressSpaceSlot, page, pte uint32) (uint32,
 }
 
 // asIndexOf is the slot index of an address space.
-func asIndexOf(as *abi.AddressSpaceSlot) uint32 {
+func asIndexOf(as *abi.AddressSpaceSlot) abi.AddressSpaceRef {
 	t := kmem.Table(abi.SlotKindAddressSpace)
-	return (addrOf(as) - t.Base) / t.Stride
+	return abi.AddressSpaceRef((addrOf(as) - t.Base) / t.Stride)
 }
 
 // growStack extends a stack VMA down to page when that is allowed.
-func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) uint32 {
+func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) abi.VmaRef {
 	i := firstFrom(as, page)
 	if i == 0 {
 		return 0
@@ -305,7 +305,7 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) uint32 {
 // ExecFrame is the frame that holds the instructions at va: the CPU asks when
 // its code TLB misses. A frame that is about to hold decoded code loses all
 // write translations first, so that every store to it becomes a fault.
-func ExecFrame(c *sched.Ctx, asIndex uint32, va uint64) (uint32, Fault) {
+func ExecFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64) (uint32, Fault) {
 	if va >= UserEnd {
 		return 0, faultMapErr
 	}
@@ -334,7 +334,7 @@ func ExecFrame(c *sched.Ctx, asIndex uint32, va uint64) (uint32, Fault) {
 }
 
 // protectFrame removes the write translations of a frame.
-func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex, page, pte uint32) {
+func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex abi.AddressSpaceRef, page, pte uint32) {
 	if pte&pteAnon != 0 {
 		// Private frames with write translations have exactly one mapping:
 		// a second one would have made both copy-on-write.

@@ -15,7 +15,7 @@ const forkVmas = 512
 // (ForkAbandoned, when the call ends there). What other threads of the parent do
 // to it meanwhile comes before or after the fork for each page, as on Linux.
 // ENOMEM when memory is used up.
-func Fork(c *sched.Ctx, parentIndex uint32) (uint32, abi.Errno) {
+func Fork(c *sched.Ctx, parentIndex abi.AddressSpaceRef) (abi.AddressSpaceRef, abi.Errno) {
 	b := &c.T().State.Blocked
 	w := b.ForkWait()
 	childIndex, from := w.Child, uint32(0)
@@ -56,7 +56,7 @@ func ForkAbandoned(b *abi.BlockedSyscall) {
 
 // forkPiece copies a piece of the parent's mappings, from a page on, and returns
 // where the next one begins: highPage at the end.
-func forkPiece(c *sched.Ctx, parentIndex, childIndex, from uint32) (uint32, abi.Errno) {
+func forkPiece(c *sched.Ctx, parentIndex, childIndex abi.AddressSpaceRef, from uint32) (uint32, abi.Errno) {
 	p, ch := kmem.AddressSpace(parentIndex), kmem.AddressSpace(childIndex)
 	left, downgraded, leaves, e := pieceLeaves, false, uint32(0), abi.OK
 	i := firstFrom(p, from)
@@ -110,8 +110,8 @@ func behindLeaves(as *abi.AddressSpaceSlot, from, to uint32, left *int) uint32 {
 }
 
 // addCopy gives a child the part [from, to) of a mapping, behind all that it has.
-func addCopy(ch *abi.AddressSpaceSlot, v *abi.VmaSlot, childIndex, from, to uint32) abi.Errno {
-	n := kmem.Alloc(abi.SlotKindVma)
+func addCopy(ch *abi.AddressSpaceSlot, v *abi.VmaSlot, childIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
+	n := kmem.Alloc[abi.VmaRef]()
 	if n == 0 {
 		return abi.ENOMEM
 	}
@@ -208,7 +208,7 @@ func makeRtLeaf(as *abi.AddressSpaceSlot, page uint32) uint32 {
 // ZapInode removes every translation of file pages [first, end) of an inode:
 // they are about to leave the page cache, or to change under their readers.
 // Private copies go too, as truncation demands (mmap(2)).
-func ZapInode(c *sched.Ctx, inode, first, end uint32) {
+func ZapInode(c *sched.Ctx, inode abi.InodeRef, first, end uint32) {
 	for i := kmem.Inode(inode).Live.VmaHead; i != 0; i = kmem.Vma(i).InodeNext {
 		v := kmem.Vma(i)
 		pages := v.EndPage - v.StartPage

@@ -12,7 +12,7 @@ func isData(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmGrowsDown) == vmW
 
 // DataPages is how many pages of an address space are data (VmData). They are
 // counted where somebody asks: few processes have a limit.
-func DataPages(asIndex uint32) uint64 {
+func DataPages(asIndex abi.AddressSpaceRef) uint64 {
 	n := uint64(0)
 	for i := kmem.AddressSpace(asIndex).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
 		if v := kmem.Vma(i); isData(v.Flags) {
@@ -23,7 +23,7 @@ func DataPages(asIndex uint32) uint64 {
 }
 
 // PeakPages is the most pages of an address space that were in memory at once.
-func PeakPages(asIndex uint32) uint64 {
+func PeakPages(asIndex abi.AddressSpaceRef) uint64 {
 	s := &kmem.AddressSpace(asIndex).State
 	return max(s.PeakResidentPages, s.ResidentPages)
 }

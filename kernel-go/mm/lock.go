@@ -23,7 +23,7 @@ func LockFlags(onFault bool) abi.VmaFlag {
 
 // mayLock says whether `more` further pages may be locked: EPERM for who may lock
 // none, `over` beyond RLIMIT_MEMLOCK.
-func mayLock(c *sched.Ctx, asIndex uint32, more uint64, over abi.Errno) abi.Errno {
+func mayLock(c *sched.Ctx, asIndex abi.AddressSpaceRef, more uint64, over abi.Errno) abi.Errno {
 	limit := limitOf(c, kmem.AddressSpace(asIndex), abi.RLIMIT_MEMLOCK)
 	switch {
 	case limit >= unlimited || cred.Has(c, abi.CAP_IPC_LOCK):
@@ -40,7 +40,7 @@ func mayLock(c *sched.Ctx, asIndex uint32, more uint64, over abi.Errno) abi.Errn
 // brings the pages in (mlock(2)). ENOMEM where there is a hole, or no access;
 // what lies before it is locked all the same, as on Linux. EBLOCKED when
 // a page's bytes must come in first.
-func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
+func Lock(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	if flags != 0 {
 		if e := mayLock(c, asIndex, uint64(to-from)-lockedPages(asIndex, from, to), abi.ENOMEM); e != abi.OK {
@@ -71,7 +71,7 @@ func Lock(c *sched.Ctx, asIndex, from, to uint32, flags abi.VmaFlag) abi.Errno {
 }
 
 // LockAll is mlockall(2): now of what is mapped, later of what will be; 0 for neither.
-func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
+func LockAll(c *sched.Ctx, asIndex abi.AddressSpaceRef, now, later abi.VmaFlag) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	if now|later != 0 {
 		more := uint64(0)
@@ -104,9 +104,9 @@ func LockAll(c *sched.Ctx, asIndex uint32, now, later abi.VmaFlag) abi.Errno {
 }
 
 // LockedPages is how many pages of an address space are locked.
-func LockedPages(asIndex uint32) uint64 { return lockedPages(asIndex, 0, highPage) }
+func LockedPages(asIndex abi.AddressSpaceRef) uint64 { return lockedPages(asIndex, 0, highPage) }
 
-func lockedPages(asIndex, from, to uint32) uint64 {
+func lockedPages(asIndex abi.AddressSpaceRef, from, to uint32) uint64 {
 	n := uint64(0)
 	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		if v := kmem.Vma(i); v.Flags&vmLocked != 0 {
@@ -127,7 +127,7 @@ func setFlags(v *abi.VmaSlot, mask, flags abi.VmaFlag) {
 // memory that may be written as copies of its own. EFAULT where there is no
 // access, EBLOCKED when a page's bytes must come in first, ERESCHED when others
 // are to have a turn.
-func Populate(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+func Populate(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
@@ -148,7 +148,7 @@ const populatePages = 256
 // PopulateAs makes pages [from, to) accessible for one kind of access; it stops
 // at the first that is not. ERESCHED when it is to be called again, for others to
 // have a turn.
-func PopulateAs(c *sched.Ctx, asIndex, from, to uint32, access Access) Fault {
+func PopulateAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, access Access) Fault {
 	as := kmem.AddressSpace(asIndex)
 	done := 0
 	for p := from; p < to; p++ {
@@ -167,7 +167,7 @@ func PopulateAs(c *sched.Ctx, asIndex, from, to uint32, access Access) Fault {
 }
 
 // CoveredTo is where the mappings that begin at `from` without a hole end, at most `to`.
-func CoveredTo(asIndex, from, to uint32) uint32 {
+func CoveredTo(asIndex abi.AddressSpaceRef, from, to uint32) uint32 {
 	as := kmem.AddressSpace(asIndex)
 	p := from
 	for i := find(as, p); i != 0 && p < to && kmem.Vma(i).StartPage <= p; i = kmem.Vma(i).Next {
@@ -178,7 +178,7 @@ func CoveredTo(asIndex, from, to uint32) uint32 {
 
 // FirstWith is the first page of [from, to) that lies in a mapping with one of
 // the flags, `to` when there is none.
-func FirstWith(asIndex, from, to uint32, flags abi.VmaFlag) uint32 {
+func FirstWith(asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag) uint32 {
 	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		if kmem.Vma(i).Flags&flags != 0 {
 			return max(from, kmem.Vma(i).StartPage)
@@ -188,11 +188,13 @@ func FirstWith(asIndex, from, to uint32, flags abi.VmaFlag) uint32 {
 }
 
 // First is the first mapping that ends above a page, 0 when there is none.
-func First(asIndex, page uint32) uint32 { return firstFrom(kmem.AddressSpace(asIndex), page) }
+func First(asIndex abi.AddressSpaceRef, page uint32) abi.VmaRef {
+	return firstFrom(kmem.AddressSpace(asIndex), page)
+}
 
 // MappingAt is the mapping of a page and its end; nil and where the next begins
 // (the end of all addresses when none does) for a page without one.
-func MappingAt(asIndex, page uint32) (*abi.VmaSlot, uint32) {
+func MappingAt(asIndex abi.AddressSpaceRef, page uint32) (*abi.VmaSlot, uint32) {
 	i := firstFrom(kmem.AddressSpace(asIndex), page)
 	if i == 0 {
 		return nil, highPage

@@ -46,7 +46,9 @@ type Mapping struct {
 	Page, Pages uint32
 	Flags       abi.VmaFlag
 	// Inode and Dentry (0 for anonymous memory), FilePage the file's page at Page.
-	Inode, Dentry, FilePage uint32
+	Inode    abi.InodeRef
+	Dentry   abi.DentryRef
+	FilePage uint32
 	// Fixed replaces what is there; NoReplace refuses with EEXIST instead.
 	Fixed, NoReplace bool
 	// Moved: it takes over the flags of another mapping, and is no new one that
@@ -55,7 +57,7 @@ type Mapping struct {
 }
 
 // Map makes a mapping and returns its first page.
-func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
+func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	if m.Pages == 0 || m.Pages > highPage {
@@ -97,7 +99,7 @@ func Map(c *sched.Ctx, asIndex uint32, m *Mapping) (uint32, abi.Errno) {
 	if as.State.VmaCount >= uint32(abi.LimitMapCount) || overLimit(c, as, m.Pages, m.Flags) {
 		return 0, abi.ENOMEM
 	}
-	i := kmem.Alloc(abi.SlotKindVma)
+	i := kmem.Alloc[abi.VmaRef]()
 	if i == 0 {
 		return 0, abi.ENOMEM
 	}
@@ -144,7 +146,7 @@ func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 }
 
 // zap removes pages [from, to) from an address space; its VMAs stay.
-func zap(c *sched.Ctx, asIndex, from, to uint32) {
+func zap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 	as := kmem.AddressSpace(asIndex)
 	var leaves uint32
 	read := dropRange(as, tableRt, from, to, &leaves)
@@ -165,7 +167,7 @@ func zap(c *sched.Ctx, asIndex, from, to uint32) {
 
 // Unmap removes all mappings of pages [from, to). ERESCHED: their pages are going,
 // and the call is to be made again.
-func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+func Unmap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	if free(as, from, to) {
@@ -183,7 +185,7 @@ func Unmap(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
 
 // deleteVmas removes the mappings of [from, to), which are cut out, with whatever
 // pages they have.
-func deleteVmas(c *sched.Ctx, asIndex, from, to uint32) {
+func deleteVmas(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 	as := kmem.AddressSpace(asIndex)
 	zap(c, asIndex, from, to)
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
@@ -194,7 +196,7 @@ func deleteVmas(c *sched.Ctx, asIndex, from, to uint32) {
 }
 
 // Protect changes the protection of pages [from, to): mprotect(2).
-func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
+func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, prot uint32) abi.Errno {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	// What lies before a hole, or before a mapping that may not be written,
@@ -256,10 +258,12 @@ func Protect(c *sched.Ctx, asIndex, from, to, prot uint32) abi.Errno {
 }
 
 // Covered says whether all of [from, to) is mapped.
-func Covered(asIndex, from, to uint32) bool { return CoveredTo(asIndex, from, to) == to }
+func Covered(asIndex abi.AddressSpaceRef, from, to uint32) bool {
+	return CoveredTo(asIndex, from, to) == to
+}
 
 // SetVmaFlag sets or clears flags on [from, to) (MADV_DONTFORK and its like).
-func SetVmaFlag(asIndex, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno {
+func SetVmaFlag(asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	if e := cut(as, from, to); e != abi.OK {
 		return e
@@ -277,7 +281,7 @@ func SetVmaFlag(asIndex, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno 
 
 // Brk moves the end of the heap to addr and returns where it is then; ERESCHED
 // when it is to be asked again.
-func Brk(c *sched.Ctx, asIndex uint32, addr uint64) (uint64, abi.Errno) {
+func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
@@ -306,7 +310,7 @@ func Brk(c *sched.Ctx, asIndex uint32, addr uint64) (uint64, abi.Errno) {
 }
 
 // Remap is mremap(2) on whole pages of one VMA.
-func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
+func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	mayMove := flags&uint32(abi.MREMAP_MAYMOVE) != 0
@@ -399,7 +403,7 @@ func Remap(c *sched.Ctx, asIndex, from, oldPages, newPages, flags, target uint32
 // movePages moves what backs pages from one place to another; false, and
 // nothing was moved, when there is no memory for page tables. Where both lie
 // alike in their leaves, whole leaves move.
-func movePages(c *sched.Ctx, asIndex, from, to, pages uint32) bool {
+func movePages(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, pages uint32) bool {
 	as := kmem.AddressSpace(asIndex)
 	if !makeRoom(as, from, to, pages) {
 		return false
@@ -499,7 +503,7 @@ func nextPresent(as *abi.AddressSpaceSlot, from, k, n uint32) uint32 {
 }
 
 // MapStack makes the main stack of a new program.
-func MapStack(c *sched.Ctx, asIndex uint32, exec bool) abi.Errno {
+func MapStack(c *sched.Ctx, asIndex abi.AddressSpaceRef, exec bool) abi.Errno {
 	flags := vmRead | vmWrite | vmGrowsDown | abi.VmaFlagStack
 	if exec {
 		flags |= vmExec

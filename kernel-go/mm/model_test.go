@@ -58,7 +58,7 @@ func (m *mapped) put(v uint64) {
 }
 
 type space struct {
-	as    uint32
+	as    abi.AddressSpaceRef
 	pages [modelEnd]*mapped
 }
 
@@ -86,22 +86,22 @@ func testMachine(t testing.TB) *sched.Ctx {
 	}
 	kmem.Reclaim = Reclaim
 	c := sched.For(0)
-	c.Process, c.Thread = kmem.Alloc(abi.SlotKindProcess), kmem.Alloc(abi.SlotKindThread)
+	c.Process, c.Thread = kmem.Alloc[abi.ProcessRef](), kmem.Alloc[abi.ThreadRef]()
 	kmem.Thread(c.Thread).State.Process = c.Process
 	refs := map[uint32]int{}
-	InodeHold = func(i uint32) { refs[i]++ }
-	DentryHold, DentryDrop = func(uint32) {}, func(uint32) {}
-	InodeDrop = func(i uint32) {
-		if refs[i]--; refs[i] == 0 {
+	InodeHold = func(i abi.InodeRef) { refs[uint32(i)]++ }
+	DentryHold, DentryDrop = func(abi.DentryRef) {}, func(abi.DentryRef) {}
+	InodeDrop = func(i abi.InodeRef) {
+		if refs[uint32(i)]--; refs[uint32(i)] == 0 {
 			pagecache.SetSize(c, i, 0)
-			kmem.Free(abi.SlotKindInode, i)
+			kmem.Free(i)
 		}
 	}
 	return c
 }
 
-func newObject(t testing.TB) uint32 {
-	i := kmem.Alloc(abi.SlotKindInode)
+func newObject(t testing.TB) abi.InodeRef {
+	i := kmem.Alloc[abi.InodeRef]()
 	if i == 0 {
 		t.Fatal("no inode")
 	}
@@ -144,7 +144,7 @@ func (w *world) mapPages(s *space) {
 			w.fail("map over something: %v", e)
 		}
 		if o != nil {
-			kmem.Free(abi.SlotKindInode, m.Inode)
+			kmem.Free(m.Inode)
 		}
 		return
 	}

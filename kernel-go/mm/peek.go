@@ -12,7 +12,7 @@ import (
 // It returns how many bytes there were before an error: EFAULT for memory that
 // may not be read, EBLOCKED (only when wait is set) where a page's bytes have yet
 // to come in; the caller then is registered to be woken.
-func Peek(c *sched.Ctx, asIndex, dst uint32, va uint64, n uint32, wait bool) (uint32, abi.Errno) {
+func Peek(c *sched.Ctx, asIndex abi.AddressSpaceRef, dst uint32, va uint64, n uint32, wait bool) (uint32, abi.Errno) {
 	done := uint32(0)
 	for done < n {
 		frame, e := peekFrame(c, asIndex, va, wait)
@@ -29,7 +29,7 @@ func Peek(c *sched.Ctx, asIndex, dst uint32, va uint64, n uint32, wait bool) (ui
 }
 
 // peekFrame is the frame with the bytes of a user page.
-func peekFrame(c *sched.Ctx, asIndex uint32, va uint64, wait bool) (uint32, abi.Errno) {
+func peekFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, wait bool) (uint32, abi.Errno) {
 	if va >= UserEnd || asIndex == 0 {
 		return 0, abi.EFAULT
 	}

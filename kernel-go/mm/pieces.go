@@ -54,7 +54,7 @@ func takeLeaf(as *abi.AddressSpaceSlot, t, page uint32) uint32 {
 }
 
 // emptied is Empty for one piece: it returns the page behind it.
-func emptied(c *sched.Ctx, asIndex, from, to uint32) uint32 {
+func emptied(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) uint32 {
 	as := kmem.AddressSpace(asIndex)
 	end := from
 	for range pieceLeaves {
@@ -81,7 +81,7 @@ func dropPtLeaves(as *abi.AddressSpaceSlot, from, to uint32) {
 // Empty takes away all pages of [from, to), and the tables that held them; their
 // mappings stay. ERESCHED: there is more to do, and others are to have a turn; how
 // far it came is in the record of the thread's call.
-func Empty(c *sched.Ctx, asIndex, from, to uint32) abi.Errno {
+func Empty(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
 	var progress *uint64
 	if c.Thread != 0 {
 		progress = &c.T().State.Blocked.Progress

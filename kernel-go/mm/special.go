@@ -13,7 +13,7 @@ const VdsoAddress = StackTop + 0x1000
 // MapFrame maps one frame that the kernel keeps, readable and executable, at
 // a fixed page (the vDSO). The kernel's own reference makes every
 // write to a copy.
-func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
+func MapFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, page, frame uint32) abi.Errno {
 	m := Mapping{Page: page, Pages: 1, Flags: vmRead | vmExec, NoReplace: true}
 	if _, e := Map(c, asIndex, &m); e != abi.OK {
 		return e
@@ -31,7 +31,7 @@ func MapFrame(c *sched.Ctx, asIndex, page, frame uint32) abi.Errno {
 
 // SharedKey names the memory behind a page that several address spaces share:
 // inode and file page. ok is false for private memory, once it was written.
-func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
+func SharedKey(asIndex abi.AddressSpaceRef, page uint32) (inode abi.InodeRef, filePage uint32, ok bool) {
 	as := kmem.AddressSpace(asIndex)
 	i := find(as, page)
 	if i == 0 {
@@ -46,7 +46,7 @@ func SharedKey(asIndex, page uint32) (inode, filePage uint32, ok bool) {
 
 // Resident writes what mincore(2) says of n pages to dst, a byte for each: 1 for
 // one that has a frame.
-func Resident(asIndex, page, n, dst uint32) {
+func Resident(asIndex abi.AddressSpaceRef, page, n, dst uint32) {
 	as := kmem.AddressSpace(asIndex)
 	out := kmem.Bytes(dst, n)
 	clear(out)

@@ -188,8 +188,8 @@ func removeRange(as *abi.AddressSpaceSlot, t, from, to uint32) bool {
 }
 
 // New makes an empty address space with one user; 0 when memory is used up.
-func New() uint32 {
-	i := kmem.Alloc(abi.SlotKindAddressSpace)
+func New() abi.AddressSpaceRef {
+	i := kmem.Alloc[abi.AddressSpaceRef]()
 	if i == 0 {
 		return 0
 	}
@@ -200,7 +200,7 @@ func New() uint32 {
 	l.WtDir = kmem.AllocFrameRaw(abi.FrameTypePageTable)
 	if l.PtDir == 0 || l.RtDir == 0 || l.WtDir == 0 {
 		freeDirs(as)
-		kmem.Free(abi.SlotKindAddressSpace, i)
+		kmem.Free(i)
 		return 0
 	}
 	clearDir(l.RtDir)
@@ -251,12 +251,12 @@ func freeDirs(as *abi.AddressSpaceSlot) {
 }
 
 // Hold adds a user of an address space (a process; vfork shares).
-func Hold(i uint32) { kmem.Up(&kmem.AddressSpace(i).Live.Users) }
+func Hold(i abi.AddressSpaceRef) { kmem.Up(&kmem.AddressSpace(i).Live.Users) }
 
 // Drop removes a user; the last one frees all of it. No hart may be in the
 // guest code of a last user; one whose worker may still be there although it
 // was given up (quarantine) keeps the space and all its frames for ever.
-func Drop(i uint32) {
+func Drop(i abi.AddressSpaceRef) {
 	as := kmem.AddressSpace(i)
 	kmem.Down(&as.Live.Users)
 	if as.Live.Users != 0 || as.Live.Quarantine.Load() != 0 {
@@ -275,5 +275,5 @@ func Drop(i uint32) {
 	}
 	freePtLeaves(as.Live.PtDir)
 	freeDirs(as)
-	kmem.Free(abi.SlotKindAddressSpace, i)
+	kmem.Free(i)
 }

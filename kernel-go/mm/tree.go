@@ -29,7 +29,7 @@ func guarded(v *abi.VmaSlot) uint32 {
 	return v.StartPage
 }
 
-func height(i uint32) uint32 {
+func height(i abi.VmaRef) uint32 {
 	if i == 0 {
 		return 0
 	}
@@ -37,7 +37,7 @@ func height(i uint32) uint32 {
 }
 
 // refresh computes what a node knows of its subtree.
-func refresh(i uint32) {
+func refresh(i abi.VmaRef) {
 	v := kmem.Vma(i)
 	v.Height, v.Gap = 1+max(height(v.Left), height(v.Right)), gapBefore(v)
 	if v.Left != 0 {
@@ -48,7 +48,7 @@ func refresh(i uint32) {
 	}
 }
 
-func rotateLeft(i uint32) uint32 {
+func rotateLeft(i abi.VmaRef) abi.VmaRef {
 	top := kmem.Vma(i).Right
 	kmem.Vma(i).Right, kmem.Vma(top).Left = kmem.Vma(top).Left, i
 	refresh(i)
@@ -56,7 +56,7 @@ func rotateLeft(i uint32) uint32 {
 	return top
 }
 
-func rotateRight(i uint32) uint32 {
+func rotateRight(i abi.VmaRef) abi.VmaRef {
 	top := kmem.Vma(i).Left
 	kmem.Vma(i).Left, kmem.Vma(top).Right = kmem.Vma(top).Right, i
 	refresh(i)
@@ -66,7 +66,7 @@ func rotateRight(i uint32) uint32 {
 
 // balance puts a subtree in order after one of its branches grew or shrank by
 // one level, and returns its new root.
-func balance(i uint32) uint32 {
+func balance(i abi.VmaRef) abi.VmaRef {
 	v := kmem.Vma(i)
 	switch left, right := height(v.Left), height(v.Right); {
 	case left > right+1:
@@ -85,7 +85,7 @@ func balance(i uint32) uint32 {
 }
 
 // treeInsert adds VMA i, which is in the list, to a subtree.
-func treeInsert(root, i uint32) uint32 {
+func treeInsert(root, i abi.VmaRef) abi.VmaRef {
 	if root == 0 {
 		v := kmem.Vma(i)
 		v.Left, v.Right = 0, 0
@@ -101,7 +101,7 @@ func treeInsert(root, i uint32) uint32 {
 }
 
 // treeRemove takes VMA i, which has left the list, out of a subtree.
-func treeRemove(root, i uint32) uint32 {
+func treeRemove(root, i abi.VmaRef) abi.VmaRef {
 	v := kmem.Vma(root)
 	switch at := kmem.Vma(i).StartPage; {
 	case at < v.StartPage:
@@ -119,7 +119,7 @@ func treeRemove(root, i uint32) uint32 {
 }
 
 // treeTakeFirst takes the lowest VMA out of a subtree.
-func treeTakeFirst(root uint32) (rest, first uint32) {
+func treeTakeFirst(root abi.VmaRef) (rest, first abi.VmaRef) {
 	v := kmem.Vma(root)
 	if v.Left == 0 {
 		return v.Right, root
@@ -129,7 +129,7 @@ func treeTakeFirst(root uint32) (rest, first uint32) {
 }
 
 // treeRefresh follows a change of VMA i's first page, which kept its place.
-func treeRefresh(root, i uint32) {
+func treeRefresh(root, i abi.VmaRef) {
 	if v := kmem.Vma(root); root != i {
 		if kmem.Vma(i).StartPage < v.StartPage {
 			treeRefresh(v.Left, i)
@@ -154,7 +154,7 @@ func gap(as *abi.AddressSpaceSlot, pages, low, top uint32) uint32 {
 }
 
 // gapIn is gap in front of the VMAs of a subtree.
-func gapIn(i, pages, low, top uint32) uint32 {
+func gapIn(i abi.VmaRef, pages, low, top uint32) uint32 {
 	for i != 0 && kmem.Vma(i).Gap >= pages {
 		v := kmem.Vma(i)
 		if v.EndPage < top && v.Right != 0 {
@@ -176,8 +176,8 @@ func gapIn(i, pages, low, top uint32) uint32 {
 }
 
 // firstFrom is the first VMA that ends above page, 0 when there is none.
-func firstFrom(as *abi.AddressSpaceSlot, page uint32) uint32 {
-	best := uint32(0)
+func firstFrom(as *abi.AddressSpaceSlot, page uint32) abi.VmaRef {
+	best := abi.VmaRef(0)
 	for i := as.Live.VmaRoot; i != 0; {
 		if v := kmem.Vma(i); v.EndPage > page {
 			best, i = i, v.Left
@@ -189,7 +189,7 @@ func firstFrom(as *abi.AddressSpaceSlot, page uint32) uint32 {
 }
 
 // lastVma is the VMA with the highest addresses, 0 when there is none.
-func lastVma(as *abi.AddressSpaceSlot) uint32 {
+func lastVma(as *abi.AddressSpaceSlot) abi.VmaRef {
 	i := as.Live.VmaRoot
 	for i != 0 && kmem.Vma(i).Right != 0 {
 		i = kmem.Vma(i).Right

@@ -9,10 +9,10 @@ import (
 )
 
 // checkTree compares the tree with the list, which is walked by hand.
-func checkTree(t *testing.T, as *abi.AddressSpaceSlot) []uint32 {
+func checkTree(t *testing.T, as *abi.AddressSpaceSlot) []abi.VmaRef {
 	t.Helper()
-	var list []uint32
-	prev := uint32(0)
+	var list []abi.VmaRef
+	prev := abi.VmaRef(0)
 	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		if v.Prev != prev || v.StartPage >= v.EndPage || prev != 0 && kmem.Vma(prev).EndPage > v.StartPage {
@@ -21,8 +21,8 @@ func checkTree(t *testing.T, as *abi.AddressSpaceSlot) []uint32 {
 		list, prev = append(list, i), i
 	}
 	at := 0
-	var walk func(i uint32) (height, gap uint32)
-	walk = func(i uint32) (uint32, uint32) {
+	var walk func(i abi.VmaRef) (height, gap uint32)
+	walk = func(i abi.VmaRef) (uint32, uint32) {
 		if i == 0 {
 			return 0, 0
 		}
@@ -49,7 +49,7 @@ func checkTree(t *testing.T, as *abi.AddressSpaceSlot) []uint32 {
 }
 
 // slowGap is gap by looking at every VMA.
-func slowGap(list []uint32, pages, low, top uint32) uint32 {
+func slowGap(list []abi.VmaRef, pages, low, top uint32) uint32 {
 	best, from := uint32(0), low
 	for k := 0; k <= len(list); k++ {
 		end := top
@@ -94,7 +94,7 @@ func TestTree(t *testing.T) {
 		}
 		list := checkTree(t, as)
 		most = max(most, len(list))
-		want := uint32(0)
+		want := abi.VmaRef(0)
 		for _, i := range list {
 			if v := kmem.Vma(i); page >= v.StartPage && page < v.EndPage {
 				want = i

@@ -34,7 +34,7 @@ const usagePages = 4096
 
 // AddMapping adds the pages of a mapping from `from` on, and returns how far it
 // came: the mapping's end, or a page before it when others are to have a turn.
-func (u *Usage) AddMapping(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from uint32) uint32 {
+func (u *Usage) AddMapping(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.VmaSlot, from uint32) uint32 {
 	as, pages, seen := kmem.AddressSpace(asIndex), v.EndPage-from, 0
 	for k := nextPresent(as, from, 0, pages); k < pages; k = nextPresent(as, from, k+1, pages) {
 		if seen++; seen == usagePages {
@@ -82,7 +82,7 @@ func (u *Usage) AddMapping(c *sched.Ctx, asIndex uint32, v *abi.VmaSlot, from ui
 
 // PageOf says of a page whether it has a frame, whether that is a file's (or
 // shared memory's), and how many mappings have it; none has the frame of zeros.
-func PageOf(asIndex, page uint32) (present, file bool, mappings uint32) {
+func PageOf(asIndex abi.AddressSpaceRef, page uint32) (present, file bool, mappings uint32) {
 	pte := pteOf(kmem.AddressSpace(asIndex), page)
 	if pte&ptePresent == 0 {
 		return false, false, 0

@@ -8,7 +8,7 @@ import (
 
 // linear translates one user page for the kernel; the machine lock keeps the
 // translation valid.
-func linear(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi.Errno) {
+func linear(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Access) (uint32, abi.Errno) {
 	if va >= UserEnd {
 		return 0, abi.EFAULT
 	}
@@ -33,14 +33,14 @@ func linear(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi
 
 // Linear is the linear address behind a user address, valid while the machine
 // lock is held and up to the end of its page.
-func Linear(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi.Errno) {
+func Linear(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Access) (uint32, abi.Errno) {
 	return linear(c, asIndex, va, access)
 }
 
 // LinearWord is Linear of a word that is used in place: EINVAL when it is not
 // aligned, which atomic instructions of WebAssembly trap at, and which might
 // end in another's frame.
-func LinearWord(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32, abi.Errno) {
+func LinearWord(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Access) (uint32, abi.Errno) {
 	if va&3 != 0 {
 		return 0, abi.EINVAL
 	}
@@ -49,7 +49,7 @@ func LinearWord(c *sched.Ctx, asIndex uint32, va uint64, access Access) (uint32,
 
 // copyUser moves n bytes between user memory and linear memory and returns how
 // many it moved before an error.
-func copyUser(c *sched.Ctx, asIndex uint32, va uint64, addr, n uint32, access Access) (uint32, abi.Errno) {
+func copyUser(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, addr, n uint32, access Access) (uint32, abi.Errno) {
 	done := uint32(0)
 	for done < n {
 		lin, e := linear(c, asIndex, va, access)
@@ -85,14 +85,14 @@ func CopyOut(c *sched.Ctx, va uint64, src, n uint32) abi.Errno {
 }
 
 // CopyOutAs is CopyOut for another address space than the caller's.
-func CopyOutAs(c *sched.Ctx, asIndex uint32, va uint64, src, n uint32) abi.Errno {
+func CopyOutAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, src, n uint32) abi.Errno {
 	_, e := copyUser(c, asIndex, va, src, n, Write)
 	return e
 }
 
 // CopyInAs is CopyIn from another address space than the caller's; it returns
 // how many bytes could be had.
-func CopyInAs(c *sched.Ctx, asIndex uint32, dst uint32, va uint64, n uint32) (uint32, abi.Errno) {
+func CopyInAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, dst uint32, va uint64, n uint32) (uint32, abi.Errno) {
 	return copyUser(c, asIndex, va, dst, n, Read)
 }
 
@@ -103,7 +103,7 @@ func CopyInString(c *sched.Ctx, dst, max uint32, va uint64) (uint32, abi.Errno) 
 }
 
 // CopyInStringAs is CopyInString from any address space.
-func CopyInStringAs(c *sched.Ctx, asIndex, dst, max uint32, va uint64) (uint32, abi.Errno) {
+func CopyInStringAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, dst, max uint32, va uint64) (uint32, abi.Errno) {
 	n := uint32(0)
 	for n < max {
 		lin, e := linear(c, asIndex, va+uint64(n), Read)
@@ -204,7 +204,7 @@ func BufZero(c *sched.Ctx, b *Buf, n uint32) abi.Errno {
 // NUL, from one address space to another (from linear memory when srcAs is 0)
 // and returns its length with the NUL. E2BIG when there is no NUL in max
 // bytes. dstAs 0 only measures.
-func CopyString(c *sched.Ctx, srcAs uint32, src uint64, dstAs uint32, dst uint64, max uint32) (uint32, abi.Errno) {
+func CopyString(c *sched.Ctx, srcAs abi.AddressSpaceRef, src uint64, dstAs abi.AddressSpaceRef, dst uint64, max uint32) (uint32, abi.Errno) {
 	n := uint32(0)
 	for n < max {
 		from, part := uint32(src)+n, max-n
@@ -239,7 +239,7 @@ func CopyString(c *sched.Ctx, srcAs uint32, src uint64, dstAs uint32, dst uint64
 }
 
 // ZeroUser writes n zero bytes to user memory of an address space.
-func ZeroUser(c *sched.Ctx, asIndex uint32, va uint64, n uint32) abi.Errno {
+func ZeroUser(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, n uint32) abi.Errno {
 	b := Buf{As: asIndex, Addr: va, Len: n}
 	return BufZero(c, &b, n)
 }

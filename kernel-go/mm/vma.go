@@ -19,7 +19,7 @@ const (
 )
 
 // find is the VMA that contains page, 0 when there is none.
-func find(as *abi.AddressSpaceSlot, page uint32) uint32 {
+func find(as *abi.AddressSpaceSlot, page uint32) abi.VmaRef {
 	if i := as.Live.LastVma; i != 0 {
 		v := kmem.Vma(i)
 		if page >= v.StartPage && page < v.EndPage {
@@ -35,9 +35,9 @@ func find(as *abi.AddressSpaceSlot, page uint32) uint32 {
 }
 
 // insert links a VMA in address order and into its inode's list.
-func insert(as *abi.AddressSpaceSlot, i uint32) {
+func insert(as *abi.AddressSpaceSlot, i abi.VmaRef) {
 	next := firstFrom(as, kmem.Vma(i).StartPage)
-	prev := uint32(0)
+	prev := abi.VmaRef(0)
 	if next != 0 {
 		prev = kmem.Vma(next).Prev
 	} else {
@@ -47,7 +47,7 @@ func insert(as *abi.AddressSpaceSlot, i uint32) {
 }
 
 // insertBetween is insert for a VMA whose neighbours are known.
-func insertBetween(as *abi.AddressSpaceSlot, i, prev, next uint32) {
+func insertBetween(as *abi.AddressSpaceSlot, i, prev, next abi.VmaRef) {
 	v := kmem.Vma(i)
 	v.Next, v.Prev = next, prev
 	if prev != 0 {
@@ -63,7 +63,7 @@ func insertBetween(as *abi.AddressSpaceSlot, i, prev, next uint32) {
 	linkInode(i)
 }
 
-func linkInode(i uint32) {
+func linkInode(i abi.VmaRef) {
 	v := kmem.Vma(i)
 	if v.Inode == 0 {
 		return
@@ -76,7 +76,7 @@ func linkInode(i uint32) {
 	l.VmaHead = i
 }
 
-func unlinkInode(i uint32) {
+func unlinkInode(i abi.VmaRef) {
 	v := kmem.Vma(i)
 	if v.Inode == 0 {
 		return
@@ -95,10 +95,10 @@ func unlinkInode(i uint32) {
 // InodeHold and InodeDrop count mappings as users of an inode, and dentries as
 // users of a name. Hooks: boot/wire.go.
 var (
-	InodeHold  func(inode uint32)
-	InodeDrop  func(inode uint32)
-	DentryHold func(dentry uint32)
-	DentryDrop func(dentry uint32)
+	InodeHold  func(inode abi.InodeRef)
+	InodeDrop  func(inode abi.InodeRef)
+	DentryHold func(dentry abi.DentryRef)
+	DentryDrop func(dentry abi.DentryRef)
 )
 
 func holdFile(v *abi.VmaSlot) {
@@ -112,10 +112,10 @@ func holdFile(v *abi.VmaSlot) {
 
 // freeVma gives an unlinked VMA back. Its file goes after it: readers outside
 // the kernel follow what a slot in use names.
-func freeVma(i uint32) {
+func freeVma(i abi.VmaRef) {
 	v := kmem.Vma(i)
 	inode, dentry := v.Inode, v.Dentry
-	kmem.Free(abi.SlotKindVma, i)
+	kmem.Free(i)
 	if inode != 0 {
 		InodeDrop(inode)
 	}
@@ -125,14 +125,14 @@ func freeVma(i uint32) {
 }
 
 // deleteVma unlinks and frees a VMA whose pages are gone.
-func deleteVma(as *abi.AddressSpaceSlot, i uint32) {
+func deleteVma(as *abi.AddressSpaceSlot, i abi.VmaRef) {
 	v := kmem.Vma(i)
 	as.State.MappedPages -= uint64(v.EndPage - v.StartPage)
 	unlinkVma(as, i)
 	freeVma(i)
 }
 
-func unlinkVma(as *abi.AddressSpaceSlot, i uint32) {
+func unlinkVma(as *abi.AddressSpaceSlot, i abi.VmaRef) {
 	v := kmem.Vma(i)
 	unlinkInode(i)
 	if v.Prev != 0 {
@@ -151,11 +151,11 @@ func unlinkVma(as *abi.AddressSpaceSlot, i uint32) {
 }
 
 // split cuts VMA i at page, which lies inside it; the new VMA is the upper part.
-func split(as *abi.AddressSpaceSlot, i, page uint32) abi.Errno {
+func split(as *abi.AddressSpaceSlot, i abi.VmaRef, page uint32) abi.Errno {
 	if as.State.VmaCount >= uint32(abi.LimitMapCount) {
 		return abi.ENOMEM
 	}
-	n := kmem.Alloc(abi.SlotKindVma)
+	n := kmem.Alloc[abi.VmaRef]()
 	if n == 0 {
 		return abi.ENOMEM
 	}
@@ -196,7 +196,7 @@ func mergeable(a, b *abi.VmaSlot) bool {
 
 // mergeAround joins VMA i with its neighbours where they are alike, and
 // returns the VMA that then holds its pages.
-func mergeAround(as *abi.AddressSpaceSlot, i uint32) uint32 {
+func mergeAround(as *abi.AddressSpaceSlot, i abi.VmaRef) abi.VmaRef {
 	if p := kmem.Vma(i).Prev; p != 0 && mergeable(kmem.Vma(p), kmem.Vma(i)) {
 		absorb(as, p, i)
 		i = p
@@ -207,7 +207,7 @@ func mergeAround(as *abi.AddressSpaceSlot, i uint32) uint32 {
 	return i
 }
 
-func absorb(as *abi.AddressSpaceSlot, i, next uint32) {
+func absorb(as *abi.AddressSpaceSlot, i, next abi.VmaRef) {
 	v, n := kmem.Vma(i), kmem.Vma(next)
 	kmem.WriteBegin(&v.Header)
 	v.EndPage, v.Flags = n.EndPage, v.Flags|n.Flags

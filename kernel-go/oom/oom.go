@@ -20,7 +20,7 @@ func TotalPages() int64 {
 // Badness is how much memory would be had by ending a process, in pages, moved
 // by its oom_score_adj in thousandths of all memory. What nobody is to end has
 // less than any other.
-func Badness(process uint32) int64 {
+func Badness(process abi.ProcessRef) int64 {
 	s := &kmem.Process(process).State
 	if s.OomScoreAdj == never {
 		return -2 * TotalPages()
@@ -33,7 +33,7 @@ func Badness(process uint32) int64 {
 }
 
 // heldPages is what the waiting calls of a process have copied in.
-func heldPages(process uint32) int64 {
+func heldPages(process abi.ProcessRef) int64 {
 	pages := int64(0)
 	for t := kmem.Process(process).Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 		if h := &kmem.Thread(t).State.Blocked.Held; h.Frames != 0 {
@@ -44,11 +44,11 @@ func heldPages(process uint32) int64 {
 }
 
 // Victim is the process that is to be ended, 0 when there is none.
-func Victim() uint32 {
-	victim, most := uint32(0), int64(0)
+func Victim() abi.ProcessRef {
+	victim, most := abi.ProcessRef(0), int64(0)
 	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
 		s := &kmem.Process(i).State
-		if s.AddressSpace == 0 || s.OomScoreAdj == never || s.RunState.Load() == uint32(abi.ProcessRunStatePrepared) {
+		if s.AddressSpace == 0 || s.OomScoreAdj == never || s.LoadRunState() == abi.ProcessRunStatePrepared {
 			continue
 		}
 		if b := Badness(i); victim == 0 || b > most {

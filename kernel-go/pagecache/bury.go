@@ -19,7 +19,7 @@ func HaveBuried() bool { return state().Buried != 0 }
 
 // removeLeaf takes all pages of the leaf that holds `page` out of the cache. Like
 // remove, it wants changeSeq raised and translations zapped.
-func removeLeaf(inode, page uint32, now bool) {
+func removeLeaf(inode abi.InodeRef, page uint32, now bool) {
 	leaf := leafOf(inode, page)
 	pages, dirty := uint32(0), uint32(0)
 	for _, frame := range node(leaf) {

@@ -22,15 +22,15 @@ const (
 var RequestBlob func(source uint32, position uint64, addr, length, token uint32)
 
 // ticketOf is where a request's ticket lies.
-func ticketOf(request uint32) *abi.RequestTicket {
+func ticketOf(request abi.PendingRequestRef) *abi.RequestTicket {
 	t := &state().RequestTickets
-	return &t[request%uint32(len(t))]
+	return &t[uint32(request)%uint32(len(t))]
 }
 
 // Get is the frame of a page. An absent page that the source has makes the
 // caller wait (EBLOCKED), or gives the host's error once it has failed. A hole
 // is the shared frame of zeros, or with `create` a new frame.
-func Get(c *sched.Ctx, inode, page uint32, create bool) (uint32, abi.Errno) {
+func Get(c *sched.Ctx, inode abi.InodeRef, page uint32, create bool) (uint32, abi.Errno) {
 	if frame := Lookup(inode, page); frame != 0 {
 		kmem.Frame(frame).Flags |= abi.FrameFlagReferenced
 		return frame, abi.OK
@@ -46,7 +46,7 @@ func Get(c *sched.Ctx, inode, page uint32, create bool) (uint32, abi.Errno) {
 
 // GetForOverwrite is Get for a caller that writes the whole page: its old
 // bytes are not fetched.
-func GetForOverwrite(c *sched.Ctx, inode, page uint32) (uint32, abi.Errno) {
+func GetForOverwrite(c *sched.Ctx, inode abi.InodeRef, page uint32) (uint32, abi.Errno) {
 	if frame := Lookup(inode, page); frame != 0 {
 		return frame, abi.OK
 	}
@@ -57,7 +57,7 @@ func GetForOverwrite(c *sched.Ctx, inode, page uint32) (uint32, abi.Errno) {
 	return InsertZero(inode, page)
 }
 
-func findFill(inode, page uint32) int {
+func findFill(inode abi.InodeRef, page uint32) int {
 	if kmem.Inode(inode).Live.FillsInFlight == 0 {
 		return -1
 	}
@@ -72,7 +72,7 @@ func findFill(inode, page uint32) int {
 }
 
 // bringIn has an absent page fetched and makes the caller wait for it.
-func bringIn(c *sched.Ctx, inode, page uint32) abi.Errno {
+func bringIn(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 	if e := failed(c, inode, page); e != abi.OK {
 		return e
 	}
@@ -89,9 +89,9 @@ func bringIn(c *sched.Ctx, inode, page uint32) abi.Errno {
 	return waitFor(c, inode, state().Fills[i].Ticket)
 }
 
-func waitFor(c *sched.Ctx, inode, ticket uint32) abi.Errno {
+func waitFor(c *sched.Ctx, inode abi.InodeRef, ticket uint32) abi.Errno {
 	if c.Request != 0 {
-		*ticketOf(c.Request) = abi.RequestTicket{Request: kmem.Handle(abi.SlotKindPendingRequest, c.Request), Ticket: ticket}
+		*ticketOf(c.Request) = abi.RequestTicket{Request: kmem.Handle(c.Request), Ticket: ticket}
 	} else if c.Thread != 0 {
 		b := &c.T().State.Blocked
 		b.Reason, b.PageTicket = abi.WaitReasonPageIn, ticket
@@ -101,10 +101,10 @@ func waitFor(c *sched.Ctx, inode, ticket uint32) abi.Errno {
 
 // failed is the error of the fill that this caller has waited for, if it was
 // for this page. A caller that never waited tries anew.
-func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
+func failed(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 	ticket := uint32(0)
 	if c.Request != 0 {
-		if r := ticketOf(c.Request); r.Request == kmem.Handle(abi.SlotKindPendingRequest, c.Request) {
+		if r := ticketOf(c.Request); r.Request == kmem.Handle(c.Request) {
 			ticket = r.Ticket
 		}
 	} else if c.Thread != 0 {
@@ -134,7 +134,7 @@ func failed(c *sched.Ctx, inode, page uint32) abi.Errno {
 
 // startFills asks for the page and for absent pages behind it. It returns the
 // record of `page`, or -1 when all records are in use.
-func startFills(inode, page uint32) (int, abi.Errno) {
+func startFills(inode abi.InodeRef, page uint32) (int, abi.Errno) {
 	in := kmem.Inode(inode)
 	limit := PagesOf(in.State.SourceBytes) - page
 	if limit > readAhead {
@@ -183,7 +183,7 @@ func startFills(inode, page uint32) (int, abi.Errno) {
 	return first, abi.OK
 }
 
-func newFill(inode, page, pages, addr uint32) int {
+func newFill(inode abi.InodeRef, page, pages, addr uint32) int {
 	fills := &state().Fills
 	for i := range fills {
 		f := &fills[i]
@@ -268,7 +268,7 @@ func dropFrames(f *abi.PageFill, from uint32) {
 
 // cancelFills marks pages [first, end) of fills in flight as gone. The frames
 // stay until the host answers: it may be writing to them now.
-func cancelFills(inode, first, end uint32) {
+func cancelFills(inode abi.InodeRef, first, end uint32) {
 	in := kmem.Inode(inode)
 	if in.Live.FillsInFlight == 0 {
 		return

@@ -22,7 +22,7 @@ const MaxBytes = uint64(1)<<44 - uint64(kmem.PageSize)
 
 // Zap removes every translation of file pages [first, end) of an inode (a hook:
 // boot/wire.go). It returns when no hart can use one any more.
-var Zap func(c *sched.Ctx, inode, first, end uint32)
+var Zap func(c *sched.Ctx, inode abi.InodeRef, first, end uint32)
 
 // state is what the page cache remembers beside frames and inodes.
 func state() *abi.PageCacheLive { return &kmem.Kernel().PageCache }
@@ -33,13 +33,13 @@ func PagesOf(n uint64) uint32 {
 }
 
 // Backed says whether an absent page's bytes lie in the inode's blob source.
-func Backed(inode, page uint32) bool {
+func Backed(inode abi.InodeRef, page uint32) bool {
 	s := &kmem.Inode(inode).State
 	return s.Source != 0 && uint64(page)<<kmem.PageShift < s.SourceBytes
 }
 
 // Lookup is the frame of a page, 0 when the page is absent.
-func Lookup(inode, page uint32) uint32 {
+func Lookup(inode abi.InodeRef, page uint32) uint32 {
 	if w := wordOf(inode, page); w != nil {
 		return *w
 	}
@@ -48,7 +48,7 @@ func Lookup(inode, page uint32) uint32 {
 
 // insert puts a frame, whose reference it takes over, in place of an absent
 // page. ENOMEM leaves the frame with the caller.
-func insert(inode, page, frame uint32) abi.Errno {
+func insert(inode abi.InodeRef, page, frame uint32) abi.Errno {
 	w, e := makeWord(inode, page)
 	if e != abi.OK {
 		return e
@@ -65,7 +65,7 @@ func insert(inode, page, frame uint32) abi.Errno {
 
 // count adds to an inode's pages and dirty pages, which readers outside the
 // kernel see together.
-func count(inode, pages, dirty uint32) {
+func count(inode abi.InodeRef, pages, dirty uint32) {
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
 	in.Live.Pages += pages
@@ -74,7 +74,7 @@ func count(inode, pages, dirty uint32) {
 }
 
 // InsertZero makes an absent page a frame of zeros, whatever its source has.
-func InsertZero(inode, page uint32) (uint32, abi.Errno) {
+func InsertZero(inode abi.InodeRef, page uint32) (uint32, abi.Errno) {
 	frame := kmem.AllocUserFrame(abi.FrameTypeFile, true)
 	if frame == 0 {
 		return 0, abi.ENOMEM
@@ -99,7 +99,7 @@ func MarkDirty(frame uint32) {
 
 // remove takes a page's frame out of the cache and drops the cache's
 // reference. The caller has raised changeSeq and zapped translations.
-func remove(inode uint32, w *uint32) {
+func remove(inode abi.InodeRef, w *uint32) {
 	frame := *w
 	*w = 0
 	f := kmem.Frame(frame)
@@ -116,7 +116,7 @@ func remove(inode uint32, w *uint32) {
 }
 
 // RemoveRange drops pages [first, end): they are holes, or backed, again.
-func RemoveRange(c *sched.Ctx, inode, first, end uint32) {
+func RemoveRange(c *sched.Ctx, inode abi.InodeRef, first, end uint32) {
 	if first >= end {
 		return
 	}
@@ -153,7 +153,7 @@ func RemoveRange(c *sched.Ctx, inode, first, end uint32) {
 
 // SetSize changes the size of a file. Shrinking drops pages and zeroes the
 // rest of the last one; growing leaves a hole whose bytes are zero.
-func SetSize(c *sched.Ctx, inode uint32, size uint64) {
+func SetSize(c *sched.Ctx, inode abi.InodeRef, size uint64) {
 	in := kmem.Inode(inode)
 	old := in.State.Size
 	kmem.WriteBegin(&in.Header)
@@ -174,7 +174,7 @@ func SetSize(c *sched.Ctx, inode uint32, size uint64) {
 }
 
 // zeroTail clears what lies behind `size` in its page.
-func zeroTail(inode uint32, size uint64) {
+func zeroTail(inode abi.InodeRef, size uint64) {
 	offset := uint32(size) & kmem.PageMask
 	if offset == 0 {
 		return
@@ -186,7 +186,7 @@ func zeroTail(inode uint32, size uint64) {
 }
 
 // FreeAll drops everything: the inode goes away. No mapping is left.
-func FreeAll(inode uint32) {
+func FreeAll(inode abi.InodeRef) {
 	RemoveRange(nil, inode, 0, ^uint32(0))
 	l := &kmem.Inode(inode).Live
 	kmem.Assert(l.Pages == 0 && l.RadixRoot == 0, "page cache: a freed inode has no pages")

@@ -30,13 +30,13 @@ func machine(t testing.TB, mib uint32) *sched.Ctx {
 	RequestBlob = func(source uint32, position uint64, addr, length, token uint32) {
 		requests = append(requests, request{source: source, position: position, addr: addr, length: length, token: token})
 	}
-	kmem.Alloc(abi.SlotKindOwner)
+	kmem.Alloc[abi.OwnerRef]()
 	return sched.For(0)
 }
 
-func newInode(t testing.TB) uint32 {
+func newInode(t testing.TB) abi.InodeRef {
 	t.Helper()
-	i := kmem.Alloc(abi.SlotKindInode)
+	i := kmem.Alloc[abi.InodeRef]()
 	if i == 0 {
 		t.Fatal("no inode")
 	}
@@ -44,7 +44,7 @@ func newInode(t testing.TB) uint32 {
 }
 
 // backed makes an inode of `bytes` whose byte n at the host is pattern(n).
-func backed(t testing.TB, bytes uint64) uint32 {
+func backed(t testing.TB, bytes uint64) abi.InodeRef {
 	t.Helper()
 	i := newInode(t)
 	s := &kmem.Inode(i).State
@@ -55,14 +55,14 @@ func backed(t testing.TB, bytes uint64) uint32 {
 func pattern(position uint64) byte { return byte(position ^ position>>8 ^ position>>16) }
 
 // thread makes the context act for a new thread.
-func thread(t testing.TB, c *sched.Ctx) uint32 {
+func thread(t testing.TB, c *sched.Ctx) abi.ThreadRef {
 	t.Helper()
 	p := c.Process
 	if p == 0 {
-		p = kmem.Alloc(abi.SlotKindProcess)
+		p = kmem.Alloc[abi.ProcessRef]()
 		kmem.Process(p).State.Owner = 1
 	}
-	i := kmem.Alloc(abi.SlotKindThread)
+	i := kmem.Alloc[abi.ThreadRef]()
 	kmem.Thread(i).State.Process = p
 	c.Thread, c.Process = i, p
 	return i
@@ -75,12 +75,12 @@ func blocked(t testing.TB, c *sched.Ctx, e abi.Errno) {
 		t.Fatalf("%v, want to block", e)
 	}
 	c.T().State.Blocked.Attempt++
-	c.T().State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	c.T().State.StoreRunState(abi.ThreadRunStateBlocked)
 }
 
 func woken(t testing.TB, c *sched.Ctx) {
 	t.Helper()
-	if c.T().State.RunState.Load() != uint32(abi.ThreadRunStateReady) {
+	if c.T().State.LoadRunState() != abi.ThreadRunStateReady {
 		t.Fatal("the thread was not woken")
 	}
 	sched.Unready(c.Thread)
@@ -97,7 +97,7 @@ func serve(t testing.TB, r request) {
 	}
 }
 
-func checkPage(t testing.TB, inode, page uint32, bytes uint64) {
+func checkPage(t testing.TB, inode abi.InodeRef, page uint32, bytes uint64) {
 	t.Helper()
 	frame := Lookup(inode, page)
 	if frame == 0 {
@@ -391,7 +391,7 @@ func TestFillFails(t *testing.T) {
 // A request of a host has its own memory of what it waited for.
 func TestFillFailsForRequest(t *testing.T) {
 	c := machine(t, 64)
-	c.Request = kmem.Alloc(abi.SlotKindPendingRequest)
+	c.Request = kmem.Alloc[abi.PendingRequestRef]()
 	inode := backed(t, 4096)
 	if _, e := Get(c, inode, 0, false); e != abi.EBLOCKED {
 		t.Fatal(e)
@@ -437,7 +437,7 @@ func TestTruncateDuringFill(t *testing.T) {
 	_, e = Get(c, gone, 0, false)
 	blocked(t, c, e)
 	FreeAll(gone)
-	kmem.Free(abi.SlotKindInode, gone)
+	kmem.Free(gone)
 	serve(t, requests[0])
 	FreeAll(inode)
 	if now := kmem.FreeFrames(); now != free {
@@ -472,7 +472,7 @@ func TestFillModel(t *testing.T) {
 		c := machine(t, 64)
 		r := rand.New(rand.NewSource(seed))
 		free := kmem.FreeFrames()
-		var inodes [4]uint32
+		var inodes [4]abi.InodeRef
 		var sizes [4]uint64
 		for i := range inodes {
 			sizes[i] = uint64(r.Intn(80*4096) + 1)
@@ -486,7 +486,7 @@ func TestFillModel(t *testing.T) {
 					thread(t, c)
 					page := uint32(r.Intn(int(pages)))
 					if f, e := Get(c, inodes[k], page, false); e == abi.EBLOCKED {
-						c.T().State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+						c.T().State.StoreRunState(abi.ThreadRunStateBlocked)
 					} else if e != abi.OK || f == 0 {
 						t.Fatalf("seed %d: %v", seed, e)
 					}
@@ -528,8 +528,8 @@ func TestFillModel(t *testing.T) {
 		if now := kmem.FreeFrames(); now != free {
 			t.Fatalf("seed %d: %d frames lost", seed, free-now)
 		}
-		for w := range kmem.Table(abi.SlotKindThread).HighWater.Load() {
-			if w != 0 && kmem.Thread(w).State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) {
+		for w := range kmem.End[abi.ThreadRef]() {
+			if w != 0 && kmem.Thread(w).State.LoadRunState() == abi.ThreadRunStateBlocked {
 				t.Fatalf("seed %d: thread %d still waits", seed, w)
 			}
 		}
@@ -539,7 +539,7 @@ func TestFillModel(t *testing.T) {
 // More fills than there are records: the others wait for one.
 func TestFillTableFull(t *testing.T) {
 	c := machine(t, 64)
-	var inodes []uint32
+	var inodes []abi.InodeRef
 	for range maxFills + 3 {
 		inodes = append(inodes, backed(t, 4096))
 		thread(t, c)

@@ -29,7 +29,7 @@ func covers(height, page uint32) bool {
 func indexAt(level, page uint32) uint32 { return page >> (level * fanShift) & (fan - 1) }
 
 // wordOf is the word of a page, nil when the tree has none.
-func wordOf(inode, page uint32) *uint32 {
+func wordOf(inode abi.InodeRef, page uint32) *uint32 {
 	l := &kmem.Inode(inode).Live
 	if page < directPages {
 		return &l.Direct[page]
@@ -47,7 +47,7 @@ func wordOf(inode, page uint32) *uint32 {
 	return &node(at)[indexAt(0, page)]
 }
 
-func allocNode(inode uint32) uint32 {
+func allocNode(inode abi.InodeRef) uint32 {
 	s := state()
 	s.Building = inode
 	frame := kmem.AllocFrame(abi.FrameTypeRadix)
@@ -56,7 +56,7 @@ func allocNode(inode uint32) uint32 {
 }
 
 // makeWord is wordOf that builds what is missing. ENOMEM leaves no empty node.
-func makeWord(inode, page uint32) (*uint32, abi.Errno) {
+func makeWord(inode abi.InodeRef, page uint32) (*uint32, abi.Errno) {
 	in := kmem.Inode(inode)
 	l := &in.Live
 	if page < directPages {
@@ -104,13 +104,13 @@ func makeWord(inode, page uint32) (*uint32, abi.Errno) {
 }
 
 // counted notes that the word of a page is now used.
-func counted(inode, page uint32) {
+func counted(inode abi.InodeRef, page uint32) {
 	if page >= directPages {
 		kmem.Frame(leafOf(inode, page)).Words++
 	}
 }
 
-func leafOf(inode, page uint32) uint32 {
+func leafOf(inode abi.InodeRef, page uint32) uint32 {
 	l := &kmem.Inode(inode).Live
 	at := l.RadixRoot
 	for level := l.RadixHeight - 1; level != 0; level-- {
@@ -120,7 +120,7 @@ func leafOf(inode, page uint32) uint32 {
 }
 
 // uncounted notes that the word of a page is now free.
-func uncounted(inode, page uint32) {
+func uncounted(inode abi.InodeRef, page uint32) {
 	if page < directPages {
 		return
 	}
@@ -129,7 +129,7 @@ func uncounted(inode, page uint32) {
 }
 
 // pruneEmpty frees the empty nodes on the way to a page, from below.
-func pruneEmpty(inode, page uint32) {
+func pruneEmpty(inode abi.InodeRef, page uint32) {
 	if page < directPages {
 		return
 	}
@@ -165,7 +165,7 @@ func pruneEmpty(inode, page uint32) {
 }
 
 // NextPresent is the first present page at or behind `page`.
-func NextPresent(inode, page uint32) (uint32, bool) {
+func NextPresent(inode abi.InodeRef, page uint32) (uint32, bool) {
 	l := &kmem.Inode(inode).Live
 	for ; page < directPages; page++ {
 		if l.Direct[page] != 0 {

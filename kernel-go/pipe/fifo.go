@@ -7,7 +7,7 @@ import (
 )
 
 // Attach counts one more open end of a pipe.
-func Attach(i uint32, read, write bool) {
+func Attach(i abi.PipeRef, read, write bool) {
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
 	if read {
@@ -23,7 +23,7 @@ func Attach(i uint32, read, write bool) {
 
 // Detach counts one less. The other side is told at the last one; nobody left
 // frees the pipe. The caller holds the inode.
-func Detach(i uint32, read, write bool) {
+func Detach(i abi.PipeRef, read, write bool) {
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
 	if read {
@@ -46,7 +46,7 @@ func Detach(i uint32, read, write bool) {
 // whether the caller has to wait then until the other side is opened (Await): it
 // counts as there for that side already. O_NONBLOCK does not wait, but without
 // a reader a writer gets ENXIO.
-func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (i uint32, waits bool, e abi.Errno) {
+func Open(c *sched.Ctx, inode abi.InodeRef, read, write, nonblock bool) (i abi.PipeRef, waits bool, e abi.Errno) {
 	if i = kmem.Inode(inode).Live.Pipe; i == 0 {
 		if i = newPipe(inode); i == 0 {
 			return 0, false, abi.ENFILE
@@ -76,13 +76,13 @@ func Open(c *sched.Ctx, inode uint32, read, write, nonblock bool) (i uint32, wai
 }
 
 // Begin remembers, for Await, how often the other side has been opened so far.
-func Begin(c *sched.Ctx, i uint32, read bool) {
+func Begin(c *sched.Ctx, i abi.PipeRef, read bool) {
 	c.T().State.Blocked.OpenWait().Opens = otherOpens(i, read)
 }
 
 // Await waits in open(2) of a FIFO until the other side has been opened, even if
 // that has closed again meanwhile.
-func Await(c *sched.Ctx, i uint32, read bool) abi.Errno {
+func Await(c *sched.Ctx, i abi.PipeRef, read bool) abi.Errno {
 	b := &c.T().State.Blocked
 	if b.OpenWait().Opens != otherOpens(i, read) {
 		return abi.OK
@@ -95,7 +95,7 @@ func Await(c *sched.Ctx, i uint32, read bool) abi.Errno {
 	return sched.WaitOn(c, &kmem.Pipe(i).Live.OpenWait, events)
 }
 
-func otherOpens(i uint32, read bool) uint32 {
+func otherOpens(i abi.PipeRef, read bool) uint32 {
 	if read {
 		return kmem.Pipe(i).State.WriterOpens
 	}
@@ -103,7 +103,7 @@ func otherOpens(i uint32, read bool) uint32 {
 }
 
 // drop frees a pipe that nobody has open.
-func drop(i uint32) {
+func drop(i abi.PipeRef) {
 	if s := &kmem.Pipe(i).State; s.Readers == 0 && s.Writers == 0 {
 		Release(i)
 	}

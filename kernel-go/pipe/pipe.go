@@ -40,7 +40,7 @@ var SigPipe func(c *sched.Ctx)
 
 // New makes an anonymous pipe; nobody has it open yet. The reference of its
 // inode passes to the caller (vfs.DropInode). ENFILE when a table is full.
-func New(c *sched.Ctx) (pipe uint32, e abi.Errno) {
+func New(c *sched.Ctx) (pipe abi.PipeRef, e abi.Errno) {
 	uid, gid := uint32(0), uint32(0)
 	if c.Process != 0 {
 		uid, gid = c.P().State.Fsuid, c.P().State.Fsgid
@@ -58,8 +58,8 @@ func New(c *sched.Ctx) (pipe uint32, e abi.Errno) {
 }
 
 // newPipe gives an inode a pipe. The inode is held by those who open it.
-func newPipe(inode uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindPipe)
+func newPipe(inode abi.InodeRef) abi.PipeRef {
+	i := kmem.Alloc[abi.PipeRef]()
 	if i == 0 {
 		return 0
 	}
@@ -74,7 +74,7 @@ func newPipe(inode uint32) uint32 {
 }
 
 // Release frees a pipe that nobody has open.
-func Release(i uint32) {
+func Release(i abi.PipeRef) {
 	p := kmem.Pipe(i)
 	// Who waits holds an end; an epoll item may be left.
 	sched.WakeAll(&p.Live.ReadWait)
@@ -88,15 +88,15 @@ func Release(i uint32) {
 		kmem.UnrefFrame(p.Live.Frames[0])
 	}
 	kmem.Inode(p.Live.Inode).Live.Pipe = 0
-	kmem.Free(abi.SlotKindPipe, i)
+	kmem.Free(i)
 }
 
 // Bytes is how many bytes are inside (FIONREAD).
-func Bytes(i uint32) uint32 { s := &kmem.Pipe(i).State; return s.Tail - s.Head }
+func Bytes(i abi.PipeRef) uint32 { s := &kmem.Pipe(i).State; return s.Tail - s.Head }
 
 // Read takes bytes out. It blocks (EBLOCKED) while the pipe is empty and has
 // writers, EAGAIN with nonblock; 0 bytes mean the end.
-func Read(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
 	p := kmem.Pipe(i)
 	if b.Len == 0 {
 		return 0, abi.OK
@@ -154,7 +154,7 @@ func consume(p *abi.PipeSlot, n uint32) {
 // Write puts bytes in. Up to AtomicBytes go in together or not at all. It
 // returns what went in together with EBLOCKED (then the caller goes on there)
 // or EAGAIN when no room is left; EPIPE, after SIGPIPE, without readers.
-func Write(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
 	p := kmem.Pipe(i)
 	if b.Len == 0 {
 		return 0, abi.OK
@@ -221,7 +221,7 @@ func undo(b, start *mm.Buf, atomic bool, done uint32) uint32 {
 	return 0
 }
 
-func wait(c *sched.Ctx, queue *uint32, events uint32) abi.Errno {
+func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
 	if c.Thread != 0 {
 		c.T().State.Blocked.Reason = abi.WaitReasonPipe
 	}
@@ -231,7 +231,7 @@ func wait(c *sched.Ctx, queue *uint32, events uint32) abi.Errno {
 // Poll is the state of an end that may read, write, or both (a FIFO opened
 // O_RDWR). `seen` is how many opens for writing there had been when a FIFO was
 // opened for reading: before the first one there is no hang-up.
-func Poll(i uint32, read, write bool, seen uint32) uint32 {
+func Poll(i abi.PipeRef, read, write bool, seen uint32) uint32 {
 	s := &kmem.Pipe(i).State
 	events := uint32(0)
 	if read {

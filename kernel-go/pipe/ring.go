@@ -33,7 +33,7 @@ func frameOf(p *abi.PipeSlot, page uint32) *uint32 {
 // SetCapacity is F_SETPIPE_SZ: it rounds up to a power of two of pages. EBUSY
 // when more is inside, EPERM above the limit, ENOMEM without a frame for a
 // larger ring.
-func SetCapacity(i uint32, bytes uint64) (uint32, abi.Errno) {
+func SetCapacity(i abi.PipeRef, bytes uint64) (uint32, abi.Errno) {
 	if bytes > uint64(maxBytes) {
 		if bytes > 1<<31 {
 			return 0, abi.EINVAL
@@ -94,4 +94,4 @@ func enlarge(p *abi.PipeSlot) abi.Errno {
 }
 
 // Capacity is F_GETPIPE_SZ.
-func Capacity(i uint32) uint32 { return kmem.Pipe(i).State.Capacity }
+func Capacity(i abi.PipeRef) uint32 { return kmem.Pipe(i).State.Capacity }

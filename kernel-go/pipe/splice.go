@@ -10,7 +10,7 @@ import (
 
 // Peek is where the bytes behind the first `skip` lie, and how many of them
 // follow one another; 0 at the end.
-func Peek(i, skip uint32) (addr, n uint32) {
+func Peek(i abi.PipeRef, skip uint32) (addr, n uint32) {
 	p := kmem.Pipe(i)
 	at := p.State.Head + skip
 	if skip >= p.State.Tail-p.State.Head {
@@ -21,7 +21,7 @@ func Peek(i, skip uint32) (addr, n uint32) {
 }
 
 // Consume takes n bytes, which are inside, out.
-func Consume(i, n uint32) {
+func Consume(i abi.PipeRef, n uint32) {
 	p := kmem.Pipe(i)
 	room := Room(i)
 	for n != 0 {
@@ -35,11 +35,11 @@ func Consume(i, n uint32) {
 }
 
 // Room is how many bytes could be put in.
-func Room(i uint32) uint32 { s := &kmem.Pipe(i).State; return s.Capacity - (s.Tail - s.Head) }
+func Room(i abi.PipeRef) uint32 { s := &kmem.Pipe(i).State; return s.Capacity - (s.Tail - s.Head) }
 
 // AwaitBytes is what a reader without a buffer gets while the pipe is empty:
 // OK when there are bytes, or no writers (the end); EAGAIN or EBLOCKED.
-func AwaitBytes(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
+func AwaitBytes(c *sched.Ctx, i abi.PipeRef, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
 	case p.State.Head != p.State.Tail, p.State.Writers == 0:
@@ -51,7 +51,7 @@ func AwaitBytes(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
 }
 
 // AwaitRoom is the same for writers: EPIPE, after SIGPIPE, without readers.
-func AwaitRoom(c *sched.Ctx, i uint32, nonblock bool) abi.Errno {
+func AwaitRoom(c *sched.Ctx, i abi.PipeRef, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
 	case p.State.Readers == 0:

@@ -60,7 +60,7 @@ func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 }
 
 // childContext gives a new thread its parent's registers as after the call.
-func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
+func childContext(c *sched.Ctx, child abi.ThreadRef, a *CloneArgs) {
 	t, n := c.T(), kmem.Thread(child)
 	n.Cpu = t.Cpu
 	n.Cpu.X[10] = 0
@@ -80,7 +80,7 @@ func childContext(c *sched.Ctx, child uint32, a *CloneArgs) {
 }
 
 // SetNice gives a thread a nice value; its leader's is what viewers show of a process.
-func SetNice(thread uint32, nice int32) {
+func SetNice(thread abi.ThreadRef, nice int32) {
 	sched.SetNice(thread, nice)
 	if p := kmem.Process(kmem.Thread(thread).State.Process); p.State.Leader == thread {
 		p.State.Nice = nice
@@ -88,7 +88,7 @@ func SetNice(thread uint32, nice int32) {
 }
 
 // tellTids stores the new thread's id where the caller asked for it.
-func tellTids(c *sched.Ctx, child uint32, as uint32, a *CloneArgs) abi.Errno {
+func tellTids(c *sched.Ctx, child abi.ThreadRef, as abi.AddressSpaceRef, a *CloneArgs) abi.Errno {
 	n := kmem.Thread(child)
 	kmem.Store32(c.Page, n.State.Tid)
 	if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
@@ -147,7 +147,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	if a.Flags&uint64(abi.CLONE_PARENT) != 0 {
 		above = parent.State.Parent
 	}
-	i := uint32(0)
+	i := abi.ProcessRef(0)
 	if tid != 0 {
 		i = newProcess(above, parent.State.Owner)
 	}
@@ -161,7 +161,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 
 // completeProcess gives a new process, which has its memory, all else that it has
 // of its parent, and makes it run. After an error it is gone, with its memory.
-func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Errno) {
+func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (uint32, abi.Errno) {
 	f := a.Flags
 	parent := c.P()
 	p := kmem.Process(i)
@@ -207,7 +207,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 		return 0, e
 	}
 	countCpuTimers(i) // the limit of CPU time is inherited
-	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	p.State.StoreRunState(abi.ProcessRunStateRunning)
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {
 		p.Live.VforkParent = c.Thread
@@ -217,7 +217,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i, tid uint32) (uint32, abi.Err
 
 // givePidfd makes a pidfd of a new process among the caller's descriptors, and
 // writes its number to va. The child has none.
-func givePidfd(c *sched.Ctx, process uint32, va uint64) abi.Errno {
+func givePidfd(c *sched.Ctx, process abi.ProcessRef, va uint64) abi.Errno {
 	ofd, e := file.NewPidfd(process, 0)
 	if e != abi.OK {
 		return e
@@ -269,7 +269,7 @@ func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Err
 		s.Sighand = o.Sighand
 		kmem.Ref(&kmem.Sighand(s.Sighand).Header)
 	} else {
-		if s.Sighand = kmem.Alloc(abi.SlotKindSighand); s.Sighand == 0 {
+		if s.Sighand = kmem.Alloc[abi.SighandRef](); s.Sighand == 0 {
 			return abi.EAGAIN
 		}
 		kmem.Sighand(s.Sighand).Actions = kmem.Sighand(o.Sighand).Actions
@@ -278,13 +278,13 @@ func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Err
 }
 
 // undoProcess takes a half-made process away again.
-func undoProcess(c *sched.Ctx, i uint32) {
+func undoProcess(c *sched.Ctx, i abi.ProcessRef) {
 	releaseParts(c, i)
 	freeProcess(i)
 }
 
 // releaseParts drops what a process holds; what it never got is 0.
-func releaseParts(c *sched.Ctx, i uint32) {
+func releaseParts(c *sched.Ctx, i abi.ProcessRef) {
 	p := kmem.Process(i)
 	s := &p.State
 	keepPeak(p)
@@ -312,8 +312,8 @@ func releaseParts(c *sched.Ctx, i uint32) {
 	c.Process = actor
 }
 
-func dropSighand(i uint32) {
+func dropSighand(i abi.SighandRef) {
 	if kmem.Unref(&kmem.Sighand(i).Header) {
-		kmem.Free(abi.SlotKindSighand, i)
+		kmem.Free(i)
 	}
 }

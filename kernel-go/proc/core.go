@@ -82,7 +82,7 @@ func beginCore(c *sched.Ctx, s *Sig) bool {
 func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // openCore makes the file: a new one, whatever had its name.
-func openCore(c *sched.Ctx) (uint32, abi.Errno) {
+func openCore(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
 	const flags = uint32(abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK)
 	n := uint32(len("core"))
 	copy(kmem.Bytes(c.Path, n), "core")
@@ -123,7 +123,7 @@ const corePages = 64
 
 // dumpMemory writes pages until all are there, or as many as the limit allows
 // (EFBIG), or there is no room for more.
-func dumpMemory(c *sched.Ctx, inode uint32, b *abi.BlockedSyscall) abi.Errno {
+func dumpMemory(c *sched.Ctx, inode abi.InodeRef, b *abi.BlockedSyscall) abi.Errno {
 	written := 0
 	for i := mm.First(c.As, uint32(b.Args[corePage])); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
@@ -155,7 +155,7 @@ func dumpMemory(c *sched.Ctx, inode uint32, b *abi.BlockedSyscall) abi.Errno {
 	return abi.OK
 }
 
-func writeCore(c *sched.Ctx, inode uint32, at uint64, addr, n uint32) abi.Errno {
+func writeCore(c *sched.Ctx, inode abi.InodeRef, at uint64, addr, n uint32) abi.Errno {
 	c.Buf = mm.Buf{Addr: uint64(addr), Len: n}
 	_, e := vfs.WriteAt(c, inode, at, &c.Buf)
 	return e
@@ -163,8 +163,9 @@ func writeCore(c *sched.Ctx, inode uint32, at uint64, addr, n uint32) abi.Errno 
 
 // A coreFile collects the beginning of a core file in c.Vec.
 type coreFile struct {
-	c           *sched.Ctx
-	inode, fill uint32
+	c     *sched.Ctx
+	inode abi.InodeRef
+	fill  uint32
 	// at is where in the file the next byte goes.
 	at uint64
 	e  abi.Errno
@@ -218,13 +219,13 @@ func noteBytes(n uint32) uint64 { return uint64(abi.Elf64NhdrSize+noteName) + al
 
 // nextOther is the thread behind i, 0 the first, that lives and is not the
 // caller's; 0 when there is none.
-func nextOther(c *sched.Ctx, i uint32) uint32 {
+func nextOther(c *sched.Ctx, i abi.ThreadRef) abi.ThreadRef {
 	if i == 0 {
 		i = c.P().Live.ThreadHead
 	} else {
 		i = kmem.Thread(i).Live.NextInProcess
 	}
-	for i != 0 && (i == c.Thread || kmem.Thread(i).State.RunState.Load() == uint32(abi.ThreadRunStateExited)) {
+	for i != 0 && (i == c.Thread || kmem.Thread(i).State.LoadRunState() == abi.ThreadRunStateExited) {
 		i = kmem.Thread(i).Live.NextInProcess
 	}
 	return i
@@ -239,7 +240,7 @@ func (f *coreFile) describe(s *Sig) {
 	threads := uint64(1)
 	for i := nextOther(c, 0); i != 0; i = nextOther(c, i) {
 		threads++
-		if t := kmem.Thread(i); t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+		if t := kmem.Thread(i); t.State.LoadRunState() == abi.ThreadRunStateRunning {
 			sched.EvictHart(t.State.Hart) // its registers stay as they are
 		}
 	}
@@ -302,7 +303,7 @@ func (f *coreFile) segments(at uint64) {
 }
 
 // thread adds the note of a thread's registers.
-func (f *coreFile) thread(i uint32, s *Sig) {
+func (f *coreFile) thread(i abi.ThreadRef, s *Sig) {
 	t, p := kmem.Thread(i), f.c.P()
 	f.note(abi.NT_PRSTATUS, abi.ElfPrstatusSize)
 	r := blank[abi.ElfPrstatus](f, abi.ElfPrstatusSize)
@@ -320,7 +321,7 @@ func (f *coreFile) thread(i uint32, s *Sig) {
 }
 
 // floats adds the note of a thread's floating-point registers.
-func (f *coreFile) floats(i uint32) {
+func (f *coreFile) floats(i abi.ThreadRef) {
 	cpu := &kmem.Thread(i).Cpu
 	f.note(abi.NT_PRFPREG, fpregBytes)
 	for _, v := range cpu.F {

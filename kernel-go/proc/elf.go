@@ -25,10 +25,11 @@ const (
 
 // image is what is known of a loaded ELF file.
 type image struct {
-	dentry, inode uint32
-	bias          uint64
-	entry, phdr   uint64
-	phnum         uint32
+	dentry      abi.DentryRef
+	inode       abi.InodeRef
+	bias        uint64
+	entry, phdr uint64
+	phnum       uint32
 	// first and end are the span of its segments, page aligned, with bias.
 	first, end uint64
 	// interp says that PT_INTERP was found; its path is in buffer interpPath.
@@ -39,7 +40,7 @@ type image struct {
 
 // readAt copies n bytes of a file into linear memory: ENOEXEC when it has not
 // as many, EBLOCKED when they must come in first.
-func readAt(c *sched.Ctx, inode uint32, pos uint64, dst, n uint32) abi.Errno {
+func readAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, dst, n uint32) abi.Errno {
 	size := kmem.Inode(inode).State.Size
 	if pos > size || uint64(n) > size-pos {
 		return abi.ENOEXEC
@@ -59,7 +60,7 @@ func readAt(c *sched.Ctx, inode uint32, pos uint64, dst, n uint32) abi.Errno {
 
 // openExec finds a file that the caller may execute. The dentry is held. `named`: it
 // is the file that the call names, not an interpreter.
-func openExec(c *sched.Ctx, dir, path, n, flags uint32, named bool) (uint32, abi.Errno) {
+func openExec(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32, named bool) (abi.DentryRef, abi.Errno) {
 	d, e := vfs.Resolve(c, dir, path, n, flags)
 	if e != abi.OK {
 		return 0, e
@@ -69,7 +70,7 @@ func openExec(c *sched.Ctx, dir, path, n, flags uint32, named bool) (uint32, abi
 
 // mayExec checks that a held file may be executed; it is given back when not. What
 // the call itself has named it goes on with when that is to be asked again.
-func mayExec(c *sched.Ctx, d uint32, named bool) abi.Errno {
+func mayExec(c *sched.Ctx, d abi.DentryRef, named bool) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
 	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
@@ -160,7 +161,7 @@ func checkSegments(c *sched.Ctx, im *image, phoff uint64) abi.Errno {
 
 // load maps an ELF file into an address space. For ET_DYN, base is where its
 // first page goes; 0 lets the kernel choose.
-func load(c *sched.Ctx, as uint32, im *image, base uint64) abi.Errno {
+func load(c *sched.Ctx, as abi.AddressSpaceRef, im *image, base uint64) abi.Errno {
 	h, e := readHeaders(c, im)
 	if e != abi.OK {
 		return e
@@ -205,7 +206,7 @@ func load(c *sched.Ctx, as uint32, im *image, base uint64) abi.Errno {
 
 const mmapMin = 0x10000
 
-func mapSegment(c *sched.Ctx, as uint32, im *image, p abi.Elf64Phdr) abi.Errno {
+func mapSegment(c *sched.Ctx, as abi.AddressSpaceRef, im *image, p abi.Elf64Phdr) abi.Errno {
 	flags := abi.VmaFlag(0)
 	if p.Flags&uint32(abi.PF_R) != 0 {
 		flags |= abi.VmaFlagRead

@@ -28,7 +28,7 @@ const (
 // Strings are the arguments and environment of an exec: arrays of pointers in
 // user memory of As, or strings one behind the other in linear memory.
 type Strings struct {
-	As         uint32
+	As         abi.AddressSpaceRef
 	Argv, Envp uint64
 	Linear     uint32
 	Bytes      uint32
@@ -44,7 +44,7 @@ type Strings struct {
 type plan struct {
 	main, interp image
 	strings      Strings
-	as           uint32
+	as           abi.AddressSpaceRef
 	// linear is where the next string of linear memory begins.
 	linear  uint32
 	auxvLen int
@@ -53,24 +53,24 @@ type plan struct {
 	prefix, prefixCount, skip uint32
 	execFnLen                 uint32
 	// named is what the path names, behind which there may be an interpreter.
-	named uint32
+	named abi.DentryRef
 }
 
 const _ = unsafe.Sizeof(kmem.Scratch{}.Exec) - unsafe.Sizeof(plan{})
 
 // Exec replaces what thread `thread` of `process` runs. The path is n bytes in
 // c.Path, from directory dir. It returns ENORETURN on success.
-func Exec(c *sched.Ctx, process, thread, dir, n, follow uint32, s *Strings) abi.Errno {
+func Exec(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.DentryRef, n, follow uint32, s *Strings) abi.Errno {
 	return run(c, process, thread, dir, n, follow, false, s)
 }
 
 // ExecFile is Exec of a file that is already found (execveat(2) with
 // AT_EMPTY_PATH); the n bytes in c.Path only name it.
-func ExecFile(c *sched.Ctx, process, thread, dentry, n uint32, s *Strings) abi.Errno {
+func ExecFile(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dentry abi.DentryRef, n uint32, s *Strings) abi.Errno {
 	return run(c, process, thread, dentry, n, 0, true, s)
 }
 
-func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *Strings) abi.Errno {
+func run(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.DentryRef, n, follow uint32, found bool, s *Strings) abi.Errno {
 	p := (*plan)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Exec))
 	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
 	at := c.Vec + vecExecFn
@@ -114,7 +114,7 @@ func run(c *sched.Ctx, process, thread, dir, n, follow uint32, found bool, s *St
 }
 
 // build finds the program behind any "#!" and loads it.
-func (p *plan) build(c *sched.Ctx, dir, n, follow uint32, found bool) abi.Errno {
+func (p *plan) build(c *sched.Ctx, dir abi.DentryRef, n, follow uint32, found bool) abi.Errno {
 	script := p.execFnLen // length of the name in vecScript
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, script+1)
 	for depth := 0; ; depth++ {
@@ -283,7 +283,7 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 }
 
 // commit is the point of no return: the process becomes the new program.
-func (p *plan) commit(c *sched.Ctx, process, thread uint32, sp uint64) abi.Errno {
+func (p *plan) commit(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, sp uint64) abi.Errno {
 	pr := kmem.Process(process)
 	bounds := *(*argsAt)(kmem.Ptr(c.Vec + vecHeader))
 	old := pr.State.AddressSpace
@@ -356,7 +356,7 @@ func unshareForExec(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
 		file.DropTable(c, shared)
 	}
 	if kmem.Sighand(p.State.Sighand).Header.Refs > 1 {
-		own := kmem.Alloc(abi.SlotKindSighand)
+		own := kmem.Alloc[abi.SighandRef]()
 		if own == 0 {
 			return abi.ENOMEM
 		}
@@ -369,7 +369,7 @@ func unshareForExec(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
 
 // becomeLeader: the thread that calls execve goes on as its process's only
 // thread, under the process's id.
-func becomeLeader(process, thread uint32) {
+func becomeLeader(process abi.ProcessRef, thread abi.ThreadRef) {
 	p := kmem.Process(process)
 	old := p.State.Leader
 	if old == thread {
@@ -386,7 +386,7 @@ func becomeLeader(process, thread uint32) {
 }
 
 // resetActions: handlers are gone with the program, ignored signals stay so.
-func resetActions(sighand uint32) {
+func resetActions(sighand abi.SighandRef) {
 	h := kmem.Sighand(sighand)
 	for i := range h.Actions {
 		a := &h.Actions[i]

@@ -12,7 +12,7 @@ import (
 // "Process Initialization"; Linux's binfmt_elf).
 
 // pointerAt is element i of an array of pointers, 0 behind its end.
-func pointerAt(c *sched.Ctx, as uint32, array uint64, i uint32) (uint64, abi.Errno) {
+func pointerAt(c *sched.Ctx, as abi.AddressSpaceRef, array uint64, i uint32) (uint64, abi.Errno) {
 	if array == 0 {
 		return 0, abi.OK
 	}
@@ -26,7 +26,7 @@ func pointerAt(c *sched.Ctx, as uint32, array uint64, i uint32) (uint64, abi.Err
 // eachString calls CopyString for the strings [from, …) of one array and
 // stores their new addresses at `table` of the new address space. With dstAs 0
 // it only counts. It returns how many there are and their bytes.
-func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs uint32, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
+func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs abi.AddressSpaceRef, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
 	done, bytes := uint32(0), uint32(0)
 	s := &p.strings
 	for i := uint32(0); ; i++ {
@@ -98,14 +98,14 @@ func (p *plan) word(c *sched.Ctx, va, v uint64) abi.Errno {
 // stringLimit is how many bytes the strings of an exec and the pointers to
 // them may take: a quarter of the stack's limit, within Linux's own bounds
 // (execve(2), "Limits on size of arguments and environment").
-func stringLimit(process uint32) uint32 {
+func stringLimit(process abi.ProcessRef) uint32 {
 	quarter := kmem.Process(process).State.Rlimits[abi.RLIMIT_STACK].Cur / 4
 	return uint32(max(min(quarter, uint64(abi.LimitArgBytes)), uint64(abi.LimitArgBytesLeast)))
 }
 
 // pushArgs writes arguments, environment and auxiliary vector to the new
 // stack, as the psABI and Linux lay them out, and returns the stack pointer.
-func (p *plan) pushArgs(c *sched.Ctx, process uint32) (uint64, abi.Errno) {
+func (p *plan) pushArgs(c *sched.Ctx, process abi.ProcessRef) (uint64, abi.Errno) {
 	limit := stringLimit(process)
 	s := &p.strings
 	p.linear = 0
@@ -205,7 +205,7 @@ func tooBig(e abi.Errno) abi.Errno {
 // hwcap: the single-letter extensions, as ELF hwcap bits: I M A F D C.
 const hwcap = 1<<0 | 1<<2 | 1<<3 | 1<<5 | 1<<8 | 1<<12
 
-func (p *plan) auxv(c *sched.Ctx, process uint32, random, fn uint64) {
+func (p *plan) auxv(c *sched.Ctx, process abi.ProcessRef, random, fn uint64) {
 	p.auxvLen = 0
 	s := &kmem.Process(process).State
 	p.put(abi.AT_SYSINFO_EHDR, vdsoAddress)

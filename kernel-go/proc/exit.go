@@ -74,7 +74,7 @@ func ExitGroup(c *sched.Ctx, status uint32) {
 }
 
 // KillPrepared ends a process that was never started.
-func KillPrepared(c *sched.Ctx, process, status uint32) {
+func KillPrepared(c *sched.Ctx, process abi.ProcessRef, status uint32) {
 	endThread(c, kmem.Process(process).State.Leader, status)
 	finish(c, process, status)
 }
@@ -84,7 +84,7 @@ func forget(c *sched.Ctx) { c.Thread, c.Process, c.As = 0, 0, 0 }
 
 // leaveMemory does what a dying thread owes others in its memory: robust
 // futexes, and the word that pthread_join waits on.
-func leaveMemory(c *sched.Ctx, i, as uint32) {
+func leaveMemory(c *sched.Ctx, i abi.ThreadRef, as abi.AddressSpaceRef) {
 	t := kmem.Thread(i)
 	if t.State.RobustList != 0 {
 		walkRobust(c, t, as)
@@ -99,7 +99,7 @@ func leaveMemory(c *sched.Ctx, i, as uint32) {
 
 // WaitEnds takes a thread out of what others find it by while it waits: the queue of
 // a futex, a vfork's child. Whatever ends the wait, its record says no more of it.
-func WaitEnds(i uint32) {
+func WaitEnds(i abi.ThreadRef) {
 	FutexForget(i)
 	b := &kmem.Thread(i).State.Blocked
 	if b.Reason != abi.WaitReasonVfork {
@@ -113,7 +113,7 @@ func WaitEnds(i uint32) {
 // abandon gives up the call that a thread is in, and what it has begun: the thread
 // ends, or its record is about to be another's. Nothing that is found by the
 // record (the key of a futex, the child of a fork) may outlast it.
-func abandon(c *sched.Ctx, i uint32) {
+func abandon(c *sched.Ctx, i abi.ThreadRef) {
 	b := &kmem.Thread(i).State.Blocked
 	WaitEnds(i)
 	if i == c.Thread {
@@ -126,18 +126,18 @@ func abandon(c *sched.Ctx, i uint32) {
 
 // endThread takes a thread that no hart runs (or that is the caller's) out of
 // every queue; status is a wait status. The leader's slot stays until the process is reaped.
-func endThread(c *sched.Ctx, i, status uint32) {
+func endThread(c *sched.Ctx, i abi.ThreadRef, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
 	if trace.On() {
 		trace.Ended(c, t.State.Tid, p.State.Pid, status)
 	}
-	if t.State.RunState.Load() == uint32(abi.ThreadRunStateReady) {
+	if t.State.LoadRunState() == abi.ThreadRunStateReady {
 		sched.Unready(i)
 	}
 	// Not blocked any more: Unblock then only takes it off queues and timers. Before
 	// anything is let go: what that wakes must not find it there.
-	t.State.RunState.Store(uint32(abi.ThreadRunStateExited))
+	t.State.StoreRunState(abi.ThreadRunStateExited)
 	t.State.ExitCode = int32(status)
 	sched.Unblock(i)
 	abandon(c, i)
@@ -166,8 +166,8 @@ func killOthers(c *sched.Ctx, status uint32) {
 	for i := p.Live.ThreadHead; i != 0; {
 		next := kmem.Thread(i).Live.NextInProcess
 		t := kmem.Thread(i)
-		if i != c.Thread && t.State.RunState.Load() != uint32(abi.ThreadRunStateExited) {
-			if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+		if i != c.Thread && t.State.LoadRunState() != abi.ThreadRunStateExited {
+			if t.State.LoadRunState() == abi.ThreadRunStateRunning {
 				h := kmem.Hart(t.State.Hart)
 				sched.EvictHart(t.State.Hart)
 				h.Thread.Store(0)
@@ -182,7 +182,7 @@ func killOthers(c *sched.Ctx, status uint32) {
 }
 
 // finish turns a process without threads into a zombie and tells its parent.
-func finish(c *sched.Ctx, process, status uint32) {
+func finish(c *sched.Ctx, process abi.ProcessRef, status uint32) {
 	p := kmem.Process(process)
 	sched.TimerCancel(&p.Live.Itimer)
 	deleteTimers(process)
@@ -195,7 +195,7 @@ func finish(c *sched.Ctx, process, status uint32) {
 	kmem.WriteBegin(&p.Header)
 	p.State.ExitStatus = status
 	p.State.Flags |= abi.ProcessFlagExiting
-	p.State.RunState.Store(uint32(abi.ProcessRunStateZombie))
+	p.State.StoreRunState(abi.ProcessRunStateZombie)
 	kmem.WriteEnd(&p.Header)
 	kmem.Header().Counters.Exits++
 	sched.ProcessExited(process, status)
@@ -212,7 +212,7 @@ func finish(c *sched.Ctx, process, status uint32) {
 
 // notifyParent sends the exit signal; a parent that ignores SIGCHLD, or has
 // SA_NOCLDWAIT, leaves no zombie.
-func notifyParent(c *sched.Ctx, process uint32) {
+func notifyParent(c *sched.Ctx, process abi.ProcessRef) {
 	p := kmem.Process(process)
 	parent := p.State.Parent
 	o := kmem.Process(parent)
@@ -245,12 +245,12 @@ func releaseVfork(p *abi.ProcessSlot) {
 
 // reparent hands the children of a dying process to the nearest subreaper, or
 // to the host, which reaps at once.
-func reparent(c *sched.Ctx, process uint32) {
+func reparent(c *sched.Ctx, process abi.ProcessRef) {
 	to := kmem.Process(process).State.Parent
 	for to != 0 && kmem.Process(to).State.Flags&abi.ProcessFlagSubreaper == 0 {
 		to = kmem.Process(to).State.Parent
 	}
-	first := uint32(0)
+	first := abi.ProcessRef(0)
 	for child := kmem.Process(process).Live.ChildHead; child != 0; child = kmem.Process(process).Live.ChildHead {
 		p := kmem.Process(child)
 		if p.State.Pdeathsig != 0 {
@@ -261,10 +261,10 @@ func reparent(c *sched.Ctx, process uint32) {
 		first, p.Live.NextOrphan = child, first
 	}
 	hangUpEach(c, first, process)
-	for child, next := first, uint32(0); child != 0; child = next {
+	for child, next := first, abi.ProcessRef(0); child != 0; child = next {
 		p := kmem.Process(child)
 		next, p.Live.NextOrphan = p.Live.NextOrphan, 0
-		if p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+		if p.State.LoadRunState() == abi.ProcessRunStateZombie {
 			if to == 0 {
 				Reap(child)
 			} else {
@@ -275,7 +275,7 @@ func reparent(c *sched.Ctx, process uint32) {
 }
 
 // Reap frees a zombie and its leader's slot.
-func Reap(process uint32) {
+func Reap(process abi.ProcessRef) {
 	sched.Effect(abi.SyncEffectChildExit)
 	freeThread(kmem.Process(process).State.Leader)
 	freeProcess(process)
@@ -283,14 +283,15 @@ func Reap(process uint32) {
 
 // Collect is Reap for the parent that waited for the zombie: what it used is
 // the parent's from now on. (One that nobody waits for is nobody's, as on Linux.)
-func Collect(process uint32) {
+func Collect(process abi.ProcessRef) {
 	passOn(process)
 	Reap(process)
 }
 
 // Waited is what a wait call reports of one child.
 type Waited struct {
-	Process, Pid, Uid uint32
+	Process  abi.ProcessRef
+	Pid, Uid uint32
 	// Status is a wait status; Code one of abi.CLD_*; Value its exit code or signal.
 	Status uint32
 	Code   int32
@@ -339,13 +340,13 @@ func Wait(c *sched.Ctx, which Which, options uint32) (Waited, abi.Errno) {
 	return none, sched.WaitOn(c, &c.P().Live.ChildWait, ^uint32(0))
 }
 
-func report(i, options uint32) (Waited, bool) {
+func report(i abi.ProcessRef, options uint32) (Waited, bool) {
 	p := kmem.Process(i)
 	s := &p.State
 	w := Waited{Process: i, Pid: s.Pid, Uid: s.Uid}
 	keep := options&uint32(abi.WNOWAIT) != 0
 	switch {
-	case s.RunState.Load() == uint32(abi.ProcessRunStateZombie) && options&uint32(abi.WEXITED) != 0:
+	case s.LoadRunState() == abi.ProcessRunStateZombie && options&uint32(abi.WEXITED) != 0:
 		w.Status = s.ExitStatus
 		if w.Status&0x7f == 0 {
 			w.Code, w.Value = int32(abi.CLD_EXITED), w.Status>>8&0xff

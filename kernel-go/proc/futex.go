@@ -19,7 +19,7 @@ type futexKey struct{ a, b uint64 }
 // futexKeyOf is the key of a word. As in Linux's get_futex_key, a word that is
 // not private must be there (EFAULT): writable for operations that write, and
 // for others at least readable, in memory whose contents can change.
-func futexKeyOf(c *sched.Ctx, as uint32, va uint64, private bool, access mm.Access) (futexKey, abi.Errno) {
+func futexKeyOf(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, private bool, access mm.Access) (futexKey, abi.Errno) {
 	if va&3 != 0 {
 		return futexKey{}, abi.EINVAL
 	}
@@ -74,20 +74,22 @@ func (k futexKey) isOf(t *abi.ThreadSlot) bool {
 	return w.Space == k.a && w.Place == k.b
 }
 
-func bucketWord(b uint32) uint32 { return kmem.Areas.FutexBuckets + b*4 }
+func bucketHead(b uint32) *abi.ThreadRef {
+	return kmem.Word[abi.ThreadRef](kmem.Areas.FutexBuckets + b*4)
+}
 
 // futexEnqueue puts the calling thread at the end of its key's bucket.
-func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
+func futexEnqueue(thread abi.ThreadRef, k futexKey, bitset uint32) {
 	t := kmem.Thread(thread)
 	t.State.Blocked.Reason = abi.WaitReasonFutex
 	*t.State.Blocked.FutexWait() = abi.FutexWait{Space: k.a, Place: k.b, Bitset: bitset}
 	b := k.bucket()
-	w := bucketWord(b)
+	w := bucketHead(b)
 	t.Live.FutexBucket = b + 1
-	head := kmem.Load32(w)
+	head := *w
 	if head == 0 {
 		t.Live.FutexNext, t.Live.FutexPrev = thread, thread
-		kmem.Store32(w, thread)
+		*w = thread
 		return
 	}
 	h := kmem.Thread(head)
@@ -98,15 +100,15 @@ func futexEnqueue(thread uint32, k futexKey, bitset uint32) {
 
 // futexJoin is futexEnqueue of a thread that goes before those of its key that
 // have a lower real-time priority, as in Linux's lists.
-func futexJoin(thread uint32, k futexKey, bitset uint32) {
+func futexJoin(thread abi.ThreadRef, k futexKey, bitset uint32) {
 	futexEnqueue(thread, k, bitset)
 	t := kmem.Thread(thread)
 	priority := sched.PriorityOf(t)
 	if priority == 0 {
 		return
 	}
-	w := bucketWord(t.Live.FutexBucket - 1)
-	head, at := kmem.Load32(w), thread
+	w := bucketHead(t.Live.FutexBucket - 1)
+	head, at := *w, thread
 	for i := t.Live.FutexPrev; i != thread; i = kmem.Thread(i).Live.FutexPrev {
 		o := kmem.Thread(i)
 		if k.isOf(o) {
@@ -130,33 +132,33 @@ func futexJoin(thread uint32, k futexKey, bitset uint32) {
 	kmem.Thread(a.Live.FutexPrev).Live.FutexNext = thread
 	a.Live.FutexPrev = thread
 	if at == head {
-		kmem.Store32(w, thread)
+		*w = thread
 	}
 }
 
 // FutexForget takes a thread out of its bucket, if it is in one.
-func FutexForget(thread uint32) {
+func FutexForget(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	if t.Live.FutexBucket == 0 {
 		return
 	}
 	sched.LeaveOwner(thread)
-	w := bucketWord(t.Live.FutexBucket - 1)
+	w := bucketHead(t.Live.FutexBucket - 1)
 	t.Live.FutexBucket = 0
 	if t.Live.FutexNext == thread {
-		kmem.Store32(w, 0)
+		*w = 0
 		return
 	}
 	kmem.Thread(t.Live.FutexNext).Live.FutexPrev = t.Live.FutexPrev
 	kmem.Thread(t.Live.FutexPrev).Live.FutexNext = t.Live.FutexNext
-	if kmem.Load32(w) == thread {
-		kmem.Store32(w, t.Live.FutexNext)
+	if *w == thread {
+		*w = t.Live.FutexNext
 	}
 }
 
 // futexTop is the first waiter of a key, 0 when there is none.
-func futexTop(k futexKey) uint32 {
-	first := kmem.Load32(bucketWord(k.bucket()))
+func futexTop(k futexKey) abi.ThreadRef {
+	first := *bucketHead(k.bucket())
 	for i := first; i != 0; {
 		t := kmem.Thread(i)
 		if k.isOf(t) {
@@ -173,12 +175,12 @@ func futexTop(k futexKey) uint32 {
 // `limit` of the others to another key. EINVAL at the first one that only the
 // operations of priority inheritance may wake; what was done before is done.
 func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32) (woken, moved uint32, e abi.Errno) {
-	w := bucketWord(k.bucket())
-	for i := kmem.Load32(w); i != 0; {
+	w := bucketHead(k.bucket())
+	for i := *w; i != 0; {
 		t := kmem.Thread(i)
 		s := t.State.Blocked.FutexWait()
 		next := t.Live.FutexNext
-		last := next == kmem.Load32(w)
+		last := next == *w
 		if k.isOf(t) {
 			switch {
 			case woken == wake && (requeue == nil || moved == limit):
@@ -198,7 +200,7 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 				moved++
 			}
 		}
-		if last || kmem.Load32(w) == 0 {
+		if last || *w == 0 {
 			break
 		}
 		i = next
@@ -207,7 +209,7 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 }
 
 // FutexWakeAt wakes up to n waiters on a word, shared or private.
-func FutexWakeAt(c *sched.Ctx, as uint32, va uint64, n uint32) {
+func FutexWakeAt(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, n uint32) {
 	if k, e := futexKeyOf(c, as, va, false, mm.Read); e == abi.OK {
 		_, _, _ = futexScan(k, ^uint32(0), n, nil, 0)
 	}

@@ -43,14 +43,14 @@ func inherits(t *abi.ThreadSlot) bool {
 }
 
 // piWait puts a thread at the end of the queue for a word with an owner.
-func piWait(thread uint32, k futexKey, owner uint32) {
+func piWait(thread abi.ThreadRef, k futexKey, owner abi.ThreadRef) {
 	futexEnqueue(thread, k, ^uint32(0))
 	sched.AwaitOwner(thread, owner)
 }
 
 // lastOwner is the end of the chain of owners that wait for owners, from one of
 // them: who waits for it waits for all of them.
-func lastOwner(owner uint32) uint32 {
+func lastOwner(owner abi.ThreadRef) abi.ThreadRef {
 	for kmem.Thread(owner).Live.PiOwner != 0 {
 		owner = kmem.Thread(owner).Live.PiOwner
 	}
@@ -59,7 +59,7 @@ func lastOwner(owner uint32) uint32 {
 
 // piTop is the waiter of a key that is handed its word next: of the highest
 // priority the first; 0 when nobody waits.
-func piTop(k futexKey) uint32 {
+func piTop(k futexKey) abi.ThreadRef {
 	top := futexTop(k)
 	if top == 0 {
 		return 0
@@ -76,7 +76,7 @@ func piTop(k futexKey) uint32 {
 // piAcquire takes the word for a thread, or marks that threads wait for it and
 // returns its owner. With waiters the word is marked in any case. (Linux
 // futex_lock_pi_atomic.)
-func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32, e abi.Errno) {
+func piAcquire(w *uint32, k futexKey, thread abi.ThreadRef, waiters bool) (owner abi.ThreadRef, e abi.Errno) {
 	tid := kmem.Thread(thread).State.Tid
 	for {
 		v := atomicLoad(w)
@@ -110,8 +110,8 @@ func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32
 		if owner == 0 {
 			return 0, abi.ESRCH
 		}
-		switch kmem.Thread(owner).State.RunState.Load() {
-		case uint32(abi.ThreadRunStateExited), uint32(abi.ThreadRunStatePrepared):
+		switch kmem.Thread(owner).State.LoadRunState() {
+		case abi.ThreadRunStateExited, abi.ThreadRunStatePrepared:
 			return 0, abi.ESRCH
 		}
 		return owner, abi.OK
@@ -120,7 +120,7 @@ func piAcquire(w *uint32, k futexKey, thread uint32, waiters bool) (owner uint32
 
 // piGive makes a waiter of a key the owner of its word and wakes it;
 // the others wait for that one from now on.
-func piGive(k futexKey, top uint32, result int32) {
+func piGive(k futexKey, top abi.ThreadRef, result int32) {
 	FutexForget(top)
 	for i := futexTop(k); i != 0; i = futexAfter(k, i) {
 		sched.LeaveOwner(i)
@@ -131,8 +131,8 @@ func piGive(k futexKey, top uint32, result int32) {
 }
 
 // futexAfter is the next waiter of a key behind one.
-func futexAfter(k futexKey, i uint32) uint32 {
-	first := kmem.Load32(bucketWord(k.bucket()))
+func futexAfter(k futexKey, i abi.ThreadRef) abi.ThreadRef {
+	first := *bucketHead(k.bucket())
 	for i = kmem.Thread(i).Live.FutexNext; i != first; i = kmem.Thread(i).Live.FutexNext {
 		if k.isOf(kmem.Thread(i)) {
 			return i
@@ -142,7 +142,7 @@ func futexAfter(k futexKey, i uint32) uint32 {
 }
 
 // piOwnerGone hands on what an ending thread owns and others wait for.
-func piOwnerGone(c *sched.Ctx, thread uint32) {
+func piOwnerGone(c *sched.Ctx, thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	for t.Live.PiFirst != 0 {
 		w := kmem.Thread(t.Live.PiFirst).State.Blocked.FutexWait()
@@ -159,7 +159,7 @@ func piOwnerGone(c *sched.Ctx, thread uint32) {
 
 // piTakeDead writes a waiter into the word whose owner has died; false when
 // the word cannot be reached now.
-func piTakeDead(c *sched.Ctx, thread uint32) bool {
+func piTakeDead(c *sched.Ctx, thread abi.ThreadRef) bool {
 	t := kmem.Thread(thread)
 	va := t.State.Blocked.Args[0]
 	if futexCmd(t) == abi.FUTEX_WAIT_REQUEUE_PI {

@@ -41,7 +41,7 @@ func FutexWaitRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, expect uint3
 
 // mayMoveTo says whether a waiter called FUTEX_WAIT_REQUEUE_PI with this
 // second key.
-func mayMoveTo(c *sched.Ctx, thread uint32, k2 futexKey) bool {
+func mayMoveTo(c *sched.Ctx, thread abi.ThreadRef, k2 futexKey) bool {
 	t := kmem.Thread(thread)
 	b := &t.State.Blocked
 	if futexCmd(t) != abi.FUTEX_WAIT_REQUEUE_PI || t.Live.PiOwner != 0 {

@@ -9,25 +9,25 @@ import (
 // Process groups. The processes whose groups' ids have the same hash are in one
 // list, zombies among them until they are reaped; a group has no record of its own.
 
-func groupBucket(pgid uint32) uint32 {
-	return kmem.Areas.GroupBuckets + pgid&(kmem.Areas.GroupBucketCount-1)*4
+func groupBucket(pgid uint32) *abi.ProcessRef {
+	return kmem.Word[abi.ProcessRef](kmem.Areas.GroupBuckets + pgid&(kmem.Areas.GroupBucketCount-1)*4)
 }
 
 // joinGroup moves a process to a group.
-func joinGroup(i, pgid uint32) {
+func joinGroup(i abi.ProcessRef, pgid uint32) {
 	leaveGroup(i)
 	p := kmem.Process(i)
 	p.State.Pgid, p.Live.GroupNext, p.Live.GroupPrev = pgid, 0, 0
-	head := kmem.Load32(groupBucket(pgid))
+	head := *groupBucket(pgid)
 	if p.Live.GroupNext = head; head != 0 {
 		kmem.Process(head).Live.GroupPrev = i
 	}
-	kmem.Store32(groupBucket(pgid), i)
+	*groupBucket(pgid) = i
 }
 
 // leaveGroup takes a process out of its group's list, if it is in one. It keeps the
 // group's id: readers outside the kernel see it until the slot is freed.
-func leaveGroup(i uint32) {
+func leaveGroup(i abi.ProcessRef) {
 	p := kmem.Process(i)
 	old := p.State.Pgid
 	if old == 0 {
@@ -36,8 +36,8 @@ func leaveGroup(i uint32) {
 	if p.Live.GroupPrev != 0 {
 		kmem.Process(p.Live.GroupPrev).Live.GroupNext = p.Live.GroupNext
 	} else {
-		kmem.Assert(kmem.Load32(groupBucket(old)) == i, "a process without one before it is the first of its list of groups")
-		kmem.Store32(groupBucket(old), p.Live.GroupNext)
+		kmem.Assert(*groupBucket(old) == i, "a process without one before it is the first of its list of groups")
+		*groupBucket(old) = p.Live.GroupNext
 	}
 	if p.Live.GroupNext != 0 {
 		kmem.Process(p.Live.GroupNext).Live.GroupPrev = p.Live.GroupPrev
@@ -45,11 +45,15 @@ func leaveGroup(i uint32) {
 }
 
 // firstOf is the first process of a group, nextOf the next one behind i; 0 at the end.
-func firstOf(pgid uint32) uint32 { return memberFrom(kmem.Load32(groupBucket(pgid)), pgid) }
+func firstOf(pgid uint32) abi.ProcessRef {
+	return memberFrom(*groupBucket(pgid), pgid)
+}
 
-func nextOf(i, pgid uint32) uint32 { return memberFrom(kmem.Process(i).Live.GroupNext, pgid) }
+func nextOf(i abi.ProcessRef, pgid uint32) abi.ProcessRef {
+	return memberFrom(kmem.Process(i).Live.GroupNext, pgid)
+}
 
-func memberFrom(i, pgid uint32) uint32 {
+func memberFrom(i abi.ProcessRef, pgid uint32) abi.ProcessRef {
 	for i != 0 && kmem.Process(i).State.Pgid != pgid {
 		i = kmem.Process(i).Live.GroupNext
 	}
@@ -69,7 +73,7 @@ func groupInSession(pgid, sid uint32) bool {
 }
 
 // SetGroup is setpgid(2): pgid 0 means the process's own id.
-func SetGroup(c *sched.Ctx, process, pgid uint32) abi.Errno {
+func SetGroup(c *sched.Ctx, process abi.ProcessRef, pgid uint32) abi.Errno {
 	p := kmem.Process(process)
 	if process != c.Process {
 		if p.State.Parent != c.Process {

@@ -13,10 +13,10 @@ import (
 func IsOrphaned(pgid uint32) bool { return orphanedWithout(pgid, 0) }
 
 // orphanedWithout is IsOrphaned of a group as it is without one process.
-func orphanedWithout(pgid, without uint32) bool {
+func orphanedWithout(pgid uint32, without abi.ProcessRef) bool {
 	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
 		p := &kmem.Process(i).State
-		if i != without && p.RunState.Load() != uint32(abi.ProcessRunStateZombie) && links(p, p.Parent) {
+		if i != without && p.LoadRunState() != abi.ProcessRunStateZombie && links(p, p.Parent) {
 			return false
 		}
 	}
@@ -25,7 +25,7 @@ func orphanedWithout(pgid, without uint32) bool {
 
 // links says whether a parent is one that keeps a process's group from being
 // orphaned.
-func links(p *abi.ProcessState, parent uint32) bool {
+func links(p *abi.ProcessState, parent abi.ProcessRef) bool {
 	if parent == 0 {
 		return false
 	}
@@ -36,7 +36,7 @@ func links(p *abi.ProcessState, parent uint32) bool {
 // hangUpOrphans is called when a process ends (which then is `without`), or has
 // lost its parent: when that was what kept its group from being
 // orphaned, and some of the group are stopped, all get SIGHUP and SIGCONT (exit(3)).
-func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
+func hangUpOrphans(c *sched.Ctx, process, parent, without abi.ProcessRef) {
 	p := &kmem.Process(process).State
 	if !links(p, parent) || !anyStopped(p.Pgid) || !orphanedWithout(p.Pgid, without) {
 		return
@@ -47,7 +47,7 @@ func hangUpOrphans(c *sched.Ctx, process, parent, without uint32) {
 
 func anyStopped(pgid uint32) bool {
 	for i := firstOf(pgid); i != 0; i = nextOf(i, pgid) {
-		if p := &kmem.Process(i).State; p.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+		if p := &kmem.Process(i).State; p.LoadRunState() == abi.ProcessRunStateStopped {
 			return true
 		}
 	}
@@ -57,7 +57,7 @@ func anyStopped(pgid uint32) bool {
 // hangUpEach is hangUpOrphans of the processes that have lost a parent
 // (ProcessLive.next_orphan), once for each group: to ask again for each member would
 // take the square of their number.
-func hangUpEach(c *sched.Ctx, first, parent uint32) {
+func hangUpEach(c *sched.Ctx, first, parent abi.ProcessRef) {
 	for i := first; i != 0; i = kmem.Process(i).Live.NextOrphan {
 		if p := &kmem.Process(i).State; kmem.Process(i).Live.GroupSeen == 0 && links(p, parent) {
 			markGroup(p.Pgid, 1)

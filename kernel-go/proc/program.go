@@ -17,7 +17,7 @@ const infinite = ^uint64(0)
 
 // InitOwner makes the default owner and what all programs need.
 func InitOwner() abi.Errno {
-	if kmem.Alloc(abi.SlotKindOwner) != DefaultOwner {
+	if kmem.Alloc[abi.OwnerRef]() != DefaultOwner {
 		return abi.ENOMEM
 	}
 	if !sched.NewStatusRing(kmem.Owner(DefaultOwner)) {
@@ -35,7 +35,7 @@ func InitOwner() abi.Errno {
 // /proc, viewers and system calls all find it, and nothing else: no memory, no
 // descriptors, no owner, and no actions, so that it takes no signals.
 func initHost() bool {
-	i := kmem.Alloc(abi.SlotKindProcess)
+	i := kmem.Alloc[abi.ProcessRef]()
 	if i == 0 {
 		return false
 	}
@@ -55,10 +55,10 @@ func initHost() bool {
 	}
 	t := kmem.Thread(leader)
 	t.State.Flags = uint32(abi.ThreadFlagLeader)
-	t.State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	t.State.StoreRunState(abi.ThreadRunStateBlocked)
 	kmem.WriteBegin(&p.Header)
 	p.State.Pid, p.State.Leader = hostPid, leader
-	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	p.State.StoreRunState(abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	return true
 }
@@ -66,7 +66,7 @@ func initHost() bool {
 // NewProgram makes a process that the host starts: its program is n bytes in
 // c.Path, or the file of a dentry that these name. It is left in state
 // Prepared, without descriptors.
-func NewProgram(c *sched.Ctx, owner, cwd, dentry, n uint32, s *Strings) (uint32, abi.Errno) {
+func NewProgram(c *sched.Ctx, owner abi.OwnerRef, cwd, dentry abi.DentryRef, n uint32, s *Strings) (abi.ProcessRef, abi.Errno) {
 	tid := newTid()
 	if tid == 0 {
 		return 0, abi.EAGAIN
@@ -85,7 +85,7 @@ func NewProgram(c *sched.Ctx, owner, cwd, dentry, n uint32, s *Strings) (uint32,
 	joinUser(i)
 	p.State.FdTable = file.NewTable()
 	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, cwd, 0o022)
-	p.State.Sighand = kmem.Alloc(abi.SlotKindSighand)
+	p.State.Sighand = kmem.Alloc[abi.SighandRef]()
 	leader := newThread(i, tid)
 	e := abi.EAGAIN
 	if leader != 0 && p.State.FdTable != 0 && p.State.FsContext != 0 && p.State.Sighand != 0 {
@@ -128,13 +128,13 @@ func defaultLimits(p *abi.ProcessSlot) {
 }
 
 // Start lets a prepared process run.
-func Start(i uint32) abi.Errno {
+func Start(i abi.ProcessRef) abi.Errno {
 	p := kmem.Process(i)
-	if p.State.RunState.Load() != uint32(abi.ProcessRunStatePrepared) {
+	if p.State.LoadRunState() != abi.ProcessRunStatePrepared {
 		return abi.EINVAL
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	p.State.StoreRunState(abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	sched.MakeReady(p.State.Leader)
 	sched.KickIdle()
@@ -142,7 +142,7 @@ func Start(i uint32) abi.Errno {
 }
 
 // Discard takes a prepared process away again.
-func Discard(c *sched.Ctx, i uint32) {
+func Discard(c *sched.Ctx, i abi.ProcessRef) {
 	p := kmem.Process(i)
 	freeThread(p.State.Leader)
 	undoProcess(c, i)
@@ -150,12 +150,12 @@ func Discard(c *sched.Ctx, i uint32) {
 
 // KillOwned sends SIGKILL to all processes of an owner; those that were never
 // started, and zombies that only the host could reap, go at once.
-func KillOwned(c *sched.Ctx, owner uint32) {
+func KillOwned(c *sched.Ctx, owner abi.OwnerRef) {
 	for i := kmem.Header().InitProcess; i != 0; {
 		p := kmem.Process(i)
 		next := p.Live.NextProcess
 		if p.State.Owner == owner {
-			switch abi.ProcessRunState(p.State.RunState.Load()) {
+			switch abi.ProcessRunState(p.State.LoadRunState()) {
 			case abi.ProcessRunStatePrepared:
 				Discard(c, i)
 			case abi.ProcessRunStateZombie:
@@ -183,7 +183,7 @@ func LeaveToThemselves(c *sched.Ctx, client uint32) {
 		next := p.Live.NextProcess
 		if p.State.Flags&abi.ProcessFlagOwnedByHost != 0 && p.Live.Client == client {
 			p.State.Flags &^= abi.ProcessFlagOwnedByHost
-			switch abi.ProcessRunState(p.State.RunState.Load()) {
+			switch abi.ProcessRunState(p.State.LoadRunState()) {
 			case abi.ProcessRunStatePrepared:
 				Discard(c, i)
 			case abi.ProcessRunStateZombie:
@@ -198,10 +198,10 @@ func LeaveToThemselves(c *sched.Ctx, client uint32) {
 
 // ResumeBlocked completes the system call that a thread is blocked in with a
 // result: the host has done it, or gives it up (a negative errno).
-func ResumeBlocked(c *sched.Ctx, i uint32, result int64) abi.Errno {
+func ResumeBlocked(c *sched.Ctx, i abi.ThreadRef, result int64) abi.Errno {
 	t := kmem.Thread(i)
 	b := &t.State.Blocked
-	if t.State.RunState.Load() != uint32(abi.ThreadRunStateBlocked) || b.Attempt == 0 {
+	if t.State.LoadRunState() != abi.ThreadRunStateBlocked || b.Attempt == 0 {
 		return abi.EINVAL
 	}
 	FutexForget(i)

@@ -19,7 +19,7 @@ const (
 
 // walkRobust marks the robust futexes that a dying thread holds as
 // OWNER_DIED; the list is the guest's and may be nonsense.
-func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as uint32) {
+func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef) {
 	head := t.State.RobustList
 	t.State.RobustList = 0
 	if n, e := mm.CopyInAs(c, as, c.Page, head, abi.RobustListHeadSize); e != abi.OK || n != abi.RobustListHeadSize {
@@ -50,7 +50,7 @@ func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as uint32) {
 // markDead marks one word, when the thread owns it, and wakes who waits for it.
 // Who waits for a word of priority inheritance becomes its owner (piOwnerGone).
 // It says whether there was a word.
-func markDead(c *sched.Ctx, t *abi.ThreadSlot, as uint32, va uint64, pi, pending bool) bool {
+func markDead(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef, va uint64, pi, pending bool) bool {
 	if va&3 != 0 {
 		return false
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // MayKill says whether the caller may signal a process (kill(2)).
-func MayKill(c *sched.Ctx, process, signo uint32) bool {
+func MayKill(c *sched.Ctx, process abi.ProcessRef, signo uint32) bool {
 	if c.Process == 0 {
 		return true
 	}
@@ -55,7 +55,7 @@ func Kill(c *sched.Ctx, pid int32, s *Sig) abi.Errno {
 // killOne signals one of several processes that a call means. e is what the call
 // would answer without it: OK with the first that may be signalled, EPERM when
 // there are only others.
-func killOne(c *sched.Ctx, i uint32, s *Sig, e abi.Errno) abi.Errno {
+func killOne(c *sched.Ctx, i abi.ProcessRef, s *Sig, e abi.Errno) abi.Errno {
 	if MayKill(c, i, s.Signo) {
 		_ = SendQueued(c, i, s)
 		return abi.OK
@@ -75,7 +75,7 @@ func SignalGroup(c *sched.Ctx, pgid, signo uint32) {
 }
 
 // SignalProcess signals a process.
-func SignalProcess(c *sched.Ctx, process, signo uint32) {
+func SignalProcess(c *sched.Ctx, process abi.ProcessRef, signo uint32) {
 	_ = SendProcess(c, process, signo, int32(abi.SI_KERNEL), 0, 0)
 }
 

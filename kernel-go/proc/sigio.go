@@ -18,7 +18,7 @@ const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
 
 // Sigio sends the signals of a description with O_ASYNC, or of a lease that is
 // broken (POLLMSG), to its owner.
-func Sigio(ofd, events uint32) {
+func Sigio(ofd abi.OfdRef, events uint32) {
 	if events&uint32(abi.POLLIN) != 0 {
 		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
 	}
@@ -30,7 +30,7 @@ func Sigio(ofd, events uint32) {
 	}
 }
 
-func sigioAll(ofd uint32, code int32, band uint64) {
+func sigioAll(ofd abi.OfdRef, code int32, band uint64) {
 	o := kmem.Ofd(ofd)
 	pid := o.State.OwnerPid
 	switch {
@@ -51,7 +51,7 @@ func sigioAll(ofd uint32, code int32, band uint64) {
 
 // sigioOne is the signal for one process or thread, where the user who named
 // it may signal it. What cannot be queued becomes a SIGIO.
-func sigioOne(ofd, process, thread uint32, code int32, band uint64) {
+func sigioOne(ofd abi.OfdRef, process abi.ProcessRef, thread abi.ThreadRef, code int32, band uint64) {
 	l := &kmem.Ofd(ofd).Live
 	s := &kmem.Process(process).State
 	if l.OwnerEuid != 0 && l.OwnerEuid != s.Suid && l.OwnerEuid != s.Uid && l.OwnerUid != s.Suid && l.OwnerUid != s.Uid {

@@ -38,7 +38,7 @@ type Sig struct {
 	// The union of siginfo_t, as far as the kernel keeps it (offsets 16 to 47).
 	Field0, Field1, Field2, Field3 uint64
 	// Timer is the PosixTimer whose signal this is, 0 for others.
-	Timer uint32
+	Timer abi.PosixTimerRef
 }
 
 func flushProcess(p *abi.ProcessSlot, mask uint64) {
@@ -58,21 +58,23 @@ func ignored(p *abi.ProcessSlot, signo uint32) bool {
 }
 
 // SendProcess sends a signal to a process as kill(2) does.
-func SendProcess(c *sched.Ctx, process, signo uint32, code int32, pid, uid uint32) abi.Errno {
+func SendProcess(c *sched.Ctx, process abi.ProcessRef, signo uint32, code int32, pid, uid uint32) abi.Errno {
 	s := Sig{Signo: signo, Code: code, Field0: uint64(pid) | uint64(uid)<<32}
 	return send(c, process, 0, &s)
 }
 
 // SendThread sends a signal to one thread.
-func SendThread(c *sched.Ctx, thread uint32, s *Sig) abi.Errno {
+func SendThread(c *sched.Ctx, thread abi.ThreadRef, s *Sig) abi.Errno {
 	return send(c, kmem.Thread(thread).State.Process, thread, s)
 }
 
 // SendQueued sends a signal with its siginfo to a process.
-func SendQueued(c *sched.Ctx, process uint32, s *Sig) abi.Errno { return send(c, process, 0, s) }
+func SendQueued(c *sched.Ctx, process abi.ProcessRef, s *Sig) abi.Errno {
+	return send(c, process, 0, s)
+}
 
 // SendChild tells a parent that a child ended, stopped or continued.
-func SendChild(c *sched.Ctx, child, parent uint32) {
+func SendChild(c *sched.Ctx, child, parent abi.ProcessRef) {
 	p := kmem.Process(child)
 	w, ok := report(child, uint32(abi.WEXITED|abi.WUNTRACED|abi.WCONTINUED|abi.WNOWAIT))
 	if !ok {
@@ -91,9 +93,9 @@ func SendChild(c *sched.Ctx, child, parent uint32) {
 	_ = send(c, parent, 0, &s)
 }
 
-func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
+func send(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) abi.Errno {
 	p := kmem.Process(process)
-	if s.Signo == 0 || p.State.RunState.Load() == uint32(abi.ProcessRunStateZombie) || p.State.Sighand == 0 {
+	if s.Signo == 0 || p.State.LoadRunState() == abi.ProcessRunStateZombie || p.State.Sighand == 0 {
 		return abi.OK
 	}
 	kmem.Header().Counters.Signals++
@@ -125,13 +127,13 @@ func send(c *sched.Ctx, process, thread uint32, s *Sig) abi.Errno {
 }
 
 // tell traces a signal that reaches a thread.
-func tell(c *sched.Ctx, thread, process uint32, s *Sig) {
+func tell(c *sched.Ctx, thread abi.ThreadRef, process abi.ProcessRef, s *Sig) {
 	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3)
 }
 
 // blockedSomewhere: a signal that is ignored is still kept while it is
 // blocked, since its action may change before it is unblocked.
-func blockedSomewhere(p *abi.ProcessSlot, thread, signo uint32) bool {
+func blockedSomewhere(p *abi.ProcessSlot, thread abi.ThreadRef, signo uint32) bool {
 	if thread == 0 {
 		thread = p.State.Leader
 	}
@@ -139,22 +141,22 @@ func blockedSomewhere(p *abi.ProcessSlot, thread, signo uint32) bool {
 }
 
 // nudge makes a thread that can take the signal look at it.
-func nudge(process, thread, signo uint32) {
+func nudge(process abi.ProcessRef, thread abi.ThreadRef, signo uint32) {
 	p := kmem.Process(process)
 	if thread != 0 {
 		nudgeThread(thread, signo)
 		return
 	}
-	fallback := uint32(0)
+	fallback := abi.ThreadRef(0)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
 		t := kmem.Thread(i)
-		if t.State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+		if t.State.LoadRunState() == abi.ThreadRunStateExited {
 			continue
 		}
 		if t.State.Sigmask&bit(signo) != 0 && !sigwaits(t, signo) && unmaskable&bit(signo) == 0 {
 			continue
 		}
-		if t.State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) || sigwaits(t, signo) {
+		if t.State.LoadRunState() == abi.ThreadRunStateBlocked || sigwaits(t, signo) {
 			nudgeThread(i, signo)
 			return
 		}
@@ -174,9 +176,9 @@ func sigwaits(t *abi.ThreadSlot, signo uint32) bool {
 	return b.Reason == abi.WaitReasonSignal && b.Attempt != 0 && b.SignalWait().Set&bit(signo) != 0
 }
 
-func nudgeThread(i, signo uint32) {
+func nudgeThread(i abi.ThreadRef, signo uint32) {
 	t := kmem.Thread(i)
-	switch abi.ThreadRunState(t.State.RunState.Load()) {
+	switch abi.ThreadRunState(t.State.LoadRunState()) {
 	case abi.ThreadRunStateBlocked:
 		if t.State.Sigmask&bit(signo) == 0 || sigwaits(t, signo) || unmaskable&bit(signo) != 0 {
 			sched.Unblock(i)
@@ -289,7 +291,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 			action(p, s.Signo).Handler = uint64(abi.SIG_DFL)
 		}
 	}
-	if c.P().State.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+	if c.P().State.LoadRunState() == abi.ProcessRunStateStopped {
 		park(c)
 		return false
 	}
@@ -363,17 +365,17 @@ func forceSegv(c *sched.Ctx, during uint32) {
 // stopProcess stops all threads of the caller's process (a group stop).
 func stopProcess(c *sched.Ctx, signo uint32) {
 	p := c.P()
-	if p.State.RunState.Load() == uint32(abi.ProcessRunStateStopped) {
+	if p.State.LoadRunState() == abi.ProcessRunStateStopped {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.RunState.Store(uint32(abi.ProcessRunStateStopped))
+	p.State.StoreRunState(abi.ProcessRunStateStopped)
 	p.State.StopSignal = signo
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasContinueReport | abi.ProcessFlagHasStopReport
 	kmem.WriteEnd(&p.Header)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
 		t := kmem.Thread(i)
-		if i != c.Thread && t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+		if i != c.Thread && t.State.LoadRunState() == abi.ThreadRunStateRunning {
 			sched.PollHart(t.State.Hart)
 		}
 	}
@@ -390,24 +392,24 @@ func park(c *sched.Ctx) {
 		trace.Stopped(c, t.State.Tid, c.P().State.Pid, c.P().State.StopSignal)
 	}
 	kmem.WriteBegin(&t.Header)
-	t.State.RunState.Store(uint32(abi.ThreadRunStateStopped))
+	t.State.StoreRunState(abi.ThreadRunStateStopped)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopStopped)
 	forget(c)
 }
 
 // resume continues a stopped process.
-func resume(c *sched.Ctx, process uint32) {
+func resume(c *sched.Ctx, process abi.ProcessRef) {
 	p := kmem.Process(process)
-	if p.State.RunState.Load() != uint32(abi.ProcessRunStateStopped) {
+	if p.State.LoadRunState() != abi.ProcessRunStateStopped {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
+	p.State.StoreRunState(abi.ProcessRunStateRunning)
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasStopReport | abi.ProcessFlagHasContinueReport
 	kmem.WriteEnd(&p.Header)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
-		if kmem.Thread(i).State.RunState.Load() == uint32(abi.ThreadRunStateStopped) {
+		if kmem.Thread(i).State.LoadRunState() == abi.ThreadRunStateStopped {
 			sched.MakeReady(i)
 		}
 	}
@@ -427,7 +429,7 @@ func ActionChanged(c *sched.Ctx, signo uint32) {
 
 // SignalPending and TakeForSignalfd are what signalfd(2) asks for: SignalPending
 // whether a signal of the mask waits.
-func SignalPending(process, thread uint32, mask uint64) bool {
+func SignalPending(process abi.ProcessRef, thread abi.ThreadRef, mask uint64) bool {
 	set := kmem.Process(process).State.Pending
 	if thread != 0 {
 		set |= kmem.Thread(thread).State.Pending

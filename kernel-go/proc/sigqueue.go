@@ -9,9 +9,10 @@ import (
 // and the records of those that have one, oldest first. Records count against a
 // limit of the process's user.
 type sigQueue struct {
-	pending            *uint64
-	head, tail, queued *uint32
-	user               uint32
+	pending    *uint64
+	head, tail *abi.SigInfoRef
+	queued     *uint32
+	user       abi.UserRef
 }
 
 func queueOf(p *abi.ProcessSlot) sigQueue {
@@ -39,9 +40,9 @@ func (k sigQueue) enqueue(p *abi.ProcessSlot, s *Sig) abi.Errno {
 	if *k.pending&bit(s.Signo) != 0 && !realtime {
 		return abi.OK
 	}
-	i := uint32(0)
+	i := abi.SigInfoRef(0)
 	if !realtime && s.Code >= 0 || uint64(kmem.User(k.user).Queued) < p.State.Rlimits[abi.RLIMIT_SIGPENDING].Cur {
-		i = kmem.Alloc(abi.SlotKindSigInfo)
+		i = kmem.Alloc[abi.SigInfoRef]()
 	}
 	switch {
 	case i != 0:
@@ -54,7 +55,7 @@ func (k sigQueue) enqueue(p *abi.ProcessSlot, s *Sig) abi.Errno {
 }
 
 // record fills signal record i and puts it at the end.
-func (k sigQueue) record(i uint32, s *Sig) {
+func (k sigQueue) record(i abi.SigInfoRef, s *Sig) {
 	q := kmem.SigInfo(i)
 	q.Signo, q.Code, q.Errno, q.Field0, q.Field1, q.Field2, q.Field3 = s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3
 	q.Next = 0
@@ -69,7 +70,7 @@ func (k sigQueue) record(i uint32, s *Sig) {
 }
 
 // unlink takes record i, which stands behind `last` (0: it is the first), out.
-func (k sigQueue) unlink(i, last uint32) {
+func (k sigQueue) unlink(i, last abi.SigInfoRef) {
 	next := kmem.SigInfo(i).Next
 	if last == 0 {
 		*k.head = next
@@ -86,7 +87,7 @@ func (k sigQueue) unlink(i, last uint32) {
 // dequeue takes signal signo, which is pending.
 func (k sigQueue) dequeue(signo uint32) Sig {
 	out := Sig{Signo: signo, Code: int32(abi.SI_USER)}
-	last, found, more := uint32(0), false, false
+	last, found, more := abi.SigInfoRef(0), false, false
 	for i := *k.head; i != 0 && !more; {
 		q := kmem.SigInfo(i)
 		next := q.Next
@@ -102,7 +103,7 @@ func (k sigQueue) dequeue(signo uint32) Sig {
 			if q.Timer != 0 {
 				out.Field0 |= uint64(timerTaken(q.Timer)) << 32 // si_overrun
 			} else {
-				kmem.Free(abi.SlotKindSigInfo, i)
+				kmem.Free(i)
 			}
 		}
 		i = next
@@ -115,7 +116,7 @@ func (k sigQueue) dequeue(signo uint32) Sig {
 
 // drop drops the pending signals of a mask.
 func (k sigQueue) drop(mask uint64) {
-	last := uint32(0)
+	last := abi.SigInfoRef(0)
 	for i := *k.head; i != 0; {
 		q := kmem.SigInfo(i)
 		next := q.Next
@@ -127,7 +128,7 @@ func (k sigQueue) drop(mask uint64) {
 		if q.Timer != 0 {
 			timerTaken(q.Timer)
 		} else {
-			kmem.Free(abi.SlotKindSigInfo, i)
+			kmem.Free(i)
 		}
 		i = next
 	}
@@ -137,7 +138,7 @@ func (k sigQueue) drop(mask uint64) {
 // dropTimers takes the signals of timers out, whose records stay theirs. What is
 // pending by another record stays so.
 func (k sigQueue) dropTimers() {
-	last, gone, left := uint32(0), uint64(0), uint64(0)
+	last, gone, left := abi.SigInfoRef(0), uint64(0), uint64(0)
 	for i := *k.head; i != 0; {
 		q := kmem.SigInfo(i)
 		next := q.Next
@@ -155,8 +156,8 @@ func (k sigQueue) dropTimers() {
 }
 
 // remove takes one record, which it does not free, out.
-func (k sigQueue) remove(info uint32) {
-	last, more, signo := uint32(0), false, kmem.SigInfo(info).Signo
+func (k sigQueue) remove(info abi.SigInfoRef) {
+	last, more, signo := abi.SigInfoRef(0), false, kmem.SigInfo(info).Signo
 	for i := *k.head; i != 0; {
 		next := kmem.SigInfo(i).Next
 		if i == info {
@@ -180,6 +181,6 @@ func (k sigQueue) empty() {
 			kmem.PosixTimer(t).Queued = 0
 			continue
 		}
-		kmem.Free(abi.SlotKindSigInfo, i)
+		kmem.Free(i)
 	}
 }

@@ -22,13 +22,13 @@ const (
 // state is what proc remembers beside its slots.
 func state() *abi.ProcessesLive { return &kmem.Kernel().Processes }
 
-func tidBucket(tid uint32) uint32 {
-	return kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
+func tidBucket(tid uint32) *abi.ThreadRef {
+	return kmem.Word[abi.ThreadRef](kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4)
 }
 
 // FindThread is the thread with a tid, 0 when there is none.
-func FindThread(tid uint32) uint32 {
-	for i := kmem.Load32(tidBucket(tid)); i != 0; i = kmem.Thread(i).Live.TidNext {
+func FindThread(tid uint32) abi.ThreadRef {
+	for i := *tidBucket(tid); i != 0; i = kmem.Thread(i).Live.TidNext {
 		if kmem.Thread(i).State.Tid == tid {
 			return i
 		}
@@ -37,7 +37,7 @@ func FindThread(tid uint32) uint32 {
 }
 
 // FindProcess is the process with a pid, zombies included; 0 when there is none.
-func FindProcess(pid uint32) uint32 {
+func FindProcess(pid uint32) abi.ProcessRef {
 	i := FindThread(pid)
 	if i == 0 {
 		return 0
@@ -78,21 +78,21 @@ func idInUse(id uint32) bool {
 	return false
 }
 
-func hashThread(i uint32) {
+func hashThread(i abi.ThreadRef) {
 	t := kmem.Thread(i)
 	b := tidBucket(t.State.Tid)
-	t.Live.TidNext = kmem.Load32(b)
-	kmem.Store32(b, i)
+	t.Live.TidNext = *b
+	*b = i
 }
 
-func unhashThread(i uint32) {
+func unhashThread(i abi.ThreadRef) {
 	t := kmem.Thread(i)
 	b := tidBucket(t.State.Tid)
-	if kmem.Load32(b) == i {
-		kmem.Store32(b, t.Live.TidNext)
+	if *b == i {
+		*b = t.Live.TidNext
 		return
 	}
-	for k := kmem.Load32(b); k != 0; k = kmem.Thread(k).Live.TidNext {
+	for k := *b; k != 0; k = kmem.Thread(k).Live.TidNext {
 		if kmem.Thread(k).Live.TidNext == i {
 			kmem.Thread(k).Live.TidNext = t.Live.TidNext
 			return
@@ -102,8 +102,8 @@ func unhashThread(i uint32) {
 
 // newThread makes a thread of a process, in state Prepared; 0 when the table
 // is full.
-func newThread(process, tid uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindThread)
+func newThread(process abi.ProcessRef, tid uint32) abi.ThreadRef {
+	i := kmem.Alloc[abi.ThreadRef]()
 	if i == 0 {
 		return 0
 	}
@@ -127,7 +127,7 @@ func newThread(process, tid uint32) uint32 {
 }
 
 // freeThread unlinks and frees a thread that no hart runs.
-func freeThread(i uint32) {
+func freeThread(i abi.ThreadRef) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
 	unhashThread(i)
@@ -142,14 +142,14 @@ func freeThread(i uint32) {
 	p.Live.ThreadCount--
 	threadQueue(p, t).empty()
 	kmem.Assert(t.Live.PiFirst == 0 && t.Live.PiOwner == 0, "nobody waits for a thread that is freed")
-	kmem.Assert(t.State.RunState.Load() != uint32(abi.ThreadRunStateReady) && t.Live.WaitEntries == 0 && t.Live.FutexBucket == 0 && t.State.Blocked.Held.Held == 0,
+	kmem.Assert(t.State.LoadRunState() != abi.ThreadRunStateReady && t.Live.WaitEntries == 0 && t.Live.FutexBucket == 0 && t.State.Blocked.Held.Held == 0,
 		"a thread that is freed stands in no queue and holds nothing")
-	kmem.Free(abi.SlotKindThread, i)
+	kmem.Free(i)
 }
 
 // newProcess makes a process without threads; 0 when the table is full.
-func newProcess(parent, owner uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindProcess)
+func newProcess(parent abi.ProcessRef, owner abi.OwnerRef) abi.ProcessRef {
+	i := kmem.Alloc[abi.ProcessRef]()
 	if i == 0 {
 		return 0
 	}
@@ -174,7 +174,7 @@ func newProcess(parent, owner uint32) uint32 {
 // last process.
 const NoClient = ^uint32(0)
 
-func freeProcess(i uint32) {
+func freeProcess(i abi.ProcessRef) {
 	p := kmem.Process(i)
 	setParent(i, 0)
 	leaveGroup(i)
@@ -202,11 +202,11 @@ func freeProcess(i uint32) {
 	queueOf(p).empty()
 	leaveUser(i)
 	kmem.Header().Counters.Instret += p.State.Instret
-	kmem.Free(abi.SlotKindProcess, i)
+	kmem.Free(i)
 }
 
 // setParent moves a process to another parent's list of children.
-func setParent(i, parent uint32) {
+func setParent(i, parent abi.ProcessRef) {
 	p := kmem.Process(i)
 	if old := p.State.Parent; old != 0 {
 		o := kmem.Process(old)

@@ -25,7 +25,7 @@ const (
 const OwnProcessClock = abi.Clock(0xffff_fff8 | cpuClockSched)
 
 // IsThreadClock says whether a clock counts this thread's own CPU time.
-func IsThreadClock(thread uint32, clock abi.Clock) bool {
+func IsThreadClock(thread abi.ThreadRef, clock abi.Clock) bool {
 	tid := cpuClockPid(clock)
 	return clock&cpuClockThread != 0 && (tid == 0 || tid == kmem.Thread(thread).State.Tid)
 }
@@ -47,7 +47,7 @@ func ThreadNs(t *abi.ThreadSlot) uint64 { return t.State.UserNs + t.State.System
 func cpuClockPid(clock abi.Clock) uint32 { return uint32(^(int32(clock) >> 3)) }
 
 // cpuClockThreadOf is the thread of a thread's clock: one of the process.
-func cpuClockThreadOf(process uint32, clock abi.Clock) uint32 {
+func cpuClockThreadOf(process abi.ProcessRef, clock abi.Clock) abi.ThreadRef {
 	i := FindThread(cpuClockPid(clock))
 	if i == 0 || kmem.Thread(i).State.Process != process {
 		return 0
@@ -57,7 +57,7 @@ func cpuClockThreadOf(process uint32, clock abi.Clock) uint32 {
 
 // cpuClockProcess is the process whose CPU time a clock counts, or of whose
 // thread; pid 0 is the asking process itself.
-func cpuClockProcess(process uint32, clock abi.Clock) uint32 {
+func cpuClockProcess(process abi.ProcessRef, clock abi.Clock) abi.ProcessRef {
 	if clock&cpuClockThread != 0 || cpuClockPid(clock) == 0 {
 		return process
 	}
@@ -66,7 +66,7 @@ func cpuClockProcess(process uint32, clock abi.Clock) uint32 {
 
 // CpuNs is the CPU time that a clock with a negative id shows to a process:
 // EINVAL when it is none, or its process or thread does not exist.
-func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
+func CpuNs(process abi.ProcessRef, clock abi.Clock) (uint64, abi.Errno) {
 	kind := clock & cpuClockKinds
 	if int32(clock) >= 0 || kind == cpuClockFd {
 		return 0, abi.EINVAL
@@ -93,11 +93,11 @@ func CpuNs(process uint32, clock abi.Clock) (uint64, abi.Errno) {
 }
 
 // cpuTimersChanged has the next look at CPU time count what it may make due.
-func cpuTimersChanged(process uint32) { kmem.Process(process).Live.CpuTimers |= 1 }
+func cpuTimersChanged(process abi.ProcessRef) { kmem.Process(process).Live.CpuTimers |= 1 }
 
 // countCpuTimers says in the process's slot how many timers CPU time may make
 // due: those whose signal is pending wait for that first.
-func countCpuTimers(process uint32) {
+func countCpuTimers(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	n := uint32(0)
 	if p.State.ItimerVirtualNs != 0 {
@@ -121,7 +121,7 @@ func countCpuTimers(process uint32) {
 }
 
 // LimitsChanged has the kernel look at a new limit of CPU time.
-func LimitsChanged(process uint32) { cpuTimersChanged(process) }
+func LimitsChanged(process abi.ProcessRef) { cpuTimersChanged(process) }
 
 func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
 	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != uint32(abi.SIGEV_NONE)

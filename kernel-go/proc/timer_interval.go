@@ -24,7 +24,7 @@ func itimerCpu(p *abi.ProcessSlot, which abi.ItimerWhich) (deadlineNs, intervalN
 
 // Itimer is what is left of an interval timer (0 when it is disarmed, else at
 // least a microsecond, which is what a caller can see), and its interval.
-func Itimer(process uint32, which abi.ItimerWhich) (leftNs, intervalNs uint64) {
+func Itimer(process abi.ProcessRef, which abi.ItimerWhich) (leftNs, intervalNs uint64) {
 	p := kmem.Process(process)
 	deadline, interval, now := p.Live.Itimer.DeadlineNs, p.State.ItimerIntervalNs, sched.NowNs()
 	armed := p.Live.Itimer.HeapIndex != 0
@@ -43,7 +43,7 @@ func Itimer(process uint32, which abi.ItimerWhich) (leftNs, intervalNs uint64) {
 
 // SetItimer arms an interval timer for valueNs from now (0 disarms) and then
 // every intervalNs.
-func SetItimer(process uint32, which abi.ItimerWhich, valueNs, intervalNs uint64) {
+func SetItimer(process abi.ProcessRef, which abi.ItimerWhich, valueNs, intervalNs uint64) {
 	p := kmem.Process(process)
 	if which != abi.ITIMER_REAL {
 		deadline, interval, now := itimerCpu(p, which)
@@ -59,17 +59,17 @@ func SetItimer(process uint32, which abi.ItimerWhich, valueNs, intervalNs uint64
 		sched.TimerCancel(&p.Live.Itimer)
 		return
 	}
-	sched.TimerSet(&p.Live.Itimer, saturate(sched.NowNs(), valueNs), sched.TimerItimer, process)
+	sched.TimerSet(&p.Live.Itimer, saturate(sched.NowNs(), valueNs), sched.TimerItimer, uint32(process))
 }
 
 // TimerFired is what sched calls for a timer of this package that is due.
 func TimerFired(kind, object uint32) {
 	if kind == sched.TimerPosix {
-		expireTimer(object, sched.NowNs())
+		expireTimer(abi.PosixTimerRef(object), sched.NowNs())
 		return
 	}
 	kmem.Assert(kind == sched.TimerItimer, "the other timers of proc are interval timers")
-	p := kmem.Process(object)
+	p := kmem.Process(abi.ProcessRef(object))
 	if n := p.State.ItimerIntervalNs; n != 0 {
 		// Missed periods are not made up for.
 		now := sched.NowNs()
@@ -79,5 +79,5 @@ func TimerFired(kind, object uint32) {
 		next, _ := following(p.Live.Itimer.DeadlineNs, n, now)
 		sched.TimerSet(&p.Live.Itimer, next, sched.TimerItimer, object)
 	}
-	_ = SendProcess(sched.For(kmem.WorkerIndex), object, uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(sched.For(kmem.WorkerIndex), abi.ProcessRef(object), uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
 }

@@ -39,7 +39,7 @@ type TimerSpec struct {
 }
 
 // FindTimer is the caller's timer with an id, 0 when there is none.
-func FindTimer(c *sched.Ctx, id uint32) uint32 {
+func FindTimer(c *sched.Ctx, id uint32) abi.PosixTimerRef {
 	for i := c.P().Live.Timers; i != 0; i = kmem.PosixTimer(i).Next {
 		if kmem.PosixTimer(i).Id == id {
 			return i
@@ -51,7 +51,7 @@ func FindTimer(c *sched.Ctx, id uint32) uint32 {
 // NewTimer makes a timer of the caller's process. EINVAL for a clock that does
 // not exist, EOPNOTSUPP for one that has no timers, EAGAIN beyond
 // RLIMIT_SIGPENDING or when a table is full.
-func NewTimer(c *sched.Ctx, s TimerSpec) (uint32, abi.Errno) {
+func NewTimer(c *sched.Ctx, s TimerSpec) (abi.PosixTimerRef, abi.Errno) {
 	p := c.P()
 	switch {
 	case int32(s.Clock) < 0:
@@ -74,13 +74,13 @@ func NewTimer(c *sched.Ctx, s TimerSpec) (uint32, abi.Errno) {
 	if uint64(p.Live.TimerCount) >= p.State.Rlimits[abi.RLIMIT_SIGPENDING].Cur {
 		return 0, abi.EAGAIN
 	}
-	info := kmem.Alloc(abi.SlotKindSigInfo)
+	info := kmem.Alloc[abi.SigInfoRef]()
 	if info == 0 {
 		return 0, abi.EAGAIN
 	}
-	i := kmem.Alloc(abi.SlotKindPosixTimer)
+	i := kmem.Alloc[abi.PosixTimerRef]()
 	if i == 0 {
-		kmem.Free(abi.SlotKindSigInfo, info)
+		kmem.Free(info)
 		return 0, abi.EAGAIN
 	}
 	for FindTimer(c, p.Live.NextTimerId) != 0 {
@@ -97,7 +97,7 @@ func NewTimer(c *sched.Ctx, s TimerSpec) (uint32, abi.Errno) {
 }
 
 // DeleteTimer ends a timer; a signal of it that is pending goes with it.
-func DeleteTimer(i uint32) {
+func DeleteTimer(i abi.PosixTimerRef) {
 	t := kmem.PosixTimer(i)
 	stopTimer(i)
 	p := kmem.Process(t.Process)
@@ -107,12 +107,12 @@ func DeleteTimer(i uint32) {
 	}
 	*at = t.Next
 	p.Live.TimerCount--
-	kmem.Free(abi.SlotKindSigInfo, t.Info)
-	kmem.Free(abi.SlotKindPosixTimer, i)
+	kmem.Free(t.Info)
+	kmem.Free(i)
 }
 
 // deleteTimers is what exec and exit do to a process's timers.
-func deleteTimers(process uint32) {
+func deleteTimers(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	queueOf(p).dropTimers()
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
@@ -122,15 +122,15 @@ func deleteTimers(process uint32) {
 		t := kmem.PosixTimer(i)
 		sched.TimerCancel(&t.Live)
 		p.Live.Timers = t.Next
-		kmem.Free(abi.SlotKindSigInfo, t.Info)
-		kmem.Free(abi.SlotKindPosixTimer, i)
+		kmem.Free(t.Info)
+		kmem.Free(i)
 	}
 	p.Live.TimerCount = 0
 	countCpuTimers(process)
 }
 
 // stopTimer disarms a timer and takes its pending signal back.
-func stopTimer(i uint32) {
+func stopTimer(i abi.PosixTimerRef) {
 	t := kmem.PosixTimer(i)
 	sched.TimerCancel(&t.Live)
 	t.DeadlineNs, t.IntervalNs, t.Overrun, t.LastOverrun = disarmed, 0, 0, 0
@@ -158,7 +158,7 @@ func timerNow(t *abi.PosixTimerSlot) (uint64, abi.Errno) {
 // SetTimer arms a timer for valueNs (0 disarms), absolute on its clock or from
 // now, and then every intervalNs. ESRCH when the thread whose CPU time it
 // measures is gone.
-func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) abi.Errno {
+func SetTimer(i abi.PosixTimerRef, valueNs, intervalNs uint64, absolute bool) abi.Errno {
 	t := kmem.PosixTimer(i)
 	now, e := timerNow(t)
 	if e != abi.OK {
@@ -180,7 +180,7 @@ func SetTimer(i uint32, valueNs, intervalNs uint64, absolute bool) abi.Errno {
 
 // TimerLeft is what is left until a timer's next expiration (0 when it is
 // disarmed), and its interval.
-func TimerLeft(i uint32) (leftNs, intervalNs uint64) {
+func TimerLeft(i abi.PosixTimerRef) (leftNs, intervalNs uint64) {
 	t := kmem.PosixTimer(i)
 	now, e := timerNow(t)
 	if t.DeadlineNs == disarmed || e != abi.OK {
@@ -211,7 +211,7 @@ func following(at, intervalNs, now uint64) (next, passed uint64) {
 }
 
 // armTimer makes sure that somebody looks when the timer's deadline is there.
-func armTimer(i uint32) {
+func armTimer(i abi.PosixTimerRef) {
 	t := kmem.PosixTimer(i)
 	if t.Notify == uint32(abi.SIGEV_NONE) {
 		return // nobody is told; who asks computes
@@ -227,20 +227,20 @@ func armTimer(i uint32) {
 		expireTimer(i, now)
 		return
 	}
-	sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, i)
+	sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, uint32(i))
 }
 
 // expireTimer sends the signal of a timer that is due.
-func expireTimer(i uint32, now uint64) {
+func expireTimer(i abi.PosixTimerRef, now uint64) {
 	t := kmem.PosixTimer(i)
 	due := t.DeadlineNs
 	if t.IntervalNs == 0 {
 		t.DeadlineNs = disarmed
 	}
-	thread := uint32(0)
+	thread := abi.ThreadRef(0)
 	if t.Tid != 0 {
 		thread = FindThread(t.Tid)
-		if thread == 0 || kmem.Thread(thread).State.Process != t.Process || kmem.Thread(thread).State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+		if thread == 0 || kmem.Thread(thread).State.Process != t.Process || kmem.Thread(thread).State.LoadRunState() == abi.ThreadRunStateExited {
 			t.DeadlineNs = disarmed // nobody to tell any more
 			cpuTimersChanged(t.Process)
 			return
@@ -252,7 +252,7 @@ func expireTimer(i uint32, now uint64) {
 		// The signal is ignored, which may change: go on, but without haste.
 		t.DeadlineNs, _ = following(due, t.IntervalNs, saturate(now, ignoredTickNs))
 		if int32(t.Clock) >= 0 {
-			sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, i)
+			sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, uint32(i))
 		}
 	}
 	cpuTimersChanged(t.Process)
@@ -260,7 +260,7 @@ func expireTimer(i uint32, now uint64) {
 
 // timerTaken lets a timer go on whose signal was taken; it returns how many
 // expirations passed since the one that sent it.
-func timerTaken(i uint32) uint32 {
+func timerTaken(i abi.PosixTimerRef) uint32 {
 	t := kmem.PosixTimer(i)
 	t.Queued, t.LastOverrun = 0, 0
 	if t.IntervalNs == 0 {
@@ -276,7 +276,7 @@ func timerTaken(i uint32) uint32 {
 	if int32(t.Clock) < 0 {
 		cpuTimersChanged(t.Process)
 	} else {
-		sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, i)
+		sched.TimerSet(&t.Live, t.DeadlineNs, sched.TimerPosix, uint32(i))
 	}
 	return t.LastOverrun
 }

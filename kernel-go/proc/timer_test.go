@@ -33,13 +33,13 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	t.Cleanup(kmem.Unlock)
 	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
 	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
-	owner := kmem.Alloc(abi.SlotKindOwner)
+	owner := kmem.Alloc[abi.OwnerRef]()
 	p := newProcess(0, owner)
 	s := kmem.Process(p)
 	th := newThread(p, newTid())
 	s.State.Pid, s.State.Leader = kmem.Thread(th).State.Tid, th
-	s.State.RunState.Store(uint32(abi.ProcessRunStateRunning))
-	s.State.Sighand = kmem.Alloc(abi.SlotKindSighand)
+	s.State.StoreRunState(abi.ProcessRunStateRunning)
+	s.State.Sighand = kmem.Alloc[abi.SighandRef]()
 	for i := range kmem.Sighand(s.State.Sighand).Actions {
 		kmem.Sighand(s.State.Sighand).Actions[i].Handler = 0x1000
 	}
@@ -51,7 +51,7 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	return c
 }
 
-func newTimer(t *testing.T, c *sched.Ctx, clock abi.Clock, signo abi.Signal, value uint64) uint32 {
+func newTimer(t *testing.T, c *sched.Ctx, clock abi.Clock, signo abi.Signal, value uint64) abi.PosixTimerRef {
 	t.Helper()
 	i, e := NewTimer(c, TimerSpec{Clock: clock, Signo: uint32(signo), Value: value})
 	if e != abi.OK {
@@ -61,7 +61,7 @@ func newTimer(t *testing.T, c *sched.Ctx, clock abi.Clock, signo abi.Signal, val
 }
 
 // take removes the pending signal, which must be of the timer.
-func take(t *testing.T, c *sched.Ctx, i uint32) (overrun uint32) {
+func take(t *testing.T, c *sched.Ctx, i abi.PosixTimerRef) (overrun uint32) {
 	t.Helper()
 	v := kmem.PosixTimer(i)
 	s, ok := TakeSignal(c.T(), c.P(), ^uint64(0))

@@ -15,7 +15,7 @@ type Usage struct {
 }
 
 // UsageOf is what a process has used so far, its threads that ended included.
-func UsageOf(process uint32) Usage {
+func UsageOf(process abi.ProcessRef) Usage {
 	p := kmem.Process(process)
 	s := &p.State
 	u := Usage{UserNs(p), SystemNs(p), s.MinorFaults, s.MajorFaults, s.MaxResidentPages, s.VoluntarySwitches, s.InvoluntarySwitches}
@@ -30,13 +30,13 @@ func UsageOf(process uint32) Usage {
 }
 
 // UsageOfChildren is what those children have used that a process waited for.
-func UsageOfChildren(process uint32) Usage {
+func UsageOfChildren(process abi.ProcessRef) Usage {
 	s := &kmem.Process(process).State
 	return Usage{s.ChildUserNs, s.ChildSystemNs, s.ChildMinorFaults, s.ChildMajorFaults, s.ChildMaxResidentPages, s.ChildVoluntarySwitches, s.ChildInvoluntarySwitches}
 }
 
 // UsageOfThread is a thread's part. Faults are counted by process alone.
-func UsageOfThread(thread uint32) Usage {
+func UsageOfThread(thread abi.ThreadRef) Usage {
 	s := &kmem.Thread(thread).State
 	u := Usage{UserNs: s.UserNs, SystemNs: s.SystemNs, Voluntary: uint64(s.VoluntarySwitches), Involuntary: uint64(s.InvoluntarySwitches)}
 	u.PeakPages = UsageOf(s.Process).PeakPages
@@ -58,7 +58,7 @@ func keepPeak(p *abi.ProcessSlot) {
 }
 
 // passOn adds what a child used, with its own children, to its parent's.
-func passOn(child uint32) {
+func passOn(child abi.ProcessRef) {
 	parent := kmem.Process(child).State.Parent
 	if parent == 0 {
 		return

@@ -9,12 +9,12 @@ import (
 // held by its processes, zombies among them, so that there are never more
 // users than processes, and a slot for each.
 
-func userBucket(uid uint32) uint32 {
-	return kmem.Areas.UserBuckets + uid&(kmem.Areas.UserBucketCount-1)*4
+func userBucket(uid uint32) *abi.UserRef {
+	return kmem.Word[abi.UserRef](kmem.Areas.UserBuckets + uid&(kmem.Areas.UserBucketCount-1)*4)
 }
 
-func findUser(uid uint32) uint32 {
-	i := kmem.Load32(userBucket(uid))
+func findUser(uid uint32) abi.UserRef {
+	i := *userBucket(uid)
 	for i != 0 && kmem.User(i).Uid != uid {
 		i = kmem.User(i).Next
 	}
@@ -22,25 +22,25 @@ func findUser(uid uint32) uint32 {
 }
 
 // joinUser counts a process, and what is queued for it, to its real user.
-func joinUser(process uint32) {
+func joinUser(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	uid := p.State.Uid
 	i := findUser(uid)
 	if i != 0 {
 		kmem.Ref(&kmem.User(i).Header)
 	} else {
-		i = kmem.Alloc(abi.SlotKindUser)
+		i = kmem.Alloc[abi.UserRef]()
 		kmem.Assert(i != 0, "there are as many users as processes")
 		u := kmem.User(i)
-		u.Uid, u.Next = uid, kmem.Load32(userBucket(uid))
-		kmem.Store32(userBucket(uid), i)
+		u.Uid, u.Next = uid, *userBucket(uid)
+		*userBucket(uid) = i
 	}
 	p.Live.User = i
 	kmem.User(i).Queued += queuedFor(p)
 }
 
 // leaveUser ends what joinUser began, if anything.
-func leaveUser(process uint32) {
+func leaveUser(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	i := p.Live.User
 	if i == 0 {
@@ -53,20 +53,20 @@ func leaveUser(process uint32) {
 		return
 	}
 	b := userBucket(u.Uid)
-	if kmem.Load32(b) == i {
-		kmem.Store32(b, u.Next)
+	if *b == i {
+		*b = u.Next
 	} else {
-		k := kmem.Load32(b)
+		k := *b
 		for kmem.User(k).Next != i {
 			k = kmem.User(k).Next
 		}
 		kmem.User(k).Next = u.Next
 	}
-	kmem.Free(abi.SlotKindUser, i)
+	kmem.Free(i)
 }
 
 // UserChanged is called when the real user id of a process has changed.
-func UserChanged(process uint32) {
+func UserChanged(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	if kmem.User(p.Live.User).Uid == p.State.Uid {
 		return

@@ -432,7 +432,7 @@ func TestStraddle(t *testing.T) {
 func TestStraddleIntoNothing(t *testing.T) {
 	c := machine(t)
 	fetch := riscv.FetchPage
-	riscv.FetchPage = func(hart, as uint32, va uint64) (uint32, bool) {
+	riscv.FetchPage = func(hart uint32, as abi.AddressSpaceRef, va uint64) (uint32, bool) {
 		if va >= codeAt+4096 {
 			return 0, false
 		}

@@ -35,9 +35,10 @@ type pageEntry struct {
 // spaceEntry remembers the generation of a recent address space, so that its entries
 // serve again after a switch away and back.
 type spaceEntry struct {
-	as, asEpoch uint32 // abi.CpuContext.As, .CodeEpoch
-	epoch       uint32 // of the arena
-	gen         uint32
+	as      abi.AddressSpaceRef
+	asEpoch uint32 // abi.CpuContext.As, .CodeEpoch
+	epoch   uint32 // of the arena
+	gen     uint32
 }
 
 // cut is the decoded form of one instruction that straddles the end of a page, with
@@ -52,7 +53,7 @@ type retryOp struct {
 	ops [4 * 8]byte
 	pc  uint64
 	ctx uint32 // context that it belongs to, 0 when there is none
-	as  uint32
+	as  abi.AddressSpaceRef
 }
 
 // HartCpu is the interpreter's private state of one hart. It lies in the shared

@@ -29,7 +29,7 @@ import (
 // FetchFunc finds, for a hart, the frame that holds the executable page at the guest address
 // va (a multiple of 4096) of an address space. It calls MarkCode(frame) before it
 // returns true; false means a fetch page fault.
-type FetchFunc func(hart, as uint32, va uint64) (frame uint32, ok bool)
+type FetchFunc func(hart uint32, as abi.AddressSpaceRef, va uint64) (frame uint32, ok bool)
 
 // FetchPage and TimeNow are hooks (boot/wire.go). TimeNow gives the value of the time
 // CSR: ticks of the 10 MHz time base that /proc and hwprobe announce.

@@ -14,7 +14,7 @@ import (
 func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRequest, a *abi.AttachClientAnswer) abi.Errno {
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
-		if s.State.Load() != uint32(abi.ClientStateFree) {
+		if s.LoadState() != abi.ClientStateFree {
 			continue
 		}
 		// The user before may have left the words of its side anywhere.
@@ -22,11 +22,11 @@ func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRe
 		s.SubmissionHead.Store(0)
 		s.CompletionTail.Store(0)
 		s.CompletionHead.Store(0)
-		s.ClientSleeping.Store(0)
+		s.StoreClientSleeping(0)
 		s.Connected.Store(0)
 		s.Header.Generation.Add(1)
-		s.State.Store(uint32(abi.ClientStateAttached))
-		a.Client = kmem.Handle(abi.SlotKindClient, i)
+		s.StoreState(abi.ClientStateAttached)
+		a.Client = kmem.HandleOf(abi.SlotKindClient, i)
 		return abi.OK
 	}
 	return abi.ENOSPC
@@ -38,11 +38,11 @@ func detachClient(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DetachClientRe
 	if r.Client.Index == 0 || r.Client.Index == p.Client {
 		return abi.EINVAL
 	}
-	i := kmem.Lookup(abi.SlotKindClient, r.Client)
+	i := kmem.Lookup[abi.ClientRef](r.Client)
 	if i == 0 {
 		return abi.ESRCH
 	}
-	releaseClient(c, i)
+	releaseClient(c, uint32(i))
 	return abi.OK
 }
 
@@ -55,7 +55,7 @@ func releaseClient(c *sched.Ctx, i uint32) {
 	proc.LeaveToThemselves(c, i)
 	closeStreams(c, i)
 	s.Header.Generation.Add(1)
-	s.State.Store(uint32(abi.ClientStateFree))
+	s.StoreState(abi.ClientStateFree)
 	// One that closed waits for this; one that was detached is to look.
 	kmem.NotifyWord(&s.State, ^uint32(0))
 	kmem.NotifyWord(&s.CompletionTail, ^uint32(0))
@@ -63,8 +63,8 @@ func releaseClient(c *sched.Ctx, i uint32) {
 
 // dropOwners ends a client's owners with their processes.
 func dropOwners(c *sched.Ctx, client uint32) {
-	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
-	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
+	n := kmem.End[abi.OwnerRef]()
+	for i := abi.OwnerRef(proc.DefaultOwner + 1); i < n; i++ {
 		o := kmem.Owner(i)
 		if o.Header.Generation.Load()&1 == 1 && o.Client == client {
 			o.Client = proc.NoClient
@@ -80,8 +80,8 @@ func freeOrphans() {
 	if state().Orphans == 0 {
 		return
 	}
-	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
-	for i := uint32(proc.DefaultOwner + 1); i < n; i++ {
+	n := kmem.End[abi.OwnerRef]()
+	for i := abi.OwnerRef(proc.DefaultOwner + 1); i < n; i++ {
 		o := kmem.Owner(i)
 		if o.Header.Generation.Load()&1 == 1 && o.Client == proc.NoClient && o.Processes.Load() == 0 {
 			state().Orphans--
@@ -91,23 +91,23 @@ func freeOrphans() {
 }
 
 func createOwner(_ *sched.Ctx, p *abi.PendingRequestSlot, r *abi.CreateOwnerRequest, a *abi.CreateOwnerAnswer) abi.Errno {
-	i := kmem.Alloc(abi.SlotKindOwner)
+	i := kmem.Alloc[abi.OwnerRef]()
 	if i == 0 {
 		return abi.ENOSPC
 	}
 	o := kmem.Owner(i)
 	if !sched.NewStatusRing(o) {
-		kmem.Free(abi.SlotKindOwner, i)
+		kmem.Free(i)
 		return abi.ENOMEM
 	}
 	o.Client, o.Budget = p.Client, max(r.Budget, 1)
-	a.Owner = kmem.Handle(abi.SlotKindOwner, i)
+	a.Owner = kmem.Handle(i)
 	return abi.OK
 }
 
 // closeOwner kills the owner's processes and answers when they are gone.
 func closeOwner(c *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.CloseOwnerRequest) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOwner, r.Owner)
+	i := kmem.Lookup[abi.OwnerRef](r.Owner)
 	if i == 0 {
 		return abi.ESRCH
 	}
@@ -122,7 +122,7 @@ func closeOwner(c *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.CloseOwnerReques
 	return abi.OK
 }
 
-func freeOwner(i uint32) {
+func freeOwner(i abi.OwnerRef) {
 	kmem.UnrefFrame(kmem.Owner(i).StatusBase)
-	kmem.Free(abi.SlotKindOwner, i)
+	kmem.Free(i)
 }

@@ -42,7 +42,7 @@ func TestClientsLeave(t *testing.T) {
 	c := machine(t)
 	before := owners()
 	leave := func(s *client, h abi.SlotHandle) {
-		s.slot.State.Store(uint32(abi.ClientStateLost))
+		s.slot.StoreState(abi.ClientStateLost)
 		c.service()
 	}
 	detach := func(_ *client, h abi.SlotHandle) {
@@ -59,15 +59,15 @@ func TestClientsLeave(t *testing.T) {
 		last = h
 		s.put(abi.OpcodeCreateOwner, 7, 0, 0, 0, 0)
 		c.service()
-		if r := s.reply(7); r.Result != 0 || kmem.Owner(r.Handle.Index).Client != 1 || owners() != before+1 {
+		if r := s.reply(7); r.Result != 0 || kmem.Owner(abi.OwnerRef(r.Handle.Index)).Client != 1 || owners() != before+1 {
 			t.Fatalf("owner: %+v, %d of them", r, owners())
 		}
 		// What it has left in its ring is nobody's.
 		s.put(abi.OpcodeNoop, 9)
 		s.slot.CompletionHead.Store(12345)
 		end(s, h)
-		if abi.ClientState(s.slot.State.Load()) != abi.ClientStateFree || owners() != before || s.slot.InFlight != 0 {
-			t.Fatalf("round %d: state %d, %d owners, %d in flight", round, s.slot.State.Load(), owners(), s.slot.InFlight)
+		if abi.ClientState(s.slot.LoadState()) != abi.ClientStateFree || owners() != before || s.slot.InFlight != 0 {
+			t.Fatalf("round %d: state %d, %d owners, %d in flight", round, uint32(s.slot.LoadState()), owners(), s.slot.InFlight)
 		}
 		if r := c.detach(3, h); r != -int64(abi.ESRCH) {
 			t.Fatalf("a client that is gone: %d", r)
@@ -88,7 +88,7 @@ func TestClientsRefused(t *testing.T) {
 	if r := s.detach(4, h); r != -int64(abi.EINVAL) {
 		t.Fatalf("itself: %d", r)
 	}
-	if r := s.detach(5, kmem.Handle(abi.SlotKindClient, 0)); r != -int64(abi.EINVAL) {
+	if r := s.detach(5, kmem.HandleOf(abi.SlotKindClient, 0)); r != -int64(abi.EINVAL) {
 		t.Fatalf("the Runtime: %d", r)
 	}
 	for _, wrong := range []abi.SlotHandle{{Index: 1, Generation: h.Generation + 2}, {Index: 1}, {Index: 99, Generation: 1}, {Index: ^uint32(0), Generation: ^uint32(0)}} {
@@ -97,9 +97,9 @@ func TestClientsRefused(t *testing.T) {
 		}
 	}
 	// The Runtime's own slot never counts as lost.
-	c.slot.State.Store(uint32(abi.ClientStateLost))
+	c.slot.StoreState(abi.ClientStateLost)
 	c.service()
-	c.slot.State.Store(uint32(abi.ClientStateAttached))
+	c.slot.StoreState(abi.ClientStateAttached)
 	c.put(abi.OpcodeNoop, 8)
 	c.service()
 	if r := c.reply(8); r.Result != 0 {

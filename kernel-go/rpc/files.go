@@ -34,10 +34,10 @@ func pathTo(dst, client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
 	return a.Length, abi.OK
 }
 
-func rootDir() uint32 { return kmem.Header().RootDentry }
+func rootDir() abi.DentryRef { return kmem.Header().RootDentry }
 
 // resolve finds what a path in the arena names; the dentry is held.
-func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (uint32, abi.Errno) {
+func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (abi.DentryRef, abi.Errno) {
 	n, e := path(c, client, a)
 	if e != abi.OK {
 		return 0, e
@@ -116,7 +116,7 @@ func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a
 	}
 	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, to, r.Reply.Length))
 	a.Bytes, a.Size, a.ChangeSeq = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
-	a.Inode = kmem.Handle(abi.SlotKindInode, inode)
+	a.Inode = kmem.Handle(inode)
 	return e
 }
 

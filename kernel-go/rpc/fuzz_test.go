@@ -283,7 +283,7 @@ func FuzzRewritten(f *testing.F) {
 		}
 		end()
 		h := kmem.Header()
-		if h.Magic != uint32(abi.FixedMagic) || h.LayoutHashLo != abi.LayoutHashLo || h.BootState.Load() != uint32(abi.BootStateReady) || h.Lock.Load() != 0 {
+		if h.Magic != uint32(abi.FixedMagic) || h.LayoutHashLo != abi.LayoutHashLo || h.LoadBootState() != abi.BootStateReady || h.Lock.Load() != 0 {
 			t.Fatal("the header is not what it was")
 		}
 		for _, end := range [][]byte{mine[:canary], mine[len(mine)-canary:]} {
@@ -309,8 +309,8 @@ func FuzzRewritten(f *testing.F) {
 		if s.InFlight != 0 {
 			t.Fatalf("%d requests of a client that has left", s.InFlight)
 		}
-		for i := uint32(1); i < kmem.Table(abi.SlotKindPendingRequest).HighWater.Load(); i++ {
-			if kmem.InUse(abi.SlotKindPendingRequest, i) {
+		for i := abi.PendingRequestRef(1); i < kmem.End[abi.PendingRequestRef](); i++ {
+			if kmem.InUse(i) {
 				t.Fatalf("request slot %d is still in use, by client %d", i, kmem.Pending(i).Client)
 			}
 		}

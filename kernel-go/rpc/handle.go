@@ -31,7 +31,7 @@ func blobFilled(_ *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.BlobFilledReques
 }
 
 func resumeBlockedSyscall(c *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.ResumeBlockedSyscallRequest) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindThread, r.Thread)
+	i := kmem.Lookup[abi.ThreadRef](r.Thread)
 	if i == 0 {
 		return abi.ESRCH
 	}

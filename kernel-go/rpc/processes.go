@@ -29,7 +29,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 		}
 		defer vfs.Put(cwd)
 	}
-	program := uint32(0)
+	program := abi.DentryRef(0)
 	if r.Program != 0 {
 		if program, e = lentFile(p.Client, r.Program); e != abi.OK {
 			return e
@@ -43,7 +43,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 	if owner == 0 {
 		owner = proc.DefaultOwner
 	}
-	if owner >= kmem.Table(abi.SlotKindOwner).HighWater.Load() || kmem.Slot(abi.SlotKindOwner, owner).Generation.Load()&1 == 0 {
+	if owner >= kmem.End[abi.OwnerRef]() || kmem.Slot(owner).Generation.Load()&1 == 0 {
 		return abi.ESRCH
 	}
 	s := proc.Strings{Linear: strings, Bytes: r.Strings.Length, Argc: r.Argc, Envc: r.Envc}
@@ -53,7 +53,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 	}
 	kmem.Process(process).Live.Client = p.Client
 	registered := (*abi.RegisterProcessReply)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Reply))
-	*registered = abi.RegisterProcessReply{Process: kmem.Handle(abi.SlotKindProcess, process), Pid: kmem.Process(process).State.Pid}
+	*registered = abi.RegisterProcessReply{Process: kmem.Handle(process), Pid: kmem.Process(process).State.Pid}
 	if e := stdio(c, process, r, registered); e != abi.OK {
 		proc.Discard(c, process)
 		return e
@@ -64,7 +64,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 }
 
 func startProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StartProcessRequest) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	i := kmem.Lookup[abi.ProcessRef](r.Process)
 	if i == 0 {
 		return abi.ESRCH
 	}
@@ -72,7 +72,7 @@ func startProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StartProcessRe
 }
 
 func waitProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WaitProcessRequest, a *abi.WaitProcessAnswer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	i := kmem.Lookup[abi.ProcessRef](r.Process)
 	if i == 0 {
 		return abi.ESRCH
 	}
@@ -80,7 +80,7 @@ func waitProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WaitProcessRequ
 	if child.State.Flags&abi.ProcessFlagOwnedByHost == 0 {
 		return abi.ECHILD
 	}
-	if child.State.RunState.Load() != uint32(abi.ProcessRunStateZombie) {
+	if child.State.LoadRunState() != abi.ProcessRunStateZombie {
 		return sched.WaitOn(c, &child.Live.ChildWait, ^uint32(0))
 	}
 	a.Status, a.Instret = uint64(child.State.ExitStatus), child.State.Instret
@@ -99,14 +99,14 @@ func killProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KillProcessRequ
 		}
 		return proc.Kill(c, r.Pid, &s)
 	}
-	i := kmem.Lookup(abi.SlotKindProcess, r.Process)
+	i := kmem.Lookup[abi.ProcessRef](r.Process)
 	if i == 0 {
 		return abi.ESRCH
 	}
 	if r.Pid < 0 {
 		return proc.SendGroup(c, kmem.Process(i).State.Pgid, &s)
 	}
-	if r.Signal == uint32(abi.SIGKILL) && kmem.Process(i).State.RunState.Load() == uint32(abi.ProcessRunStatePrepared) {
+	if r.Signal == uint32(abi.SIGKILL) && kmem.Process(i).State.LoadRunState() == abi.ProcessRunStatePrepared {
 		// Nothing of it has run: there is no end to be told.
 		sched.WakeAll(&kmem.Process(i).Live.ChildWait)
 		proc.Discard(c, i)
@@ -135,10 +135,10 @@ func processes(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ProcessesRequest,
 	return abi.OK
 }
 
-func row(i uint32, r *abi.ProcessRow) {
+func row(i abi.ProcessRef, r *abi.ProcessRow) {
 	p := kmem.Process(i)
-	*r = abi.ProcessRow{Handle: kmem.Handle(abi.SlotKindProcess, i), Pid: p.State.Pid, Ppid: proc.Ppid(p), Pgid: p.State.Pgid, Sid: p.State.Sid,
-		State: p.State.RunState.Load(), Threads: p.Live.LiveThreads, Instret: p.State.Instret, Comm: p.State.Comm}
+	*r = abi.ProcessRow{Handle: kmem.Handle(i), Pid: p.State.Pid, Ppid: proc.Ppid(p), Pgid: p.State.Pgid, Sid: p.State.Sid,
+		State: uint32(p.State.LoadRunState()), Threads: p.Live.LiveThreads, Instret: p.State.Instret, Comm: p.State.Comm}
 	for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 		r.Instret += kmem.Thread(t).Cpu.Instret
 		r.Syscalls += kmem.Thread(t).State.Syscalls

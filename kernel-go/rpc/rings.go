@@ -48,8 +48,8 @@ func wake(client uint32) {
 	s := kmem.Client(client)
 	// One wake per sleep: the client registers before it says that it sleeps, so
 	// whoever clears the word finds it registered.
-	sleeping := s.ClientSleeping.Load()
-	if sleeping == 0 || !s.ClientSleeping.CompareAndSwap(sleeping, 0) {
+	sleeping := s.LoadClientSleeping()
+	if sleeping == 0 || !s.CompareAndSwapClientSleeping(sleeping, 0) {
 		return
 	}
 	if abi.ClientSleep(sleeping) == abi.ClientSleepWantsKick {
@@ -79,7 +79,7 @@ func queued(n uint32) *[8]uint64 {
 // send writes an event to client 0, the machine's Runtime, or queues it.
 func send(e unsafe.Pointer, mayDrop bool) {
 	s := kmem.Client(0)
-	if s.State.Load() != uint32(abi.ClientStateAttached) {
+	if s.LoadState() != abi.ClientStateAttached {
 		return
 	}
 	q := state()
@@ -114,7 +114,7 @@ func Service(c *sched.Ctx) {
 	retryReady(c)
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
-		switch abi.ClientState(s.State.Load()) {
+		switch abi.ClientState(s.LoadState()) {
 		case abi.ClientStateAttached:
 			flushAnswers(i, s)
 			consume(c, i, s)
@@ -169,10 +169,10 @@ func PrepareSleep() bool {
 	}
 	for i := range h.ClientCount {
 		s := kmem.Client(i)
-		if i != 0 && s.State.Load() == uint32(abi.ClientStateLost) {
+		if i != 0 && s.LoadState() == abi.ClientStateLost {
 			return false
 		}
-		if s.State.Load() != uint32(abi.ClientStateAttached) || used(s) >= replyRoom {
+		if s.LoadState() != abi.ClientStateAttached || used(s) >= replyRoom {
 			continue
 		}
 		// A tail that cannot be is waited for like none: consume does not look at it either.

@@ -12,14 +12,14 @@ import (
 
 // stdio makes descriptors 0, 1 and 2 and puts the host's ends into the reply.
 // After an error none of the host's is left; the process's go with it.
-func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *abi.RegisterProcessReply) abi.Errno {
+func stdio(c *sched.Ctx, process abi.ProcessRef, r *abi.RegisterProcessRequest, reply *abi.RegisterProcessReply) abi.Errno {
 	table := kmem.Process(process).State.FdTable
 	kinds := [3]abi.StdioKind{r.Stdin, r.Stdout, r.Stderr}
 	ends := [3]*abi.SlotHandle{&reply.Stdin, &reply.Stdout, &reply.Stderr}
-	master, slave := uint32(0), uint32(0)
+	master, slave := abi.OfdRef(0), abi.OfdRef(0)
 	e := abi.OK
 	for fd := uint32(0); fd < 3 && e == abi.OK; fd++ {
-		end := uint32(0)
+		end := abi.OfdRef(0)
 		switch kinds[fd] {
 		case abi.StdioKindNull:
 			e = nullDevice(c, table, fd)
@@ -42,7 +42,7 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 			e = abi.EINVAL
 		}
 		if end != 0 {
-			*ends[fd] = kmem.Handle(abi.SlotKindOfd, end)
+			*ends[fd] = kmem.Handle(end)
 		}
 	}
 	if slave != 0 {
@@ -53,18 +53,18 @@ func stdio(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest, reply *a
 		switch {
 		case end.Index == 0:
 		case e != abi.OK:
-			file.CloseOfd(c, end.Index)
+			file.CloseOfd(c, abi.OfdRef(end.Index))
 		default:
-			lend(kmem.Process(process).Live.Client, end.Index)
+			lend(kmem.Process(process).Live.Client, abi.OfdRef(end.Index))
 		}
 	}
 	return e
 }
 
 // Init takes the machine's null device, a dentry that is held.
-func Init(device uint32) { state().NullDevice = device }
+func Init(device abi.DentryRef) { state().NullDevice = device }
 
-func nullDevice(c *sched.Ctx, table, fd uint32) abi.Errno {
+func nullDevice(c *sched.Ctx, table abi.FdTableRef, fd uint32) abi.Errno {
 	o, e := file.OpenDentry(c, state().NullDevice, uint32(abi.O_RDWR))
 	if e == abi.OK {
 		file.InstallIn(table, fd, o)
@@ -73,7 +73,7 @@ func nullDevice(c *sched.Ctx, table, fd uint32) abi.Errno {
 }
 
 // newPipe makes a pipe for a descriptor and returns the host's end.
-func newPipe(c *sched.Ctx, table, fd uint32) (uint32, abi.Errno) {
+func newPipe(c *sched.Ctx, table abi.FdTableRef, fd uint32) (abi.OfdRef, abi.Errno) {
 	r, w, e := file.NewPipe(c, 0)
 	if e != abi.OK {
 		return 0, e
@@ -87,11 +87,11 @@ func newPipe(c *sched.Ctx, table, fd uint32) (uint32, abi.Errno) {
 
 // newTerminal makes the controlling terminal of the process, which leads a
 // session of its own. As terminal emulators do, the host takes and shows UTF-8.
-func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (master, slave uint32, e abi.Errno) {
+func newTerminal(c *sched.Ctx, process abi.ProcessRef, r *abi.RegisterProcessRequest) (master, slave abi.OfdRef, e abi.Errno) {
 	if master, slave, e = file.NewPty(c); e != abi.OK {
 		return 0, 0, e
 	}
-	pair := kmem.Object(kmem.Ofd(master))
+	pair := kmem.TtyOf(kmem.Ofd(master))
 	t := &kmem.Tty(pair).State
 	t.Winsize = abi.Winsize{Col: r.Columns, Row: r.Rows}
 	t.Termios.Iflag |= uint32(abi.IUTF8)
@@ -100,7 +100,7 @@ func newTerminal(c *sched.Ctx, process uint32, r *abi.RegisterProcessRequest) (m
 }
 
 func resizeTerminal(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ResizeTerminalRequest) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	i := kmem.Lookup[abi.OfdRef](r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
@@ -110,6 +110,6 @@ func resizeTerminal(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ResizeTermin
 	if r.Columns > 0xffff || r.Rows > 0xffff {
 		return abi.EINVAL // more than struct winsize holds
 	}
-	tty.Resize(c, kmem.Object(kmem.Ofd(i)), abi.Winsize{Col: uint16(r.Columns), Row: uint16(r.Rows)})
+	tty.Resize(c, kmem.TtyOf(kmem.Ofd(i)), abi.Winsize{Col: uint16(r.Columns), Row: uint16(r.Rows)})
 	return abi.OK
 }

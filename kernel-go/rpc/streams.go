@@ -19,7 +19,7 @@ func arenaBuf(c *sched.Ctx, at, n uint32) *mm.Buf {
 }
 
 func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadRequest, a *abi.StreamReadAnswer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	i := kmem.Lookup[abi.OfdRef](r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
@@ -36,7 +36,7 @@ func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadReques
 }
 
 func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequest, a *abi.StreamWriteAnswer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	i := kmem.Lookup[abi.OfdRef](r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
@@ -50,7 +50,7 @@ func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequ
 }
 
 func streamPoll(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamPollRequest, a *abi.StreamPollAnswer) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	i := kmem.Lookup[abi.OfdRef](r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
@@ -63,7 +63,7 @@ func streamPoll(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamPollReques
 }
 
 func streamClose(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamCloseRequest) abi.Errno {
-	i := kmem.Lookup(abi.SlotKindOfd, r.Ofd)
+	i := kmem.Lookup[abi.OfdRef](r.Ofd)
 	if i == 0 {
 		return abi.EBADF
 	}
@@ -93,20 +93,20 @@ func makeMemfd(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MakeMemfdRequest,
 		return e
 	}
 	lend(p.Client, i)
-	a.Ofd = kmem.Handle(abi.SlotKindOfd, i)
+	a.Ofd = kmem.Handle(i)
 	return abi.OK
 }
 
 // lend counts a reference to an OFD that a client's stream holds.
-func lend(client, ofd uint32) {
+func lend(client uint32, ofd abi.OfdRef) {
 	o := kmem.Ofd(ofd)
 	o.Live.Client = client
 	kmem.Up(&o.Live.HostRefs)
 }
 
 // lentFile is the dentry of a file that MakeMemfd has made for a client.
-func lentFile(client, ofd uint32) (uint32, abi.Errno) {
-	if ofd == 0 || ofd >= kmem.Table(abi.SlotKindOfd).HighWater.Load() || !kmem.InUse(abi.SlotKindOfd, ofd) {
+func lentFile(client uint32, ofd abi.OfdRef) (abi.DentryRef, abi.Errno) {
+	if ofd == 0 || ofd >= kmem.End[abi.OfdRef]() || !kmem.InUse(ofd) {
 		return 0, abi.EBADF
 	}
 	o := kmem.Ofd(ofd)
@@ -118,7 +118,7 @@ func lentFile(client, ofd uint32) (uint32, abi.Errno) {
 
 // closeStream gives a client's reference back; those of guests are none of its
 // business.
-func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
+func closeStream(c *sched.Ctx, ofd abi.OfdRef) abi.Errno {
 	o := kmem.Ofd(ofd)
 	if o.Live.HostRefs == 0 {
 		return abi.EBADF
@@ -130,9 +130,9 @@ func closeStream(c *sched.Ctx, ofd uint32) abi.Errno {
 }
 
 func closeStreams(c *sched.Ctx, client uint32) {
-	n := kmem.Table(abi.SlotKindOfd).HighWater.Load()
-	for i := uint32(1); i < n; i++ {
-		for kmem.InUse(abi.SlotKindOfd, i) && kmem.Ofd(i).Live.Client == client && kmem.Ofd(i).Live.HostRefs != 0 {
+	n := kmem.End[abi.OfdRef]()
+	for i := abi.OfdRef(1); i < n; i++ {
+		for kmem.InUse(i) && kmem.Ofd(i).Live.Client == client && kmem.Ofd(i).Live.HostRefs != 0 {
 			_ = closeStream(c, i)
 		}
 	}

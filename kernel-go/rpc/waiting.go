@@ -18,9 +18,9 @@ import (
 const spare = 8
 
 // bucket is where what waits is found by client and request id, for Cancel.
-func bucket(client, id uint32) *uint32 {
+func bucket(client, id uint32) *abi.PendingRequestRef {
 	a := &kmem.Areas
-	return (*uint32)(kmem.Ptr(a.RequestBuckets + (id^client<<7)&(a.RequestBucketCount-1)*4))
+	return (*abi.PendingRequestRef)(kmem.Ptr(a.RequestBuckets + (id^client<<7)&(a.RequestBucketCount-1)*4))
 }
 
 // answersOf are a client's answers without room, oldest first.
@@ -40,7 +40,7 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 		publish(client, unsafe.Pointer(&none))
 		return
 	}
-	i := kmem.Alloc(abi.SlotKindPendingRequest)
+	i := kmem.Alloc[abi.PendingRequestRef]()
 	kmem.Assert(i != 0, "requests that wait leave no slot to others")
 	p := kmem.Pending(i)
 	p.Client, p.Entry = client, *entry
@@ -48,7 +48,7 @@ func begin(c *sched.Ctx, client uint32, entry *[8]uint64) {
 	p.NextOfHash, *b = *b, i
 	kmem.Client(client).InFlight++
 	attempt(c, i)
-	if kmem.InUse(abi.SlotKindPendingRequest, i) && p.Answered == 0 && !mayWait(client) {
+	if kmem.InUse(i) && p.Answered == 0 && !mayWait(client) {
 		var none abi.ReplyEvent
 		finish(i, abi.EAGAIN, &none)
 	}
@@ -74,7 +74,7 @@ func retryReady(c *sched.Ctx) {
 }
 
 // attempt makes a request, for the first time or again.
-func attempt(c *sched.Ctx, i uint32) {
+func attempt(c *sched.Ctx, i abi.PendingRequestRef) {
 	p := kmem.Pending(i)
 	c.Request = i
 	c.Thread, c.Process, c.As = 0, 0, 0
@@ -87,7 +87,7 @@ func attempt(c *sched.Ctx, i uint32) {
 }
 
 // finish answers a request. It is forgotten when its answer is in the ring.
-func finish(i uint32, e abi.Errno, words *abi.ReplyEvent) {
+func finish(i abi.PendingRequestRef, e abi.Errno, words *abi.ReplyEvent) {
 	forget(i)
 	p := kmem.Pending(i)
 	client := p.Client
@@ -103,12 +103,12 @@ func finish(i uint32, e abi.Errno, words *abi.ReplyEvent) {
 		return
 	}
 	kmem.Client(client).InFlight--
-	kmem.Free(abi.SlotKindPendingRequest, i)
+	kmem.Free(i)
 	publish(client, unsafe.Pointer(words))
 }
 
 // forget takes a request off all queues and lists but that of the answers.
-func forget(i uint32) {
+func forget(i abi.PendingRequestRef) {
 	p := kmem.Pending(i)
 	sched.DropRequest(i)
 	at := bucket(p.Client, idOf(p))
@@ -130,7 +130,7 @@ func flushAnswers(client uint32, s *abi.ClientSlot) {
 		q.Head = p.Next
 		entry := p.Entry
 		s.InFlight--
-		kmem.Free(abi.SlotKindPendingRequest, i)
+		kmem.Free(i)
 		publish(client, unsafe.Pointer(&entry))
 	}
 }
@@ -138,15 +138,15 @@ func flushAnswers(client uint32, s *abi.ClientSlot) {
 // dropRequests frees what a client that leaves has left.
 func dropRequests(client uint32) {
 	*answersOf(client) = abi.WaitingAnswers{}
-	n := kmem.Table(abi.SlotKindPendingRequest).HighWater.Load()
-	for i := uint32(1); i < n; i++ {
-		if !kmem.InUse(abi.SlotKindPendingRequest, i) || kmem.Pending(i).Client != client {
+	n := kmem.End[abi.PendingRequestRef]()
+	for i := abi.PendingRequestRef(1); i < n; i++ {
+		if !kmem.InUse(i) || kmem.Pending(i).Client != client {
 			continue
 		}
 		if kmem.Pending(i).Answered == 0 {
 			forget(i)
 		}
-		kmem.Free(abi.SlotKindPendingRequest, i)
+		kmem.Free(i)
 	}
 	kmem.Client(client).InFlight = 0
 }

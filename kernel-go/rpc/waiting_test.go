@@ -16,7 +16,7 @@ func (c *client) owned() (body []byte, end func()) {
 	c.put(abi.OpcodeCreateOwner, 0xfffffff1)
 	c.service()
 	h := c.reply(0xfffffff1).Handle
-	o := kmem.Owner(h.Index)
+	o := kmem.Owner(abi.OwnerRef(h.Index))
 	o.Processes.Store(1)
 	return handleBytes(h), func() {
 		kmem.Lock(kmem.WorkerIndex)
@@ -145,21 +145,21 @@ func TestRoomIsTold(t *testing.T) {
 	for id := uint32(1); id <= ringEntries; id++ {
 		c.put(abi.OpcodeCloseOwner, id, body...)
 	}
-	c.slot.ClientSleeping.Store(1)
+	c.slot.StoreClientSleeping(1)
 	for range 10 {
 		c.service()
 	}
 	if c.slot.SubmissionHead.Load() != c.slot.SubmissionTail.Load() || c.slot.CompletionTail.Load() != c.head {
 		t.Fatal("the ring was not read, or something was answered")
 	}
-	if c.slot.ClientSleeping.Load() != 0 {
+	if c.slot.LoadClientSleeping() != 0 {
 		t.Fatal("the client sleeps on")
 	}
 	// One that was not full wakes nobody.
-	c.slot.ClientSleeping.Store(1)
+	c.slot.StoreClientSleeping(1)
 	c.put(abi.OpcodeCloseOwner, 9000, body...)
 	c.service()
-	if c.slot.ClientSleeping.Load() != 1 {
+	if c.slot.LoadClientSleeping() != 1 {
 		t.Fatal("the client was woken for nothing")
 	}
 	end()

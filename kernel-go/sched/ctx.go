@@ -19,9 +19,11 @@ type Ctx struct {
 	// Hart is the lock index: a hart's, or kmem.WorkerIndex.
 	Hart uint32
 	// Thread, Process and As are slots; all 0 when acting for a request.
-	Thread, Process, As uint32
+	Thread  abi.ThreadRef
+	Process abi.ProcessRef
+	As      abi.AddressSpaceRef
 	// Request is the PendingRequest that is being served, or 0.
-	Request uint32
+	Request abi.PendingRequestRef
 	// Path, Path2 (Fixed.PathMax bytes each), Page (one page) and Vec (32 KiB)
 	// are scratch memory of this hart, by linear address.
 	Path, Path2, Page, Vec uint32
@@ -39,7 +41,7 @@ type Ctx struct {
 // space, or linear memory when As is 0. It advances as bytes are moved (mm.BufIn,
 // mm.BufOut).
 type Buf struct {
-	As   uint32
+	As   abi.AddressSpaceRef
 	Len  uint32
 	Addr uint64
 }

@@ -26,7 +26,7 @@ func PriorityOf(t *abi.ThreadSlot) uint32 {
 
 // AwaitOwner: a thread begins to wait for what another one owns. The caller has
 // seen to it that nobody waits for itself in the end.
-func AwaitOwner(thread, owner uint32) {
+func AwaitOwner(thread, owner abi.ThreadRef) {
 	t, o := kmem.Thread(thread), kmem.Thread(owner)
 	kmem.Assert(t.Live.PiOwner == 0, "a thread waits for one owner")
 	t.Live.PiOwner, t.Pi.Next, t.Pi.Prev = owner, o.Live.PiFirst, 0
@@ -38,7 +38,7 @@ func AwaitOwner(thread, owner uint32) {
 }
 
 // LeaveOwner ends what AwaitOwner began, if anything.
-func LeaveOwner(thread uint32) {
+func LeaveOwner(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	owner := t.Live.PiOwner
 	if owner == 0 {
@@ -57,7 +57,7 @@ func LeaveOwner(thread uint32) {
 }
 
 // raise passes a waiter's priority on to the owner, and from there.
-func raise(owner, priority uint32) {
+func raise(owner abi.ThreadRef, priority uint32) {
 	for o := owner; o != 0 && priority != 0; o = kmem.Thread(o).Live.PiOwner {
 		t := kmem.Thread(o)
 		if t.Pi.Stale == 0 {
@@ -74,14 +74,14 @@ func raise(owner, priority uint32) {
 }
 
 // lower: of those that wait for the owner, one of a priority is gone.
-func lower(owner, priority uint32) {
+func lower(owner abi.ThreadRef, priority uint32) {
 	for o := owner; o != 0 && priority != 0; o = kmem.Thread(o).Live.PiOwner {
 		t := kmem.Thread(o)
 		if t.Pi.Stale != 0 || t.Pi.Priority != priority {
 			return
 		}
 		t.Pi.Stale = 1
-		if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+		if t.State.LoadRunState() == abi.ThreadRunStateRunning {
 			PollHart(t.State.Hart) // others may go before it now
 		}
 	}

@@ -54,14 +54,14 @@ func pinned(t *abi.ThreadSlot) bool { return t.State.Affinity&online() != online
 func mayRun(t *abi.ThreadSlot, hart uint32) bool { return t.State.Affinity>>hart&1 != 0 }
 
 // MayRun says whether a thread may run on a hart.
-func MayRun(thread, hart uint32) bool { return mayRun(kmem.Thread(thread), hart) }
+func MayRun(thread abi.ThreadRef, hart uint32) bool { return mayRun(kmem.Thread(thread), hart) }
 
 // AffinityOf is which of the machine's harts a thread may run on, bit n for hart n.
-func AffinityOf(thread uint32) uint64 { return kmem.Thread(thread).State.Affinity & online() }
+func AffinityOf(thread abi.ThreadRef) uint64 { return kmem.Thread(thread).State.Affinity & online() }
 
 // SetAffinity binds a thread to harts; false, and nothing changes, when the
 // machine has none of them. One that runs elsewhere leaves its hart soon.
-func SetAffinity(thread uint32, mask uint64) bool {
+func SetAffinity(thread abi.ThreadRef, mask uint64) bool {
 	if mask&online() == 0 {
 		return false
 	}
@@ -72,7 +72,7 @@ func SetAffinity(thread uint32, mask uint64) bool {
 }
 
 // SetPolicy gives a thread a policy (with SCHED_RESET_ON_FORK) and a real-time priority.
-func SetPolicy(thread, policy, priority uint32) {
+func SetPolicy(thread abi.ThreadRef, policy, priority uint32) {
 	t := kmem.Thread(thread)
 	before := PriorityOf(t)
 	ready := stepOut(thread)
@@ -82,14 +82,14 @@ func SetPolicy(thread, policy, priority uint32) {
 }
 
 // SetNice gives a thread a nice value, -20 to 19.
-func SetNice(thread uint32, nice int32) {
+func SetNice(thread abi.ThreadRef, nice int32) {
 	ready := stepOut(thread)
 	kmem.Thread(thread).State.Nice = nice
 	stepIn(thread, ready)
 }
 
 // Inherit gives a new thread what it has of its parent's (sched(7), fork(2)).
-func Inherit(thread, parent uint32) {
+func Inherit(thread, parent abi.ThreadRef) {
 	n, o := &kmem.Thread(thread).State, &kmem.Thread(parent).State
 	n.Affinity, n.VirtualTime = o.Affinity, o.VirtualTime
 	n.Policy, n.Priority, n.Nice = o.Policy, o.Priority, o.Nice
@@ -104,19 +104,19 @@ func Inherit(thread, parent uint32) {
 
 // stepOut takes a thread off the ready queue, if it is there, while what decides
 // on its place changes; stepIn puts it back, and makes one that runs look again.
-func stepOut(thread uint32) bool {
-	ready := kmem.Thread(thread).State.RunState.Load() == uint32(abi.ThreadRunStateReady)
+func stepOut(thread abi.ThreadRef) bool {
+	ready := kmem.Thread(thread).State.LoadRunState() == abi.ThreadRunStateReady
 	if ready {
 		Unready(thread)
 	}
 	return ready
 }
 
-func stepIn(thread uint32, ready bool) {
+func stepIn(thread abi.ThreadRef, ready bool) {
 	t := kmem.Thread(thread)
 	switch {
 	case !ready:
-		if t.State.RunState.Load() == uint32(abi.ThreadRunStateRunning) {
+		if t.State.LoadRunState() == abi.ThreadRunStateRunning {
 			PollHart(t.State.Hart)
 		}
 	default:
@@ -143,7 +143,7 @@ func throttle(o *abi.OwnerSlot, t *abi.ThreadSlot, nowNs, ranNs uint64) {
 
 // firstOf is the thread of an owner that a hart takes first. While the owner's
 // real-time threads are throttled, its others go first.
-func firstOf(o *abi.OwnerSlot, hart uint32) uint32 {
+func firstOf(o *abi.OwnerSlot, hart uint32) abi.ThreadRef {
 	if o.Throttled != 0 {
 		if i := heapFirst(o, hart, false); i != 0 {
 			return i
@@ -154,7 +154,7 @@ func firstOf(o *abi.OwnerSlot, hart uint32) uint32 {
 
 // displaceFor makes the least urgent thread of the same owner leave its hart
 // for a real-time thread that is ready, when no hart is free for that.
-func displaceFor(thread uint32) {
+func displaceFor(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	owner := kmem.Process(t.State.Process).State.Owner
 	worst, key := uint32(0), t.Live.ReadyKey
@@ -167,7 +167,7 @@ func displaceFor(thread uint32) {
 		if h.State.Load() == uint32(abi.HartStateIdle) {
 			return
 		}
-		r := h.Thread.Load()
+		r := abi.ThreadRef(h.Thread.Load())
 		if r == 0 || kmem.Process(kmem.Thread(r).State.Process).State.Owner != owner {
 			continue
 		}
@@ -182,7 +182,7 @@ func displaceFor(thread uint32) {
 
 // Displaced says whether a real-time thread of the same owner waits that is to
 // run on a hart instead of the thread that does.
-func Displaced(thread, hart uint32) bool {
+func Displaced(thread abi.ThreadRef, hart uint32) bool {
 	t := kmem.Thread(thread)
 	o := ownerOf(t)
 	if o.ReadyRoot == 0 || kmem.Thread(o.ReadyRoot).Live.ReadyKey&fair != 0 {

@@ -32,8 +32,8 @@ func before(a, b *abi.ThreadSlot) bool {
 
 // merge joins two heaps and returns the root. It goes down the right sides of
 // both, and swaps the children of each node that it passes.
-func merge(a, b uint32) uint32 {
-	root, up := uint32(0), uint32(0)
+func merge(a, b abi.ThreadRef) abi.ThreadRef {
+	root, up := abi.ThreadRef(0), abi.ThreadRef(0)
 	for a != 0 || b != 0 {
 		if a == 0 || b != 0 && before(kmem.Thread(b), kmem.Thread(a)) {
 			a, b = b, a
@@ -55,13 +55,13 @@ func merge(a, b uint32) uint32 {
 	return root
 }
 
-func heapAdd(o *abi.OwnerSlot, thread uint32) {
+func heapAdd(o *abi.OwnerSlot, thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	t.Live.ReadyLeft, t.Live.ReadyRight, t.Live.ReadyUp = 0, 0, 0
 	o.ReadyRoot = merge(o.ReadyRoot, thread)
 }
 
-func heapRemove(o *abi.OwnerSlot, thread uint32) {
+func heapRemove(o *abi.OwnerSlot, thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	up := t.Live.ReadyUp
 	below := merge(t.Live.ReadyLeft, t.Live.ReadyRight)
@@ -84,11 +84,11 @@ func heapRemove(o *abi.OwnerSlot, thread uint32) {
 // heapFirst is the first thread of an owner that may run on a hart (with
 // realTime, or one that is not real-time), 0 when there is none. It looks below
 // those only that may not.
-func heapFirst(o *abi.OwnerSlot, hart uint32, realTime bool) uint32 {
-	best := uint32(0)
+func heapFirst(o *abi.OwnerSlot, hart uint32, realTime bool) abi.ThreadRef {
+	best := abi.ThreadRef(0)
 	for i := o.ReadyRoot; i != 0; {
 		t := kmem.Thread(i)
-		below := uint32(0)
+		below := abi.ThreadRef(0)
 		if best == 0 || before(t, kmem.Thread(best)) {
 			if mayRun(t, hart) && (realTime || t.Live.ReadyKey&fair != 0) {
 				best = i
@@ -105,7 +105,7 @@ func heapFirst(o *abi.OwnerSlot, hart uint32, realTime bool) uint32 {
 }
 
 // heapNext is where a walk goes on that is done with a node and all below it.
-func heapNext(i uint32) uint32 {
+func heapNext(i abi.ThreadRef) abi.ThreadRef {
 	for {
 		up := kmem.Thread(i).Live.ReadyUp
 		if up == 0 {

@@ -24,13 +24,13 @@ func TestQueueModel(t *testing.T) {
 func queueModel(t *testing.T, seed uint64) {
 	kmemtest.New(t, 64)
 	r := rand.New(rand.NewPCG(seed, 1))
-	owner := kmem.Alloc(abi.SlotKindOwner)
+	owner := kmem.Alloc[abi.OwnerRef]()
 	kmem.Owner(owner).Budget = 1
-	process := kmem.Alloc(abi.SlotKindProcess)
+	process := kmem.Alloc[abi.ProcessRef]()
 	kmem.Process(process).State.Owner = owner
-	var ready, others []uint32
+	var ready, others []abi.ThreadRef
 	for range 60 {
-		i := kmem.Alloc(abi.SlotKindThread)
+		i := kmem.Alloc[abi.ThreadRef]()
 		s := &kmem.Thread(i).State
 		s.Process, s.Affinity = process, AllHarts
 		if r.IntN(4) == 0 {
@@ -49,7 +49,7 @@ func queueModel(t *testing.T, seed uint64) {
 			k := r.IntN(len(others))
 			i := others[k]
 			others = slices.Delete(others, k, k+1)
-			kmem.Thread(i).State.RunState.Store(uint32(abi.ThreadRunStateRunning))
+			kmem.Thread(i).State.StoreRunState(abi.ThreadRunStateRunning)
 			Requeue(i, r.IntN(8) == 0)
 			ready = append(ready, i)
 		case n == 2 && len(ready) != 0:
@@ -58,7 +58,7 @@ func queueModel(t *testing.T, seed uint64) {
 			others = append(others, ready[k])
 			ready = slices.Delete(ready, k, k+1)
 		default:
-			hart, best := r.Uint32N(4), uint32(0)
+			hart, best := r.Uint32N(4), abi.ThreadRef(0)
 			for _, i := range ready {
 				if mayRun(kmem.Thread(i), hart) && (best == 0 || before(kmem.Thread(i), kmem.Thread(best))) {
 					best = i
@@ -69,7 +69,7 @@ func queueModel(t *testing.T, seed uint64) {
 				return
 			}
 			if best != 0 {
-				ready = slices.DeleteFunc(ready, func(i uint32) bool { return i == best })
+				ready = slices.DeleteFunc(ready, func(i abi.ThreadRef) bool { return i == best })
 				kmem.Thread(best).State.VirtualTime += r.Uint64N(10)
 				others = append(others, best)
 			}
@@ -82,7 +82,7 @@ func queueModel(t *testing.T, seed uint64) {
 }
 
 // checkHeap checks links and order below a node and counts its threads.
-func checkHeap(t *testing.T, i, up uint32) int {
+func checkHeap(t *testing.T, i, up abi.ThreadRef) int {
 	if i == 0 {
 		return 0
 	}

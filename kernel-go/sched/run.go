@@ -29,7 +29,7 @@ func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {
 
 // MakeReady makes a thread ready that was not: it is new, was woken, or
 // continues after a stop.
-func MakeReady(thread uint32) {
+func MakeReady(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	notReady(t)
 	o := ownerOf(t)
@@ -45,11 +45,11 @@ func MakeReady(thread uint32) {
 
 // ownerRuns says whether a hart runs a thread of the owner of a process. The
 // owner of one that does not rest, and keeps what it is owed.
-func ownerRuns(process uint32) bool {
+func ownerRuns(process abi.ProcessRef) bool {
 	owner := kmem.Process(process).State.Owner
 	for i := range kmem.Header().HartCount {
 		// A thread that has just ended is its hart's until that looks.
-		if t := kmem.Hart(i).Thread.Load(); t != 0 && kmem.InUse(abi.SlotKindThread, t) && kmem.Process(kmem.Thread(t).State.Process).State.Owner == owner {
+		if t := abi.ThreadRef(kmem.Hart(i).Thread.Load()); t != 0 && kmem.InUse(t) && kmem.Process(kmem.Thread(t).State.Process).State.Owner == owner {
 			return true
 		}
 	}
@@ -58,7 +58,7 @@ func ownerRuns(process uint32) bool {
 
 // Requeue makes a thread ready again that ran until now. With `first` it goes
 // before its equals: it was displaced, and did not give way (sched(7), SCHED_FIFO).
-func Requeue(thread uint32, first bool) {
+func Requeue(thread abi.ThreadRef, first bool) {
 	t := kmem.Thread(thread)
 	notReady(t)
 	join(ownerOf(t), thread, first)
@@ -66,15 +66,15 @@ func Requeue(thread uint32, first bool) {
 
 // notReady checks that a thread may become ready.
 func notReady(t *abi.ThreadSlot) {
-	s := abi.ThreadRunState(t.State.RunState.Load())
+	s := abi.ThreadRunState(t.State.LoadRunState())
 	kmem.Assert(s != abi.ThreadRunStateReady && s != abi.ThreadRunStateExited, "who becomes ready is neither ready nor gone")
 }
 
 // join puts a thread into its owner's heap.
-func join(o *abi.OwnerSlot, thread uint32, first bool) {
+func join(o *abi.OwnerSlot, thread abi.ThreadRef, first bool) {
 	t := kmem.Thread(thread)
 	kmem.WriteBegin(&t.Header)
-	t.State.RunState.Store(uint32(abi.ThreadRunStateReady))
+	t.State.StoreRunState(abi.ThreadRunStateReady)
 	kmem.WriteEnd(&t.Header)
 	s := state()
 	t.Live.ReadyKey, t.Live.ReadySeq = keyOf(t), s.NextSeq
@@ -92,7 +92,7 @@ func join(o *abi.OwnerSlot, thread uint32, first bool) {
 }
 
 // Unready takes a ready thread off its queue (it is killed, stops, or runs).
-func Unready(thread uint32) {
+func Unready(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	o := ownerOf(t)
 	heapRemove(o, thread)
@@ -115,7 +115,7 @@ func HaveReady(hart uint32) bool {
 
 // Charge counts what a thread has used: instructions for its owner's share and
 // for its own virtual time, and of a real-time thread the time that it ran.
-func Charge(thread uint32, insns int32, nowNs, ranNs uint64) {
+func Charge(thread abi.ThreadRef, insns int32, nowNs, ranNs uint64) {
 	t := kmem.Thread(thread)
 	o := ownerOf(t)
 	used := uint64(max(insns, 0))
@@ -125,14 +125,14 @@ func Charge(thread uint32, insns int32, nowNs, ranNs uint64) {
 }
 
 // Yielded lets others of its owner go before a thread.
-func Yielded(thread uint32) {
+func Yielded(thread abi.ThreadRef) {
 	kmem.Thread(thread).State.VirtualTime += yieldCost
 }
 
 // peek is the thread that a hart would take next, 0 when there is none.
-func peek(hart uint32) uint32 {
-	n := kmem.Table(abi.SlotKindOwner).HighWater.Load()
-	best, least := uint32(0), ^uint64(0)
+func peek(hart uint32) abi.ThreadRef {
+	n := kmem.End[abi.OwnerRef]()
+	best, least := abi.ThreadRef(0), ^uint64(0)
 	s := state()
 	for range n {
 		s.NextOwner++
@@ -153,7 +153,7 @@ func peek(hart uint32) uint32 {
 // PickReady takes the next ready thread that a hart may run, 0 when there is
 // none: of the owner that has used least of its share so far. An owner with many
 // threads does not starve the others, and gets no more than one with a few.
-func PickReady(hart uint32) uint32 {
+func PickReady(hart uint32) abi.ThreadRef {
 	s := state()
 	if s.ReadyTotal == 0 {
 		return 0

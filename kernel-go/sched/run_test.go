@@ -24,31 +24,31 @@ func newBench(t *testing.T) *bench {
 }
 
 // process makes a process of an owner (0: of a new one with this budget).
-func (b *bench) process(owner, budget uint32) (process, ownerOf uint32) {
+func (b *bench) process(owner abi.OwnerRef, budget uint32) (process abi.ProcessRef, ownerOf abi.OwnerRef) {
 	if owner == 0 {
-		owner = kmem.Alloc(abi.SlotKindOwner)
+		owner = kmem.Alloc[abi.OwnerRef]()
 		kmem.Owner(owner).Budget = budget
 	}
-	process = kmem.Alloc(abi.SlotKindProcess)
+	process = kmem.Alloc[abi.ProcessRef]()
 	kmem.Process(process).State.Owner = owner
 	return process, owner
 }
 
-func (b *bench) thread(process uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindThread)
+func (b *bench) thread(process abi.ProcessRef) abi.ThreadRef {
+	i := kmem.Alloc[abi.ThreadRef]()
 	s := &kmem.Thread(i).State
 	s.Process, s.Affinity = process, sched.AllHarts
 	return i
 }
 
-func (b *bench) ready(process uint32) uint32 {
+func (b *bench) ready(process abi.ProcessRef) abi.ThreadRef {
 	i := b.thread(process)
 	sched.MakeReady(i)
 	return i
 }
 
 // turn lets a hart take a thread for one slice; 0 when there is none.
-func (b *bench) turn(hart uint32) uint32 {
+func (b *bench) turn(hart uint32) abi.ThreadRef {
 	i := b.take(hart)
 	if i != 0 {
 		b.leave(hart, i)
@@ -56,21 +56,21 @@ func (b *bench) turn(hart uint32) uint32 {
 	return i
 }
 
-func (b *bench) take(hart uint32) uint32 {
+func (b *bench) take(hart uint32) abi.ThreadRef {
 	i := sched.PickReady(hart)
 	if i != 0 {
 		s := &kmem.Thread(i).State
-		s.RunState.Store(uint32(abi.ThreadRunStateRunning))
+		s.StoreRunState(abi.ThreadRunStateRunning)
 		s.Hart = hart
-		kmem.Hart(hart).Thread.Store(i)
+		kmem.Hart(hart).Thread.Store(uint32(i))
 	}
 	return i
 }
 
-func (b *bench) leave(hart, i uint32) {
+func (b *bench) leave(hart uint32, i abi.ThreadRef) {
 	const ranNs = 1_000_000
 	b.now += ranNs
-	b.used[i]++
+	b.used[uint32(i)]++
 	sched.Charge(i, slice, b.now, ranNs)
 	kmem.Hart(hart).Thread.Store(0)
 	sched.Requeue(i, sched.PolicyOf(kmem.Thread(i)) == abi.SCHED_FIFO)
@@ -87,7 +87,7 @@ func near(t *testing.T, what string, got, want, by int) {
 func TestShares(t *testing.T) {
 	b := newBench(t)
 	budgets := []uint32{1, 2, 5}
-	threads := make([][]uint32, len(budgets))
+	threads := make([][]abi.ThreadRef, len(budgets))
 	for k, budget := range budgets {
 		p, _ := b.process(0, budget)
 		for range 6 - 2*k {
@@ -96,7 +96,7 @@ func TestShares(t *testing.T) {
 	}
 	used := func(k int) (n int) {
 		for _, i := range threads[k] {
-			n += b.used[i]
+			n += b.used[uint32(i)]
 		}
 		return n
 	}
@@ -112,7 +112,7 @@ func TestShares(t *testing.T) {
 	// Who rested does not get what it left to the others.
 	for _, i := range threads[2] {
 		sched.Unready(i)
-		kmem.Thread(i).State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+		kmem.Thread(i).State.StoreRunState(abi.ThreadRunStateBlocked)
 	}
 	run(3000)
 	for _, i := range threads[2] {
@@ -129,7 +129,7 @@ func TestSharesOfFewThreads(t *testing.T) {
 	b := newBench(t)
 	few, _ := b.process(0, 4)
 	many, _ := b.process(0, 1)
-	var favoured, others []uint32
+	var favoured, others []abi.ThreadRef
 	for range 2 {
 		favoured = append(favoured, b.ready(few))
 	}
@@ -137,7 +137,7 @@ func TestSharesOfFewThreads(t *testing.T) {
 		others = append(others, b.ready(many))
 	}
 	// Three harts whose slices overlap; one of them is late, as on a busy host.
-	var running [3]uint32
+	var running [3]abi.ThreadRef
 	for n := range 21_000 {
 		hart := uint32(n % 3)
 		if hart == 1 && n%21 != 1 {
@@ -148,15 +148,15 @@ func TestSharesOfFewThreads(t *testing.T) {
 			if n%2 == 0 {
 				// It waits for a moment, as a program that reads files does.
 				sched.Unready(i)
-				kmem.Thread(i).State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+				kmem.Thread(i).State.StoreRunState(abi.ThreadRunStateBlocked)
 				sched.MakeReady(i)
 			}
 		}
 		running[hart] = b.take(hart)
 	}
-	sum := func(list []uint32) (n int) {
+	sum := func(list []abi.ThreadRef) (n int) {
 		for _, i := range list {
-			n += b.used[i]
+			n += b.used[uint32(i)]
 		}
 		return n
 	}
@@ -174,8 +174,8 @@ func TestNice(t *testing.T) {
 	for range 13_000 {
 		b.turn(0)
 	}
-	near(t, "nice 5 beside 0", b.used[nice]*3052/1000, b.used[usual], b.used[usual]/50)
-	near(t, "nice 0 beside -5", b.used[usual]*3052/1000, b.used[favoured], b.used[favoured]/50)
+	near(t, "nice 5 beside 0", b.used[uint32(nice)]*3052/1000, b.used[uint32(usual)], b.used[uint32(usual)]/50)
+	near(t, "nice 0 beside -5", b.used[uint32(usual)]*3052/1000, b.used[uint32(favoured)], b.used[uint32(favoured)]/50)
 }
 
 // A thread that has slept goes next, however many are busy, and gets no more than they do afterwards.
@@ -194,17 +194,17 @@ func TestWokenGoesNext(t *testing.T) {
 		if i := sched.PickReady(0); i != sleeper {
 			t.Fatalf("thread %d goes before the one that was woken", i)
 		}
-		kmem.Thread(sleeper).State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+		kmem.Thread(sleeper).State.StoreRunState(abi.ThreadRunStateBlocked)
 		for range 10 {
 			b.turn(0)
 		}
 	}
 	sched.MakeReady(sleeper)
-	start := b.used[sleeper]
+	start := b.used[uint32(sleeper)]
 	for range 201 * 20 {
 		b.turn(0)
 	}
-	near(t, "slices of one that does not sleep any more", b.used[sleeper]-start, 20+(1<<20)/slice, 2)
+	near(t, "slices of one that does not sleep any more", b.used[uint32(sleeper)]-start, 20+(1<<20)/slice, 2)
 }
 
 func TestAffinity(t *testing.T) {
@@ -226,7 +226,7 @@ func TestAffinity(t *testing.T) {
 		t.Errorf("hart 2 takes thread %d, not the one that has waited for it", got)
 	}
 	sched.Unready(free)
-	kmem.Thread(free).State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	kmem.Thread(free).State.StoreRunState(abi.ThreadRunStateBlocked)
 	if sched.HaveReady(0) || !sched.HaveReady(2) {
 		t.Error("hart 2, and only that, has a thread to run")
 	}
@@ -259,7 +259,7 @@ func TestRealTime(t *testing.T) {
 		}
 	}
 	sched.Unready(high)
-	kmem.Thread(high).State.RunState.Store(uint32(abi.ThreadRunStateBlocked))
+	kmem.Thread(high).State.StoreRunState(abi.ThreadRunStateBlocked)
 	// One of SCHED_FIFO goes on before its equals, one of SCHED_RR behind them.
 	equal := b.ready(p)
 	sched.SetPolicy(equal, uint32(abi.SCHED_FIFO), 10)
@@ -289,5 +289,5 @@ func TestThrottle(t *testing.T) {
 		b.turn(0)
 	}
 	kmem.Header().HartCount = uint32(harts)
-	near(t, "slices of the ordinary thread in ten seconds", b.used[usual], 500, 60)
+	near(t, "slices of the ordinary thread in ten seconds", b.used[uint32(usual)], 500, 60)
 }

@@ -11,13 +11,15 @@ import (
 const stateMask = 1<<uint32(abi.FixedHartStateShift) - 1
 
 // guestState is the state word of a hart that runs guest code of an address space.
-func guestState(as uint32) uint32 {
-	return uint32(abi.HartStateInGuest) | as<<uint32(abi.FixedHartStateShift)
+func guestState(as abi.AddressSpaceRef) uint32 {
+	return uint32(abi.HartStateInGuest) | uint32(as)<<uint32(abi.FixedHartStateShift)
 }
 
 // EnterGuest publishes that the hart uses translations of an address space.
 // The machine lock is held: nobody can be in the middle of a shootdown.
-func EnterGuest(hart, as uint32) { kmem.Hart(hart).State.Store(guestState(as)) }
+func EnterGuest(hart uint32, as abi.AddressSpaceRef) {
+	kmem.Hart(hart).State.Store(guestState(as))
+}
 
 // LeaveGuest publishes that it uses none. It wants no lock, and comes before
 // taking it. A hart that was asked to leave says so to who waits.
@@ -38,7 +40,7 @@ const spinsForAck = 2000
 // space that it loaded before the call. The caller has changed the tables and
 // holds the machine lock, so that none can enter anew. A hart whose worker died
 // counts as gone as soon as the Runtime has marked it Dead.
-func Shootdown(self, as uint32) {
+func Shootdown(self uint32, as abi.AddressSpaceRef) {
 	want := guestState(as)
 	n := kmem.Header().HartCount
 	for i := range n {

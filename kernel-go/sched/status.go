@@ -7,7 +7,7 @@ import (
 
 // Act says for which thread the kernel acts from here on, until the lock is
 // given back: what changes is its doing.
-func Act(thread uint32) { state().Acting = thread }
+func Act(thread abi.ThreadRef) { state().Acting = thread }
 
 // Effect notes what the acting thread has changed, for its next ThreadStatus.
 func Effect(bits abi.SyncEffect) {
@@ -24,7 +24,7 @@ func NewStatusRing(o *abi.OwnerSlot) bool {
 
 // record takes the next place of an owner's ring; its sequence is the
 // complement of its own until finishRecord.
-func record(owner uint32) *abi.ThreadStatus {
+func record(owner abi.OwnerRef) *abi.ThreadStatus {
 	o := kmem.Owner(owner)
 	if owner == 0 || o.StatusBase == 0 {
 		return nil
@@ -36,7 +36,7 @@ func record(owner uint32) *abi.ThreadStatus {
 	return r
 }
 
-func finishRecord(owner uint32, r *abi.ThreadStatus) {
+func finishRecord(owner abi.OwnerRef, r *abi.ThreadStatus) {
 	r.TimeNs = NowNs()
 	kmem.Fence()
 	n := kmem.Owner(owner).StatusTail.Add(1)
@@ -44,7 +44,7 @@ func finishRecord(owner uint32, r *abi.ThreadStatus) {
 }
 
 // ThreadStopped leaves the record of a stop in the ring of the thread's owner.
-func ThreadStopped(i uint32, stop abi.ThreadStop) {
+func ThreadStopped(i abi.ThreadRef, stop abi.ThreadStop) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
 	if stop == abi.ThreadStopBlocked {
@@ -55,8 +55,8 @@ func ThreadStopped(i uint32, stop abi.ThreadStop) {
 		return
 	}
 	r.Stop, r.Tid, r.Pid = stop, t.State.Tid, p.State.Pid
-	r.Thread = kmem.Handle(abi.SlotKindThread, i)
-	r.Process = kmem.Handle(abi.SlotKindProcess, t.State.Process)
+	r.Thread = kmem.Handle(i)
+	r.Process = kmem.Handle(t.State.Process)
 	r.Effects, r.Reason, r.Syscall, r.Status = abi.SyncEffect(t.State.Effects), abi.WaitReasonNone, 0, 0
 	t.State.Effects = 0
 	switch b := &t.State.Blocked; stop {
@@ -75,15 +75,15 @@ func ThreadStopped(i uint32, stop abi.ThreadStop) {
 }
 
 // ProcessExited leaves the record of a process's end.
-func ProcessExited(process, status uint32) {
+func ProcessExited(process abi.ProcessRef, status uint32) {
 	p := kmem.Process(process)
 	r := record(p.State.Owner)
 	if r == nil {
 		return
 	}
 	r.Stop, r.Tid, r.Pid = abi.ThreadStopProcessExited, p.State.Pid, p.State.Pid
-	r.Thread = kmem.Handle(abi.SlotKindThread, p.State.Leader)
-	r.Process = kmem.Handle(abi.SlotKindProcess, process)
+	r.Thread = kmem.Handle(p.State.Leader)
+	r.Process = kmem.Handle(process)
 	r.Effects, r.Reason, r.Syscall, r.Status = abi.SyncEffectChildExit, abi.WaitReasonNone, 0, status
 	finishRecord(p.State.Owner, r)
 }

@@ -22,7 +22,7 @@ const (
 // TimerTimerfd. Hooks: boot/wire.go.
 var (
 	Fired        func(kind, object uint32)
-	FiredTimerfd func(ofd uint32)
+	FiredTimerfd func(ofd abi.OfdRef)
 )
 
 func timerAt(i uint32) *abi.TimerLive {
@@ -121,10 +121,10 @@ func RunTimers(nowNs uint64) {
 		TimerCancel(t)
 		switch t.Kind {
 		case TimerThread:
-			kmem.Thread(t.Object).State.Blocked.TimedOut = 1
-			Unblock(t.Object)
+			kmem.Thread(abi.ThreadRef(t.Object)).State.Blocked.TimedOut = 1
+			Unblock(abi.ThreadRef(t.Object))
 		case TimerTimerfd:
-			FiredTimerfd(t.Object)
+			FiredTimerfd(abi.OfdRef(t.Object))
 		default:
 			Fired(t.Kind, t.Object)
 		}

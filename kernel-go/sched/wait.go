@@ -25,7 +25,7 @@ const (
 // watches, like Notify; SendAsync runs when the wake is done. Hooks:
 // boot/wire.go.
 var (
-	Async     func(ofd, events uint32)
+	Async     func(ofd abi.OfdRef, events uint32)
 	SendAsync func()
 )
 
@@ -34,14 +34,14 @@ var (
 // to be the only one (EPOLLEXCLUSIVE) took the event. Drain runs when the wake
 // is done, and may wake other queues. Hooks: boot/wire.go.
 var (
-	Notify func(item, events uint32, taken bool) bool
+	Notify func(item abi.EpollItemRef, events uint32, taken bool) bool
 	Drain  func()
 )
 
 // Watch registers an epoll item on a queue until Unwatch; `list` heads the
 // item's entries. ENOMEM when there are no wait entries left.
-func Watch(item uint32, list, queue *uint32) abi.Errno {
-	i := kmem.Alloc(abi.SlotKindWaitEntry)
+func Watch(item uint32, list, queue *abi.WaitEntryRef) abi.Errno {
+	i := kmem.Alloc[abi.WaitEntryRef]()
 	if i == 0 {
 		return abi.ENOMEM
 	}
@@ -54,8 +54,8 @@ func Watch(item uint32, list, queue *uint32) abi.Errno {
 }
 
 // WatchAsync registers an open file description on a queue until Unwatch.
-func WatchAsync(ofd uint32, list, queue *uint32, events uint32) abi.Errno {
-	e := Watch(ofd, list, queue)
+func WatchAsync(ofd abi.OfdRef, list, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+	e := Watch(uint32(ofd), list, queue)
 	if e == abi.OK {
 		w := kmem.WaitEntry(*list)
 		w.IsRequest, w.Events = waiterAsync, events
@@ -64,12 +64,12 @@ func WatchAsync(ofd uint32, list, queue *uint32, events uint32) abi.Errno {
 }
 
 // Unwatch takes an epoll item or a description off all queues.
-func Unwatch(list *uint32) { dropEntries(list) }
+func Unwatch(list *abi.WaitEntryRef) { dropEntries(list) }
 
 // WaitOn registers the caller on a queue for events (abi.POLL* bits) and
 // returns EBLOCKED, or ENOMEM when there are no wait entries left.
-func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
-	i := kmem.Alloc(abi.SlotKindWaitEntry)
+func WaitOn(c *Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+	i := kmem.Alloc[abi.WaitEntryRef]()
 	if i == 0 {
 		CancelWaits(c)
 		return abi.ENOMEM
@@ -79,19 +79,19 @@ func WaitOn(c *Ctx, queue *uint32, events uint32) abi.Errno {
 	e.Queue = kmem.AddrOf(queue)
 	if c.Request != 0 {
 		p := kmem.Pending(c.Request)
-		e.IsRequest, e.Waiter = 1, c.Request
+		e.IsRequest, e.Waiter = 1, uint32(c.Request)
 		e.NextOfWaiter, p.WaitEntries = p.WaitEntries, i
 	} else {
 		kmem.Assert(c.Thread != 0, "who waits is a thread or a request")
 		t := c.T()
-		e.Waiter = c.Thread
+		e.Waiter = uint32(c.Thread)
 		e.NextOfWaiter, t.Live.WaitEntries = t.Live.WaitEntries, i
 	}
 	enqueue(i, queue)
 	return abi.EBLOCKED
 }
 
-func enqueue(i uint32, queue *uint32) {
+func enqueue(i abi.WaitEntryRef, queue *abi.WaitEntryRef) {
 	e := kmem.WaitEntry(i)
 	// Queues are rings whose head word names the oldest entry.
 	if *queue == 0 {
@@ -105,9 +105,9 @@ func enqueue(i uint32, queue *uint32) {
 	}
 }
 
-func unlink(i uint32) {
+func unlink(i abi.WaitEntryRef) {
 	e := kmem.WaitEntry(i)
-	queue := (*uint32)(kmem.Ptr(e.Queue))
+	queue := (*abi.WaitEntryRef)(kmem.Ptr(e.Queue))
 	if e.Next == i {
 		*queue = 0
 	} else {
@@ -118,10 +118,10 @@ func unlink(i uint32) {
 			*queue = e.Next
 		}
 	}
-	kmem.Free(abi.SlotKindWaitEntry, i)
+	kmem.Free(i)
 }
 
-func dropEntries(head *uint32) {
+func dropEntries(head *abi.WaitEntryRef) {
 	for *head != 0 {
 		i := *head
 		*head = kmem.WaitEntry(i).NextOfWaiter
@@ -141,14 +141,14 @@ func CancelWaits(c *Ctx) {
 }
 
 // DropRequest takes a parked request off all queues: it is over.
-func DropRequest(r uint32) {
+func DropRequest(r abi.PendingRequestRef) {
 	p := kmem.Pending(r)
 	dropEntries(&p.WaitEntries)
 	if p.Ready == 0 {
 		return
 	}
 	s := state()
-	at, before := &s.RequestHead, uint32(0)
+	at, before := &s.RequestHead, abi.PendingRequestRef(0)
 	for *at != r {
 		before = *at
 		at = &kmem.Pending(before).Next
@@ -161,7 +161,7 @@ func DropRequest(r uint32) {
 }
 
 // Wake makes every waiter of the queue that waits for one of events try again.
-func Wake(queue *uint32, events uint32) {
+func Wake(queue *abi.WaitEntryRef, events uint32) {
 	if *queue == 0 {
 		return
 	}
@@ -175,15 +175,15 @@ func Wake(queue *uint32, events uint32) {
 	}
 }
 
-func notifyItems(queue *uint32, events uint32) {
+func notifyItems(queue *abi.WaitEntryRef, events uint32) {
 	taken := false
 	for i := *queue; ; {
 		e := kmem.WaitEntry(i)
 		switch e.IsRequest {
 		case waiterItem:
-			taken = Notify(e.Waiter, events, taken)
+			taken = Notify(abi.EpollItemRef(e.Waiter), events, taken)
 		case waiterAsync:
-			Async(e.Waiter, e.Events)
+			Async(abi.OfdRef(e.Waiter), e.Events)
 		}
 		if i = e.Next; i == *queue {
 			return
@@ -191,7 +191,7 @@ func notifyItems(queue *uint32, events uint32) {
 	}
 }
 
-func wakeWaiters(queue *uint32, events uint32) {
+func wakeWaiters(queue *abi.WaitEntryRef, events uint32) {
 	for i := *queue; i != 0; {
 		e := kmem.WaitEntry(i)
 		if e.Events&events == 0 || e.IsRequest >= waiterItem {
@@ -204,7 +204,7 @@ func wakeWaiters(queue *uint32, events uint32) {
 		// All entries of that waiter go, maybe several of this queue. The search
 		// goes on behind the last entry of another that it has passed: to pass
 		// them all again for each waiter would take a product of their numbers.
-		passed := uint32(0)
+		passed := abi.WaitEntryRef(0)
 		for at := i; at != *queue && passed == 0; {
 			at = kmem.WaitEntry(at).Prev
 			if p := kmem.WaitEntry(at); p.Waiter != e.Waiter || p.IsRequest != e.IsRequest {
@@ -212,9 +212,9 @@ func wakeWaiters(queue *uint32, events uint32) {
 			}
 		}
 		if e.IsRequest == waiterRequest {
-			wakeRequest(e.Waiter)
+			wakeRequest(abi.PendingRequestRef(e.Waiter))
 		} else {
-			Unblock(e.Waiter)
+			Unblock(abi.ThreadRef(e.Waiter))
 		}
 		if passed == 0 {
 			i = *queue
@@ -227,7 +227,7 @@ func wakeWaiters(queue *uint32, events uint32) {
 }
 
 // Awaited says whether a thread or a request waits on a queue: more than items.
-func Awaited(queue *uint32) bool {
+func Awaited(queue *abi.WaitEntryRef) bool {
 	if *queue == 0 {
 		return false
 	}
@@ -243,15 +243,15 @@ func Awaited(queue *uint32) bool {
 }
 
 // WakeAll is Wake for any event.
-func WakeAll(queue *uint32) { Wake(queue, ^uint32(0)) }
+func WakeAll(queue *abi.WaitEntryRef) { Wake(queue, ^uint32(0)) }
 
-func wakeRequest(r uint32) {
+func wakeRequest(r abi.PendingRequestRef) {
 	dropEntries(&kmem.Pending(r).WaitEntries)
 	MarkRequestReady(r)
 }
 
 // MarkRequestReady has the kernel worker make a parked request again.
-func MarkRequestReady(r uint32) {
+func MarkRequestReady(r abi.PendingRequestRef) {
 	p := kmem.Pending(r)
 	if p.Ready == 0 {
 		s := state()
@@ -268,7 +268,7 @@ func MarkRequestReady(r uint32) {
 
 // TakeReadyRequest takes the oldest request that is to be made again, 0 when
 // there is none.
-func TakeReadyRequest() uint32 {
+func TakeReadyRequest() abi.PendingRequestRef {
 	s := state()
 	r := s.RequestHead
 	if r != 0 {
@@ -293,11 +293,11 @@ func RingKernel() {
 
 // Unblock makes a blocked thread ready, whatever it waits for. It does nothing
 // to a thread that is not blocked.
-func Unblock(thread uint32) {
+func Unblock(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
 	dropEntries(&t.Live.WaitEntries)
 	TimerCancel(&t.Live.Timer)
-	if t.State.RunState.Load() == uint32(abi.ThreadRunStateBlocked) {
+	if t.State.LoadRunState() == abi.ThreadRunStateBlocked {
 		MakeReady(thread)
 	}
 }
@@ -309,5 +309,5 @@ func SetDeadline(c *Ctx, absNs uint64) {
 	if c.Thread == 0 || absNs == ^uint64(0) {
 		return
 	}
-	TimerSet(&c.T().Live.Timer, absNs, TimerThread, c.Thread)
+	TimerSet(&c.T().Live.Timer, absNs, TimerThread, uint32(c.Thread))
 }

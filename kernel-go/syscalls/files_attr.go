@@ -11,7 +11,7 @@ import (
 
 // ofFd is the inode of a descriptor that attributes are set of: O_PATH ones
 // are refused, and what has no inode gives EINVAL.
-func ofFd(c *sched.Ctx) (uint32, abi.Errno) {
+func ofFd(c *sched.Ctx) (abi.InodeRef, abi.Errno) {
 	ofd, e := file.Get(c, fdArg(c, 0))
 	if e != abi.OK {
 		return 0, e
@@ -160,7 +160,7 @@ func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 // writableFile is the inode of a regular file that a descriptor may write.
-func writableFile(c *sched.Ctx, fd int32, other abi.Errno) (uint32, abi.Errno) {
+func writableFile(c *sched.Ctx, fd int32, other abi.Errno) (abi.InodeRef, abi.Errno) {
 	ofd, e := file.Get(c, fd)
 	if e != abi.OK {
 		return 0, e

@@ -14,7 +14,7 @@ import (
 // after which they copy, from what is wrong with their descriptors.
 
 // superOf is the file system of an OFD, 0 for what has none.
-func superOf(ofd uint32) uint64 {
+func superOf(ofd abi.OfdRef) uint64 {
 	if inode := kmem.Ofd(ofd).State.Inode; inode != 0 {
 		return vfs.DevOf(inode)
 	}
@@ -22,7 +22,7 @@ func superOf(ofd uint32) uint64 {
 }
 
 // cloneRange is FICLONE and FICLONERANGE onto an OFD.
-func cloneRange(c *sched.Ctx, dst uint32) abi.Errno {
+func cloneRange(c *sched.Ctx, dst abi.OfdRef) abi.Errno {
 	fd := fdArg(c, 2)
 	if abi.IoctlFile(arg32(c, 1)) == abi.FICLONERANGE {
 		if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FileCloneRangeSize); e != abi.OK {
@@ -38,12 +38,12 @@ func cloneRange(c *sched.Ctx, dst uint32) abi.Errno {
 	if s := superOf(src); s == 0 || s != superOf(dst) {
 		return abi.EXDEV
 	}
-	for _, inode := range [2]uint32{from.State.Inode, to.State.Inode} {
+	for _, inode := range [2]abi.InodeRef{from.State.Inode, to.State.Inode} {
 		if vfs.TypeOf(inode) == uint32(abi.S_IFDIR) {
 			return abi.EISDIR
 		}
 	}
-	for _, inode := range [2]uint32{from.State.Inode, to.State.Inode} {
+	for _, inode := range [2]abi.InodeRef{from.State.Inode, to.State.Inode} {
 		if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
 			return abi.EINVAL
 		}
@@ -56,7 +56,7 @@ func cloneRange(c *sched.Ctx, dst uint32) abi.Errno {
 }
 
 // dedupeRange is FIDEDUPERANGE of an OFD.
-func dedupeRange(c *sched.Ctx, src uint32) abi.Errno {
+func dedupeRange(c *sched.Ctx, src abi.OfdRef) abi.Errno {
 	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FileDedupeRangeSize); e != abi.OK {
 		return e
 	}

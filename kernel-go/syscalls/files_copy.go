@@ -9,7 +9,7 @@ import (
 )
 
 // source is a regular file that may be read, to copy from.
-func source(c *sched.Ctx, i int) (uint32, abi.Errno) {
+func source(c *sched.Ctx, i int) (abi.OfdRef, abi.Errno) {
 	ofd, e := file.Get(c, fdArg(c, i))
 	if e != abi.OK {
 		return 0, e
@@ -29,7 +29,7 @@ func source(c *sched.Ctx, i int) (uint32, abi.Errno) {
 
 // offsetIn reads the offset that argument i points to; without one it is the
 // OFD's own position.
-func offsetIn(c *sched.Ctx, i int, ofd uint32) (uint64, abi.Errno) {
+func offsetIn(c *sched.Ctx, i int, ofd abi.OfdRef) (uint64, abi.Errno) {
 	if c.Arg(i) == 0 {
 		return kmem.Ofd(ofd).State.Pos, abi.OK
 	}

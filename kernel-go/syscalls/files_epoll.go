@@ -23,13 +23,13 @@ func sysEpollCreate1(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 // epollOf is the epoll instance of a descriptor: EINVAL for other files.
-func epollOf(c *sched.Ctx, i int) (uint32, abi.Errno) {
+func epollOf(c *sched.Ctx, i int) (abi.EpollRef, abi.Errno) {
 	ofd, e := file.Get(c, fdArg(c, i))
 	if e != abi.OK {
 		return 0, e
 	}
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
-		return kmem.Object(o), abi.OK
+		return kmem.EpollOf(o), abi.OK
 	}
 	return 0, abi.EINVAL
 }
@@ -57,7 +57,7 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && kmem.Object(o) == ep {
+	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && kmem.EpollOf(o) == ep {
 		return 0, abi.EINVAL
 	}
 	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)

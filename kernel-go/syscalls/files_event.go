@@ -40,7 +40,7 @@ func sysTimerfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(fd), e
 }
 
-func timerfdOf(c *sched.Ctx) (uint32, abi.Errno) {
+func timerfdOf(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
 	ofd, e := file.Get(c, fdArg(c, 0))
 	if e == abi.OK && kmem.Ofd(ofd).State.Kind != abi.OfdKindTimerfd {
 		return 0, abi.EINVAL
@@ -59,7 +59,7 @@ func durationOf(t *abi.Timespec) (uint64, abi.Errno) {
 	return uint64(t.Sec)*nsPerSec + uint64(t.Nsec), abi.OK
 }
 
-func itimerspecOut(c *sched.Ctx, va uint64, ofd uint32) abi.Errno {
+func itimerspecOut(c *sched.Ctx, va uint64, ofd abi.OfdRef) abi.Errno {
 	left, every := file.TimerOf(ofd)
 	t := (*abi.Itimerspec)(kmem.Ptr(c.Page))
 	t.Interval.Sec, t.Interval.Nsec = int64(every/nsPerSec), int64(every%nsPerSec)

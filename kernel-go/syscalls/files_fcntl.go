@@ -45,9 +45,9 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, abi.EBADF
 		}
 		if cmd == abi.F_GETPIPE_SZ {
-			return uint64(pipe.Capacity(kmem.Object(o))), abi.OK
+			return uint64(pipe.Capacity(kmem.PipeOf(o))), abi.OK
 		}
-		n, e := pipe.SetCapacity(kmem.Object(o), uint64(arg32(c, 2)))
+		n, e := pipe.SetCapacity(kmem.PipeOf(o), uint64(arg32(c, 2)))
 		return uint64(n), e
 	case abi.F_ADD_SEALS:
 		return 0, file.AddSeals(ofd, arg32(c, 2))
@@ -116,7 +116,7 @@ func lockRange(o *abi.OfdSlot, l *abi.Flock, r *file.LockRange) abi.Errno {
 	return abi.OK
 }
 
-func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
+func fcntlLock(c *sched.Ctx, ofd abi.OfdRef, cmd abi.FcntlCmd, byOfd bool) (uint64, abi.Errno) {
 	o := kmem.Ofd(ofd)
 	if w := c.T().State.Blocked.LockWait(); w.Type != 0 {
 		r := file.LockRange{Type: abi.FlockType(w.Type - 1), Start: w.Start, End: w.End, Table: c.P().State.FdTable}
@@ -181,7 +181,7 @@ func fcntlLock(c *sched.Ctx, ofd uint32, cmd abi.FcntlCmd, byOfd bool) (uint64, 
 // setLock is F_SETLKW: what is asked for is kept while it waits. A lock of a process
 // that comes when its descriptor has become another's is given back with all others
 // of that file, as the close would have done (Linux fs/locks.c, fcntl_setlk).
-func setLock(c *sched.Ctx, ofd uint32, r *file.LockRange) abi.Errno {
+func setLock(c *sched.Ctx, ofd abi.OfdRef, r *file.LockRange) abi.Errno {
 	inode, w := kmem.Ofd(ofd).State.Inode, c.T().State.Blocked.LockWait()
 	e := file.SetLock(c, inode, r, true)
 	if sched.GoesOn(e) {

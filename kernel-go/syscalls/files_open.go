@@ -34,7 +34,7 @@ func pathIn(c *sched.Ctx, buf uint32, i int) (uint32, abi.Errno) {
 
 // dirOf is the directory that a relative path of n bytes in buf starts from,
 // not held. An absolute path does not look at the descriptor.
-func dirOf(c *sched.Ctx, fd int32, buf, n uint32) (uint32, abi.Errno) {
+func dirOf(c *sched.Ctx, fd int32, buf, n uint32) (abi.DentryRef, abi.Errno) {
 	if fd == atFdcwd || (n != 0 && kmem.Bytes(buf, 1)[0] == '/') {
 		return vfs.CwdOf(c), abi.OK
 	}
@@ -50,7 +50,7 @@ func dirOf(c *sched.Ctx, fd int32, buf, n uint32) (uint32, abi.Errno) {
 }
 
 // placeIn reads a path argument into a buffer and finds where it starts.
-func placeIn(c *sched.Ctx, fd int32, buf uint32, i int) (dir, n uint32, e abi.Errno) {
+func placeIn(c *sched.Ctx, fd int32, buf uint32, i int) (dir abi.DentryRef, n uint32, e abi.Errno) {
 	if n, e = pathIn(c, buf, i); e != abi.OK {
 		return 0, 0, e
 	}
@@ -61,7 +61,8 @@ func placeIn(c *sched.Ctx, fd int32, buf uint32, i int) (dir, n uint32, e abi.Er
 // place is an inode that a call is about: the dentry is held when there is
 // one; without one the inode is an open file's, or 0 for an anonymous object.
 type place struct {
-	dentry, inode uint32
+	dentry abi.DentryRef
+	inode  abi.InodeRef
 }
 
 func (p place) release() {
@@ -107,8 +108,8 @@ func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) 
 
 // own is the file of a descriptor, or the working directory for AT_FDCWD.
 func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
-	d := uint32(0)
-	inode := uint32(0)
+	d := abi.DentryRef(0)
+	inode := abi.InodeRef(0)
 	if fd == atFdcwd {
 		d = vfs.CwdOf(c)
 		inode = vfs.InodeOf(d)
@@ -132,7 +133,7 @@ func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (u
 	if e != abi.OK {
 		return 0, e
 	}
-	var dir uint32
+	var dir abi.DentryRef
 	root := vfs.RootOf(c)
 	if inRoot && n != 0 {
 		// Even an absolute path starts at the descriptor.

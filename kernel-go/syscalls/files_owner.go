@@ -12,7 +12,7 @@ import (
 // Who hears of what a descriptor can do (fcntl(2), "Managing signals").
 
 // setFlags is F_SETFL: O_ASYNC begins or ends with its bit.
-func setFlags(c *sched.Ctx, fd int32, ofd, flags uint32) abi.Errno {
+func setFlags(c *sched.Ctx, fd int32, ofd abi.OfdRef, flags uint32) abi.Errno {
 	const async = uint32(abi.O_ASYNC)
 	if (kmem.Ofd(ofd).State.Flags^flags)&async != 0 {
 		if e := file.SetAsync(c, ofd, uint32(fd), flags&async != 0); e != abi.OK && e != abi.ENOTTY {
@@ -23,7 +23,7 @@ func setFlags(c *sched.Ctx, fd int32, ofd, flags uint32) abi.Errno {
 }
 
 // setAsync is FIOASYNC.
-func setAsync(c *sched.Ctx, fd int32, ofd uint32) abi.Errno {
+func setAsync(c *sched.Ctx, fd int32, ofd abi.OfdRef) abi.Errno {
 	on, e := mm.Load32(c, c.Arg(2))
 	if e != abi.OK {
 		return e
@@ -50,7 +50,7 @@ func ownerExists(kind abi.FileOwner, id uint32) bool {
 }
 
 // setOwner is F_SETOWN and F_SETOWN_EX; id 0 is nobody.
-func setOwner(c *sched.Ctx, ofd uint32, kind abi.FileOwner, id int32) (uint64, abi.Errno) {
+func setOwner(c *sched.Ctx, ofd abi.OfdRef, kind abi.FileOwner, id int32) (uint64, abi.Errno) {
 	if id != 0 && (id < 0 || !ownerExists(kind, uint32(id))) {
 		return 0, abi.ESRCH
 	}
@@ -62,7 +62,7 @@ func setOwner(c *sched.Ctx, ofd uint32, kind abi.FileOwner, id int32) (uint64, a
 }
 
 // ownerOf is the owner, 0 when it is gone.
-func ownerOf(ofd uint32) (kind abi.FileOwner, id int32) {
+func ownerOf(ofd abi.OfdRef) (kind abi.FileOwner, id int32) {
 	o := kmem.Ofd(ofd)
 	kind, id = abi.F_OWNER_PID, o.State.OwnerPid
 	switch {
@@ -79,7 +79,7 @@ func ownerOf(ofd uint32) (kind abi.FileOwner, id int32) {
 
 // fcntlOwner makes the commands of fcntl(2) that are about owners; ok is false
 // for others.
-func fcntlOwner(c *sched.Ctx, ofd, cmd uint32) (v uint64, e abi.Errno, ok bool) {
+func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno, ok bool) {
 	l := &kmem.Ofd(ofd).Live
 	switch {
 	case cmd == uint32(abi.F_SETOWN):

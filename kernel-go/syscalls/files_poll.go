@@ -140,7 +140,7 @@ func (w *watch) found(n uint64) {
 func (w *watch) waits() bool { return w.ready == 0 && !w.over }
 
 // wait registers the caller for events of a file.
-func (w *watch) wait(ofd, events uint32) abi.Errno {
+func (w *watch) wait(ofd abi.OfdRef, events uint32) abi.Errno {
 	e := file.WaitFor(w.c, ofd, events)
 	if e == abi.EBLOCKED {
 		w.c.T().State.Blocked.PollWait().Waits = 1

@@ -37,7 +37,7 @@ func sysWrite(c *sched.Ctx) (uint64, abi.Errno) {
 
 // positioned is the OFD of a transfer at a position of its own: EINVAL for a
 // negative one, ESPIPE where there are none.
-func positioned(c *sched.Ctx, pos uint64) (uint32, abi.Errno) {
+func positioned(c *sched.Ctx, pos uint64) (abi.OfdRef, abi.Errno) {
 	if int64(pos) < 0 {
 		return 0, abi.EINVAL
 	}
@@ -118,7 +118,7 @@ func vectored(c *sched.Ctx, pos uint64, flags uint32, write bool) (uint64, abi.E
 	if flags&^known != 0 {
 		return 0, abi.EOPNOTSUPP
 	}
-	var ofd uint32
+	var ofd abi.OfdRef
 	var e abi.Errno
 	if pos == file.PosCurrent {
 		ofd, e = file.Get(c, fdArg(c, 0))

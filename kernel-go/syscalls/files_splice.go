@@ -11,7 +11,7 @@ const spliceFlags = uint32(abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLIC
 
 // ends are the OFDs of a splice's descriptors a and b, open for reading and
 // for writing.
-func ends(c *sched.Ctx, a, b int) (from, to uint32, e abi.Errno) {
+func ends(c *sched.Ctx, a, b int) (from, to abi.OfdRef, e abi.Errno) {
 	if from, e = file.Get(c, fdArg(c, a)); e != abi.OK {
 		return 0, 0, e
 	}
@@ -24,13 +24,13 @@ func ends(c *sched.Ctx, a, b int) (from, to uint32, e abi.Errno) {
 	return from, to, abi.OK
 }
 
-func samePipe(a, b uint32) bool {
-	return file.IsPipe(a) && file.IsPipe(b) && kmem.Object(kmem.Ofd(a)) == kmem.Object(kmem.Ofd(b))
+func samePipe(a, b abi.OfdRef) bool {
+	return file.IsPipe(a) && file.IsPipe(b) && kmem.PipeOf(kmem.Ofd(a)) == kmem.PipeOf(kmem.Ofd(b))
 }
 
 // spliceOffset is the position on the side of argument i that is no pipe, or
 // file.PosCurrent.
-func spliceOffset(c *sched.Ctx, i int, ofd uint32) (uint64, abi.Errno) {
+func spliceOffset(c *sched.Ctx, i int, ofd abi.OfdRef) (uint64, abi.Errno) {
 	if c.Arg(i) == 0 {
 		return file.PosCurrent, abi.OK
 	}

@@ -78,7 +78,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if pos&mask != 0 {
 		return 0, abi.EINVAL
 	}
-	ofd := uint32(0)
+	ofd := abi.OfdRef(0)
 	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
 		// Before anything that is wrong with the range, as on Linux.
 		var e abi.Errno
@@ -133,7 +133,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if m.Inode == 0 && (m.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) != 0) && m.Flags&abi.VmaFlagNoReserve == 0 && !mm.Commit(m.Pages) {
 		return 0, abi.ENOMEM
 	}
-	anon := uint32(0)
+	anon := abi.InodeRef(0)
 	if m.Inode == 0 && m.Flags&abi.VmaFlagShared != 0 {
 		if anon = vfs.NewInode(abi.FsTypeAnon, uint32(abi.S_IFREG)|0o600, 0, 0); anon == 0 {
 			return 0, abi.ENOMEM

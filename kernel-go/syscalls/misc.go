@@ -67,7 +67,7 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 
 // limitOf is the process whose limits the caller may see and set: EPERM for
 // another user's without CAP_SYS_RESOURCE (prlimit(2)).
-func limitOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
+func limitOf(c *sched.Ctx, pid int32) (abi.ProcessRef, abi.Errno) {
 	i, e := target(c, pid)
 	if e != abi.OK {
 		return 0, e
@@ -80,7 +80,7 @@ func limitOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
 
 // sameUser says whether all ids of a process are the caller's real ones, or the
 // caller has CAP_SYS_RESOURCE.
-func sameUser(c *sched.Ctx, i uint32) bool {
+func sameUser(c *sched.Ctx, i abi.ProcessRef) bool {
 	a, b := &c.P().State, &kmem.Process(i).State
 	return i == c.Process || cred.Has(c, abi.CAP_SYS_RESOURCE) ||
 		a.Uid == b.Uid && a.Uid == b.Euid && a.Uid == b.Suid && a.Gid == b.Gid && a.Gid == b.Egid && a.Gid == b.Sgid

@@ -52,7 +52,7 @@ func processVm(c *sched.Ctx, write bool) (uint64, abi.Errno) {
 // memoryOf is the address space of the process that argument 0 names by any of its
 // threads: ESRCH when there is none (any more), EPERM when the caller may not look
 // into it. A call that is made again goes on with that which it held.
-func memoryOf(c *sched.Ctx) (uint32, abi.Errno) {
+func memoryOf(c *sched.Ctx) (abi.AddressSpaceRef, abi.Errno) {
 	if as := file.HeldMemory(c); as != 0 {
 		return as, abi.OK
 	}
@@ -77,7 +77,7 @@ func memoryOf(c *sched.Ctx) (uint32, abi.Errno) {
 
 // copyProcessMemory goes on with the transfer where it stopped. It lets others in
 // each time that the machine lock was held for long.
-func copyProcessMemory(c *sched.Ctx, as, mine, theirs uint32, write bool) (uint64, abi.Errno) {
+func copyProcessMemory(c *sched.Ctx, as abi.AddressSpaceRef, mine, theirs uint32, write bool) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	local := vecWalk{vec: c.Vec, left: mine}
 	remote := vecWalk{vec: c.Vec + mine*abi.IovecSize, left: theirs}

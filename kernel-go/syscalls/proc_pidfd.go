@@ -102,7 +102,7 @@ func sysPidfdGetfd(c *sched.Ctx) (uint64, abi.Errno) {
 
 // waitedByPidfd is the process that waitid(2) means by a pidfd, and whether it
 // is not to wait for it.
-func waitedByPidfd(c *sched.Ctx) (process uint32, nonblock bool, e abi.Errno) {
+func waitedByPidfd(c *sched.Ctx) (process abi.ProcessRef, nonblock bool, e abi.Errno) {
 	if fdArg(c, 1) < 0 {
 		return 0, false, abi.EINVAL
 	}

@@ -13,7 +13,7 @@ import (
 // prioTarget is what getpriority(2)'s first two arguments name.
 type prioTarget struct {
 	which  abi.PrioWhich
-	thread uint32
+	thread abi.ThreadRef
 	id     uint32
 }
 
@@ -43,14 +43,14 @@ func prioTargetOf(c *sched.Ctx) (prioTarget, abi.Errno) {
 }
 
 // next is the first target behind thread `after` (0: the first of all), 0 at the end.
-func (t prioTarget) next(after uint32) uint32 {
+func (t prioTarget) next(after abi.ThreadRef) abi.ThreadRef {
 	if t.which == abi.PRIO_PROCESS {
 		if after == 0 {
 			return t.thread
 		}
 		return 0
 	}
-	i, p := uint32(0), kmem.Header().InitProcess
+	i, p := abi.ThreadRef(0), kmem.Header().InitProcess
 	if after != 0 {
 		p = kmem.Thread(after).State.Process
 		i = kmem.Thread(after).Live.NextInProcess
@@ -66,7 +66,7 @@ func (t prioTarget) next(after uint32) uint32 {
 	return i
 }
 
-func (t prioTarget) matches(process uint32) bool {
+func (t prioTarget) matches(process abi.ProcessRef) bool {
 	s := &kmem.Process(process).State
 	if t.which == abi.PRIO_PGRP {
 		return s.Pgid == t.id
@@ -112,7 +112,7 @@ func sysSetpriority(c *sched.Ctx) (uint64, abi.Errno) {
 
 // mayRenice: EPERM for another user's thread, EACCES to favour one beyond
 // RLIMIT_NICE; root may.
-func mayRenice(c *sched.Ctx, thread uint32, nice int32) abi.Errno {
+func mayRenice(c *sched.Ctx, thread abi.ThreadRef, nice int32) abi.Errno {
 	if !ownsThread(c, thread) {
 		return abi.EPERM
 	}

@@ -239,7 +239,7 @@ func awaitBoth(c *sched.Ctx, va uint64, n uint32, usage uint64) abi.Errno {
 }
 
 func reapIfDead(w proc.Waited) {
-	if kmem.Process(w.Process).State.RunState.Load() == uint32(abi.ProcessRunStateZombie) {
+	if kmem.Process(w.Process).State.LoadRunState() == abi.ProcessRunStateZombie {
 		proc.Collect(w.Process)
 	}
 }
@@ -326,7 +326,7 @@ func sysGetgid(c *sched.Ctx) (uint64, abi.Errno)  { return uint64(c.P().State.Gi
 func sysGetegid(c *sched.Ctx) (uint64, abi.Errno) { return uint64(c.P().State.Egid), abi.OK }
 
 // target is the process that a pid argument names; 0 is the caller.
-func target(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
+func target(c *sched.Ctx, pid int32) (abi.ProcessRef, abi.Errno) {
 	if pid == 0 {
 		return c.Process, abi.OK
 	}

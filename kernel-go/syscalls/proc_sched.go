@@ -14,7 +14,7 @@ import (
 
 // threadOf is the thread that a pid argument names, 0 the caller: EINVAL for a
 // negative one, ESRCH where there is none.
-func threadOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
+func threadOf(c *sched.Ctx, pid int32) (abi.ThreadRef, abi.Errno) {
 	switch {
 	case pid == 0:
 		return c.Thread, abi.OK
@@ -22,7 +22,7 @@ func threadOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	i := proc.FindThread(uint32(pid))
-	if i == 0 || kmem.Thread(i).State.RunState.Load() == uint32(abi.ThreadRunStateExited) {
+	if i == 0 || kmem.Thread(i).State.LoadRunState() == abi.ThreadRunStateExited {
 		return 0, abi.ESRCH
 	}
 	return i, abi.OK
@@ -30,7 +30,7 @@ func threadOf(c *sched.Ctx, pid int32) (uint32, abi.Errno) {
 
 // ownsThread says whether the caller may change how a thread is scheduled: it is
 // the caller's user's, or the caller has CAP_SYS_NICE.
-func ownsThread(c *sched.Ctx, thread uint32) bool {
+func ownsThread(c *sched.Ctx, thread abi.ThreadRef) bool {
 	s, euid := &kmem.Process(kmem.Thread(thread).State.Process).State, c.P().State.Euid
 	return cred.Has(c, abi.CAP_SYS_NICE) || s.Uid == euid || s.Euid == euid
 }
@@ -48,7 +48,7 @@ func priorityRange(policy abi.SchedPolicy) (least, most uint32, e abi.Errno) {
 
 // setPolicy is sched_setscheduler(2) of a thread; policy may hold
 // SCHED_RESET_ON_FORK.
-func setPolicy(c *sched.Ctx, thread, policy, priority uint32) abi.Errno {
+func setPolicy(c *sched.Ctx, thread abi.ThreadRef, policy, priority uint32) abi.Errno {
 	const reset = uint32(abi.SCHED_RESET_ON_FORK)
 	kind := abi.SchedPolicy(policy &^ reset)
 	least, most, e := priorityRange(kind)
@@ -212,7 +212,7 @@ func tooBigAttr(c *sched.Ctx, va uint64) abi.Errno {
 	return abi.E2BIG
 }
 
-func setAttr(c *sched.Ctx, thread uint32, a *abi.SchedAttr) abi.Errno {
+func setAttr(c *sched.Ctx, thread abi.ThreadRef, a *abi.SchedAttr) abi.Errno {
 	s := &kmem.Thread(thread).State
 	policy, priority, nice := a.Policy, a.Priority, a.Nice
 	if _, _, e := priorityRange(abi.SchedPolicy(policy)); e != abi.OK {

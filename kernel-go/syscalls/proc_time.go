@@ -245,4 +245,6 @@ func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {
 
 // usageOf is what a wait call says of a child, its own waited-for children
 // included.
-func usageOf(child uint32) proc.Usage { return proc.UsageOf(child).Add(proc.UsageOfChildren(child)) }
+func usageOf(child abi.ProcessRef) proc.Usage {
+	return proc.UsageOf(child).Add(proc.UsageOfChildren(child))
+}

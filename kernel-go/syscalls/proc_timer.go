@@ -62,7 +62,7 @@ func sysTimerCreate(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 // timerOf is the timer that argument 0 names: EINVAL when there is none.
-func timerOf(c *sched.Ctx) (uint32, abi.Errno) {
+func timerOf(c *sched.Ctx) (abi.PosixTimerRef, abi.Errno) {
 	i := proc.FindTimer(c, arg32(c, 0))
 	if i == 0 {
 		return 0, abi.EINVAL
@@ -86,7 +86,7 @@ func sysTimerGetoverrun(c *sched.Ctx) (uint64, abi.Errno) {
 	return uint64(kmem.PosixTimer(i).LastOverrun), abi.OK
 }
 
-func timerOut(c *sched.Ctx, va uint64, i uint32) abi.Errno {
+func timerOut(c *sched.Ctx, va uint64, i abi.PosixTimerRef) abi.Errno {
 	left, interval := proc.TimerLeft(i)
 	v := (*abi.Itimerspec)(kmem.Ptr(c.Page))
 	v.Value = abi.Timespec{Sec: int64(left / nsPerSec), Nsec: int64(left % nsPerSec)}

@@ -49,7 +49,7 @@ const regSP = 2
 // record is one in the making.
 type record struct {
 	base, n uint32
-	as      uint32
+	as      abi.AddressSpaceRef
 	wait    bool
 }
 

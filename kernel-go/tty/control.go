@@ -11,7 +11,7 @@ import (
 
 // SetTermios is TCSETS and its kin; flush drops input that was not read. Speeds
 // that are given as Bfoo bits are filled in.
-func SetTermios(c *sched.Ctx, i uint32, m *abi.Termios2, flush bool) abi.Errno {
+func SetTermios(c *sched.Ctx, i abi.TtyRef, m *abi.Termios2, flush bool) abi.Errno {
 	if e := MayUse(c, i, abi.SIGTTOU); e != abi.OK {
 		return e
 	}
@@ -104,13 +104,13 @@ func settleSpeeds(m *abi.Termios2) {
 }
 
 // TermiosOf is TCGETS2.
-func TermiosOf(i uint32) abi.Termios2 { return kmem.Tty(i).State.Termios }
+func TermiosOf(i abi.TtyRef) abi.Termios2 { return kmem.Tty(i).State.Termios }
 
 // SizeOf is TIOCGWINSZ.
-func SizeOf(i uint32) abi.Winsize { return kmem.Tty(i).State.Winsize }
+func SizeOf(i abi.TtyRef) abi.Winsize { return kmem.Tty(i).State.Winsize }
 
 // Resize is TIOCSWINSZ: the foreground group hears of a change (SIGWINCH).
-func Resize(c *sched.Ctx, i uint32, w abi.Winsize) {
+func Resize(c *sched.Ctx, i abi.TtyRef, w abi.Winsize) {
 	t := kmem.Tty(i)
 	if t.State.Winsize == w {
 		return
@@ -124,7 +124,7 @@ func Resize(c *sched.Ctx, i uint32, w abi.Winsize) {
 }
 
 // Flush is TCFLSH.
-func Flush(c *sched.Ctx, i uint32, master bool, what uint64) abi.Errno {
+func Flush(c *sched.Ctx, i abi.TtyRef, master bool, what uint64) abi.Errno {
 	if what > uint64(abi.TCIOFLUSH) {
 		return abi.EINVAL
 	}
@@ -163,7 +163,7 @@ func dropPending(t *abi.TtySlot) {
 }
 
 // Flow is TCXONC: it stops and starts output, or has the other side do so.
-func Flow(c *sched.Ctx, i uint32, master bool, what uint64) abi.Errno {
+func Flow(c *sched.Ctx, i abi.TtyRef, master bool, what uint64) abi.Errno {
 	t := kmem.Tty(i)
 	s := &t.State
 	if !master {
@@ -227,7 +227,7 @@ func typeByte(c *sched.Ctx, t *abi.TtySlot, b byte) {
 }
 
 // Insert is TIOCSTI, which Linux leaves to root: it pretends that a byte came.
-func Insert(c *sched.Ctx, i uint32, master bool, b byte) {
+func Insert(c *sched.Ctx, i abi.TtyRef, master bool, b byte) {
 	t := kmem.Tty(i)
 	if !master {
 		typeByte(c, t, b)
@@ -240,20 +240,20 @@ func Insert(c *sched.Ctx, i uint32, master bool, b byte) {
 }
 
 // Lock is TIOCSPTLCK.
-func Lock(i uint32, on bool) { setFlag(i, abi.TtyFlagLocked, on) }
+func Lock(i abi.TtyRef, on bool) { setFlag(i, abi.TtyFlagLocked, on) }
 
 // Exclude is TIOCEXCL and TIOCNXCL.
-func Exclude(i uint32, on bool) { setFlag(i, abi.TtyFlagExclusive, on) }
+func Exclude(i abi.TtyRef, on bool) { setFlag(i, abi.TtyFlagExclusive, on) }
 
 // SetPacket is TIOCPKT; status of before does not count.
-func SetPacket(i uint32, on bool) {
+func SetPacket(i abi.TtyRef, on bool) {
 	if s := &kmem.Tty(i).State; on && s.Flags&abi.TtyFlagPacket == 0 {
 		s.PacketStatus = 0
 	}
 	setFlag(i, abi.TtyFlagPacket, on)
 }
 
-func setFlag(i uint32, f abi.TtyFlag, on bool) {
+func setFlag(i abi.TtyRef, f abi.TtyFlag, on bool) {
 	s := &kmem.Tty(i).State
 	s.Flags &^= f
 	if on {
@@ -262,13 +262,13 @@ func setFlag(i uint32, f abi.TtyFlag, on bool) {
 }
 
 // Has says whether a pair has a flag.
-func Has(i uint32, f abi.TtyFlag) bool { return kmem.Tty(i).State.Flags&f != 0 }
+func Has(i abi.TtyRef, f abi.TtyFlag) bool { return kmem.Tty(i).State.Flags&f != 0 }
 
 // IndexOf is TIOCGPTN, and DeviceOf TIOCGDEV.
-func IndexOf(i uint32) uint32 { return kmem.Tty(i).State.Index }
+func IndexOf(i abi.TtyRef) uint32 { return kmem.Tty(i).State.Index }
 
 // DeviceOf is the device number of a side.
-func DeviceOf(i uint32, master bool) uint32 {
+func DeviceOf(i abi.TtyRef, master bool) uint32 {
 	if master {
 		return uint32(abi.DEV_PTMX)
 	}
@@ -278,7 +278,7 @@ func DeviceOf(i uint32, master bool) uint32 {
 
 // SignalFront is TIOCSIG: the master signals the foreground group; EINVAL for
 // others than what keys send.
-func SignalFront(c *sched.Ctx, i uint32, signo uint64) abi.Errno {
+func SignalFront(c *sched.Ctx, i abi.TtyRef, signo uint64) abi.Errno {
 	switch abi.Signal(signo) {
 	case abi.SIGINT, abi.SIGQUIT, abi.SIGTSTP:
 	default:

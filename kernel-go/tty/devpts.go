@@ -17,10 +17,10 @@ const (
 )
 
 // root is the directory /dev/pts.
-func root() uint32 { return kmem.Kernel().OpenFiles.PtsRoot }
+func root() abi.DentryRef { return kmem.Kernel().OpenFiles.PtsRoot }
 
 // InitDevpts mounts devpts on a directory, which must exist.
-func InitDevpts(over uint32) abi.Errno {
+func InitDevpts(over abi.DentryRef) abi.Errno {
 	at, e := vfs.Mount(abi.FsTypeDevpts, over, 0o755)
 	if e != abi.OK {
 		return e
@@ -59,7 +59,7 @@ func removeNode(t *abi.TtySlot) {
 }
 
 // OfNode is the pair whose slave a device number is, 0 when there is none.
-func OfNode(rdev uint64) uint32 {
+func OfNode(rdev uint64) abi.TtyRef {
 	if rdev>>8&0xfff != slaveMajor {
 		return 0
 	}

@@ -304,7 +304,7 @@ func waits(t *abi.TtySlot) uint32 {
 }
 
 // Readable is FIONREAD of a side.
-func Readable(i uint32, master bool) uint32 {
+func Readable(i abi.TtyRef, master bool) uint32 {
 	t := kmem.Tty(i)
 	if master {
 		return t.State.OutTail - t.State.OutHead

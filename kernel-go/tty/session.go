@@ -13,7 +13,7 @@ import (
 // terminal from the background: its group gets the signal and the call is made
 // again (ERESTARTSYS), unless it blocks or ignores the signal (fine for
 // SIGTTOU, EIO for SIGTTIN) or nobody could continue the group (EIO).
-func MayUse(c *sched.Ctx, i uint32, signo abi.Signal) abi.Errno {
+func MayUse(c *sched.Ctx, i abi.TtyRef, signo abi.Signal) abi.Errno {
 	if c.Process == 0 || c.P().State.Tty != i {
 		return abi.OK
 	}
@@ -37,7 +37,7 @@ func MayUse(c *sched.Ctx, i uint32, signo abi.Signal) abi.Errno {
 // Acquire makes the pair the controlling terminal of the caller's session when
 // open(2) does: for a session leader that has none, of a terminal that
 // controls none.
-func Acquire(c *sched.Ctx, i uint32) {
+func Acquire(c *sched.Ctx, i abi.TtyRef) {
 	if c.Process == 0 {
 		return
 	}
@@ -48,7 +48,7 @@ func Acquire(c *sched.Ctx, i uint32) {
 }
 
 // Control makes the pair the controlling terminal of a session leader.
-func Control(process, i uint32) {
+func Control(process abi.ProcessRef, i abi.TtyRef) {
 	p := &kmem.Process(process).State
 	t := &kmem.Tty(i).State
 	t.Session, t.Pgrp = p.Sid, p.Pgid
@@ -66,7 +66,7 @@ func forgetSession(sid uint32) {
 
 // SetControlling is TIOCSCTTY: EPERM unless the caller leads a session without
 // a terminal and this one controls none, which root may take away (arg 1).
-func SetControlling(c *sched.Ctx, i uint32, readable bool, arg uint64) abi.Errno {
+func SetControlling(c *sched.Ctx, i abi.TtyRef, readable bool, arg uint64) abi.Errno {
 	p := &c.P().State
 	t := &kmem.Tty(i).State
 	leader := p.Sid == p.Pid
@@ -90,7 +90,7 @@ func SetControlling(c *sched.Ctx, i uint32, readable bool, arg uint64) abi.Errno
 }
 
 // GiveUp is TIOCNOTTY: a leader's whole session loses the terminal.
-func GiveUp(c *sched.Ctx, i uint32) abi.Errno {
+func GiveUp(c *sched.Ctx, i abi.TtyRef) abi.Errno {
 	p := &c.P().State
 	if p.Tty != i {
 		return abi.ENOTTY
@@ -105,7 +105,7 @@ func GiveUp(c *sched.Ctx, i uint32) abi.Errno {
 // LeaderGone is told of a session leader that ends: the foreground group of its
 // terminal gets SIGHUP, and the session has no terminal any more. When the
 // terminal was hung up before, the group that was in front gets SIGCONT too.
-func LeaderGone(c *sched.Ctx, process uint32) {
+func LeaderGone(c *sched.Ctx, process abi.ProcessRef) {
 	p := &kmem.Process(process).State
 	if p.Sid != p.Pid {
 		return
@@ -122,7 +122,7 @@ func LeaderGone(c *sched.Ctx, process uint32) {
 }
 
 // disassociate parts a session leader, and so its session, from the terminal.
-func disassociate(c *sched.Ctx, process uint32, goesOn bool) {
+func disassociate(c *sched.Ctx, process abi.ProcessRef, goesOn bool) {
 	p := &kmem.Process(process).State
 	t := &kmem.Tty(p.Tty).State
 	if t.Pgrp != 0 {
@@ -137,7 +137,7 @@ func disassociate(c *sched.Ctx, process uint32, goesOn bool) {
 
 // HangUp ends all that has the slave open: reads are at the end, writes fail.
 // The session leader gets SIGHUP and SIGCONT.
-func HangUp(c *sched.Ctx, i uint32) {
+func HangUp(c *sched.Ctx, i abi.TtyRef) {
 	t := kmem.Tty(i)
 	s := &t.State
 	s.Hangups++
@@ -164,7 +164,7 @@ func HangUp(c *sched.Ctx, i uint32) {
 }
 
 // Foreground is TIOCGPGRP: of a slave only for its own session (ENOTTY).
-func Foreground(c *sched.Ctx, i uint32, master bool) (uint32, abi.Errno) {
+func Foreground(c *sched.Ctx, i abi.TtyRef, master bool) (uint32, abi.Errno) {
 	if !master && c.P().State.Tty != i {
 		return 0, abi.ENOTTY
 	}
@@ -172,7 +172,7 @@ func Foreground(c *sched.Ctx, i uint32, master bool) (uint32, abi.Errno) {
 }
 
 // SetForeground is TIOCSPGRP.
-func SetForeground(c *sched.Ctx, i uint32, pgid int32) abi.Errno {
+func SetForeground(c *sched.Ctx, i abi.TtyRef, pgid int32) abi.Errno {
 	s := &kmem.Tty(i).State
 	p := &c.P().State
 	switch {
@@ -197,7 +197,7 @@ func SetForeground(c *sched.Ctx, i uint32, pgid int32) abi.Errno {
 }
 
 // SessionOf is TIOCGSID.
-func SessionOf(c *sched.Ctx, i uint32, master bool) (uint32, abi.Errno) {
+func SessionOf(c *sched.Ctx, i abi.TtyRef, master bool) (uint32, abi.Errno) {
 	sid := kmem.Tty(i).State.Session
 	if !master && c.P().State.Tty != i || sid == 0 {
 		return 0, abi.ENOTTY
@@ -207,7 +207,7 @@ func SessionOf(c *sched.Ctx, i uint32, master bool) (uint32, abi.Errno) {
 
 // Number is a terminal's device number as /proc shows it (new_encode_dev), and
 // its foreground group, -1 when it has none.
-func Number(i uint32) (dev uint32, pgrp int32) {
+func Number(i abi.TtyRef) (dev uint32, pgrp int32) {
 	s := &kmem.Tty(i).State
 	dev = uint32(slaveMajor)<<8 | s.Index&0xff | s.Index&^0xff<<12
 	if s.Pgrp == 0 {

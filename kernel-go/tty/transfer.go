@@ -10,7 +10,7 @@ import (
 // Reads and writes of both sides. They return how much they did together with
 // the error that ended them (EBLOCKED: the rest is asked for again).
 
-func wait(c *sched.Ctx, queue *uint32, events uint32) abi.Errno {
+func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
 	if c.Thread != 0 {
 		c.T().State.Blocked.Reason = abi.WaitReasonTty
 	}
@@ -20,7 +20,7 @@ func wait(c *sched.Ctx, queue *uint32, events uint32) abi.Errno {
 // ReadSlave reads what was typed: one line, or in raw mode as VMIN and VTIME
 // say. `before` is what earlier attempts of this call have read. A slave that
 // was hung up is at its end.
-func ReadSlave(c *sched.Ctx, i uint32, b *mm.Buf, before uint32, hung, nonblock bool) (uint32, abi.Errno) {
+func ReadSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, hung, nonblock bool) (uint32, abi.Errno) {
 	t := kmem.Tty(i)
 	if hung {
 		return 0, abi.OK
@@ -120,7 +120,7 @@ func readRaw(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf, before uint32, nonblock bo
 }
 
 // WriteSlave writes to the terminal: EIO after a hang-up.
-func WriteSlave(c *sched.Ctx, i uint32, b *mm.Buf, hung, nonblock bool) (uint32, abi.Errno) {
+func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uint32, abi.Errno) {
 	t := kmem.Tty(i)
 	s := &t.State
 	if hung {
@@ -176,7 +176,7 @@ func WriteSlave(c *sched.Ctx, i uint32, b *mm.Buf, hung, nonblock bool) (uint32,
 
 // ReadMaster reads what the terminal shows; in packet mode a status byte comes
 // first. EIO at the end, after the last slave was closed.
-func ReadMaster(c *sched.Ctx, i uint32, b *mm.Buf, before uint32, nonblock bool) (uint32, abi.Errno) {
+func ReadMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, nonblock bool) (uint32, abi.Errno) {
 	t := kmem.Tty(i)
 	s := &t.State
 	if b.Len == 0 {
@@ -235,7 +235,7 @@ func masterRoom(s *abi.TtyState) uint32 {
 }
 
 // WriteMaster types: it waits while the line discipline has no room.
-func WriteMaster(c *sched.Ctx, i uint32, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
+func WriteMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
 	t := kmem.Tty(i)
 	s := &t.State
 	done, e := uint32(0), abi.OK

@@ -31,7 +31,7 @@ var Signals struct {
 	// Group sends a signal of the kernel to a process group.
 	Group func(c *sched.Ctx, pgid, signo uint32)
 	// Process sends one to a process.
-	Process func(c *sched.Ctx, process, signo uint32)
+	Process func(c *sched.Ctx, process abi.ProcessRef, signo uint32)
 	// Ignored says whether the caller blocks or ignores a signal.
 	Ignored func(c *sched.Ctx, signo uint32) bool
 	// Orphaned says whether nobody outside could continue a process group.
@@ -40,8 +40,8 @@ var Signals struct {
 
 // New makes a pair whose master is open once and whose slave is locked. ENOSPC
 // when there are too many, ENOMEM without memory.
-func New(c *sched.Ctx) (uint32, abi.Errno) {
-	i := kmem.Alloc(abi.SlotKindTty)
+func New(c *sched.Ctx) (abi.TtyRef, abi.Errno) {
+	i := kmem.Alloc[abi.TtyRef]()
 	if i == 0 {
 		return 0, abi.ENOSPC
 	}
@@ -56,14 +56,14 @@ func New(c *sched.Ctx) (uint32, abi.Errno) {
 	}
 	if e != abi.OK {
 		freeRings(t)
-		kmem.Free(abi.SlotKindTty, i)
+		kmem.Free(i)
 		return 0, e
 	}
 	return i, abi.OK
 }
 
 // lowestIndex is the lowest number that no pair but `own` has.
-func lowestIndex(own uint32) uint32 {
+func lowestIndex(own abi.TtyRef) uint32 {
 	for index := uint32(0); ; index++ {
 		if byIndex(index, own) == 0 {
 			return index
@@ -72,10 +72,10 @@ func lowestIndex(own uint32) uint32 {
 }
 
 // byIndex is the pair with a number, 0 when there is none beside `own`.
-func byIndex(index, own uint32) uint32 {
-	n := kmem.Table(abi.SlotKindTty).HighWater.Load()
-	for i := uint32(1); i < n; i++ {
-		if i == own || !kmem.InUse(abi.SlotKindTty, i) {
+func byIndex(index uint32, own abi.TtyRef) abi.TtyRef {
+	n := kmem.End[abi.TtyRef]()
+	for i := abi.TtyRef(1); i < n; i++ {
+		if i == own || !kmem.InUse(i) {
 			continue
 		}
 		// A closed master's node is gone, and its number free.
@@ -102,7 +102,7 @@ const usualSpeed = 38400
 
 // OpenSlave counts one more open slave: EIO while it is locked or without a
 // master, EBUSY when it is exclusive and the caller is not root.
-func OpenSlave(c *sched.Ctx, i uint32) abi.Errno {
+func OpenSlave(c *sched.Ctx, i abi.TtyRef) abi.Errno {
 	t := kmem.Tty(i)
 	if t.State.Flags&(abi.TtyFlagLocked|abi.TtyFlagMasterClosed) != 0 {
 		return abi.EIO
@@ -116,7 +116,7 @@ func OpenSlave(c *sched.Ctx, i uint32) abi.Errno {
 }
 
 // CloseSlave counts one open slave less: after the last the master reads EIO.
-func CloseSlave(i uint32) {
+func CloseSlave(i abi.TtyRef) {
 	t := kmem.Tty(i)
 	kmem.Down(&t.State.Slaves)
 	if t.State.Slaves != 0 {
@@ -129,7 +129,7 @@ func CloseSlave(i uint32) {
 }
 
 // CloseMaster hangs the slave up and takes its node away.
-func CloseMaster(c *sched.Ctx, i uint32) {
+func CloseMaster(c *sched.Ctx, i abi.TtyRef) {
 	t := kmem.Tty(i)
 	kmem.Down(&t.State.Masters)
 	t.State.Flags |= abi.TtyFlagMasterClosed
@@ -139,14 +139,14 @@ func CloseMaster(c *sched.Ctx, i uint32) {
 }
 
 // free gives a pair back that nobody has open.
-func free(i uint32) {
+func free(i abi.TtyRef) {
 	t := kmem.Tty(i)
 	if t.State.Masters != 0 || t.State.Slaves != 0 {
 		return
 	}
 	wakeAll(t)
 	freeRings(t)
-	kmem.Free(abi.SlotKindTty, i)
+	kmem.Free(i)
 }
 
 func wakeAll(t *abi.TtySlot) {
@@ -157,10 +157,10 @@ func wakeAll(t *abi.TtySlot) {
 }
 
 // Hung says whether a slave that was opened after `seen` hang-ups is dead.
-func Hung(i, seen uint32) bool { return kmem.Tty(i).State.Hangups != seen }
+func Hung(i abi.TtyRef, seen uint32) bool { return kmem.Tty(i).State.Hangups != seen }
 
 // Poll is the state of the master, or of a slave.
-func Poll(i uint32, master, hung bool) uint32 {
+func Poll(i abi.TtyRef, master, hung bool) uint32 {
 	t := kmem.Tty(i)
 	s := &t.State
 	if hung {
@@ -205,7 +205,7 @@ func inputReady(s *abi.TtyState, poll bool) bool {
 }
 
 // Queue is wait queue k of a side: 0 its readers', 1 its writers'; nil beyond.
-func Queue(i uint32, master bool, k int) *uint32 {
+func Queue(i abi.TtyRef, master bool, k int) *abi.WaitEntryRef {
 	l := &kmem.Tty(i).Live
 	switch {
 	case k == 0 && master:

@@ -14,7 +14,7 @@ import (
 
 // pair boots a machine with one pair whose slave is open, and a context that
 // acts for a host.
-func pair(t testing.TB) (*sched.Ctx, uint32) {
+func pair(t testing.TB) (*sched.Ctx, abi.TtyRef) {
 	t.Helper()
 	kmemtest.New(t, 64)
 	if e := mm.Init(); e != abi.OK {
@@ -46,17 +46,17 @@ func pair(t testing.TB) (*sched.Ctx, uint32) {
 	return c, i
 }
 
-func input(c *sched.Ctx, i uint32, s []byte) (uint32, abi.Errno) {
+func input(c *sched.Ctx, i abi.TtyRef, s []byte) (uint32, abi.Errno) {
 	copy(kmem.Bytes(c.Vec, uint32(len(s))), s)
 	return WriteMaster(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: uint32(len(s))}, true)
 }
 
-func shown(c *sched.Ctx, i uint32, max uint32) (string, abi.Errno) {
+func shown(c *sched.Ctx, i abi.TtyRef, max uint32) (string, abi.Errno) {
 	n, e := ReadMaster(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: max}, 0, true)
 	return string(kmem.Bytes(c.Vec, n)), e
 }
 
-func typed(c *sched.Ctx, i uint32, max uint32) (string, abi.Errno) {
+func typed(c *sched.Ctx, i abi.TtyRef, max uint32) (string, abi.Errno) {
 	n, e := ReadSlave(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: max}, 0, false, true)
 	return string(kmem.Bytes(c.Vec, n)), e
 }

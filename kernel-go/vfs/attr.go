@@ -8,7 +8,7 @@ import (
 )
 
 // Chmod is fchmod(2): EPERM when the caller does not own the file.
-func Chmod(c *sched.Ctx, inode, mode uint32) abi.Errno {
+func Chmod(c *sched.Ctx, inode abi.InodeRef, mode uint32) abi.Errno {
 	in := kmem.Inode(inode)
 	if Generated(inode) {
 		return abi.EPERM
@@ -39,7 +39,7 @@ const keepID = ^uint32(0)
 
 // Chown is fchown(2): only root gives files away; an owner may choose among
 // its groups.
-func Chown(c *sched.Ctx, inode, uid, gid uint32) abi.Errno {
+func Chown(c *sched.Ctx, inode abi.InodeRef, uid, gid uint32) abi.Errno {
 	in := kmem.Inode(inode)
 	s := &in.State
 	if Generated(inode) {
@@ -76,7 +76,7 @@ func Chown(c *sched.Ctx, inode, uid, gid uint32) abi.Errno {
 
 // SetTimes is utimensat(2). Each time is nanoseconds since the epoch (two's
 // complement before it), TimeNow or TimeOmit.
-func SetTimes(c *sched.Ctx, inode uint32, atime, mtime uint64) abi.Errno {
+func SetTimes(c *sched.Ctx, inode abi.InodeRef, atime, mtime uint64) abi.Errno {
 	in := kmem.Inode(inode)
 	if atime == TimeOmit && mtime == TimeOmit {
 		return abi.OK

@@ -9,8 +9,8 @@ import (
 
 // NewContext makes a context at directories, which it holds; 0 when there are
 // no more.
-func NewContext(root, cwd, umask uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindFsContext)
+func NewContext(root, cwd abi.DentryRef, umask uint32) abi.FsContextRef {
+	i := kmem.Alloc[abi.FsContextRef]()
 	if i == 0 {
 		return 0
 	}
@@ -22,24 +22,24 @@ func NewContext(root, cwd, umask uint32) uint32 {
 }
 
 // CloneContext copies a context (fork).
-func CloneContext(i uint32) uint32 {
+func CloneContext(i abi.FsContextRef) abi.FsContextRef {
 	s := kmem.FsContext(i)
 	return NewContext(s.Root, s.Cwd, s.Umask)
 }
 
 // DropContext gives a reference back.
-func DropContext(i uint32) {
+func DropContext(i abi.FsContextRef) {
 	s := kmem.FsContext(i)
 	if !kmem.Unref(&s.Header) {
 		return
 	}
 	Put(s.Root)
 	Put(s.Cwd)
-	kmem.Free(abi.SlotKindFsContext, i)
+	kmem.Free(i)
 }
 
 // SetCwd changes the working directory; the reference passes to the context.
-func SetCwd(i, d uint32) {
+func SetCwd(i abi.FsContextRef, d abi.DentryRef) {
 	s := kmem.FsContext(i)
 	old := s.Cwd
 	kmem.WriteBegin(&s.Header)
@@ -49,7 +49,7 @@ func SetCwd(i, d uint32) {
 }
 
 // SetRoot changes the root directory; the reference passes to the context.
-func SetRoot(i, d uint32) {
+func SetRoot(i abi.FsContextRef, d abi.DentryRef) {
 	s := kmem.FsContext(i)
 	old := s.Root
 	kmem.WriteBegin(&s.Header)
@@ -59,7 +59,7 @@ func SetRoot(i, d uint32) {
 }
 
 // SetUmask is umask(2).
-func SetUmask(i, mask uint32) uint32 {
+func SetUmask(i abi.FsContextRef, mask uint32) uint32 {
 	s := kmem.FsContext(i)
 	old := s.Umask
 	s.Umask = mask & 0o777

@@ -19,7 +19,7 @@ import (
 const readPiece, writePiece = 64 << 10, 4 << 20
 
 // ReadAt reads from a regular file into a buffer, up to its end.
-func ReadAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+func ReadAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
 	size := kmem.Inode(inode).State.Size
 	done := uint32(0)
 	for b.Len != 0 && pos < size {
@@ -51,7 +51,7 @@ func ReadAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errn
 
 // WriteAt writes a buffer to a regular file. ENOSPC when memory is used up,
 // EFBIG behind the largest file or RLIMIT_FSIZE.
-func WriteAt(c *sched.Ctx, inode uint32, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
+func WriteAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, b *mm.Buf) (uint32, abi.Errno) {
 	if b.Len == 0 {
 		return 0, abi.OK
 	}
@@ -165,7 +165,7 @@ func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
 
 // dropPrivileges clears set-user-ID and set-group-ID when somebody without
 // privilege changes a file's contents (write(2), truncate(2)).
-func dropPrivileges(c *sched.Ctx, inode uint32) {
+func dropPrivileges(c *sched.Ctx, inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	mode := in.State.Mode
 	if mode&(isuid|isgid) == 0 || cred.Has(c, abi.CAP_FSETID) {
@@ -181,7 +181,7 @@ func dropPrivileges(c *sched.Ctx, inode uint32) {
 }
 
 // TruncateNamed is truncate(2) of the file that a name stands for.
-func TruncateNamed(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
+func TruncateNamed(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	switch TypeOf(inode) {
 	case ifdir:
 		return abi.EISDIR
@@ -202,7 +202,7 @@ func TruncateNamed(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 }
 
 // Truncate is truncate(2) of a file that the caller may write.
-func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
+func Truncate(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	in := kmem.Inode(inode)
 	switch {
 	case in.State.Mode&ifmt == ifdir:
@@ -228,7 +228,7 @@ func Truncate(c *sched.Ctx, inode uint32, size uint64) abi.Errno {
 
 // Allocate is fallocate(2) on a regular file that is open for writing. ERESCHED
 // when others are to have a turn before the rest.
-func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) abi.Errno {
+func Allocate(c *sched.Ctx, inode abi.InodeRef, mode uint32, offset, length uint64) abi.Errno {
 	const (
 		keep  = uint32(abi.FALLOC_FL_KEEP_SIZE)
 		punch = uint32(abi.FALLOC_FL_PUNCH_HOLE)
@@ -267,7 +267,7 @@ func Allocate(c *sched.Ctx, inode uint32, mode uint32, offset, length uint64) ab
 
 // reservePages makes the holes of a range pages of zeros; the call's progress
 // counts those that it has seen to.
-func reservePages(c *sched.Ctx, inode uint32, offset, end uint64) abi.Errno {
+func reservePages(c *sched.Ctx, inode abi.InodeRef, offset, end uint64) abi.Errno {
 	first, last := uint32(offset>>kmem.PageShift), pagecache.PagesOf(end)
 	if last-first > kmem.FreeFrames()+kmem.Inode(inode).Live.Pages {
 		return abi.ENOSPC
@@ -295,7 +295,7 @@ const reservePiece = 64
 
 // zeroRange makes a range read as zeros; whole pages become holes, or pages of
 // zeros where the source has other bytes.
-func zeroRange(c *sched.Ctx, inode uint32, offset, end uint64) abi.Errno {
+func zeroRange(c *sched.Ctx, inode abi.InodeRef, offset, end uint64) abi.Errno {
 	in := kmem.Inode(inode)
 	if end > in.State.Size {
 		end = max(in.State.Size, offset)
@@ -335,7 +335,7 @@ func zeroRange(c *sched.Ctx, inode uint32, offset, end uint64) abi.Errno {
 
 // Seek finds the next data or hole of a regular file (lseek(2), SEEK_DATA and
 // SEEK_HOLE); ENXIO behind the end.
-func Seek(inode uint32, pos uint64, hole bool) (uint64, abi.Errno) {
+func Seek(inode abi.InodeRef, pos uint64, hole bool) (uint64, abi.Errno) {
 	size := kmem.Inode(inode).State.Size
 	if pos >= size {
 		return 0, abi.ENXIO

@@ -20,15 +20,15 @@ const (
 const firstCookie = 2
 
 // hashOf mixes a name with its directory (FNV-1a over the bytes).
-func hashOf(parent, name, n uint32) uint32 {
-	h := uint32(2166136261) ^ parent*0x9E3779B1
+func hashOf(parent abi.DentryRef, name, n uint32) uint32 {
+	h := uint32(2166136261) ^ uint32(parent*0x9E3779B1)
 	for _, b := range kmem.Bytes(name, n) {
 		h = (h ^ uint32(b)) * 16777619
 	}
 	return h ^ h>>15
 }
 
-func nameAddr(d uint32) uint32 {
+func nameAddr(d abi.DentryRef) uint32 {
 	return kmem.AddrOf(&kmem.Dentry(d).Covers) + 4
 }
 
@@ -46,8 +46,8 @@ func sameName(d *abi.DentrySlot, addr, n uint32) bool {
 }
 
 // newDentry makes a held dentry, not linked anywhere. Parent 0 makes a root.
-func newDentry(parent, inode, name, n uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindDentry)
+func newDentry(parent abi.DentryRef, inode abi.InodeRef, name, n uint32) abi.DentryRef {
+	i := kmem.Alloc[abi.DentryRef]()
 	if i == 0 {
 		return 0
 	}
@@ -73,11 +73,11 @@ func newDentry(parent, inode, name, n uint32) uint32 {
 }
 
 // Hold adds a reference.
-func Hold(d uint32) { kmem.Ref(&kmem.Dentry(d).Header) }
+func Hold(d abi.DentryRef) { kmem.Ref(&kmem.Dentry(d).Header) }
 
 // Put gives a reference back. The last one frees the dentry, and so perhaps
 // its removed parents.
-func Put(i uint32) {
+func Put(i abi.DentryRef) {
 	for i != 0 {
 		d := kmem.Dentry(i)
 		if !kmem.Unref(&d.Header) {
@@ -94,29 +94,29 @@ func Put(i uint32) {
 			parent = 0
 		}
 		dropInode(d.Inode)
-		kmem.Free(abi.SlotKindDentry, i)
+		kmem.Free(i)
 		i = parent
 	}
 }
 
-func bucketOf(hash uint32) uint32 {
-	return kmem.Areas.DentryBuckets + hash&(kmem.Areas.DentryBucketCount-1)*4
+func bucketOf(hash uint32) *abi.DentryRef {
+	return kmem.Word[abi.DentryRef](kmem.Areas.DentryBuckets + hash&(kmem.Areas.DentryBucketCount-1)*4)
 }
 
-func hashIn(i uint32) {
+func hashIn(i abi.DentryRef) {
 	d := kmem.Dentry(i)
 	b := bucketOf(d.Hash)
-	d.HashNext = kmem.Load32(b)
+	d.HashNext = *b
 	kmem.Fence() // a reader that finds the entry finds all of it
-	kmem.Store32(b, i)
+	*b = i
 }
 
-func unhash(i uint32) {
+func unhash(i abi.DentryRef) {
 	d := kmem.Dentry(i)
 	b := bucketOf(d.Hash)
-	at := kmem.Load32(b)
+	at := *b
 	if at == i {
-		kmem.Store32(b, d.HashNext)
+		*b = d.HashNext
 		return
 	}
 	for kmem.Dentry(at).HashNext != i {
@@ -127,9 +127,9 @@ func unhash(i uint32) {
 
 // child is the dentry of a name in a directory, not held; 0 when the table has
 // none.
-func child(parent, name, n uint32) uint32 {
+func child(parent abi.DentryRef, name, n uint32) abi.DentryRef {
 	h := hashOf(parent, name, n)
-	for i := kmem.Load32(bucketOf(h)); i != 0; {
+	for i := *bucketOf(h); i != 0; {
 		d := kmem.Dentry(i)
 		if d.Hash == h && d.Parent == parent && sameName(d, name, n) {
 			return i
@@ -140,7 +140,7 @@ func child(parent, name, n uint32) uint32 {
 }
 
 // link puts a dentry into its directory; the tree holds it from now on.
-func link(i uint32) {
+func link(i abi.DentryRef) {
 	d := kmem.Dentry(i)
 	sched.Effect(abi.SyncEffectFs)
 	dir := InodeOf(d.Parent)
@@ -154,7 +154,7 @@ func link(i uint32) {
 
 // unlinkDentry removes a name. Holders keep the dentry; bracketed by the caller
 // with treeBegin and treeEnd.
-func unlinkDentry(i uint32) {
+func unlinkDentry(i abi.DentryRef) {
 	d := kmem.Dentry(i)
 	sched.Effect(abi.SyncEffectFs)
 	unhash(i)
@@ -167,7 +167,7 @@ func unlinkDentry(i uint32) {
 
 // appendChild puts a dentry at the end of a directory's list, with the next
 // readdir position.
-func appendChild(dir, i uint32) {
+func appendChild(dir abi.InodeRef, i abi.DentryRef) {
 	in := kmem.Inode(dir)
 	l := &in.Live
 	if l.NextCookie == ^uint32(0) {
@@ -190,7 +190,7 @@ func appendChild(dir, i uint32) {
 	kmem.WriteEnd(&in.Header)
 }
 
-func removeChild(dir, i uint32) {
+func removeChild(dir abi.InodeRef, i abi.DentryRef) {
 	in := kmem.Inode(dir)
 	d := kmem.Dentry(i)
 	kmem.WriteBegin(&in.Header)
@@ -212,7 +212,7 @@ func removeChild(dir, i uint32) {
 
 // renumber gives a directory's entries small positions again, after four
 // billion creations. Readers in the middle of it may see entries twice.
-func renumber(dir uint32) {
+func renumber(dir abi.InodeRef) {
 	l := &kmem.Inode(dir).Live
 	l.NextCookie = firstCookie
 	for i := l.ChildHead; i != 0; i = kmem.Dentry(i).NextChild {
@@ -222,10 +222,10 @@ func renumber(dir uint32) {
 }
 
 // Linked says whether the dentry's name still exists.
-func Linked(d uint32) bool { return kmem.Dentry(d).Flags&(dLinked|dDynamic) != 0 }
+func Linked(d abi.DentryRef) bool { return kmem.Dentry(d).Flags&(dLinked|dDynamic) != 0 }
 
 // parentOf is "..": it goes up through mounts and stays at the root. Held.
-func parentOf(d, root uint32) uint32 {
+func parentOf(d, root abi.DentryRef) abi.DentryRef {
 	for d != root {
 		s := kmem.Dentry(d)
 		if s.Covers != 0 {
@@ -241,7 +241,7 @@ func parentOf(d, root uint32) uint32 {
 }
 
 // topMount is what is visible at a dentry: the root of what is mounted there.
-func topMount(d uint32) uint32 {
+func topMount(d abi.DentryRef) abi.DentryRef {
 	for kmem.Dentry(d).Mounted != 0 {
 		d = kmem.Dentry(d).Mounted
 	}
@@ -249,7 +249,7 @@ func topMount(d uint32) uint32 {
 }
 
 // cross gives a held dentry back for what is mounted on it.
-func cross(d uint32) uint32 {
+func cross(d abi.DentryRef) abi.DentryRef {
 	if kmem.Dentry(d).Mounted == 0 {
 		return d
 	}
@@ -263,7 +263,7 @@ func cross(d uint32) uint32 {
 // of a buffer of max bytes. It returns the address and length. reachable is
 // false when the dentry lies outside of the context's root. ERANGE when the
 // buffer is too small.
-func Path(c *sched.Ctx, d, dst, max uint32) (addr, n uint32, reachable bool, e abi.Errno) {
+func Path(c *sched.Ctx, d abi.DentryRef, dst, max uint32) (addr, n uint32, reachable bool, e abi.Errno) {
 	root := RootOf(c)
 	end := dst + max
 	at := end

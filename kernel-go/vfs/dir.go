@@ -12,7 +12,7 @@ import (
 
 // placeFor walks to the place of a name that is to be added: EEXIST when it is there.
 // Only directories may be named with a trailing slash.
-func placeFor(c *sched.Ctx, dir, path, n uint32, directory bool) (Found, abi.Errno) {
+func placeFor(c *sched.Ctx, dir abi.DentryRef, path, n uint32, directory bool) (Found, abi.Errno) {
 	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
 	if e != abi.OK {
 		return f, e
@@ -34,7 +34,7 @@ func placeFor(c *sched.Ctx, dir, path, n uint32, directory bool) (Found, abi.Err
 
 // create makes a file of any type but directories' links: an inode with a name
 // in a directory. The dentry is held. `parent` has been checked by mayCreate.
-func create(c *sched.Ctx, parent, name, n, mode uint32, rdev uint64) (uint32, abi.Errno) {
+func create(c *sched.Ctx, parent abi.DentryRef, name, n, mode uint32, rdev uint64) (abi.DentryRef, abi.Errno) {
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
 	uid, gid := credentials(c)
@@ -69,7 +69,7 @@ func create(c *sched.Ctx, parent, name, n, mode uint32, rdev uint64) (uint32, ab
 }
 
 // Mkdir is mkdirat(2); the dentry is held.
-func Mkdir(c *sched.Ctx, dir, path, n, mode uint32) (uint32, abi.Errno) {
+func Mkdir(c *sched.Ctx, dir abi.DentryRef, path, n, mode uint32) (abi.DentryRef, abi.Errno) {
 	f, e := placeFor(c, dir, path, n, true)
 	if e != abi.OK {
 		return 0, e
@@ -80,7 +80,7 @@ func Mkdir(c *sched.Ctx, dir, path, n, mode uint32) (uint32, abi.Errno) {
 }
 
 // implied makes a directory that a path takes for granted. Held.
-func implied(c *sched.Ctx, parent, name, n uint32, mark bool) (uint32, abi.Errno) {
+func implied(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mark bool) (abi.DentryRef, abi.Errno) {
 	if e := mayCreate(c, parent); e != abi.OK {
 		return 0, e
 	}
@@ -93,7 +93,7 @@ func implied(c *sched.Ctx, parent, name, n uint32, mark bool) (uint32, abi.Errno
 
 // Mknod is mknodat(2) for regular files, FIFOs, sockets' names and character
 // devices; mode holds the type. EPERM for what only root may make.
-func Mknod(c *sched.Ctx, dir, path, n, mode uint32, rdev uint64) abi.Errno {
+func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n, mode uint32, rdev uint64) abi.Errno {
 	if mode&ifmt == 0 {
 		mode |= ifreg
 	}
@@ -122,7 +122,7 @@ func Mknod(c *sched.Ctx, dir, path, n, mode uint32, rdev uint64) abi.Errno {
 }
 
 // Symlink is symlinkat(2): the target is n bytes, at most 4095.
-func Symlink(c *sched.Ctx, target, targetLen, dir, path, n uint32) abi.Errno {
+func Symlink(c *sched.Ctx, target, targetLen uint32, dir abi.DentryRef, path, n uint32) abi.Errno {
 	if targetLen == 0 {
 		return abi.ENOENT
 	}
@@ -138,7 +138,7 @@ func Symlink(c *sched.Ctx, target, targetLen, dir, path, n uint32) abi.Errno {
 	return e
 }
 
-func symlinkIn(c *sched.Ctx, parent, name, n, target, targetLen uint32) abi.Errno {
+func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, n, target, targetLen uint32) abi.Errno {
 	d, e := create(c, parent, name, n, iflnk|0o777, 0)
 	if e != abi.OK {
 		return e
@@ -161,7 +161,7 @@ func symlinkIn(c *sched.Ctx, parent, name, n, target, targetLen uint32) abi.Errn
 }
 
 // Link is linkat(2) of a held dentry to a path.
-func Link(c *sched.Ctx, old, dir, path, n uint32) abi.Errno {
+func Link(c *sched.Ctx, old, dir abi.DentryRef, path, n uint32) abi.Errno {
 	f, e := placeFor(c, dir, path, n, false)
 	if e != abi.OK {
 		return e
@@ -171,7 +171,7 @@ func Link(c *sched.Ctx, old, dir, path, n uint32) abi.Errno {
 	return e
 }
 
-func linkIn(parent, name, n, old uint32) abi.Errno {
+func linkIn(parent abi.DentryRef, name, n uint32, old abi.DentryRef) abi.Errno {
 	inode := InodeOf(old)
 	s := &kmem.Inode(inode).State
 	switch {
@@ -201,7 +201,7 @@ func linkIn(parent, name, n, old uint32) abi.Errno {
 const maxLinks = 1<<31 - 1
 
 // removeName takes a name out of its directory and counts the link down.
-func removeName(parent, d uint32) {
+func removeName(parent, d abi.DentryRef) {
 	inode := InodeOf(d)
 	dir := InodeOf(parent)
 	s := &kmem.Inode(inode).State
@@ -221,7 +221,7 @@ func removeName(parent, d uint32) {
 }
 
 // Unlink is unlinkat(2) without AT_REMOVEDIR.
-func Unlink(c *sched.Ctx, dir, path, n uint32) abi.Errno {
+func Unlink(c *sched.Ctx, dir abi.DentryRef, path, n uint32) abi.Errno {
 	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
 	if e != abi.OK {
 		return e
@@ -247,7 +247,7 @@ func Unlink(c *sched.Ctx, dir, path, n uint32) abi.Errno {
 }
 
 // Rmdir is rmdir(2).
-func Rmdir(c *sched.Ctx, dir, path, n uint32) abi.Errno {
+func Rmdir(c *sched.Ctx, dir abi.DentryRef, path, n uint32) abi.Errno {
 	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
 	if e != abi.OK {
 		return e

@@ -39,23 +39,23 @@ var fileSystems = [...]fileSystem{
 type Dynamic struct {
 	// Lookup makes the inode of a name in a directory; its reference passes
 	// to the caller. ENOENT when there is none.
-	Lookup func(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno)
+	Lookup func(c *sched.Ctx, dir abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Errno)
 	// Valid says whether what the inode stands for still exists.
-	Valid func(inode uint32) bool
+	Valid func(inode abi.InodeRef) bool
 	// Next is the first entry at or behind a position: its name is written to
 	// dst. It returns the position behind it, 0 at the end.
-	Next func(c *sched.Ctx, dir uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64)
+	Next func(c *sched.Ctx, dir abi.InodeRef, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64)
 	// Readlink writes a link's target (at most max bytes).
-	Readlink func(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno)
+	Readlink func(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno)
 	// Follow is the held dentry that a magic link leads to; 0 for a link
 	// whose target is a path.
-	Follow func(c *sched.Ctx, inode uint32) (uint32, abi.Errno)
+	Follow func(c *sched.Ctx, inode abi.InodeRef) (abi.DentryRef, abi.Errno)
 }
 
 // Generate says how the files of a type of file system are made.
 func Generate(fs abi.FsType, d *Dynamic) { fileSystems[fs].dynamic = d }
 
-func fsOf(inode uint32) *fileSystem { return &fileSystems[kmem.Inode(inode).State.FsType] }
+func fsOf(inode abi.InodeRef) *fileSystem { return &fileSystems[kmem.Inode(inode).State.FsType] }
 
 // Generated says whether a file's contents and names are made when they are asked for.
-func Generated(inode uint32) bool { return fsOf(inode).dynamic != nil }
+func Generated(inode abi.InodeRef) bool { return fsOf(inode).dynamic != nil }

@@ -9,8 +9,8 @@ import (
 
 // NewInode makes an inode with one reference and no name; 0 when the table is
 // full.
-func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
-	i := kmem.Alloc(abi.SlotKindInode)
+func NewInode(fs abi.FsType, mode, uid, gid uint32) abi.InodeRef {
+	i := kmem.Alloc[abi.InodeRef]()
 	if i == 0 {
 		return 0
 	}
@@ -31,10 +31,10 @@ func NewInode(fs abi.FsType, mode, uid, gid uint32) uint32 {
 	return i
 }
 
-func holdInode(inode uint32) { kmem.Ref(&kmem.Inode(inode).Header) }
+func holdInode(inode abi.InodeRef) { kmem.Ref(&kmem.Inode(inode).Header) }
 
 // dropInode gives a reference back; the last one frees the inode and its data.
-func dropInode(inode uint32) {
+func dropInode(inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	if !kmem.Unref(&in.Header) {
 		return
@@ -48,35 +48,35 @@ func dropInode(inode uint32) {
 	if in.Live.Pipe != 0 {
 		PipeGone(in.Live.Pipe)
 	}
-	kmem.Free(abi.SlotKindInode, inode)
+	kmem.Free(inode)
 }
 
 // HoldOpen and DropOpen count open file descriptions and mappings.
-func HoldOpen(inode uint32) {
+func HoldOpen(inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	kmem.Ref(&in.Header)
 	kmem.Up(&in.Live.Opens)
 }
 
 // DropOpen undoes HoldOpen.
-func DropOpen(inode uint32) {
+func DropOpen(inode abi.InodeRef) {
 	kmem.Down(&kmem.Inode(inode).Live.Opens)
 	dropInode(inode)
 }
 
 // DropInode gives back the reference that NewInode gave.
-func DropInode(inode uint32) { dropInode(inode) }
+func DropInode(inode abi.InodeRef) { dropInode(inode) }
 
 // TypeOf is the S_IFMT part of an inode's mode.
-func TypeOf(inode uint32) uint32 { return kmem.Inode(inode).State.Mode & ifmt }
+func TypeOf(inode abi.InodeRef) uint32 { return kmem.Inode(inode).State.Mode & ifmt }
 
 // InodeOf is the inode of a dentry.
-func InodeOf(dentry uint32) uint32 { return kmem.Dentry(dentry).Inode }
+func InodeOf(dentry abi.DentryRef) abi.InodeRef { return kmem.Dentry(dentry).Inode }
 
-func isDir(dentry uint32) bool { return TypeOf(InodeOf(dentry)) == ifdir }
+func isDir(dentry abi.DentryRef) bool { return TypeOf(InodeOf(dentry)) == ifdir }
 
 // DevOf is st_dev: each file system has a device number of its own, with major 0.
-func DevOf(inode uint32) uint64 {
+func DevOf(inode abi.InodeRef) uint64 {
 	s := &kmem.Inode(inode).State
 	if s.FsType == abi.FsTypeTmpfs {
 		return 0x20 + uint64(s.Node)
@@ -85,7 +85,7 @@ func DevOf(inode uint32) uint64 {
 }
 
 // change sets an inode's ctime, and with modified its mtime, to now.
-func change(inode uint32, modified bool) {
+func change(inode abi.InodeRef, modified bool) {
 	in := kmem.Inode(inode)
 	now := sched.RealNs()
 	kmem.WriteBegin(&in.Header)
@@ -98,7 +98,7 @@ func change(inode uint32, modified bool) {
 
 // Accessed updates atime by the relatime rule (mount(8)): when it is not newer
 // than mtime and ctime, or older than a day.
-func Accessed(inode uint32) {
+func Accessed(inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	s := &in.State
 	now := sched.RealNs()
@@ -112,7 +112,7 @@ func Accessed(inode uint32) {
 	kmem.WriteEnd(&in.Header)
 }
 
-func setNlink(inode, nlink uint32) {
+func setNlink(inode abi.InodeRef, nlink uint32) {
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
 	in.State.Nlink = nlink

@@ -17,7 +17,7 @@ import (
 // else replaces what has its name. A whiteout removes it.
 
 // staged is the root of a client's layer in progress, 0 for none.
-func staged(client uint32) *uint32 { return &state().Staged[client] }
+func staged(client uint32) *abi.DentryRef { return &state().Staged[client] }
 
 // ApplyLayer adds a batch of `count` records to the client's layer; without
 // `more` the layer is then merged into the directory that prefix names (n bytes
@@ -80,7 +80,7 @@ func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
 
 // baseOf is the directory of the prefix, or as long as that does not exist the
 // root. Held.
-func baseOf(c *sched.Ctx, prefix, n uint32) (uint32, abi.Errno) {
+func baseOf(c *sched.Ctx, prefix, n uint32) (abi.DentryRef, abi.Errno) {
 	base := kmem.Header().RootDentry
 	if n != 0 {
 		kmem.Copy(c.Path, prefix, n)
@@ -98,11 +98,13 @@ func baseOf(c *sched.Ctx, prefix, n uint32) (uint32, abi.Errno) {
 
 // The decision for a staged directory lies in its inode (StagedNode): the dentry
 // that it is merged into, 0 to move it.
-func mergeTarget(d uint32) *uint32 { return &kmem.Inode(InodeOf(d)).State.StagedNode().Target }
+func mergeTarget(d abi.DentryRef) *abi.DentryRef {
+	return &kmem.Inode(InodeOf(d)).State.StagedNode().Target
+}
 
-func commit(c *sched.Ctx, root, prefix, n uint32) abi.Errno {
+func commit(c *sched.Ctx, root abi.DentryRef, prefix, n uint32) abi.Errno {
 	base := kmem.Header().RootDentry
-	made := uint32(0)
+	made := abi.DentryRef(0)
 	if n != 0 {
 		// The only thing that is made before all is decided.
 		d, first, e := makePrefix(c, prefix, n)
@@ -131,7 +133,7 @@ func commit(c *sched.Ctx, root, prefix, n uint32) abi.Errno {
 
 // makePrefix finds or makes the directory of the prefix. Both results are held;
 // `first` is the topmost directory that was made, 0 for none.
-func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first uint32, e abi.Errno) {
+func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.Errno) {
 	root := kmem.Header().RootDentry
 	kmem.Copy(c.Path, prefix, n)
 	f, e := Walk(c, root, root, c.Path, n, Parent|Follow|makeParents|markImplied)
@@ -169,13 +171,13 @@ func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first uint32, e abi.Errno) {
 }
 
 // existing is the dentry with a staged entry's name in a directory, not held.
-func existing(target, d uint32) uint32 {
+func existing(target, d abi.DentryRef) abi.DentryRef {
 	return child(target, nameAddr(d), uint32(kmem.Dentry(d).NameLength))
 }
 
 // decide goes through the staged tree and notes what becomes of each
 // directory. It refuses what would touch a mount.
-func decide(c *sched.Ctx, root, base uint32) abi.Errno {
+func decide(c *sched.Ctx, root, base abi.DentryRef) abi.Errno {
 	*mergeTarget(root) = base
 	for d := nextDecision(root, root, true); d != 0; {
 		x := existing(*mergeTarget(kmem.Dentry(d).Parent), d)
@@ -198,7 +200,7 @@ func decide(c *sched.Ctx, root, base uint32) abi.Errno {
 
 // nextDecision is the next staged entry in preorder; the children of a
 // directory that is moved as a whole are left out.
-func nextDecision(d, root uint32, descend bool) uint32 {
+func nextDecision(d, root abi.DentryRef, descend bool) abi.DentryRef {
 	if descend {
 		if first := kmem.Inode(InodeOf(d)).Live.ChildHead; first != 0 {
 			return first
@@ -215,7 +217,7 @@ func nextDecision(d, root uint32, descend bool) uint32 {
 
 // mergeInto is the directory that a staged directory is merged with, 0 when it
 // replaces x or is new.
-func mergeInto(c *sched.Ctx, d, x uint32) (uint32, abi.Errno) {
+func mergeInto(c *sched.Ctx, d, x abi.DentryRef) (abi.DentryRef, abi.Errno) {
 	if x == 0 {
 		return 0, abi.OK
 	}
@@ -247,7 +249,7 @@ func mergeInto(c *sched.Ctx, d, x uint32) (uint32, abi.Errno) {
 }
 
 // merge moves the staged tree into place.
-func merge(root uint32) {
+func merge(root abi.DentryRef) {
 	dir := root
 	for {
 		d := kmem.Inode(InodeOf(dir)).Live.ChildHead
@@ -300,7 +302,7 @@ func merge(root uint32) {
 // settle readies a staged tree to be moved as a whole: whiteouts in it have
 // nothing to remove, and directories get their times: entries that were added
 // have changed mtime, but not atime.
-func settle(top uint32) {
+func settle(top abi.DentryRef) {
 	for d := top; d != 0; {
 		s := kmem.Dentry(d)
 		next := nextBelow(d, top)
@@ -319,7 +321,7 @@ func settle(top uint32) {
 }
 
 // copyAttributes gives a directory what a staged one has.
-func copyAttributes(to, from uint32) {
+func copyAttributes(to, from abi.InodeRef) {
 	in, s := kmem.Inode(to), &kmem.Inode(from).State
 	kmem.WriteBegin(&in.Header)
 	in.State.Mode, in.State.Uid, in.State.Gid = s.Mode, s.Uid, s.Gid

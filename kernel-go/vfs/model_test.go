@@ -395,7 +395,7 @@ func TestDataModel(t *testing.T) {
 }
 
 // checkSeek compares SEEK_DATA and SEEK_HOLE with the pages that are there.
-func checkSeek(t *testing.T, inode uint32, want []byte) {
+func checkSeek(t *testing.T, inode abi.InodeRef, want []byte) {
 	t.Helper()
 	for at := 0; at <= len(want); at += 2048 {
 		for _, hole := range []bool{false, true} {

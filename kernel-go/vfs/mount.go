@@ -14,7 +14,7 @@ import (
 func MountEvents() uint32 { return state().MountEvents }
 
 // MountWait is where those wait who want to hear of changes of the mounts.
-func MountWait() *uint32 { return &state().MountWait }
+func MountWait() *abi.WaitEntryRef { return &state().MountWait }
 
 func mountsChanged() {
 	state().MountEvents++
@@ -23,8 +23,8 @@ func mountsChanged() {
 
 // newMount notes that a root covers a directory (0: it is the machine's root); 0
 // when there are too many mounts.
-func newMount(root, covers uint32, fs abi.FsType) uint32 {
-	i := kmem.Alloc(abi.SlotKindMount)
+func newMount(root, covers abi.DentryRef, fs abi.FsType) abi.MountRef {
+	i := kmem.Alloc[abi.MountRef]()
 	if i != 0 {
 		m := kmem.Mount(i)
 		kmem.WriteBegin(&m.Header)
@@ -36,7 +36,7 @@ func newMount(root, covers uint32, fs abi.FsType) uint32 {
 
 // Mount puts a new file system of a type over a directory and returns its root,
 // not held: the mount holds it. ENOSPC when there are too many mounts.
-func Mount(fs abi.FsType, over, mode uint32) (uint32, abi.Errno) {
+func Mount(fs abi.FsType, over abi.DentryRef, mode uint32) (abi.DentryRef, abi.Errno) {
 	if !isDir(over) {
 		return 0, abi.ENOTDIR
 	}
@@ -47,7 +47,7 @@ func Mount(fs abi.FsType, over, mode uint32) (uint32, abi.Errno) {
 	}
 	root, e := newRoot(fs, mode)
 	if e != abi.OK {
-		kmem.Free(abi.SlotKindMount, i)
+		kmem.Free(i)
 		return 0, e
 	}
 	Hold(over)
@@ -65,8 +65,8 @@ func Mount(fs abi.FsType, over, mode uint32) (uint32, abi.Errno) {
 
 // Unmount takes away the file system whose root is given: EINVAL when it is
 // none, EBUSY while it is used.
-func Unmount(root uint32) abi.Errno {
-	for i := uint32(1); i < EndOfMounts(); i++ {
+func Unmount(root abi.DentryRef) abi.Errno {
+	for i := abi.MountRef(1); i < EndOfMounts(); i++ {
 		if at, _, ok := MountAt(i); !ok || at != root {
 			continue
 		}
@@ -81,7 +81,7 @@ func Unmount(root uint32) abi.Errno {
 		kmem.Dentry(over).Mounted = 0
 		d.Covers = 0
 		treeEnd()
-		kmem.Free(abi.SlotKindMount, i)
+		kmem.Free(i)
 		RemoveTree(root)
 		Put(over)
 		Put(root)
@@ -93,7 +93,7 @@ func Unmount(root uint32) abi.Errno {
 
 // busyBelow says whether somebody holds a dentry below (or is) the root, or
 // has a file of it open.
-func busyBelow(root uint32) bool {
+func busyBelow(root abi.DentryRef) bool {
 	// The mount holds the root once, and each child of it once more.
 	if kmem.Dentry(root).Header.Refs != 1+kmem.Inode(InodeOf(root)).Live.ChildCount {
 		return true
@@ -113,7 +113,7 @@ func busyBelow(root uint32) bool {
 }
 
 // nextBelow goes through a tree in preorder; 0 at its end.
-func nextBelow(d, root uint32) uint32 {
+func nextBelow(d, root abi.DentryRef) abi.DentryRef {
 	if in := kmem.Inode(InodeOf(d)); in.State.Mode&ifmt == ifdir && in.Live.ChildHead != 0 {
 		return in.Live.ChildHead
 	}
@@ -127,7 +127,7 @@ func nextBelow(d, root uint32) uint32 {
 }
 
 // RemoveTree removes every name below a dentry, not the dentry's own.
-func RemoveTree(root uint32) {
+func RemoveTree(root abi.DentryRef) {
 	for {
 		d := root
 		for {
@@ -145,8 +145,8 @@ func RemoveTree(root uint32) {
 }
 
 // MountAt is mount i, from 1 on: its root and type; ok is false when there is none.
-func MountAt(i uint32) (root uint32, fs abi.FsType, ok bool) {
-	if !kmem.InUse(abi.SlotKindMount, i) {
+func MountAt(i abi.MountRef) (root abi.DentryRef, fs abi.FsType, ok bool) {
+	if !kmem.InUse(i) {
 		return 0, 0, false
 	}
 	m := kmem.Mount(i)
@@ -154,4 +154,4 @@ func MountAt(i uint32) (root uint32, fs abi.FsType, ok bool) {
 }
 
 // EndOfMounts is one past the last mount.
-func EndOfMounts() uint32 { return kmem.Table(abi.SlotKindMount).HighWater.Load() }
+func EndOfMounts() abi.MountRef { return kmem.End[abi.MountRef]() }

@@ -48,7 +48,7 @@ func WantOf(flags uint32) uint32 {
 // Open does what open(2) does to the tree: it finds or makes the file, checks
 // permissions and truncates. The dentry is held. `root` bounds the walk, `walk`
 // holds further walk flags (openat2(2)).
-func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.DentryRef, abi.Errno) {
 	if flags&oTmpfile == oTmpfile {
 		return openTmpfile(c, root, dir, path, n, flags, mode, walk)
 	}
@@ -77,7 +77,7 @@ func Open(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, a
 }
 
 // openFound gives the dentry that is opened; f holds it.
-func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (uint32, abi.Errno) {
+func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (abi.DentryRef, abi.Errno) {
 	if f.Dentry == 0 {
 		if flags&oCreat == 0 {
 			return 0, abi.ENOENT
@@ -106,26 +106,26 @@ func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (uint32, abi.Errno) {
 }
 
 // HoldDentry has the call in progress go on with a file that its path named.
-func HoldDentry(c *sched.Ctx, d uint32) {
+func HoldDentry(c *sched.Ctx, d abi.DentryRef) {
 	if c.Thread == 0 || HeldDentry(c) != 0 {
 		return
 	}
 	Hold(d)
 	h := &c.T().State.Blocked.Held
-	h.Dentry, h.Held = kmem.Handle(abi.SlotKindDentry, d), 1
+	h.Dentry, h.Held = kmem.Handle(d), 1
 }
 
 // HeldDentry is what HoldDentry has held at an earlier attempt, 0 for nothing.
-func HeldDentry(c *sched.Ctx) uint32 {
+func HeldDentry(c *sched.Ctx) abi.DentryRef {
 	if c.Thread == 0 {
 		return 0
 	}
-	return kmem.Held(abi.SlotKindDentry, c.T().State.Blocked.Held.Dentry)
+	return kmem.Held[abi.DentryRef](c.T().State.Blocked.Held.Dentry)
 }
 
 // MayOpen checks that an existing file may be opened, and truncates it when
 // the flags say so.
-func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
+func MayOpen(c *sched.Ctx, d abi.DentryRef, flags uint32) abi.Errno {
 	inode := InodeOf(d)
 	in := kmem.Inode(inode)
 	if flags&oPath != 0 {
@@ -169,7 +169,7 @@ func MayOpen(c *sched.Ctx, d, flags uint32) abi.Errno {
 }
 
 // openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
-func openTmpfile(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (uint32, abi.Errno) {
+func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.DentryRef, abi.Errno) {
 	if !Writable(flags) {
 		return 0, abi.EINVAL
 	}
@@ -182,7 +182,7 @@ func openTmpfile(c *sched.Ctx, root, dir, path, n, flags, mode, walk uint32) (ui
 	return d, e
 }
 
-func tmpfileIn(c *sched.Ctx, parent, flags, mode uint32) (uint32, abi.Errno) {
+func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags, mode uint32) (abi.DentryRef, abi.Errno) {
 	if parent == 0 {
 		return 0, abi.ENOENT
 	}
@@ -239,7 +239,7 @@ func PutNumber(dst uint32, v uint64) uint32 {
 
 // NewAnon makes a file without a place in the tree: memfd_create(2). The dentry
 // is held, its parent is the root, its name as given.
-func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (uint32, abi.Errno) {
+func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (abi.DentryRef, abi.Errno) {
 	uid, gid := credentials(c)
 	inode := NewInode(fs, mode, uid, gid)
 	if inode == 0 {
@@ -256,7 +256,7 @@ func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (uint32, abi.Err
 
 // Nameless gives an inode without a place in the tree (a pipe's; 0 makes one
 // for an object that has none) a held dentry with a name to show.
-func Nameless(inode, name, n uint32) (uint32, abi.Errno) {
+func Nameless(inode abi.InodeRef, name, n uint32) (abi.DentryRef, abi.Errno) {
 	if inode == 0 {
 		if inode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); inode == 0 {
 			return 0, abi.ENFILE

@@ -41,13 +41,13 @@ func inGroup(c *sched.Ctx, own, gid uint32) bool {
 
 // Permission checks access to an inode with the context's credentials
 // (path_resolution(7)); EACCES when it is refused.
-func Permission(c *sched.Ctx, inode, want uint32) abi.Errno {
+func Permission(c *sched.Ctx, inode abi.InodeRef, want uint32) abi.Errno {
 	uid, gid := credentials(c)
 	return permissionAs(c, uid, gid, cred.Of(c), inode, want)
 }
 
 // RealPermission is Permission with the real user and group: access(2).
-func RealPermission(c *sched.Ctx, inode, want uint32) abi.Errno {
+func RealPermission(c *sched.Ctx, inode abi.InodeRef, want uint32) abi.Errno {
 	if c.Process == 0 {
 		return permissionAs(c, 0, 0, cred.All, inode, want)
 	}
@@ -55,7 +55,7 @@ func RealPermission(c *sched.Ctx, inode, want uint32) abi.Errno {
 	return permissionAs(c, s.Uid, s.Gid, cred.Real(c), inode, want)
 }
 
-func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode, want uint32) abi.Errno {
+func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode abi.InodeRef, want uint32) abi.Errno {
 	s := &kmem.Inode(inode).State
 	bits := s.Mode
 	switch {
@@ -82,19 +82,19 @@ func overrides(caps uint64, mode, want uint32) bool {
 }
 
 // ownerOrCapable is what chmod(2) and utimensat(2) want.
-func ownerOrCapable(c *sched.Ctx, inode uint32) bool {
+func ownerOrCapable(c *sched.Ctx, inode abi.InodeRef) bool {
 	uid, _ := credentials(c)
 	return cred.Has(c, abi.CAP_FOWNER) || uid == kmem.Inode(inode).State.Uid
 }
 
 // mayCreate checks that a name may be added to a directory.
-func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
+func mayCreate(c *sched.Ctx, dir abi.DentryRef) abi.Errno {
 	if !Linked(dir) {
 		return abi.ENOENT
 	}
 	inode := InodeOf(dir)
 	// The kernel itself, acting for no process, fills its file systems at boot.
-	boots := c.Process == 0 && kmem.Header().BootState.Load() != uint32(abi.BootStateReady)
+	boots := c.Process == 0 && kmem.Header().LoadBootState() != abi.BootStateReady
 	if e := fsOf(inode).creation; e != abi.OK && !boots {
 		return e
 	}
@@ -103,11 +103,11 @@ func mayCreate(c *sched.Ctx, dir uint32) abi.Errno {
 
 // kernelNames says whether the names in a directory are the kernel's own to add and
 // to remove.
-func kernelNames(inode uint32) bool { return fsOf(inode).creation != abi.OK }
+func kernelNames(inode abi.InodeRef) bool { return fsOf(inode).creation != abi.OK }
 
 // mayRemove checks that a name may be removed from its directory: write
 // permission there, and with the sticky bit to be an owner (EPERM).
-func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
+func mayRemove(c *sched.Ctx, dir, d abi.DentryRef) abi.Errno {
 	inode := InodeOf(dir)
 	ds := &kmem.Inode(inode).State
 	if kernelNames(inode) {
@@ -126,4 +126,4 @@ func mayRemove(c *sched.Ctx, dir, d uint32) abi.Errno {
 }
 
 // Owns says whether the context owns a file, or may act as its owner.
-func Owns(c *sched.Ctx, inode uint32) bool { return ownerOrCapable(c, inode) }
+func Owns(c *sched.Ctx, inode abi.InodeRef) bool { return ownerOrCapable(c, inode) }

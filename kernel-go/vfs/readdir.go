@@ -18,7 +18,7 @@ func direntType(mode uint32) uint32 { return mode & ifmt >> 12 }
 // Readdir writes linux_dirent64 records from *pos on, at most max bytes, and
 // moves *pos behind them. It returns the bytes; EINVAL when not even the first
 // record fits. *hint may hold what an earlier call left there.
-func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, max uint32) (uint32, abi.Errno) {
+func Readdir(c *sched.Ctx, dir abi.DentryRef, pos *uint64, hint *abi.SlotHandle, dst, max uint32) (uint32, abi.Errno) {
 	inode := InodeOf(dir)
 	done := uint32(0)
 	for *pos < firstCookie {
@@ -43,7 +43,7 @@ func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, m
 		d := kmem.Dentry(i)
 		s := &kmem.Inode(d.Inode).State
 		if !record(dst+done, max-done, nameAddr(i), uint32(d.NameLength), direntType(s.Mode), s.Ino, uint64(d.Cookie)+1) {
-			*hint = abi.SlotHandle{Index: i, Generation: d.Header.Generation.Load()}
+			*hint = abi.SlotHandle{Index: uint32(i), Generation: d.Header.Generation.Load()}
 			return ended(done)
 		}
 		done += recordLen(uint32(d.NameLength))
@@ -55,9 +55,9 @@ func Readdir(c *sched.Ctx, dir uint32, pos *uint64, hint *abi.SlotHandle, dst, m
 
 // firstFrom is the first entry at or behind a position. The hint is the entry
 // that the last read ended at, if it is still that.
-func firstFrom(dir uint32, pos uint64, hint abi.SlotHandle) uint32 {
+func firstFrom(dir abi.DentryRef, pos uint64, hint abi.SlotHandle) abi.DentryRef {
 	l := &kmem.Inode(InodeOf(dir)).Live
-	if i := kmem.Lookup(abi.SlotKindDentry, hint); i != 0 {
+	if i := kmem.Lookup[abi.DentryRef](hint); i != 0 {
 		d := kmem.Dentry(i)
 		if d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
 			if d.PrevChild == 0 || uint64(kmem.Dentry(d.PrevChild).Cookie) < pos {
@@ -115,7 +115,7 @@ func dots(dst, room, n uint32, ino, next uint64) bool {
 	return true
 }
 
-func readDynamic(c *sched.Ctx, inode uint32, pos *uint64, dst, max, done uint32) (uint32, abi.Errno) {
+func readDynamic(c *sched.Ctx, inode abi.InodeRef, pos *uint64, dst, max, done uint32) (uint32, abi.Errno) {
 	name := c.Page
 	for {
 		after, n, dtype, ino := fsOf(inode).dynamic.Next(c, inode, *pos, name)

@@ -78,7 +78,7 @@ func WriteRecords(c *sched.Ctx, at, bytes, count uint32) (uint32, abi.Errno) {
 // applyRecord makes what the record in progress says below a root. In a staged
 // layer (`base` is then the directory that it will be merged into, 0 otherwise)
 // a whiteout is an entry of its own, and hard links may lead into base.
-func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
+func applyRecord(c *sched.Ctx, root, base abi.DentryRef) abi.Errno {
 	r := current(c)
 	staged := base != 0
 	walk := uint32(Parent | makeParents)
@@ -97,7 +97,7 @@ func applyRecord(c *sched.Ctx, root, base uint32) abi.Errno {
 	return e
 }
 
-func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
+func applyAt(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	r := current(c)
 	staged := base != 0
 	if f.Parent != 0 && kernelNames(InodeOf(f.Parent)) {
@@ -130,9 +130,9 @@ func applyAt(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 	return applyNew(c, f, root, base)
 }
 
-func applyNew(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
+func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	r := current(c)
-	var d uint32
+	var d abi.DentryRef
 	var e abi.Errno
 	switch r.Kind {
 	case abi.FileRecordKindFile, abi.FileRecordKindLazyFile:
@@ -203,13 +203,13 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 
 // applyHardLink links to a path in the layer or, when that has none, in the
 // tree that the layer will be merged into.
-func applyHardLink(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
+func applyHardLink(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	r := current(c)
 	if r.DataLength == 0 || r.DataLength >= pathMax {
 		return abi.EINVAL
 	}
-	old := uint32(0)
-	for _, top := range [2]uint32{root, base} {
+	old := abi.DentryRef(0)
+	for _, top := range [2]abi.DentryRef{root, base} {
 		if top == 0 {
 			break
 		}
@@ -235,7 +235,7 @@ func applyHardLink(c *sched.Ctx, f *Found, root, base uint32) abi.Errno {
 
 // fillFile gives a regular file the record's contents, or its place in a blob
 // source, instead of what it had.
-func fillFile(c *sched.Ctx, inode uint32) abi.Errno {
+func fillFile(c *sched.Ctx, inode abi.InodeRef) abi.Errno {
 	r := current(c)
 	in := kmem.Inode(inode)
 	if r.Kind == abi.FileRecordKindLazyFile && (r.Source == 0 || r.Size > maxLazyBytes || r.SourceOffset > maxLazyBytes) {
@@ -266,7 +266,7 @@ func fillFile(c *sched.Ctx, inode uint32) abi.Errno {
 // maxLazyBytes keeps offsets below 2^53, as the ABI says.
 const maxLazyBytes = 1 << 44
 
-func setMode(inode, mode uint32) {
+func setMode(inode abi.InodeRef, mode uint32) {
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
 	in.State.Mode = in.State.Mode&ifmt | mode&permBits
@@ -274,7 +274,7 @@ func setMode(inode, mode uint32) {
 }
 
 // setAttributes sets the record's owner and times; a time of 0 is now.
-func setAttributes(c *sched.Ctx, inode uint32) {
+func setAttributes(c *sched.Ctx, inode abi.InodeRef) {
 	r := current(c)
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
@@ -287,7 +287,7 @@ func setAttributes(c *sched.Ctx, inode uint32) {
 }
 
 // mountBelow says whether something is mounted on or below a dentry.
-func mountBelow(top uint32) bool {
+func mountBelow(top abi.DentryRef) bool {
 	for d := top; d != 0; d = nextBelow(d, top) {
 		if kmem.Dentry(d).Mounted != 0 {
 			return true

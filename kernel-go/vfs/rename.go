@@ -7,7 +7,7 @@ import (
 )
 
 // Rename is renameat2(2). The two paths lie in different buffers.
-func Rename(c *sched.Ctx, oldDir, oldPath, oldLen, newDir, newPath, newLen, flags uint32) abi.Errno {
+func Rename(c *sched.Ctx, oldDir abi.DentryRef, oldPath, oldLen uint32, newDir abi.DentryRef, newPath, newLen, flags uint32) abi.Errno {
 	exchange := flags&uint32(abi.RENAME_EXCHANGE) != 0
 	noReplace := flags&uint32(abi.RENAME_NOREPLACE) != 0
 	if flags&^uint32(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
@@ -34,7 +34,7 @@ func Rename(c *sched.Ctx, oldDir, oldPath, oldLen, newDir, newPath, newLen, flag
 }
 
 // under says whether a dentry lies in the tree below (or is) `top`.
-func under(d, top uint32) bool {
+func under(d, top abi.DentryRef) bool {
 	for {
 		if d == top {
 			return true
@@ -127,9 +127,9 @@ func mayRename(c *sched.Ctx, from, to *Found, exchange, noReplace bool) abi.Errn
 
 // moveName gives a dentry another name, in place of `replaced` when that is
 // not 0. Nothing of it can fail.
-func moveName(oldParent, d, newParent, replaced, name, n uint32) {
+func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
 	oldDir, newDir := InodeOf(oldParent), InodeOf(newParent)
-	gone := uint32(0)
+	gone := abi.InodeRef(0)
 	treeBegin()
 	if replaced != 0 {
 		gone = InodeOf(replaced)
@@ -163,7 +163,7 @@ func moveName(oldParent, d, newParent, replaced, name, n uint32) {
 // place moves a linked dentry to another directory or name. In its own
 // directory it keeps its readdir position, so that a reader of the directory
 // sees it once.
-func place(i, parent, name, n uint32) {
+func place(i, parent abi.DentryRef, name, n uint32) {
 	d := kmem.Dentry(i)
 	unhash(i)
 	old := d.Parent

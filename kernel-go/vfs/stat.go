@@ -7,7 +7,7 @@ import (
 )
 
 // SizeOf is st_size: of a directory, what tmpfs reports for its entries.
-func SizeOf(inode uint32) uint64 {
+func SizeOf(inode abi.InodeRef) uint64 {
 	in := kmem.Inode(inode)
 	if in.State.Mode&ifmt == ifdir && !Generated(inode) {
 		return uint64(in.Live.ChildCount+2) * 20
@@ -16,7 +16,7 @@ func SizeOf(inode uint32) uint64 {
 }
 
 // blocksOf is st_blocks, in units of 512 bytes.
-func blocksOf(inode uint32) uint64 {
+func blocksOf(inode abi.InodeRef) uint64 {
 	in := kmem.Inode(inode)
 	pages := uint64(in.Live.Pages)
 	if in.State.Source != 0 {
@@ -39,7 +39,7 @@ func split(ns uint64) (int64, uint64) {
 }
 
 // orAnon is an inode, or for 0 the one that all files share which have none.
-func orAnon(inode uint32) uint32 {
+func orAnon(inode abi.InodeRef) abi.InodeRef {
 	if inode == 0 {
 		return kmem.Header().AnonInode
 	}
@@ -47,7 +47,7 @@ func orAnon(inode uint32) uint32 {
 }
 
 // Stat writes a struct stat to dst; inode 0 is of a file that has none.
-func Stat(inode, dst uint32) {
+func Stat(inode abi.InodeRef, dst uint32) {
 	inode = orAnon(inode)
 	s := &kmem.Inode(inode).State
 	kmem.Zero(dst, abi.StatSize)
@@ -62,7 +62,7 @@ func Stat(inode, dst uint32) {
 
 // Statx writes a struct statx to dst. It has all the basic fields and btime,
 // whatever the mask asks for, as statx(2) allows.
-func Statx(dentry, inode, dst uint32) {
+func Statx(dentry abi.DentryRef, inode abi.InodeRef, dst uint32) {
 	inode = orAnon(inode)
 	s := &kmem.Inode(inode).State
 	kmem.Zero(dst, abi.StatxSize)
@@ -90,7 +90,7 @@ func stamp(t *abi.StatxTimestamp, ns uint64) {
 }
 
 // Statfs writes a struct statfs of the file system that an inode is on.
-func Statfs(inode, dst uint32) {
+func Statfs(inode abi.InodeRef, dst uint32) {
 	inode = orAnon(inode)
 	kmem.Zero(dst, abi.StatfsSize)
 	f := (*abi.Statfs)(kmem.Ptr(dst))
@@ -110,7 +110,7 @@ func Statfs(inode, dst uint32) {
 }
 
 // Access is faccessat2(2) of an inode.
-func Access(c *sched.Ctx, inode, want uint32, effective bool) abi.Errno {
+func Access(c *sched.Ctx, inode abi.InodeRef, want uint32, effective bool) abi.Errno {
 	if effective {
 		return Permission(c, inode, want)
 	}

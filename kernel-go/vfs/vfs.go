@@ -38,18 +38,18 @@ const (
 )
 
 // PipeGone frees the pipe of a FIFO whose inode goes away (a hook: boot/wire.go).
-var PipeGone func(pipe uint32)
+var PipeGone func(pipe abi.PipeRef)
 
 // LeaseBreakSeconds is how long a holder may keep a lease that is being broken.
 const LeaseBreakSeconds = 45
 
 // LeaseBreaker tells the holders of leases on a file of an open with flags, or of
 // a truncation (O_WRONLY). A hook: boot/wire.go; see file/lease.go.
-var LeaseBreaker func(c *sched.Ctx, inode, flags uint32) abi.Errno
+var LeaseBreaker func(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno
 
 // BreakLeases is asked before a file that may be opened with flags is opened:
 // EBLOCKED, or EAGAIN with O_NONBLOCK, while somebody has a lease against it.
-func BreakLeases(c *sched.Ctx, inode, flags uint32) abi.Errno {
+func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno {
 	if in := kmem.Inode(inode); in.State.Mode&ifmt != ifreg || in.Live.LockHead == 0 {
 		return abi.OK
 	}
@@ -79,7 +79,7 @@ func Init() abi.Errno {
 }
 
 // newRoot makes the root directory of a file system.
-func newRoot(fs abi.FsType, mode uint32) (uint32, abi.Errno) {
+func newRoot(fs abi.FsType, mode uint32) (abi.DentryRef, abi.Errno) {
 	inode := NewInode(fs, ifdir|mode, 0, 0)
 	if inode == 0 {
 		return 0, abi.ENFILE
@@ -98,7 +98,7 @@ func newRoot(fs abi.FsType, mode uint32) (uint32, abi.Errno) {
 }
 
 // RootOf is the root directory of the context: its process's, or the machine's.
-func RootOf(c *sched.Ctx) uint32 {
+func RootOf(c *sched.Ctx) abi.DentryRef {
 	if c.Process != 0 {
 		if fs := c.P().State.FsContext; fs != 0 {
 			return kmem.FsContext(fs).Root
@@ -108,7 +108,7 @@ func RootOf(c *sched.Ctx) uint32 {
 }
 
 // CwdOf is the working directory of the context.
-func CwdOf(c *sched.Ctx) uint32 {
+func CwdOf(c *sched.Ctx) abi.DentryRef {
 	if c.Process != 0 {
 		if fs := c.P().State.FsContext; fs != 0 {
 			return kmem.FsContext(fs).Cwd

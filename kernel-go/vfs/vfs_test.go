@@ -33,7 +33,7 @@ func machine(t testing.TB, mib uint32) *sched.Ctx {
 func as(t testing.TB, c *sched.Ctx, uid, gid uint32) {
 	t.Helper()
 	if c.Process == 0 {
-		p := kmem.Alloc(abi.SlotKindProcess)
+		p := kmem.Alloc[abi.ProcessRef]()
 		if p == 0 {
 			t.Fatal("no process")
 		}
@@ -58,9 +58,9 @@ func put(addr uint32, s string) uint32 {
 	return uint32(len(s))
 }
 
-func start(c *sched.Ctx) uint32 { return CwdOf(c) }
+func start(c *sched.Ctx) abi.DentryRef { return CwdOf(c) }
 
-func resolve(c *sched.Ctx, path string, flags uint32) (uint32, abi.Errno) {
+func resolve(c *sched.Ctx, path string, flags uint32) (abi.DentryRef, abi.Errno) {
 	return Resolve(c, start(c), c.Path, put(c.Path, path), flags)
 }
 
@@ -104,7 +104,7 @@ func rename(c *sched.Ctx, from, to string, flags uint32) abi.Errno {
 }
 
 // open returns a held dentry that the caller puts.
-func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode uint32) (uint32, abi.Errno) {
+func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode uint32) (abi.DentryRef, abi.Errno) {
 	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), uint32(flags), mode, 0)
 }
 
@@ -133,7 +133,7 @@ func area(t testing.TB, bytes uint32) uint32 {
 	return first
 }
 
-func writeAt(t testing.TB, c *sched.Ctx, inode uint32, pos uint64, data []byte) uint32 {
+func writeAt(t testing.TB, c *sched.Ctx, inode abi.InodeRef, pos uint64, data []byte) uint32 {
 	t.Helper()
 	done := uint32(0)
 	for len(data) != 0 {
@@ -152,7 +152,7 @@ func writeAt(t testing.TB, c *sched.Ctx, inode uint32, pos uint64, data []byte) 
 	return done
 }
 
-func readAt(t testing.TB, c *sched.Ctx, inode uint32, pos uint64, n int) []byte {
+func readAt(t testing.TB, c *sched.Ctx, inode abi.InodeRef, pos uint64, n int) []byte {
 	t.Helper()
 	var out []byte
 	for n > 0 {
@@ -211,7 +211,7 @@ func list(t testing.TB, c *sched.Ctx, path string, room uint32) []string {
 	}
 }
 
-func readSome(t testing.TB, c *sched.Ctx, d uint32, pos *uint64, hint *abi.SlotHandle, room uint32) ([]string, bool) {
+func readSome(t testing.TB, c *sched.Ctx, d abi.DentryRef, pos *uint64, hint *abi.SlotHandle, room uint32) ([]string, bool) {
 	t.Helper()
 	n, e := Readdir(c, d, pos, hint, c.Vec, room)
 	if e != abi.OK {
@@ -241,7 +241,7 @@ func check(t testing.TB) {
 	for d := nextBelow(root, root); d != 0; d = nextBelow(d, root) {
 		s := kmem.Dentry(d)
 		dentries++
-		names[s.Inode]++
+		names[uint32(s.Inode)]++
 		if s.Flags&dLinked == 0 {
 			t.Fatalf("dentry %d is in a list but not linked", d)
 		}
@@ -252,13 +252,13 @@ func check(t testing.TB) {
 	for d := root; d != 0; d = nextBelow(d, root) {
 		in := kmem.Inode(InodeOf(d))
 		if in.State.Mode&ifmt != ifdir {
-			if int(in.State.Nlink) != names[InodeOf(d)] {
-				t.Fatalf("inode %d: nlink %d, names %d", InodeOf(d), in.State.Nlink, names[InodeOf(d)])
+			if int(in.State.Nlink) != names[uint32(InodeOf(d))] {
+				t.Fatalf("inode %d: nlink %d, names %d", uint32(InodeOf(d)), in.State.Nlink, names[uint32(InodeOf(d))])
 			}
 			continue
 		}
 		children, dirs, last := uint32(0), uint32(0), uint32(0)
-		prev := uint32(0)
+		prev := abi.DentryRef(0)
 		for i := in.Live.ChildHead; i != 0; i = kmem.Dentry(i).NextChild {
 			s := kmem.Dentry(i)
 			if s.PrevChild != prev || s.Parent != d {

@@ -45,7 +45,7 @@ const (
 // Found is the end of a walk. Dentry is 0 when the last component does not
 // exist. Both dentries are held; Release gives them back.
 type Found struct {
-	Parent, Dentry uint32
+	Parent, Dentry abi.DentryRef
 	// Name and Len are the last component; they lie in the path's buffer.
 	Name, Len uint32
 	Last      Last
@@ -65,7 +65,7 @@ func (f Found) Release() {
 
 // Resolve finds what a path of n bytes names, from directory `dir` when it is
 // relative. The dentry is held.
-func Resolve(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
+func Resolve(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32) (abi.DentryRef, abi.Errno) {
 	f, e := Walk(c, RootOf(c), dir, path, n, flags&^Parent)
 	if e != abi.OK {
 		return 0, e
@@ -82,7 +82,7 @@ func Resolve(c *sched.Ctx, dir, path, n, flags uint32) (uint32, abi.Errno) {
 }
 
 // lookup is the held dentry of a name in a directory, 0 when there is none.
-func lookup(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno) {
+func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi.Errno) {
 	inode := InodeOf(dir)
 	d := child(dir, name, n)
 	dynamic := fsOf(inode).dynamic
@@ -120,7 +120,7 @@ func lookup(c *sched.Ctx, dir, name, n uint32) (uint32, abi.Errno) {
 
 // Walk walks a path of n bytes in its buffer. The caller of a walk without
 // Parent wants Resolve.
-func Walk(c *sched.Ctx, root, dir, path, n, flags uint32) (Found, abi.Errno) {
+func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, abi.Errno) {
 	var f Found
 	if n == 0 {
 		return f, abi.ENOENT
@@ -181,7 +181,7 @@ func Walk(c *sched.Ctx, root, dir, path, n, flags uint32) (Found, abi.Errno) {
 		}
 		f.Name, f.Len, f.Last = name, length, LastName
 
-		var next uint32
+		var next abi.DentryRef
 		switch {
 		case length == 1 && byteAt(name) == '.':
 			next, f.Last = cur, LastDot
@@ -263,7 +263,7 @@ func byteAt(addr uint32) byte { return kmem.Bytes(addr, 1)[0] }
 // followLink reads a symbolic link. A magic link gives its held dentry; others
 // have their target written so that it ends `room` bytes behind the buffer's
 // begin, and give where it begins.
-func followLink(c *sched.Ctx, inode, path, room, flags uint32) (to, text uint32, e abi.Errno) {
+func followLink(c *sched.Ctx, inode abi.InodeRef, path, room, flags uint32) (to abi.DentryRef, text uint32, e abi.Errno) {
 	if dynamic := fsOf(inode).dynamic; dynamic != nil {
 		to, e = dynamic.Follow(c, inode)
 		if e != abi.OK {
@@ -292,7 +292,7 @@ func followLink(c *sched.Ctx, inode, path, room, flags uint32) (to, text uint32,
 
 // ReadLink writes a symbolic link's target: ENAMETOOLONG when it is longer
 // than max bytes.
-func ReadLink(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno) {
+func ReadLink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno) {
 	if dynamic := fsOf(inode).dynamic; dynamic != nil {
 		return dynamic.Readlink(c, inode, dst, max)
 	}

@@ -92,7 +92,7 @@ func hasPrefix(text []byte, prefix string) bool {
 // mayXattr checks that the caller may read or write an attribute of a name, in
 // Linux's order: EPERM or EACCES, ENODATA for what may not be seen, EOPNOTSUPP for a
 // name or file system without, EINVAL for a prefix without a name.
-func mayXattr(c *sched.Ctx, inode, name, n, want uint32) abi.Errno {
+func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n, want uint32) abi.Errno {
 	refused := abi.ENODATA
 	if want == MayWrite {
 		refused = abi.EPERM
@@ -130,7 +130,7 @@ func mayXattr(c *sched.Ctx, inode, name, n, want uint32) abi.Errno {
 
 // GetXattr is the value of an attribute, by address and length: ENODATA when
 // there is none.
-func GetXattr(c *sched.Ctx, inode, name, n uint32) (value, length uint32, e abi.Errno) {
+func GetXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32) (value, length uint32, e abi.Errno) {
 	if e := mayXattr(c, inode, name, n, MayRead); e != abi.OK {
 		return 0, 0, e
 	}
@@ -147,7 +147,7 @@ func GetXattr(c *sched.Ctx, inode, name, n uint32) (value, length uint32, e abi.
 
 // SetXattr gives an attribute a value; flags are XATTR_CREATE and XATTR_REPLACE.
 // A value longer than a page cannot be kept whatever it is, and is not looked at.
-func SetXattr(c *sched.Ctx, inode, name, n, value, length, flags uint32) abi.Errno {
+func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length, flags uint32) abi.Errno {
 	if e := mayXattr(c, inode, name, n, MayWrite); e != abi.OK {
 		return e
 	}
@@ -196,7 +196,7 @@ func moveXattrs(frame, from, to, end uint32) {
 }
 
 // RemoveXattr takes an attribute away: ENODATA when there is none.
-func RemoveXattr(c *sched.Ctx, inode, name, n uint32) abi.Errno {
+func RemoveXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32) abi.Errno {
 	if e := mayXattr(c, inode, name, n, MayWrite); e != abi.OK {
 		return e
 	}
@@ -218,7 +218,7 @@ func RemoveXattr(c *sched.Ctx, inode, name, n uint32) abi.Errno {
 
 // ListXattrs writes the names that the caller may see, each with a NUL, to dst
 // (a page) and returns their length.
-func ListXattrs(c *sched.Ctx, inode, dst uint32) uint32 {
+func ListXattrs(c *sched.Ctx, inode abi.InodeRef, dst uint32) uint32 {
 	frame, n := kmem.Inode(inode).Live.Xattrs, uint32(0)
 	if frame == 0 {
 		return 0
@@ -235,7 +235,7 @@ func ListXattrs(c *sched.Ctx, inode, dst uint32) uint32 {
 	return n
 }
 
-func freeXattrs(inode uint32) {
+func freeXattrs(inode abi.InodeRef) {
 	if l := &kmem.Inode(inode).Live; l.Xattrs != 0 {
 		kmem.UnrefFrame(l.Xattrs)
 		l.Xattrs = 0

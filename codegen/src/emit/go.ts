@@ -3,7 +3,16 @@
  * (no maps, no initialisers that run) and be clean under gofmt.
  */
 import { type Emitter, fieldDoc, MARKER, type OutputFile } from "../emitter.ts";
-import type { ConstantsModel, EnumModel, FieldModel, FileModel, Model, ScalarKind, StructModel } from "../model.ts";
+import {
+  type ConstantsModel,
+  type EnumModel,
+  type FieldModel,
+  type FileModel,
+  type Model,
+  type ScalarKind,
+  type StructModel,
+  slotKind,
+} from "../model.ts";
 import { goConstant, pascal } from "../names.ts";
 import { goBoundary } from "./boundary.ts";
 import { alignColumns } from "./columns.ts";
@@ -45,6 +54,7 @@ export const goEmitter: Emitter = {
         .filter((file) => file.enums.length + file.constants.length + file.structs.length + file.tables.length > 0)
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
       ...(model.tables.size === 0 ? [] : [{ path: `${FOLDER}/table_shapes.go`, text: shapesFile(model) }]),
+      ...refsFile(model),
       ...goBoundary(model),
       ...goRequests(model),
     ];
@@ -213,8 +223,42 @@ function goType(field: FieldModel, model: Model): string {
   if ("struct" in field.type) base = field.type.struct;
   else if (field.atomic) base = GO_ATOMIC[field.type.scalar] ?? "";
   else if (field.enum !== undefined && model.enums.has(field.enum)) base = field.enum;
+  else if (isReference(field)) base = `${slotKind(field.unit)}Ref`;
   else base = GO_TYPE[field.type.scalar];
   return field.count === undefined ? base : `[${field.count}]${base}`;
+}
+
+/** A plain word that is the index of a slot. */
+function isReference(field: FieldModel): boolean {
+  return "scalar" in field.type && field.type.scalar === "u32" && slotKind(field.unit) !== undefined;
+}
+
+/** A type for the indices of each slot table. */
+function refsFile(model: Model): OutputFile[] {
+  const kinds = [...model.structs.values()].flatMap((item) => (item.slot === undefined ? [] : [item.slot])).sort();
+  if (kinds.length === 0) return [];
+  const types = kinds.flatMap((kind) => [
+    `// ${kind}Ref is the index of a slot of table ${kind}.`,
+    `type ${kind}Ref uint32`,
+    "",
+    "// Kind is the slot's table.",
+    `func (${kind}Ref) Kind() SlotKind { return SlotKind${kind} }`,
+    "",
+  ]);
+  const text = [
+    `// ${MARKER}`,
+    "",
+    "package abi",
+    "",
+    "// Ref is the index of a slot, whose type says of which table; 0 names none.",
+    "type Ref interface {",
+    "\t~uint32",
+    "\tKind() SlotKind",
+    "}",
+    "",
+    ...types,
+  ].join("\n");
+  return [{ path: `${FOLDER}/refs.go`, text }];
 }
 
 /** Each difference must be 0 both ways round: a wrong one overflows uintptr and does not compile. */

@@ -154,9 +154,9 @@ func (c *client) receive() {
 		if tail == head {
 			// Said before the look inside WaitWord: a completion after it clears the
 			// word and notifies, one before it has moved the tail.
-			c.slot.ClientSleeping.Store(uint32(abi.ClientSleepOnWord))
+			c.slot.StoreClientSleeping(abi.ClientSleepOnWord)
 			kmem.WaitWord(&c.slot.CompletionTail, head, -1)
-			c.slot.ClientSleeping.Store(uint32(abi.ClientSleepAwake))
+			c.slot.StoreClientSleeping(abi.ClientSleepAwake)
 			continue
 		}
 		full := false

@@ -277,9 +277,9 @@ func completions(slot *abi.ClientSlot, most uint32, timeout time.Duration) []byt
 		if left <= 0 {
 			break
 		}
-		slot.ClientSleeping.Store(uint32(abi.ClientSleepOnWord))
+		slot.StoreClientSleeping(abi.ClientSleepOnWord)
 		kmem.WaitWord(&slot.CompletionTail, head, left.Nanoseconds())
-		slot.ClientSleeping.Store(uint32(abi.ClientSleepAwake))
+		slot.StoreClientSleeping(abi.ClientSleepAwake)
 	}
 	count := min(slot.CompletionTail.Load()-head, most, ringEntries)
 	taken := make([]byte, 0, count*entryBytes)

@@ -10,7 +10,7 @@ import (
 
 // MayTrace is ptrace(2)'s check for looking into a process: root, or the same
 // user, and the process has not given up being looked into.
-func MayTrace(c *sched.Ctx, p uint32) bool {
+func MayTrace(c *sched.Ctx, p abi.ProcessRef) bool {
 	if c.Process == 0 || c.Process == p {
 		return true
 	}
@@ -23,7 +23,7 @@ func MayTrace(c *sched.Ctx, p uint32) bool {
 
 // target is the dentry and OFD that a magic link leads to, not held; both 0
 // for links that are text.
-func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
+func target(c *sched.Ctx, inode abi.InodeRef) (dentry abi.DentryRef, ofd abi.OfdRef, e abi.Errno) {
 	s := &kmem.Inode(inode).State
 	n := node(s.Node)
 	if n == nodeSelf || n == nodeThreadSelf || n == nodeMountsLink {
@@ -59,7 +59,7 @@ func target(c *sched.Ctx, inode uint32) (dentry, ofd uint32, e abi.Errno) {
 	return dentry, 0, abi.OK
 }
 
-func follow(c *sched.Ctx, inode uint32) (uint32, abi.Errno) {
+func follow(c *sched.Ctx, inode abi.InodeRef) (abi.DentryRef, abi.Errno) {
 	d, ofd, e := target(c, inode)
 	if e != abi.OK || d == 0 && ofd == 0 {
 		return 0, e
@@ -82,7 +82,7 @@ func putText(at uint32, s string) uint32 {
 }
 
 // describe writes what Linux shows for an OFD that has no path.
-func describe(at, ofd uint32) uint32 {
+func describe(at uint32, ofd abi.OfdRef) uint32 {
 	o := kmem.Ofd(ofd)
 	switch o.State.Kind {
 	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
@@ -93,7 +93,7 @@ func describe(at, ofd uint32) uint32 {
 	return putText(at, o.State.Kind.Shown())
 }
 
-func readlink(c *sched.Ctx, inode, dst, max uint32) (uint32, abi.Errno) {
+func readlink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno) {
 	d, ofd, e := target(c, inode)
 	if e != abi.OK {
 		return 0, e

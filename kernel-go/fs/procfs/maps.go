@@ -9,7 +9,7 @@ import (
 )
 
 // maps is /proc/PID/maps (proc_pid_maps(5)) from a page on.
-func (w *Text) maps(c *sched.Ctx, as, from uint32) {
+func (w *Text) maps(c *sched.Ctx, as abi.AddressSpaceRef, from uint32) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		if w.pieceEnds(uint64(v.StartPage)) {
@@ -75,7 +75,7 @@ func (w *Text) mapping(c *sched.Ctx, v *abi.VmaSlot) {
 }
 
 // smaps is /proc/PID/smaps (proc_pid_smaps(5)) from a page on.
-func (w *Text) smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
+func (w *Text) smaps(c *sched.Ctx, as abi.AddressSpaceRef, from uint32, u *mm.Usage) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		if w.pieceEnds(uint64(v.StartPage)) {
@@ -102,7 +102,7 @@ func (w *Text) smaps(c *sched.Ctx, as, from uint32, u *mm.Usage) {
 
 // rollup is /proc/PID/smaps_rollup, the sum of all mappings: `u` that of those
 // below `from`. It has no text before it has seen all.
-func (w *Text) rollup(c *sched.Ctx, as, from uint32, u *mm.Usage) {
+func (w *Text) rollup(c *sched.Ctx, as abi.AddressSpaceRef, from uint32, u *mm.Usage) {
 	for i := mm.First(as, from); i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		// Small mappings are many: each may be the last before others have a turn.
@@ -236,7 +236,7 @@ func pagemap(c *sched.Ctx, s *abi.InodeState, pos uint64, b *mm.Buf) (uint32, ab
 	return done, abi.OK
 }
 
-func pagemapWord(as, page uint32) uint64 {
+func pagemapWord(as abi.AddressSpaceRef, page uint32) uint64 {
 	v, _ := mm.MappingAt(as, page)
 	if v == nil {
 		return 0

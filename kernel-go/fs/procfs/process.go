@@ -116,9 +116,9 @@ func (w *Text) score(v int64) {
 }
 
 // stateOf is the letter of ps(1) for a thread.
-func stateOf(p, t uint32) byte {
+func stateOf(p abi.ProcessRef, t abi.ThreadRef) byte {
 	ps := &kmem.Process(p).State
-	switch abi.ProcessRunState(ps.RunState.Load()) {
+	switch abi.ProcessRunState(ps.LoadRunState()) {
 	case abi.ProcessRunStateZombie:
 		return 'Z'
 	case abi.ProcessRunStateStopped:
@@ -127,7 +127,7 @@ func stateOf(p, t uint32) byte {
 	if t == 0 {
 		return 'S'
 	}
-	switch ts := &kmem.Thread(t).State; abi.ThreadRunState(ts.RunState.Load()) {
+	switch ts := &kmem.Thread(t).State; abi.ThreadRunState(ts.LoadRunState()) {
 	case abi.ThreadRunStateReady, abi.ThreadRunStateRunning:
 		return 'R'
 	case abi.ThreadRunStateStopped:
@@ -142,7 +142,7 @@ func stateOf(p, t uint32) byte {
 	return 'S'
 }
 
-func (w *Text) threadName(p, t uint32) {
+func (w *Text) threadName(p abi.ProcessRef, t abi.ThreadRef) {
 	if t != 0 {
 		if s := &kmem.Thread(t).State; s.Name[0] != 0 {
 			w.name(&s.Name)
@@ -152,7 +152,7 @@ func (w *Text) threadName(p, t uint32) {
 	w.name(&kmem.Process(p).State.Comm)
 }
 
-func ppid(p uint32) uint32 {
+func ppid(p abi.ProcessRef) uint32 {
 	parent := kmem.Process(p).State.Parent
 	switch {
 	case kmem.Process(p).State.Pid == 1:
@@ -165,13 +165,13 @@ func ppid(p uint32) uint32 {
 
 // cpuTimes is the CPU time of a process, its live threads' included, in guest
 // code and in the kernel.
-func cpuTimes(p uint32) (user, system uint64) {
+func cpuTimes(p abi.ProcessRef) (user, system uint64) {
 	l := &kmem.Process(p).Live
 	return l.UserNs, l.SystemNs
 }
 
 // handlers are the masks of ignored and of caught signals.
-func handlers(p uint32) (ignored, caught uint64) {
+func handlers(p abi.ProcessRef) (ignored, caught uint64) {
 	i := kmem.Process(p).State.Sighand
 	if i == 0 {
 		return 0, 0
@@ -191,7 +191,7 @@ func handlers(p uint32) (ignored, caught uint64) {
 func (w *Text) field(v uint64) { w.num(v); w.putByte(' ') }
 
 // terminal writes a controlling terminal's number and foreground group.
-func (w *Text) terminal(i uint32) {
+func (w *Text) terminal(i abi.TtyRef) {
 	if i == 0 {
 		w.str("0 -1 ")
 		return
@@ -205,7 +205,7 @@ func (w *Text) terminal(i uint32) {
 	w.field(uint64(pgrp))
 }
 
-func (w *Text) pidStat(c *sched.Ctx, p, t uint32) {
+func (w *Text) pidStat(c *sched.Ctx, p abi.ProcessRef, t abi.ThreadRef) {
 	ps := &kmem.Process(p).State
 	id := ps.Pid
 	var pending, blocked uint64
@@ -292,7 +292,7 @@ func (w *Text) dev(v uint64, width int, sep byte) {
 
 // path writes a dentry's path, with what is special for mounts and maps
 // escaped in octal.
-func (w *Text) path(c *sched.Ctx, d uint32) {
+func (w *Text) path(c *sched.Ctx, d abi.DentryRef) {
 	addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize)
 	if e != abi.OK {
 		return
@@ -313,7 +313,7 @@ func (w *Text) path(c *sched.Ctx, d uint32) {
 
 // mounts is /proc/PID/mounts, or mountinfo (proc_pid_mountinfo(5)).
 func (w *Text) mounts(c *sched.Ctx, info bool) {
-	for i := uint32(1); i < vfs.EndOfMounts(); i++ {
+	for i := abi.MountRef(1); i < vfs.EndOfMounts(); i++ {
 		root, fs, ok := vfs.MountAt(i)
 		if !ok {
 			continue
@@ -382,7 +382,7 @@ func (w *Text) limit(v uint64) {
 	w.align(start, 21)
 }
 
-func (w *Text) fdinfo(ofd uint32) {
+func (w *Text) fdinfo(ofd abi.OfdRef) {
 	if ofd == 0 {
 		return
 	}
@@ -401,7 +401,7 @@ func (w *Text) fdinfo(ofd uint32) {
 
 // FdInfo writes what a kind of open file has to say beyond that (a hook:
 // boot/wire.go).
-var FdInfo func(w *Text, ofd uint32)
+var FdInfo func(w *Text, ofd abi.OfdRef)
 
 // Count is a line with a count, padded as Linux's %16llx.
 func (w *Text) Count(name string, v uint64) {

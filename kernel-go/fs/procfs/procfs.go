@@ -197,7 +197,7 @@ var entries = [...]struct {
 var Files = vfs.Dynamic{Lookup: lookup, Valid: valid, Next: next, Readlink: readlink, Follow: follow}
 
 // Init mounts /proc on a directory, which must exist.
-func Init(over uint32) abi.Errno {
+func Init(over abi.DentryRef) abi.Errno {
 	root, e := vfs.Mount(abi.FsTypeProcfs, over, 0o555)
 	if e != abi.OK {
 		return e
@@ -209,9 +209,9 @@ func Init(over uint32) abi.Errno {
 }
 
 // findThread is the thread with a tid, by the hash that proc keeps.
-func findThread(tid uint32) uint32 {
-	b := kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4
-	for i := kmem.Load32(b); i != 0; i = kmem.Thread(i).Live.TidNext {
+func findThread(tid uint32) abi.ThreadRef {
+	b := kmem.Word[abi.ThreadRef](kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4)
+	for i := *b; i != 0; i = kmem.Thread(i).Live.TidNext {
 		if kmem.Thread(i).State.Tid == tid {
 			return i
 		}
@@ -220,7 +220,7 @@ func findThread(tid uint32) uint32 {
 }
 
 // findProcess is the process with a pid, zombies included.
-func findProcess(pid uint32) uint32 {
+func findProcess(pid uint32) abi.ProcessRef {
 	t := findThread(pid)
 	if t == 0 {
 		return 0
@@ -233,7 +233,7 @@ func findProcess(pid uint32) uint32 {
 }
 
 // ofdAt is the OFD of a process's descriptor.
-func ofdAt(p, fd uint32) uint32 {
+func ofdAt(p abi.ProcessRef, fd uint32) abi.OfdRef {
 	t := kmem.Process(p).State.FdTable
 	if t == 0 {
 		return 0
@@ -268,32 +268,34 @@ func number(addr, n uint32) (uint32, bool) {
 	return v, true
 }
 
-func nodeOf(inode uint32) node { return node(kmem.Inode(inode).State.Node) }
+func nodeOf(inode abi.InodeRef) node { return node(kmem.Inode(inode).State.Node) }
 
 // TellsMounts says whether a file lists mounts: it can be polled for changes of them.
-func TellsMounts(inode uint32) bool {
+func TellsMounts(inode abi.InodeRef) bool {
 	n := nodeOf(inode)
 	return n == nodePidMounts || n == nodePidMountinfo
 }
 
 // OfProcess says whether a file is in the directory of a process.
-func OfProcess(inode uint32) bool { return kmem.Inode(inode).State.ProcNode().Pid != 0 }
+func OfProcess(inode abi.InodeRef) bool { return kmem.Inode(inode).State.ProcNode().Pid != 0 }
 
 // IsProcess says whether an inode is a process's directory, /proc/PID.
-func IsProcess(inode uint32) bool {
+func IsProcess(inode abi.InodeRef) bool {
 	s := &kmem.Inode(inode).State
 	return s.FsType == abi.FsTypeProcfs && node(s.Node) == nodePid
 }
 
 // ProcessOf is the process whose directory an inode is, 0 when it is gone.
-func ProcessOf(inode uint32) uint32 { return findProcess(kmem.Inode(inode).State.ProcNode().Pid) }
+func ProcessOf(inode abi.InodeRef) abi.ProcessRef {
+	return findProcess(kmem.Inode(inode).State.ProcNode().Pid)
+}
 
 // inoOf numbers a node: the same each time that it is looked up.
 func inoOf(n node, pid, arg uint32) uint64 {
 	return uint64(pid)<<32 | uint64(arg&0xFFFFFF)<<8 | uint64(n)
 }
 
-func makeInode(n node, mode, pid, arg uint32) (uint32, abi.Errno) {
+func makeInode(n node, mode, pid, arg uint32) (abi.InodeRef, abi.Errno) {
 	uid, gid := uint32(0), uint32(0)
 	if pid != 0 {
 		p := kmem.Process(findProcess(pid))
@@ -333,7 +335,7 @@ func argOf(i int, dir *abi.InodeState) uint32 {
 	return dir.ProcNode().Number
 }
 
-func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
+func lookup(_ *sched.Ctx, in abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Errno) {
 	s := &kmem.Inode(in).State
 	pid := s.ProcNode().Pid
 	if pid != 0 && findProcess(pid) == 0 {
@@ -386,7 +388,7 @@ func lookup(_ *sched.Ctx, in, name, n uint32) (uint32, abi.Errno) {
 	return 0, abi.ENOENT
 }
 
-func valid(inode uint32) bool {
+func valid(inode abi.InodeRef) bool {
 	s := &kmem.Inode(inode).State
 	if s.ProcNode().Pid == 0 {
 		return true
@@ -410,7 +412,7 @@ const (
 	numberPos = 256
 )
 
-func next(_ *sched.Ctx, in uint32, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64) {
+func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64) {
 	s := &kmem.Inode(in).State
 	if s.ProcNode().Pid != 0 && findProcess(s.ProcNode().Pid) == 0 {
 		return 0, 0, 0, 0

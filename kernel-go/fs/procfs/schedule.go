@@ -18,7 +18,7 @@ func (w *Text) signed(v int32) {
 
 // schedStat is priority and nice of stat: 20 + nice, or of real-time threads
 // -1 - the priority, inherited ones too (proc(5)).
-func (w *Text) schedStat(t uint32) {
+func (w *Text) schedStat(t abi.ThreadRef) {
 	if t == 0 {
 		w.str("20 0 ")
 		return
@@ -33,7 +33,7 @@ func (w *Text) schedStat(t uint32) {
 }
 
 // hartStat is processor, rt_priority and policy of stat.
-func (w *Text) hartStat(t uint32) {
+func (w *Text) hartStat(t abi.ThreadRef) {
 	if t == 0 {
 		w.str("0 0 0 ")
 		return
@@ -45,7 +45,7 @@ func (w *Text) hartStat(t uint32) {
 }
 
 // cpusAllowed is the two lines of status: as a mask, and as a list of ranges.
-func (w *Text) cpusAllowed(t uint32) {
+func (w *Text) cpusAllowed(t abi.ThreadRef) {
 	mask := sched.AllHarts & (1<<kmem.Header().HartCount - 1)
 	if t != 0 {
 		mask = sched.AffinityOf(t)

@@ -43,7 +43,7 @@ func stateName(b byte) string {
 	return "S (sleeping)\n"
 }
 
-func (w *Text) pidStatus(p, t uint32) {
+func (w *Text) pidStatus(p abi.ProcessRef, t abi.ThreadRef) {
 	ps, pl := &kmem.Process(p).State, &kmem.Process(p).Live
 	id := ps.Pid
 	var pending, blocked uint64
@@ -130,7 +130,7 @@ func (w *Text) pidStatus(p, t uint32) {
 	}
 }
 
-func (w *Text) statm(as uint32) {
+func (w *Text) statm(as abi.AddressSpaceRef) {
 	if as == 0 {
 		w.str("0 0 0 0 0 0 0\n")
 		return
@@ -146,7 +146,7 @@ func (w *Text) statm(as uint32) {
 
 // io is /proc/PID/io. What comes in from blob sources is read for whoever touches it
 // first and for all; what is written stays in memory.
-func (w *Text) io(p uint32) {
+func (w *Text) io(p abi.ProcessRef) {
 	l := &kmem.Process(p).Live
 	w.label("rchar: ", l.ReadChars)
 	w.label("wchar: ", l.WrittenChars)
@@ -157,7 +157,7 @@ func (w *Text) io(p uint32) {
 
 // children are the pids of a process's children, the eldest first. They are its
 // main thread's: which of its threads made them is not kept.
-func (w *Text) children(p, t uint32) {
+func (w *Text) children(p abi.ProcessRef, t abi.ThreadRef) {
 	if t != kmem.Process(p).State.Leader {
 		return
 	}

@@ -140,7 +140,7 @@ func (w *Text) name(s *[16]uint8) {
 }
 
 // user writes n bytes of another address space; they end where it has none.
-func (w *Text) user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
+func (w *Text) user(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, n uint32) abi.Errno {
 	for n != 0 {
 		part := min(n, kmem.PageSize)
 		got, e := mm.CopyInAs(c, as, c.Page, va, part)
@@ -158,7 +158,7 @@ func (w *Text) user(c *sched.Ctx, as uint32, va uint64, n uint32) abi.Errno {
 }
 
 // Write writes to the few files that take it.
-func Write(c *sched.Ctx, inode uint32, b *mm.Buf) (uint32, abi.Errno) {
+func Write(c *sched.Ctx, inode abi.InodeRef, b *mm.Buf) (uint32, abi.Errno) {
 	s := &kmem.Inode(inode).State
 	p := findProcess(s.ProcNode().Pid)
 	if s.ProcNode().Pid == 0 || p == 0 {
@@ -225,7 +225,7 @@ func setScore(c *sched.Ctx, s *abi.ProcessState, v int32) abi.Errno {
 	return abi.OK
 }
 
-func setComm(p, tid, addr, n uint32) {
+func setComm(p abi.ProcessRef, tid, addr, n uint32) {
 	for i, b := range kmem.Bytes(addr, n) {
 		if b == '\n' {
 			n = uint32(i)

@@ -18,7 +18,7 @@ var cpuLists = [...]string{"devices/system/cpu/online", "devices/system/cpu/poss
 
 // Init mounts /sys on a directory, which must exist. The context acts for no
 // process.
-func Init(c *sched.Ctx, over uint32) abi.Errno {
+func Init(c *sched.Ctx, over abi.DentryRef) abi.Errno {
 	root, e := vfs.Mount(abi.FsTypeSysfs, over, 0o555)
 	if e != abi.OK {
 		return e
@@ -54,7 +54,7 @@ func cpuList(dst uint32) uint32 {
 }
 
 // write makes a file of n bytes from c.Page.
-func write(c *sched.Ctx, root uint32, name string, n uint32) abi.Errno {
+func write(c *sched.Ctx, root abi.DentryRef, name string, n uint32) abi.Errno {
 	flags := uint32(abi.O_CREAT) | uint32(abi.O_WRONLY)
 	d, e := vfs.Open(c, root, root, c.Path, put(c.Path, name), flags, 0o444, 0)
 	if e != abi.OK {

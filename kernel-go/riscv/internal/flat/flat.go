@@ -79,7 +79,7 @@ func Boot(base, end uint32) {
 	riscv.FetchPage = fetchPage
 }
 
-func fetchPage(_, _ uint32, va uint64) (uint32, bool) {
+func fetchPage(_ uint32, _ abi.AddressSpaceRef, va uint64) (uint32, bool) {
 	m := &M
 	if va < pageSize || va>>32 != 0 {
 		return 0, false
