@@ -139,11 +139,11 @@ export type SyscallArgument =
   | "offsethigh"
   | "path"
   | "pid"
+  | "remote_iovecs"
   | "sched_param"
   | "sigmask"
   | "size"
   | "text"
-  | "theiriovecs"
   | "tid"
   | "timerflags"
   | "timerid"
@@ -360,8 +360,8 @@ export const SYSCALLS: Readonly<Partial<Record<number, SyscallDescription>>> = {
   267: { name: "syncfs", args: ["fd"], level: "full" },
   268: { name: "setns", args: ["fd", "CloneFlag"], level: "partial", note: "no namespaces (EINVAL)" },
   269: { name: "sendmmsg", args: ["fd", "address", "uint", "flags"], level: "partial", note: "no sockets: ENOTSOCK" },
-  270: { name: "process_vm_readv", args: ["pid", ">iovecs", "count", "theiriovecs", "count", "flags"], level: "full" },
-  271: { name: "process_vm_writev", args: ["pid", "iovecs", "count", "theiriovecs", "count", "flags"], level: "full" },
+  270: { name: "process_vm_readv", args: ["pid", ">iovecs", "count", "remote_iovecs", "count", "flags"], level: "full" },
+  271: { name: "process_vm_writev", args: ["pid", "iovecs", "count", "remote_iovecs", "count", "flags"], level: "full" },
   274: { name: "sched_setattr", args: ["tid", "SchedAttr", "flags"], level: "partial", note: "no SCHED_DEADLINE, no utilisation clamps" },
   275: { name: "sched_getattr", args: ["tid", ">SchedAttr", "size", "flags"], level: "full" },
   276: { name: "renameat2", args: ["dirfd", "path", "dirfd", "path", "RenameFlag"], level: "partial", note: "no RENAME_WHITEOUT" },

@@ -59,7 +59,7 @@ export const ARGUMENTS: Readonly<Record<string, ArgumentType>> = {
   cwd: { letters: { ">": "W" }, doc: "a path with its NUL" },
   cpus: { letters: { ">": "W" }, doc: "a set of processors" },
   iovecs: { letters: { "": "i", ">": "I" }, doc: "Iovecs, as many as the next argument says, and the bytes there" },
-  theiriovecs: { letters: { "": ":" }, doc: "Iovecs of another process's memory, as many as the next argument says" },
+  remote_iovecs: { letters: { "": ":" }, doc: "Iovecs of another process's memory, as many as the next argument says" },
   argv: { letters: { "": "*" }, doc: "addresses of strings up to NULL, and the strings" },
   envp: { letters: { "": "#" }, doc: "the same, of which traces show only how many there are" },
   dirents: { letters: { ">": "/" }, doc: "directory entries, of which traces show only how many there are" },

@@ -61,6 +61,51 @@ func TestHandlersReadWhatIsDescribed(t *testing.T) {
 	}
 }
 
+// A handler that ends with an error whatever it is given is no support in full.
+func TestCallsThatOnlyFailArePartial(t *testing.T) {
+	s := readSources(t)
+	failing := 0
+	for name, handler := range s.handlers {
+		if !s.onlyFails(handler) {
+			continue
+		}
+		failing++
+		if abi.SyscallLevels[s.number(t, name)] != abi.SyscallPartial {
+			t.Errorf("%s: %s always fails, described as full", name, handler)
+		}
+	}
+	if failing < 15 {
+		t.Errorf("%d calls that only fail: there are no sockets, clocks are nobody's to set", failing)
+	}
+}
+
+// onlyFails says whether a function ends with an error by name, and has no return
+// before it but such and those of what it was given (`return 0, e`).
+func (s sources) onlyFails(function string) bool {
+	body := s.functions[function].Body
+	final, ok := body.List[len(body.List)-1].(*ast.ReturnStmt)
+	if !ok {
+		return false
+	}
+	if _, byName := final.Results[len(final.Results)-1].(*ast.SelectorExpr); !byName {
+		return false
+	}
+	fails := true
+	ast.Inspect(body, func(node ast.Node) bool {
+		statement, ok := node.(*ast.ReturnStmt)
+		if !ok {
+			return true
+		}
+		first, isNumber := statement.Results[0].(*ast.BasicLit)
+		fails = fails && isNumber && first.Value == "0"
+		if e, byName := statement.Results[len(statement.Results)-1].(*ast.SelectorExpr); byName {
+			fails = fails && e.Sel.Name != "OK" && e.Sel.Name != "EBLOCKED"
+		}
+		return true
+	})
+	return fails
+}
+
 // use is an argument that a function reads.
 type use struct {
 	index int

@@ -450,7 +450,7 @@ const SHOW: Readonly<Record<string, Show>> = {
   iovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1)),
   ">iovecs": (value, call, i) =>
     vectors(call.after, value, argument(call, i + 1), call.errno === 0 ? call.result : 0n, call.errno === 0),
-  theiriovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1), undefined, false),
+  remote_iovecs: (value, call, i) => vectors(call.before, value, argument(call, i + 1), undefined, false),
   argv: strings,
   envp: counted,
   ">dirents": entries,

@@ -72,6 +72,9 @@ static void described(char *page) {
   CALL(fchmodat, AT_FDCWD, "f", 0644);
   CALL(epoll_pwait2, -1, page, 1, NULL, NULL, 8);
   CALL(rt_sigqueueinfo, 0, 0, NULL);
+  struct iovec there[2] = {{(void *)4096, 8}, {(void *)8192, 1}};
+  CALL(process_vm_writev, -5, &v, 1, there, 2, 0);
+  CALL(process_vm_readv, -5, &v, 1, there, 2, 0);
 }
 
 int main(void) {
