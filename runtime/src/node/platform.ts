@@ -41,6 +41,7 @@ export const WORKER_SOURCES = [
   "../../../abi/ts/",
   "../../../abi/src/",
   "../../../abi/src/client/",
+  "../../../abi/src/files/",
   "../../../abi/src/control/",
   "../../../abi/src/core/",
 ] as const;
