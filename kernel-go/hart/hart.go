@@ -198,8 +198,8 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			t.State.Restart = 0
 			continue
 		}
-		if t.State.Flags&uint32(abi.ThreadFlagYields) != 0 {
-			t.State.Flags &^= uint32(abi.ThreadFlagYields)
+		if t.State.Flags&abi.ThreadFlagYields != 0 {
+			t.State.Flags &^= abi.ThreadFlagYields
 			if sched.HaveReady(c.Hart) {
 				sched.Yielded(c.Thread)
 				yield(c, h, false)
@@ -367,13 +367,13 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	case riscv.ExitFetchFault:
 		settle(c, h, fetchFault(c, cpu.FaultAddr), cpu.FaultAddr)
 	case riscv.ExitIllegal:
-		s := proc.Sig{Signo: uint32(abi.SIGILL), Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
+		s := proc.Sig{Signo: abi.SIGILL, Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
 		proc.ForceSignal(c, &s)
 	case riscv.ExitEbreak:
-		s := proc.Sig{Signo: uint32(abi.SIGTRAP), Code: int32(abi.TRAP_BRKPT), Field0: cpu.Pc}
+		s := proc.Sig{Signo: abi.SIGTRAP, Code: int32(abi.TRAP_BRKPT), Field0: cpu.Pc}
 		proc.ForceSignal(c, &s)
 	case riscv.ExitMisalignedAtomic:
-		s := proc.Sig{Signo: uint32(abi.SIGBUS), Code: int32(abi.BUS_ADRALN), Field0: cpu.FaultAddr}
+		s := proc.Sig{Signo: abi.SIGBUS, Code: int32(abi.BUS_ADRALN), Field0: cpu.FaultAddr}
 		proc.ForceSignal(c, &s)
 	default:
 		kmem.Fail("the interpreter left for an unknown reason")

@@ -4,7 +4,6 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
 )
 
 func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
@@ -26,7 +25,7 @@ func Assert(ok bool, what string) {
 
 func fail(what string) {
 	Header().BootState.Store(uint32(abi.BootStateFailed))
-	LogString(host.LogError, what)
+	LogString(abi.LogLevelError, what)
 	panic(what)
 }
 

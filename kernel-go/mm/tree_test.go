@@ -79,7 +79,7 @@ func TestTree(t *testing.T) {
 		case 0, 1, 2:
 			m := Mapping{Page: page, Pages: pages, Flags: ProtFlags(prots[r.Intn(len(prots))]), Fixed: r.Intn(2) == 0}
 			if r.Intn(16) == 0 {
-				m.Flags |= vmGrowsDown
+				m.Flags |= abi.VmaFlagGrowsDown
 			}
 			if _, e := Map(c, asIndex, &m); e != abi.OK {
 				t.Fatalf("step %d: map %v", step, e)

@@ -5,19 +5,6 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-const (
-	vmRead      = abi.VmaFlagRead
-	vmWrite     = abi.VmaFlagWrite
-	vmExec      = abi.VmaFlagExec
-	vmShared    = abi.VmaFlagShared
-	vmGrowsDown = abi.VmaFlagGrowsDown
-	vmFile      = abi.VmaFlagFile
-	vmNoReserve = abi.VmaFlagNoReserve
-	vmLocked    = abi.VmaFlagLocked
-	// Locked pages come in when they are touched, not at once.
-	vmLockOnFault = abi.VmaFlagLockOnFault
-)
-
 // find is the VMA that contains page, 0 when there is none.
 func find(as *abi.AddressSpaceSlot, page uint32) abi.VmaRef {
 	if i := as.Live.LastVma; i != 0 {
@@ -191,7 +178,7 @@ func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
 // mergeable says whether VMA b continues VMA a.
 func mergeable(a, b *abi.VmaSlot) bool {
 	return a.EndPage == b.StartPage && (a.Flags^b.Flags)&^abi.VmaFlagCopied == 0 && a.Inode == b.Inode && a.Dentry == b.Dentry &&
-		a.Flags&vmGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
+		a.Flags&abi.VmaFlagGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
 }
 
 // mergeAround joins VMA i with its neighbours where they are alike, and

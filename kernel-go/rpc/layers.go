@@ -9,7 +9,7 @@ import (
 
 // readGenerated reads a procfs file through an open file description.
 func readGenerated(c *sched.Ctx, d abi.DentryRef, to uint32, r *abi.ReadFileRequest, a *abi.ReadFileAnswer) abi.Errno {
-	o, e := file.OpenDentry(c, d, uint32(abi.O_RDONLY))
+	o, e := file.OpenDentry(c, d, abi.O_RDONLY)
 	if e != abi.OK {
 		return e
 	}

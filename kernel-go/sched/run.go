@@ -184,7 +184,7 @@ func KickIdle() {
 	}
 	for i := uint32(0); i < kmem.Header().HartCount && want != 0; i++ {
 		h := kmem.Hart(i)
-		if h.State.Load() != uint32(abi.HartStateIdle) || s.PinnedTotal != 0 && peek(i) == 0 {
+		if abi.HartState(h.State.Load()) != abi.HartStateIdle || s.PinnedTotal != 0 && peek(i) == 0 {
 			continue
 		}
 		// Marked busy at once, so that the next kick finds another one.

@@ -149,9 +149,9 @@ func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.E
 	if e != abi.OK {
 		return 0, 0, e
 	}
-	for up := d; kmem.Dentry(up).Flags&dImplied != 0; up = kmem.Dentry(up).Parent {
+	for up := d; kmem.Dentry(up).Flags&abi.DentryFlagImplied != 0; up = kmem.Dentry(up).Parent {
 		first = up
-		kmem.Dentry(up).Flags &^= dImplied
+		kmem.Dentry(up).Flags &^= abi.DentryFlagImplied
 	}
 	if first != 0 {
 		Hold(first)
@@ -231,7 +231,7 @@ func mergeInto(c *sched.Ctx, d, x abi.DentryRef) (abi.DentryRef, abi.Errno) {
 	if isDir(x) {
 		return x, abi.OK
 	}
-	if TypeOf(InodeOf(x)) != iflnk {
+	if TypeOf(InodeOf(x)) != abi.S_IFLNK {
 		return 0, abi.OK
 	}
 	n := uint32(kmem.Dentry(x).NameLength)
@@ -259,7 +259,7 @@ func merge(root abi.DentryRef) {
 			}
 			// All of a merged directory is in place: now its attributes.
 			parent := kmem.Dentry(dir).Parent
-			if kmem.Dentry(dir).Flags&dImplied == 0 {
+			if kmem.Dentry(dir).Flags&abi.DentryFlagImplied == 0 {
 				copyAttributes(InodeOf(*mergeTarget(dir)), InodeOf(dir))
 			}
 			Put(*mergeTarget(dir))
@@ -288,7 +288,7 @@ func merge(root abi.DentryRef) {
 			removeName(target, x)
 			x = 0
 		}
-		if kmem.Dentry(d).Flags&dWhiteout != 0 {
+		if kmem.Dentry(d).Flags&abi.DentryFlagWhiteout != 0 {
 			if x != 0 {
 				removeName(target, x)
 			}
@@ -306,15 +306,15 @@ func settle(top abi.DentryRef) {
 	for d := top; d != 0; {
 		s := kmem.Dentry(d)
 		next := nextBelow(d, top)
-		if s.Flags&dWhiteout != 0 {
+		if s.Flags&abi.DentryFlagWhiteout != 0 {
 			removeName(s.Parent, d)
 		}
 		d = next
 	}
 	for d := top; d != 0; d = nextBelow(d, top) {
-		kmem.Dentry(d).Flags &^= dImplied
+		kmem.Dentry(d).Flags &^= abi.DentryFlagImplied
 		in := kmem.Inode(InodeOf(d))
-		if in.State.Mode&ifmt == ifdir {
+		if in.State.Mode&abi.S_IFMT == abi.S_IFDIR {
 			in.State.MtimeNs, in.State.StagedNode().Target = in.State.AtimeNs, 0
 		}
 	}

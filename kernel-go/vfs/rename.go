@@ -7,10 +7,10 @@ import (
 )
 
 // Rename is renameat2(2). The two paths lie in different buffers.
-func Rename(c *sched.Ctx, oldDir abi.DentryRef, oldPath, oldLen uint32, newDir abi.DentryRef, newPath, newLen, flags uint32) abi.Errno {
-	exchange := flags&uint32(abi.RENAME_EXCHANGE) != 0
-	noReplace := flags&uint32(abi.RENAME_NOREPLACE) != 0
-	if flags&^uint32(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
+func Rename(c *sched.Ctx, oldDir abi.DentryRef, oldPath, oldLen uint32, newDir abi.DentryRef, newPath, newLen uint32, flags abi.RenameFlag) abi.Errno {
+	exchange := flags&abi.RENAME_EXCHANGE != 0
+	noReplace := flags&abi.RENAME_NOREPLACE != 0
+	if flags&^(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
 		return abi.EINVAL
 	}
 	from, e := Walk(c, RootOf(c), oldDir, oldPath, oldLen, Parent)
@@ -144,7 +144,7 @@ func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
 	}
 	if gone != 0 {
 		s := &kmem.Inode(gone).State
-		if s.Mode&ifmt == ifdir {
+		if s.Mode&abi.S_IFMT == abi.S_IFDIR {
 			setNlink(gone, 0)
 			setNlink(newDir, kmem.Inode(newDir).State.Nlink-1)
 		} else {
