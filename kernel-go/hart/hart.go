@@ -248,7 +248,7 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	}
 	t := kmem.Thread(i)
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateRunning)
+	sched.SetThreadState(t, abi.ThreadRunStateRunning)
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
@@ -403,7 +403,7 @@ func block(c *sched.Ctx, h *abi.HartSlot) {
 	t := c.T()
 	chargeSystem(c, sched.NowNs())
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateBlocked)
+	sched.SetThreadState(t, abi.ThreadRunStateBlocked)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopBlocked)
 	switchOut(h)

@@ -23,6 +23,9 @@ func Assert(ok bool, what string) {
 	}
 }
 
+// Linked asserts that a neighbour in a list names the one that leaves it.
+func Linked(ok bool) { Assert(ok, "neighbours in a list name each other") }
+
 func fail(what string) {
 	Header().BootState.Store(uint32(abi.BootStateFailed))
 	LogString(abi.LogLevelError, what)

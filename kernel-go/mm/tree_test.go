@@ -159,3 +159,30 @@ func TestPlaces(t *testing.T) {
 	}
 	Drop(asIndex)
 }
+
+// A list of areas that somebody has broken is noticed when an area leaves it.
+func TestBrokenListsAreNoticed(t *testing.T) {
+	for _, broken := range []func(v *abi.VmaSlot){
+		func(v *abi.VmaSlot) { kmem.Vma(v.Prev).Next = v.Next },
+		func(v *abi.VmaSlot) { kmem.Vma(v.Next).Prev = v.Prev },
+	} {
+		c := testMachine(t)
+		i := New()
+		as := kmem.AddressSpace(i)
+		for page := uint32(0x1000); page < 0x1030; page += 0x10 {
+			if _, e := Map(c, i, &Mapping{Page: page, Pages: 1, Flags: ProtFlags(abi.PROT_READ), Fixed: true}); e != abi.OK {
+				t.Fatal(e)
+			}
+		}
+		middle := find(as, 0x1010)
+		broken(kmem.Vma(middle))
+		stopped := func() (stopped bool) {
+			defer func() { stopped = recover() != nil }()
+			unlinkVma(as, middle)
+			return false
+		}()
+		if !stopped {
+			t.Error("an area left a list that was broken")
+		}
+	}
+}

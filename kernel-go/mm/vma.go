@@ -69,12 +69,18 @@ func unlinkInode(i abi.VmaRef) {
 		return
 	}
 	if v.InodePrev != 0 {
-		kmem.Vma(v.InodePrev).InodeNext = v.InodeNext
+		before := kmem.Vma(v.InodePrev)
+		kmem.Linked(before.InodeNext == i)
+		before.InodeNext = v.InodeNext
 	} else {
-		kmem.Inode(v.Inode).Live.VmaHead = v.InodeNext
+		l := &kmem.Inode(v.Inode).Live
+		kmem.Linked(l.VmaHead == i)
+		l.VmaHead = v.InodeNext
 	}
 	if v.InodeNext != 0 {
-		kmem.Vma(v.InodeNext).InodePrev = v.InodePrev
+		after := kmem.Vma(v.InodeNext)
+		kmem.Linked(after.InodePrev == i)
+		after.InodePrev = v.InodePrev
 	}
 	v.InodeNext, v.InodePrev = 0, 0
 }
@@ -123,12 +129,17 @@ func unlinkVma(as *abi.AddressSpaceSlot, i abi.VmaRef) {
 	v := kmem.Vma(i)
 	unlinkInode(i)
 	if v.Prev != 0 {
-		kmem.Vma(v.Prev).Next = v.Next
+		before := kmem.Vma(v.Prev)
+		kmem.Linked(before.Next == i)
+		before.Next = v.Next
 	} else {
+		kmem.Linked(as.State.VmaHead == i)
 		as.State.VmaHead = v.Next
 	}
 	if v.Next != 0 {
-		kmem.Vma(v.Next).Prev = v.Prev
+		after := kmem.Vma(v.Next)
+		kmem.Linked(after.Prev == i)
+		after.Prev = v.Prev
 	}
 	as.Live.VmaRoot = treeRemove(as.Live.VmaRoot, i)
 	if as.Live.LastVma == i {

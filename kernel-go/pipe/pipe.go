@@ -133,6 +133,7 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 
 // consume moves the head on and frees the frame that it leaves.
 func consume(p *abi.PipeSlot, n uint32) {
+	kmem.Assert(n <= p.State.Tail-p.State.Head, "no more leaves a pipe than it holds")
 	sched.Effect(abi.SyncEffectPipe)
 	kmem.WriteBegin(&p.Header)
 	head := p.State.Head + n
@@ -170,6 +171,7 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 	if done != 0 {
 		kmem.WriteBegin(&p.Header)
 		p.State.Tail += done
+		kmem.Assert(p.State.Tail-p.State.Head <= p.State.Capacity, "a pipe holds no more than its capacity")
 		kmem.WriteEnd(&p.Header)
 		sched.Wake(&p.Live.ReadWait, pollIn)
 	}

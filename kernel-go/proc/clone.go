@@ -207,7 +207,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 		return 0, e
 	}
 	countCpuTimers(i) // the limit of CPU time is inherited
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {
 		p.Live.VforkParent = c.Thread

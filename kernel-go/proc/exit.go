@@ -137,7 +137,7 @@ func endThread(c *sched.Ctx, i abi.ThreadRef, status uint32) {
 	}
 	// Not blocked any more: Unblock then only takes it off queues and timers. Before
 	// anything is let go: what that wakes must not find it there.
-	t.State.StoreRunState(abi.ThreadRunStateExited)
+	sched.SetThreadState(t, abi.ThreadRunStateExited)
 	t.State.ExitCode = int32(status)
 	sched.Unblock(i)
 	abandon(c, i)
@@ -195,7 +195,7 @@ func finish(c *sched.Ctx, process abi.ProcessRef, status uint32) {
 	kmem.WriteBegin(&p.Header)
 	p.State.ExitStatus = status
 	p.State.Flags |= abi.ProcessFlagExiting
-	p.State.StoreRunState(abi.ProcessRunStateZombie)
+	sched.SetProcessState(p, abi.ProcessRunStateZombie)
 	kmem.WriteEnd(&p.Header)
 	kmem.Header().Counters.Exits++
 	sched.ProcessExited(process, status)

@@ -55,10 +55,10 @@ func initHost() bool {
 	}
 	t := kmem.Thread(leader)
 	t.State.Flags = abi.ThreadFlagLeader
-	t.State.StoreRunState(abi.ThreadRunStateBlocked)
+	sched.SetThreadState(t, abi.ThreadRunStateBlocked)
 	kmem.WriteBegin(&p.Header)
 	p.State.Pid, p.State.Leader = hostPid, leader
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	return true
 }
@@ -134,7 +134,7 @@ func Start(i abi.ProcessRef) abi.Errno {
 		return abi.EINVAL
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	sched.MakeReady(p.State.Leader)
 	sched.KickIdle()

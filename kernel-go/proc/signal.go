@@ -369,7 +369,7 @@ func stopProcess(c *sched.Ctx, signo abi.Signal) {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateStopped)
+	sched.SetProcessState(p, abi.ProcessRunStateStopped)
 	p.State.StopSignal = signo
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasContinueReport | abi.ProcessFlagHasStopReport
 	kmem.WriteEnd(&p.Header)
@@ -392,7 +392,7 @@ func park(c *sched.Ctx) {
 		trace.Stopped(c, t.State.Tid, c.P().State.Pid, uint32(c.P().State.StopSignal))
 	}
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateStopped)
+	sched.SetThreadState(t, abi.ThreadRunStateStopped)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopStopped)
 	forget(c)
@@ -405,7 +405,7 @@ func resume(c *sched.Ctx, process abi.ProcessRef) {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasStopReport | abi.ProcessFlagHasContinueReport
 	kmem.WriteEnd(&p.Header)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {

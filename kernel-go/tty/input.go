@@ -48,6 +48,7 @@ func makeRoom(s *abi.TtyState) bool {
 }
 
 func put(t *abi.TtySlot, b byte) {
+	kmem.Assert(t.State.InTail-t.State.InHead < inputBytes, "a terminal's input has room")
 	*inputByte(t, t.State.InTail) = b
 	t.State.InTail++
 }

@@ -110,9 +110,9 @@ func unhash(i abi.DentryRef) {
 		*b = d.HashNext
 		return
 	}
-	for kmem.Dentry(at).HashNext != i {
-		at = kmem.Dentry(at).HashNext
+	for ; at != 0 && kmem.Dentry(at).HashNext != i; at = kmem.Dentry(at).HashNext {
 	}
+	kmem.Linked(at != 0)
 	kmem.Dentry(at).HashNext = d.HashNext
 }
 
@@ -187,14 +187,20 @@ func removeChild(dir abi.InodeRef, i abi.DentryRef) {
 	kmem.WriteBegin(&in.Header)
 	l := &in.Live
 	if d.PrevChild == 0 {
+		kmem.Linked(l.ChildHead == i)
 		l.ChildHead = d.NextChild
 	} else {
-		kmem.Dentry(d.PrevChild).NextChild = d.NextChild
+		before := kmem.Dentry(d.PrevChild)
+		kmem.Linked(before.NextChild == i)
+		before.NextChild = d.NextChild
 	}
 	if d.NextChild == 0 {
+		kmem.Linked(l.ChildTail == i)
 		l.ChildTail = d.PrevChild
 	} else {
-		kmem.Dentry(d.NextChild).PrevChild = d.PrevChild
+		after := kmem.Dentry(d.NextChild)
+		kmem.Linked(after.PrevChild == i)
+		after.PrevChild = d.PrevChild
 	}
 	l.ChildCount--
 	kmem.WriteEnd(&in.Header)
