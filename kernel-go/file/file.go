@@ -99,18 +99,18 @@ func Put(c *sched.Ctx, i abi.OfdRef) {
 func CloseOfd(c *sched.Ctx, i abi.OfdRef) { Put(c, i) }
 
 // Open opens a path of n bytes in its buffer, from directory `dir`, as open(2)
-// does. walk holds further walk flags; root bounds the walk.
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, flags abi.OpenFlag, mode abi.FileMode, walk uint32) (abi.OfdRef, abi.Errno) {
-	i := NewOfd(abi.OfdKindNone, flags)
+// does; root bounds the walk.
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how vfs.How) (abi.OfdRef, abi.Errno) {
+	i := NewOfd(abi.OfdKindNone, how.Flags)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	d, e := vfs.Open(c, root, dir, path, n, flags, mode, walk)
+	d, e := vfs.Open(c, root, dir, path, n, how)
 	if e != abi.OK {
 		kmem.Free(i)
 		return 0, e
 	}
-	i, e = finishOpen(c, i, d, flags)
+	i, e = finishOpen(c, i, d, how.Flags)
 	vfs.Put(d)
 	return i, e
 }

@@ -203,7 +203,7 @@ func TestFifoOpen(t *testing.T) {
 		if Found(c) {
 			return Reopen(c, flags)
 		}
-		return Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/f"), flags, 0, 0)
+		return Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/f"), vfs.How{Flags: flags})
 	}
 	if _, e := try(abi.O_WRONLY | abi.O_NONBLOCK); e != abi.ENXIO {
 		t.Errorf("a writer without a reader: %v", e)

@@ -88,7 +88,7 @@ func openCore(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
 	copy(kmem.Bytes(c.Path, n), "core")
 	_ = vfs.Unlink(c, vfs.CwdOf(c), c.Path, n)
 	copy(kmem.Bytes(c.Path, n), "core")
-	return file.Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, n, flags, coreMode, 0)
+	return file.Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, n, vfs.How{Flags: flags, Mode: coreMode})
 }
 
 // Dumping says whether the caller's exit_group(2) is one that writes a core file.

@@ -63,7 +63,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if p.Progress != 0 {
 		flags &^= (abi.O_TRUNC | abi.O_EXCL)
 	}
-	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, flags, r.Mode, 0)
+	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, vfs.How{Flags: flags, Mode: r.Mode})
 	if e != abi.OK {
 		return e
 	}
@@ -242,7 +242,7 @@ func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.E
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Rename(c, rootDir(), c.Path, n, rootDir(), c.Path2, m, r.RenameFlags)
+	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Addr: c.Path, Len: n}, vfs.PathAt{Dir: rootDir(), Addr: c.Path2, Len: m}, r.RenameFlags)
 }
 
 func chmod(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChmodRequest) abi.Errno {

@@ -89,7 +89,7 @@ func rename(c *sched.Ctx, flags abi.RenameFlag) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Rename(c, oldDir, c.Path, oldLen, newDir, c.Path2, newLen, flags)
+	return 0, vfs.Rename(c, vfs.PathAt{Dir: oldDir, Addr: c.Path, Len: oldLen}, vfs.PathAt{Dir: newDir, Addr: c.Path2, Len: newLen}, flags)
 }
 
 func sysRenameat2(c *sched.Ctx) (uint64, abi.Errno) { return rename(c, abi.RenameFlag(arg32(c, 4))) }

@@ -126,7 +126,7 @@ func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
 }
 
 // openAt opens the path of n bytes in c.Path.
-func openAt(c *sched.Ctx, fd int32, n uint32, flags abi.OpenFlag, mode abi.FileMode, walk uint32, inRoot bool) (uint64, abi.Errno) {
+func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How, inRoot bool) (uint64, abi.Errno) {
 	// The descriptor first: a table without room changes nothing.
 	at, e := file.FreeFd(c, 0)
 	if e != abi.OK {
@@ -145,14 +145,14 @@ func openAt(c *sched.Ctx, fd int32, n uint32, flags abi.OpenFlag, mode abi.FileM
 	if e != abi.OK {
 		return 0, e
 	}
-	ofd, e := file.Open(c, root, dir, c.Path, n, flags, mode, walk)
+	ofd, e := file.Open(c, root, dir, c.Path, n, how)
 	if file.Found(c) {
-		c.T().State.Blocked.OpenWait().Flags = flags
+		c.T().State.Blocked.OpenWait().Flags = how.Flags
 	}
 	if e != abi.OK {
 		return 0, e
 	}
-	file.Install(c, at, ofd, flags&abi.O_CLOEXEC != 0)
+	file.Install(c, at, ofd, how.Flags&abi.O_CLOEXEC != 0)
 	return uint64(at), abi.OK
 }
 
@@ -176,7 +176,7 @@ func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	flags := abi.OpenFlag(arg32(c, 2))&openFlags | abi.O_LARGEFILE
-	return openAt(c, fdArg(c, 0), n, flags, abi.FileMode(arg32(c, 3)), 0, false)
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags, Mode: abi.FileMode(arg32(c, 3))}, false)
 }
 
 func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
@@ -213,7 +213,7 @@ func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return openAt(c, fdArg(c, 0), n, flags|abi.O_LARGEFILE, abi.FileMode(how.Mode), walk, inRoot)
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags | abi.O_LARGEFILE, Mode: abi.FileMode(how.Mode), Walk: walk}, inRoot)
 }
 
 // resolveFlags turns openat2(2)'s resolve into walk flags.

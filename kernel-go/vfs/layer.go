@@ -23,13 +23,14 @@ func staged(client uint32) *abi.DentryRef { return &state().Staged[client] }
 // `more` the layer is then merged into the directory that prefix names (n bytes
 // in c.Path; n 0 is the root), which is made when it is missing. On an error
 // nothing of the layer stays.
-func ApplyLayer(c *sched.Ctx, client, prefix, n, at, bytes, count uint32, more bool) abi.Errno {
+func ApplyLayer(c *sched.Ctx, client uint32, prefix PathAt, records Records, more bool) abi.Errno {
 	// The records' paths go through the same buffer.
 	saved := c.Vec
-	kmem.Copy(saved, prefix, n)
-	e := stage(c, client, saved, n, at, bytes, count)
+	kmem.Copy(saved, prefix.Addr, prefix.Len)
+	prefix.Addr = saved
+	e := stage(c, client, prefix, records)
 	if e == abi.OK && !more {
-		e = commit(c, *staged(client), saved, n)
+		e = commit(c, *staged(client), prefix.Addr, prefix.Len)
 	}
 	if e != abi.OK || !more {
 		DropLayer(client)
@@ -49,7 +50,7 @@ func DropLayer(client uint32) {
 	Put(root)
 }
 
-func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
+func stage(c *sched.Ctx, client uint32, prefix PathAt, records Records) abi.Errno {
 	if *staged(client) == 0 {
 		root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 		if e != abi.OK {
@@ -59,20 +60,20 @@ func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
 		kmem.Inode(InodeOf(root)).State.Node = kmem.Inode(InodeOf(kmem.Header().RootDentry)).State.Node
 		*staged(client) = root
 	}
-	base, e := baseOf(c, prefix, n)
+	base, e := baseOf(c, prefix.Addr, prefix.Len)
 	if e != abi.OK {
 		return e
 	}
-	for range count {
+	for range records.Count {
 		var size uint32
-		if size, e = nextRecord(c, at, bytes); e == abi.OK {
+		if size, e = nextRecord(c, records.Addr, records.Bytes); e == abi.OK {
 			e = applyRecord(c, *staged(client), base)
 		}
 		if e != abi.OK {
 			break
 		}
-		at += size
-		bytes -= size
+		records.Addr += size
+		records.Bytes -= size
 	}
 	Put(base)
 	return e

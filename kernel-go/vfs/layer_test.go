@@ -42,7 +42,7 @@ func records(t *testing.T, list []rec) (at, bytes uint32) {
 func apply(t *testing.T, c *sched.Ctx, prefix string, more bool, list ...rec) abi.Errno {
 	t.Helper()
 	at, bytes := records(t, list)
-	return ApplyLayer(c, 0, c.Path, put(c.Path, prefix), at, bytes, uint32(len(list)), more)
+	return ApplyLayer(c, 0, PathAt{Addr: c.Path, Len: put(c.Path, prefix)}, Records{Addr: at, Bytes: bytes, Count: uint32(len(list))}, more)
 }
 
 // snapshot is the whole tree as text: type, mode, links, contents.

@@ -35,30 +35,38 @@ func WantOf(flags abi.OpenFlag) abi.FileMode {
 	return want
 }
 
-// Open does what open(2) does to the tree: it finds or makes the file, checks
-// permissions and truncates. The dentry is held. `root` bounds the walk, `walk`
-// holds further walk flags (openat2(2)).
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, flags abi.OpenFlag, mode abi.FileMode, walk uint32) (abi.DentryRef, abi.Errno) {
-	if flags&abi.O_TMPFILE == abi.O_TMPFILE {
-		return openTmpfile(c, root, dir, path, n, flags, mode, walk)
+// How says how a file is opened: open(2)'s flags and mode, and further flags of the
+// walk (openat2(2)).
+type How struct {
+	Flags abi.OpenFlag
+	Mode  abi.FileMode
+	Walk  uint32
+}
+
+// Open does what open(2) does to the tree: it finds or makes the file that a path
+// of n bytes names from `dir` on, checks permissions and truncates. The dentry is
+// held. `root` bounds the walk.
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+	if how.Flags&abi.O_TMPFILE == abi.O_TMPFILE {
+		return openTmpfile(c, root, dir, path, n, how)
 	}
-	if flags&abi.O_PATH != 0 {
-		flags &= abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW
+	if how.Flags&abi.O_PATH != 0 {
+		how.Flags &= abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW
 	}
-	if flags&(abi.O_CREAT|abi.O_DIRECTORY) == abi.O_CREAT|abi.O_DIRECTORY {
+	if how.Flags&(abi.O_CREAT|abi.O_DIRECTORY) == abi.O_CREAT|abi.O_DIRECTORY {
 		return 0, abi.EINVAL
 	}
-	if flags&abi.O_NOFOLLOW == 0 && flags&(abi.O_CREAT|abi.O_EXCL) != abi.O_CREAT|abi.O_EXCL {
-		walk |= Follow
+	if how.Flags&abi.O_NOFOLLOW == 0 && how.Flags&(abi.O_CREAT|abi.O_EXCL) != abi.O_CREAT|abi.O_EXCL {
+		how.Walk |= Follow
 	}
-	if flags&abi.O_CREAT != 0 {
-		walk |= Parent
+	if how.Flags&abi.O_CREAT != 0 {
+		how.Walk |= Parent
 	}
-	f, e := Walk(c, root, dir, path, n, walk)
+	f, e := Walk(c, root, dir, path, n, how.Walk)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := openFound(c, &f, flags, mode)
+	d, e := openFound(c, &f, how)
 	if e == abi.OK {
 		Hold(d)
 	}
@@ -67,9 +75,9 @@ func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, flags abi.OpenF
 }
 
 // openFound gives the dentry that is opened; f holds it.
-func openFound(c *sched.Ctx, f *Found, flags abi.OpenFlag, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
+func openFound(c *sched.Ctx, f *Found, how How) (abi.DentryRef, abi.Errno) {
 	if f.Dentry == 0 {
-		if flags&abi.O_CREAT == 0 {
+		if how.Flags&abi.O_CREAT == 0 {
 			return 0, abi.ENOENT
 		}
 		if f.Slash {
@@ -78,21 +86,21 @@ func openFound(c *sched.Ctx, f *Found, flags abi.OpenFlag, mode abi.FileMode) (a
 		if e := mayCreate(c, f.Parent); e != abi.OK {
 			return 0, e
 		}
-		d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|mode&permBits&^umaskOf(c), 0)
+		d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), 0)
 		f.Dentry = d
-		return d, e // a new file may be opened whatever its mode
+		return d, e // a new file may be opened whatever its how.Mode
 	}
 	d := f.Dentry
 	kind := TypeOf(InodeOf(d))
 	switch {
-	case flags&(abi.O_CREAT|abi.O_EXCL) == abi.O_CREAT|abi.O_EXCL:
+	case how.Flags&(abi.O_CREAT|abi.O_EXCL) == abi.O_CREAT|abi.O_EXCL:
 		return 0, abi.EEXIST
-	case flags&abi.O_CREAT != 0 && (kind == abi.S_IFDIR || f.Slash):
+	case how.Flags&abi.O_CREAT != 0 && (kind == abi.S_IFDIR || f.Slash):
 		return 0, abi.EISDIR
-	case (f.Slash || flags&abi.O_DIRECTORY != 0) && kind != abi.S_IFDIR:
+	case (f.Slash || how.Flags&abi.O_DIRECTORY != 0) && kind != abi.S_IFDIR:
 		return 0, abi.ENOTDIR
 	}
-	return d, MayOpen(c, d, flags)
+	return d, MayOpen(c, d, how.Flags)
 }
 
 // HoldDentry has the call in progress go on with a file that its path named.
@@ -159,20 +167,20 @@ func MayOpen(c *sched.Ctx, d abi.DentryRef, flags abi.OpenFlag) abi.Errno {
 }
 
 // openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
-func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, flags abi.OpenFlag, mode abi.FileMode, walk uint32) (abi.DentryRef, abi.Errno) {
-	if !Writable(flags) {
+func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+	if !Writable(how.Flags) {
 		return 0, abi.EINVAL
 	}
-	f, e := Walk(c, root, dir, path, n, walk|Follow)
+	f, e := Walk(c, root, dir, path, n, how.Walk|Follow)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := tmpfileIn(c, f.Dentry, flags, mode)
+	d, e := tmpfileIn(c, f.Dentry, how)
 	f.Release()
 	return d, e
 }
 
-func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags abi.OpenFlag, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
+func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, how How) (abi.DentryRef, abi.Errno) {
 	if parent == 0 {
 		return 0, abi.ENOENT
 	}
@@ -191,7 +199,7 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags abi.OpenFlag, mode abi.
 	if ds.Mode&abi.S_ISGID != 0 {
 		gid = ds.Gid
 	}
-	inode := NewInode(ds.FsType, abi.S_IFREG|mode&permBits&^umaskOf(c), uid, gid)
+	inode := NewInode(ds.FsType, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), uid, gid)
 	if inode == 0 {
 		return 0, abi.ENOSPC
 	}
@@ -207,7 +215,7 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags abi.OpenFlag, mode abi.
 	if d == 0 {
 		return 0, abi.ENOSPC
 	}
-	if flags&abi.O_EXCL == 0 {
+	if how.Flags&abi.O_EXCL == 0 {
 		kmem.Dentry(d).Flags |= abi.DentryFlagTmpfile
 	}
 	return d, abi.OK

@@ -56,6 +56,9 @@ func nextRecord(c *sched.Ctx, at, left uint32) (uint32, abi.Errno) {
 	return head + pad8(r.PathLength) + pad8(r.DataLength), abi.OK
 }
 
+// Records are Count FileRecords with their paths and data, in Bytes bytes at Addr.
+type Records struct{ Addr, Bytes, Count uint32 }
+
 // WriteRecords applies `count` records to the tree, one after the other, and
 // returns how many it has done. It does not wait: what it writes replaces what
 // was there.

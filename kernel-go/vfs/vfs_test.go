@@ -100,12 +100,12 @@ func rmdir(c *sched.Ctx, path string) abi.Errno {
 
 func rename(c *sched.Ctx, from, to string, flags abi.RenameFlag) abi.Errno {
 	n := put(c.Path, from)
-	return Rename(c, start(c), c.Path, n, start(c), c.Path2, put(c.Path2, to), flags)
+	return Rename(c, PathAt{start(c), c.Path, n}, PathAt{start(c), c.Path2, put(c.Path2, to)}, flags)
 }
 
 // open returns a held dentry that the caller puts.
 func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
-	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), flags, mode, 0)
+	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), How{Flags: flags, Mode: mode})
 }
 
 func write(t testing.TB, c *sched.Ctx, path, data string) {
