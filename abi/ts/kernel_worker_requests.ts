@@ -636,6 +636,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -663,6 +664,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: room,
         room,
+        exact: false,
         prompt: true,
         encode: (at) => {
           return {
@@ -702,6 +704,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: dataAt + data.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -738,6 +741,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: records.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           putBytes(arena, at, records);
@@ -772,6 +776,7 @@ export class KernelWorkerRequests {
         path: pathText(args.prefix),
         bytes: prefixAt + prefix.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           putBytes(arena, at, records);
@@ -809,6 +814,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: targetAt + target.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -842,6 +848,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: replyAt + room,
         room,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -881,6 +888,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: replyAt + room,
         room,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -914,6 +922,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -947,6 +956,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: replyAt + room,
         room,
+        exact: true,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -984,6 +994,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: replyAt + room,
         room,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1019,6 +1030,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1051,6 +1063,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: newPathAt + newPath.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1090,6 +1103,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: replyAt + room,
         room,
+        exact: true,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1137,6 +1151,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1164,6 +1179,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: () => {
           return {
@@ -1194,6 +1210,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1224,6 +1241,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: room,
         room,
+        exact: false,
         prompt: false,
         encode: (at) => {
           return {
@@ -1256,6 +1274,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: data.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           putBytes(arena, at, data);
@@ -1287,6 +1306,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1314,6 +1334,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1341,6 +1362,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1370,6 +1392,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1399,6 +1422,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: room,
         room,
+        exact: false,
         prompt: true,
         encode: (at) => {
           return {
@@ -1432,6 +1456,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: room,
         room,
+        exact: true,
         prompt: true,
         encode: (at) => {
           return {
@@ -1454,7 +1479,7 @@ export class KernelWorkerRequests {
   /**
    * Makes a process owner; handle is its slot.
    * @param undo takes back what it has made when its caller has given up meanwhile
-   * @throws SystemError ENOSPC
+   * @throws SystemError ENOSPC, ENOMEM
    */
   createOwner(args: CreateOwnerArguments, options?: CallOptions, undo?: (answer: CreateOwnerAnswer) => void): Promise<CreateOwnerAnswer> {
     return this.#caller.call(
@@ -1463,6 +1488,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1492,6 +1518,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: () => {
           return {
@@ -1521,6 +1548,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1551,6 +1579,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1579,6 +1608,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1605,6 +1635,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1632,6 +1663,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: true,
         encode: () => {
           return {
@@ -1661,6 +1693,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: 0,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: () => {
           return {
@@ -1695,6 +1728,7 @@ export class KernelWorkerRequests {
         path: undefined,
         bytes: name.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, name.length).set(name);
@@ -1726,6 +1760,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1758,6 +1793,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1790,6 +1826,7 @@ export class KernelWorkerRequests {
         path: pathText(args.path),
         bytes: path.length,
         room: undefined,
+        exact: false,
         prompt: false,
         encode: (at, arena) => {
           arena.bytes(at, path.length).set(path);
@@ -1905,21 +1942,21 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   [Opcode.RegisterProcess]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EBADF", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"],
     host: false,
-    own: [{ field: "owner", kind: SlotKind.Owner, isIndex: true, errno: Errno.ESRCH }, { field: "program", kind: SlotKind.Ofd, isIndex: true, errno: Errno.EBADF }],
+    own: [{ field: "owner", kind: SlotKind.Owner, errno: Errno.ESRCH }, { field: "program", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [{ kind: SlotKind.Process, offset: RegisterProcessReply.OFFSET.process }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stdin }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stdout }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stderr }],
     takes: undefined,
   },
   [Opcode.StartProcess]: {
     errnos: ["ESRCH"],
     host: false,
-    own: [{ field: "process", kind: SlotKind.Process, isIndex: false, errno: Errno.ESRCH }],
+    own: [{ field: "process", kind: SlotKind.Process, errno: Errno.ESRCH }],
     gives: [],
     takes: undefined,
   },
   [Opcode.WaitProcess]: {
     errnos: ["ESRCH", "ECHILD", "ECANCELED"],
     host: false,
-    own: [{ field: "process", kind: SlotKind.Process, isIndex: false, errno: Errno.ESRCH }],
+    own: [{ field: "process", kind: SlotKind.Process, errno: Errno.ESRCH }],
     gives: [],
     takes: { field: "process", kind: SlotKind.Process },
   },
@@ -1933,21 +1970,21 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   [Opcode.StreamRead]: {
     errnos: ["EBADF", "EINVAL", "EAGAIN", "ENOMEM"],
     host: false,
-    own: [{ field: "ofd", kind: SlotKind.Ofd, isIndex: false, errno: Errno.EBADF }],
+    own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
     takes: undefined,
   },
   [Opcode.StreamWrite]: {
     errnos: ["EBADF", "EINVAL", "EAGAIN", "EPIPE", "EFBIG", "ENOSPC", "ENOMEM"],
     host: false,
-    own: [{ field: "ofd", kind: SlotKind.Ofd, isIndex: false, errno: Errno.EBADF }],
+    own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
     takes: undefined,
   },
   [Opcode.StreamClose]: {
     errnos: ["EBADF"],
     host: false,
-    own: [{ field: "ofd", kind: SlotKind.Ofd, isIndex: false, errno: Errno.EBADF }],
+    own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
     takes: { field: "ofd", kind: SlotKind.Ofd },
   },
@@ -1987,7 +2024,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
     takes: undefined,
   },
   [Opcode.CreateOwner]: {
-    errnos: ["ENOSPC"],
+    errnos: ["ENOSPC", "ENOMEM"],
     host: false,
     own: [],
     gives: [{ kind: SlotKind.Owner, offset: undefined }],
@@ -1996,7 +2033,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   [Opcode.CloseOwner]: {
     errnos: ["ESRCH", "EPERM", "ECANCELED"],
     host: false,
-    own: [{ field: "owner", kind: SlotKind.Owner, isIndex: false, errno: Errno.ESRCH }],
+    own: [{ field: "owner", kind: SlotKind.Owner, errno: Errno.ESRCH }],
     gives: [],
     takes: { field: "owner", kind: SlotKind.Owner },
   },
@@ -2031,14 +2068,14 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   [Opcode.ResizeTerminal]: {
     errnos: ["EBADF", "EINVAL", "ENOTTY"],
     host: false,
-    own: [{ field: "ofd", kind: SlotKind.Ofd, isIndex: false, errno: Errno.EBADF }],
+    own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
     takes: undefined,
   },
   [Opcode.StreamPoll]: {
     errnos: ["EBADF", "ENOMEM", "ECANCELED"],
     host: false,
-    own: [{ field: "ofd", kind: SlotKind.Ofd, isIndex: false, errno: Errno.EBADF }],
+    own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
     takes: undefined,
   },

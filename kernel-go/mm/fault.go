@@ -51,6 +51,10 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 	page := uint32(va >> kmem.PageShift)
 	i := find(as, page)
 	if i == 0 {
+		// A stack grows by its own threads' use: not by who looks into another process.
+		if asIndex != c.As && asIndex != c.Filling {
+			return faultMapErr
+		}
 		if i = growStack(as, c, page); i == 0 {
 			return faultMapErr
 		}

@@ -87,7 +87,10 @@ func run(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.Den
 	e := p.build(c, dir, n, follow, found)
 	if e == abi.OK {
 		var sp uint64
-		if sp, e = p.pushArgs(c, process); e == abi.OK {
+		c.Filling = p.as
+		sp, e = p.pushArgs(c, process)
+		c.Filling = 0
+		if e == abi.OK {
 			e = p.commit(c, process, thread, sp)
 		}
 	}

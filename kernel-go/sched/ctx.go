@@ -22,6 +22,8 @@ type Ctx struct {
 	Thread  abi.ThreadRef
 	Process abi.ProcessRef
 	As      abi.AddressSpaceRef
+	// Filling is the address space that exec fills; its stack grows as As's does.
+	Filling abi.AddressSpaceRef
 	// Request is the PendingRequest that is being served, or 0.
 	Request abi.PendingRequestRef
 	// Path, Path2 (Fixed.PathMax bytes each), Page (one page) and Vec (32 KiB)

@@ -47,10 +47,16 @@ func makeRoom(s *abi.TtyState) bool {
 	return true
 }
 
+// put adds a byte to the input. What one typed byte becomes may be more than
+// makeRoom has room for (PARMRK, the mark of VEOL): the last of it then counts.
 func put(t *abi.TtySlot, b byte) {
-	kmem.Assert(t.State.InTail-t.State.InHead < inputBytes, "a terminal's input has room")
-	*inputByte(t, t.State.InTail) = b
-	t.State.InTail++
+	s := &t.State
+	if s.InTail-s.InHead == inputBytes {
+		s.InTail--
+	}
+	*inputByte(t, s.InTail) = b
+	s.InTail++
+	kmem.Assert(s.InTail-s.InHead <= inputBytes, "a terminal's input holds no more than its ring")
 }
 
 // putMarked is put; 0xff is doubled where marks begin with it (PARMRK).

@@ -1,6 +1,8 @@
 package tty
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"foreshore.dev/kernel/abi"
@@ -105,6 +107,30 @@ func TestEchoesAreBounded(t *testing.T) {
 	}
 	if line, e := typed(c, i, 100); line != "a\n" || e != abi.OK {
 		t.Errorf("the line is %q, %v", line, e)
+	}
+}
+
+// What is typed into a line that is full, and becomes several bytes, costs the line
+// its last ones, never the ring its bounds.
+func TestFullLineWithMarks(t *testing.T) {
+	c, i := pair(t)
+	s := &kmem.Tty(i).State
+	s.Termios.Iflag |= abi.PARMRK
+	s.Termios.Lflag &^= abi.ECHO | abi.IEXTEN
+	if n, e := input(c, i, bytes.Repeat([]byte("a"), 4095)); n != 4095 || e != abi.OK {
+		t.Fatal(n, e)
+	}
+	for range 16 {
+		if n, e := input(c, i, []byte{0xff}); n != 1 || e != abi.OK || s.InTail-s.InHead > inputBytes {
+			t.Fatal(n, e, s.InTail-s.InHead)
+		}
+	}
+	if n, e := input(c, i, []byte("\n")); n != 1 || e != abi.OK {
+		t.Fatal(n, e)
+	}
+	line, e := typed(c, i, inputBytes)
+	if e != abi.OK || uint32(len(line)) != inputBytes || !strings.HasSuffix(line, "a\n") {
+		t.Errorf("a line of %d bytes, %v", len(line), e)
 	}
 }
 

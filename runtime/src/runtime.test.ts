@@ -513,7 +513,17 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
       await fs.truncate("/to-mine", 3);
       await fs.truncate("/mine", 5);
       expect(await fs.readFile("/mine", { encoding: "utf8" })).toBe("con\0\0");
-      expect(() => fs.utimes("/mine", Number.NaN, 0)).toThrow(RangeError);
+      for (const wrong of [
+        () => fs.utimes("/mine", Number.NaN, 0),
+        () => fs.utimes("/mine", 0, 1e15),
+        () => fs.chown("/mine", Number.NaN, 0),
+        () => fs.lchown("/mine", 0, 1e10),
+        () => fs.truncate("/mine", -1),
+        () => fs.truncate("/mine", 2 ** 60),
+        () => fs.truncate("/mine", Number.NaN),
+      ])
+        expect(await failure(wrong())).toBeInstanceOf(RangeError);
+      expect(await failure(fs.chmod("/a\0b", 0))).toBeInstanceOf(TypeError);
       for (const [what, call] of [
         ["chown", fs.chown("/none", 0, 0)],
         ["lchown", fs.lchown("/none", 0, 0)],
@@ -526,6 +536,25 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         expect(await failure(call)).toMatchObject({ code: "ENOENT", syscall: what, path: "/none" });
       expect(await failure(fs.truncate("/mine", 2 ** 52))).toEqual(CODE("EFBIG"));
       expect(await failure(fs.truncate("/dev/null", 0))).toEqual(CODE("EINVAL"));
+    });
+
+    test("numbers of nonsense cost their own call alone", async () => {
+      const { fs, rpc } = machine;
+      await fs.writeFile("/x", "hello");
+      // More than may be in flight, so that what is wrong is found when it is its turn.
+      const many = Array.from({ length: 600 }, () => fs.stat("/x"));
+      const wrong = [-1, 1.5, Number.NaN, 2 ** 60].map((size) => failure(fs.truncate("/x", size)));
+      const reads = [Number.NaN, -8, 0.5, 2 ** 60].map((replyBytes) =>
+        failure(rpc.request.readFile({ path: "/x", replyBytes })),
+      );
+      expect((await Promise.all(many)).every(({ size }) => size === 5)).toBe(true);
+      for (const error of await Promise.all([...wrong, ...reads])) expect(error).toBeInstanceOf(RangeError);
+      await machine.noop({ timeoutMs: 5000 });
+      expect({ used: rpc.arenaUsed, inFlight: rpc.inFlight, queued: rpc.queued }).toEqual({
+        used: 0,
+        inFlight: 0,
+        queued: 0,
+      });
     });
 
     test("directories, links, renames", async () => {

@@ -65,6 +65,8 @@ export interface RpcClientOptions {
   onFailure?(error: Error): void;
 }
 
+const isLength = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
 class PendingCall {
   readonly spec: CallSpec<unknown>;
   resolve!: (value: unknown) => void;
@@ -176,9 +178,13 @@ export class RpcClient implements Caller<KernelWorkerRequest, ReplyEvent> {
    */
   call<T>(spec: CallSpec<T>, options?: CallOptions): Promise<T> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (spec.bytes > this.#arena.capacity) {
+    const { bytes, room = 0 } = spec;
+    // A length of nonsense would name bytes of others.
+    if (!isLength(bytes) || !isLength(room) || bytes > this.#arena.capacity) {
       return Promise.reject(
-        new RangeError(`${spec.syscall}: ${spec.bytes} bytes do not fit the arena of ${this.#arena.capacity}`),
+        new RangeError(
+          `${spec.syscall}: ${isLength(bytes) ? room : bytes} is no length, or ${bytes} bytes do not fit the arena of ${this.#arena.capacity}`,
+        ),
       );
     }
     const signal = options?.signal;
@@ -240,26 +246,26 @@ export class RpcClient implements Caller<KernelWorkerRequest, ReplyEvent> {
       if (at < 0) return false;
       call.at = at;
     }
-    let entry: KernelWorkerRequest;
-    try {
-      entry = spec.encode(at, this.arena);
-    } catch (error) {
-      this.#release(call);
-      this.#settle(call, error as Error);
-      this.#becameIdle();
-      return true;
-    }
     const slot = this.#freeSlots.pop() ?? this.#calls.length;
     // Use counts start at 1, so that no id is 0.
     const use = ((this.#uses[slot] ?? 0) + 1) % USES || 1;
     const id = use * (SLOT_MASK + 1) + slot;
-    entry.requestId = id;
     this.#uses[slot] = use;
+    let sent: boolean;
+    try {
+      const entry = spec.encode(at, this.arena);
+      entry.requestId = id;
+      sent = this.transport.submit(entry);
+    } catch (error) {
+      // A number that its field cannot hold, mostly: nothing was sent.
+      this.#giveBack(call, slot);
+      this.#settle(call, error as Error);
+      this.#becameIdle();
+      return true;
+    }
     // Of a ring that is full the kernel says when it has room again: the pump looks.
-    if (!this.transport.submit(entry)) {
-      this.#calls[slot] = undefined;
-      this.#freeSlots.push(slot);
-      this.#release(call);
+    if (!sent) {
+      this.#giveBack(call, slot);
       return false;
     }
     call.id = id;
@@ -270,6 +276,13 @@ export class RpcClient implements Caller<KernelWorkerRequest, ReplyEvent> {
       queueMicrotask(this.#flush);
     }
     return true;
+  }
+
+  /** What a call took that was not sent. */
+  #giveBack(call: PendingCall, slot: number): void {
+    this.#calls[slot] = undefined;
+    this.#freeSlots.push(slot);
+    this.#release(call);
   }
 
   /** One wake for all that was submitted in this turn. */
@@ -320,8 +333,8 @@ export class RpcClient implements Caller<KernelWorkerRequest, ReplyEvent> {
     if (result < 0) error = new SystemError(-result, call.spec.syscall, call.spec.path);
     else if (!call.settled || call.spec.undo !== undefined) {
       try {
-        const { room } = call.spec;
-        if (room !== undefined && result > room)
+        const { room, exact } = call.spec;
+        if (room !== undefined && (result > room || (exact === true && result !== room)))
           throw new RpcProtocolError(`${call.spec.syscall} answers ${result} bytes in a span of ${room}`);
         value = call.spec.decode(result, reply, call.at, this.arena);
       } catch (thrown) {

@@ -343,6 +343,7 @@ export const createOwner: OpcodeCases = {
       }
       return { opcode: Opcode.CreateOwner, budget: 0 };
     },
+    ENOMEM: FULL,
   },
 };
 

@@ -28,6 +28,8 @@ export interface CallSpec<T, Entry, Reply> {
   readonly bytes: number;
   /** Bytes that its reply may have; undefined when `result` counts none in the arena. */
   readonly room?: number | undefined;
+  /** The reply has all of them. */
+  readonly exact?: boolean | undefined;
   /** The kernel answers it at once, whatever its guests do: it never waits behind what may wait. */
   readonly prompt?: boolean | undefined;
   /** The entry; `at` is the offset in the arena of the bytes asked for. The client sets its requestId. */
@@ -62,13 +64,11 @@ export function putBytes(arena: Arena, at: number, bytes: RequestBytes): void {
 /** Reply of a request that says nothing but that it was done. */
 export function nothing(): void {}
 
-/** A field of a request that names a slot which only the client may name that got it. */
+/** A field of a request, a SlotHandle or an index (0: none), that names a slot which only the client may name that got it. */
 export interface OwnField {
   readonly field: string;
   /** SlotKind. */
   readonly kind: number;
-  /** It has the slot's index, 0 for none; otherwise a SlotHandle. */
-  readonly isIndex: boolean;
   /** What others are answered. */
   readonly errno: number;
 }

@@ -202,61 +202,61 @@ export class Files {
     }
   }
 
-  mkdir(path: PathLike, options: MkdirOptions = {}): Promise<void> {
+  async mkdir(path: PathLike, options: MkdirOptions = {}): Promise<void> {
     const { mode = 0o755, recursive } = options;
-    return this.#client.request.mkdir({ path, mode, parents: recursive }, options);
+    await this.#client.request.mkdir({ path, mode, parents: recursive }, options);
   }
 
   /** Removes a name that is no directory. */
-  unlink(path: PathLike, options?: CallOptions): Promise<void> {
-    return this.#client.request.unlink({ path }, options);
+  async unlink(path: PathLike, options?: CallOptions): Promise<void> {
+    await this.#client.request.unlink({ path }, options);
   }
 
   /** Removes an empty directory. */
-  rmdir(path: PathLike, options?: CallOptions): Promise<void> {
-    return this.#client.request.unlink({ path, atFlags: AtFlag.AT_REMOVEDIR }, { syscall: "rmdir", ...options });
+  async rmdir(path: PathLike, options?: CallOptions): Promise<void> {
+    await this.#client.request.unlink({ path, atFlags: AtFlag.AT_REMOVEDIR }, { syscall: "rmdir", ...options });
   }
 
-  chmod(path: PathLike, mode: number, options?: CallOptions): Promise<void> {
-    return this.#client.request.chmod({ path, mode }, options);
+  async chmod(path: PathLike, mode: number, options?: CallOptions): Promise<void> {
+    await this.#client.request.chmod({ path, mode }, options);
   }
 
   /** @param uid and `gid`: -1 leaves it as it is */
-  chown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
-    return this.#client.request.chown({ path, uid: uid >>> 0, gid: gid >>> 0, follow: true }, options);
+  async chown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
+    await this.#client.request.chown({ path, uid: id(uid), gid: id(gid), follow: true }, options);
   }
 
   /** chown of a symbolic link itself. */
-  lchown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
-    const owner = { path, uid: uid >>> 0, gid: gid >>> 0, follow: false };
-    return this.#client.request.chown(owner, { syscall: "lchown", ...options });
+  async lchown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
+    const owner = { path, uid: id(uid), gid: id(gid), follow: false };
+    await this.#client.request.chown(owner, { syscall: "lchown", ...options });
   }
 
   /** Sets both times, in milliseconds since 1970; fractions down to a microsecond count. */
-  utimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
+  async utimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
     const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
-    return this.#client.request.utimes({ path, ...times, follow: true }, options);
+    await this.#client.request.utimes({ path, ...times, follow: true }, options);
   }
 
   /** utimes of a symbolic link itself. */
-  lutimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
+  async lutimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
     const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
-    return this.#client.request.utimes({ path, ...times, follow: false }, { syscall: "lutimes", ...options });
+    await this.#client.request.utimes({ path, ...times, follow: false }, { syscall: "lutimes", ...options });
   }
 
   /** Makes a file `size` bytes long: what is new reads as zeros. */
-  truncate(path: PathLike, size: number, options?: CallOptions): Promise<void> {
-    return this.#client.request.truncate({ path, size }, options);
+  async truncate(path: PathLike, size: number, options?: CallOptions): Promise<void> {
+    await this.#client.request.truncate({ path, size }, options);
   }
 
   /** symlink(2): `path` becomes a link to `target`. */
-  symlink(target: PathLike, path: PathLike, options?: CallOptions): Promise<void> {
-    return this.#client.request.symlink({ path, target }, options);
+  async symlink(target: PathLike, path: PathLike, options?: CallOptions): Promise<void> {
+    await this.#client.request.symlink({ path, target }, options);
   }
 
   /** rename(2): replaces what `newPath` names. */
-  rename(path: PathLike, newPath: PathLike, options?: CallOptions): Promise<void> {
-    return this.#client.request.rename({ path, newPath }, options);
+  async rename(path: PathLike, newPath: PathLike, options?: CallOptions): Promise<void> {
+    await this.#client.request.rename({ path, newPath }, options);
   }
 
   /** Removes a file, or with `recursive` a whole tree; links are not followed. */
@@ -298,9 +298,18 @@ interface FilePart {
   readonly version: string;
 }
 
+/** Times that 64 bits of nanoseconds hold: from 1677 to 2262. */
+const MOST_MS = Number(2n ** 63n / 1_000_000n) - 1;
+
 function nanoseconds(ms: number): bigint {
-  if (!Number.isFinite(ms)) throw new RangeError(`${ms} is no time in milliseconds`);
+  if (!(Math.abs(ms) <= MOST_MS)) throw new RangeError(`${ms} is no time in milliseconds that a file can have`);
   return BigInt(Math.round(ms * 1e3)) * 1000n;
+}
+
+/** A uid or gid; -1 for the number that leaves it as it is. */
+function id(value: number): number {
+  if (!Number.isInteger(value) || value < -1 || value > 0xffffffff) throw new RangeError(`${value} is no uid or gid`);
+  return value >>> 0;
 }
 
 function isCode(error: unknown, code: string): boolean {

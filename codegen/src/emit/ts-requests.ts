@@ -206,6 +206,7 @@ class RequestsWriter {
       `        path: ${this.#pathText(spans)},`,
       `        bytes: ${this.#end(spans, spans.length)},`,
       `        ${item.reply?.payload === undefined ? "room: undefined" : "room"},`,
+      `        exact: ${this.#fixedReply(item) !== undefined},`,
       `        prompt: ${item.request?.prompt === true},`,
       ...this.#encode(item, spans).map((line) => `        ${line}`),
       ...this.#decode(item, spans).map((line) => `        ${line}`),
@@ -370,9 +371,7 @@ class RequestsWriter {
   #own(field: FieldModel): string[] {
     if (field.mine === undefined) return [];
     this.#imports.declared("Errno");
-    return [
-      `{ field: "${camel(field.name)}", kind: ${this.#kind(slotKind(field.unit))}, isIndex: ${"scalar" in field.type}, errno: Errno.${field.mine} }`,
-    ];
+    return [`{ field: "${camel(field.name)}", kind: ${this.#kind(slotKind(field.unit))}, errno: Errno.${field.mine} }`];
   }
 
   #given(item: StructModel, name: string): string {
