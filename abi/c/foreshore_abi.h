@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xfef96222)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xbaf46a3a)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x413f3b88)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x177d643a)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -2228,7 +2228,7 @@ struct fsh_inode_state {
   /* Size of the contents. Unit: bytes. Written by: kernel. Below 2^53. */
   uint64_t size;
   /* Type and permissions (st_mode). Unit: mode. Written by: kernel. */
-  uint32_t mode;
+  fsh_file_mode mode;
   /* Names. Unit: count. Written by: kernel. */
   uint32_t nlink;
   /* Owner. Unit: id. Written by: kernel. */
@@ -2315,7 +2315,7 @@ struct fsh_inode_live {
   /* Advisory locks, FileLock slots in order of their start. Unit: slot:FileLock. Written by: kernel. */
   uint32_t lock_head;
   /* F_SEAL_* bits of a memfd. Unit: bits. Written by: kernel. */
-  uint32_t seals;
+  fsh_seal_flag seals;
   /* Of the pages in memory, those that were written to. Unit: pages. Written by: kernel. */
   uint32_t dirty_pages;
   /* Not 0: made by memfd_create(2). Unit: flag. Written by: kernel. */
@@ -2427,7 +2427,7 @@ struct fsh_fd_entry_state {
   /* Ofd slot, 0 free. Unit: slot:Ofd. Written by: kernel. */
   uint32_t ofd;
   /* FD_CLOEXEC. Unit: bits. Written by: kernel. */
-  uint32_t flags;
+  fsh_fd_flag flags;
 };
 _Static_assert(sizeof(struct fsh_fd_entry_state) == 8, "size of FdEntryState");
 _Static_assert(offsetof(struct fsh_fd_entry_state, ofd) == 0, "offset of FdEntryState.ofd");
@@ -2518,7 +2518,7 @@ struct fsh_ofd_state {
   /* What is open. Written by: kernel. */
   fsh_ofd_kind kind;
   /* O_* status flags and access mode. Unit: bits. Written by: kernel. */
-  uint32_t flags;
+  fsh_open_flag flags;
   /* File position. Unit: bytes. Written by: kernel. Below 2^53. */
   uint64_t pos;
   /* Inode slot. Unit: slot:Inode. Written by: kernel. */
@@ -2621,13 +2621,13 @@ struct fsh_ofd_live {
   /* Next of those whose signals are yet to be sent. Unit: slot:Ofd. Written by: kernel. */
   uint32_t async_next;
   /* PollEvent bits of what they have heard. Unit: bits. Written by: kernel. */
-  uint32_t async_events;
+  fsh_poll_event async_events;
   /* The descriptor that asked for it, which the signal tells. Unit: index. Written by: kernel. */
   uint32_t async_fd;
   /* F_OWNER_TID where owner_pid is one thread, else 0. Unit: flag. Written by: kernel. */
   uint32_t owner_is_thread;
   /* Signal instead of SIGIO (F_SETSIG), 0 for that. Unit: number. Written by: kernel. */
-  uint32_t async_signal;
+  fsh_signal async_signal;
   /* Real user of who named the owner. Unit: id. Written by: kernel. */
   uint32_t owner_uid;
   /* Its effective user. Unit: id. Written by: kernel. */
@@ -2730,13 +2730,13 @@ _Static_assert(offsetof(struct fsh_pipe_slot, live) == 48, "offset of PipeSlot.l
 /* struct termios2: the same with speeds in bits per second (TCGETS2, TCSETS2). */
 struct fsh_termios2 {
   /* Written by: kernel, guest. */
-  uint32_t iflag;
+  fsh_term_iflag iflag;
   /* Written by: kernel, guest. */
-  uint32_t oflag;
+  fsh_term_oflag oflag;
   /* Written by: kernel, guest. */
-  uint32_t cflag;
+  fsh_term_cflag cflag;
   /* Written by: kernel, guest. */
-  uint32_t lflag;
+  fsh_term_lflag lflag;
   /* Written by: kernel, guest. */
   uint8_t line;
   /* Written by: kernel, guest. */
@@ -2926,7 +2926,7 @@ struct fsh_epoll_item_slot {
   /* Descriptor by which it was added. Unit: number. Written by: kernel. */
   uint32_t fd;
   /* EPOLL* asked for. Unit: bits. Written by: kernel. */
-  uint32_t events;
+  fsh_poll_event events;
   /* The guest's epoll_data. Unit: value. Written by: kernel. */
   uint64_t data;
   /* Next item of the instance. Unit: slot:EpollItem. Written by: kernel. */
@@ -3417,7 +3417,7 @@ _Static_assert(offsetof(struct fsh_mount_slot, reserved0) == 28, "offset of Moun
 /* struct signalfd_siginfo (uapi linux/signalfd.h). */
 struct fsh_signalfd_siginfo {
   /* Written by: kernel, guest. */
-  uint32_t signo;
+  fsh_signal signo;
   /* Written by: kernel, guest. */
   int32_t errno_;
   /* Written by: kernel, guest. */
@@ -4143,7 +4143,7 @@ struct fsh_open_wait {
   /* How often the other side had been opened when the wait began. Unit: count. Written by: kernel. */
   uint32_t opens;
   /* OpenFlag as the call was given them. Unit: bits. Written by: kernel. */
-  uint32_t flags;
+  fsh_open_flag flags;
 };
 _Static_assert(sizeof(struct fsh_open_wait) == 8, "size of OpenWait");
 _Static_assert(offsetof(struct fsh_open_wait, opens) == 0, "offset of OpenWait.opens");
@@ -4327,7 +4327,7 @@ struct fsh_thread_state {
   /* set_robust_list(2). Unit: guest-address. Written by: kernel. */
   uint64_t robust_list;
   /* ThreadFlag. Unit: bits. Written by: kernel. */
-  uint32_t flags;
+  fsh_thread_flag flags;
   /* What it ended with: a wait status. Unit: value. Written by: kernel. */
   int32_t exit_code;
   /* comm, NUL-terminated. Unit: text. Written by: kernel. */
@@ -4355,7 +4355,7 @@ struct fsh_thread_state {
   /* Instructions that it has used, divided by its weight: of an owner's threads the one that has least goes next. Unit: value. Written by: kernel. */
   uint64_t virtual_time;
   /* Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK. Unit: value. Written by: kernel. */
-  uint32_t policy;
+  fsh_sched_policy policy;
   /* Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others. Unit: value. Written by: kernel. */
   uint32_t priority;
   /* Nice value, -20 to 19. Unit: value. Written by: kernel. */
@@ -4570,7 +4570,7 @@ struct fsh_process_state {
   /* Linux wait status (exit code << 8, or signal). Unit: value. Written by: kernel. */
   uint32_t exit_status;
   /* Signal that its end sends to its parent. Unit: number. Written by: kernel. */
-  uint32_t exit_signal;
+  fsh_signal exit_signal;
   /* Real user. Unit: id. Written by: kernel. */
   uint32_t uid;
   /* Effective user. Unit: id. Written by: kernel. */
@@ -4632,7 +4632,7 @@ struct fsh_process_state {
   /* Their end. Unit: guest-address. Written by: kernel. */
   uint64_t env_end;
   /* Signal that it gets when its parent ends (PR_SET_PDEATHSIG). Unit: number. Written by: kernel. */
-  uint32_t pdeathsig;
+  fsh_signal pdeathsig;
   /* Controlling terminal. Unit: slot:Tty. Written by: kernel. */
   uint32_t tty;
   /* Faults served from memory. Unit: count. Written by: kernel. */
@@ -4640,7 +4640,7 @@ struct fsh_process_state {
   /* Faults that waited for a blob source. Unit: count. Written by: kernel. */
   uint64_t major_faults;
   /* Signal that stopped it. Unit: number. Written by: kernel. */
-  uint32_t stop_signal;
+  fsh_signal stop_signal;
   /* personality(2). Unit: bits. Written by: kernel. */
   uint32_t personality;
   /* CPU time at which ITIMER_VIRTUAL and ITIMER_PROF expire, 0 when not armed. Unit: ns. Written by: kernel. */
@@ -4686,7 +4686,7 @@ struct fsh_process_state {
   /* Ambient. Unit: bits. Written by: kernel. */
   uint64_t cap_ambient;
   /* SECBIT_*. Unit: bits. Written by: kernel. */
-  uint32_t securebits;
+  fsh_secure_bit securebits;
   /* -1000 to 1000: how readily it is ended when memory is used up. Unit: value. Written by: kernel. */
   int32_t oom_score_adj;
   /* As low as oom_score_adj may be set without a privilege. Unit: value. Written by: kernel. */
@@ -4937,7 +4937,7 @@ struct fsh_sig_info_slot {
   /* Next in the queue. Unit: slot:SigInfo. Written by: kernel. */
   uint32_t next;
   /* Signal. Unit: number. Written by: kernel. */
-  uint32_t signo;
+  fsh_signal signo;
   /* si_code. Unit: number. Written by: kernel. */
   int32_t code;
   /* si_errno. Unit: number. Written by: kernel. */
@@ -4980,9 +4980,9 @@ struct fsh_posix_timer_slot {
   /* Clock id; those of CPU clocks of other threads and processes are negative ints. Unit: id. Written by: kernel. */
   uint32_t clock;
   /* SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID. Unit: number. Written by: kernel. */
-  uint32_t notify;
+  fsh_sigev_notify notify;
   /* Signal that it sends. Unit: number. Written by: kernel. */
-  uint32_t signo;
+  fsh_signal signo;
   /* Thread that gets it (SIGEV_THREAD_ID). Unit: id. Written by: kernel. */
   uint32_t tid;
   /* SigInfo slot of its signal, and whether that is pending. Unit: slot:SigInfo. Written by: kernel. */
@@ -5031,7 +5031,7 @@ struct fsh_fs_context_slot {
   /* Root (chroot). Unit: slot:Dentry. Written by: kernel. */
   uint32_t root;
   /* umask(2). Unit: mode. Written by: kernel. */
-  uint32_t umask;
+  fsh_file_mode umask;
   uint32_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_fs_context_slot) == 32, "size of FsContextSlot");
@@ -5058,7 +5058,7 @@ struct fsh_wait_entry_slot {
   /* Next of the same waiter. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t next_of_waiter;
   /* PollEvent bits that wake it. Unit: bits. Written by: kernel. */
-  uint32_t events;
+  fsh_poll_event events;
   uint32_t reserved0;
 };
 _Static_assert(sizeof(struct fsh_wait_entry_slot) == 48, "size of WaitEntrySlot");
@@ -5143,9 +5143,9 @@ struct fsh_write_file_request {
   /* Where they go. Unit: bytes. Written by: client. Below 2^53. */
   uint64_t position;
   /* O_*. Unit: bits. Written by: client. */
-  uint32_t open_flags;
+  fsh_open_flag open_flags;
   /* Permissions of a file that is made. Unit: mode. Written by: client. */
-  uint32_t mode;
+  fsh_file_mode mode;
   uint32_t reserved0[6];
 };
 _Static_assert(sizeof(struct fsh_write_file_request) == 64, "size of WriteFileRequest");
@@ -5253,7 +5253,7 @@ struct fsh_mkdir_request {
   /* Path, without a NUL. */
   struct fsh_arena_span path;
   /* Permissions. Unit: mode. Written by: client. */
-  uint32_t mode;
+  fsh_file_mode mode;
   /* Not 0: make missing parents. Unit: flag. Written by: client. */
   uint32_t parents;
   uint32_t reserved0[10];
@@ -5328,7 +5328,7 @@ struct fsh_rename_request {
   /* Path that it gets. */
   struct fsh_arena_span new_path;
   /* RENAME_*. Unit: bits. Written by: client. */
-  uint32_t rename_flags;
+  fsh_rename_flag rename_flags;
   uint32_t reserved0[9];
 };
 _Static_assert(sizeof(struct fsh_rename_request) == 64, "size of RenameRequest");
@@ -5345,7 +5345,7 @@ struct fsh_chmod_request {
   /* Path, without a NUL. */
   struct fsh_arena_span path;
   /* Permission bits. Unit: mode. Written by: client. */
-  uint32_t mode;
+  fsh_file_mode mode;
   uint32_t reserved0[11];
 };
 _Static_assert(sizeof(struct fsh_chmod_request) == 64, "size of ChmodRequest");
@@ -5518,7 +5518,7 @@ struct fsh_kill_process_request {
   /* Process; negative: its group. Unit: id. Written by: client. */
   int32_t pid;
   /* Signal, 0 only looks. Unit: number. Written by: client. */
-  uint32_t signal;
+  fsh_signal signal;
   /* When its index is not 0: this process instead of pid; where pid is negative, this one's group. Unit: slot:Process. */
   struct fsh_slot_handle process;
   uint32_t reserved0[10];
@@ -5569,7 +5569,7 @@ struct fsh_stream_poll_request {
   /* The stream. Unit: slot:Ofd. */
   struct fsh_slot_handle ofd;
   /* POLLIN, POLLOUT. Unit: bits. Written by: client. */
-  uint32_t events;
+  fsh_poll_event events;
   uint32_t reserved0[11];
 };
 _Static_assert(sizeof(struct fsh_stream_poll_request) == 64, "size of StreamPollRequest");
@@ -5681,7 +5681,7 @@ struct fsh_process_row {
   /* Session. Unit: id. Written by: kernel. */
   uint32_t sid;
   /* ProcessRunState. Unit: number. Written by: kernel. */
-  uint32_t state;
+  fsh_process_run_state state;
   /* Threads. Unit: count. Written by: kernel. */
   uint32_t threads;
   /* Pages that have a frame. Unit: pages. Written by: kernel. */
@@ -5874,7 +5874,7 @@ struct fsh_file_record {
   /* What it makes. Written by: client. */
   fsh_file_record_kind kind;
   /* Permission bits. Unit: mode. Written by: client. */
-  uint32_t mode;
+  fsh_file_mode mode;
   /* Owner. Unit: id. Written by: client. */
   uint32_t uid;
   /* Group. Unit: id. Written by: client. */
@@ -6020,7 +6020,7 @@ struct fsh_stat {
   /* Written by: kernel, guest. */
   uint64_t ino;
   /* Written by: kernel, guest. */
-  uint32_t mode;
+  fsh_file_mode mode;
   /* Written by: kernel, guest. */
   uint32_t nlink;
   /* Written by: kernel, guest. */
@@ -6088,11 +6088,11 @@ _Static_assert(offsetof(struct fsh_statx_timestamp, reserved0) == 12, "offset of
 /* struct statx of linux/stat.h. */
 struct fsh_statx {
   /* Written by: kernel, guest. */
-  uint32_t mask;
+  fsh_statx_mask mask;
   /* Written by: kernel, guest. */
   uint32_t blksize;
   /* Written by: kernel, guest. */
-  uint64_t attributes;
+  fsh_statx_attribute attributes;
   /* Written by: kernel, guest. */
   uint32_t nlink;
   /* Written by: kernel, guest. */
@@ -6109,7 +6109,7 @@ struct fsh_statx {
   /* Written by: kernel, guest. */
   uint64_t blocks;
   /* Written by: kernel, guest. */
-  uint64_t attributes_mask;
+  fsh_statx_attribute attributes_mask;
   struct fsh_statx_timestamp atime;
   struct fsh_statx_timestamp btime;
   struct fsh_statx_timestamp ctime;
@@ -6342,7 +6342,7 @@ struct fsh_sched_attr {
   /* Written by: kernel, guest. */
   uint32_t size;
   /* Written by: kernel, guest. */
-  uint32_t policy;
+  fsh_sched_policy policy;
   /* Written by: kernel, guest. */
   uint64_t flags;
   /* Written by: kernel, guest. */
@@ -6406,7 +6406,7 @@ _Static_assert(offsetof(struct fsh_pollfd, revents) == 6, "offset of Pollfd.reve
 /* struct epoll_event (not packed on RISC-V). */
 struct fsh_epoll_event {
   /* Written by: kernel, guest. */
-  uint32_t events;
+  fsh_poll_event events;
   uint32_t pad;
   /* Written by: kernel, guest. */
   uint64_t data;

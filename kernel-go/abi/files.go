@@ -293,7 +293,7 @@ type InodeState struct {
 	Size uint64
 	// Type and permissions (st_mode).
 	// Unit: mode. Written by: kernel.
-	Mode uint32
+	Mode FileMode
 	// Names.
 	// Unit: count. Written by: kernel.
 	Nlink uint32
@@ -397,7 +397,7 @@ type InodeLive struct {
 	LockHead FileLockRef
 	// F_SEAL_* bits of a memfd.
 	// Unit: bits. Written by: kernel.
-	Seals uint32
+	Seals SealFlag
 	// Of the pages in memory, those that were written to.
 	// Unit: pages. Written by: kernel.
 	DirtyPages uint32
@@ -483,7 +483,7 @@ type FdEntryState struct {
 	Ofd OfdRef
 	// FD_CLOEXEC.
 	// Unit: bits. Written by: kernel.
-	Flags uint32
+	Flags FdFlag
 }
 
 // FdTableSlotSize is the size of FdTableSlot in bytes.
@@ -580,7 +580,7 @@ type OfdState struct {
 	Kind OfdKind
 	// O_* status flags and access mode.
 	// Unit: bits. Written by: kernel.
-	Flags uint32
+	Flags OpenFlag
 	// File position.
 	// Unit: bytes. Written by: kernel. Below 2^53.
 	Pos uint64
@@ -679,7 +679,7 @@ type OfdLive struct {
 	AsyncNext OfdRef
 	// PollEvent bits of what they have heard.
 	// Unit: bits. Written by: kernel.
-	AsyncEvents uint32
+	AsyncEvents PollEvent
 	// The descriptor that asked for it, which the signal tells.
 	// Unit: index. Written by: kernel.
 	AsyncFd uint32
@@ -688,7 +688,7 @@ type OfdLive struct {
 	OwnerIsThread uint32
 	// Signal instead of SIGIO (F_SETSIG), 0 for that.
 	// Unit: number. Written by: kernel.
-	AsyncSignal uint32
+	AsyncSignal Signal
 	// Real user of who named the owner.
 	// Unit: id. Written by: kernel.
 	OwnerUid uint32
@@ -954,7 +954,7 @@ type EpollItemSlot struct {
 	Fd uint32
 	// EPOLL* asked for.
 	// Unit: bits. Written by: kernel.
-	Events uint32
+	Events PollEvent
 	// The guest's epoll_data.
 	// Unit: value. Written by: kernel.
 	Data uint64

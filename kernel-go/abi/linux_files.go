@@ -755,7 +755,7 @@ const SignalfdSiginfoSize = 128
 type SignalfdSiginfo struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Signo uint32
+	Signo Signal
 	// Written by: kernel, guest.
 	Errno int32
 	// Written by: kernel, guest.

@@ -436,7 +436,7 @@ type OpenWait struct {
 	Opens uint32
 	// OpenFlag as the call was given them.
 	// Unit: bits. Written by: kernel.
-	Flags uint32
+	Flags OpenFlag
 }
 
 // PollWaitSize is the size of PollWait in bytes.
@@ -651,7 +651,7 @@ type ThreadState struct {
 	RobustList uint64
 	// ThreadFlag.
 	// Unit: bits. Written by: kernel.
-	Flags uint32
+	Flags ThreadFlag
 	// What it ended with: a wait status.
 	// Unit: value. Written by: kernel.
 	ExitCode int32
@@ -692,7 +692,7 @@ type ThreadState struct {
 	VirtualTime uint64
 	// Scheduling policy, SchedPolicy, with SCHED_RESET_ON_FORK.
 	// Unit: value. Written by: kernel.
-	Policy uint32
+	Policy SchedPolicy
 	// Priority of SCHED_FIFO and SCHED_RR, 1 to 99; 0 of the others.
 	// Unit: value. Written by: kernel.
 	Priority uint32
@@ -899,7 +899,7 @@ type ProcessState struct {
 	ExitStatus uint32
 	// Signal that its end sends to its parent.
 	// Unit: number. Written by: kernel.
-	ExitSignal uint32
+	ExitSignal Signal
 	// Real user.
 	// Unit: id. Written by: kernel.
 	Uid uint32
@@ -992,7 +992,7 @@ type ProcessState struct {
 	EnvEnd uint64
 	// Signal that it gets when its parent ends (PR_SET_PDEATHSIG).
 	// Unit: number. Written by: kernel.
-	Pdeathsig uint32
+	Pdeathsig Signal
 	// Controlling terminal.
 	// Unit: slot:Tty. Written by: kernel.
 	Tty TtyRef
@@ -1004,7 +1004,7 @@ type ProcessState struct {
 	MajorFaults uint64
 	// Signal that stopped it.
 	// Unit: number. Written by: kernel.
-	StopSignal uint32
+	StopSignal Signal
 	// personality(2).
 	// Unit: bits. Written by: kernel.
 	Personality uint32
@@ -1072,7 +1072,7 @@ type ProcessState struct {
 	CapAmbient uint64
 	// SECBIT_*.
 	// Unit: bits. Written by: kernel.
-	Securebits uint32
+	Securebits SecureBit
 	// -1000 to 1000: how readily it is ended when memory is used up.
 	// Unit: value. Written by: kernel.
 	OomScoreAdj int32
@@ -1265,7 +1265,7 @@ type SigInfoSlot struct {
 	Next SigInfoRef
 	// Signal.
 	// Unit: number. Written by: kernel.
-	Signo uint32
+	Signo Signal
 	// si_code.
 	// Unit: number. Written by: kernel.
 	Code int32
@@ -1313,10 +1313,10 @@ type PosixTimerSlot struct {
 	Clock uint32
 	// SIGEV_*, signal, and thread (tid) for SIGEV_THREAD_ID.
 	// Unit: number. Written by: kernel.
-	Notify uint32
+	Notify SigevNotify
 	// Signal that it sends.
 	// Unit: number. Written by: kernel.
-	Signo uint32
+	Signo Signal
 	// Thread that gets it (SIGEV_THREAD_ID).
 	// Unit: id. Written by: kernel.
 	Tid uint32
@@ -1363,7 +1363,7 @@ type FsContextSlot struct {
 	Root DentryRef
 	// umask(2).
 	// Unit: mode. Written by: kernel.
-	Umask     uint32
+	Umask     FileMode
 	Reserved0 uint32
 }
 
@@ -1396,6 +1396,6 @@ type WaitEntrySlot struct {
 	NextOfWaiter WaitEntryRef
 	// PollEvent bits that wake it.
 	// Unit: bits. Written by: kernel.
-	Events    uint32
+	Events    PollEvent
 	Reserved0 uint32
 }

@@ -313,10 +313,10 @@ type WriteFileRequest struct {
 	Position uint64
 	// O_*.
 	// Unit: bits. Written by: client.
-	OpenFlags uint32
+	OpenFlags OpenFlag
 	// Permissions of a file that is made.
 	// Unit: mode. Written by: client.
-	Mode      uint32
+	Mode      FileMode
 	Reserved0 [6]uint32
 }
 
@@ -423,7 +423,7 @@ type MkdirRequest struct {
 	Path ArenaSpan
 	// Permissions.
 	// Unit: mode. Written by: client.
-	Mode uint32
+	Mode FileMode
 	// Not 0: make missing parents.
 	// Unit: flag. Written by: client.
 	Parents   uint32
@@ -500,7 +500,7 @@ type RenameRequest struct {
 	NewPath ArenaSpan
 	// RENAME_*.
 	// Unit: bits. Written by: client.
-	RenameFlags uint32
+	RenameFlags RenameFlag
 	Reserved0   [9]uint32
 }
 
@@ -517,7 +517,7 @@ type ChmodRequest struct {
 	Path ArenaSpan
 	// Permission bits.
 	// Unit: mode. Written by: client.
-	Mode      uint32
+	Mode      FileMode
 	Reserved0 [11]uint32
 }
 
@@ -700,7 +700,7 @@ type KillProcessRequest struct {
 	Pid int32
 	// Signal, 0 only looks.
 	// Unit: number. Written by: client.
-	Signal uint32
+	Signal Signal
 	// When its index is not 0: this process instead of pid; where pid is negative, this one's group.
 	// Unit: slot:Process.
 	Process   SlotHandle
@@ -755,7 +755,7 @@ type StreamPollRequest struct {
 	Ofd SlotHandle
 	// POLLIN, POLLOUT.
 	// Unit: bits. Written by: client.
-	Events    uint32
+	Events    PollEvent
 	Reserved0 [11]uint32
 }
 
@@ -883,7 +883,7 @@ type ProcessRow struct {
 	Sid uint32
 	// ProcessRunState.
 	// Unit: number. Written by: kernel.
-	State uint32
+	State ProcessRunState
 	// Threads.
 	// Unit: count. Written by: kernel.
 	Threads uint32
@@ -1097,7 +1097,7 @@ type FileRecord struct {
 	Kind FileRecordKind
 	// Permission bits.
 	// Unit: mode. Written by: client.
-	Mode uint32
+	Mode FileMode
 	// Owner.
 	// Unit: id. Written by: client.
 	Uid uint32

@@ -90,7 +90,7 @@ type Stat struct {
 	// Written by: kernel, guest.
 	Ino uint64
 	// Written by: kernel, guest.
-	Mode uint32
+	Mode FileMode
 	// Written by: kernel, guest.
 	Nlink uint32
 	// Written by: kernel, guest.
@@ -142,11 +142,11 @@ const StatxSize = 256
 type Statx struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Mask uint32
+	Mask StatxMask
 	// Written by: kernel, guest.
 	Blksize uint32
 	// Written by: kernel, guest.
-	Attributes uint64
+	Attributes StatxAttribute
 	// Written by: kernel, guest.
 	Nlink uint32
 	// Written by: kernel, guest.
@@ -163,7 +163,7 @@ type Statx struct {
 	// Written by: kernel, guest.
 	Blocks uint64
 	// Written by: kernel, guest.
-	AttributesMask uint64
+	AttributesMask StatxAttribute
 	Atime          StatxTimestamp
 	Btime          StatxTimestamp
 	Ctime          StatxTimestamp
@@ -348,7 +348,7 @@ type SchedAttr struct {
 	// Written by: kernel, guest.
 	Size uint32
 	// Written by: kernel, guest.
-	Policy uint32
+	Policy SchedPolicy
 	// Written by: kernel, guest.
 	Flags uint64
 	// Written by: kernel, guest.
@@ -404,7 +404,7 @@ const EpollEventSize = 16
 type EpollEvent struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Events uint32
+	Events PollEvent
 	Pad    uint32
 	// Written by: kernel, guest.
 	Data uint64
@@ -453,13 +453,13 @@ const Termios2Size = 44
 type Termios2 struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Iflag uint32
+	Iflag TermIflag
 	// Written by: kernel, guest.
-	Oflag uint32
+	Oflag TermOflag
 	// Written by: kernel, guest.
-	Cflag uint32
+	Cflag TermCflag
 	// Written by: kernel, guest.
-	Lflag uint32
+	Lflag TermLflag
 	// Written by: kernel, guest.
 	Line uint8
 	// Written by: kernel, guest.

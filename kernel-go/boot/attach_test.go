@@ -99,10 +99,10 @@ func locked(f func(c *sched.Ctx)) {
 
 func pathIn(c *sched.Ctx, path string) uint32 { return put(c.Path, path) }
 
-func writeFile(t *testing.T, c *sched.Ctx, path string, mode uint32, contents []byte) {
+func writeFile(t *testing.T, c *sched.Ctx, path string, mode abi.FileMode, contents []byte) {
 	t.Helper()
 	root := kmem.Header().RootDentry
-	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), uint32(abi.O_CREAT|abi.O_WRONLY), mode, 0)
+	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), vfs.How{Flags: abi.O_CREAT | abi.O_WRONLY, Mode: mode})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}
@@ -117,7 +117,7 @@ func writeFile(t *testing.T, c *sched.Ctx, path string, mode uint32, contents []
 func readFile(t *testing.T, c *sched.Ctx, path string) string {
 	t.Helper()
 	root := kmem.Header().RootDentry
-	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), uint32(abi.O_RDONLY), 0, 0)
+	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), vfs.How{Flags: abi.O_RDONLY})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}

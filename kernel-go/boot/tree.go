@@ -16,38 +16,32 @@ import (
 
 type node struct {
 	path         string
-	mode         uint32
+	mode         abi.FileMode
 	major, minor uint64
 	target       string
 }
 
-const (
-	dir = uint32(abi.S_IFDIR)
-	chr = uint32(abi.S_IFCHR)
-	lnk = uint32(abi.S_IFLNK)
-)
-
 // Device numbers are Linux's (Documentation/admin-guide/devices.txt).
 var nodes = [...]node{
-	{path: "/dev", mode: dir | 0o755},
-	{path: "/proc", mode: dir | 0o555},
-	{path: "/sys", mode: dir | 0o555},
-	{path: "/tmp", mode: dir | 0o1777},
-	{path: "/run", mode: dir | 0o755},
-	{path: "/root", mode: dir | 0o700},
-	{path: "/dev/null", mode: chr | 0o666, major: 1, minor: 3},
-	{path: "/dev/zero", mode: chr | 0o666, major: 1, minor: 5},
-	{path: "/dev/full", mode: chr | 0o666, major: 1, minor: 7},
-	{path: "/dev/random", mode: chr | 0o666, major: 1, minor: 8},
-	{path: "/dev/urandom", mode: chr | 0o666, major: 1, minor: 9},
-	{path: "/dev/tty", mode: chr | 0o666, major: 5, minor: 0},
-	{path: "/dev/fd", mode: lnk, target: "/proc/self/fd"},
-	{path: "/dev/stdin", mode: lnk, target: "/proc/self/fd/0"},
-	{path: "/dev/stdout", mode: lnk, target: "/proc/self/fd/1"},
-	{path: "/dev/stderr", mode: lnk, target: "/proc/self/fd/2"},
-	{path: "/dev/shm", mode: dir | 0o1777},
-	{path: "/dev/ptmx", mode: chr | 0o666, major: 5, minor: 2},
-	{path: "/dev/pts", mode: dir | 0o755},
+	{path: "/dev", mode: abi.S_IFDIR | 0o755},
+	{path: "/proc", mode: abi.S_IFDIR | 0o555},
+	{path: "/sys", mode: abi.S_IFDIR | 0o555},
+	{path: "/tmp", mode: abi.S_IFDIR | 0o1777},
+	{path: "/run", mode: abi.S_IFDIR | 0o755},
+	{path: "/root", mode: abi.S_IFDIR | 0o700},
+	{path: "/dev/null", mode: abi.S_IFCHR | 0o666, major: 1, minor: 3},
+	{path: "/dev/zero", mode: abi.S_IFCHR | 0o666, major: 1, minor: 5},
+	{path: "/dev/full", mode: abi.S_IFCHR | 0o666, major: 1, minor: 7},
+	{path: "/dev/random", mode: abi.S_IFCHR | 0o666, major: 1, minor: 8},
+	{path: "/dev/urandom", mode: abi.S_IFCHR | 0o666, major: 1, minor: 9},
+	{path: "/dev/tty", mode: abi.S_IFCHR | 0o666, major: 5, minor: 0},
+	{path: "/dev/fd", mode: abi.S_IFLNK, target: "/proc/self/fd"},
+	{path: "/dev/stdin", mode: abi.S_IFLNK, target: "/proc/self/fd/0"},
+	{path: "/dev/stdout", mode: abi.S_IFLNK, target: "/proc/self/fd/1"},
+	{path: "/dev/stderr", mode: abi.S_IFLNK, target: "/proc/self/fd/2"},
+	{path: "/dev/shm", mode: abi.S_IFDIR | 0o1777},
+	{path: "/dev/ptmx", mode: abi.S_IFCHR | 0o666, major: 5, minor: 2},
+	{path: "/dev/pts", mode: abi.S_IFDIR | 0o755},
 }
 
 // put writes a constant string with a NUL to a linear address.
@@ -65,13 +59,13 @@ func tree(c *sched.Ctx) abi.Errno {
 		n := &nodes[i]
 		length := put(c.Path, n.path)
 		var e abi.Errno
-		switch n.mode & uint32(abi.S_IFMT) {
-		case dir:
+		switch n.mode & abi.S_IFMT {
+		case abi.S_IFDIR:
 			var d abi.DentryRef
 			if d, e = vfs.Mkdir(c, root, c.Path, length, n.mode&0o7777); e == abi.OK {
 				vfs.Put(d)
 			}
-		case lnk:
+		case abi.S_IFLNK:
 			target := put(c.Path2, n.target)
 			e = vfs.Symlink(c, c.Path2, target, root, c.Path, length)
 		default:

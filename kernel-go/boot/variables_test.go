@@ -87,6 +87,8 @@ var variables = map[string]struct {
 	"sysfs.cpuLists":         {isTable, "files of /sys"},
 	"sysfs.directories":      {isTable, "directories of /sys"},
 	"tty.bauds":              {isTable, "speeds of terminals"},
+	"sched.processFollows":   {isTable, "which state of a process follows which"},
+	"sched.threadFollows":    {isTable, "which state of a thread follows which"},
 	"vfs.fileSystems":        {isDerived, "a row for each type of file system, to which wire adds who generates files"},
 	"vfs.xattrSpaces":        {isTable, "prefixes of extended attributes"},
 	"kmem.OnTouch":           {isTesting, "told of each address before it is used, in builds of fuzz targets"},

@@ -39,7 +39,7 @@ func Inherit(s, parent *abi.ProcessState) {
 	s.CapBounding, s.CapAmbient, s.Securebits = parent.CapBounding, parent.CapAmbient, parent.Securebits
 }
 
-func secure(s *abi.ProcessState, bit abi.SecureBit) bool { return s.Securebits&uint32(bit) != 0 }
+func secure(s *abi.ProcessState, bit abi.SecureBit) bool { return s.Securebits&bit != 0 }
 
 // IDs are the users of a process before they change.
 type IDs struct{ Uid, Euid, Suid, Fsuid uint32 }
@@ -88,7 +88,7 @@ func Exec(s *abi.ProcessState, setid bool) {
 	if setid {
 		s.CapAmbient = 0
 	}
-	s.Securebits &^= uint32(abi.SECBIT_KEEP_CAPS)
+	s.Securebits &^= abi.SECBIT_KEEP_CAPS
 	s.CapPermitted, s.CapEffective = s.CapAmbient, s.CapAmbient
 	if secure(s, abi.SECBIT_NOROOT) || s.Uid != 0 && s.Euid != 0 {
 		return

@@ -18,22 +18,20 @@ import (
 )
 
 const (
-	always  = uint32(abi.POLLERR | abi.POLLHUP)
-	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
-	edge    = uint32(abi.EPOLLET)
-	oneshot = uint32(abi.EPOLLONESHOT)
-	private = edge | oneshot | uint32(abi.EPOLLWAKEUP) | exclusive
-	// exclusive: of the items of one queue that ask for it, only one is told.
-	exclusive = uint32(abi.EPOLLEXCLUSIVE)
+	always = (abi.POLLERR | abi.POLLHUP)
+	pollIn = (abi.POLLIN | abi.POLLRDNORM)
+
+	private = abi.EPOLLET | abi.EPOLLONESHOT | abi.EPOLLWAKEUP | abi.EPOLLEXCLUSIVE
+
 	// withExclusive is what may be asked for together with it.
-	withExclusive = uint32(abi.POLLIN|abi.POLLOUT) | always | edge | uint32(abi.EPOLLWAKEUP) | exclusive
+	withExclusive = (abi.POLLIN | abi.POLLOUT) | always | abi.EPOLLET | abi.EPOLLWAKEUP | abi.EPOLLEXCLUSIVE
 	maxNests      = 5
 )
 
 // What epoll asks of open file descriptions (hooks: boot/wire.go).
 var (
 	// PollOfd is the poll state of an open file description.
-	PollOfd func(ofd abi.OfdRef) uint32
+	PollOfd func(ofd abi.OfdRef) abi.PollEvent
 	// QueueOf is wait queue k (0, 1) of an open file description, nil when
 	// there are no more. ok is false for what epoll cannot watch.
 	QueueOf func(ofd abi.OfdRef, k int) (queue *abi.WaitEntryRef, ok bool)
@@ -77,8 +75,8 @@ func find(e abi.EpollRef, ofd abi.OfdRef, fd uint32) abi.EpollItemRef {
 
 // Control is epoll_ctl(2) on open file descriptions that can be watched; the fd
 // tells apart items of one description.
-func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events uint32, data uint64) abi.Errno {
-	if op != abi.EPOLL_CTL_DEL && events&exclusive != 0 {
+func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
+	if op != abi.EPOLL_CTL_DEL && events&abi.EPOLLEXCLUSIVE != 0 {
 		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || kmem.Ofd(ofd).State.Kind == abi.OfdKindEpoll {
 			return abi.EINVAL
 		}
@@ -104,7 +102,7 @@ func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events u
 			return abi.ENOENT
 		}
 		it := kmem.EpollItem(i)
-		if it.Events&exclusive != 0 {
+		if it.Events&abi.EPOLLEXCLUSIVE != 0 {
 			return abi.EINVAL
 		}
 		it.Events, it.Data = events, data
@@ -114,7 +112,7 @@ func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events u
 	return abi.EINVAL
 }
 
-func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events uint32, data uint64) abi.Errno {
+func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
 	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
 		if kmem.EpollOf(o) == e || !mayNest(kmem.EpollOf(o), e) {
 			return abi.ELOOP
@@ -228,7 +226,7 @@ func mayNest(inner, outer abi.EpollRef) bool {
 }
 
 // stateOf is which of the item's events there are now.
-func stateOf(it *abi.EpollItemSlot) uint32 {
+func stateOf(it *abi.EpollItemSlot) abi.PollEvent {
 	if it.Events&^private == 0 {
 		return 0 // one-shot, and shot
 	}
@@ -280,9 +278,9 @@ func unqueue(i abi.EpollItemRef) {
 // exclusive item took them already; it returns that. An item takes what it asked
 // for if somebody waits for its epoll just now. As on Linux, ends and errors are
 // for everybody, and so is what can be read and written at once.
-func Notify(i abi.EpollItemRef, events uint32, taken bool) bool {
+func Notify(i abi.EpollItemRef, events abi.PollEvent, taken bool) bool {
 	it := kmem.EpollItem(i)
-	if it.Events&^private&events == 0 || it.Events&exclusive != 0 && taken {
+	if it.Events&^private&events == 0 || it.Events&abi.EPOLLEXCLUSIVE != 0 && taken {
 		return taken
 	}
 	enqueue(i)
@@ -297,11 +295,11 @@ func Notify(i abi.EpollItemRef, events uint32, taken bool) bool {
 		}
 		l.NotifiedTail = it.Epoll
 	}
-	if it.Events&exclusive == 0 || events&always != 0 || !sched.Awaited(&s.Wait) {
+	if it.Events&abi.EPOLLEXCLUSIVE == 0 || events&always != 0 || !sched.Awaited(&s.Wait) {
 		return taken
 	}
-	switch direction := events & uint32(abi.POLLIN|abi.POLLOUT); direction {
-	case uint32(abi.POLLIN | abi.POLLOUT):
+	switch direction := events & (abi.POLLIN | abi.POLLOUT); direction {
+	case (abi.POLLIN | abi.POLLOUT):
 		return taken
 	case 0:
 		return true
@@ -344,7 +342,7 @@ func Listed(e abi.EpollRef) bool { return kmem.Epoll(e).ReadyHead != 0 }
 // Poll is an epoll's own state: readable when an item is ready. Items that
 // turn out not to be are taken off the list. An item that is an epoll itself
 // counts as ready while its list is not empty.
-func Poll(e abi.EpollRef) uint32 {
+func Poll(e abi.EpollRef) abi.PollEvent {
 	s := kmem.Epoll(e)
 	for i := s.ReadyHead; i != 0; {
 		it := kmem.EpollItem(i)
@@ -378,9 +376,9 @@ func Collect(e abi.EpollRef, dst, max uint32) uint32 {
 			ev := (*abi.EpollEvent)(kmem.Ptr(dst + n*abi.EpollEventSize))
 			ev.Events, ev.Pad, ev.Data = state, 0, it.Data
 			n++
-			if it.Events&oneshot != 0 {
+			if it.Events&abi.EPOLLONESHOT != 0 {
 				it.Events &= private
-			} else if it.Events&edge == 0 {
+			} else if it.Events&abi.EPOLLET == 0 {
 				enqueue(i)
 			}
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
-	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
+	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
 	// most is the largest count that a write may reach.
 	most = ^uint64(0) - 1
 )
@@ -97,7 +97,7 @@ func Expired(i abi.EventfdRef, n uint64) {
 // Clear sets the count to 0: a timer is armed anew.
 func Clear(i abi.EventfdRef) { set(kmem.Eventfd(i), 0) }
 
-func wait(c *sched.Ctx, s *abi.EventfdSlot, events uint32, nonblock bool) abi.Errno {
+func wait(c *sched.Ctx, s *abi.EventfdSlot, events abi.PollEvent, nonblock bool) abi.Errno {
 	if nonblock {
 		return abi.EAGAIN
 	}
@@ -108,9 +108,9 @@ func wait(c *sched.Ctx, s *abi.EventfdSlot, events uint32, nonblock bool) abi.Er
 }
 
 // Poll is the counter's state.
-func Poll(i abi.EventfdRef) uint32 {
+func Poll(i abi.EventfdRef) abi.PollEvent {
 	s := kmem.Eventfd(i)
-	events := uint32(0)
+	events := abi.PollEvent(0)
 	if s.Count != 0 {
 		events |= pollIn
 	}

@@ -15,10 +15,10 @@ import (
 const asyncEnd = ^abi.OfdRef(0)
 
 // SendSigio sends the signals of a description (a hook: boot/wire.go).
-var SendSigio func(ofd abi.OfdRef, events uint32)
+var SendSigio func(ofd abi.OfdRef, events abi.PollEvent)
 
 // MarkAsync is told by sched of a wake of a queue that a description watches.
-func MarkAsync(i abi.OfdRef, events uint32) {
+func MarkAsync(i abi.OfdRef, events abi.PollEvent) {
 	l := &kmem.Ofd(i).Live
 	l.AsyncEvents |= events
 	if l.AsyncNext == 0 {

@@ -10,9 +10,9 @@ import (
 
 // SetStatusFlags is F_SETFL: what may not change is ignored. EPERM for
 // O_NOATIME on a file that the caller does not own.
-func SetStatusFlags(c *sched.Ctx, i abi.OfdRef, flags uint32) abi.Errno {
+func SetStatusFlags(c *sched.Ctx, i abi.OfdRef, flags abi.OpenFlag) abi.Errno {
 	o := kmem.Ofd(i)
-	if flags&oNoatime != 0 && o.State.Flags&oNoatime == 0 && o.State.Inode != 0 && !vfs.Owns(c, o.State.Inode) {
+	if flags&abi.O_NOATIME != 0 && o.State.Flags&abi.O_NOATIME == 0 && o.State.Inode != 0 && !vfs.Owns(c, o.State.Inode) {
 		return abi.EPERM
 	}
 	kmem.WriteBegin(&o.Header)
@@ -31,10 +31,10 @@ func Readable(i abi.OfdRef) (uint32, abi.Errno) {
 }
 
 // Map completes a mapping of an OFD, and says what may not be mapped.
-func Map(m *mm.Mapping, i abi.OfdRef, prot uint32, pos uint64) abi.Errno {
+func Map(m *mm.Mapping, i abi.OfdRef, prot abi.Prot, pos uint64) abi.Errno {
 	o := kmem.Ofd(i)
 	shared := m.Flags&abi.VmaFlagShared != 0
-	if !readable(o) || shared && prot&uint32(abi.PROT_WRITE) != 0 && !writable(o) {
+	if !readable(o) || shared && prot&abi.PROT_WRITE != 0 && !writable(o) {
 		return abi.EACCES
 	}
 	if shared && writable(o) {
@@ -81,7 +81,7 @@ func mappedWritable(in *abi.InodeSlot) bool {
 }
 
 // Seals are the F_SEAL_* bits of a file, EINVAL for what has none.
-func Seals(i abi.OfdRef) (*uint32, abi.Errno) {
+func Seals(i abi.OfdRef) (*abi.SealFlag, abi.Errno) {
 	o := kmem.Ofd(i)
 	if o.State.Kind != abi.OfdKindFile || kmem.Inode(o.State.Inode).State.FsType != abi.FsTypeTmpfs {
 		return nil, abi.EINVAL
@@ -91,9 +91,9 @@ func Seals(i abi.OfdRef) (*uint32, abi.Errno) {
 
 // AddSeals is F_ADD_SEALS: EPERM when the file is sealed against that or
 // not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
-func AddSeals(i abi.OfdRef, seals uint32) abi.Errno {
+func AddSeals(i abi.OfdRef, seals abi.SealFlag) abi.Errno {
 	o := kmem.Ofd(i)
-	const known = uint32(abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
+	const known = (abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
 	if !writable(o) {
 		return abi.EPERM
 	}
@@ -101,15 +101,15 @@ func AddSeals(i abi.OfdRef, seals uint32) abi.Errno {
 	if e != abi.OK || seals&^known != 0 {
 		return abi.EINVAL
 	}
-	if *has&uint32(abi.F_SEAL_SEAL) != 0 {
+	if *has&abi.F_SEAL_SEAL != 0 {
 		return abi.EPERM
 	}
 	in := kmem.Inode(o.State.Inode)
-	if seals&uint32(abi.F_SEAL_EXEC) != 0 && in.State.Mode&0o111 != 0 {
+	if seals&abi.F_SEAL_EXEC != 0 && in.State.Mode&0o111 != 0 {
 		// A program that is to stay executable is to stay what it is (memfd_create(2)).
-		seals |= uint32(abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+		seals |= (abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
 	}
-	if seals&uint32(abi.F_SEAL_WRITE) != 0 && *has&uint32(abi.F_SEAL_WRITE) == 0 && mappedWritable(in) {
+	if seals&abi.F_SEAL_WRITE != 0 && *has&abi.F_SEAL_WRITE == 0 && mappedWritable(in) {
 		return abi.EBUSY
 	}
 	*has |= seals

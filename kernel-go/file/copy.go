@@ -42,10 +42,10 @@ func CopyOut(c *sched.Ctx, out, in abi.OfdRef, pos uint64, outPos, count uint64)
 		c.Piece = mm.Buf{Addr: uint64(frame + offset), Len: uint32(n)}
 		var moved uint32
 		to := base + done
-		if o.State.Flags&oAppend != 0 && o.State.Kind == abi.OfdKindFile {
+		if o.State.Flags&abi.O_APPEND != 0 && o.State.Kind == abi.OfdKindFile {
 			to = kmem.Inode(o.State.Inode).State.Size
 		}
-		moved, e = writeSome(c, out, &c.Piece, to, o.State.Flags&oNonblock != 0)
+		moved, e = writeSome(c, out, &c.Piece, to, o.State.Flags&abi.O_NONBLOCK != 0)
 		kmem.UnrefFrame(frame)
 		done += uint64(moved)
 		if uint64(moved) < n {

@@ -20,7 +20,7 @@ func writeDevice(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uin
 	return dev.Write(c, rdevOf(o), b)
 }
 
-func pollDevice(o *abi.OfdSlot) uint32 {
+func pollDevice(o *abi.OfdSlot) abi.PollEvent {
 	if watchedDevice(o) {
 		return pollIn
 	}
@@ -40,7 +40,7 @@ func seekDevice(_ *abi.OfdSlot, _ int64, whence abi.SeekWhence) (uint64, abi.Err
 }
 
 // mapDevice: only /dev/zero, as anonymous memory.
-func mapDevice(_ *mm.Mapping, o *abi.OfdSlot, _ uint32, _ uint64) abi.Errno {
+func mapDevice(_ *mm.Mapping, o *abi.OfdSlot, _ abi.Prot, _ uint64) abi.Errno {
 	if rdevOf(o) == uint64(abi.DEV_ZERO) {
 		return abi.OK
 	}

@@ -28,7 +28,7 @@ func Readdir(c *sched.Ctx, i abi.OfdRef, dst, max uint32) (uint32, abi.Errno) {
 	}
 	c.DirPos, c.DirHint = o.State.Pos, o.State.OfdDirectory().Next
 	n, e := vfs.Readdir(c, d, &c.DirPos, &c.DirHint, dst, max)
-	if e == abi.OK && o.State.Flags&oNoatime == 0 {
+	if e == abi.OK && o.State.Flags&abi.O_NOATIME == 0 {
 		vfs.Accessed(o.State.Inode)
 	}
 	return n, e

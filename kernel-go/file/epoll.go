@@ -11,7 +11,7 @@ import (
 
 func releaseEpoll(_ *sched.Ctx, o *abi.OfdSlot) { epoll.Free(kmem.EpollOf(o)) }
 
-func pollEpoll(o *abi.OfdSlot) uint32 { return epoll.Poll(kmem.EpollOf(o)) }
+func pollEpoll(o *abi.OfdSlot) abi.PollEvent { return epoll.Poll(kmem.EpollOf(o)) }
 
 func epollQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
@@ -26,7 +26,7 @@ func NewEpoll() (abi.OfdRef, abi.Errno) {
 	if object == 0 {
 		return 0, abi.ENFILE
 	}
-	i := NewOfd(abi.OfdKindEpoll, oRdwr)
+	i := NewOfd(abi.OfdKindEpoll, abi.O_RDWR)
 	if i == 0 {
 		epoll.Free(object)
 		return 0, abi.ENFILE

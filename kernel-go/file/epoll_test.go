@@ -21,7 +21,7 @@ func newEpoll(t testing.TB) (ofd abi.OfdRef, object abi.EpollRef) {
 
 func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) abi.OfdRef {
 	t.Helper()
-	i, e := NewEventfd(count, uint32(flags|abi.EFD_NONBLOCK))
+	i, e := NewEventfd(count, abi.OpenFlag(flags|abi.EFD_NONBLOCK))
 	if e != abi.OK {
 		t.Fatal(e)
 	}
@@ -30,7 +30,7 @@ func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) abi.OfdRef {
 
 func add(t testing.TB, ep abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent) {
 	t.Helper()
-	if e := epoll.Control(ep, abi.EPOLL_CTL_ADD, fd, ofd, uint32(events), uint64(fd)); e != abi.OK {
+	if e := epoll.Control(ep, abi.EPOLL_CTL_ADD, fd, ofd, events, uint64(fd)); e != abi.OK {
 		t.Fatal(e)
 	}
 }
@@ -40,12 +40,10 @@ func collect(c *sched.Ctx, ep abi.EpollRef, max uint32) map[uint64]uint32 {
 	got := map[uint64]uint32{}
 	for i := range epoll.Collect(ep, c.Vec, max) {
 		e := (*abi.EpollEvent)(kmem.Ptr(c.Vec + i*abi.EpollEventSize))
-		got[e.Data] = e.Events
+		got[e.Data] = uint32(e.Events)
 	}
 	return got
 }
-
-const in, out = uint32(abi.POLLIN), uint32(abi.POLLOUT)
 
 func TestEpollTriggers(t *testing.T) {
 	for _, x := range []struct {
@@ -53,40 +51,40 @@ func TestEpollTriggers(t *testing.T) {
 		events abi.PollEvent
 		// What four looks find: after a write, again, after another write,
 		// and after all was read.
-		want [4]uint32
+		want [4]abi.PollEvent
 	}{
-		{"level", abi.POLLIN, [4]uint32{in, in, in, 0}},
-		{"edge", abi.POLLIN | abi.EPOLLET, [4]uint32{in, 0, in, 0}},
-		{"oneshot", abi.POLLIN | abi.EPOLLONESHOT, [4]uint32{in, 0, 0, 0}},
-		{"not asked for", abi.POLLPRI, [4]uint32{}},
+		{"level", abi.POLLIN, [4]abi.PollEvent{abi.POLLIN, abi.POLLIN, abi.POLLIN, 0}},
+		{"edge", abi.POLLIN | abi.EPOLLET, [4]abi.PollEvent{abi.POLLIN, 0, abi.POLLIN, 0}},
+		{"oneshot", abi.POLLIN | abi.EPOLLONESHOT, [4]abi.PollEvent{abi.POLLIN, 0, 0, 0}},
+		{"not asked for", abi.POLLPRI, [4]abi.PollEvent{}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			c := machine(t)
 			_, ep := newEpoll(t)
-			r, w := newPipe(t, c, oNonblock)
+			r, w := newPipe(t, c, abi.O_NONBLOCK)
 			add(t, ep, 5, r, x.events)
 			if got := collect(c, ep, 10); len(got) != 0 {
 				t.Errorf("at first: %v", got)
 			}
 			write(t, c, w, "a")
-			var got [4]uint32
-			got[0] = collect(c, ep, 10)[5]
-			got[1] = collect(c, ep, 10)[5]
+			var got [4]abi.PollEvent
+			got[0] = abi.PollEvent(collect(c, ep, 10)[5])
+			got[1] = abi.PollEvent(collect(c, ep, 10)[5])
 			write(t, c, w, "b")
-			got[2] = collect(c, ep, 10)[5]
+			got[2] = abi.PollEvent(collect(c, ep, 10)[5])
 			read(t, c, r, 10)
-			got[3] = collect(c, ep, 10)[5]
+			got[3] = abi.PollEvent(collect(c, ep, 10)[5])
 			if got != x.want {
 				t.Errorf("%v, want %v", got, x.want)
 			}
 			// A hang-up is told whatever was asked for, unless it was shot.
 			Put(c, w)
-			want := uint32(abi.POLLHUP)
+			want := abi.POLLHUP
 			if x.name == "oneshot" {
 				want = 0
 			}
-			if got := collect(c, ep, 10)[5]; got != want {
-				t.Errorf("hang-up: %#x", got)
+			if got := collect(c, ep, 10)[5]; got != uint32(want) {
+				t.Errorf("hang-up: %#x", uint32(got))
 			}
 		})
 	}
@@ -101,19 +99,19 @@ func TestEpollWakes(t *testing.T) {
 	ev := newEventfd(t, 0, 0)
 	add(t, ep, 1, ev, abi.POLLIN)
 	add(t, outer, 2, epOfd, abi.POLLIN)
-	blocked(t, c, sched.WaitOn(c, epoll.WaitQueue(outer), in))
+	blocked(t, c, sched.WaitOn(c, epoll.WaitQueue(outer), abi.POLLIN))
 	become(c, other)
 	write(t, c, ev, "\x01\x00\x00\x00\x00\x00\x00\x00")
 	again(t, c, waiter)
-	if got := collect(c, outer, 10); got[2]&in == 0 {
+	if got := collect(c, outer, 10); got[2]&uint32(abi.POLLIN) == 0 {
 		t.Errorf("outer: %v", got)
 	}
-	if got := collect(c, ep, 10); got[1] != in {
+	if got := collect(c, ep, 10); got[1] != uint32(abi.POLLIN) {
 		t.Errorf("inner: %v", got)
 	}
 	read(t, c, ev, 8)
 	if Poll(epOfd) != 0 || Poll(outerOfd) != 0 {
-		t.Errorf("poll inner %#x outer %#x when nothing is ready", Poll(epOfd), Poll(outerOfd))
+		t.Errorf("poll inner %#x outer %#x when nothing is ready", uint32(Poll(epOfd)), uint32(Poll(outerOfd)))
 	}
 }
 
@@ -130,12 +128,12 @@ func TestEpollControl(t *testing.T) {
 		ofd  abi.OfdRef
 		want abi.Errno
 	}{
-		{"twice", abi.EPOLL_CTL_ADD, 3, abi.OfdRef(uint32(ev)), abi.EEXIST},
-		{"another fd", abi.EPOLL_CTL_ADD, 4, abi.OfdRef(uint32(ev)), abi.OK},
-		{"mod none", abi.EPOLL_CTL_MOD, 9, abi.OfdRef(uint32(ev)), abi.ENOENT},
-		{"del none", abi.EPOLL_CTL_DEL, 9, abi.OfdRef(uint32(ev)), abi.ENOENT},
-		{"unknown", 9, 3, abi.OfdRef(uint32(ev)), abi.EINVAL},
-		{"mod to nothing", abi.EPOLL_CTL_MOD, 3, abi.OfdRef(uint32(ev)), abi.OK},
+		{"twice", abi.EPOLL_CTL_ADD, 3, ev, abi.EEXIST},
+		{"another fd", abi.EPOLL_CTL_ADD, 4, ev, abi.OK},
+		{"mod none", abi.EPOLL_CTL_MOD, 9, ev, abi.ENOENT},
+		{"del none", abi.EPOLL_CTL_DEL, 9, ev, abi.ENOENT},
+		{"unknown", 9, 3, ev, abi.EINVAL},
+		{"mod to nothing", abi.EPOLL_CTL_MOD, 3, ev, abi.OK},
 	} {
 		if e := epoll.Control(ep, x.op, x.fd, x.ofd, 0, 0); e != x.want {
 			t.Errorf("%s: %v, want %v", x.name, e, x.want)
@@ -162,13 +160,13 @@ func TestEpollNesting(t *testing.T) {
 	for i := range 4 { // 1 in 0, 2 in 1, …
 		add(t, objects[3-i], 1, ofds[4-i], abi.POLLIN)
 	}
-	if e := epoll.Control(objects[4], abi.EPOLL_CTL_ADD, 1, ofds[0], in, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[4], abi.EPOLL_CTL_ADD, 1, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
 		t.Errorf("a ring: %v", e)
 	}
-	if e := epoll.Control(objects[0], abi.EPOLL_CTL_ADD, 2, ofds[0], in, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[0], abi.EPOLL_CTL_ADD, 2, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
 		t.Errorf("itself: %v", e)
 	}
-	if e := epoll.Control(objects[5], abi.EPOLL_CTL_ADD, 1, ofds[0], in, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[5], abi.EPOLL_CTL_ADD, 1, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
 		t.Errorf("too deep: %v", e)
 	}
 }
@@ -220,7 +218,7 @@ func TestEventfd(t *testing.T) {
 		t.Errorf("full: %v", e)
 	}
 	if Poll(i) != pollIn {
-		t.Errorf("poll %#x when full", Poll(i))
+		t.Errorf("poll %#x when full", uint32(Poll(i)))
 	}
 	if _, e := Read(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: 7}, PosCurrent); e != abi.EINVAL {
 		t.Errorf("short: %v", e)
@@ -238,7 +236,7 @@ func TestEventfd(t *testing.T) {
 
 func TestTimerfd(t *testing.T) {
 	c := machine(t)
-	i, e := NewTimerfd(abi.CLOCK_MONOTONIC, oNonblock)
+	i, e := NewTimerfd(abi.CLOCK_MONOTONIC, abi.O_NONBLOCK)
 	if e != abi.OK {
 		t.Fatal(e)
 	}

@@ -21,7 +21,7 @@ func writeEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bo
 	return eventfd.Write(c, kmem.EventfdOf(o), b, nonblock)
 }
 
-func pollEventfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.EventfdOf(o)) }
+func pollEventfd(o *abi.OfdSlot) abi.PollEvent { return eventfd.Poll(kmem.EventfdOf(o)) }
 
 func eventfdQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	if k == 0 {
@@ -35,12 +35,12 @@ func infoEventfd(w *procfs.Text, o *abi.OfdSlot) {
 }
 
 // NewEventfd makes an eventfd(2) OFD.
-func NewEventfd(count uint64, flags uint32) (abi.OfdRef, abi.Errno) {
-	object := eventfd.New(count, flags&uint32(abi.EFD_SEMAPHORE))
+func NewEventfd(count uint64, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
+	object := eventfd.New(count, uint32(flags&abi.OpenFlag(abi.EFD_SEMAPHORE)))
 	if object == 0 {
 		return 0, abi.ENFILE
 	}
-	i := NewOfd(abi.OfdKindEventfd, flags&oNonblock|oRdwr)
+	i := NewOfd(abi.OfdKindEventfd, flags&abi.O_NONBLOCK|abi.O_RDWR)
 	if i == 0 {
 		eventfd.Free(object)
 		return 0, abi.ENFILE

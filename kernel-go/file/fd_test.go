@@ -35,7 +35,7 @@ func TestDescriptors(t *testing.T) {
 	if got, _ := Dup(c, 0, 0, false); got != 1 {
 		t.Errorf("the lowest is %d", got)
 	}
-	if got, _ := Dup(c, 0, 10, true); got != 10 || FlagsOf(c, 10) != uint32(abi.FD_CLOEXEC) {
+	if got, _ := Dup(c, 0, 10, true); got != 10 || FlagsOf(c, 10) != abi.FD_CLOEXEC {
 		t.Errorf("from 10: %d", got)
 	}
 	if _, e := Dup3(c, 0, 0, false); e != abi.EINVAL {

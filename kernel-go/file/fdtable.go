@@ -51,7 +51,7 @@ func DropTable(c *sched.Ctx, t abi.FdTableRef) {
 // CloseOnExec closes the descriptors with FD_CLOEXEC.
 func CloseOnExec(c *sched.Ctx, t abi.FdTableRef) {
 	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
-		if fdtable.Entry(t, fd).Flags&uint32(abi.FD_CLOEXEC) != 0 {
+		if fdtable.Entry(t, fd).Flags&abi.FD_CLOEXEC != 0 {
 			closeIn(c, t, fd)
 		}
 	}
@@ -143,9 +143,9 @@ func Install(c *sched.Ctx, fd uint32, ofd abi.OfdRef, cloexec bool) {
 	t, e := tableOf(c), fdtable.Entry(c.P().State.FdTable, fd)
 	kmem.Assert(e.Ofd == 0, "descriptor is free")
 	sched.Effect(abi.SyncEffectFd)
-	flags := uint32(0)
+	flags := abi.FdFlag(0)
 	if cloexec {
-		flags = uint32(abi.FD_CLOEXEC)
+		flags = abi.FD_CLOEXEC
 	}
 	kmem.WriteBegin(&t.Header)
 	*e = abi.FdEntryState{Ofd: ofd, Flags: flags}
@@ -240,7 +240,7 @@ func CloseRange(c *sched.Ctx, first, last uint32, mark bool) abi.Errno {
 	t, done := c.P().State.FdTable, 0
 	for fd, ok := fdtable.Next(t, first); ok && fd <= last; fd, ok = fdtable.Next(t, fd+1) {
 		if mark {
-			fdtable.Entry(t, fd).Flags |= uint32(abi.FD_CLOEXEC)
+			fdtable.Entry(t, fd).Flags |= abi.FD_CLOEXEC
 			continue
 		}
 		closeIn(c, t, fd)
@@ -266,7 +266,7 @@ const closePiece = 256
 
 // FlagsOf and SetFlagsOf are F_GETFD and F_SETFD of a descriptor that exists. One
 // that was closed while its call waited has no flags.
-func FlagsOf(c *sched.Ctx, fd int32) uint32 {
+func FlagsOf(c *sched.Ctx, fd int32) abi.FdFlag {
 	if fdtable.At(c.P().State.FdTable, uint32(fd)) == 0 {
 		return 0
 	}
@@ -274,10 +274,10 @@ func FlagsOf(c *sched.Ctx, fd int32) uint32 {
 }
 
 // SetFlagsOf sets the descriptor flags.
-func SetFlagsOf(c *sched.Ctx, fd int32, flags uint32) {
+func SetFlagsOf(c *sched.Ctx, fd int32, flags abi.FdFlag) {
 	t := tableOf(c)
 	sched.Effect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
-	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & uint32(abi.FD_CLOEXEC)
+	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & abi.FD_CLOEXEC
 	kmem.WriteEnd(&t.Header)
 }

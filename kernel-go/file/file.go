@@ -33,30 +33,18 @@ import (
 )
 
 const (
-	oWronly   = uint32(abi.O_WRONLY)
-	oRdwr     = uint32(abi.O_RDWR)
-	oAppend   = uint32(abi.O_APPEND)
-	oNonblock = uint32(abi.O_NONBLOCK)
-	oNoatime  = uint32(abi.O_NOATIME)
-	oPath     = uint32(abi.O_PATH)
-	oCloexec  = uint32(abi.O_CLOEXEC)
-	// statusFlags is what an OFD keeps of open(2)'s flags.
-	statusFlags = ^(uint32(abi.O_CREAT) | uint32(abi.O_EXCL) | uint32(abi.O_NOCTTY) | uint32(abi.O_TRUNC) | oCloexec)
-	// setFlags is what F_SETFL may change.
-	setFlags = oAppend | oNonblock | oNoatime | uint32(abi.O_ASYNC) | uint32(abi.O_DIRECT)
 
-	ifmt  = uint32(abi.S_IFMT)
-	ifreg = uint32(abi.S_IFREG)
-	ifdir = uint32(abi.S_IFDIR)
-	ififo = uint32(abi.S_IFIFO)
-	ifchr = uint32(abi.S_IFCHR)
+	// statusFlags is what an OFD keeps of open(2)'s flags.
+	statusFlags = ^(abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_CLOEXEC)
+	// setFlags is what F_SETFL may change.
+	setFlags = abi.O_APPEND | abi.O_NONBLOCK | abi.O_NOATIME | abi.O_ASYNC | abi.O_DIRECT
 )
 
 // state is what open files remember beside their slots.
 func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
-func NewOfd(kind abi.OfdKind, flags uint32) abi.OfdRef {
+func NewOfd(kind abi.OfdKind, flags abi.OpenFlag) abi.OfdRef {
 	sched.Effect(abi.SyncEffectOfd)
 	i := kmem.Alloc[abi.OfdRef]()
 	if i == 0 {
@@ -129,25 +117,25 @@ func Put(c *sched.Ctx, i abi.OfdRef) {
 func CloseOfd(c *sched.Ctx, i abi.OfdRef) { Put(c, i) }
 
 // Open opens a path of n bytes in its buffer, from directory `dir`, as open(2)
-// does. walk holds further walk flags; root bounds the walk.
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.OfdRef, abi.Errno) {
-	i := NewOfd(abi.OfdKindNone, flags)
+// does; root bounds the walk.
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how vfs.How) (abi.OfdRef, abi.Errno) {
+	i := NewOfd(abi.OfdKindNone, how.Flags)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	d, e := vfs.Open(c, root, dir, path, n, flags, mode, walk)
+	d, e := vfs.Open(c, root, dir, path, n, how)
 	if e != abi.OK {
 		kmem.Free(i)
 		return 0, e
 	}
-	i, e = finishOpen(c, i, d, flags)
+	i, e = finishOpen(c, i, d, how.Flags)
 	vfs.Put(d)
 	return i, e
 }
 
 // finishOpen makes OFD i, which is freed on an error, one of the dentry's file, and
 // waits for the other side of a FIFO.
-func finishOpen(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (abi.OfdRef, abi.Errno) {
+func finishOpen(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	waits, e := openDentry(c, i, d, flags)
 	if e != abi.OK {
 		kmem.Free(i)
@@ -162,7 +150,7 @@ func finishOpen(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (abi.
 
 // Reopen is Open made again, of a call that has found its file or made its
 // description already (Found): neither the path nor its memory counts any more.
-func Reopen(c *sched.Ctx, flags uint32) (abi.OfdRef, abi.Errno) {
+func Reopen(c *sched.Ctx, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	if i := Made(c); i != 0 {
 		if e := awaitOther(c, kmem.Ofd(i)); e != abi.OK {
 			return 0, e
@@ -177,7 +165,7 @@ func Found(c *sched.Ctx) bool { return Made(c) != 0 || vfs.HeldDentry(c) != 0 }
 
 // OpenDentry opens a file that is already found, checking permissions: exec
 // uses it.
-func OpenDentry(c *sched.Ctx, d abi.DentryRef, flags uint32) (abi.OfdRef, abi.Errno) {
+func OpenDentry(c *sched.Ctx, d abi.DentryRef, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	if e := vfs.MayOpen(c, d, flags); e != abi.OK {
 		return 0, e
 	}
@@ -191,25 +179,25 @@ func OpenDentry(c *sched.Ctx, d abi.DentryRef, flags uint32) (abi.OfdRef, abi.Er
 // openDentry makes OFD i one of the dentry's file. `waits`: it is one end of a
 // FIFO whose other side has nobody. On an error it has changed nothing that a
 // second attempt would repeat.
-func openDentry(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (waits bool, e abi.Errno) {
+func openDentry(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags abi.OpenFlag) (waits bool, e abi.Errno) {
 	o := kmem.Ofd(i)
 	inode := vfs.InodeOf(d)
 	in := kmem.Inode(inode)
 	kind := abi.OfdKindFile
-	switch in.State.Mode & ifmt {
-	case ifdir:
+	switch in.State.Mode & abi.S_IFMT {
+	case abi.S_IFDIR:
 		kind = abi.OfdKindDirectory
-	case ififo:
-		if flags&oPath == 0 {
+	case abi.S_IFIFO:
+		if flags&abi.O_PATH == 0 {
 			if waits, e = openFifo(c, o, inode, flags); e != abi.OK {
 				return false, e
 			}
 		}
 		kind = abi.OfdKindFifo
-	case ifchr:
+	case abi.S_IFCHR:
 		kind = abi.OfdKindDevice
 		switch {
-		case flags&oPath != 0:
+		case flags&abi.O_PATH != 0:
 		case isTerminal(in.State.Rdev):
 			if kind, e = openTerminal(c, o, in.State.Rdev, flags); e != abi.OK {
 				return false, e
@@ -219,19 +207,19 @@ func openDentry(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags uint32) (wait
 				return false, e
 			}
 		}
-	case ifreg:
+	case abi.S_IFREG:
 		if vfs.Generated(inode) {
 			kind = abi.OfdKindProc
 			o.State.OfdMounts().Seen = vfs.MountEvents()
 		}
 	default:
-		if flags&oPath == 0 {
+		if flags&abi.O_PATH == 0 {
 			return false, abi.ENXIO
 		}
 	}
-	if flags&oPath != 0 {
+	if flags&abi.O_PATH != 0 {
 		kind = abi.OfdKindPath
-		o.State.Flags = flags & (oPath | uint32(abi.O_DIRECTORY) | uint32(abi.O_NOFOLLOW))
+		o.State.Flags = flags & (abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW)
 	}
 	kmem.WriteBegin(&o.Header)
 	o.State.Kind = kind

@@ -120,7 +120,7 @@ func again(t testing.TB, c *sched.Ctx, thread abi.ThreadRef) {
 
 func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) abi.OfdRef {
 	t.Helper()
-	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), uint32(flags), 0o644, 0)
+	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), vfs.How{Flags: flags, Mode: 0o644})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}

@@ -153,7 +153,7 @@ func opened(inode abi.InodeRef, i abi.OfdRef, kind abi.FlockType) bool {
 // by name (O_WRONLY; O_TRUNC alone does not count, Linux fs/open.c): EBLOCKED
 // while a holder has time to give its lease up, EAGAIN instead with O_NONBLOCK.
 // The host's requests tell the holder and wait for nobody.
-func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno {
+func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) abi.Errno {
 	expire(inode)
 	to, at := abi.F_RDLCK, ^uint64(0)
 	if vfs.Writable(flags) {
@@ -166,17 +166,17 @@ func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno {
 		}
 		if l.BreakTo == 0 || to == abi.F_UNLCK && l.BreakTo != uint32(to)+1 {
 			l.BreakTo, l.BreakAtNs = uint32(to)+1, sched.NowNs()+leaseBreakNs
-			SendSigio(l.Ofd, uint32(abi.POLLMSG))
+			SendSigio(l.Ofd, abi.POLLMSG)
 		}
 		at = min(at, l.BreakAtNs)
 	}
 	switch {
 	case at == ^uint64(0) || c.Thread == 0:
 		return abi.OK
-	case flags&oNonblock != 0:
+	case flags&abi.O_NONBLOCK != 0:
 		return abi.EAGAIN
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonLock
 	sched.SetDeadline(c, at)
-	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
+	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, sched.AllEvents)
 }

@@ -18,9 +18,9 @@ func TestLeaseIsTakenAway(t *testing.T) {
 	now := clock()
 	host.Native.Now = func() float64 { return now }
 	told := 0
-	SendSigio = func(_ abi.OfdRef, events uint32) {
-		if events != uint32(abi.POLLMSG) {
-			t.Errorf("told of %#x", events)
+	SendSigio = func(_ abi.OfdRef, events abi.PollEvent) {
+		if events != abi.POLLMSG {
+			t.Errorf("told of %#x", uint32(events))
 		}
 		told++
 	}
@@ -40,7 +40,7 @@ func TestLeaseIsTakenAway(t *testing.T) {
 		opener := newThread(t, newProcess(t, 200), 200)
 		become(c, opener)
 		openAs := func() abi.Errno {
-			_, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/leased"), uint32(test.flags), 0, 0)
+			_, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/leased"), vfs.How{Flags: test.flags})
 			return e
 		}
 		told = 0
@@ -76,13 +76,13 @@ func TestLeaseIsTakenAway(t *testing.T) {
 func TestLeaseAndTheHost(t *testing.T) {
 	c := machine(t)
 	told := 0
-	SendSigio = func(abi.OfdRef, uint32) { told++ }
+	SendSigio = func(abi.OfdRef, abi.PollEvent) { told++ }
 	holder := open(t, c, "/leased", abi.O_CREAT)
 	if e := SetLease(c, holder, 3, abi.F_RDLCK); e != abi.OK {
 		t.Fatal(e)
 	}
 	c.Thread, c.Process = 0, 0
-	if e := vfs.BreakLeases(c, kmem.Ofd(holder).State.Inode, uint32(abi.O_WRONLY)); e != abi.OK || told != 1 {
+	if e := vfs.BreakLeases(c, kmem.Ofd(holder).State.Inode, abi.O_WRONLY); e != abi.OK || told != 1 {
 		t.Errorf("%v, told %d times", e, told)
 	}
 	if Lease(holder) != abi.F_UNLCK {

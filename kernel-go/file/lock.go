@@ -54,7 +54,7 @@ func SetLock(c *sched.Ctx, inode abi.InodeRef, r *LockRange, wait bool) abi.Errn
 			}
 			b := &c.T().State.Blocked
 			b.Reason, b.LockWait().Holder = abi.WaitReasonLock, kmem.FileLock(i).Table
-			return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
+			return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, sched.AllEvents)
 		}
 	}
 	return replace(inode, r)

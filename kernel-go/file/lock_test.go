@@ -55,11 +55,11 @@ func TestLockModel(t *testing.T) {
 		c := machine(t)
 		inode := kmem.Ofd(open(t, c, "/lock", abi.O_CREAT|abi.O_RDWR)).State.Inode
 		r := rand.New(rand.NewSource(seed))
-		const unlocked = abi.F_UNLCK
+
 		var model [3][bytes]abi.FlockType
 		for o := range model {
 			for b := range model[o] {
-				model[o][b] = unlocked
+				model[o][b] = abi.F_UNLCK
 			}
 		}
 		for step := range 2000 {
@@ -70,7 +70,7 @@ func TestLockModel(t *testing.T) {
 			free := true
 			for o := range model {
 				for b := start; b <= end && o != owner; b++ {
-					if m := model[o][b]; kind != unlocked && m != unlocked && (m == abi.F_WRLCK || kind == abi.F_WRLCK) {
+					if m := model[o][b]; kind != abi.F_UNLCK && m != abi.F_UNLCK && (m == abi.F_WRLCK || kind == abi.F_WRLCK) {
 						free = false
 					}
 				}
@@ -88,7 +88,7 @@ func TestLockModel(t *testing.T) {
 			var got [3][bytes]abi.FlockType
 			for o := range got {
 				for b := range got[o] {
-					got[o][b] = unlocked
+					got[o][b] = abi.F_UNLCK
 				}
 			}
 			locks := uint32(0)
@@ -96,7 +96,7 @@ func TestLockModel(t *testing.T) {
 				l := kmem.FileLock(i)
 				locks++
 				for b := l.Start; b <= l.End; b++ {
-					if got[l.Ofd-1][b] != unlocked {
+					if got[l.Ofd-1][b] != abi.F_UNLCK {
 						t.Fatalf("seed %d step %d: byte %d is locked twice", seed, step, b)
 					}
 					got[l.Ofd-1][b] = abi.FlockType(l.Type)
@@ -110,9 +110,9 @@ func TestLockModel(t *testing.T) {
 			}
 			runs := uint32(0)
 			for o := range model {
-				last := abi.FlockType(unlocked)
+				last := abi.FlockType(abi.F_UNLCK)
 				for _, m := range model[o] {
-					if m != last && m != unlocked {
+					if m != last && m != abi.F_UNLCK {
 						runs++
 					}
 					last = m

@@ -19,7 +19,7 @@ type fileOps struct {
 	// such, and return how many with the error that ended that: EINVAL.
 	read, write func(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno)
 	// poll is the POLL* events that there are now: POLLNVAL.
-	poll func(o *abi.OfdSlot) uint32
+	poll func(o *abi.OfdSlot) abi.PollEvent
 	// queue is wait queue k, nil when there are no more: none.
 	queue func(o *abi.OfdSlot, k int) *abi.WaitEntryRef
 	// watched says whether epoll takes a description: those with a queue (EPERM).
@@ -32,7 +32,7 @@ type fileOps struct {
 	control func(c *sched.Ctx, o *abi.OfdSlot, request uint32, arg uint64) (uint64, abi.Errno)
 	// mmap completes a mapping of the bytes from pos on, which the description's
 	// access mode allows: ENODEV.
-	mmap func(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno
+	mmap func(m *mm.Mapping, o *abi.OfdSlot, prot abi.Prot, pos uint64) abi.Errno
 	// syncs: fsync(2) has something to do, or could have: EINVAL.
 	syncs bool
 	// info writes what /proc/PID/fdinfo says of it alone: nothing.
@@ -40,7 +40,7 @@ type fileOps struct {
 	// splice says which sides of splice(2) it can be, beside a pipe: EINVAL.
 	splice spliceSides
 	// signals are the events of which O_ASYNC tells: ENOTTY.
-	signals uint32
+	signals abi.PollEvent
 }
 
 type spliceSides uint32
@@ -82,7 +82,7 @@ var ops = [...]fileOps{
 func opsOf(o *abi.OfdSlot) *fileOps { return &ops[o.State.Kind] }
 
 // alwaysReady is poll of what never blocks.
-func alwaysReady(*abi.OfdSlot) uint32 { return pollIn | pollOut }
+func alwaysReady(*abi.OfdSlot) abi.PollEvent { return pollIn | pollOut }
 
 // seekable says whether an OFD has positions: ESPIPE for others.
 func seekable(o *abi.OfdSlot) bool { return opsOf(o).seek != nil }

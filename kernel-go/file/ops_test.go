@@ -46,7 +46,7 @@ func TestEveryKindHasItsRow(t *testing.T) {
 func TestWhatARowLeavesOut(t *testing.T) {
 	c := machine(t)
 	for k := range bare {
-		i := NewOfd(k, oRdwr)
+		i := NewOfd(k, abi.O_RDWR)
 		b := &mm.Buf{As: 0, Addr: uint64(c.Page), Len: 8}
 		if _, e := Read(c, i, b, PosCurrent); e != abi.EINVAL {
 			t.Errorf("%v: read: %v", k, e)
@@ -66,10 +66,10 @@ func TestWhatARowLeavesOut(t *testing.T) {
 		if e := SetAsync(c, i, 3, true); e != abi.ENOTTY {
 			t.Errorf("%v: O_ASYNC: %v", k, e)
 		}
-		if e := Map(&mm.Mapping{Pages: 1}, i, uint32(abi.PROT_READ), 0); e != abi.ENODEV {
+		if e := Map(&mm.Mapping{Pages: 1}, i, abi.PROT_READ, 0); e != abi.ENODEV {
 			t.Errorf("%v: mmap: %v", k, e)
 		}
-		if Poll(i) != uint32(abi.POLLNVAL) || CanPoll(i) || Syncs(i) || Splices(i, false) || Splices(i, true) {
+		if Poll(i) != abi.POLLNVAL || CanPoll(i) || Syncs(i) || Splices(i, false) || Splices(i, true) {
 			t.Errorf("%v can be polled, synced or spliced", k)
 		}
 		if e := WaitFor(c, i, pollIn); e != abi.OK {
@@ -102,13 +102,13 @@ func TestWhatKindsTake(t *testing.T) {
 		ofd                                 abi.OfdRef
 		watched, seeks, splices, maps, told bool
 	}{
-		{abi.OfdRef(uint32(event)), true, false, false, false, false},
-		{abi.OfdRef(uint32(timer)), true, false, false, false, false},
-		{abi.OfdRef(uint32(signals)), true, false, false, false, false},
-		{abi.OfdRef(uint32(instance)), true, false, false, false, false},
-		{abi.OfdRef(uint32(r)), true, false, true, false, true},
-		{abi.OfdRef(uint32(w)), true, false, true, false, true},
-		{abi.OfdRef(uint32(memory)), false, true, true, true, false},
+		{event, true, false, false, false, false},
+		{timer, true, false, false, false, false},
+		{signals, true, false, false, false, false},
+		{instance, true, false, false, false, false},
+		{r, true, false, true, false, true},
+		{w, true, false, true, false, true},
+		{memory, false, true, true, true, false},
 	} {
 		o := kmem.Ofd(one.ofd)
 		row := opsOf(o)

@@ -12,8 +12,8 @@ import (
 // them of its end; who waits for that has a queue in the description itself.
 
 // NewPidfd makes an OFD of a process; flags may hold O_NONBLOCK.
-func NewPidfd(process abi.ProcessRef, flags uint32) (abi.OfdRef, abi.Errno) {
-	i := NewOfd(abi.OfdKindPidfd, flags&oNonblock|oRdwr)
+func NewPidfd(process abi.ProcessRef, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
+	i := NewOfd(abi.OfdKindPidfd, flags&abi.O_NONBLOCK|abi.O_RDWR)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
@@ -71,10 +71,10 @@ func releasePidfd(_ *sched.Ctx, o *abi.OfdSlot) {
 }
 
 // pollPidfd: readable when the process has ended, and hung up when it was reaped.
-func pollPidfd(o *abi.OfdSlot) uint32 {
+func pollPidfd(o *abi.OfdSlot) abi.PollEvent {
 	process := processOf(o)
 	if process == 0 {
-		return pollIn | uint32(abi.POLLHUP)
+		return pollIn | abi.POLLHUP
 	}
 	if kmem.Process(process).State.LoadRunState() == abi.ProcessRunStateZombie {
 		return pollIn
@@ -111,6 +111,6 @@ func ProcessReaped(process abi.ProcessRef) {
 	for i := p.Live.Pidfds; i != 0; i = p.Live.Pidfds {
 		l := kmem.Ofd(i).Live.PidfdLive()
 		p.Live.Pidfds, l.Next, l.Prev = l.Next, 0, 0
-		sched.Wake(&l.Wait, pollIn|uint32(abi.POLLHUP))
+		sched.Wake(&l.Wait, pollIn|abi.POLLHUP)
 	}
 }

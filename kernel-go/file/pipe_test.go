@@ -13,7 +13,7 @@ import (
 	"foreshore.dev/kernel/vfs"
 )
 
-func newPipe(t testing.TB, c *sched.Ctx, flags uint32) (r, w abi.OfdRef) {
+func newPipe(t testing.TB, c *sched.Ctx, flags abi.OpenFlag) (r, w abi.OfdRef) {
 	t.Helper()
 	r, w, e := NewPipe(c, flags)
 	if e != abi.OK {
@@ -27,7 +27,7 @@ func TestPipeModel(t *testing.T) {
 	for seed := range int64(12) {
 		c := machine(t)
 		free := kmem.FreeFrames()
-		r, w := newPipe(t, c, oNonblock)
+		r, w := newPipe(t, c, abi.O_NONBLOCK)
 		rng := rand.New(rand.NewSource(seed))
 		var want []byte
 		capacity := 65536
@@ -74,7 +74,7 @@ func TestPipeModel(t *testing.T) {
 				}
 				want = want[fits:]
 			}
-			in, out := Poll(r)&uint32(abi.POLLIN) != 0, Poll(w)&uint32(abi.POLLOUT) != 0
+			in, out := Poll(r)&abi.POLLIN != 0, Poll(w)&abi.POLLOUT != 0
 			if in != (len(want) != 0) || out != (capacity-len(want) >= 4096) {
 				t.Fatalf("seed %d step %d: poll in %v out %v with %d of %d", seed, step, in, out, len(want), capacity)
 			}
@@ -151,8 +151,8 @@ func TestPipeBlocks(t *testing.T) {
 	if got := read(t, c, r, 1); got != "" {
 		t.Errorf("read %q at the end", got)
 	}
-	if Poll(r) != uint32(abi.POLLHUP) {
-		t.Errorf("poll %#x at the end", Poll(r))
+	if Poll(r) != abi.POLLHUP {
+		t.Errorf("poll %#x at the end", uint32(Poll(r)))
 	}
 }
 
@@ -187,7 +187,7 @@ func TestPipeWithoutReaders(t *testing.T) {
 	if _, e := Write(c, w, kernelBuf(c, "x"), PosCurrent, false); e != abi.EPIPE || signals != 2 {
 		t.Errorf("%v, %d signals", e, signals)
 	}
-	if Poll(w)&uint32(abi.POLLERR) == 0 {
+	if Poll(w)&abi.POLLERR == 0 {
 		t.Error("poll does not say so")
 	}
 }
@@ -196,14 +196,14 @@ func TestFifoOpen(t *testing.T) {
 	c := machine(t)
 	reader := c.Thread
 	writer := newThread(t, newProcess(t, 200), 200)
-	if e := vfs.Mknod(c, vfs.CwdOf(c), c.Path, put(c.Path, "/f"), uint32(abi.S_IFIFO)|0o644, 0); e != abi.OK {
+	if e := vfs.Mknod(c, vfs.CwdOf(c), c.Path, put(c.Path, "/f"), abi.S_IFIFO|0o644, 0); e != abi.OK {
 		t.Fatal(e)
 	}
 	try := func(flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 		if Found(c) {
-			return Reopen(c, uint32(flags))
+			return Reopen(c, flags)
 		}
-		return Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/f"), uint32(flags), 0, 0)
+		return Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/f"), vfs.How{Flags: flags})
 	}
 	if _, e := try(abi.O_WRONLY | abi.O_NONBLOCK); e != abi.ENXIO {
 		t.Errorf("a writer without a reader: %v", e)
@@ -256,11 +256,11 @@ func TestFifoOpen(t *testing.T) {
 		t.Fatal(e)
 	}
 	if Poll(r) != 0 {
-		t.Errorf("poll %#x while the writer is there", Poll(r))
+		t.Errorf("poll %#x while the writer is there", uint32(Poll(r)))
 	}
 	Put(c, w)
-	if Poll(r) != uint32(abi.POLLHUP) {
-		t.Errorf("poll %#x when the writer that was met is gone", Poll(r))
+	if Poll(r) != abi.POLLHUP {
+		t.Errorf("poll %#x when the writer that was met is gone", uint32(Poll(r)))
 	}
 	Put(c, r)
 	// Before the first writer there is no hang-up, behind the last there is.
@@ -268,14 +268,14 @@ func TestFifoOpen(t *testing.T) {
 		t.Fatal(e)
 	}
 	if Poll(r) != 0 {
-		t.Errorf("poll %#x before the first writer", Poll(r))
+		t.Errorf("poll %#x before the first writer", uint32(Poll(r)))
 	}
 	if w, e = try(abi.O_WRONLY); e != abi.OK {
 		t.Fatal(e)
 	}
 	Put(c, w)
-	if Poll(r) != uint32(abi.POLLHUP) {
-		t.Errorf("poll %#x behind the last writer", Poll(r))
+	if Poll(r) != abi.POLLHUP {
+		t.Errorf("poll %#x behind the last writer", uint32(Poll(r)))
 	}
 	Put(c, r)
 	if rw, e := try(abi.O_RDWR); e != abi.OK {

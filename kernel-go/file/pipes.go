@@ -24,11 +24,11 @@ func writePipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool)
 	return pipe.Write(c, kmem.PipeOf(o), b, nonblock)
 }
 
-func pollPipeRead(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.PipeOf(o), true, false, 0) }
+func pollPipeRead(o *abi.OfdSlot) abi.PollEvent { return pipe.Poll(kmem.PipeOf(o), true, false, 0) }
 
-func pollPipeWrite(o *abi.OfdSlot) uint32 { return pipe.Poll(kmem.PipeOf(o), false, true, 0) }
+func pollPipeWrite(o *abi.OfdSlot) abi.PollEvent { return pipe.Poll(kmem.PipeOf(o), false, true, 0) }
 
-func pollFifo(o *abi.OfdSlot) uint32 {
+func pollFifo(o *abi.OfdSlot) abi.PollEvent {
 	return pipe.Poll(kmem.PipeOf(o), readable(o), writable(o), o.State.OfdFifo().WriterOpens)
 }
 
@@ -48,11 +48,11 @@ func unreadPipe(o *abi.OfdSlot) uint32 { return pipe.Bytes(kmem.PipeOf(o)) }
 
 // openFifo makes a description the end of a FIFO, or both. `waits`: the other side
 // has nobody yet, and the call is to wait for it (awaitOther).
-func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode abi.InodeRef, flags uint32) (waits bool, e abi.Errno) {
+func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode abi.InodeRef, flags abi.OpenFlag) (waits bool, e abi.Errno) {
 	if !readable(o) && !writable(o) {
 		return false, abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
 	}
-	object, waits, e := pipe.Open(c, inode, readable(o), writable(o), flags&oNonblock != 0)
+	object, waits, e := pipe.Open(c, inode, readable(o), writable(o), flags&abi.O_NONBLOCK != 0)
 	if e != abi.OK {
 		return false, e
 	}
@@ -61,7 +61,7 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode abi.InodeRef, flags uint32) (w
 	// before the first one (Linux fs/pipe.c, fifo_open).
 	p := &kmem.Pipe(object).State
 	o.State.OfdFifo().WriterOpens = p.WriterOpens - 1
-	if !writable(o) && flags&oNonblock != 0 && p.Writers == 0 {
+	if !writable(o) && flags&abi.O_NONBLOCK != 0 && p.Writers == 0 {
 		o.State.OfdFifo().WriterOpens = p.WriterOpens
 	}
 	if waits {
@@ -76,15 +76,15 @@ func awaitOther(c *sched.Ctx, o *abi.OfdSlot) abi.Errno {
 }
 
 // NewPipe makes a pipe and its two OFDs; flags may hold O_NONBLOCK.
-func NewPipe(c *sched.Ctx, flags uint32) (r, w abi.OfdRef, e abi.Errno) {
+func NewPipe(c *sched.Ctx, flags abi.OpenFlag) (r, w abi.OfdRef, e abi.Errno) {
 	p, e := pipe.New(c)
 	if e != abi.OK {
 		return 0, 0, e
 	}
 	inode := kmem.Pipe(p).Live.Inode
-	r = NewOfd(abi.OfdKindPipeRead, flags&oNonblock)
+	r = NewOfd(abi.OfdKindPipeRead, flags&abi.O_NONBLOCK)
 	if r != 0 {
-		w = NewOfd(abi.OfdKindPipeWrite, flags&oNonblock|oWronly)
+		w = NewOfd(abi.OfdKindPipeWrite, flags&abi.O_NONBLOCK|abi.O_WRONLY)
 	}
 	if w == 0 {
 		if r != 0 {

@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
-	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
+	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
 	// PollAlways is reported whether it was asked for or not.
-	PollAlways = uint32(abi.POLLERR | abi.POLLHUP | abi.POLLNVAL)
+	PollAlways = (abi.POLLERR | abi.POLLHUP | abi.POLLNVAL)
 )
 
 // Poll is the poll state of an OFD: POLL* bits.
-func Poll(i abi.OfdRef) uint32 {
+func Poll(i abi.OfdRef) abi.PollEvent {
 	o := kmem.Ofd(i)
 	if poll := opsOf(o).poll; poll != nil {
 		return poll(o)
 	}
-	return uint32(abi.POLLNVAL)
+	return abi.POLLNVAL
 }
 
 // CanPoll says whether epoll takes an OFD: EPERM for others.
@@ -30,7 +30,7 @@ func CanPoll(i abi.OfdRef) bool {
 
 // WaitFor registers the caller on the queues of an OFD for POLL* events. It
 // returns EBLOCKED or ENOMEM, and OK for an OFD without queues.
-func WaitFor(c *sched.Ctx, i abi.OfdRef, events uint32) abi.Errno {
+func WaitFor(c *sched.Ctx, i abi.OfdRef, events abi.PollEvent) abi.Errno {
 	result := abi.OK
 	for k := range 2 {
 		q, _ := QueueOf(i, k)

@@ -23,7 +23,7 @@ func writeProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint3
 
 // pollProc: a list of mounts is readable, and has once after each change an
 // error and an exception. Asking takes that away, as on Linux.
-func pollProc(o *abi.OfdSlot) uint32 {
+func pollProc(o *abi.OfdSlot) abi.PollEvent {
 	if !procfs.TellsMounts(o.State.Inode) {
 		return pollIn | pollOut
 	}
@@ -31,7 +31,7 @@ func pollProc(o *abi.OfdSlot) uint32 {
 		return pollIn
 	}
 	o.State.OfdMounts().Seen = vfs.MountEvents()
-	return pollIn | uint32(abi.POLLERR|abi.POLLPRI)
+	return pollIn | (abi.POLLERR | abi.POLLPRI)
 }
 
 func procQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {

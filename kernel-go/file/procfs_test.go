@@ -77,7 +77,7 @@ func TestProcTree(t *testing.T) {
 		{"/proc/8", abi.ENOENT}, {"/proc/07", abi.ENOENT}, {"/proc/7x", abi.ENOENT}, {"/proc/self/fd/9", abi.ENOENT},
 		{"/proc/self/task/7", abi.ENOENT}, {"/proc/new", abi.ENOENT},
 	} {
-		if _, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, x.path), uint32(abi.O_CREAT|abi.O_RDWR), 0o644, 0); e != x.want {
+		if _, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, x.path), vfs.How{Flags: abi.O_CREAT | abi.O_RDWR, Mode: 0o644}); e != x.want {
 			t.Errorf("%s: %v, want %v", x.path, e, x.want)
 		}
 	}

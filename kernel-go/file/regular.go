@@ -12,7 +12,7 @@ import (
 // Regular files.
 
 func readRegular(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
-	if o.State.Flags&oNoatime == 0 && b.Len != 0 {
+	if o.State.Flags&abi.O_NOATIME == 0 && b.Len != 0 {
 		vfs.Accessed(o.State.Inode)
 	}
 	return vfs.ReadAt(c, o.State.Inode, pos, b)
@@ -49,14 +49,14 @@ func controlRegular(c *sched.Ctx, _ *abi.OfdSlot, request uint32, arg uint64) (u
 	return 0, abi.ENOTTY
 }
 
-func mapRegular(m *mm.Mapping, o *abi.OfdSlot, prot uint32, pos uint64) abi.Errno {
+func mapRegular(m *mm.Mapping, o *abi.OfdSlot, prot abi.Prot, pos uint64) abi.Errno {
 	if pos>>kmem.PageShift+uint64(m.Pages) > 1<<32-1 {
 		return abi.EOVERFLOW
 	}
 	m.Inode, m.Dentry, m.FilePage = o.State.Inode, o.State.Dentry, uint32(pos>>kmem.PageShift)
-	if kmem.Inode(m.Inode).Live.Seals&uint32(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0 {
+	if kmem.Inode(m.Inode).Live.Seals&(abi.F_SEAL_WRITE|abi.F_SEAL_FUTURE_WRITE) != 0 {
 		// It may be mapped for reading, and not be made writable later.
-		if m.Flags&abi.VmaFlagShared != 0 && prot&uint32(abi.PROT_WRITE) != 0 {
+		if m.Flags&abi.VmaFlagShared != 0 && prot&abi.PROT_WRITE != 0 {
 			return abi.EPERM
 		}
 		m.Flags &^= abi.VmaFlagMaybeWrite
@@ -104,11 +104,11 @@ func setPos(o *abi.OfdSlot, pos uint64) {
 
 // NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
 func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (abi.OfdRef, abi.Errno) {
-	i := NewOfd(abi.OfdKindFile, oRdwr|uint32(abi.O_LARGEFILE))
+	i := NewOfd(abi.OfdKindFile, abi.O_RDWR|abi.O_LARGEFILE)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, ifreg|0o777, name, n)
+	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, abi.S_IFREG|0o777, name, n)
 	if e != abi.OK {
 		kmem.Free(i)
 		return 0, e

@@ -125,7 +125,7 @@ func Read(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64) (uint32, abi.Errno)
 	o := kmem.Ofd(i)
 	base := baseOf(c, o, pos)
 	before := Resume(c, b)
-	n, e := readSome(c, i, b, base+uint64(before), o.State.Flags&oNonblock != 0)
+	n, e := readSome(c, i, b, base+uint64(before), o.State.Flags&abi.O_NONBLOCK != 0)
 	done, e := Finish(c, before+n, e)
 	moveTo(c, o, pos, base, base+uint64(before+n), e)
 	return done, e
@@ -139,14 +139,14 @@ func Write(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, appended bool) (ui
 	}
 	o := kmem.Ofd(i)
 	base := baseOf(c, o, pos)
-	appended = (appended || o.State.Flags&oAppend != 0) && o.State.Kind == abi.OfdKindFile
+	appended = (appended || o.State.Flags&abi.O_APPEND != 0) && o.State.Kind == abi.OfdKindFile
 	done := Resume(c, b)
 	at := base + uint64(done)
 	if appended {
 		// What earlier attempts have appended lies before the end already.
 		at = kmem.Inode(o.State.Inode).State.Size
 	}
-	n, e := writeSome(c, i, b, at, o.State.Flags&oNonblock != 0)
+	n, e := writeSome(c, i, b, at, o.State.Flags&abi.O_NONBLOCK != 0)
 	done, e = Finish(c, done+n, e)
 	moveTo(c, o, pos, base, at+uint64(n), e)
 	return done, e
@@ -184,7 +184,7 @@ func WriteVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, appende
 		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: uint32(total)}
 		return Write(c, i, &c.Piece, pos, appended)
 	}
-	return moveVec(c, i, vec, count, pos, true, appended || o.State.Flags&oAppend != 0)
+	return moveVec(c, i, vec, count, pos, true, appended || o.State.Flags&abi.O_APPEND != 0)
 }
 
 func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize)) }
@@ -194,7 +194,7 @@ func moveVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, write, a
 	base := baseOf(c, o, pos)
 	done := uint32(progressOf(c)) // of all attempts
 	skip := done
-	nonblock := o.State.Flags&oNonblock != 0
+	nonblock := o.State.Flags&abi.O_NONBLOCK != 0
 	end := base + uint64(done)
 	part := &c.Piece
 	e := abi.OK
@@ -265,7 +265,7 @@ func stepped(o *abi.OfdSlot, n uint32, e abi.Errno) (uint32, abi.Errno) {
 }
 
 // StreamPoll is poll(2) on one OFD for a host.
-func StreamPoll(c *sched.Ctx, i abi.OfdRef, events uint32) (uint32, abi.Errno) {
+func StreamPoll(c *sched.Ctx, i abi.OfdRef, events abi.PollEvent) (abi.PollEvent, abi.Errno) {
 	if is := Poll(i) & (events | PollAlways); is != 0 {
 		return is, abi.OK
 	}

@@ -36,8 +36,8 @@ func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 func infoSignalfd(w *procfs.Text, o *abi.OfdSlot) { w.Mask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
-func NewSignalfd(c *sched.Ctx, mask uint64, flags uint32) (abi.OfdRef, abi.Errno) {
-	i := NewOfd(abi.OfdKindSignalfd, flags&oNonblock|oRdwr)
+func NewSignalfd(c *sched.Ctx, mask uint64, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
+	i := NewOfd(abi.OfdKindSignalfd, flags&abi.O_NONBLOCK|abi.O_RDWR)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
@@ -54,7 +54,7 @@ func SetSignals(i abi.OfdRef, mask uint64) {
 }
 
 // pollSignals is whether the process that made the descriptor has a signal.
-func pollSignals(o *abi.OfdSlot) uint32 {
+func pollSignals(o *abi.OfdSlot) abi.PollEvent {
 	p := kmem.Lookup[abi.ProcessRef](abi.SlotHandle{Index: o.State.Object, Generation: o.Live.ObjectGeneration})
 	if Signals.Pending == nil || p == 0 {
 		return 0 // its process is gone; who inherited it may still read

@@ -22,11 +22,11 @@ func IsPipe(i abi.OfdRef) bool {
 // ready waits until a pipe has bytes and, when `to` is a pipe too, that has
 // room. It returns OK also at the end of the bytes.
 func ready(c *sched.Ctx, from, to abi.OfdRef, nonblock bool) abi.Errno {
-	if e := pipe.AwaitBytes(c, kmem.PipeOf(kmem.Ofd(from)), nonblock || kmem.Ofd(from).State.Flags&oNonblock != 0); e != abi.OK {
+	if e := pipe.AwaitBytes(c, kmem.PipeOf(kmem.Ofd(from)), nonblock || kmem.Ofd(from).State.Flags&abi.O_NONBLOCK != 0); e != abi.OK {
 		return e
 	}
 	if IsPipe(to) {
-		return pipe.AwaitRoom(c, kmem.PipeOf(kmem.Ofd(to)), nonblock || kmem.Ofd(to).State.Flags&oNonblock != 0)
+		return pipe.AwaitRoom(c, kmem.PipeOf(kmem.Ofd(to)), nonblock || kmem.Ofd(to).State.Flags&abi.O_NONBLOCK != 0)
 	}
 	return abi.OK
 }
@@ -50,7 +50,7 @@ func SpliceOut(c *sched.Ctx, from, to abi.OfdRef, outPos, count uint64, nonblock
 			break
 		}
 		at := base + done
-		if o.State.Flags&oAppend != 0 && o.State.Kind == abi.OfdKindFile {
+		if o.State.Flags&abi.O_APPEND != 0 && o.State.Kind == abi.OfdKindFile {
 			at = kmem.Inode(o.State.Inode).State.Size
 		}
 		c.Piece = mm.Buf{Addr: uint64(addr), Len: n}
@@ -80,7 +80,7 @@ func ended(c *sched.Ctx, o *abi.OfdSlot, pos, base, done uint64, e abi.Errno) (u
 // position, into pipe `to`.
 func SpliceIn(c *sched.Ctx, from, to abi.OfdRef, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
 	o, out := kmem.Ofd(from), kmem.Ofd(to)
-	if e := pipe.AwaitRoom(c, kmem.PipeOf(out), nonblock || out.State.Flags&oNonblock != 0); e != abi.OK {
+	if e := pipe.AwaitRoom(c, kmem.PipeOf(out), nonblock || out.State.Flags&abi.O_NONBLOCK != 0); e != abi.OK {
 		return 0, e
 	}
 	base := baseOf(c, o, inPos)

@@ -14,15 +14,15 @@ func releaseTimerfd(_ *sched.Ctx, o *abi.OfdSlot) {
 	eventfd.Free(kmem.EventfdOf(o))
 }
 
-func pollTimerfd(o *abi.OfdSlot) uint32 { return eventfd.Poll(kmem.EventfdOf(o)) & pollIn }
+func pollTimerfd(o *abi.OfdSlot) abi.PollEvent { return eventfd.Poll(kmem.EventfdOf(o)) & pollIn }
 
 // NewTimerfd makes a timerfd_create(2) OFD.
-func NewTimerfd(clock abi.Clock, flags uint32) (abi.OfdRef, abi.Errno) {
+func NewTimerfd(clock abi.Clock, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	object := eventfd.New(0, 0)
 	if object == 0 {
 		return 0, abi.ENFILE
 	}
-	i := NewOfd(abi.OfdKindTimerfd, flags&oNonblock|oRdwr)
+	i := NewOfd(abi.OfdKindTimerfd, flags&abi.O_NONBLOCK|abi.O_RDWR)
 	if i == 0 {
 		eventfd.Free(object)
 		return 0, abi.ENFILE

@@ -55,7 +55,9 @@ func writeSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool
 
 func isMaster(o *abi.OfdSlot) bool { return o.State.Kind == abi.OfdKindPtyMaster }
 
-func pollTerminal(o *abi.OfdSlot) uint32 { return tty.Poll(kmem.TtyOf(o), isMaster(o), hungUp(o)) }
+func pollTerminal(o *abi.OfdSlot) abi.PollEvent {
+	return tty.Poll(kmem.TtyOf(o), isMaster(o), hungUp(o))
+}
 
 func terminalQueue(o *abi.OfdSlot, k int) *abi.WaitEntryRef {
 	return tty.Queue(kmem.TtyOf(o), isMaster(o), k)
@@ -70,7 +72,7 @@ func isTerminal(rdev uint64) bool {
 
 // openTerminal is open(2) of a terminal's node: ptmx makes a pair, /dev/tty is
 // the caller's controlling terminal.
-func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.OfdKind, abi.Errno) {
+func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags abi.OpenFlag) (abi.OfdKind, abi.Errno) {
 	switch abi.DeviceNumber(rdev) {
 	case abi.DEV_PTMX:
 		i, e := tty.New(c)
@@ -91,13 +93,13 @@ func openTerminal(c *sched.Ctx, o *abi.OfdSlot, rdev uint64, flags uint32) (abi.
 	return abi.OfdKindPtySlave, openSlave(c, o, i, flags)
 }
 
-func openSlave(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, flags uint32) abi.Errno {
+func openSlave(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, flags abi.OpenFlag) abi.Errno {
 	if e := tty.OpenSlave(c, i); e != abi.OK {
 		return e
 	}
 	kmem.SetObject(o, i)
 	o.State.OfdTerminal().Hangups = kmem.Tty(i).State.Hangups
-	if flags&uint32(abi.O_NOCTTY) == 0 && readable(o) {
+	if flags&abi.O_NOCTTY == 0 && readable(o) {
 		tty.Acquire(c, i)
 	}
 	return abi.OK
@@ -105,7 +107,7 @@ func openSlave(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, flags uint32) abi.Err
 
 // OpenPeer is TIOCGPTPEER: it opens the slave of a pair by its node, whatever
 // /dev looks like to the caller.
-func OpenPeer(c *sched.Ctx, pair abi.TtyRef, flags uint32) (abi.OfdRef, abi.Errno) {
+func OpenPeer(c *sched.Ctx, pair abi.TtyRef, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	d := kmem.Tty(pair).Live.Dentry
 	i := NewOfd(abi.OfdKindNone, flags)
 	if i == 0 {
@@ -122,14 +124,14 @@ func NewPty(c *sched.Ctx) (master, slave abi.OfdRef, e abi.Errno) {
 		return 0, 0, e
 	}
 	tty.Lock(pair, false)
-	if master = NewOfd(abi.OfdKindPtyMaster, oRdwr); master == 0 {
+	if master = NewOfd(abi.OfdKindPtyMaster, abi.O_RDWR); master == 0 {
 		tty.CloseMaster(c, pair)
 		return 0, 0, abi.ENFILE
 	}
 	d := kmem.Tty(pair).Live.Dentry
 	kmem.SetObject(kmem.Ofd(master), pair)
 	attach(master, vfs.InodeOf(d), 0)
-	if slave, e = OpenPeer(c, pair, oRdwr|uint32(abi.O_NOCTTY)); e != abi.OK {
+	if slave, e = OpenPeer(c, pair, abi.O_RDWR|abi.O_NOCTTY); e != abi.OK {
 		Put(c, master)
 		return 0, 0, e
 	}

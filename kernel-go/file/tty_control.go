@@ -154,12 +154,12 @@ func controlSession(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, request abi.Ioct
 		if e != abi.OK {
 			return 0, e
 		}
-		flags := uint32(arg)
+		flags := abi.OpenFlag(arg)
 		peer, e := OpenPeer(c, i, flags)
 		if e != abi.OK {
 			return 0, e
 		}
-		Install(c, at, peer, flags&oCloexec != 0)
+		Install(c, at, peer, flags&abi.O_CLOEXEC != 0)
 		return uint64(at), abi.OK
 	}
 	return 0, abi.ENOTTY

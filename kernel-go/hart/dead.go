@@ -15,7 +15,7 @@ import (
 
 // Dead says whether the Runtime has found a hart's worker gone.
 func Dead(hart uint32) bool {
-	return kmem.Hart(hart).State.Load() == uint32(abi.HartStateDead)
+	return abi.HartState(kmem.Hart(hart).State.Load()) == abi.HartStateDead
 }
 
 // BuryDead ends the processes that dead harts ran. The kernel worker calls it.

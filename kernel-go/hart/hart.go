@@ -210,8 +210,8 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 			t.State.Restart = 0
 			continue
 		}
-		if t.State.Flags&uint32(abi.ThreadFlagYields) != 0 {
-			t.State.Flags &^= uint32(abi.ThreadFlagYields)
+		if t.State.Flags&abi.ThreadFlagYields != 0 {
+			t.State.Flags &^= abi.ThreadFlagYields
 			if sched.HaveReady(c.Hart) {
 				sched.Yielded(c.Thread)
 				yield(c, h, false)
@@ -260,7 +260,7 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	}
 	t := kmem.Thread(i)
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateRunning)
+	sched.SetThreadState(t, abi.ThreadRunStateRunning)
 	t.State.Hart = c.Hart
 	kmem.WriteEnd(&t.Header)
 	t.Cpu.LrValid = 0
@@ -379,13 +379,13 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	case riscv.ExitFetchFault:
 		settle(c, h, fetchFault(c, cpu.FaultAddr), cpu.FaultAddr)
 	case riscv.ExitIllegal:
-		s := proc.Sig{Signo: uint32(abi.SIGILL), Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
+		s := proc.Sig{Signo: abi.SIGILL, Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
 		proc.ForceSignal(c, &s)
 	case riscv.ExitEbreak:
-		s := proc.Sig{Signo: uint32(abi.SIGTRAP), Code: int32(abi.TRAP_BRKPT), Field0: cpu.Pc}
+		s := proc.Sig{Signo: abi.SIGTRAP, Code: int32(abi.TRAP_BRKPT), Field0: cpu.Pc}
 		proc.ForceSignal(c, &s)
 	case riscv.ExitMisalignedAtomic:
-		s := proc.Sig{Signo: uint32(abi.SIGBUS), Code: int32(abi.BUS_ADRALN), Field0: cpu.FaultAddr}
+		s := proc.Sig{Signo: abi.SIGBUS, Code: int32(abi.BUS_ADRALN), Field0: cpu.FaultAddr}
 		proc.ForceSignal(c, &s)
 	default:
 		kmem.Fail("the interpreter left for an unknown reason")
@@ -415,7 +415,7 @@ func block(c *sched.Ctx, h *abi.HartSlot) {
 	t := c.T()
 	chargeSystem(c, sched.NowNs())
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateBlocked)
+	sched.SetThreadState(t, abi.ThreadRunStateBlocked)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopBlocked)
 	switchOut(h)

@@ -14,15 +14,8 @@ func NowNs() uint64 { return uint64(now()) }
 // Entropy fills n bytes at a linear address with the host's random bytes.
 func Entropy(addr, n uint32) { entropy(addr, n) }
 
-// Log levels.
-const (
-	LogError = uint32(abi.LogLevelError)
-	LogWarn  = uint32(abi.LogLevelWarn)
-	LogInfo  = uint32(abi.LogLevelInfo)
-)
-
 // Log hands n bytes of text at a linear address to the host's log.
-func Log(level, addr, n uint32) { log(level, addr, n) }
+func Log(level abi.LogLevel, addr, n uint32) { log(uint32(level), addr, n) }
 
 // Trace hands an abi.TraceRecord with its pieces to the host.
 func Trace(addr, n uint32) { trace(addr, n) }

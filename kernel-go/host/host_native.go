@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"os"
 	"time"
+
+	"foreshore.dev/kernel/abi"
 )
 
 var start = time.Now()
@@ -15,14 +17,14 @@ var start = time.Now()
 var Native = struct {
 	Now     func() float64
 	Entropy func(p []byte)
-	Log     func(level uint32, p []byte)
+	Log     func(level abi.LogLevel, p []byte)
 	Trace   func(p []byte)
 	Kick    func(client uint32)
 	Bytes   func(addr, n uint32) []byte
 }{
 	Now:     func() float64 { return float64(time.Since(start).Nanoseconds()) },
 	Entropy: func(p []byte) { _, _ = rand.Read(p) },
-	Log: func(_ uint32, p []byte) {
+	Log: func(_ abi.LogLevel, p []byte) {
 		_, _ = os.Stderr.Write(p)
 		_, _ = os.Stderr.Write([]byte("\n"))
 	},
@@ -32,6 +34,6 @@ var Native = struct {
 
 func now() float64              { return Native.Now() }
 func entropy(addr, n uint32)    { Native.Entropy(Native.Bytes(addr, n)) }
-func log(level, addr, n uint32) { Native.Log(level, Native.Bytes(addr, n)) }
+func log(level, addr, n uint32) { Native.Log(abi.LogLevel(level), Native.Bytes(addr, n)) }
 func trace(addr, n uint32)      { Native.Trace(Native.Bytes(addr, n)) }
 func kick(client uint32)        { Native.Kick(client) }

@@ -4,7 +4,6 @@ import (
 	"unsafe"
 
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
 )
 
 func ptrOf[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
@@ -24,9 +23,12 @@ func Assert(ok bool, what string) {
 	}
 }
 
+// Linked asserts that a neighbour in a list names the one that leaves it.
+func Linked(ok bool) { Assert(ok, "neighbours in a list name each other") }
+
 func fail(what string) {
 	Header().BootState.Store(uint32(abi.BootStateFailed))
-	LogString(host.LogError, what)
+	LogString(abi.LogLevelError, what)
 	panic(what)
 }
 

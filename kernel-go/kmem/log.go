@@ -1,6 +1,9 @@
 package kmem
 
-import "foreshore.dev/kernel/host"
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+)
 
 // The host's log. What guests can bring about is told at a bounded rate, as
 // printk_ratelimit does: each message a few times in each interval, then how
@@ -14,7 +17,7 @@ const (
 // limited are the messages that have come so far, constants all of them.
 var limited [8]struct {
 	text  string
-	level uint32
+	level abi.LogLevel
 	since uint64
 	// told and kept count this interval's lines, and those that were not told.
 	told, kept uint32
@@ -24,8 +27,8 @@ var limited [8]struct {
 var line [160]byte
 
 // LogString sends a constant string to the host's log.
-func LogString(level uint32, s string) {
-	if level == host.LogError {
+func LogString(level abi.LogLevel, s string) {
+	if level == abi.LogLevelError {
 		logLine(level, s)
 		return
 	}
@@ -74,7 +77,7 @@ func FlushLog() float64 {
 	return ms
 }
 
-func logKept(level uint32, text string, kept uint32) {
+func logKept(level abi.LogLevel, text string, kept uint32) {
 	n := copy(line[:], text)
 	n += copy(line[n:], " (and ")
 	var digits [10]byte

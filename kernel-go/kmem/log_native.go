@@ -2,8 +2,11 @@
 
 package kmem
 
-import "foreshore.dev/kernel/host"
+import (
+	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/host"
+)
 
-func logLine(level uint32, s string) { host.Native.Log(level, []byte(s)) }
+func logLine(level abi.LogLevel, s string) { host.Native.Log(level, []byte(s)) }
 
-func logBytes(level uint32, p []byte) { host.Native.Log(level, p) }
+func logBytes(level abi.LogLevel, p []byte) { host.Native.Log(level, p) }

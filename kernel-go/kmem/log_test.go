@@ -21,16 +21,16 @@ func TestLogIsBounded(t *testing.T) {
 	before := host.Native
 	defer func() { host.Native = before }()
 	host.Native.Now = func() float64 { return now }
-	host.Native.Log = func(_ uint32, p []byte) { lines = append(lines, string(p)) }
-	say := func(level uint32, text string, times int) {
+	host.Native.Log = func(_ abi.LogLevel, p []byte) { lines = append(lines, string(p)) }
+	say := func(level abi.LogLevel, text string, times int) {
 		for range times {
 			kmem.LogString(level, text)
 		}
 	}
 	const flood, other, broken = "a process is killed", "something else", "an invariant"
-	say(host.LogWarn, flood, 1000)
-	say(host.LogWarn, other, 3)
-	say(host.LogError, broken, 50)
+	say(abi.LogLevelWarn, flood, 1000)
+	say(abi.LogLevelWarn, other, 3)
+	say(abi.LogLevelError, broken, 50)
 	count := func(text string) (n int) {
 		for _, line := range lines {
 			if line == text {
@@ -54,9 +54,9 @@ func TestLogIsBounded(t *testing.T) {
 		t.Fatalf("%d lines without %q", len(lines), want)
 	}
 	// The next interval is like the first one, and ends with the next line.
-	say(host.LogWarn, flood, 12)
+	say(abi.LogLevelWarn, flood, 12)
 	now += 6e9
-	say(host.LogWarn, flood, 1)
+	say(abi.LogLevelWarn, flood, 1)
 	if count(flood) != 21 || lines[len(lines)-2] != flood+" (and 2 more)" {
 		t.Fatalf("%d lines, the last ones %q", count(flood), lines[len(lines)-3:])
 	}

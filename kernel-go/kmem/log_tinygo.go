@@ -5,13 +5,14 @@ package kmem
 import (
 	"unsafe"
 
+	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/host"
 )
 
-func logLine(level uint32, s string) {
+func logLine(level abi.LogLevel, s string) {
 	host.Log(level, uint32(uintptr(unsafe.Pointer(unsafe.StringData(s)))), uint32(len(s)))
 }
 
-func logBytes(level uint32, p []byte) {
+func logBytes(level abi.LogLevel, p []byte) {
 	host.Log(level, uint32(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), uint32(len(p)))
 }

@@ -103,24 +103,24 @@ func TestReserve(t *testing.T) {
 // its capacity.
 func TestSlots(t *testing.T) {
 	kmemtest.New(t, 64)
-	const kind = abi.SlotKindPipe
+
 	r := rand.New(rand.NewSource(2))
 	live := map[uint32]abi.SlotHandle{}
 	var stale []abi.SlotHandle
 	full := 0
 	for range 100_000 {
 		if r.Intn(5) < 3 {
-			i := kmem.AllocOf(kind)
+			i := kmem.AllocOf(abi.SlotKindPipe)
 			if i == 0 {
-				if len(live) != int(kmem.Table(kind).Capacity)-1 {
-					t.Fatalf("full with %d of %d", len(live), kmem.Table(kind).Capacity)
+				if len(live) != int(kmem.Table(abi.SlotKindPipe).Capacity)-1 {
+					t.Fatalf("full with %d of %d", len(live), kmem.Table(abi.SlotKindPipe).Capacity)
 				}
 				full++
 				for i, h := range live {
 					if len(live) < 50 {
 						break
 					}
-					kmem.FreeOf(kind, i)
+					kmem.FreeOf(abi.SlotKindPipe, i)
 					delete(live, i)
 					stale = append(stale, h)
 				}
@@ -129,17 +129,17 @@ func TestSlots(t *testing.T) {
 			if _, taken := live[i]; taken {
 				t.Fatalf("slot %d is in use", i)
 			}
-			body := kmem.Bytes(kmem.Addr(unsafe.Pointer(kmem.SlotAt(kind, i)))+uint32(unsafe.Sizeof(abi.SlotHeader{})), kmem.Table(kind).Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
+			body := kmem.Bytes(kmem.Addr(unsafe.Pointer(kmem.SlotAt(abi.SlotKindPipe, i)))+uint32(unsafe.Sizeof(abi.SlotHeader{})), kmem.Table(abi.SlotKindPipe).Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
 			for k, b := range body {
 				if b != 0 {
 					t.Fatalf("slot %d: byte %d is %d", i, k, b)
 				}
 				body[k] = 0xee
 			}
-			live[i] = kmem.HandleOf(kind, i)
+			live[i] = kmem.HandleOf(abi.SlotKindPipe, i)
 		} else {
 			for i, h := range live {
-				kmem.FreeOf(kind, i)
+				kmem.FreeOf(abi.SlotKindPipe, i)
 				delete(live, i)
 				stale = append(stale, h)
 				break
@@ -150,21 +150,21 @@ func TestSlots(t *testing.T) {
 		t.Error("the table was never full")
 	}
 	for i, h := range live {
-		if kmem.LookupOf(kind, h) != i {
+		if kmem.LookupOf(abi.SlotKindPipe, h) != i {
 			t.Errorf("handle of live slot %d is stale", i)
 		}
 	}
 	for _, h := range stale {
-		if kmem.LookupOf(kind, h) != 0 {
+		if kmem.LookupOf(abi.SlotKindPipe, h) != 0 {
 			t.Errorf("handle %+v of a freed slot is taken", h)
 		}
 	}
-	for _, h := range []abi.SlotHandle{{}, {Index: 1 << 31, Generation: 1}, {Index: kmem.Table(kind).Capacity, Generation: 1}, {Index: 1, Generation: 2}} {
-		if kmem.LookupOf(kind, h) != 0 {
+	for _, h := range []abi.SlotHandle{{}, {Index: 1 << 31, Generation: 1}, {Index: kmem.Table(abi.SlotKindPipe).Capacity, Generation: 1}, {Index: 1, Generation: 2}} {
+		if kmem.LookupOf(abi.SlotKindPipe, h) != 0 {
 			t.Errorf("handle %+v is taken", h)
 		}
 	}
-	if got := kmem.Table(kind).InUse.Load(); got != uint32(len(live)) {
+	if got := kmem.Table(abi.SlotKindPipe).InUse.Load(); got != uint32(len(live)) {
 		t.Errorf("%d in use, want %d", got, len(live))
 	}
 }

@@ -17,7 +17,7 @@ func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 	switch {
 	case v.Flags&abi.VmaFlagDontDump != 0:
 		return 0
-	case v.Flags&vmShared != 0:
+	case v.Flags&abi.VmaFlagShared != 0:
 		if v.Dentry != 0 {
 			return 0
 		}
@@ -32,7 +32,7 @@ func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 	if v.Flags&abi.VmaFlagCopied != 0 {
 		return pages
 	}
-	if v.FilePage == 0 && v.Flags&vmRead != 0 {
+	if v.FilePage == 0 && v.Flags&abi.VmaFlagRead != 0 {
 		if frame := pagecache.Lookup(v.Inode, 0); frame != 0 && string(kmem.Bytes(frame, 4)) == "\x7fELF" {
 			return 1
 		}

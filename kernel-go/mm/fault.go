@@ -22,15 +22,15 @@ const (
 // EFAULT, and then Signal and Code say what a guest gets for it.
 type Fault struct {
 	Err    abi.Errno
-	Signal uint32
+	Signal abi.Signal
 	Code   int32
 }
 
 var (
 	faultOK     = Fault{}
-	faultMapErr = Fault{abi.EFAULT, uint32(abi.SIGSEGV), int32(abi.SEGV_MAPERR)}
-	faultAccErr = Fault{abi.EFAULT, uint32(abi.SIGSEGV), int32(abi.SEGV_ACCERR)}
-	faultBus    = Fault{abi.EFAULT, uint32(abi.SIGBUS), int32(abi.BUS_ADRERR)}
+	faultMapErr = Fault{abi.EFAULT, abi.SIGSEGV, int32(abi.SEGV_MAPERR)}
+	faultAccErr = Fault{abi.EFAULT, abi.SIGSEGV, int32(abi.SEGV_ACCERR)}
+	faultBus    = Fault{abi.EFAULT, abi.SIGBUS, int32(abi.BUS_ADRERR)}
 )
 
 func faultErr(e abi.Errno) Fault {
@@ -38,7 +38,7 @@ func faultErr(e abi.Errno) Fault {
 		// The page's source failed: what Linux does for a read error.
 		return faultBus
 	}
-	return Fault{Err: e, Signal: uint32(abi.SIGBUS), Code: int32(abi.BUS_ADRERR)}
+	return Fault{Err: e, Signal: abi.SIGBUS, Code: int32(abi.BUS_ADRERR)}
 }
 
 // HandleFault makes the page of va accessible, or says why it cannot be.
@@ -59,15 +59,15 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 	switch access {
 	case Read:
 		// RISC-V has no write-only pages: PROT_WRITE implies reading.
-		if v.Flags&(vmRead|vmWrite) == 0 {
+		if v.Flags&(abi.VmaFlagRead|abi.VmaFlagWrite) == 0 {
 			return faultAccErr
 		}
 	case Write:
-		if v.Flags&vmWrite == 0 {
+		if v.Flags&abi.VmaFlagWrite == 0 {
 			return faultAccErr
 		}
 	case Exec:
-		if v.Flags&vmExec == 0 {
+		if v.Flags&abi.VmaFlagExec == 0 {
 			return faultAccErr
 		}
 	}
@@ -78,7 +78,7 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 			return f
 		}
 		pte = pteOf(as, page)
-		if access == Write && v.Flags&vmShared != 0 && v.Inode != 0 {
+		if access == Write && v.Flags&abi.VmaFlagShared != 0 && v.Inode != 0 {
 			modified(v.Inode)
 		}
 	}
@@ -100,7 +100,7 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 	if !publish(as, v, page, pte, access == Write) {
 		return faultErr(abi.ENOMEM)
 	}
-	if v.Inode != 0 && v.Flags&vmWrite == 0 {
+	if v.Inode != 0 && v.Flags&abi.VmaFlagWrite == 0 {
 		faultAround(as, v, page)
 	}
 	return faultOK
@@ -138,7 +138,7 @@ func faultAround(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint32) {
 			continue
 		}
 		pte := frame | ptePresent
-		if v.Flags&vmShared == 0 {
+		if v.Flags&abi.VmaFlagShared == 0 {
 			pte |= pteCow
 		}
 		if !setPte(as, p, pte) {
@@ -155,7 +155,7 @@ func faultAround(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint32) {
 // publish puts what is allowed into RT and WT.
 func publish(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page, pte uint32, wrote bool) bool {
 	word := entry(pte&^pteMask, page)
-	if v.Flags&(vmRead|vmWrite) != 0 && !install(as, tableRt, page, word) {
+	if v.Flags&(abi.VmaFlagRead|abi.VmaFlagWrite) != 0 && !install(as, tableRt, page, word) {
 		return false
 	}
 	if wrote {
@@ -177,8 +177,8 @@ func populate(c *sched.Ctx, as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint3
 		if e != abi.OK {
 			return faultErr(e)
 		}
-		if v.Flags&vmShared != 0 || !write {
-			if v.Flags&vmShared == 0 {
+		if v.Flags&abi.VmaFlagShared != 0 || !write {
+			if v.Flags&abi.VmaFlagShared == 0 {
 				pte |= pteCow
 			}
 			kmem.RefFrame(frame)
@@ -278,7 +278,7 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) abi.VmaRef {
 		return 0
 	}
 	v := kmem.Vma(i)
-	if v.Flags&vmGrowsDown == 0 || page >= v.StartPage {
+	if v.Flags&abi.VmaFlagGrowsDown == 0 || page >= v.StartPage {
 		return 0
 	}
 	limit := uint64(defaultStackBytes)
@@ -288,7 +288,7 @@ func growStack(as *abi.AddressSpaceSlot, c *sched.Ctx, page uint32) abi.VmaRef {
 	if uint64(v.EndPage-page)<<kmem.PageShift > limit {
 		return 0
 	}
-	if v.Prev != 0 && kmem.Vma(v.Prev).EndPage+stackGuardPages > page && kmem.Vma(v.Prev).Flags&(vmRead|vmWrite|vmExec) != 0 {
+	if v.Prev != 0 && kmem.Vma(v.Prev).EndPage+stackGuardPages > page && kmem.Vma(v.Prev).Flags&(abi.VmaFlagRead|abi.VmaFlagWrite|abi.VmaFlagExec) != 0 {
 		return 0
 	}
 	if overLimit(c, as, v.StartPage-page, v.Flags) {
@@ -312,7 +312,7 @@ func ExecFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64) (uint32, Fa
 	as := kmem.AddressSpace(asIndex)
 	page := uint32(va >> kmem.PageShift)
 	i := find(as, page)
-	if i == 0 || kmem.Vma(i).Flags&vmExec == 0 || pteOf(as, page)&ptePresent == 0 {
+	if i == 0 || kmem.Vma(i).Flags&abi.VmaFlagExec == 0 || pteOf(as, page)&ptePresent == 0 {
 		if f := HandleFault(c, asIndex, va, Exec); f.Err != abi.OK {
 			return 0, f
 		}
@@ -346,7 +346,7 @@ func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex abi.AddressSpa
 	f := kmem.Frame(pte &^ pteMask)
 	for i := kmem.Inode(f.Inode).Live.VmaHead; i != 0; i = kmem.Vma(i).InodeNext {
 		v := kmem.Vma(i)
-		if v.Flags&vmShared == 0 || f.Page < v.FilePage || f.Page-v.FilePage >= v.EndPage-v.StartPage {
+		if v.Flags&abi.VmaFlagShared == 0 || f.Page < v.FilePage || f.Page-v.FilePage >= v.EndPage-v.StartPage {
 			continue
 		}
 		if remove(kmem.AddressSpace(v.As), tableWt, v.StartPage+(f.Page-v.FilePage)) {

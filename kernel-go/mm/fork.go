@@ -64,14 +64,14 @@ func forkPiece(c *sched.Ctx, parentIndex, childIndex abi.AddressSpaceRef, from u
 		v := kmem.Vma(i)
 		start, end := max(v.StartPage, from), v.EndPage
 		copied := v.Flags&(abi.VmaFlagDontFork|abi.VmaFlagWipeOnFork) == 0
-		if copied && v.Flags&vmGrowsDown == 0 {
+		if copied && v.Flags&abi.VmaFlagGrowsDown == 0 {
 			end = behindLeaves(p, start, end, &left)
 		}
 		from = end
 		if v.Flags&abi.VmaFlagDontFork == 0 {
 			e = addCopy(ch, v, childIndex, start, end)
 		}
-		if private := v.Flags&vmShared == 0; copied && e == abi.OK {
+		if private := v.Flags&abi.VmaFlagShared == 0; copied && e == abi.OK {
 			downgraded = private && dropRange(p, tableWt, start, end, &leaves) || downgraded
 			if !copyTables(p, ch, start, end, private) {
 				// Frames that are shared already stay marked copy-on-write in the
@@ -117,7 +117,7 @@ func addCopy(ch *abi.AddressSpaceSlot, v *abi.VmaSlot, childIndex abi.AddressSpa
 	}
 	w := kmem.Vma(n)
 	kmem.WriteBegin(&w.Header)
-	w.StartPage, w.EndPage, w.Flags, w.Inode, w.Dentry, w.As = from, to, v.Flags&^(vmLocked|vmLockOnFault), v.Inode, v.Dentry, childIndex
+	w.StartPage, w.EndPage, w.Flags, w.Inode, w.Dentry, w.As = from, to, v.Flags&^(abi.VmaFlagLocked|abi.VmaFlagLockOnFault), v.Inode, v.Dentry, childIndex
 	if v.Inode != 0 {
 		w.FilePage = v.FilePage + (from - v.StartPage)
 	}

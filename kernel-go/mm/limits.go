@@ -8,7 +8,9 @@ import (
 
 // isData says whether a mapping counts as data (Linux is_data_mapping):
 // private memory that may be written, but for stacks.
-func isData(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmGrowsDown) == vmWrite }
+func isData(f abi.VmaFlag) bool {
+	return f&(abi.VmaFlagWrite|abi.VmaFlagShared|abi.VmaFlagGrowsDown) == abi.VmaFlagWrite
+}
 
 // DataPages is how many pages of an address space are data (VmData). They are
 // counted where somebody asks: few processes have a limit.

@@ -10,7 +10,7 @@ import (
 // Nothing is ever swapped out. What locking memory means here is what programs
 // can see of it: the pages are there, and some calls refuse them.
 
-const lockFlags = vmLocked | vmLockOnFault
+const lockFlags = abi.VmaFlagLocked | abi.VmaFlagLockOnFault
 
 // LockFlags are the VMA flags of locked memory whose pages come in at once, or
 // when they are touched.
@@ -18,7 +18,7 @@ func LockFlags(onFault bool) abi.VmaFlag {
 	if onFault {
 		return lockFlags
 	}
-	return vmLocked
+	return abi.VmaFlagLocked
 }
 
 // mayLock says whether `more` further pages may be locked: EPERM for who may lock
@@ -57,7 +57,7 @@ func Lock(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, flags abi.
 			i = mergeAround(as, i)
 		}
 	}
-	if flags == vmLocked {
+	if flags == abi.VmaFlagLocked {
 		if e := Populate(c, asIndex, from, end); sched.GoesOn(e) {
 			return e
 		} else if e != abi.OK {
@@ -90,7 +90,7 @@ func LockAll(c *sched.Ctx, asIndex abi.AddressSpaceRef, now, later abi.VmaFlag) 
 		setFlags(kmem.Vma(i), lockFlags, now)
 		i = mergeAround(as, i)
 	}
-	if now != vmLocked {
+	if now != abi.VmaFlagLocked {
 		return abi.OK
 	}
 	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
@@ -109,7 +109,7 @@ func LockedPages(asIndex abi.AddressSpaceRef) uint64 { return lockedPages(asInde
 func lockedPages(asIndex abi.AddressSpaceRef, from, to uint32) uint64 {
 	n := uint64(0)
 	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
-		if v := kmem.Vma(i); v.Flags&vmLocked != 0 {
+		if v := kmem.Vma(i); v.Flags&abi.VmaFlagLocked != 0 {
 			n += uint64(min(v.EndPage, to) - max(v.StartPage, from))
 		}
 	}
@@ -132,7 +132,7 @@ func Populate(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Er
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		access := Read
-		if v.Flags&(vmWrite|vmShared) == vmWrite {
+		if v.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) == abi.VmaFlagWrite {
 			access = Write
 		}
 		if f := PopulateAs(c, asIndex, max(from, v.StartPage), min(to, v.EndPage), access); f.Err != abi.OK {

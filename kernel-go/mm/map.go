@@ -26,16 +26,16 @@ const StackTop = uint64(stackTop)
 func addrOf(as *abi.AddressSpaceSlot) uint32 { return kmem.Addr(unsafe.Pointer(as)) }
 
 // ProtFlags turns PROT_* bits into VMA flags.
-func ProtFlags(prot uint32) abi.VmaFlag {
+func ProtFlags(prot abi.Prot) abi.VmaFlag {
 	f := abi.VmaFlag(0)
-	if prot&uint32(abi.PROT_READ) != 0 {
-		f |= vmRead
+	if prot&abi.PROT_READ != 0 {
+		f |= abi.VmaFlagRead
 	}
-	if prot&uint32(abi.PROT_WRITE) != 0 {
-		f |= vmWrite
+	if prot&abi.PROT_WRITE != 0 {
+		f |= abi.VmaFlagWrite
 	}
-	if prot&uint32(abi.PROT_EXEC) != 0 {
-		f |= vmExec
+	if prot&abi.PROT_EXEC != 0 {
+		f |= abi.VmaFlagExec
 	}
 	return f
 }
@@ -69,7 +69,7 @@ func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Err
 	}
 	if !m.Moved {
 		m.Flags |= as.Live.MapFlags
-		if m.Flags&vmLocked != 0 {
+		if m.Flags&abi.VmaFlagLocked != 0 {
 			if e := mayLock(c, asIndex, uint64(m.Pages), abi.EAGAIN); e != abi.OK {
 				return 0, e
 			}
@@ -109,7 +109,7 @@ func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Err
 	v.Flags, v.Inode, v.Dentry, v.As = m.Flags, m.Inode, m.Dentry, asIndex
 	if m.Inode != 0 {
 		v.FilePage = m.FilePage
-		v.Flags |= vmFile
+		v.Flags |= abi.VmaFlagFile
 	}
 	kmem.WriteEnd(&v.Header)
 	holdFile(v)
@@ -153,7 +153,7 @@ func zap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 	write := dropRange(as, tableWt, from, to, &leaves)
 	exec := false
 	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
-		exec = exec || kmem.Vma(i).Flags&vmExec != 0
+		exec = exec || kmem.Vma(i).Flags&abi.VmaFlagExec != 0
 	}
 	if exec {
 		as.Live.CodeEpoch.Store(newEpoch())
@@ -196,7 +196,7 @@ func deleteVmas(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 }
 
 // Protect changes the protection of pages [from, to): mprotect(2).
-func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, prot uint32) abi.Errno {
+func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, prot abi.Prot) abi.Errno {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	// What lies before a hole, or before a mapping that may not be written,
@@ -209,11 +209,11 @@ func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, prot uint32) a
 			break
 		}
 		v := kmem.Vma(i)
-		if prot&uint32(abi.PROT_WRITE) != 0 && !isData(v.Flags) && isData(v.Flags|vmWrite) && overData(c, as, min(to, v.EndPage)-p) {
+		if prot&abi.PROT_WRITE != 0 && !isData(v.Flags) && isData(v.Flags|abi.VmaFlagWrite) && overData(c, as, min(to, v.EndPage)-p) {
 			outcome, to = abi.ENOMEM, p
 			break
 		}
-		if prot&uint32(abi.PROT_WRITE) != 0 && v.Flags&vmShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
+		if prot&abi.PROT_WRITE != 0 && v.Flags&abi.VmaFlagShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
 			outcome, to = abi.EACCES, p
 			break
 		}
@@ -236,17 +236,17 @@ func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, prot uint32) a
 		v := kmem.Vma(i)
 		lost |= v.Flags &^ want
 		kmem.WriteBegin(&v.Header)
-		v.Flags = v.Flags&^(vmRead|vmWrite|vmExec) | want
+		v.Flags = v.Flags&^(abi.VmaFlagRead|abi.VmaFlagWrite|abi.VmaFlagExec) | want
 		kmem.WriteEnd(&v.Header)
 	}
-	if lost&(vmRead|vmWrite|vmExec) != 0 {
+	if lost&(abi.VmaFlagRead|abi.VmaFlagWrite|abi.VmaFlagExec) != 0 {
 		var leaves uint32
-		r := want&(vmRead|vmWrite) == 0 && dropRange(as, tableRt, from, to, &leaves)
+		r := want&(abi.VmaFlagRead|abi.VmaFlagWrite) == 0 && dropRange(as, tableRt, from, to, &leaves)
 		w := dropRange(as, tableWt, from, to, &leaves)
-		if lost&vmExec != 0 {
+		if lost&abi.VmaFlagExec != 0 {
 			as.Live.CodeEpoch.Store(newEpoch())
 		}
-		if r || w || lost&vmExec != 0 {
+		if r || w || lost&abi.VmaFlagExec != 0 {
 			sched.Shootdown(c.Hart, asIndex)
 		}
 		freeChain(leaves)
@@ -300,7 +300,7 @@ func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Er
 		if !free(as, from, to) || !Commit(to-from) {
 			return old, abi.OK
 		}
-		m := Mapping{Page: from, Pages: to - from, Flags: vmRead | vmWrite | abi.VmaFlagBrk, NoReplace: true}
+		m := Mapping{Page: from, Pages: to - from, Flags: abi.VmaFlagRead | abi.VmaFlagWrite | abi.VmaFlagBrk, NoReplace: true}
 		if _, e := Map(c, asIndex, &m); e != abi.OK {
 			return old, abi.OK
 		}
@@ -310,12 +310,12 @@ func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Er
 }
 
 // Remap is mremap(2) on whole pages of one VMA.
-func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages, flags, target uint32) (uint32, abi.Errno) {
+func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages uint32, flags abi.MremapFlag, target uint32) (uint32, abi.Errno) {
 	sched.Effect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
-	mayMove := flags&uint32(abi.MREMAP_MAYMOVE) != 0
-	fixed := flags&uint32(abi.MREMAP_FIXED) != 0
-	keep := flags&uint32(abi.MREMAP_DONTUNMAP) != 0
+	mayMove := flags&abi.MREMAP_MAYMOVE != 0
+	fixed := flags&abi.MREMAP_FIXED != 0
+	keep := flags&abi.MREMAP_DONTUNMAP != 0
 	i := find(as, from)
 	if i == 0 {
 		return 0, abi.EFAULT
@@ -335,13 +335,13 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages, 
 	if from+oldPages > v.EndPage {
 		return 0, abi.EFAULT
 	}
-	if oldPages == 0 && v.Flags&vmShared == 0 {
+	if oldPages == 0 && v.Flags&abi.VmaFlagShared == 0 {
 		return 0, abi.EINVAL // a second mapping of the same memory, which is nobody else's
 	}
 	if newPages > oldPages && Promised(v.Flags) && !Commit(newPages-oldPages) {
 		return 0, abi.ENOMEM
 	}
-	if newPages > oldPages && v.Flags&vmLocked != 0 {
+	if newPages > oldPages && v.Flags&abi.VmaFlagLocked != 0 {
 		if e := mayLock(c, asIndex, uint64(newPages-oldPages), abi.EAGAIN); e != abi.OK {
 			return 0, e
 		}
@@ -369,7 +369,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages, 
 	if !fixed && target == 0 && oldPages >= 2*leafPages {
 		target = placeAlike(as, from, newPages)
 	}
-	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ vmGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed, Moved: true}
+	m := Mapping{Page: target, Pages: newPages, Flags: v.Flags &^ abi.VmaFlagGrowsDown, Inode: v.Inode, Dentry: v.Dentry, Fixed: fixed, Moved: true}
 	m.FilePage = v.FilePage + (from - v.StartPage)
 	to, e := Map(c, asIndex, &m)
 	if e == abi.EOVERFLOW {
@@ -387,7 +387,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages, 
 	}
 	if keep {
 		// What is left behind reads as zeros, or as the file, and is not locked.
-		return to, SetVmaFlag(asIndex, from, from+oldPages, vmLocked|vmLockOnFault, false)
+		return to, SetVmaFlag(asIndex, from, from+oldPages, abi.VmaFlagLocked|abi.VmaFlagLockOnFault, false)
 	}
 	if oldPages == 0 {
 		return to, abi.OK
@@ -504,9 +504,9 @@ func nextPresent(as *abi.AddressSpaceSlot, from, k, n uint32) uint32 {
 
 // MapStack makes the main stack of a new program.
 func MapStack(c *sched.Ctx, asIndex abi.AddressSpaceRef, exec bool) abi.Errno {
-	flags := vmRead | vmWrite | vmGrowsDown | abi.VmaFlagStack
+	flags := abi.VmaFlagRead | abi.VmaFlagWrite | abi.VmaFlagGrowsDown | abi.VmaFlagStack
 	if exec {
-		flags |= vmExec
+		flags |= abi.VmaFlagExec
 	}
 	top := uint32(stackTop >> kmem.PageShift)
 	m := Mapping{Page: top - initialStackPages, Pages: initialStackPages, Flags: flags, NoReplace: true}

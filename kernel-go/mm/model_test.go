@@ -36,7 +36,7 @@ type object map[uint32]uint64
 
 // mapped is what the model knows of one page.
 type mapped struct {
-	prot   uint32
+	prot   abi.Prot
 	shared object
 	index  uint32 // page of the object
 	value  uint64 // of private memory
@@ -105,17 +105,12 @@ func newObject(t testing.TB) abi.InodeRef {
 	if i == 0 {
 		t.Fatal("no inode")
 	}
-	kmem.Inode(i).State.Mode = uint32(abi.S_IFREG)
+	kmem.Inode(i).State.Mode = abi.S_IFREG
 	kmem.Inode(i).State.Size = 1 << 30
 	return i
 }
 
-const (
-	protR = uint32(abi.PROT_READ)
-	protW = uint32(abi.PROT_WRITE)
-)
-
-var prots = [...]uint32{0, protR, protR | protW, protR | protW, protR | protW, protW}
+var prots = [...]abi.Prot{0, abi.PROT_READ, abi.PROT_READ | abi.PROT_WRITE, abi.PROT_READ | abi.PROT_WRITE, abi.PROT_READ | abi.PROT_WRITE, abi.PROT_WRITE}
 
 // pick is a range of the model, inside one window.
 func (w *world) pick() (k, n int) {
@@ -130,7 +125,7 @@ func (w *world) mapPages(s *space) {
 	var o object
 	if w.r.Intn(3) == 0 {
 		o = object{}
-		m.Inode, m.Flags = newObject(w.t), m.Flags|vmShared|abi.VmaFlagMaybeWrite
+		m.Inode, m.Flags = newObject(w.t), m.Flags|abi.VmaFlagShared|abi.VmaFlagMaybeWrite
 	}
 	taken := false
 	if m.NoReplace = w.r.Intn(4) == 0; m.NoReplace {
@@ -197,7 +192,7 @@ func (w *world) remap(s *space) {
 	to, size := w.pick()
 	e := abi.OK
 	var page uint32
-	flags := uint32(abi.MREMAP_MAYMOVE | abi.MREMAP_FIXED)
+	flags := (abi.MREMAP_MAYMOVE | abi.MREMAP_FIXED)
 	page, e = Remap(w.c, s.as, pageAt(k), uint32(n), uint32(size), flags, pageAt(to))
 	overlaps := to < k+n && k < to+size
 	whole := s.pages[k] != nil
@@ -272,7 +267,7 @@ func (w *world) store(s *space) {
 	k, v := w.r.Intn(modelEnd), w.r.Uint64()
 	kmem.Store64(w.c.Page, v)
 	e, want := CopyOutAs(w.c, s.as, address(k), w.c.Page, 8), abi.OK
-	if p := s.pages[k]; p == nil || p.prot&protW == 0 {
+	if p := s.pages[k]; p == nil || p.prot&abi.PROT_WRITE == 0 {
 		want = abi.EFAULT
 	} else {
 		p.put(v)
@@ -309,7 +304,7 @@ func (w *world) consistent(s *space) {
 		if rt != absent && (p == nil || p.prot == 0 || pte&ptePresent == 0 || rt != want) {
 			w.fail("page %d: RT %#x, PT %#x", k, rt, pte)
 		}
-		if wt != absent && (p == nil || p.prot&protW == 0 || pte&pteCow != 0 || wt != want) {
+		if wt != absent && (p == nil || p.prot&abi.PROT_WRITE == 0 || pte&pteCow != 0 || wt != want) {
 			w.fail("page %d: WT %#x, PT %#x", k, wt, pte)
 		}
 		if p == nil && pte != 0 {
@@ -395,7 +390,7 @@ func TestModel(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	c := testMachine(t)
 	as := New()
-	m := Mapping{Page: 0x1000, Pages: 8, Flags: vmRead | vmWrite, Fixed: true}
+	m := Mapping{Page: 0x1000, Pages: 8, Flags: abi.VmaFlagRead | abi.VmaFlagWrite, Fixed: true}
 	if _, e := Map(c, as, &m); e != abi.OK {
 		t.Fatal(e)
 	}

@@ -39,7 +39,7 @@ func peekFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, wait bool) 
 		return 0, abi.EFAULT
 	}
 	v := kmem.Vma(i)
-	if v.Flags&(vmRead|vmWrite) == 0 {
+	if v.Flags&(abi.VmaFlagRead|abi.VmaFlagWrite) == 0 {
 		return 0, abi.EFAULT
 	}
 	if pte := pteOf(as, page); pte&ptePresent != 0 {

@@ -40,7 +40,9 @@ func Commit(pages uint32) bool { return pages <= kmem.TotalFrames() }
 
 // Promised says whether writing to a mapping with these flags takes memory that
 // was, or is to be, asked of Commit.
-func Promised(f abi.VmaFlag) bool { return f&(vmWrite|vmShared|vmNoReserve) == vmWrite }
+func Promised(f abi.VmaFlag) bool {
+	return f&(abi.VmaFlagWrite|abi.VmaFlagShared|abi.VmaFlagNoReserve) == abi.VmaFlagWrite
+}
 
 // placeAlike is a free place for pages that lie there as they do from `from` on, so
 // that whole leaves of page tables can move; 0 when there is none.

@@ -14,7 +14,7 @@ const VdsoAddress = StackTop + 0x1000
 // a fixed page (the vDSO). The kernel's own reference makes every
 // write to a copy.
 func MapFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, page, frame uint32) abi.Errno {
-	m := Mapping{Page: page, Pages: 1, Flags: vmRead | vmExec, NoReplace: true}
+	m := Mapping{Page: page, Pages: 1, Flags: abi.VmaFlagRead | abi.VmaFlagExec, NoReplace: true}
 	if _, e := Map(c, asIndex, &m); e != abi.OK {
 		return e
 	}
@@ -38,7 +38,7 @@ func SharedKey(asIndex abi.AddressSpaceRef, page uint32) (inode abi.InodeRef, fi
 		return 0, 0, false
 	}
 	v := kmem.Vma(i)
-	if v.Inode == 0 || v.Flags&vmShared == 0 && pteOf(as, page)&pteAnon != 0 {
+	if v.Inode == 0 || v.Flags&abi.VmaFlagShared == 0 && pteOf(as, page)&pteAnon != 0 {
 		return 0, 0, false
 	}
 	return v.Inode, v.FilePage + (page - v.StartPage), true

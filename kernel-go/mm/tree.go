@@ -23,7 +23,7 @@ func gapBefore(v *abi.VmaSlot) uint32 {
 
 // guarded is the first page that belongs to a VMA, its guard gap included.
 func guarded(v *abi.VmaSlot) uint32 {
-	if v.Flags&vmGrowsDown != 0 {
+	if v.Flags&abi.VmaFlagGrowsDown != 0 {
 		return v.StartPage - min(stackGuardPages, v.StartPage)
 	}
 	return v.StartPage

@@ -79,7 +79,7 @@ func TestTree(t *testing.T) {
 		case 0, 1, 2:
 			m := Mapping{Page: page, Pages: pages, Flags: ProtFlags(prots[r.Intn(len(prots))]), Fixed: r.Intn(2) == 0}
 			if r.Intn(16) == 0 {
-				m.Flags |= vmGrowsDown
+				m.Flags |= abi.VmaFlagGrowsDown
 			}
 			if _, e := Map(c, asIndex, &m); e != abi.OK {
 				t.Fatalf("step %d: map %v", step, e)
@@ -158,4 +158,31 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("more than is free: %v", e)
 	}
 	Drop(asIndex)
+}
+
+// A list of areas that somebody has broken is noticed when an area leaves it.
+func TestBrokenListsAreNoticed(t *testing.T) {
+	for _, broken := range []func(v *abi.VmaSlot){
+		func(v *abi.VmaSlot) { kmem.Vma(v.Prev).Next = v.Next },
+		func(v *abi.VmaSlot) { kmem.Vma(v.Next).Prev = v.Prev },
+	} {
+		c := testMachine(t)
+		i := New()
+		as := kmem.AddressSpace(i)
+		for page := uint32(0x1000); page < 0x1030; page += 0x10 {
+			if _, e := Map(c, i, &Mapping{Page: page, Pages: 1, Flags: ProtFlags(abi.PROT_READ), Fixed: true}); e != abi.OK {
+				t.Fatal(e)
+			}
+		}
+		middle := find(as, 0x1010)
+		broken(kmem.Vma(middle))
+		stopped := func() (stopped bool) {
+			defer func() { stopped = recover() != nil }()
+			unlinkVma(as, middle)
+			return false
+		}()
+		if !stopped {
+			t.Error("an area left a list that was broken")
+		}
+	}
 }

@@ -73,7 +73,7 @@ func (u *Usage) AddMapping(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.Vma
 		if dirty {
 			u.ShareDirty += share
 		}
-		if v.Flags&vmLocked != 0 {
+		if v.Flags&abi.VmaFlagLocked != 0 {
 			u.ShareLocked += share
 		}
 	}

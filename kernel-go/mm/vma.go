@@ -5,19 +5,6 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-const (
-	vmRead      = abi.VmaFlagRead
-	vmWrite     = abi.VmaFlagWrite
-	vmExec      = abi.VmaFlagExec
-	vmShared    = abi.VmaFlagShared
-	vmGrowsDown = abi.VmaFlagGrowsDown
-	vmFile      = abi.VmaFlagFile
-	vmNoReserve = abi.VmaFlagNoReserve
-	vmLocked    = abi.VmaFlagLocked
-	// Locked pages come in when they are touched, not at once.
-	vmLockOnFault = abi.VmaFlagLockOnFault
-)
-
 // find is the VMA that contains page, 0 when there is none.
 func find(as *abi.AddressSpaceSlot, page uint32) abi.VmaRef {
 	if i := as.Live.LastVma; i != 0 {
@@ -82,12 +69,18 @@ func unlinkInode(i abi.VmaRef) {
 		return
 	}
 	if v.InodePrev != 0 {
-		kmem.Vma(v.InodePrev).InodeNext = v.InodeNext
+		before := kmem.Vma(v.InodePrev)
+		kmem.Linked(before.InodeNext == i)
+		before.InodeNext = v.InodeNext
 	} else {
-		kmem.Inode(v.Inode).Live.VmaHead = v.InodeNext
+		l := &kmem.Inode(v.Inode).Live
+		kmem.Linked(l.VmaHead == i)
+		l.VmaHead = v.InodeNext
 	}
 	if v.InodeNext != 0 {
-		kmem.Vma(v.InodeNext).InodePrev = v.InodePrev
+		after := kmem.Vma(v.InodeNext)
+		kmem.Linked(after.InodePrev == i)
+		after.InodePrev = v.InodePrev
 	}
 	v.InodeNext, v.InodePrev = 0, 0
 }
@@ -136,12 +129,17 @@ func unlinkVma(as *abi.AddressSpaceSlot, i abi.VmaRef) {
 	v := kmem.Vma(i)
 	unlinkInode(i)
 	if v.Prev != 0 {
-		kmem.Vma(v.Prev).Next = v.Next
+		before := kmem.Vma(v.Prev)
+		kmem.Linked(before.Next == i)
+		before.Next = v.Next
 	} else {
+		kmem.Linked(as.State.VmaHead == i)
 		as.State.VmaHead = v.Next
 	}
 	if v.Next != 0 {
-		kmem.Vma(v.Next).Prev = v.Prev
+		after := kmem.Vma(v.Next)
+		kmem.Linked(after.Prev == i)
+		after.Prev = v.Prev
 	}
 	as.Live.VmaRoot = treeRemove(as.Live.VmaRoot, i)
 	if as.Live.LastVma == i {
@@ -191,7 +189,7 @@ func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
 // mergeable says whether VMA b continues VMA a.
 func mergeable(a, b *abi.VmaSlot) bool {
 	return a.EndPage == b.StartPage && (a.Flags^b.Flags)&^abi.VmaFlagCopied == 0 && a.Inode == b.Inode && a.Dentry == b.Dentry &&
-		a.Flags&vmGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
+		a.Flags&abi.VmaFlagGrowsDown == 0 && (a.Inode == 0 || a.FilePage+(a.EndPage-a.StartPage) == b.FilePage)
 }
 
 // mergeAround joins VMA i with its neighbours where they are alike, and

@@ -83,7 +83,7 @@ func bringIn(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 			return e
 		}
 		if i < 0 {
-			return sched.WaitOn(c, &state().FillWait, ^uint32(0))
+			return sched.WaitOn(c, &state().FillWait, sched.AllEvents)
 		}
 	}
 	return waitFor(c, inode, state().Fills[i].Ticket)
@@ -96,7 +96,7 @@ func waitFor(c *sched.Ctx, inode abi.InodeRef, ticket uint32) abi.Errno {
 		b := &c.T().State.Blocked
 		b.Reason, b.PageTicket = abi.WaitReasonPageIn, ticket
 	}
-	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, ^uint32(0))
+	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, sched.AllEvents)
 }
 
 // failed is the error of the fill that this caller has waited for, if it was

@@ -34,10 +34,10 @@ func Detach(i abi.PipeRef, read, write bool) {
 	}
 	kmem.WriteEnd(&p.Header)
 	if write && p.State.Writers == 0 {
-		sched.Wake(&p.Live.ReadWait, pollIn|pollHup)
+		sched.Wake(&p.Live.ReadWait, pollIn|abi.POLLHUP)
 	}
 	if read && p.State.Readers == 0 {
-		sched.Wake(&p.Live.WriteWait, pollOut|pollErr)
+		sched.Wake(&p.Live.WriteWait, pollOut|abi.POLLERR)
 	}
 	drop(i)
 }

@@ -21,10 +21,8 @@ const (
 	usualBytes = uint32(abi.LimitPipeBytes)
 	maxBytes   = uint32(abi.LimitPipeMaxBytes)
 
-	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
-	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
-	pollHup = uint32(abi.POLLHUP)
-	pollErr = uint32(abi.POLLERR)
+	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
+	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
 )
 
 // Pipe flags.
@@ -45,7 +43,7 @@ func New(c *sched.Ctx) (pipe abi.PipeRef, e abi.Errno) {
 	if c.Process != 0 {
 		uid, gid = c.P().State.Fsuid, c.P().State.Fsgid
 	}
-	inode := vfs.NewInode(abi.FsTypePipefs, uint32(abi.S_IFIFO)|0o600, uid, gid)
+	inode := vfs.NewInode(abi.FsTypePipefs, abi.S_IFIFO|0o600, uid, gid)
 	if inode == 0 {
 		return 0, abi.ENFILE
 	}
@@ -108,7 +106,7 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 		case nonblock:
 			return 0, abi.EAGAIN
 		}
-		return 0, wait(c, &p.Live.ReadWait, pollIn|pollHup)
+		return 0, wait(c, &p.Live.ReadWait, pollIn|abi.POLLHUP)
 	}
 	done, e := uint32(0), abi.OK
 	room := p.State.Capacity - (p.State.Tail - p.State.Head)
@@ -135,6 +133,7 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 
 // consume moves the head on and frees the frame that it leaves.
 func consume(p *abi.PipeSlot, n uint32) {
+	kmem.Assert(n <= p.State.Tail-p.State.Head, "no more leaves a pipe than it holds")
 	sched.Effect(abi.SyncEffectPipe)
 	kmem.WriteBegin(&p.Header)
 	head := p.State.Head + n
@@ -172,6 +171,7 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 	if done != 0 {
 		kmem.WriteBegin(&p.Header)
 		p.State.Tail += done
+		kmem.Assert(p.State.Tail-p.State.Head <= p.State.Capacity, "a pipe holds no more than its capacity")
 		kmem.WriteEnd(&p.Header)
 		sched.Wake(&p.Live.ReadWait, pollIn)
 	}
@@ -183,7 +183,7 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 	case nonblock:
 		return done, abi.EAGAIN
 	}
-	return done, wait(c, &p.Live.WriteWait, pollOut|pollErr)
+	return done, wait(c, &p.Live.WriteWait, pollOut|abi.POLLERR)
 }
 
 // fill copies n bytes behind the tail, which it does not move. An atomic write
@@ -221,7 +221,7 @@ func undo(b, start *mm.Buf, atomic bool, done uint32) uint32 {
 	return 0
 }
 
-func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events abi.PollEvent) abi.Errno {
 	if c.Thread != 0 {
 		c.T().State.Blocked.Reason = abi.WaitReasonPipe
 	}
@@ -231,15 +231,15 @@ func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
 // Poll is the state of an end that may read, write, or both (a FIFO opened
 // O_RDWR). `seen` is how many opens for writing there had been when a FIFO was
 // opened for reading: before the first one there is no hang-up.
-func Poll(i abi.PipeRef, read, write bool, seen uint32) uint32 {
+func Poll(i abi.PipeRef, read, write bool, seen uint32) abi.PollEvent {
 	s := &kmem.Pipe(i).State
-	events := uint32(0)
+	events := abi.PollEvent(0)
 	if read {
 		if s.Head != s.Tail {
 			events |= pollIn
 		}
 		if s.Writers == 0 && s.WriterOpens != seen {
-			events |= pollHup
+			events |= abi.POLLHUP
 		}
 	}
 	if write {
@@ -247,7 +247,7 @@ func Poll(i abi.PipeRef, read, write bool, seen uint32) uint32 {
 			events |= pollOut
 		}
 		if s.Readers == 0 {
-			events |= pollErr
+			events |= abi.POLLERR
 		}
 	}
 	return events

@@ -47,7 +47,7 @@ func AwaitBytes(c *sched.Ctx, i abi.PipeRef, nonblock bool) abi.Errno {
 	case nonblock:
 		return abi.EAGAIN
 	}
-	return wait(c, &p.Live.ReadWait, pollIn|pollHup)
+	return wait(c, &p.Live.ReadWait, pollIn|abi.POLLHUP)
 }
 
 // AwaitRoom is the same for writers: EPIPE, after SIGPIPE, without readers.
@@ -62,5 +62,5 @@ func AwaitRoom(c *sched.Ctx, i abi.PipeRef, nonblock bool) abi.Errno {
 	case nonblock:
 		return abi.EAGAIN
 	}
-	return wait(c, &p.Live.WriteWait, pollOut|pollErr)
+	return wait(c, &p.Live.WriteWait, pollOut|abi.POLLERR)
 }

@@ -13,7 +13,7 @@ import (
 // CloneArgs is what clone(2) and clone3(2) come down to.
 type CloneArgs struct {
 	Flags               uint64
-	ExitSignal          uint32
+	ExitSignal          abi.Signal
 	Stack, Tls          uint64
 	ParentTid, ChildTid uint64
 	// Pidfd is where CLONE_PIDFD puts the descriptor.
@@ -188,7 +188,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 	p.State.Pid, p.State.Leader = tid, leader
 	kmem.WriteEnd(&p.Header)
 	n := kmem.Thread(leader)
-	n.State.Flags = uint32(abi.ThreadFlagLeader)
+	n.State.Flags = abi.ThreadFlagLeader
 	childContext(c, leader, a)
 	p.State.Nice = n.State.Nice
 	n.State.AltStack = c.T().State.AltStack
@@ -207,7 +207,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 		return 0, e
 	}
 	countCpuTimers(i) // the limit of CPU time is inherited
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	sched.MakeReady(leader)
 	if f&uint64(abi.CLONE_VFORK) != 0 {
 		p.Live.VforkParent = c.Thread

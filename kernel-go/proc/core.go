@@ -68,7 +68,7 @@ func beginCore(c *sched.Ctx, s *Sig) bool {
 		file.Put(c, ofd)
 		return false
 	}
-	killOthers(c, s.Signo|coreBit)
+	killOthers(c, uint32(s.Signo|coreBit))
 	t := c.T()
 	t.State.Sigmask, t.State.Restart = ^uint64(0), 0 // SIGKILL alone ends it sooner
 	b := exits(t, abi.EndStageDumping)
@@ -83,12 +83,12 @@ func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // openCore makes the file: a new one, whatever had its name.
 func openCore(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
-	const flags = uint32(abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK)
+	const flags = (abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK)
 	n := uint32(len("core"))
 	copy(kmem.Bytes(c.Path, n), "core")
 	_ = vfs.Unlink(c, vfs.CwdOf(c), c.Path, n)
 	copy(kmem.Bytes(c.Path, n), "core")
-	return file.Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, n, flags, coreMode, 0)
+	return file.Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, n, vfs.How{Flags: flags, Mode: coreMode})
 }
 
 // Dumping says whether the caller's exit_group(2) is one that writes a core file.

@@ -73,9 +73,9 @@ func openExec(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32, named bool
 func mayExec(c *sched.Ctx, d abi.DentryRef, named bool) abi.Errno {
 	inode := vfs.InodeOf(d)
 	e := abi.EACCES
-	if vfs.TypeOf(inode) == uint32(abi.S_IFREG) {
+	if vfs.TypeOf(inode) == abi.S_IFREG {
 		if e = vfs.Permission(c, inode, vfs.MayExec); e == abi.OK {
-			if e = vfs.BreakLeases(c, inode, uint32(abi.O_RDONLY)); e == abi.OK && file.Written(inode) {
+			if e = vfs.BreakLeases(c, inode, abi.O_RDONLY); e == abi.OK && file.Written(inode) {
 				e = abi.ETXTBSY
 			}
 		}

@@ -309,13 +309,13 @@ func (p *plan) commit(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef
 	s.ArgStart, s.ArgEnd, s.EnvStart, s.EnvEnd = bounds.argStart, bounds.argEnd, bounds.envStart, bounds.envEnd
 	s.Flags &^= abi.ProcessFlagForkNoExec
 	// Linux does the same (fs/exec.c, de_thread): who chose it is gone.
-	s.ExitSignal = uint32(abi.SIGCHLD)
+	s.ExitSignal = abi.SIGCHLD
 	setComm(c, pr, p.execFnLen)
 	in, euid, egid := kmem.Inode(p.main.inode), s.Euid, s.Egid
-	if in.State.Mode&uint32(abi.S_ISUID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
+	if in.State.Mode&abi.S_ISUID != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
 		s.Euid = in.State.Uid
 	}
-	if in.State.Mode&uint32(abi.S_ISGID) != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
+	if in.State.Mode&abi.S_ISGID != 0 && s.Flags&abi.ProcessFlagNoNewPrivs == 0 {
 		s.Egid = in.State.Gid
 	}
 	cred.Exec(s, s.Euid != s.Uid && s.Euid != euid || s.Egid != s.Gid && s.Egid != egid)
@@ -381,7 +381,7 @@ func becomeLeader(process abi.ProcessRef, thread abi.ThreadRef) {
 	unhashThread(thread)
 	t := kmem.Thread(thread)
 	t.State.Tid = pid
-	t.State.Flags |= uint32(abi.ThreadFlagLeader)
+	t.State.Flags |= abi.ThreadFlagLeader
 	hashThread(thread)
 }
 

@@ -137,7 +137,7 @@ func endThread(c *sched.Ctx, i abi.ThreadRef, status uint32) {
 	}
 	// Not blocked any more: Unblock then only takes it off queues and timers. Before
 	// anything is let go: what that wakes must not find it there.
-	t.State.StoreRunState(abi.ThreadRunStateExited)
+	sched.SetThreadState(t, abi.ThreadRunStateExited)
 	t.State.ExitCode = int32(status)
 	sched.Unblock(i)
 	abandon(c, i)
@@ -195,7 +195,7 @@ func finish(c *sched.Ctx, process abi.ProcessRef, status uint32) {
 	kmem.WriteBegin(&p.Header)
 	p.State.ExitStatus = status
 	p.State.Flags |= abi.ProcessFlagExiting
-	p.State.StoreRunState(abi.ProcessRunStateZombie)
+	sched.SetProcessState(p, abi.ProcessRunStateZombie)
 	kmem.WriteEnd(&p.Header)
 	kmem.Header().Counters.Exits++
 	sched.ProcessExited(process, status)
@@ -217,7 +217,7 @@ func notifyParent(c *sched.Ctx, process abi.ProcessRef) {
 	parent := p.State.Parent
 	o := kmem.Process(parent)
 	autoReap := false
-	if p.State.ExitSignal == uint32(abi.SIGCHLD) && o.State.Sighand != 0 {
+	if p.State.ExitSignal == abi.SIGCHLD && o.State.Sighand != 0 {
 		a := &kmem.Sighand(o.State.Sighand).Actions[abi.SIGCHLD-1]
 		autoReap = a.Handler == uint64(abi.SIG_IGN) || a.Flags&uint64(abi.SA_NOCLDWAIT) != 0
 	}
@@ -257,7 +257,7 @@ func reparent(c *sched.Ctx, process abi.ProcessRef) {
 			SendProcess(c, child, p.State.Pdeathsig, int32(abi.SI_USER), 0, 0)
 		}
 		setParent(child, to)
-		p.State.ExitSignal = uint32(abi.SIGCHLD)
+		p.State.ExitSignal = abi.SIGCHLD
 		first, p.Live.NextOrphan = child, first
 	}
 	hangUpEach(c, first, process)
@@ -317,12 +317,12 @@ func (w Which) matches(c *sched.Ctx, p *abi.ProcessSlot) bool {
 // Wait looks for a child in one of the states that options (WEXITED, WUNTRACED,
 // WCONTINUED, WNOHANG, WNOWAIT) ask for. ECHILD: no such child at all. Without
 // one in such a state it blocks, or with WNOHANG returns an empty answer.
-func Wait(c *sched.Ctx, which Which, options uint32) (Waited, abi.Errno) {
+func Wait(c *sched.Ctx, which Which, options abi.WaitFlag) (Waited, abi.Errno) {
 	var none Waited
 	found := false
 	for i := c.P().Live.ChildHead; i != 0; i = kmem.Process(i).Live.NextSibling {
 		p := kmem.Process(i)
-		if !which.matches(c, p) || options&uint32(abi.WALL) == 0 && (p.State.ExitSignal != uint32(abi.SIGCHLD)) != (options&uint32(abi.WCLONE) != 0) {
+		if !which.matches(c, p) || options&abi.WALL == 0 && (p.State.ExitSignal != abi.SIGCHLD) != (options&abi.WCLONE != 0) {
 			continue
 		}
 		found = true
@@ -333,20 +333,20 @@ func Wait(c *sched.Ctx, which Which, options uint32) (Waited, abi.Errno) {
 	if !found {
 		return none, abi.ECHILD
 	}
-	if options&uint32(abi.WNOHANG) != 0 {
+	if options&abi.WNOHANG != 0 {
 		return none, abi.OK
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonChild
-	return none, sched.WaitOn(c, &c.P().Live.ChildWait, ^uint32(0))
+	return none, sched.WaitOn(c, &c.P().Live.ChildWait, sched.AllEvents)
 }
 
-func report(i abi.ProcessRef, options uint32) (Waited, bool) {
+func report(i abi.ProcessRef, options abi.WaitFlag) (Waited, bool) {
 	p := kmem.Process(i)
 	s := &p.State
 	w := Waited{Process: i, Pid: s.Pid, Uid: s.Uid}
-	keep := options&uint32(abi.WNOWAIT) != 0
+	keep := options&abi.WNOWAIT != 0
 	switch {
-	case s.LoadRunState() == abi.ProcessRunStateZombie && options&uint32(abi.WEXITED) != 0:
+	case s.LoadRunState() == abi.ProcessRunStateZombie && options&abi.WEXITED != 0:
 		w.Status = s.ExitStatus
 		if w.Status&0x7f == 0 {
 			w.Code, w.Value = int32(abi.CLD_EXITED), w.Status>>8&0xff
@@ -356,13 +356,13 @@ func report(i abi.ProcessRef, options uint32) (Waited, bool) {
 				w.Code = int32(abi.CLD_DUMPED)
 			}
 		}
-	case s.Flags&abi.ProcessFlagHasStopReport != 0 && options&uint32(abi.WUNTRACED) != 0:
-		w.Status = s.StopSignal<<8 | 0x7f
-		w.Code, w.Value = int32(abi.CLD_STOPPED), s.StopSignal
+	case s.Flags&abi.ProcessFlagHasStopReport != 0 && options&abi.WUNTRACED != 0:
+		w.Status = uint32(s.StopSignal<<8 | 0x7f)
+		w.Code, w.Value = int32(abi.CLD_STOPPED), uint32(s.StopSignal)
 		if !keep {
 			s.Flags &^= abi.ProcessFlagHasStopReport
 		}
-	case s.Flags&abi.ProcessFlagHasContinueReport != 0 && options&uint32(abi.WCONTINUED) != 0:
+	case s.Flags&abi.ProcessFlagHasContinueReport != 0 && options&abi.WCONTINUED != 0:
 		w.Status = 0xffff
 		w.Code, w.Value = int32(abi.CLD_CONTINUED), uint32(abi.SIGCONT)
 		if !keep {

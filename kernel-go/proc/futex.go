@@ -263,40 +263,50 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 	return 0, abi.EBLOCKED
 }
 
+// FutexPair is what the operations on two words are asked with: at most Wake waiters
+// of the first are woken, Limit others go on to the second (are woken there by
+// FUTEX_WAKE_OP). Value is what the first must have, or FUTEX_WAKE_OP's operation.
+type FutexPair struct {
+	Va, Va2            uint64
+	Private            bool
+	Wake, Limit, Value uint32
+}
+
 // FutexRequeue is FUTEX_REQUEUE and, with compare, FUTEX_CMP_REQUEUE.
-func FutexRequeue(c *sched.Ctx, va, va2 uint64, private bool, wake, limit uint32, compare bool, expect uint32) (uint64, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
+func FutexRequeue(c *sched.Ctx, q *FutexPair, compare bool) (uint64, abi.Errno) {
+	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private, mm.Read)
+	k2, e := futexKeyOf(c, c.As, q.Va2, q.Private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if compare {
-		lin, e := mm.LinearWord(c, c.As, va, mm.Read)
+		lin, e := mm.LinearWord(c, c.As, q.Va, mm.Read)
 		if e != abi.OK {
 			return 0, e
 		}
-		if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
+		if atomicLoad((*uint32)(kmem.Ptr(lin))) != q.Value {
 			return 0, abi.EAGAIN
 		}
 	}
 	if k == k2 {
-		woken, _, e := futexScan(k, ^uint32(0), wake, nil, 0)
+		woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil, 0)
 		return uint64(woken), e
 	}
-	woken, moved, e := futexScan(k, ^uint32(0), wake, &k2, limit)
+	woken, moved, e := futexScan(k, ^uint32(0), q.Wake, &k2, q.Limit)
 	return uint64(woken + moved), e
 }
 
 // FutexWakeOp is FUTEX_WAKE_OP.
-func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uint32) (uint64, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
+func FutexWakeOp(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
+	op := q.Value
+	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	w, k2, e := futexWord(c, va2, private, mm.Write)
+	w, k2, e := futexWord(c, q.Va2, q.Private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -326,7 +336,7 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 			break
 		}
 	}
-	woken, _, e := futexScan(k, ^uint32(0), wake, nil, 0)
+	woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -349,7 +359,7 @@ func FutexWakeOp(c *sched.Ctx, va, va2 uint64, private bool, wake, wake2, op uin
 		return 0, abi.ENOSYS
 	}
 	if hit {
-		more, _, e := futexScan(k2, ^uint32(0), wake2, nil, 0)
+		more, _, e := futexScan(k2, ^uint32(0), q.Limit, nil, 0)
 		if e != abi.OK {
 			return 0, e
 		}

@@ -55,31 +55,31 @@ func mayMoveTo(c *sched.Ctx, thread abi.ThreadRef, k2 futexKey) bool {
 	return e == abi.OK && k == k2
 }
 
-// FutexRequeuePi is FUTEX_CMP_REQUEUE_PI: the first waiter gets the word at va2
-// when that is free; up to `limit` more are moved to its queue.
-func FutexRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, wake, limit, expect uint32) (uint64, abi.Errno) {
-	if va == va2 || wake != 1 {
+// FutexRequeuePi is FUTEX_CMP_REQUEUE_PI: the first waiter gets the second word
+// when that is free; up to Limit more are moved to its queue.
+func FutexRequeuePi(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
+	if q.Va == q.Va2 || q.Wake != 1 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
+	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private, mm.Write)
+	k2, e := futexKeyOf(c, c.As, q.Va2, q.Private, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
 	if k == k2 {
 		return 0, abi.EINVAL
 	}
-	lin, e := mm.LinearWord(c, c.As, va, mm.Read)
+	lin, e := mm.LinearWord(c, c.As, q.Va, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	if atomicLoad((*uint32)(kmem.Ptr(lin))) != expect {
+	if atomicLoad((*uint32)(kmem.Ptr(lin))) != q.Value {
 		return 0, abi.EAGAIN
 	}
-	lin2, e := mm.LinearWord(c, c.As, va2, mm.Write)
+	lin2, e := mm.LinearWord(c, c.As, q.Va2, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -90,11 +90,11 @@ func FutexRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, wake, limit, exp
 	if !mayMoveTo(c, top, k2) {
 		return 0, abi.EINVAL
 	}
-	owner, e := piAcquire((*uint32)(kmem.Ptr(lin2)), k2, top, limit != 0)
+	owner, e := piAcquire((*uint32)(kmem.Ptr(lin2)), k2, top, q.Limit != 0)
 	if e != abi.OK {
 		return 0, e
 	}
-	moved, left := uint64(0), uint64(limit)+1
+	moved, left := uint64(0), uint64(q.Limit)+1
 	if owner == 0 {
 		FutexForget(top)
 		kmem.Thread(top).State.Blocked.FutexWait().Result = piOwned

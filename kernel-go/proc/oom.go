@@ -2,7 +2,6 @@ package proc
 
 import (
 	"foreshore.dev/kernel/abi"
-	"foreshore.dev/kernel/host"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/oom"
 	"foreshore.dev/kernel/sched"
@@ -17,14 +16,14 @@ func OutOfMemory(c *sched.Ctx) bool {
 		victim = c.Process // all are protected: whoever needs the memory goes
 	}
 	p := kmem.Process(victim)
-	if victim != c.Process && p.State.Pending&bit(uint32(abi.SIGKILL)) != 0 {
+	if victim != c.Process && p.State.Pending&bit(abi.SIGKILL) != 0 {
 		return false // it is about to go
 	}
-	kmem.LogString(host.LogWarn, "out of memory: a process is killed")
+	kmem.LogString(abi.LogLevelWarn, "out of memory: a process is killed")
 	if victim == c.Process {
 		ExitGroup(c, uint32(abi.SIGKILL))
 		return true
 	}
-	_ = SendProcess(c, victim, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(c, victim, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
 	return false
 }

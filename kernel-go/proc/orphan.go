@@ -41,8 +41,8 @@ func hangUpOrphans(c *sched.Ctx, process, parent, without abi.ProcessRef) {
 	if !links(p, parent) || !anyStopped(p.Pgid) || !orphanedWithout(p.Pgid, without) {
 		return
 	}
-	SignalGroup(c, p.Pgid, uint32(abi.SIGHUP))
-	SignalGroup(c, p.Pgid, uint32(abi.SIGCONT))
+	SignalGroup(c, p.Pgid, abi.SIGHUP)
+	SignalGroup(c, p.Pgid, abi.SIGCONT)
 }
 
 func anyStopped(pgid uint32) bool {

@@ -54,11 +54,11 @@ func initHost() bool {
 		return false
 	}
 	t := kmem.Thread(leader)
-	t.State.Flags = uint32(abi.ThreadFlagLeader)
-	t.State.StoreRunState(abi.ThreadRunStateBlocked)
+	t.State.Flags = abi.ThreadFlagLeader
+	sched.SetThreadState(t, abi.ThreadRunStateBlocked)
 	kmem.WriteBegin(&p.Header)
 	p.State.Pid, p.State.Leader = hostPid, leader
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	return true
 }
@@ -78,7 +78,7 @@ func NewProgram(c *sched.Ctx, owner abi.OwnerRef, cwd, dentry abi.DentryRef, n u
 	p := kmem.Process(i)
 	joinGroup(i, tid)
 	p.State.Sid = tid
-	p.State.ExitSignal = uint32(abi.SIGCHLD)
+	p.State.ExitSignal = abi.SIGCHLD
 	p.State.Flags |= abi.ProcessFlagOwnedByHost
 	defaultLimits(p)
 	cred.Init(&p.State)
@@ -90,7 +90,7 @@ func NewProgram(c *sched.Ctx, owner abi.OwnerRef, cwd, dentry abi.DentryRef, n u
 	e := abi.EAGAIN
 	if leader != 0 && p.State.FdTable != 0 && p.State.FsContext != 0 && p.State.Sighand != 0 {
 		p.State.Leader = leader
-		kmem.Thread(leader).State.Flags = uint32(abi.ThreadFlagLeader)
+		kmem.Thread(leader).State.Flags = abi.ThreadFlagLeader
 		if dentry != 0 {
 			e = ExecFile(c, i, leader, dentry, n, s)
 		} else {
@@ -134,7 +134,7 @@ func Start(i abi.ProcessRef) abi.Errno {
 		return abi.EINVAL
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	kmem.WriteEnd(&p.Header)
 	sched.MakeReady(p.State.Leader)
 	sched.KickIdle()
@@ -167,7 +167,7 @@ func KillOwned(c *sched.Ctx, owner abi.OwnerRef) {
 				if p.Live.ChildWait == 0 {
 					p.State.Flags &^= abi.ProcessFlagOwnedByHost
 				}
-				_ = SendProcess(c, i, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
+				_ = SendProcess(c, i, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
 			}
 		}
 		i = next

@@ -8,13 +8,13 @@ import (
 )
 
 // MayKill says whether the caller may signal a process (kill(2)).
-func MayKill(c *sched.Ctx, process abi.ProcessRef, signo uint32) bool {
+func MayKill(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal) bool {
 	if c.Process == 0 {
 		return true
 	}
 	a, b := &c.P().State, &kmem.Process(process).State
 	return cred.Has(c, abi.CAP_KILL) || a.Uid == b.Uid || a.Uid == b.Suid || a.Euid == b.Uid || a.Euid == b.Suid ||
-		signo == uint32(abi.SIGCONT) && a.Sid == b.Sid
+		signo == abi.SIGCONT && a.Sid == b.Sid
 }
 
 // Kill is kill(2).
@@ -69,17 +69,17 @@ func killOne(c *sched.Ctx, i abi.ProcessRef, s *Sig, e abi.Errno) abi.Errno {
 // What terminals ask of processes (tty.Signals).
 
 // SignalGroup signals a process group.
-func SignalGroup(c *sched.Ctx, pgid, signo uint32) {
+func SignalGroup(c *sched.Ctx, pgid uint32, signo abi.Signal) {
 	s := Sig{Signo: signo, Code: int32(abi.SI_KERNEL)}
 	_ = SendGroup(c, pgid, &s)
 }
 
 // SignalProcess signals a process.
-func SignalProcess(c *sched.Ctx, process abi.ProcessRef, signo uint32) {
+func SignalProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal) {
 	_ = SendProcess(c, process, signo, int32(abi.SI_KERNEL), 0, 0)
 }
 
 // IgnoredOrBlocked says whether the caller would not notice a signal.
-func IgnoredOrBlocked(c *sched.Ctx, signo uint32) bool {
+func IgnoredOrBlocked(c *sched.Ctx, signo abi.Signal) bool {
 	return c.T().State.Sigmask&bit(signo) != 0 || action(c.P(), signo).Handler == uint64(abi.SIG_IGN)
 }

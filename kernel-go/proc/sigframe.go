@@ -47,7 +47,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 		f.Uc.Stack.Flags |= int32(abi.SS_ONSTACK)
 	}
 	mask := t.State.Sigmask
-	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0 {
+	if t.State.Flags&abi.ThreadFlagHasSavedSigmask != 0 {
 		mask = t.State.SavedSigmask
 	}
 	f.Uc.Sigmask = mask
@@ -60,7 +60,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	if mm.CopyOut(c, sp, c.Page, abi.RtSigframeSize) != abi.OK {
 		return false
 	}
-	t.State.Flags &^= uint32(abi.ThreadFlagHasSavedSigmask)
+	t.State.Flags &^= abi.ThreadFlagHasSavedSigmask
 	if t.State.AltStack.Flags&int32(autodisarm) != 0 {
 		t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
 	}
@@ -78,7 +78,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	return true
 }
 
-var autodisarm = uint32(abi.SS_AUTODISARM)
+var autodisarm = abi.SS_AUTODISARM
 
 func fillSiginfo(i *abi.Siginfo, s *Sig) {
 	i.Signo, i.Errno, i.Code = int32(s.Signo), s.Errno, s.Code
@@ -99,7 +99,7 @@ func Sigreturn(c *sched.Ctx) abi.Errno {
 	cpu := &t.Cpu
 	sp := cpu.X[regSP]
 	if sp&15 != 0 || mm.CopyIn(c, c.Page, sp, abi.RtSigframeSize) != abi.OK {
-		s := Sig{Signo: uint32(abi.SIGSEGV), Code: int32(abi.SI_KERNEL)}
+		s := Sig{Signo: abi.SIGSEGV, Code: int32(abi.SI_KERNEL)}
 		ForceSignal(c, &s)
 		return abi.ENORETURN
 	}

@@ -18,14 +18,14 @@ const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
 
 // Sigio sends the signals of a description with O_ASYNC, or of a lease that is
 // broken (POLLMSG), to its owner.
-func Sigio(ofd abi.OfdRef, events uint32) {
-	if events&uint32(abi.POLLIN) != 0 {
+func Sigio(ofd abi.OfdRef, events abi.PollEvent) {
+	if events&abi.POLLIN != 0 {
 		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
 	}
-	if events&uint32(abi.POLLOUT) != 0 {
+	if events&abi.POLLOUT != 0 {
 		sigioAll(ofd, int32(abi.POLL_OUT), bandOut)
 	}
-	if events&uint32(abi.POLLMSG) != 0 {
+	if events&abi.POLLMSG != 0 {
 		sigioAll(ofd, int32(abi.POLL_MSG), bandMsg)
 	}
 }
@@ -59,7 +59,7 @@ func sigioOne(ofd abi.OfdRef, process abi.ProcessRef, thread abi.ThreadRef, code
 	}
 	c := sched.For(kmem.WorkerIndex)
 	if l.AsyncSignal != 0 {
-		if l.AsyncSignal != uint32(abi.SIGIO) && ownCodes&bit(l.AsyncSignal) != 0 {
+		if l.AsyncSignal != abi.SIGIO && ownCodes&bit(l.AsyncSignal) != 0 {
 			code = int32(abi.SI_SIGIO)
 		}
 		sig := Sig{Signo: l.AsyncSignal, Code: code, Field0: band, Field1: uint64(l.AsyncFd)}
@@ -67,6 +67,6 @@ func sigioOne(ofd abi.OfdRef, process abi.ProcessRef, thread abi.ThreadRef, code
 			return
 		}
 	}
-	sig := Sig{Signo: uint32(abi.SIGIO), Code: int32(abi.SI_KERNEL)}
+	sig := Sig{Signo: abi.SIGIO, Code: int32(abi.SI_KERNEL)}
 	_ = send(c, process, thread, &sig)
 }

@@ -18,7 +18,7 @@ const (
 	queueMax = 1024
 )
 
-func bit(sig uint32) uint64 { return 1 << (sig - 1) }
+func bit(sig abi.Signal) uint64 { return 1 << (sig - 1) }
 
 // Signals that cannot be caught, blocked or ignored.
 const unmaskable = uint64(1)<<(abi.SIGKILL-1) | uint64(1)<<(abi.SIGSTOP-1)
@@ -32,7 +32,7 @@ const synchronous = uint64(1)<<(abi.SIGSEGV-1) | uint64(1)<<(abi.SIGBUS-1) | uin
 
 // Sig is one signal with what siginfo_t says of it.
 type Sig struct {
-	Signo uint32
+	Signo abi.Signal
 	Code  int32
 	Errno int32
 	// The union of siginfo_t, as far as the kernel keeps it (offsets 16 to 47).
@@ -48,17 +48,17 @@ func flushProcess(p *abi.ProcessSlot, mask uint64) {
 	}
 }
 
-func action(p *abi.ProcessSlot, signo uint32) *abi.Sigaction {
+func action(p *abi.ProcessSlot, signo abi.Signal) *abi.Sigaction {
 	return &kmem.Sighand(p.State.Sighand).Actions[signo-1]
 }
 
-func ignored(p *abi.ProcessSlot, signo uint32) bool {
+func ignored(p *abi.ProcessSlot, signo abi.Signal) bool {
 	a := action(p, signo)
 	return a.Handler == uint64(abi.SIG_IGN) || a.Handler == uint64(abi.SIG_DFL) && ignoredByDefault&bit(signo) != 0
 }
 
 // SendProcess sends a signal to a process as kill(2) does.
-func SendProcess(c *sched.Ctx, process abi.ProcessRef, signo uint32, code int32, pid, uid uint32) abi.Errno {
+func SendProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal, code int32, pid, uid uint32) abi.Errno {
 	s := Sig{Signo: signo, Code: code, Field0: uint64(pid) | uint64(uid)<<32}
 	return send(c, process, 0, &s)
 }
@@ -76,13 +76,13 @@ func SendQueued(c *sched.Ctx, process abi.ProcessRef, s *Sig) abi.Errno {
 // SendChild tells a parent that a child ended, stopped or continued.
 func SendChild(c *sched.Ctx, child, parent abi.ProcessRef) {
 	p := kmem.Process(child)
-	w, ok := report(child, uint32(abi.WEXITED|abi.WUNTRACED|abi.WCONTINUED|abi.WNOWAIT))
+	w, ok := report(child, (abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED | abi.WNOWAIT))
 	if !ok {
 		return
 	}
 	signo := p.State.ExitSignal
 	if w.Code != int32(abi.CLD_EXITED) && w.Code != int32(abi.CLD_KILLED) && w.Code != int32(abi.CLD_DUMPED) {
-		signo = uint32(abi.SIGCHLD)
+		signo = abi.SIGCHLD
 		if a := action(kmem.Process(parent), signo); a.Flags&uint64(abi.SA_NOCLDSTOP) != 0 {
 			return
 		}
@@ -99,11 +99,11 @@ func send(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) ab
 		return abi.OK
 	}
 	kmem.Header().Counters.Signals++
-	if s.Signo == uint32(abi.SIGCONT) {
+	if s.Signo == abi.SIGCONT {
 		flushProcess(p, stopSignals)
 		resume(c, process)
 	} else if stopSignals&bit(s.Signo) != 0 {
-		flushProcess(p, bit(uint32(abi.SIGCONT)))
+		flushProcess(p, bit(abi.SIGCONT))
 	}
 	if ignored(p, s.Signo) && unmaskable&bit(s.Signo) == 0 && !blockedSomewhere(p, thread, s.Signo) {
 		if trace.On() {
@@ -128,12 +128,12 @@ func send(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) ab
 
 // tell traces a signal that reaches a thread.
 func tell(c *sched.Ctx, thread abi.ThreadRef, process abi.ProcessRef, s *Sig) {
-	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, s.Signo, s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3)
+	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, uint32(s.Signo), s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3)
 }
 
 // blockedSomewhere: a signal that is ignored is still kept while it is
 // blocked, since its action may change before it is unblocked.
-func blockedSomewhere(p *abi.ProcessSlot, thread abi.ThreadRef, signo uint32) bool {
+func blockedSomewhere(p *abi.ProcessSlot, thread abi.ThreadRef, signo abi.Signal) bool {
 	if thread == 0 {
 		thread = p.State.Leader
 	}
@@ -141,7 +141,7 @@ func blockedSomewhere(p *abi.ProcessSlot, thread abi.ThreadRef, signo uint32) bo
 }
 
 // nudge makes a thread that can take the signal look at it.
-func nudge(process abi.ProcessRef, thread abi.ThreadRef, signo uint32) {
+func nudge(process abi.ProcessRef, thread abi.ThreadRef, signo abi.Signal) {
 	p := kmem.Process(process)
 	if thread != 0 {
 		nudgeThread(thread, signo)
@@ -171,12 +171,12 @@ func nudge(process abi.ProcessRef, thread abi.ThreadRef, signo uint32) {
 }
 
 // sigwaits says whether a thread waits for this very signal (rt_sigtimedwait).
-func sigwaits(t *abi.ThreadSlot, signo uint32) bool {
+func sigwaits(t *abi.ThreadSlot, signo abi.Signal) bool {
 	b := &t.State.Blocked
 	return b.Reason == abi.WaitReasonSignal && b.Attempt != 0 && b.SignalWait().Set&bit(signo) != 0
 }
 
-func nudgeThread(i abi.ThreadRef, signo uint32) {
+func nudgeThread(i abi.ThreadRef, signo abi.Signal) {
 	t := kmem.Thread(i)
 	switch abi.ThreadRunState(t.State.LoadRunState()) {
 	case abi.ThreadRunStateBlocked:
@@ -186,7 +186,7 @@ func nudgeThread(i abi.ThreadRef, signo uint32) {
 	case abi.ThreadRunStateRunning:
 		sched.PollHart(t.State.Hart)
 	case abi.ThreadRunStateStopped:
-		if signo == uint32(abi.SIGKILL) {
+		if signo == abi.SIGKILL {
 			sched.MakeReady(i)
 		}
 	}
@@ -211,11 +211,11 @@ func HasSignal(c *sched.Ctx) bool {
 	return false
 }
 
-func lowest(set uint64) uint32 {
+func lowest(set uint64) abi.Signal {
 	if s := set & synchronous; s != 0 {
 		set = s
 	}
-	n := uint32(1)
+	n := abi.Signal(1)
 	for set&1 == 0 {
 		set >>= 1
 		n++
@@ -245,20 +245,20 @@ func DeliverSignals(c *sched.Ctx) bool {
 		if set == 0 {
 			break
 		}
-		if set&bit(uint32(abi.SIGKILL)) != 0 {
+		if set&bit(abi.SIGKILL) != 0 {
 			// Before all others, whose handlers' frames may lie in memory that a child
 			// of vfork(2) runs on (Linux kernel/signal.c, get_signal).
-			set = bit(uint32(abi.SIGKILL))
+			set = bit(abi.SIGKILL)
 		}
 		s, _ := TakeSignal(t, p, set)
-		if trace.On() && s.Signo != uint32(abi.SIGKILL) {
+		if trace.On() && s.Signo != abi.SIGKILL {
 			tell(c, c.Thread, c.Process, &s)
 		}
 		a := *action(p, s.Signo)
-		if s.Signo == uint32(abi.SIGKILL) {
-			return !End(c, s.Signo)
+		if s.Signo == abi.SIGKILL {
+			return !End(c, uint32(s.Signo))
 		}
-		if s.Signo == uint32(abi.SIGSTOP) {
+		if s.Signo == abi.SIGSTOP {
 			a.Handler = uint64(abi.SIG_DFL)
 		}
 		switch {
@@ -269,7 +269,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 				continue
 			}
 			if stopSignals&bit(s.Signo) != 0 {
-				if s.Signo != uint32(abi.SIGSTOP) && IsOrphaned(p.State.Pgid) {
+				if s.Signo != abi.SIGSTOP && IsOrphaned(p.State.Pgid) {
 					continue
 				}
 				stopProcess(c, s.Signo)
@@ -278,7 +278,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 			if coreSignals&bit(s.Signo) != 0 && beginCore(c, &s) {
 				return true
 			}
-			return !End(c, s.Signo)
+			return !End(c, uint32(s.Signo))
 		}
 		settleRestart(t, a.Flags)
 		if !pushFrame(c, &s, &a) {
@@ -320,8 +320,8 @@ func settleRestart(t *abi.ThreadSlot, flags uint64) {
 // that it let in is left.
 func restoreMask(c *sched.Ctx) {
 	t := c.T()
-	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0 && t.State.Blocked.Attempt == 0 {
-		t.State.Flags &^= uint32(abi.ThreadFlagHasSavedSigmask)
+	if t.State.Flags&abi.ThreadFlagHasSavedSigmask != 0 && t.State.Blocked.Attempt == 0 {
+		t.State.Flags &^= abi.ThreadFlagHasSavedSigmask
 		t.State.Sigmask = t.State.SavedSigmask
 	}
 }
@@ -329,14 +329,14 @@ func restoreMask(c *sched.Ctx) {
 // MaskSwapped says whether an earlier attempt at the call in progress has swapped the mask.
 func MaskSwapped(c *sched.Ctx) bool {
 	s := &c.T().State
-	return s.Blocked.Attempt != 0 && s.Flags&uint32(abi.ThreadFlagHasSavedSigmask) != 0
+	return s.Blocked.Attempt != 0 && s.Flags&abi.ThreadFlagHasSavedSigmask != 0
 }
 
 // SwapMask replaces the signal mask until the system call in progress is over.
 func SwapMask(c *sched.Ctx, mask uint64) {
 	t := c.T()
-	if t.State.Flags&uint32(abi.ThreadFlagHasSavedSigmask) == 0 {
-		t.State.Flags |= uint32(abi.ThreadFlagHasSavedSigmask)
+	if t.State.Flags&abi.ThreadFlagHasSavedSigmask == 0 {
+		t.State.Flags |= abi.ThreadFlagHasSavedSigmask
 		t.State.SavedSigmask = t.State.Sigmask
 	}
 	t.State.Sigmask = mask &^ unmaskable
@@ -354,22 +354,22 @@ func ForceSignal(c *sched.Ctx, s *Sig) {
 	_ = threadQueue(p, t).enqueue(p, s)
 }
 
-func forceSegv(c *sched.Ctx, during uint32) {
-	if during == uint32(abi.SIGSEGV) {
+func forceSegv(c *sched.Ctx, during abi.Signal) {
+	if during == abi.SIGSEGV {
 		action(c.P(), during).Handler = uint64(abi.SIG_DFL)
 	}
-	s := Sig{Signo: uint32(abi.SIGSEGV), Code: int32(abi.SI_KERNEL)}
+	s := Sig{Signo: abi.SIGSEGV, Code: int32(abi.SI_KERNEL)}
 	ForceSignal(c, &s)
 }
 
 // stopProcess stops all threads of the caller's process (a group stop).
-func stopProcess(c *sched.Ctx, signo uint32) {
+func stopProcess(c *sched.Ctx, signo abi.Signal) {
 	p := c.P()
 	if p.State.LoadRunState() == abi.ProcessRunStateStopped {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateStopped)
+	sched.SetProcessState(p, abi.ProcessRunStateStopped)
 	p.State.StopSignal = signo
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasContinueReport | abi.ProcessFlagHasStopReport
 	kmem.WriteEnd(&p.Header)
@@ -389,10 +389,10 @@ func stopProcess(c *sched.Ctx, signo uint32) {
 func park(c *sched.Ctx) {
 	t := c.T()
 	if trace.On() {
-		trace.Stopped(c, t.State.Tid, c.P().State.Pid, c.P().State.StopSignal)
+		trace.Stopped(c, t.State.Tid, c.P().State.Pid, uint32(c.P().State.StopSignal))
 	}
 	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateStopped)
+	sched.SetThreadState(t, abi.ThreadRunStateStopped)
 	kmem.WriteEnd(&t.Header)
 	sched.ThreadStopped(c.Thread, abi.ThreadStopStopped)
 	forget(c)
@@ -405,7 +405,7 @@ func resume(c *sched.Ctx, process abi.ProcessRef) {
 		return
 	}
 	kmem.WriteBegin(&p.Header)
-	p.State.StoreRunState(abi.ProcessRunStateRunning)
+	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	p.State.Flags = p.State.Flags&^abi.ProcessFlagHasStopReport | abi.ProcessFlagHasContinueReport
 	kmem.WriteEnd(&p.Header)
 	for i := p.Live.ThreadHead; i != 0; i = kmem.Thread(i).Live.NextInProcess {
@@ -421,7 +421,7 @@ func resume(c *sched.Ctx, process abi.ProcessRef) {
 
 // ActionChanged drops what is pending of a signal that is ignored from now on
 // (sigaction(2), POSIX).
-func ActionChanged(c *sched.Ctx, signo uint32) {
+func ActionChanged(c *sched.Ctx, signo abi.Signal) {
 	if p := c.P(); ignored(p, signo) {
 		flushProcess(p, bit(signo))
 	}
@@ -451,7 +451,7 @@ func TakeForSignalfd(c *sched.Ctx, mask uint64, dst uint32) bool {
 	} else {
 		i.Pid, i.Uid = uint32(s.Field0), uint32(s.Field0>>32)
 	}
-	if s.Signo == uint32(abi.SIGCHLD) {
+	if s.Signo == abi.SIGCHLD {
 		i.Status, i.Utime, i.Stime = int32(s.Field1), s.Field2, s.Field3
 	} else {
 		i.IntValue, i.Ptr = int32(s.Field1), s.Field1
@@ -464,7 +464,7 @@ func SigPipe(c *sched.Ctx) {
 	if c.Thread == 0 {
 		return
 	}
-	s := Sig{Signo: uint32(abi.SIGPIPE), Code: int32(abi.SI_KERNEL)}
+	s := Sig{Signo: abi.SIGPIPE, Code: int32(abi.SI_KERNEL)}
 	_ = SendThread(c, c.Thread, &s)
 }
 
@@ -473,6 +473,6 @@ func FileTooLarge(c *sched.Ctx) {
 	if c.Thread == 0 {
 		return
 	}
-	s := Sig{Signo: uint32(abi.SIGXFSZ), Code: int32(abi.SI_KERNEL)}
+	s := Sig{Signo: abi.SIGXFSZ, Code: int32(abi.SI_KERNEL)}
 	_ = SendThread(c, c.Thread, &s)
 }

@@ -36,7 +36,7 @@ func (k sigQueue) enqueue(p *abi.ProcessSlot, s *Sig) abi.Errno {
 		*k.pending |= bit(s.Signo)
 		return abi.OK
 	}
-	realtime := s.Signo >= uint32(abi.SIGRTMIN)
+	realtime := s.Signo >= abi.SIGRTMIN
 	if *k.pending&bit(s.Signo) != 0 && !realtime {
 		return abi.OK
 	}
@@ -85,7 +85,7 @@ func (k sigQueue) unlink(i, last abi.SigInfoRef) {
 }
 
 // dequeue takes signal signo, which is pending.
-func (k sigQueue) dequeue(signo uint32) Sig {
+func (k sigQueue) dequeue(signo abi.Signal) Sig {
 	out := Sig{Signo: signo, Code: int32(abi.SI_USER)}
 	last, found, more := abi.SigInfoRef(0), false, false
 	for i := *k.head; i != 0 && !more; {

@@ -115,12 +115,11 @@ func unhashThread(i abi.ThreadRef) {
 		*b = t.Live.TidNext
 		return
 	}
-	for k := *b; k != 0; k = kmem.Thread(k).Live.TidNext {
-		if kmem.Thread(k).Live.TidNext == i {
-			kmem.Thread(k).Live.TidNext = t.Live.TidNext
-			return
-		}
+	k := *b
+	for ; k != 0 && kmem.Thread(k).Live.TidNext != i; k = kmem.Thread(k).Live.TidNext {
 	}
+	kmem.Linked(k != 0)
+	kmem.Thread(k).Live.TidNext = t.Live.TidNext
 }
 
 // newThread makes a thread of a process, in state Prepared; 0 when the table

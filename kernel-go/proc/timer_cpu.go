@@ -124,7 +124,7 @@ func countCpuTimers(process abi.ProcessRef) {
 func LimitsChanged(process abi.ProcessRef) { cpuTimersChanged(process) }
 
 func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
-	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != uint32(abi.SIGEV_NONE)
+	return int32(t.Clock) < 0 && t.DeadlineNs != disarmed && t.Queued == 0 && t.Notify != abi.SIGEV_NONE
 }
 
 // CheckCpuTimers acts on the CPU-time timers of the caller's process that are
@@ -132,9 +132,9 @@ func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
 func CheckCpuTimers(c *sched.Ctx) {
 	p := c.P()
 	user := UserNs(p)
-	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, uint32(abi.SIGVTALRM))
+	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, abi.SIGVTALRM)
 	total := user + SystemNs(p)
-	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, total, uint32(abi.SIGPROF))
+	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, total, abi.SIGPROF)
 	checkCpuLimit(c, total)
 	if p.Live.CpuWait != 0 && total >= p.Live.CpuWaitNs {
 		sched.WakeAll(&p.Live.CpuWait)
@@ -151,7 +151,7 @@ func CheckCpuTimers(c *sched.Ctx) {
 	countCpuTimers(c.Process)
 }
 
-func checkItimer(c *sched.Ctx, deadlineNs *uint64, intervalNs, now uint64, signo uint32) {
+func checkItimer(c *sched.Ctx, deadlineNs *uint64, intervalNs, now uint64, signo abi.Signal) {
 	if *deadlineNs == 0 || *deadlineNs > now {
 		return
 	}
@@ -170,10 +170,10 @@ func checkCpuLimit(c *sched.Ctx, total uint64) {
 	switch seconds := total / 1_000_000_000; {
 	case l.Cur == infinite:
 	case seconds >= l.Max:
-		_ = SendProcess(c, c.Process, uint32(abi.SIGKILL), int32(abi.SI_KERNEL), 0, 0)
+		_ = SendProcess(c, c.Process, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
 	case seconds >= l.Cur:
 		l.Cur++
-		_ = SendProcess(c, c.Process, uint32(abi.SIGXCPU), int32(abi.SI_KERNEL), 0, 0)
+		_ = SendProcess(c, c.Process, abi.SIGXCPU, int32(abi.SI_KERNEL), 0, 0)
 	}
 }
 
@@ -191,7 +191,7 @@ func SleepCpu(c *sched.Ctx, clock abi.Clock, deadlineNs uint64) abi.Errno {
 		p.Live.CpuWaitNs = at
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonSleep
-	e = sched.WaitOn(c, &p.Live.CpuWait, ^uint32(0))
+	e = sched.WaitOn(c, &p.Live.CpuWait, sched.AllEvents)
 	cpuTimersChanged(process)
 	return e
 }

@@ -73,11 +73,11 @@ func TimerFired(kind, object uint32) {
 	if n := p.State.ItimerIntervalNs; n != 0 {
 		// Missed periods are not made up for.
 		now := sched.NowNs()
-		if p.State.Pending&bit(uint32(abi.SIGALRM)) != 0 {
+		if p.State.Pending&bit(abi.SIGALRM) != 0 {
 			now = saturate(now, pendingTickNs)
 		}
 		next, _ := following(p.Live.Itimer.DeadlineNs, n, now)
 		sched.TimerSet(&p.Live.Itimer, next, sched.TimerItimer, object)
 	}
-	_ = SendProcess(sched.For(kmem.WorkerIndex), abi.ProcessRef(object), uint32(abi.SIGALRM), int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(sched.For(kmem.WorkerIndex), abi.ProcessRef(object), abi.SIGALRM, int32(abi.SI_KERNEL), 0, 0)
 }

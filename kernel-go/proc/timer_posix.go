@@ -33,7 +33,7 @@ func saturate(ns, d uint64) uint64 {
 type TimerSpec struct {
 	Clock  abi.Clock
 	Notify abi.SigevNotify
-	Signo  uint32
+	Signo  abi.Signal
 	Tid    uint32
 	Value  uint64
 }
@@ -87,7 +87,7 @@ func NewTimer(c *sched.Ctx, s TimerSpec) (abi.PosixTimerRef, abi.Errno) {
 		p.Live.NextTimerId = (p.Live.NextTimerId + 1) & maxOverrun
 	}
 	t := kmem.PosixTimer(i)
-	t.Process, t.Id, t.Clock, t.Notify = c.Process, p.Live.NextTimerId, uint32(s.Clock), uint32(s.Notify)
+	t.Process, t.Id, t.Clock, t.Notify = c.Process, p.Live.NextTimerId, uint32(s.Clock), s.Notify
 	t.Signo, t.Tid, t.Value, t.Info, t.DeadlineNs = s.Signo, s.Tid, s.Value, info, disarmed
 	kmem.SigInfo(info).Timer = i
 	p.Live.NextTimerId = (p.Live.NextTimerId + 1) & maxOverrun
@@ -187,7 +187,7 @@ func TimerLeft(i abi.PosixTimerRef) (leftNs, intervalNs uint64) {
 		return 0, 0
 	}
 	next := t.DeadlineNs
-	if silent := t.Notify == uint32(abi.SIGEV_NONE); next <= now {
+	if silent := t.Notify == abi.SIGEV_NONE; next <= now {
 		switch {
 		case t.IntervalNs != 0 && (silent || t.Queued != 0):
 			next, _ = following(next, t.IntervalNs, now)
@@ -213,7 +213,7 @@ func following(at, intervalNs, now uint64) (next, passed uint64) {
 // armTimer makes sure that somebody looks when the timer's deadline is there.
 func armTimer(i abi.PosixTimerRef) {
 	t := kmem.PosixTimer(i)
-	if t.Notify == uint32(abi.SIGEV_NONE) {
+	if t.Notify == abi.SIGEV_NONE {
 		return // nobody is told; who asks computes
 	}
 	if int32(t.Clock) < 0 {

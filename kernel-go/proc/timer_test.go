@@ -53,7 +53,7 @@ func timerMachine(t *testing.T) *sched.Ctx {
 
 func newTimer(t *testing.T, c *sched.Ctx, clock abi.Clock, signo abi.Signal, value uint64) abi.PosixTimerRef {
 	t.Helper()
-	i, e := NewTimer(c, TimerSpec{Clock: clock, Signo: uint32(signo), Value: value})
+	i, e := NewTimer(c, TimerSpec{Clock: clock, Signo: signo, Value: value})
 	if e != abi.OK {
 		t.Fatalf("timer of clock %v: %v", clock, e)
 	}
@@ -137,7 +137,7 @@ func TestTimerThatIsStoppedTakesItsSignalBack(t *testing.T) {
 	c := timerMachine(t)
 	i, other := newTimer(t, c, abi.CLOCK_MONOTONIC, abi.SIGALRM, 0), newTimer(t, c, abi.CLOCK_MONOTONIC, abi.SIGALRM, 0)
 	SetTimer(i, 1, 0, true) // long ago: due at once
-	if c.P().State.Pending&bit(uint32(abi.SIGALRM)) == 0 {
+	if c.P().State.Pending&bit(abi.SIGALRM) == 0 {
 		t.Fatal("a timer of the past has not expired")
 	}
 	SetTimer(other, 1, 0, true)
@@ -156,7 +156,7 @@ func TestTimerThatIsStoppedTakesItsSignalBack(t *testing.T) {
 func TestIgnoredTimerGoesOn(t *testing.T) {
 	c := timerMachine(t)
 	c.T().State.Sigmask = 0
-	a := action(c.P(), uint32(abi.SIGUSR1))
+	a := action(c.P(), abi.SIGUSR1)
 	a.Handler = uint64(abi.SIG_IGN)
 	i := newTimer(t, c, abi.CLOCK_MONOTONIC, abi.SIGUSR1, 0)
 	SetTimer(i, 1, 1, false) // every nanosecond
@@ -189,7 +189,7 @@ func TestCpuTimers(t *testing.T) {
 	if n := take(t, c, i); n != 1 {
 		t.Fatalf("%d overruns, want 1", n)
 	}
-	if s, ok := TakeSignal(c.T(), c.P(), ^uint64(0)); !ok || s.Signo != uint32(abi.SIGPROF) {
+	if s, ok := TakeSignal(c.T(), c.P(), ^uint64(0)); !ok || s.Signo != abi.SIGPROF {
 		t.Fatalf("signal %+v, want SIGPROF", s)
 	}
 	if left, interval := Itimer(c.Process, abi.ITIMER_VIRTUAL); left != ms || interval != 0 {
@@ -199,7 +199,7 @@ func TestCpuTimers(t *testing.T) {
 	c.P().Live.UserNs += ms
 	CheckCpuTimers(c)
 	take(t, c, i)
-	if s, ok := TakeSignal(c.T(), c.P(), ^uint64(0)); !ok || s.Signo != uint32(abi.SIGVTALRM) {
+	if s, ok := TakeSignal(c.T(), c.P(), ^uint64(0)); !ok || s.Signo != abi.SIGVTALRM {
 		t.Fatalf("signal %+v, want SIGVTALRM", s)
 	}
 	deleteTimers(c.Process)

@@ -66,9 +66,6 @@ const (
 	whyResolve        // the stub at ip is to be linked
 )
 
-// sliceInsns is how many instructions run between two looks at the poll word.
-const sliceInsns = abi.FixedPollInsns
-
 // Run executes guest code until something needs the kernel. c is the thread's
 // context, h the hart that runs it (registered: Register). It is called again and
 // again by the hart's loop; between calls anything in c may have changed.
@@ -159,8 +156,8 @@ func (h *HartCpu) again(c *abi.CpuContext) (uint32, Exit) {
 //go:norace
 func (h *HartCpu) slice(c *abi.CpuContext, ip uint32) Exit {
 	limit := c.Left
-	if limit > sliceInsns {
-		limit = sliceInsns
+	if limit > abi.FixedPollInsns {
+		limit = abi.FixedPollInsns
 	}
 	h.ip, h.left, h.page = ip, limit, c.Pc&^(pageSize-1)
 	h.fp = fpMode(c.Fcsr)

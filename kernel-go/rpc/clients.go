@@ -116,7 +116,7 @@ func closeOwner(c *sched.Ctx, _ *abi.PendingRequestSlot, r *abi.CloseOwnerReques
 	}
 	proc.KillOwned(c, i)
 	if kmem.Owner(i).Processes.Load() != 0 {
-		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, ^uint32(0))
+		return sched.WaitOn(c, &kmem.Owner(i).ExitWait, sched.AllEvents)
 	}
 	freeOwner(i)
 	return abi.OK

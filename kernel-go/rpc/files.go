@@ -55,21 +55,21 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if e != abi.OK {
 		return e
 	}
-	known := uint32(abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_APPEND)
+	known := (abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_APPEND)
 	if r.OpenFlags&^known != 0 {
 		return abi.EINVAL
 	}
-	flags := r.OpenFlags | uint32(abi.O_WRONLY)
+	flags := r.OpenFlags | abi.O_WRONLY
 	if p.Progress != 0 {
-		flags &^= uint32(abi.O_TRUNC | abi.O_EXCL)
+		flags &^= (abi.O_TRUNC | abi.O_EXCL)
 	}
-	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, flags, r.Mode, 0)
+	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, vfs.How{Flags: flags, Mode: r.Mode})
 	if e != abi.OK {
 		return e
 	}
 	defer vfs.Put(d)
 	inode := vfs.InodeOf(d)
-	if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
+	if vfs.TypeOf(inode) != abi.S_IFREG {
 		return abi.EINVAL
 	}
 	if p.Progress == 0 {
@@ -80,7 +80,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 		return abi.EINVAL
 	}
 	pos := r.Position + uint64(done)
-	if flags&uint32(abi.O_APPEND) != 0 {
+	if flags&abi.O_APPEND != 0 {
 		pos = kmem.Inode(inode).State.Size
 	}
 	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, from+done, r.Data.Length-done))
@@ -104,8 +104,8 @@ func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a
 	defer vfs.Put(d)
 	inode := vfs.InodeOf(d)
 	switch vfs.TypeOf(inode) {
-	case uint32(abi.S_IFREG):
-	case uint32(abi.S_IFDIR):
+	case abi.S_IFREG:
+	case abi.S_IFDIR:
 		return abi.EISDIR
 	default:
 		return abi.EINVAL
@@ -130,7 +130,7 @@ func readlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadlinkRequest, a
 		return e
 	}
 	defer vfs.Put(d)
-	if vfs.TypeOf(vfs.InodeOf(d)) != uint32(abi.S_IFLNK) {
+	if vfs.TypeOf(vfs.InodeOf(d)) != abi.S_IFLNK {
 		return abi.EINVAL
 	}
 	n, e := vfs.ReadLink(c, vfs.InodeOf(d), to, r.Reply.Length)
@@ -242,7 +242,7 @@ func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.E
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Rename(c, rootDir(), c.Path, n, rootDir(), c.Path2, m, r.RenameFlags)
+	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Addr: c.Path, Len: n}, vfs.PathAt{Dir: rootDir(), Addr: c.Path2, Len: m}, r.RenameFlags)
 }
 
 func chmod(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChmodRequest) abi.Errno {

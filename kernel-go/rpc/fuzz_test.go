@@ -36,7 +36,7 @@ func mapped(t testing.TB) *client {
 		t.Fatal(err)
 	}
 	kmem.UseRegion(mem)
-	host.Native.Log = func(uint32, []byte) {}
+	host.Native.Log = func(abi.LogLevel, []byte) {}
 	if e := boot.Boot(kmem.Config{MemoryMaxPages: mappedMiB << 4, Harts: 1, Clients: 2}); e != abi.OK {
 		t.Fatalf("boot: %v", e)
 	}

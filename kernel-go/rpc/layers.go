@@ -9,7 +9,7 @@ import (
 
 // readGenerated reads a procfs file through an open file description.
 func readGenerated(c *sched.Ctx, d abi.DentryRef, to uint32, r *abi.ReadFileRequest, a *abi.ReadFileAnswer) abi.Errno {
-	o, e := file.OpenDentry(c, d, uint32(abi.O_RDONLY))
+	o, e := file.OpenDentry(c, d, abi.O_RDONLY)
 	if e != abi.OK {
 		return e
 	}
@@ -51,7 +51,7 @@ func applyFileLayer(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ApplyFileLay
 			return e
 		}
 	}
-	e = vfs.ApplyLayer(c, p.Client, c.Path, n, at, r.Records.Length, r.Count, r.More == abi.LayerMoreFollow)
+	e = vfs.ApplyLayer(c, p.Client, vfs.PathAt{Addr: c.Path, Len: n}, vfs.Records{Addr: at, Bytes: r.Records.Length, Count: r.Count}, r.More == abi.LayerMoreFollow)
 	a.Count = int64(r.Count)
 	return e
 }

@@ -81,7 +81,7 @@ func waitProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WaitProcessRequ
 		return abi.ECHILD
 	}
 	if child.State.LoadRunState() != abi.ProcessRunStateZombie {
-		return sched.WaitOn(c, &child.Live.ChildWait, ^uint32(0))
+		return sched.WaitOn(c, &child.Live.ChildWait, sched.AllEvents)
 	}
 	a.Status, a.Instret = uint64(child.State.ExitStatus), child.State.Instret
 	proc.Reap(i)
@@ -106,7 +106,7 @@ func killProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KillProcessRequ
 	if r.Pid < 0 {
 		return proc.SendGroup(c, kmem.Process(i).State.Pgid, &s)
 	}
-	if r.Signal == uint32(abi.SIGKILL) && kmem.Process(i).State.LoadRunState() == abi.ProcessRunStatePrepared {
+	if r.Signal == abi.SIGKILL && kmem.Process(i).State.LoadRunState() == abi.ProcessRunStatePrepared {
 		// Nothing of it has run: there is no end to be told.
 		sched.WakeAll(&kmem.Process(i).Live.ChildWait)
 		proc.Discard(c, i)
@@ -138,7 +138,7 @@ func processes(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ProcessesRequest,
 func row(i abi.ProcessRef, r *abi.ProcessRow) {
 	p := kmem.Process(i)
 	*r = abi.ProcessRow{Handle: kmem.Handle(i), Pid: p.State.Pid, Ppid: proc.Ppid(p), Pgid: p.State.Pgid, Sid: p.State.Sid,
-		State: uint32(p.State.LoadRunState()), Threads: p.Live.LiveThreads, Instret: p.State.Instret, Comm: p.State.Comm}
+		State: p.State.LoadRunState(), Threads: p.Live.LiveThreads, Instret: p.State.Instret, Comm: p.State.Comm}
 	for t := p.Live.ThreadHead; t != 0; t = kmem.Thread(t).Live.NextInProcess {
 		r.Instret += kmem.Thread(t).Cpu.Instret
 		r.Syscalls += kmem.Thread(t).State.Syscalls

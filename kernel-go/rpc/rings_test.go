@@ -33,7 +33,7 @@ func machine(t testing.TB) *client {
 	mem := make([]byte, mib<<20+4096)
 	skip := (4096 - uintptr(unsafe.Pointer(unsafe.SliceData(mem)))&4095) & 4095
 	kmem.UseRegion(mem[skip : skip+mib<<20])
-	host.Native.Log = func(uint32, []byte) {}
+	host.Native.Log = func(abi.LogLevel, []byte) {}
 	if e := boot.Boot(kmem.Config{MemoryMaxPages: mib << 4, Harts: 1, Clients: 2}); e != abi.OK {
 		t.Fatalf("boot: %v", e)
 	}

@@ -65,7 +65,7 @@ func stdio(c *sched.Ctx, process abi.ProcessRef, r *abi.RegisterProcessRequest, 
 func Init(device abi.DentryRef) { state().NullDevice = device }
 
 func nullDevice(c *sched.Ctx, table abi.FdTableRef, fd uint32) abi.Errno {
-	o, e := file.OpenDentry(c, state().NullDevice, uint32(abi.O_RDWR))
+	o, e := file.OpenDentry(c, state().NullDevice, abi.O_RDWR)
 	if e == abi.OK {
 		file.InstallIn(table, fd, o)
 	}
@@ -94,7 +94,7 @@ func newTerminal(c *sched.Ctx, process abi.ProcessRef, r *abi.RegisterProcessReq
 	pair := kmem.TtyOf(kmem.Ofd(master))
 	t := &kmem.Tty(pair).State
 	t.Winsize = abi.Winsize{Col: r.Columns, Row: r.Rows}
-	t.Termios.Iflag |= uint32(abi.IUTF8)
+	t.Termios.Iflag |= abi.IUTF8
 	tty.Control(process, pair)
 	return master, slave, abi.OK
 }

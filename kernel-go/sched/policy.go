@@ -72,7 +72,7 @@ func SetAffinity(thread abi.ThreadRef, mask uint64) bool {
 }
 
 // SetPolicy gives a thread a policy (with SCHED_RESET_ON_FORK) and a real-time priority.
-func SetPolicy(thread abi.ThreadRef, policy, priority uint32) {
+func SetPolicy(thread abi.ThreadRef, policy abi.SchedPolicy, priority uint32) {
 	t := kmem.Thread(thread)
 	before := PriorityOf(t)
 	ready := stepOut(thread)
@@ -93,12 +93,12 @@ func Inherit(thread, parent abi.ThreadRef) {
 	n, o := &kmem.Thread(thread).State, &kmem.Thread(parent).State
 	n.Affinity, n.VirtualTime = o.Affinity, o.VirtualTime
 	n.Policy, n.Priority, n.Nice = o.Policy, o.Priority, o.Nice
-	if o.Policy&uint32(abi.SCHED_RESET_ON_FORK) != 0 {
+	if o.Policy&abi.SCHED_RESET_ON_FORK != 0 {
 		n.Nice = max(n.Nice, 0)
 		if RealTime(kmem.Thread(parent)) {
-			n.Policy, n.Priority, n.Nice = uint32(abi.SCHED_OTHER), 0, 0
+			n.Policy, n.Priority, n.Nice = abi.SCHED_OTHER, 0, 0
 		}
-		n.Policy &^= uint32(abi.SCHED_RESET_ON_FORK)
+		n.Policy &^= abi.SCHED_RESET_ON_FORK
 	}
 }
 
@@ -164,7 +164,7 @@ func displaceFor(thread abi.ThreadRef) {
 		if !mayRun(t, i) {
 			continue
 		}
-		if h.State.Load() == uint32(abi.HartStateIdle) {
+		if abi.HartState(h.State.Load()) == abi.HartStateIdle {
 			return
 		}
 		r := abi.ThreadRef(h.Thread.Load())

@@ -37,7 +37,7 @@ func queueModel(t *testing.T, seed uint64) {
 			s.Affinity = 1 << r.IntN(4)
 		}
 		if r.IntN(6) == 0 {
-			s.Policy, s.Priority = uint32(abi.SCHED_RR), 1+r.Uint32N(3)
+			s.Policy, s.Priority = abi.SCHED_RR, 1+r.Uint32N(3)
 		}
 		s.VirtualTime = r.Uint64N(20)
 		others = append(others, i)

@@ -31,7 +31,7 @@ func ownerOf(t *abi.ThreadSlot) *abi.OwnerSlot {
 // continues after a stop.
 func MakeReady(thread abi.ThreadRef) {
 	t := kmem.Thread(thread)
-	notReady(t)
+	becomesReady(t)
 	o := ownerOf(t)
 	if o.ReadyRoot == 0 && !ownerRuns(t.State.Process) {
 		o.Pass = max(o.Pass, state().LeastPass)
@@ -60,22 +60,20 @@ func ownerRuns(process abi.ProcessRef) bool {
 // before its equals: it was displaced, and did not give way (sched(7), SCHED_FIFO).
 func Requeue(thread abi.ThreadRef, first bool) {
 	t := kmem.Thread(thread)
-	notReady(t)
+	becomesReady(t)
 	join(ownerOf(t), thread, first)
 }
 
-// notReady checks that a thread may become ready.
-func notReady(t *abi.ThreadSlot) {
-	s := abi.ThreadRunState(t.State.LoadRunState())
-	kmem.Assert(s != abi.ThreadRunStateReady && s != abi.ThreadRunStateExited, "who becomes ready is neither ready nor gone")
+// becomesReady is the state of a thread that joins its owner's heap.
+func becomesReady(t *abi.ThreadSlot) {
+	kmem.WriteBegin(&t.Header)
+	SetThreadState(t, abi.ThreadRunStateReady)
+	kmem.WriteEnd(&t.Header)
 }
 
 // join puts a thread into its owner's heap.
 func join(o *abi.OwnerSlot, thread abi.ThreadRef, first bool) {
 	t := kmem.Thread(thread)
-	kmem.WriteBegin(&t.Header)
-	t.State.StoreRunState(abi.ThreadRunStateReady)
-	kmem.WriteEnd(&t.Header)
 	s := state()
 	t.Live.ReadyKey, t.Live.ReadySeq = keyOf(t), s.NextSeq
 	if first {
@@ -184,7 +182,7 @@ func KickIdle() {
 	}
 	for i := uint32(0); i < kmem.Header().HartCount && want != 0; i++ {
 		h := kmem.Hart(i)
-		if h.State.Load() != uint32(abi.HartStateIdle) || s.PinnedTotal != 0 && peek(i) == 0 {
+		if abi.HartState(h.State.Load()) != abi.HartStateIdle || s.PinnedTotal != 0 && peek(i) == 0 {
 			continue
 		}
 		// Marked busy at once, so that the next kick finds another one.

@@ -244,7 +244,7 @@ func TestRealTime(t *testing.T) {
 	p, _ := b.process(0, 1)
 	usual, low, high := b.ready(p), b.ready(p), b.ready(p)
 	running := b.take(0)
-	sched.SetPolicy(low, uint32(abi.SCHED_FIFO), 10)
+	sched.SetPolicy(low, abi.SCHED_FIFO, 10)
 	if !sched.Displaced(running, 0) {
 		t.Fatal("a real-time thread does not displace an ordinary one")
 	}
@@ -252,7 +252,7 @@ func TestRealTime(t *testing.T) {
 		t.Error("the hart was not told to look")
 	}
 	b.leave(0, running)
-	sched.SetPolicy(high, uint32(abi.SCHED_RR), 20)
+	sched.SetPolicy(high, abi.SCHED_RR, 20)
 	for range 10 {
 		if i := b.turn(0); i != high {
 			t.Errorf("thread %d runs while one of a higher priority is ready", i)
@@ -262,14 +262,14 @@ func TestRealTime(t *testing.T) {
 	kmem.Thread(high).State.StoreRunState(abi.ThreadRunStateBlocked)
 	// One of SCHED_FIFO goes on before its equals, one of SCHED_RR behind them.
 	equal := b.ready(p)
-	sched.SetPolicy(equal, uint32(abi.SCHED_FIFO), 10)
+	sched.SetPolicy(equal, abi.SCHED_FIFO, 10)
 	for range 5 {
 		if i := b.turn(0); i != low {
 			t.Errorf("thread %d displaces one of SCHED_FIFO and its priority", i)
 		}
 	}
-	sched.SetPolicy(low, uint32(abi.SCHED_RR), 10)
-	sched.SetPolicy(equal, uint32(abi.SCHED_RR), 10)
+	sched.SetPolicy(low, abi.SCHED_RR, 10)
+	sched.SetPolicy(equal, abi.SCHED_RR, 10)
 	a, c := b.turn(0), b.turn(0)
 	if a == c || a == usual || c == usual {
 		t.Errorf("threads %d, %d of SCHED_RR take turns", a, c)
@@ -281,7 +281,7 @@ func TestThrottle(t *testing.T) {
 	b := newBench(t)
 	p, _ := b.process(0, 1)
 	usual, urgent := b.ready(p), b.ready(p)
-	sched.SetPolicy(urgent, uint32(abi.SCHED_FIFO), 99)
+	sched.SetPolicy(urgent, abi.SCHED_FIFO, 99)
 	harts := int(kmem.Header().HartCount)
 	// One hart of four never reaches what all may use: its three fellows serve the others.
 	kmem.Header().HartCount = 1

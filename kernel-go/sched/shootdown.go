@@ -11,14 +11,14 @@ import (
 const stateMask = 1<<uint32(abi.FixedHartStateShift) - 1
 
 // guestState is the state word of a hart that runs guest code of an address space.
-func guestState(as abi.AddressSpaceRef) uint32 {
-	return uint32(abi.HartStateInGuest) | uint32(as)<<uint32(abi.FixedHartStateShift)
+func guestState(as abi.AddressSpaceRef) abi.HartState {
+	return abi.HartStateInGuest | abi.HartState(as)<<uint32(abi.FixedHartStateShift)
 }
 
 // EnterGuest publishes that the hart uses translations of an address space.
 // The machine lock is held: nobody can be in the middle of a shootdown.
 func EnterGuest(hart uint32, as abi.AddressSpaceRef) {
-	kmem.Hart(hart).State.Store(guestState(as))
+	kmem.Hart(hart).State.Store(uint32(guestState(as)))
 }
 
 // LeaveGuest publishes that it uses none. It wants no lock, and comes before
@@ -48,7 +48,7 @@ func Shootdown(self uint32, as abi.AddressSpaceRef) {
 			continue
 		}
 		h := kmem.Hart(i)
-		if h.State.Load() != want {
+		if abi.HartState(h.State.Load()) != want {
 			continue
 		}
 		kmem.Header().Counters.Shootdowns++
@@ -63,15 +63,15 @@ func StopAll(self uint32) {
 			continue
 		}
 		h := kmem.Hart(i)
-		if s := h.State.Load(); s&stateMask == uint32(abi.HartStateInGuest) {
+		if s := abi.HartState(h.State.Load()); s&stateMask == abi.HartStateInGuest {
 			evict(h, s)
 		}
 	}
 }
 
-func evict(h *abi.HartSlot, state uint32) {
+func evict(h *abi.HartSlot, state abi.HartState) {
 	h.Poll.Store(1)
-	for spin := 0; h.State.Load() == state; spin++ {
+	for spin := 0; abi.HartState(h.State.Load()) == state; spin++ {
 		if spin > spinsForAck {
 			kmem.WaitWord(&h.Poll, 1, 1_000_000)
 		}
@@ -85,7 +85,7 @@ func PollHart(hart uint32) { kmem.Hart(hart).Poll.Store(1) }
 // lock, which the caller holds, and will find what the caller did to its thread.
 func EvictHart(hart uint32) {
 	h := kmem.Hart(hart)
-	if s := h.State.Load(); s&stateMask == uint32(abi.HartStateInGuest) {
+	if s := abi.HartState(h.State.Load()); s&stateMask == abi.HartStateInGuest {
 		evict(h, s)
 	}
 }

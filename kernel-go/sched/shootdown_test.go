@@ -49,7 +49,7 @@ func shootdownRounds(t *testing.T, rounds int, wait bool) uint32 {
 		translation.Store(frame)
 		kmem.Unlock()
 		for hart := uint32(1); hart < 4; hart++ {
-			for kmem.Hart(hart).State.Load()&0xff != uint32(abi.HartStateInGuest) {
+			for abi.HartState(kmem.Hart(hart).State.Load())&0xff != abi.HartStateInGuest {
 				runtime.Gosched()
 			}
 		}

@@ -25,7 +25,7 @@ const (
 // watches, like Notify; SendAsync runs when the wake is done. Hooks:
 // boot/wire.go.
 var (
-	Async     func(ofd abi.OfdRef, events uint32)
+	Async     func(ofd abi.OfdRef, events abi.PollEvent)
 	SendAsync func()
 )
 
@@ -34,9 +34,12 @@ var (
 // to be the only one (EPOLLEXCLUSIVE) took the event. Drain runs when the wake
 // is done, and may wake other queues. Hooks: boot/wire.go.
 var (
-	Notify func(item abi.EpollItemRef, events uint32, taken bool) bool
+	Notify func(item abi.EpollItemRef, events abi.PollEvent, taken bool) bool
 	Drain  func()
 )
+
+// AllEvents are what a waiter asks for that is woken by anything.
+const AllEvents = ^abi.PollEvent(0)
 
 // Watch registers an epoll item on a queue until Unwatch; `list` heads the
 // item's entries. ENOMEM when there are no wait entries left.
@@ -46,7 +49,7 @@ func Watch(item uint32, list, queue *abi.WaitEntryRef) abi.Errno {
 		return abi.ENOMEM
 	}
 	e := kmem.WaitEntry(i)
-	e.Events, e.Queue = ^uint32(0), kmem.AddrOf(queue)
+	e.Events, e.Queue = AllEvents, kmem.AddrOf(queue)
 	e.IsRequest, e.Waiter = waiterItem, item
 	e.NextOfWaiter, *list = *list, i
 	enqueue(i, queue)
@@ -54,7 +57,7 @@ func Watch(item uint32, list, queue *abi.WaitEntryRef) abi.Errno {
 }
 
 // WatchAsync registers an open file description on a queue until Unwatch.
-func WatchAsync(ofd abi.OfdRef, list, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+func WatchAsync(ofd abi.OfdRef, list, queue *abi.WaitEntryRef, events abi.PollEvent) abi.Errno {
 	e := Watch(uint32(ofd), list, queue)
 	if e == abi.OK {
 		w := kmem.WaitEntry(*list)
@@ -68,7 +71,7 @@ func Unwatch(list *abi.WaitEntryRef) { dropEntries(list) }
 
 // WaitOn registers the caller on a queue for events (abi.POLL* bits) and
 // returns EBLOCKED, or ENOMEM when there are no wait entries left.
-func WaitOn(c *Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+func WaitOn(c *Ctx, queue *abi.WaitEntryRef, events abi.PollEvent) abi.Errno {
 	i := kmem.Alloc[abi.WaitEntryRef]()
 	if i == 0 {
 		CancelWaits(c)
@@ -161,7 +164,7 @@ func DropRequest(r abi.PendingRequestRef) {
 }
 
 // Wake makes every waiter of the queue that waits for one of events try again.
-func Wake(queue *abi.WaitEntryRef, events uint32) {
+func Wake(queue *abi.WaitEntryRef, events abi.PollEvent) {
 	if *queue == 0 {
 		return
 	}
@@ -175,7 +178,7 @@ func Wake(queue *abi.WaitEntryRef, events uint32) {
 	}
 }
 
-func notifyItems(queue *abi.WaitEntryRef, events uint32) {
+func notifyItems(queue *abi.WaitEntryRef, events abi.PollEvent) {
 	taken := false
 	for i := *queue; ; {
 		e := kmem.WaitEntry(i)
@@ -191,7 +194,7 @@ func notifyItems(queue *abi.WaitEntryRef, events uint32) {
 	}
 }
 
-func wakeWaiters(queue *abi.WaitEntryRef, events uint32) {
+func wakeWaiters(queue *abi.WaitEntryRef, events abi.PollEvent) {
 	for i := *queue; i != 0; {
 		e := kmem.WaitEntry(i)
 		if e.Events&events == 0 || e.IsRequest >= waiterItem {
@@ -243,7 +246,7 @@ func Awaited(queue *abi.WaitEntryRef) bool {
 }
 
 // WakeAll is Wake for any event.
-func WakeAll(queue *abi.WaitEntryRef) { Wake(queue, ^uint32(0)) }
+func WakeAll(queue *abi.WaitEntryRef) { Wake(queue, AllEvents) }
 
 func wakeRequest(r abi.PendingRequestRef) {
 	dropEntries(&kmem.Pending(r).WaitEntries)

@@ -34,7 +34,7 @@ func chmodAt(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 	if p.inode == 0 {
 		e = abi.EINVAL
 	} else {
-		e = vfs.Chmod(c, p.inode, arg32(c, 2))
+		e = vfs.Chmod(c, p.inode, abi.FileMode(arg32(c, 2)))
 	}
 	p.release()
 	return 0, e
@@ -49,7 +49,7 @@ func sysFchmod(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Chmod(c, inode, arg32(c, 1))
+	return 0, vfs.Chmod(c, inode, abi.FileMode(arg32(c, 1)))
 }
 
 func sysFchownat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -201,7 +201,7 @@ func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
 	case o.State.Kind != abi.OfdKindFile:
 		return 0, abi.ENODEV
 	}
-	return 0, vfs.Allocate(c, o.State.Inode, arg32(c, 1), uint64(offset), uint64(length))
+	return 0, vfs.Allocate(c, o.State.Inode, abi.FallocFlag(arg32(c, 1)), uint64(offset), uint64(length))
 }
 
 // synced is what fsync(2) and its like say: all files are in memory, so there
@@ -229,8 +229,8 @@ func sysSyncfs(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSyncFileRange(c *sched.Ctx) (uint64, abi.Errno) {
-	known := uint32(abi.SYNC_FILE_RANGE_WAIT_BEFORE | abi.SYNC_FILE_RANGE_WRITE | abi.SYNC_FILE_RANGE_WAIT_AFTER)
-	if arg32(c, 3)&^known != 0 || int64(c.Arg(1)) < 0 || int64(c.Arg(2)) < 0 || int64(c.Arg(1)+c.Arg(2)) < 0 {
+	known := (abi.SYNC_FILE_RANGE_WAIT_BEFORE | abi.SYNC_FILE_RANGE_WRITE | abi.SYNC_FILE_RANGE_WAIT_AFTER)
+	if abi.SyncRangeFlag(arg32(c, 3))&^known != 0 || int64(c.Arg(1)) < 0 || int64(c.Arg(2)) < 0 || int64(c.Arg(1)+c.Arg(2)) < 0 {
 		return 0, abi.EINVAL
 	}
 	ofd, e := file.Get(c, fdArg(c, 0))
@@ -248,7 +248,7 @@ func sysFadvise64(c *sched.Ctx) (uint64, abi.Errno) {
 	switch {
 	case !file.Seekable(ofd):
 		return 0, abi.ESPIPE
-	case arg32(c, 3) > uint32(abi.POSIX_FADV_NOREUSE), int64(c.Arg(2)) < 0:
+	case abi.Fadvice(arg32(c, 3)) > abi.POSIX_FADV_NOREUSE, int64(c.Arg(2)) < 0:
 		return 0, abi.EINVAL
 	}
 	return 0, abi.OK // advice; pages come in when they are touched

@@ -39,17 +39,17 @@ func cloneRange(c *sched.Ctx, dst abi.OfdRef) abi.Errno {
 		return abi.EXDEV
 	}
 	for _, inode := range [2]abi.InodeRef{from.State.Inode, to.State.Inode} {
-		if vfs.TypeOf(inode) == uint32(abi.S_IFDIR) {
+		if vfs.TypeOf(inode) == abi.S_IFDIR {
 			return abi.EISDIR
 		}
 	}
 	for _, inode := range [2]abi.InodeRef{from.State.Inode, to.State.Inode} {
-		if vfs.TypeOf(inode) != uint32(abi.S_IFREG) {
+		if vfs.TypeOf(inode) != abi.S_IFREG {
 			return abi.EINVAL
 		}
 	}
-	accmode := uint32(abi.O_ACCMODE)
-	if from.State.Flags&accmode == uint32(abi.O_WRONLY) || to.State.Flags&accmode == 0 || to.State.Flags&uint32(abi.O_APPEND) != 0 {
+	accmode := abi.O_ACCMODE
+	if from.State.Flags&accmode == abi.O_WRONLY || to.State.Flags&accmode == 0 || to.State.Flags&abi.O_APPEND != 0 {
 		return abi.EBADF
 	}
 	return abi.EOPNOTSUPP
@@ -69,7 +69,7 @@ func dedupeRange(c *sched.Ctx, src abi.OfdRef) abi.Errno {
 		return e
 	}
 	o := kmem.Ofd(src)
-	if o.State.Flags&uint32(abi.O_ACCMODE) == uint32(abi.O_WRONLY) || r.Reserved1 != 0 || r.Reserved2 != 0 {
+	if o.State.Flags&abi.O_ACCMODE == abi.O_WRONLY || r.Reserved1 != 0 || r.Reserved2 != 0 {
 		return abi.EINVAL
 	}
 	switch o.State.Kind {

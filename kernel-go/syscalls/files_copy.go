@@ -65,7 +65,7 @@ func sysSendfile(c *sched.Ctx) (uint64, abi.Errno) {
 	if !file.ForWriting(out) {
 		return 0, abi.EBADF
 	}
-	if o.State.Flags&uint32(abi.O_APPEND) != 0 {
+	if o.State.Flags&abi.O_APPEND != 0 {
 		return 0, abi.EINVAL
 	}
 	pos, e := offsetIn(c, 2, in)
@@ -101,7 +101,7 @@ func sysCopyFileRange(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EISDIR
 	case o.State.Kind != abi.OfdKindFile:
 		return 0, abi.EINVAL
-	case !file.ForWriting(out), o.State.Flags&uint32(abi.O_APPEND) != 0:
+	case !file.ForWriting(out), o.State.Flags&abi.O_APPEND != 0:
 		return 0, abi.EBADF
 	}
 	from, e := offsetIn(c, 1, in)

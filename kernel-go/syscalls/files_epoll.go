@@ -100,7 +100,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 	if expired(c) {
 		return 0, abi.OK
 	}
-	return 0, sleepOn(c, abi.WaitReasonEpoll, sched.WaitOn(c, epoll.WaitQueue(ep), uint32(abi.POLLIN)))
+	return 0, sleepOn(c, abi.WaitReasonEpoll, sched.WaitOn(c, epoll.WaitQueue(ep), abi.POLLIN))
 }
 
 func sysEpollPwait(c *sched.Ctx) (uint64, abi.Errno) {

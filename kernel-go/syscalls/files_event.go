@@ -9,21 +9,21 @@ import (
 )
 
 func sysEventfd2(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 1)
-	if flags&^uint32(abi.EFD_SEMAPHORE|abi.EFD_NONBLOCK|abi.EFD_CLOEXEC) != 0 {
+	flags := abi.OpenFlag(arg32(c, 1))
+	if flags&^abi.OpenFlag(abi.EFD_SEMAPHORE|abi.EFD_NONBLOCK|abi.EFD_CLOEXEC) != 0 {
 		return 0, abi.EINVAL
 	}
 	ofd, e := file.NewEventfd(uint64(arg32(c, 0)), flags)
 	if e != abi.OK {
 		return 0, e
 	}
-	fd, e := file.NewFd(c, ofd, flags&uint32(abi.EFD_CLOEXEC) != 0)
+	fd, e := file.NewFd(c, ofd, flags&abi.OpenFlag(abi.EFD_CLOEXEC) != 0)
 	return uint64(fd), e
 }
 
 func sysTimerfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 1)
-	if flags&^uint32(abi.TFD_NONBLOCK|abi.TFD_CLOEXEC) != 0 {
+	flags := abi.OpenFlag(arg32(c, 1))
+	if flags&^abi.OpenFlag(abi.TFD_NONBLOCK|abi.TFD_CLOEXEC) != 0 {
 		return 0, abi.EINVAL
 	}
 	clock := abi.Clock(arg32(c, 0))
@@ -36,7 +36,7 @@ func sysTimerfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	fd, e := file.NewFd(c, ofd, flags&uint32(abi.TFD_CLOEXEC) != 0)
+	fd, e := file.NewFd(c, ofd, flags&abi.OpenFlag(abi.TFD_CLOEXEC) != 0)
 	return uint64(fd), e
 }
 
@@ -106,8 +106,8 @@ func sysTimerfdGettime(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSignalfd4(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
-	if flags&^uint32(abi.SFD_NONBLOCK|abi.SFD_CLOEXEC) != 0 || c.Arg(2) != sigsetSize {
+	flags := abi.OpenFlag(arg32(c, 3))
+	if flags&^abi.OpenFlag(abi.SFD_NONBLOCK|abi.SFD_CLOEXEC) != 0 || c.Arg(2) != sigsetSize {
 		return 0, abi.EINVAL
 	}
 	if e := mm.CopyIn(c, c.Page, c.Arg(1), sigsetSize); e != abi.OK {
@@ -129,14 +129,14 @@ func sysSignalfd4(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	fd, e := file.NewFd(c, ofd, flags&uint32(abi.SFD_CLOEXEC) != 0)
+	fd, e := file.NewFd(c, ofd, flags&abi.OpenFlag(abi.SFD_CLOEXEC) != 0)
 	return uint64(fd), e
 }
 
 func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 1)
-	known := uint32(abi.MFD_CLOEXEC|abi.MFD_ALLOW_SEALING) | uint32(abi.MFD_NOEXEC_SEAL|abi.MFD_EXEC)
-	both := uint32(abi.MFD_NOEXEC_SEAL | abi.MFD_EXEC)
+	flags := abi.MemfdFlag(arg32(c, 1))
+	known := (abi.MFD_CLOEXEC | abi.MFD_ALLOW_SEALING) | abi.MemfdFlag(abi.MFD_NOEXEC_SEAL|abi.MFD_EXEC)
+	both := abi.MemfdFlag(abi.MFD_NOEXEC_SEAL | abi.MFD_EXEC)
 	if flags&^known != 0 || flags&both == both {
 		return 0, abi.EINVAL
 	}
@@ -149,8 +149,8 @@ func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	noexec := flags&uint32(abi.MFD_NOEXEC_SEAL) != 0
-	sealing := noexec || flags&uint32(abi.MFD_ALLOW_SEALING) != 0
+	noexec := flags&abi.MemfdFlag(abi.MFD_NOEXEC_SEAL) != 0
+	sealing := noexec || flags&abi.MFD_ALLOW_SEALING != 0
 	ofd, e := file.NewMemfd(c, c.Path, n+uint32(len(prefix)), sealing)
 	if e != abi.OK {
 		return 0, e
@@ -158,8 +158,8 @@ func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	if noexec {
 		in := kmem.Inode(kmem.Ofd(ofd).State.Inode)
 		in.State.Mode &^= 0o111
-		in.Live.Seals |= uint32(abi.F_SEAL_EXEC)
+		in.Live.Seals |= abi.F_SEAL_EXEC
 	}
-	fd, e := file.NewFd(c, ofd, flags&uint32(abi.MFD_CLOEXEC) != 0)
+	fd, e := file.NewFd(c, ofd, flags&abi.MFD_CLOEXEC != 0)
 	return uint64(fd), e
 }

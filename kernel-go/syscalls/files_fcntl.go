@@ -27,7 +27,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.F_GETFD:
 		return uint64(file.FlagsOf(c, fd)), abi.OK
 	case abi.F_SETFD:
-		file.SetFlagsOf(c, fd, arg32(c, 2))
+		file.SetFlagsOf(c, fd, abi.FdFlag(arg32(c, 2)))
 		return 0, abi.OK
 	case abi.F_GETFL:
 		return uint64(o.State.Flags), abi.OK
@@ -37,7 +37,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	switch cmd {
 	case abi.F_SETFL:
-		return 0, setFlags(c, fd, ofd, arg32(c, 2))
+		return 0, setFlags(c, fd, ofd, abi.OpenFlag(arg32(c, 2)))
 	case abi.F_GETLK, abi.F_SETLK, abi.F_SETLKW:
 		return fcntlLock(c, ofd, cmd, false)
 	case abi.F_SETPIPE_SZ, abi.F_GETPIPE_SZ:
@@ -50,7 +50,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 		n, e := pipe.SetCapacity(kmem.PipeOf(o), uint64(arg32(c, 2)))
 		return uint64(n), e
 	case abi.F_ADD_SEALS:
-		return 0, file.AddSeals(ofd, arg32(c, 2))
+		return 0, file.AddSeals(ofd, abi.SealFlag(arg32(c, 2)))
 	case abi.F_GET_SEALS:
 		seals, e := file.Seals(ofd)
 		if e != abi.OK {
@@ -230,7 +230,7 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	switch abi.Ioctl(arg32(c, 1)) {
 	case abi.FIOCLEX:
-		file.SetFlagsOf(c, fd, uint32(abi.FD_CLOEXEC))
+		file.SetFlagsOf(c, fd, abi.FD_CLOEXEC)
 		return 0, abi.OK
 	case abi.FIONCLEX:
 		file.SetFlagsOf(c, fd, 0)
@@ -242,9 +242,9 @@ func sysIoctl(c *sched.Ctx) (uint64, abi.Errno) {
 		if e != abi.OK {
 			return 0, e
 		}
-		flags := kmem.Ofd(ofd).State.Flags &^ oNonblock
+		flags := kmem.Ofd(ofd).State.Flags &^ abi.O_NONBLOCK
 		if on != 0 {
-			flags |= oNonblock
+			flags |= abi.O_NONBLOCK
 		}
 		return 0, file.SetStatusFlags(c, ofd, flags)
 	case abi.FIONREAD:

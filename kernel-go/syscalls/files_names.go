@@ -13,7 +13,7 @@ func sysMkdirat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := vfs.Mkdir(c, dir, c.Path, n, arg32(c, 2))
+	d, e := vfs.Mkdir(c, dir, c.Path, n, abi.FileMode(arg32(c, 2)))
 	if e == abi.OK {
 		vfs.Put(d)
 	}
@@ -25,7 +25,7 @@ func sysMknodat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Mknod(c, dir, c.Path, n, arg32(c, 2), uint64(arg32(c, 3)))
+	return 0, vfs.Mknod(c, dir, c.Path, n, abi.FileMode(arg32(c, 2)), uint64(arg32(c, 3)))
 }
 
 func sysUnlinkat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -80,7 +80,7 @@ func sysLinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, e
 }
 
-func rename(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
+func rename(c *sched.Ctx, flags abi.RenameFlag) (uint64, abi.Errno) {
 	oldDir, oldLen, e := placeIn(c, fdArg(c, 0), c.Path, 1)
 	if e != abi.OK {
 		return 0, e
@@ -89,10 +89,10 @@ func rename(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Rename(c, oldDir, c.Path, oldLen, newDir, c.Path2, newLen, flags)
+	return 0, vfs.Rename(c, vfs.PathAt{Dir: oldDir, Addr: c.Path, Len: oldLen}, vfs.PathAt{Dir: newDir, Addr: c.Path2, Len: newLen}, flags)
 }
 
-func sysRenameat2(c *sched.Ctx) (uint64, abi.Errno) { return rename(c, arg32(c, 4)) }
+func sysRenameat2(c *sched.Ctx) (uint64, abi.Errno) { return rename(c, abi.RenameFlag(arg32(c, 4))) }
 
 func sysChdir(c *sched.Ctx) (uint64, abi.Errno) {
 	p, e := find(c, atFdcwd, 0, 0, vfs.Directory)
@@ -110,7 +110,7 @@ func sysFchdir(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if p.dentry == 0 || vfs.TypeOf(p.inode) != uint32(abi.S_IFDIR) {
+	if p.dentry == 0 || vfs.TypeOf(p.inode) != abi.S_IFDIR {
 		p.release()
 		return 0, abi.ENOTDIR
 	}
@@ -146,7 +146,7 @@ func enter(c *sched.Ctx, p place, root bool) abi.Errno {
 }
 
 func sysUmask(c *sched.Ctx) (uint64, abi.Errno) {
-	return uint64(vfs.SetUmask(c.P().State.FsContext, arg32(c, 0))), abi.OK
+	return uint64(vfs.SetUmask(c.P().State.FsContext, abi.FileMode(arg32(c, 0)))), abi.OK
 }
 
 // mount(2) knows one thing: another tmpfs over a directory.
@@ -187,7 +187,7 @@ func sysUmount2(c *sched.Ctx) (uint64, abi.Errno) {
 	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return 0, abi.EPERM
 	}
-	if arg32(c, 1)&^uint32(abi.MNT_FORCE|abi.UMOUNT_NOFOLLOW) != 0 {
+	if abi.UmountFlag(arg32(c, 1))&^(abi.MNT_FORCE|abi.UMOUNT_NOFOLLOW) != 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := find(c, atFdcwd, 0, 0, 0)

@@ -10,14 +10,13 @@ import (
 )
 
 const (
-	pathMax   = uint32(abi.FixedPathMax)
-	atFdcwd   = int32(abi.AT_FDCWD)
-	atEmpty   = uint32(abi.AT_EMPTY_PATH)
-	atNofoll  = uint32(abi.AT_SYMLINK_NOFOLLOW)
-	oCloexec  = uint32(abi.O_CLOEXEC)
-	oNonblock = uint32(abi.O_NONBLOCK)
+	pathMax  = uint32(abi.FixedPathMax)
+	atFdcwd  = int32(abi.AT_FDCWD)
+	atEmpty  = uint32(abi.AT_EMPTY_PATH)
+	atNofoll = uint32(abi.AT_SYMLINK_NOFOLLOW)
+
 	// openFlags is what open(2) knows; it ignores the rest.
-	openFlags = uint32(abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
+	openFlags = (abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
 		abi.O_DSYNC | abi.O_ASYNC | abi.O_DIRECT | abi.O_LARGEFILE | abi.O_DIRECTORY | abi.O_NOFOLLOW | abi.O_NOATIME |
 		abi.O_CLOEXEC | abi.O_SYNC | abi.O_PATH | abi.O_TMPFILE)
 )
@@ -43,7 +42,7 @@ func dirOf(c *sched.Ctx, fd int32, buf, n uint32) (abi.DentryRef, abi.Errno) {
 		return 0, e
 	}
 	d := kmem.Ofd(ofd).State.Dentry
-	if d == 0 || vfs.TypeOf(vfs.InodeOf(d)) != uint32(abi.S_IFDIR) {
+	if d == 0 || vfs.TypeOf(vfs.InodeOf(d)) != abi.S_IFDIR {
 		return 0, abi.ENOTDIR
 	}
 	return d, abi.OK
@@ -127,7 +126,7 @@ func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
 }
 
 // openAt opens the path of n bytes in c.Path.
-func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (uint64, abi.Errno) {
+func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How, inRoot bool) (uint64, abi.Errno) {
 	// The descriptor first: a table without room changes nothing.
 	at, e := file.FreeFd(c, 0)
 	if e != abi.OK {
@@ -146,14 +145,14 @@ func openAt(c *sched.Ctx, fd int32, n, flags, mode, walk uint32, inRoot bool) (u
 	if e != abi.OK {
 		return 0, e
 	}
-	ofd, e := file.Open(c, root, dir, c.Path, n, flags, mode, walk)
+	ofd, e := file.Open(c, root, dir, c.Path, n, how)
 	if file.Found(c) {
-		c.T().State.Blocked.OpenWait().Flags = flags
+		c.T().State.Blocked.OpenWait().Flags = how.Flags
 	}
 	if e != abi.OK {
 		return 0, e
 	}
-	file.Install(c, at, ofd, flags&oCloexec != 0)
+	file.Install(c, at, ofd, how.Flags&abi.O_CLOEXEC != 0)
 	return uint64(at), abi.OK
 }
 
@@ -164,7 +163,7 @@ func openAgain(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	fd, e := file.NewFd(c, ofd, flags&oCloexec != 0)
+	fd, e := file.NewFd(c, ofd, flags&abi.O_CLOEXEC != 0)
 	return uint64(fd), e
 }
 
@@ -176,8 +175,8 @@ func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	flags := arg32(c, 2)&openFlags | uint32(abi.O_LARGEFILE)
-	return openAt(c, fdArg(c, 0), n, flags, arg32(c, 3), 0, false)
+	flags := abi.OpenFlag(arg32(c, 2))&openFlags | abi.O_LARGEFILE
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags, Mode: abi.FileMode(arg32(c, 3))}, false)
 }
 
 func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
@@ -201,8 +200,8 @@ func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	how := *(*abi.OpenHow)(kmem.Ptr(c.Page))
-	flags := uint32(how.Flags)
-	creates := flags&uint32(abi.O_CREAT) != 0 || flags&uint32(abi.O_TMPFILE) == uint32(abi.O_TMPFILE)
+	flags := abi.OpenFlag(how.Flags)
+	creates := flags&abi.O_CREAT != 0 || flags&abi.O_TMPFILE == abi.O_TMPFILE
 	if how.Flags&^uint64(openFlags) != 0 || how.Mode&^0o7777 != 0 || (!creates && how.Mode != 0) {
 		return 0, abi.EINVAL
 	}
@@ -214,7 +213,7 @@ func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return openAt(c, fdArg(c, 0), n, flags|uint32(abi.O_LARGEFILE), uint32(how.Mode), walk, inRoot)
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags | abi.O_LARGEFILE, Mode: abi.FileMode(how.Mode), Walk: walk}, inRoot)
 }
 
 // resolveFlags turns openat2(2)'s resolve into walk flags.
@@ -242,17 +241,17 @@ func resolveFlags(resolve uint64) (walk uint32, inRoot bool, e abi.Errno) {
 func sysClose(c *sched.Ctx) (uint64, abi.Errno) { return 0, file.Close(c, fdArg(c, 0)) }
 
 func sysCloseRange(c *sched.Ctx) (uint64, abi.Errno) {
-	first, last, flags := arg32(c, 0), arg32(c, 1), arg32(c, 2)
-	const known = uint32(abi.CLOSE_RANGE_UNSHARE | abi.CLOSE_RANGE_CLOEXEC)
+	first, last, flags := arg32(c, 0), arg32(c, 1), abi.CloseRangeFlag(arg32(c, 2))
+	const known = (abi.CLOSE_RANGE_UNSHARE | abi.CLOSE_RANGE_CLOEXEC)
 	if flags&^known != 0 || first > last {
 		return 0, abi.EINVAL
 	}
-	if flags&uint32(abi.CLOSE_RANGE_UNSHARE) != 0 {
+	if flags&abi.CLOSE_RANGE_UNSHARE != 0 {
 		if e := unshareFds(c); e != abi.OK {
 			return 0, e
 		}
 	}
-	return 0, file.CloseRange(c, first, last, flags&uint32(abi.CLOSE_RANGE_CLOEXEC) != 0)
+	return 0, file.CloseRange(c, first, last, flags&abi.CLOSE_RANGE_CLOEXEC != 0)
 }
 
 // unshareFds gives the process a descriptor table of its own.
@@ -276,8 +275,8 @@ func sysDup(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysDup3(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 2)
-	if flags&^oCloexec != 0 {
+	flags := abi.OpenFlag(arg32(c, 2))
+	if flags&^abi.O_CLOEXEC != 0 {
 		return 0, abi.EINVAL
 	}
 	fd, e := file.Dup3(c, fdArg(c, 0), int32(c.Arg(1)), flags != 0)
@@ -285,18 +284,18 @@ func sysDup3(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysPipe2(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 1)
-	if flags&^(oCloexec|oNonblock|uint32(abi.O_DIRECT)) != 0 {
+	flags := abi.OpenFlag(arg32(c, 1))
+	if flags&^(abi.O_CLOEXEC|abi.O_NONBLOCK|abi.O_DIRECT) != 0 {
 		return 0, abi.EINVAL
 	}
-	if flags&uint32(abi.O_DIRECT) != 0 {
+	if flags&abi.O_DIRECT != 0 {
 		return 0, abi.EINVAL // packet mode is not there; Linux before 3.4 said so too
 	}
 	r, w, e := file.NewPipe(c, flags)
 	if e != abi.OK {
 		return 0, e
 	}
-	cloexec := flags&oCloexec != 0
+	cloexec := flags&abi.O_CLOEXEC != 0
 	a, e := file.NewFd(c, r, cloexec)
 	if e != abi.OK {
 		file.Put(c, w)

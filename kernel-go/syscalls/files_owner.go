@@ -12,10 +12,10 @@ import (
 // Who hears of what a descriptor can do (fcntl(2), "Managing signals").
 
 // setFlags is F_SETFL: O_ASYNC begins or ends with its bit.
-func setFlags(c *sched.Ctx, fd int32, ofd abi.OfdRef, flags uint32) abi.Errno {
-	const async = uint32(abi.O_ASYNC)
-	if (kmem.Ofd(ofd).State.Flags^flags)&async != 0 {
-		if e := file.SetAsync(c, ofd, uint32(fd), flags&async != 0); e != abi.OK && e != abi.ENOTTY {
+func setFlags(c *sched.Ctx, fd int32, ofd abi.OfdRef, flags abi.OpenFlag) abi.Errno {
+
+	if (kmem.Ofd(ofd).State.Flags^flags)&abi.O_ASYNC != 0 {
+		if e := file.SetAsync(c, ofd, uint32(fd), flags&abi.O_ASYNC != 0); e != abi.OK && e != abi.ENOTTY {
 			return e
 		}
 	}
@@ -28,9 +28,9 @@ func setAsync(c *sched.Ctx, fd int32, ofd abi.OfdRef) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	flags := kmem.Ofd(ofd).State.Flags &^ uint32(abi.O_ASYNC)
+	flags := kmem.Ofd(ofd).State.Flags &^ abi.O_ASYNC
 	if on != 0 {
-		flags |= uint32(abi.O_ASYNC)
+		flags |= abi.O_ASYNC
 	}
 	if flags == kmem.Ofd(ofd).State.Flags {
 		return abi.OK
@@ -118,7 +118,7 @@ func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno
 		if !validSignal(c.Arg(2)) {
 			return 0, abi.EINVAL, true
 		}
-		l.AsyncSignal = arg32(c, 2)
+		l.AsyncSignal = abi.Signal(arg32(c, 2))
 		return 0, abi.OK, true
 	case cmd == uint32(abi.F_GETSIG):
 		return uint64(l.AsyncSignal), abi.OK, true

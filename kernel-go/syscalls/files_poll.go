@@ -140,7 +140,7 @@ func (w *watch) found(n uint64) {
 func (w *watch) waits() bool { return w.ready == 0 && !w.over }
 
 // wait registers the caller for events of a file.
-func (w *watch) wait(ofd abi.OfdRef, events uint32) abi.Errno {
+func (w *watch) wait(ofd abi.OfdRef, events abi.PollEvent) abi.Errno {
 	e := file.WaitFor(w.c, ofd, events)
 	if e == abi.EBLOCKED {
 		w.c.T().State.Blocked.PollWait().Waits = 1
@@ -235,9 +235,9 @@ func (w *watch) poll(count uint32) abi.Errno {
 		if p.Revents = 0; p.Fd < 0 {
 			continue
 		}
-		state := uint32(abi.POLLNVAL)
+		state := abi.POLLNVAL
 		if ofd, e := file.GetAny(c, p.Fd); e == abi.OK {
-			state = file.Poll(ofd) & (uint32(uint16(p.Events)) | file.PollAlways)
+			state = file.Poll(ofd) & (abi.PollEvent(uint16(p.Events)) | file.PollAlways)
 		}
 		if state != 0 {
 			p.Revents = int16(state)
@@ -253,7 +253,7 @@ func (w *watch) poll(count uint32) abi.Errno {
 			}
 			if p.Fd >= 0 {
 				ofd, _ := file.GetAny(c, p.Fd)
-				if e := w.wait(ofd, uint32(uint16(p.Events))); e != abi.OK {
+				if e := w.wait(ofd, abi.PollEvent(uint16(p.Events))); e != abi.OK {
 					return e
 				}
 			}
@@ -287,10 +287,10 @@ func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
 }
 
 // What select(2) means by its three sets.
-var selectEvents = [3]uint32{
-	uint32(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR),
-	uint32(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR),
-	uint32(abi.POLLPRI),
+var selectEvents = [3]abi.PollEvent{
+	(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR),
+	(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR),
+	abi.POLLPRI,
 }
 
 // setBytes is the size of each of the three sets in c.Vec.
@@ -401,7 +401,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 		}
 		for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
 			bit := uint32(bits.TrailingZeros64(any))
-			state := uint32(abi.POLLNVAL)
+			state := abi.POLLNVAL
 			if ofd, e := file.Get(c, int32(fd+bit)); e == abi.OK {
 				state = file.Poll(ofd)
 			} else if fd+bit >= file.Covered(c) {
@@ -409,7 +409,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 			}
 			now := uint8(0)
 			for k, events := range selectEvents {
-				if asked[k][word]>>bit&1 != 0 && state&(events|uint32(abi.POLLNVAL)) != 0 {
+				if asked[k][word]>>bit&1 != 0 && state&(events|abi.POLLNVAL) != 0 {
 					tells[k] |= 1 << bit
 					now |= 1 << k
 					found++
@@ -433,7 +433,7 @@ func (w *watch) selectPiece(n uint32) abi.Errno {
 		holds := file.Covered(c) == w.from
 		for word := range asked[0] {
 			for any := asked[0][word] | asked[1][word] | asked[2][word]; any != 0; any &= any - 1 {
-				bit, want, sets := uint32(bits.TrailingZeros64(any)), uint32(0), uint8(0)
+				bit, want, sets := uint32(bits.TrailingZeros64(any)), abi.PollEvent(0), uint8(0)
 				for k, events := range selectEvents {
 					if asked[k][word]>>bit&1 != 0 {
 						want |= events

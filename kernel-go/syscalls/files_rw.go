@@ -110,10 +110,10 @@ func vecOver(c *sched.Ctx, count, n uint32, e abi.Errno) (uint64, abi.Errno) {
 
 // vectored is a read or write of iovecs at a position; RWF_* flags as
 // preadv2(2) has them.
-func vectored(c *sched.Ctx, pos uint64, flags uint32, write bool) (uint64, abi.Errno) {
-	known := uint32(abi.RWF_HIPRI | abi.RWF_DSYNC | abi.RWF_SYNC)
+func vectored(c *sched.Ctx, pos uint64, flags abi.RwfFlag, write bool) (uint64, abi.Errno) {
+	known := (abi.RWF_HIPRI | abi.RWF_DSYNC | abi.RWF_SYNC)
 	if write {
-		known |= uint32(abi.RWF_APPEND)
+		known |= abi.RWF_APPEND
 	}
 	if flags&^known != 0 {
 		return 0, abi.EOPNOTSUPP
@@ -134,7 +134,7 @@ func vectored(c *sched.Ctx, pos uint64, flags uint32, write bool) (uint64, abi.E
 	}
 	var n uint32
 	if write {
-		n, e = file.WriteVec(c, ofd, c.Vec, count, pos, flags&uint32(abi.RWF_APPEND) != 0)
+		n, e = file.WriteVec(c, ofd, c.Vec, count, pos, flags&abi.RWF_APPEND != 0)
 	} else {
 		n, e = file.ReadVec(c, ofd, c.Vec, count, pos)
 	}
@@ -160,11 +160,11 @@ func sysPwritev(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysPreadv2(c *sched.Ctx) (uint64, abi.Errno) {
-	return vectored(c, c.Arg(3), arg32(c, 5), false)
+	return vectored(c, c.Arg(3), abi.RwfFlag(arg32(c, 5)), false)
 }
 
 func sysPwritev2(c *sched.Ctx) (uint64, abi.Errno) {
-	return vectored(c, c.Arg(3), arg32(c, 5), true)
+	return vectored(c, c.Arg(3), abi.RwfFlag(arg32(c, 5)), true)
 }
 
 func sysLseek(c *sched.Ctx) (uint64, abi.Errno) {

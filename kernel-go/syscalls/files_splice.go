@@ -7,7 +7,7 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-const spliceFlags = uint32(abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLICE_F_MORE | abi.SPLICE_F_GIFT)
+const spliceFlags = (abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLICE_F_MORE | abi.SPLICE_F_GIFT)
 
 // ends are the OFDs of a splice's descriptors a and b, open for reading and
 // for writing.
@@ -41,7 +41,7 @@ func spliceOffset(c *sched.Ctx, i int, ofd abi.OfdRef) (uint64, abi.Errno) {
 }
 
 func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 5)
+	flags := abi.SpliceFlag(arg32(c, 5))
 	count := min(c.Arg(4), uint64(abi.MAX_RW_COUNT))
 	if count == 0 {
 		return 0, abi.OK
@@ -62,10 +62,10 @@ func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 	case !inPipe && !file.Splices(from, false), !outPipe && !file.Splices(to, true):
 		return 0, abi.EINVAL
 	}
-	nonblock := flags&uint32(abi.SPLICE_F_NONBLOCK) != 0
+	nonblock := flags&abi.SPLICE_F_NONBLOCK != 0
 	var n uint64
 	if inPipe {
-		if kmem.Ofd(to).State.Flags&uint32(abi.O_APPEND) != 0 {
+		if kmem.Ofd(to).State.Flags&abi.O_APPEND != 0 {
 			return 0, abi.EINVAL
 		}
 		pos, e := spliceOffset(c, 3, to)
@@ -88,7 +88,7 @@ func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
+	flags := abi.SpliceFlag(arg32(c, 3))
 	if flags&^spliceFlags != 0 {
 		return 0, abi.EINVAL
 	}
@@ -102,13 +102,13 @@ func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
 	if !file.IsPipe(from) || !file.IsPipe(to) || samePipe(from, to) {
 		return 0, abi.EINVAL
 	}
-	return file.Tee(c, from, to, min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
+	return file.Tee(c, from, to, min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), flags&abi.SPLICE_F_NONBLOCK != 0)
 }
 
 // vmsplice(2) copies: pages are not given away. Its descriptor's O_NONBLOCK does
 // not count, as on Linux.
 func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
+	flags := abi.SpliceFlag(arg32(c, 3))
 	if flags&^spliceFlags != 0 {
 		return 0, abi.EINVAL
 	}
@@ -124,6 +124,6 @@ func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	into := file.ForWriting(ofd)
-	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&uint32(abi.SPLICE_F_NONBLOCK) != 0)
+	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&abi.SPLICE_F_NONBLOCK != 0)
 	return vecOver(c, count, n, e)
 }

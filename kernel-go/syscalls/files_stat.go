@@ -73,8 +73,8 @@ func sysFstatfs(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
-	want := arg32(c, 2)
-	if want&^uint32(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
+	want := abi.FileMode(arg32(c, 2))
+	if want&^abi.FileMode(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := find(c, fdArg(c, 0), 1, flags, 0)
@@ -114,7 +114,7 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	n := uint32(0)
 	switch {
-	case p.inode == 0 || vfs.TypeOf(p.inode) != uint32(abi.S_IFLNK):
+	case p.inode == 0 || vfs.TypeOf(p.inode) != abi.S_IFLNK:
 		if e = abi.EINVAL; empty {
 			e = abi.ENOENT
 		}

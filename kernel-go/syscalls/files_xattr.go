@@ -72,8 +72,8 @@ func getxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 }
 
 func setxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
-	size, flags := c.Arg(3), arg32(c, 4)
-	if flags&^uint32(abi.XATTR_CREATE|abi.XATTR_REPLACE) != 0 {
+	size, flags := c.Arg(3), abi.XattrFlag(arg32(c, 4))
+	if flags&^(abi.XATTR_CREATE|abi.XATTR_REPLACE) != 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := xattrPlace(c, by)

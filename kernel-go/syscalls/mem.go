@@ -33,13 +33,13 @@ func pagesOf(addr, length uint64) (from, to uint32, e abi.Errno) {
 
 // Flags that MAP_SHARED_VALIDATE knows of a file without further ones (Linux's
 // LEGACY_MAP_MASK): MAP_SYNC and MAP_FIXED_NOREPLACE are not among them.
-const legacyMapFlags = uint32(abi.MAP_TYPE | abi.MAP_FIXED | abi.MAP_ANONYMOUS | abi.MAP_DENYWRITE | abi.MAP_EXECUTABLE | abi.MAP_UNINITIALIZED |
+const legacyMapFlags = (abi.MAP_TYPE | abi.MAP_FIXED | abi.MAP_ANONYMOUS | abi.MAP_DENYWRITE | abi.MAP_EXECUTABLE | abi.MAP_UNINITIALIZED |
 	abi.MAP_GROWSDOWN | abi.MAP_LOCKED | abi.MAP_NORESERVE | abi.MAP_POPULATE | abi.MAP_NONBLOCK | abi.MAP_STACK | abi.MAP_HUGETLB)
 
 // mapFlags are the VMA flags that flags of mmap(2) ask for.
-func mapFlags(flags uint32, file bool) (abi.VmaFlag, abi.Errno) {
+func mapFlags(flags abi.MapFlag, file bool) (abi.VmaFlag, abi.Errno) {
 	f := abi.VmaFlag(0)
-	switch abi.MapFlag(flags & uint32(abi.MAP_TYPE)) {
+	switch abi.MapFlag(flags & abi.MAP_TYPE) {
 	case abi.MAP_PRIVATE:
 	case abi.MAP_SHARED:
 		f |= abi.VmaFlagShared
@@ -54,23 +54,23 @@ func mapFlags(flags uint32, file bool) (abi.VmaFlag, abi.Errno) {
 	default:
 		return 0, abi.EINVAL
 	}
-	if flags&uint32(abi.MAP_GROWSDOWN) != 0 {
+	if flags&abi.MAP_GROWSDOWN != 0 {
 		if file || f&abi.VmaFlagShared != 0 {
 			return 0, abi.EINVAL
 		}
 		f |= abi.VmaFlagGrowsDown
 	}
-	if flags&uint32(abi.MAP_LOCKED) != 0 {
+	if flags&abi.MAP_LOCKED != 0 {
 		f |= mm.LockFlags(false)
 	}
-	if flags&uint32(abi.MAP_NORESERVE) != 0 {
+	if flags&abi.MAP_NORESERVE != 0 {
 		f |= abi.VmaFlagNoReserve
 	}
 	return f, abi.OK
 }
 
 func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
-	addr, length, prot, flags, pos := c.Arg(0), c.Arg(1), uint32(c.Arg(2)), uint32(c.Arg(3)), c.Arg(5)
+	addr, length, prot, flags, pos := c.Arg(0), c.Arg(1), abi.Prot(c.Arg(2)), abi.MapFlag(c.Arg(3)), c.Arg(5)
 	mask := uint64(kmem.PageMask)
 	if w := c.T().State.Blocked.MapWait(); w.Made != 0 {
 		return filled(c, w.Page, uint32((length+mask)>>kmem.PageShift))
@@ -79,7 +79,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	ofd := abi.OfdRef(0)
-	if flags&uint32(abi.MAP_ANONYMOUS) == 0 {
+	if flags&abi.MAP_ANONYMOUS == 0 {
 		// Before anything that is wrong with the range, as on Linux.
 		var e abi.Errno
 		if ofd, e = file.Get(c, fdArg(c, 4)); e != abi.OK {
@@ -89,7 +89,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if length == 0 {
 		return 0, abi.EINVAL
 	}
-	if flags&uint32(abi.MAP_HUGETLB) != 0 {
+	if flags&abi.MAP_HUGETLB != 0 {
 		// There is no pool of huge pages, nor a file system of them.
 		if ofd != 0 {
 			return 0, abi.EINVAL
@@ -102,8 +102,8 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	m := mappingOf(c)
 	*m = mm.Mapping{}
 	m.Pages = uint32((length + mask) >> kmem.PageShift)
-	m.NoReplace = flags&uint32(abi.MAP_FIXED_NOREPLACE) != 0
-	m.Fixed = flags&uint32(abi.MAP_FIXED) != 0 && !m.NoReplace
+	m.NoReplace = flags&abi.MAP_FIXED_NOREPLACE != 0
+	m.Fixed = flags&abi.MAP_FIXED != 0 && !m.NoReplace
 	if m.Fixed || m.NoReplace {
 		if addr&mask != 0 {
 			return 0, abi.EINVAL
@@ -135,7 +135,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	anon := abi.InodeRef(0)
 	if m.Inode == 0 && m.Flags&abi.VmaFlagShared != 0 {
-		if anon = vfs.NewInode(abi.FsTypeAnon, uint32(abi.S_IFREG)|0o600, 0, 0); anon == 0 {
+		if anon = vfs.NewInode(abi.FsTypeAnon, abi.S_IFREG|0o600, 0, 0); anon == 0 {
 			return 0, abi.ENOMEM
 		}
 		kmem.Inode(anon).State.Size = uint64(m.Pages) << kmem.PageShift
@@ -148,10 +148,10 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if ofd != 0 && m.Dentry != 0 && kmem.Ofd(ofd).State.Flags&uint32(abi.O_NOATIME) == 0 {
+	if ofd != 0 && m.Dentry != 0 && kmem.Ofd(ofd).State.Flags&abi.O_NOATIME == 0 {
 		vfs.Accessed(m.Inode)
 	}
-	if flags&uint32(abi.MAP_POPULATE) != 0 && flags&uint32(abi.MAP_NONBLOCK) == 0 || isLocked(c, page, page+m.Pages) {
+	if flags&abi.MAP_POPULATE != 0 && flags&abi.MAP_NONBLOCK == 0 || isLocked(c, page, page+m.Pages) {
 		return filled(c, page, m.Pages)
 	}
 	return uint64(page) << kmem.PageShift, abi.OK
@@ -191,8 +191,8 @@ func sysMunmap(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysMprotect(c *sched.Ctx) (uint64, abi.Errno) {
-	prot := uint32(c.Arg(2))
-	if prot&^uint32(abi.PROT_READ|abi.PROT_WRITE|abi.PROT_EXEC|abi.PROT_GROWSDOWN|abi.PROT_GROWSUP) != 0 {
+	prot := abi.Prot(c.Arg(2))
+	if prot&^(abi.PROT_READ|abi.PROT_WRITE|abi.PROT_EXEC|abi.PROT_GROWSDOWN|abi.PROT_GROWSUP) != 0 {
 		return 0, abi.EINVAL
 	}
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
@@ -203,9 +203,9 @@ func sysMprotect(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(3))
-	fixed, keep := flags&uint32(abi.MREMAP_FIXED) != 0, flags&uint32(abi.MREMAP_DONTUNMAP) != 0
-	if flags&^uint32(abi.MREMAP_MAYMOVE|abi.MREMAP_FIXED|abi.MREMAP_DONTUNMAP) != 0 || (fixed || keep) && flags&uint32(abi.MREMAP_MAYMOVE) == 0 {
+	flags := abi.MremapFlag(c.Arg(3))
+	fixed, keep := flags&abi.MREMAP_FIXED != 0, flags&abi.MREMAP_DONTUNMAP != 0
+	if flags&^(abi.MREMAP_MAYMOVE|abi.MREMAP_FIXED|abi.MREMAP_DONTUNMAP) != 0 || (fixed || keep) && flags&abi.MREMAP_MAYMOVE == 0 {
 		return 0, abi.EINVAL
 	}
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))

@@ -78,7 +78,7 @@ func populated(f mm.Fault) abi.Errno {
 	switch {
 	case f.Err != abi.EFAULT:
 		return f.Err
-	case f.Signal == uint32(abi.SIGBUS):
+	case f.Signal == abi.SIGBUS:
 		return abi.EFAULT
 	case f.Code == int32(abi.SEGV_MAPERR):
 		return abi.ENOMEM
@@ -103,7 +103,7 @@ func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
 		}
 		end = min(end, to)
 		at := uint64(v.FilePage+(page-v.StartPage)) << kmem.PageShift
-		mode := uint32(abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE)
+		mode := (abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE)
 		if e := vfs.Allocate(c, v.Inode, mode, at, uint64(end-page)<<kmem.PageShift); e != abi.OK {
 			return e
 		}
@@ -114,15 +114,15 @@ func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
 
 // msync(2): a file's pages are its mappings' pages, so that nothing is to be written.
 func sysMsync(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(2))
-	if flags&^uint32(abi.MS_ASYNC|abi.MS_INVALIDATE|abi.MS_SYNC) != 0 || flags&uint32(abi.MS_ASYNC) != 0 && flags&uint32(abi.MS_SYNC) != 0 {
+	flags := abi.MsyncFlag(c.Arg(2))
+	if flags&^(abi.MS_ASYNC|abi.MS_INVALIDATE|abi.MS_SYNC) != 0 || flags&abi.MS_ASYNC != 0 && flags&abi.MS_SYNC != 0 {
 		return 0, abi.EINVAL
 	}
 	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
 	switch {
 	case e != abi.OK:
 		return 0, e
-	case flags&uint32(abi.MS_INVALIDATE) != 0 && mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to:
+	case flags&abi.MS_INVALIDATE != 0 && mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to:
 		return 0, abi.EBUSY
 	case !mm.Covered(c.As, from, to):
 		return 0, abi.ENOMEM
@@ -142,8 +142,8 @@ func mlock(c *sched.Ctx, flags abi.VmaFlag) (uint64, abi.Errno) {
 func sysMlock(c *sched.Ctx) (uint64, abi.Errno) { return mlock(c, mm.LockFlags(false)) }
 
 func sysMlock2(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(2))
-	if flags&^uint32(abi.MLOCK_ONFAULT) != 0 {
+	flags := abi.MlockFlag(c.Arg(2))
+	if flags&^abi.MLOCK_ONFAULT != 0 {
 		return 0, abi.EINVAL
 	}
 	return mlock(c, mm.LockFlags(flags != 0))
@@ -152,16 +152,16 @@ func sysMlock2(c *sched.Ctx) (uint64, abi.Errno) {
 func sysMunlock(c *sched.Ctx) (uint64, abi.Errno) { return mlock(c, 0) }
 
 func sysMlockall(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(0))
-	onFault := flags&uint32(abi.MCL_ONFAULT) != 0
-	if flags&^uint32(abi.MCL_CURRENT|abi.MCL_FUTURE|abi.MCL_ONFAULT) != 0 || flags&uint32(abi.MCL_CURRENT|abi.MCL_FUTURE) == 0 {
+	flags := abi.MclFlag(c.Arg(0))
+	onFault := flags&abi.MCL_ONFAULT != 0
+	if flags&^(abi.MCL_CURRENT|abi.MCL_FUTURE|abi.MCL_ONFAULT) != 0 || flags&(abi.MCL_CURRENT|abi.MCL_FUTURE) == 0 {
 		return 0, abi.EINVAL
 	}
 	now, later := abi.VmaFlag(0), abi.VmaFlag(0)
-	if flags&uint32(abi.MCL_CURRENT) != 0 {
+	if flags&abi.MCL_CURRENT != 0 {
 		now = mm.LockFlags(onFault)
 	}
-	if flags&uint32(abi.MCL_FUTURE) != 0 {
+	if flags&abi.MCL_FUTURE != 0 {
 		later = mm.LockFlags(onFault)
 	}
 	return 0, mm.LockAll(c, c.As, now, later)

@@ -31,6 +31,7 @@ func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	va, val, va2, limit, val3 := c.Arg(0), arg32(c, 2), c.Arg(4), arg32(c, 3), arg32(c, 5)
+	pair := proc.FutexPair{Va: va, Va2: va2, Private: private, Wake: val, Limit: limit, Value: val3}
 	switch cmd {
 	case abi.FUTEX_WAIT:
 		return proc.FutexWait(c, va, private, val, futexAny, deadline)
@@ -41,15 +42,15 @@ func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.FUTEX_WAKE_BITSET:
 		return proc.FutexWake(c, va, private, max(val, 1), val3)
 	case abi.FUTEX_WAKE_OP:
-		return proc.FutexWakeOp(c, va, va2, private, val, limit, val3)
+		return proc.FutexWakeOp(c, &pair)
 	case abi.FUTEX_REQUEUE, abi.FUTEX_CMP_REQUEUE, abi.FUTEX_CMP_REQUEUE_PI:
 		if int32(val) < 0 || int32(limit) < 0 {
 			return 0, abi.EINVAL
 		}
 		if cmd == abi.FUTEX_CMP_REQUEUE_PI {
-			return proc.FutexRequeuePi(c, va, va2, private, val, limit, val3)
+			return proc.FutexRequeuePi(c, &pair)
 		}
-		return proc.FutexRequeue(c, va, va2, private, val, limit, cmd == abi.FUTEX_CMP_REQUEUE, val3)
+		return proc.FutexRequeue(c, &pair, cmd == abi.FUTEX_CMP_REQUEUE)
 	case abi.FUTEX_WAIT_REQUEUE_PI:
 		return proc.FutexWaitRequeuePi(c, va, va2, private, val, deadline)
 	case abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:

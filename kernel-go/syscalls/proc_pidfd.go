@@ -13,8 +13,8 @@ import (
 // Processes by descriptor (pidfd_open(2)).
 
 func sysPidfdOpen(c *sched.Ctx) (uint64, abi.Errno) {
-	pid, flags := int32(arg32(c, 0)), arg32(c, 1)
-	if flags&^uint32(abi.PIDFD_NONBLOCK) != 0 || pid <= 0 {
+	pid, flags := int32(arg32(c, 0)), abi.OpenFlag(arg32(c, 1))
+	if flags&^abi.OpenFlag(abi.PIDFD_NONBLOCK) != 0 || pid <= 0 {
 		return 0, abi.EINVAL
 	}
 	process := proc.FindProcess(uint32(pid))
@@ -47,13 +47,13 @@ func sysPidfdSendSignal(c *sched.Ctx) (uint64, abi.Errno) {
 	if !validSignal(c.Arg(1)) {
 		return 0, abi.EINVAL
 	}
-	s := self(c, uint32(c.Arg(1)), int32(abi.SI_USER))
+	s := self(c, abi.Signal(c.Arg(1)), int32(abi.SI_USER))
 	if c.Arg(2) != 0 {
 		var bad abi.Errno
 		if s, bad = queued(c, c.Arg(1), c.Arg(2)); bad != abi.OK {
 			return 0, bad
 		}
-		if signo := *(*uint32)(kmem.Ptr(c.Page)); signo != s.Signo {
+		if signo := *(*abi.Signal)(kmem.Ptr(c.Page)); signo != s.Signo {
 			return 0, abi.EINVAL
 		}
 		if (s.Code >= 0 || s.Code == int32(abi.SI_TKILL)) && process != c.Process {
@@ -116,5 +116,5 @@ func waitedByPidfd(c *sched.Ctx) (process abi.ProcessRef, nonblock bool, e abi.E
 	if process, e = file.ProcessOf(ofd); e != abi.OK {
 		return 0, false, abi.ECHILD
 	}
-	return process, kmem.Ofd(ofd).State.Flags&uint32(abi.O_NONBLOCK) != 0, abi.OK
+	return process, kmem.Ofd(ofd).State.Flags&abi.O_NONBLOCK != 0, abi.OK
 }

@@ -97,12 +97,12 @@ func prctlSetPdeathsig(c *sched.Ctx) (uint64, abi.Errno) {
 	if !validSignal(c.Arg(1)) {
 		return 0, abi.EINVAL
 	}
-	c.P().State.Pdeathsig = arg32(c, 1)
+	c.P().State.Pdeathsig = abi.Signal(arg32(c, 1))
 	return 0, abi.OK
 }
 
 func prctlGetPdeathsig(c *sched.Ctx) (uint64, abi.Errno) {
-	kmem.Store32(c.Page, c.P().State.Pdeathsig)
+	kmem.Store32(c.Page, uint32(c.P().State.Pdeathsig))
 	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
 }
 
@@ -189,7 +189,7 @@ func prctlGetTimerslack(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func prctlGetKeepcaps(c *sched.Ctx) (uint64, abi.Errno) {
-	if c.P().State.Securebits&uint32(abi.SECBIT_KEEP_CAPS) != 0 {
+	if c.P().State.Securebits&abi.SECBIT_KEEP_CAPS != 0 {
 		return 1, abi.OK
 	}
 	return 0, abi.OK
@@ -200,12 +200,12 @@ func prctlSetKeepcaps(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) > 1 {
 		return 0, abi.EINVAL
 	}
-	if s.Securebits&(uint32(abi.SECBIT_KEEP_CAPS)<<1) != 0 {
+	if s.Securebits&(abi.SECBIT_KEEP_CAPS<<1) != 0 {
 		return 0, abi.EPERM // locked
 	}
-	s.Securebits &^= uint32(abi.SECBIT_KEEP_CAPS)
+	s.Securebits &^= abi.SECBIT_KEEP_CAPS
 	if c.Arg(1) != 0 {
-		s.Securebits |= uint32(abi.SECBIT_KEEP_CAPS)
+		s.Securebits |= abi.SECBIT_KEEP_CAPS
 	}
 	return 0, abi.OK
 }
@@ -234,13 +234,13 @@ func prctlGetSecurebits(c *sched.Ctx) (uint64, abi.Errno) {
 
 // securebits are all bits and their locks.
 const (
-	secureBits  = uint32(abi.SECBIT_NOROOT | abi.SECBIT_NO_SETUID_FIXUP | abi.SECBIT_KEEP_CAPS | abi.SECBIT_NO_CAP_AMBIENT_RAISE)
+	secureBits  = (abi.SECBIT_NOROOT | abi.SECBIT_NO_SETUID_FIXUP | abi.SECBIT_KEEP_CAPS | abi.SECBIT_NO_CAP_AMBIENT_RAISE)
 	secureLocks = secureBits << 1
 )
 
 func prctlSetSecurebits(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
-	now, next := s.Securebits, uint32(c.Arg(1))
+	now, next := s.Securebits, abi.SecureBit(c.Arg(1))
 	switch {
 	case now&secureLocks>>1&(now^next) != 0, // locked bits stay,
 		now&secureLocks&^next != 0,                    // and so do locks
@@ -270,7 +270,7 @@ func prctlCapAmbient(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.PR_CAP_AMBIENT_IS_SET:
 		return s.CapAmbient >> c.Arg(2) & 1, abi.OK
 	case abi.PR_CAP_AMBIENT_RAISE:
-		if s.CapPermitted&s.CapInheritable&bit == 0 || s.Securebits&uint32(abi.SECBIT_NO_CAP_AMBIENT_RAISE) != 0 {
+		if s.CapPermitted&s.CapInheritable&bit == 0 || s.Securebits&abi.SECBIT_NO_CAP_AMBIENT_RAISE != 0 {
 			return 0, abi.EPERM
 		}
 		s.CapAmbient |= bit

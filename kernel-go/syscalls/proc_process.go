@@ -72,7 +72,7 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func clone2(c *sched.Ctx) (uint64, abi.Errno) {
-	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: uint32(c.Arg(0) & uint64(abi.CSIGNAL)),
+	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: abi.Signal(c.Arg(0) & uint64(abi.CSIGNAL)),
 		Stack: c.Arg(1), ParentTid: c.Arg(2), Tls: c.Arg(3), ChildTid: c.Arg(4)}
 	if a.Flags&uint64(abi.CLONE_PIDFD) != 0 {
 		// It has no argument of its own here.
@@ -118,7 +118,7 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 	if u.Flags&both == both && u.Pidfd == u.ParentTid {
 		return 0, abi.EINVAL
 	}
-	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: uint32(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}
+	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: abi.Signal(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}
 	if u.Stack != 0 {
 		a.Stack = u.Stack + u.StackSize
 	}
@@ -140,7 +140,7 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 		if d == 0 {
 			return 0, abi.EACCES
 		}
-		s.Unreachable = file.FlagsOf(c, dirfd)&uint32(abi.FD_CLOEXEC) != 0
+		s.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
 		return 0, proc.ExecFile(c, c.Process, c.Thread, d, putFdName(c.Path, uint32(dirfd)), &s)
 	}
 	if n == 0 {
@@ -152,7 +152,7 @@ func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uin
 	}
 	if dirfd != int32(abi.AT_FDCWD) && *(*byte)(kmem.Ptr(c.Path)) != '/' {
 		s.Dirfd = putFdName(c.Path2, uint32(dirfd))
-		s.Unreachable = file.FlagsOf(c, dirfd)&uint32(abi.FD_CLOEXEC) != 0
+		s.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
 	}
 	follow := uint32(vfs.Follow)
 	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
@@ -187,8 +187,8 @@ func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
-	options := uint32(c.Arg(2))
-	known := uint32(abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
+	options := abi.WaitFlag(c.Arg(2))
+	known := (abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
 	if options&^known != 0 {
 		return 0, abi.EINVAL
 	}
@@ -208,7 +208,7 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	if e := awaitBoth(c, c.Arg(1), 4, c.Arg(3)); e != abi.OK {
 		return 0, e
 	}
-	got, e := proc.Wait(c, w, options|uint32(abi.WEXITED))
+	got, e := proc.Wait(c, w, options|abi.WEXITED)
 	if e != abi.OK || got.Process == 0 {
 		return 0, e
 	}
@@ -245,9 +245,9 @@ func reapIfDead(w proc.Waited) {
 }
 
 func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
-	options := uint32(c.Arg(3))
-	events := uint32(abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED)
-	known := events | uint32(abi.WNOHANG|abi.WNOWAIT|abi.WALL|abi.WCLONE|abi.WNOTHREAD)
+	options := abi.WaitFlag(c.Arg(3))
+	events := (abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED)
+	known := events | (abi.WNOHANG | abi.WNOWAIT | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
 	if options&^known != 0 || options&events == 0 {
 		return 0, abi.EINVAL
 	}
@@ -271,8 +271,8 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		w.Type, w.ID = abi.P_PID, kmem.Process(process).State.Pid
-		if never = nonblock && options&uint32(abi.WNOHANG) == 0; never {
-			options |= uint32(abi.WNOHANG)
+		if never = nonblock && options&abi.WNOHANG == 0; never {
+			options |= abi.WNOHANG
 		}
 	default:
 		return 0, abi.EINVAL
@@ -293,14 +293,14 @@ func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	var usage proc.Usage
 	if got.Process != 0 {
 		usage = usageOf(got.Process)
-		if options&uint32(abi.WNOWAIT) == 0 {
+		if options&abi.WNOWAIT == 0 {
 			reapIfDead(got)
 		}
 	}
 	if a := c.Arg(2); a != 0 {
 		s := proc.Sig{}
 		if got.Process != 0 {
-			s = proc.Sig{Signo: uint32(abi.SIGCHLD), Code: got.Code, Field0: uint64(got.Pid) | uint64(got.Uid)<<32, Field1: uint64(got.Value)}
+			s = proc.Sig{Signo: abi.SIGCHLD, Code: got.Code, Field0: uint64(got.Pid) | uint64(got.Uid)<<32, Field1: uint64(got.Value)}
 		}
 		if e := proc.WriteSiginfo(c, a, &s); e != abi.OK {
 			return 0, e

@@ -48,9 +48,9 @@ func priorityRange(policy abi.SchedPolicy) (least, most uint32, e abi.Errno) {
 
 // setPolicy is sched_setscheduler(2) of a thread; policy may hold
 // SCHED_RESET_ON_FORK.
-func setPolicy(c *sched.Ctx, thread abi.ThreadRef, policy, priority uint32) abi.Errno {
-	const reset = uint32(abi.SCHED_RESET_ON_FORK)
-	kind := abi.SchedPolicy(policy &^ reset)
+func setPolicy(c *sched.Ctx, thread abi.ThreadRef, policy abi.SchedPolicy, priority uint32) abi.Errno {
+
+	kind := abi.SchedPolicy(policy &^ abi.SCHED_RESET_ON_FORK)
 	least, most, e := priorityRange(kind)
 	if e != abi.OK || priority < least || priority > most {
 		return abi.EINVAL
@@ -63,7 +63,7 @@ func setPolicy(c *sched.Ctx, thread abi.ThreadRef, policy, priority uint32) abi.
 		limit := c.P().State.Rlimits[abi.RLIMIT_RTPRIO].Cur
 		realTime := kind == abi.SCHED_FIFO || kind == abi.SCHED_RR
 		lowers := sched.PolicyOf(t) == kind && priority <= t.State.Priority
-		if realTime && uint64(priority) > limit && !lowers || t.State.Policy&reset != 0 && policy&reset == 0 {
+		if realTime && uint64(priority) > limit && !lowers || t.State.Policy&abi.SCHED_RESET_ON_FORK != 0 && policy&abi.SCHED_RESET_ON_FORK == 0 {
 			return abi.EPERM
 		}
 	}
@@ -94,7 +94,7 @@ func sysSchedSetscheduler(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, setPolicy(c, t, arg32(c, 1), priority)
+	return 0, setPolicy(c, t, abi.SchedPolicy(arg32(c, 1)), priority)
 }
 
 func sysSchedSetparam(c *sched.Ctx) (uint64, abi.Errno) {
@@ -221,7 +221,7 @@ func setAttr(c *sched.Ctx, thread abi.ThreadRef, a *abi.SchedAttr) abi.Errno {
 	if a.Flags&uint64(abi.SCHED_FLAG_KEEP_POLICY) != 0 {
 		policy = s.Policy
 	} else if a.Flags&uint64(abi.SCHED_FLAG_RESET_ON_FORK) != 0 {
-		policy |= uint32(abi.SCHED_RESET_ON_FORK)
+		policy |= abi.SCHED_RESET_ON_FORK
 	}
 	if a.Flags&uint64(abi.SCHED_FLAG_KEEP_PARAMS) != 0 {
 		// Linux then leaves the policy alone as well.
@@ -256,8 +256,8 @@ func sysSchedGetattr(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	s := &kmem.Thread(t).State
 	a := (*abi.SchedAttr)(kmem.Ptr(c.Page))
-	*a = abi.SchedAttr{Size: min(size, abi.SchedAttrSize), Policy: uint32(sched.PolicyOf(kmem.Thread(t))), Nice: s.Nice, Priority: s.Priority, UtilMax: 1024}
-	if s.Policy&uint32(abi.SCHED_RESET_ON_FORK) != 0 {
+	*a = abi.SchedAttr{Size: min(size, abi.SchedAttrSize), Policy: sched.PolicyOf(kmem.Thread(t)), Nice: s.Nice, Priority: s.Priority, UtilMax: 1024}
+	if s.Policy&abi.SCHED_RESET_ON_FORK != 0 {
 		a.Flags = uint64(abi.SCHED_FLAG_RESET_ON_FORK)
 	}
 	if sched.RealTime(kmem.Thread(t)) {
@@ -299,6 +299,6 @@ func sysSchedSetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
 
 // sched_yield(2) is made when the call returns: see the hart's loop.
 func sysSchedYield(c *sched.Ctx) (uint64, abi.Errno) {
-	c.T().State.Flags |= uint32(abi.ThreadFlagYields)
+	c.T().State.Flags |= abi.ThreadFlagYields
 	return 0, abi.OK
 }

@@ -13,7 +13,7 @@ const sigsetSize = 8
 func validSignal(n uint64) bool { return n <= 64 }
 
 // self fills in who sends a signal.
-func self(c *sched.Ctx, signo uint32, code int32) proc.Sig {
+func self(c *sched.Ctx, signo abi.Signal, code int32) proc.Sig {
 	s := &c.P().State
 	return proc.Sig{Signo: signo, Code: code, Field0: uint64(s.Pid) | uint64(s.Uid)<<32}
 }
@@ -22,7 +22,7 @@ func sysKill(c *sched.Ctx) (uint64, abi.Errno) {
 	if !validSignal(c.Arg(1)) {
 		return 0, abi.EINVAL
 	}
-	s := self(c, uint32(c.Arg(1)), int32(abi.SI_USER))
+	s := self(c, abi.Signal(c.Arg(1)), int32(abi.SI_USER))
 	return 0, proc.Kill(c, int32(c.Arg(0)), &s)
 }
 
@@ -41,7 +41,7 @@ func sysTkill(c *sched.Ctx) (uint64, abi.Errno) {
 	if !validSignal(c.Arg(1)) || int32(c.Arg(0)) <= 0 {
 		return 0, abi.EINVAL
 	}
-	s := self(c, uint32(c.Arg(1)), int32(abi.SI_TKILL))
+	s := self(c, abi.Signal(c.Arg(1)), int32(abi.SI_TKILL))
 	return sendThread(c, 0, int32(c.Arg(0)), &s)
 }
 
@@ -49,7 +49,7 @@ func sysTgkill(c *sched.Ctx) (uint64, abi.Errno) {
 	if !validSignal(c.Arg(2)) || int32(c.Arg(0)) <= 0 || int32(c.Arg(1)) <= 0 {
 		return 0, abi.EINVAL
 	}
-	s := self(c, uint32(c.Arg(2)), int32(abi.SI_TKILL))
+	s := self(c, abi.Signal(c.Arg(2)), int32(abi.SI_TKILL))
 	return sendThread(c, int32(c.Arg(0)), int32(c.Arg(1)), &s)
 }
 
@@ -62,7 +62,7 @@ func queued(c *sched.Ctx, signo, va uint64) (proc.Sig, abi.Errno) {
 		return proc.Sig{}, e
 	}
 	i := (*abi.Siginfo)(kmem.Ptr(c.Page))
-	return proc.Sig{Signo: uint32(signo), Code: i.Code, Errno: i.Errno, Field0: i.Field0, Field1: i.Field1, Field2: i.Field2, Field3: i.Field3}, abi.OK
+	return proc.Sig{Signo: abi.Signal(signo), Code: i.Code, Errno: i.Errno, Field0: i.Field0, Field1: i.Field1, Field2: i.Field2, Field3: i.Field3}, abi.OK
 }
 
 func sysRtSigqueueinfo(c *sched.Ctx) (uint64, abi.Errno) {
@@ -114,7 +114,7 @@ func sysRtSigaction(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 		n.Mask &^= 1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1)
 		*a = n
-		proc.ActionChanged(c, uint32(signo))
+		proc.ActionChanged(c, abi.Signal(signo))
 	}
 	if va := c.Arg(2); va != 0 {
 		*(*abi.Sigaction)(kmem.Ptr(c.Page)) = old
@@ -234,17 +234,17 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 		if on {
 			return 0, abi.EPERM
 		}
-		autodisarm := uint32(abi.SS_AUTODISARM)
-		mode := uint32(n.Flags) &^ autodisarm
-		if mode != 0 && mode != uint32(abi.SS_DISABLE) && mode != uint32(abi.SS_ONSTACK) {
+		autodisarm := abi.SS_AUTODISARM
+		mode := abi.SigStackFlag(n.Flags) &^ autodisarm
+		if mode != 0 && mode != abi.SS_DISABLE && mode != abi.SS_ONSTACK {
 			return 0, abi.EINVAL
 		}
-		if mode == uint32(abi.SS_DISABLE) {
+		if mode == abi.SS_DISABLE {
 			n.Sp, n.Size = 0, 0
 		} else if n.Size < uint64(abi.MINSIGSTKSZ) {
 			return 0, abi.ENOMEM
 		}
-		n.Flags = int32(uint32(n.Flags) &^ uint32(abi.SS_ONSTACK))
+		n.Flags = int32(abi.SigStackFlag(n.Flags) &^ abi.SS_ONSTACK)
 		n.Pad = 0
 		t.State.AltStack = n
 	}

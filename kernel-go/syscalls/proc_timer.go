@@ -11,7 +11,7 @@ import (
 // timerSpecOf reads timer_create(2)'s struct sigevent; without one the timer
 // sends SIGALRM with its id, which the caller then fills in.
 func timerSpecOf(c *sched.Ctx, clock abi.Clock, va uint64) (proc.TimerSpec, abi.Errno) {
-	s := proc.TimerSpec{Clock: clock, Notify: abi.SIGEV_SIGNAL, Signo: uint32(abi.SIGALRM)}
+	s := proc.TimerSpec{Clock: clock, Notify: abi.SIGEV_SIGNAL, Signo: abi.SIGALRM}
 	if va == 0 {
 		return s, abi.OK
 	}
@@ -19,7 +19,7 @@ func timerSpecOf(c *sched.Ctx, clock abi.Clock, va uint64) (proc.TimerSpec, abi.
 		return s, e
 	}
 	v := (*abi.Sigevent)(kmem.Ptr(c.Page))
-	s.Notify, s.Signo, s.Value = abi.SigevNotify(v.Notify), uint32(v.Signo), v.Value
+	s.Notify, s.Signo, s.Value = abi.SigevNotify(v.Notify), abi.Signal(v.Signo), v.Value
 	switch s.Notify {
 	case abi.SIGEV_NONE:
 		return s, abi.OK

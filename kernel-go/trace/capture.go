@@ -155,8 +155,8 @@ func (r *record) takeIovecs(c *sched.Ctx, va, count, left uint64) abi.Errno {
 
 // countEntries adds how many directory entries there are in n bytes.
 func (r *record) countEntries(c *sched.Ctx, va uint64, n uint32) {
-	const head = abi.Dirent64Size
-	if r.room() < head {
+
+	if r.room() < abi.Dirent64Size {
 		return
 	}
 	count := uint32(0)

@@ -23,14 +23,14 @@ func SetTermios(c *sched.Ctx, i abi.TtyRef, m *abi.Termios2, flush bool) abi.Err
 	old := s.Termios
 	kmem.WriteBegin(&t.Header)
 	s.Termios = *m
-	s.Termios.Cflag = m.Cflag&^uint32(abi.CSIZE|abi.PARENB) | uint32(abi.CS8|abi.CREAD)
+	s.Termios.Cflag = m.Cflag&^(abi.CSIZE|abi.PARENB) | (abi.CS8 | abi.CREAD)
 	settleSpeeds(&s.Termios)
 	kmem.WriteEnd(&t.Header)
 	tellChange(t, &old)
-	if changed := old.Lflag ^ s.Termios.Lflag; changed&uint32(abi.ICANON|abi.EXTPROC) != 0 {
+	if changed := old.Lflag ^ s.Termios.Lflag; changed&(abi.ICANON|abi.EXTPROC) != 0 {
 		switchMode(t)
 	}
-	if old.Iflag&uint32(abi.IXON) != 0 && !iflag(s, abi.IXON) {
+	if old.Iflag&abi.IXON != 0 && !iflag(s, abi.IXON) {
 		start(t)
 	}
 	digest(c, t)
@@ -66,27 +66,24 @@ func tellChange(t *abi.TtySlot, old *abi.Termios2) {
 		}
 		tellMaster(t, set, abi.TIOCPKT_DOSTOP|abi.TIOCPKT_NOSTOP)
 	}
-	if (old.Lflag|now.Lflag)&uint32(abi.EXTPROC) != 0 {
+	if (old.Lflag|now.Lflag)&abi.EXTPROC != 0 {
 		tellMaster(t, abi.TIOCPKT_IOCTL, 0)
 	}
 }
 
 func usualFlow(m *abi.Termios2) bool {
-	return m.Iflag&uint32(abi.IXON) != 0 && m.Cc[abi.VSTOP] == 'S'&0x1f && m.Cc[abi.VSTART] == 'Q'&0x1f
+	return m.Iflag&abi.IXON != 0 && m.Cc[abi.VSTOP] == 'S'&0x1f && m.Cc[abi.VSTART] == 'Q'&0x1f
 }
 
 // bauds is what Bfoo bits mean (asm-generic/termbits-common.h), CBAUDEX as bit 4.
 var bauds = [...]uint32{0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
 	0, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000}
 
-// bother in Bfoo bits: the speed is the number beside them.
-const bother = uint32(abi.CBAUDEX)
-
-func baud(bits, speed uint32) uint32 {
+func baud(bits abi.TermCflag, speed uint32) uint32 {
 	switch {
-	case bits == bother:
+	case bits == abi.CBAUDEX:
 		return speed
-	case bits&uint32(abi.CBAUDEX) != 0:
+	case bits&abi.CBAUDEX != 0:
 		return bauds[16+bits&15]
 	}
 	return bauds[bits&15]
@@ -94,7 +91,7 @@ func baud(bits, speed uint32) uint32 {
 
 func settleSpeeds(m *abi.Termios2) {
 	const inputShift = 16
-	out, in := m.Cflag&uint32(abi.CBAUD), m.Cflag>>inputShift&uint32(abi.CBAUD)
+	out, in := m.Cflag&abi.CBAUD, m.Cflag>>inputShift&abi.CBAUD
 	m.Ospeed = baud(out, m.Ospeed)
 	if in == 0 {
 		m.Ispeed = m.Ospeed
@@ -119,7 +116,7 @@ func Resize(c *sched.Ctx, i abi.TtyRef, w abi.Winsize) {
 	t.State.Winsize = w
 	kmem.WriteEnd(&t.Header)
 	if t.State.Pgrp != 0 {
-		Signals.Group(c, t.State.Pgrp, uint32(abi.SIGWINCH))
+		Signals.Group(c, t.State.Pgrp, abi.SIGWINCH)
 	}
 }
 
@@ -285,7 +282,7 @@ func SignalFront(c *sched.Ctx, i abi.TtyRef, signo uint64) abi.Errno {
 		return abi.EINVAL
 	}
 	if p := kmem.Tty(i).State.Pgrp; p != 0 {
-		Signals.Group(c, p, uint32(signo))
+		Signals.Group(c, p, abi.Signal(signo))
 	}
 	return abi.OK
 }

@@ -12,7 +12,7 @@ import (
 const (
 	slaveMajor = uint64(136)
 	// slaveMode and group tty are Debian's mount options of devpts.
-	slaveMode = uint32(abi.S_IFCHR) | 0o620
+	slaveMode = abi.S_IFCHR | 0o620
 	ttyGroup  = 5
 )
 
@@ -29,7 +29,7 @@ func InitDevpts(over abi.DentryRef) abi.Errno {
 	c := sched.For(kmem.WorkerIndex)
 	const name = "ptmx"
 	copy(kmem.Bytes(c.Page, uint32(len(name))), name)
-	d, e := vfs.AddNode(root(), c.Page, uint32(len(name)), uint32(abi.S_IFCHR)|0o666, 0, 0, uint64(abi.DEV_PTMX))
+	d, e := vfs.AddNode(root(), c.Page, uint32(len(name)), abi.S_IFCHR|0o666, 0, 0, uint64(abi.DEV_PTMX))
 	if e == abi.OK {
 		vfs.Put(d)
 	}

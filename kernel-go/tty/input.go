@@ -48,6 +48,7 @@ func makeRoom(s *abi.TtyState) bool {
 }
 
 func put(t *abi.TtySlot, b byte) {
+	kmem.Assert(t.State.InTail-t.State.InHead < inputBytes, "a terminal's input has room")
 	*inputByte(t, t.State.InTail) = b
 	t.State.InTail++
 }
@@ -170,7 +171,7 @@ func tellMaster(t *abi.TtySlot, set, clear abi.TermPacket) {
 		return
 	}
 	s.PacketStatus = s.PacketStatus&^uint32(clear) | uint32(set)
-	sched.Wake(&t.Live.MasterReadWait, pollIn|pollPri)
+	sched.Wake(&t.Live.MasterReadWait, pollIn|abi.POLLPRI)
 }
 
 // signal acts on INTR, QUIT and SUSP: the foreground group gets the signal, and
@@ -192,7 +193,7 @@ func signal(c *sched.Ctx, t *abi.TtySlot, b byte) bool {
 		return false
 	}
 	if s.Pgrp != 0 {
-		Signals.Group(c, s.Pgrp, uint32(signo))
+		Signals.Group(c, s.Pgrp, signo)
 	}
 	if !lflag(s, abi.NOFLSH) {
 		s.EchoHead = s.EchoTail

@@ -159,7 +159,7 @@ func process(t *abi.TtySlot, b byte, room uint32) bool {
 		}
 	case '\t':
 		n := 8 - s.Column&7
-		if s.Termios.Oflag&uint32(abi.TABDLY) == uint32(abi.XTABS) {
+		if s.Termios.Oflag&abi.TABDLY == abi.XTABS {
 			if room < n {
 				return false
 			}

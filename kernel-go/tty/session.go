@@ -21,7 +21,7 @@ func MayUse(c *sched.Ctx, i abi.TtyRef, signo abi.Signal) abi.Errno {
 	if front == 0 || front == own {
 		return abi.OK
 	}
-	if Signals.Ignored(c, uint32(signo)) {
+	if Signals.Ignored(c, signo) {
 		if signo == abi.SIGTTIN {
 			return abi.EIO
 		}
@@ -30,7 +30,7 @@ func MayUse(c *sched.Ctx, i abi.TtyRef, signo abi.Signal) abi.Errno {
 	if Signals.Orphaned(own) {
 		return abi.EIO
 	}
-	Signals.Group(c, own, uint32(signo))
+	Signals.Group(c, own, signo)
 	return abi.ERESTARTSYS
 }
 
@@ -115,8 +115,8 @@ func LeaderGone(c *sched.Ctx, process abi.ProcessRef) {
 		return
 	}
 	if p.HungUpGroup != 0 {
-		Signals.Group(c, p.HungUpGroup, uint32(abi.SIGHUP))
-		Signals.Group(c, p.HungUpGroup, uint32(abi.SIGCONT))
+		Signals.Group(c, p.HungUpGroup, abi.SIGHUP)
+		Signals.Group(c, p.HungUpGroup, abi.SIGCONT)
 		p.HungUpGroup = 0
 	}
 }
@@ -126,9 +126,9 @@ func disassociate(c *sched.Ctx, process abi.ProcessRef, goesOn bool) {
 	p := &kmem.Process(process).State
 	t := &kmem.Tty(p.Tty).State
 	if t.Pgrp != 0 {
-		Signals.Group(c, t.Pgrp, uint32(abi.SIGHUP))
+		Signals.Group(c, t.Pgrp, abi.SIGHUP)
 		if goesOn {
-			Signals.Group(c, t.Pgrp, uint32(abi.SIGCONT))
+			Signals.Group(c, t.Pgrp, abi.SIGCONT)
 		}
 	}
 	t.Session, t.Pgrp = 0, 0
@@ -149,8 +149,8 @@ func HangUp(c *sched.Ctx, i abi.TtyRef) {
 				p.State.Tty = 0
 				if p.State.Pid == s.Session {
 					p.State.HungUpGroup = s.Pgrp
-					Signals.Process(c, k, uint32(abi.SIGHUP))
-					Signals.Process(c, k, uint32(abi.SIGCONT))
+					Signals.Process(c, k, abi.SIGHUP)
+					Signals.Process(c, k, abi.SIGCONT)
 				}
 			}
 			k = next

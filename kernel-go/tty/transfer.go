@@ -10,7 +10,7 @@ import (
 // Reads and writes of both sides. They return how much they did together with
 // the error that ended them (EBLOCKED: the rest is asked for again).
 
-func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events uint32) abi.Errno {
+func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events abi.PollEvent) abi.Errno {
 	if c.Thread != 0 {
 		c.T().State.Blocked.Reason = abi.WaitReasonTty
 	}
@@ -49,7 +49,7 @@ func noInput(c *sched.Ctx, t *abi.TtySlot, nonblock bool) abi.Errno {
 	if nonblock {
 		return abi.EAGAIN
 	}
-	return wait(c, &t.Live.ReadWait, pollIn|pollHup)
+	return wait(c, &t.Live.ReadWait, pollIn|abi.POLLHUP)
 }
 
 // takeLine reads the first line, or as much of it as fits.
@@ -116,7 +116,7 @@ func readRaw(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf, before uint32, nonblock bo
 		call.TimedOut = 0
 		sched.SetDeadline(c, call.DeadlineNs)
 	}
-	return done, wait(c, &t.Live.ReadWait, pollIn|pollHup)
+	return done, wait(c, &t.Live.ReadWait, pollIn|abi.POLLHUP)
 }
 
 // WriteSlave writes to the terminal: EIO after a hang-up.
@@ -171,7 +171,7 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 	case nonblock:
 		return done, abi.EAGAIN
 	}
-	return done, wait(c, &t.Live.WriteWait, pollOut|pollHup)
+	return done, wait(c, &t.Live.WriteWait, pollOut|abi.POLLHUP)
 }
 
 // ReadMaster reads what the terminal shows; in packet mode a status byte comes
@@ -195,7 +195,7 @@ func ReadMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, nonblock b
 		case nonblock:
 			return 0, abi.EAGAIN
 		}
-		return 0, wait(c, &t.Live.MasterReadWait, pollIn|pollPri|pollHup)
+		return 0, wait(c, &t.Live.MasterReadWait, pollIn|abi.POLLPRI|abi.POLLHUP)
 	}
 	done := uint32(0)
 	if packet {
@@ -255,5 +255,5 @@ func WriteMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, nonblock bool) (uint32, 
 	case nonblock:
 		return done, abi.EAGAIN
 	}
-	return done, wait(c, &t.Live.MasterWriteWait, pollOut|pollHup)
+	return done, wait(c, &t.Live.MasterWriteWait, pollOut|abi.POLLHUP)
 }

@@ -26,21 +26,18 @@ import (
 )
 
 const (
-	pollIn  = uint32(abi.POLLIN | abi.POLLRDNORM)
-	pollOut = uint32(abi.POLLOUT | abi.POLLWRNORM)
-	pollPri = uint32(abi.POLLPRI)
-	pollErr = uint32(abi.POLLERR)
-	pollHup = uint32(abi.POLLHUP)
+	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
+	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
 )
 
 // Signals is what terminals want of processes. Hooks: boot/wire.go.
 var Signals struct {
 	// Group sends a signal of the kernel to a process group.
-	Group func(c *sched.Ctx, pgid, signo uint32)
+	Group func(c *sched.Ctx, pgid uint32, signo abi.Signal)
 	// Process sends one to a process.
-	Process func(c *sched.Ctx, process abi.ProcessRef, signo uint32)
+	Process func(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal)
 	// Ignored says whether the caller blocks or ignores a signal.
-	Ignored func(c *sched.Ctx, signo uint32) bool
+	Ignored func(c *sched.Ctx, signo abi.Signal) bool
 	// Orphaned says whether nobody outside could continue a process group.
 	Orphaned func(pgid uint32) bool
 }
@@ -95,10 +92,10 @@ func byIndex(index uint32, own abi.TtyRef) abi.TtyRef {
 
 // usualTermios is tty_std_termios of Linux, as ptys have it.
 func usualTermios(m *abi.Termios2) {
-	m.Iflag = uint32(abi.ICRNL | abi.IXON)
-	m.Oflag = uint32(abi.OPOST | abi.ONLCR)
-	m.Cflag = uint32(abi.B38400 | abi.CS8 | abi.CREAD)
-	m.Lflag = uint32(abi.ISIG | abi.ICANON | abi.ECHO | abi.ECHOE | abi.ECHOK | abi.ECHOCTL | abi.ECHOKE | abi.IEXTEN)
+	m.Iflag = (abi.ICRNL | abi.IXON)
+	m.Oflag = (abi.OPOST | abi.ONLCR)
+	m.Cflag = (abi.B38400 | abi.CS8 | abi.CREAD)
+	m.Lflag = (abi.ISIG | abi.ICANON | abi.ECHO | abi.ECHOE | abi.ECHOK | abi.ECHOCTL | abi.ECHOKE | abi.IEXTEN)
 	m.Cc = [19]uint8{abi.VINTR: 'C' & 0x1f, abi.VQUIT: '\\' & 0x1f, abi.VERASE: 0x7f, abi.VKILL: 'U' & 0x1f, abi.VEOF: 'D' & 0x1f, abi.VMIN: 1,
 		abi.VSTART: 'Q' & 0x1f, abi.VSTOP: 'S' & 0x1f, abi.VSUSP: 'Z' & 0x1f, abi.VREPRINT: 'R' & 0x1f, abi.VDISCARD: 'O' & 0x1f,
 		abi.VWERASE: 'W' & 0x1f, abi.VLNEXT: 'V' & 0x1f}
@@ -130,8 +127,8 @@ func CloseSlave(i abi.TtyRef) {
 		return
 	}
 	t.State.Flags |= abi.TtyFlagSlaveClosed
-	sched.Wake(&t.Live.MasterReadWait, pollIn|pollHup)
-	sched.Wake(&t.Live.MasterWriteWait, pollOut|pollHup)
+	sched.Wake(&t.Live.MasterReadWait, pollIn|abi.POLLHUP)
+	sched.Wake(&t.Live.MasterWriteWait, pollOut|abi.POLLHUP)
 	free(i)
 }
 
@@ -167,22 +164,22 @@ func wakeAll(t *abi.TtySlot) {
 func Hung(i abi.TtyRef, seen uint32) bool { return kmem.Tty(i).State.Hangups != seen }
 
 // Poll is the state of the master, or of a slave.
-func Poll(i abi.TtyRef, master, hung bool) uint32 {
+func Poll(i abi.TtyRef, master, hung bool) abi.PollEvent {
 	t := kmem.Tty(i)
 	s := &t.State
 	if hung {
-		return pollIn | pollOut | pollErr | pollHup
+		return pollIn | pollOut | abi.POLLERR | abi.POLLHUP
 	}
-	events := uint32(0)
+	events := abi.PollEvent(0)
 	if master {
 		if s.OutHead != s.OutTail {
 			events |= pollIn
 		}
 		if s.Flags&abi.TtyFlagPacket != 0 && s.PacketStatus != 0 {
-			events |= pollPri | pollIn
+			events |= abi.POLLPRI | pollIn
 		}
 		if s.Flags&abi.TtyFlagSlaveClosed != 0 {
-			events |= pollHup
+			events |= abi.POLLHUP
 		}
 		if masterRoom(s) != 0 {
 			events |= pollOut
@@ -227,9 +224,9 @@ func Queue(i abi.TtyRef, master bool, k int) *abi.WaitEntryRef {
 	return nil
 }
 
-func iflag(s *abi.TtyState, f abi.TermIflag) bool { return s.Termios.Iflag&uint32(f) != 0 }
-func oflag(s *abi.TtyState, f abi.TermOflag) bool { return s.Termios.Oflag&uint32(f) != 0 }
-func lflag(s *abi.TtyState, f abi.TermLflag) bool { return s.Termios.Lflag&uint32(f) != 0 }
+func iflag(s *abi.TtyState, f abi.TermIflag) bool { return s.Termios.Iflag&f != 0 }
+func oflag(s *abi.TtyState, f abi.TermOflag) bool { return s.Termios.Oflag&f != 0 }
+func lflag(s *abi.TtyState, f abi.TermLflag) bool { return s.Termios.Lflag&f != 0 }
 
 // canonical says whether the slave reads lines. With EXTPROC somebody behind
 // the master edits them.

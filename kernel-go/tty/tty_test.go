@@ -34,7 +34,7 @@ func pair(t testing.TB) (*sched.Ctx, abi.TtyRef) {
 	if e != abi.OK {
 		t.Fatal(e)
 	}
-	Signals.Group = func(*sched.Ctx, uint32, uint32) {}
+	Signals.Group = func(*sched.Ctx, uint32, abi.Signal) {}
 	i, e := New(c)
 	if e != abi.OK {
 		t.Fatal(e)
@@ -122,7 +122,7 @@ func FuzzLineDiscipline(f *testing.F) {
 		tt := kmem.Tty(i)
 		s := &tt.State
 		m := TermiosOf(i)
-		m.Iflag, m.Oflag, m.Lflag = in, out, local
+		m.Iflag, m.Oflag, m.Lflag = abi.TermIflag(in), abi.TermOflag(out), abi.TermLflag(local)
 		for k := range min(len(data), 19) {
 			if data[k]&0xc0 == 0xc0 {
 				m.Cc[k] = data[k] & 0x3f
@@ -135,7 +135,7 @@ func FuzzLineDiscipline(f *testing.F) {
 			switch k % 5 {
 			case 1:
 				changed := m
-				changed.Lflag ^= uint32(part[0]) << (k % 9)
+				changed.Lflag ^= abi.TermLflag(part[0]) << (k % 9)
 				if e := SetTermios(c, i, &changed, part[0]&1 != 0); e != abi.OK {
 					t.Fatal(e)
 				}

@@ -8,27 +8,27 @@ import (
 )
 
 // Chmod is fchmod(2): EPERM when the caller does not own the file.
-func Chmod(c *sched.Ctx, inode abi.InodeRef, mode uint32) abi.Errno {
+func Chmod(c *sched.Ctx, inode abi.InodeRef, mode abi.FileMode) abi.Errno {
 	in := kmem.Inode(inode)
 	if Generated(inode) {
 		return abi.EPERM
 	}
-	if in.State.Mode&ifmt == iflnk {
+	if in.State.Mode&abi.S_IFMT == abi.S_IFLNK {
 		return abi.EOPNOTSUPP
 	}
 	if !ownerOrCapable(c, inode) {
 		return abi.EPERM
 	}
 	mode &= permBits
-	if in.Live.Seals&sealExec != 0 && (in.State.Mode^mode)&0o111 != 0 {
+	if in.Live.Seals&abi.F_SEAL_EXEC != 0 && (in.State.Mode^mode)&0o111 != 0 {
 		return abi.EPERM
 	}
 	_, gid := credentials(c)
 	if !cred.Has(c, abi.CAP_FSETID) && !inGroup(c, gid, in.State.Gid) {
-		mode &^= isgid
+		mode &^= abi.S_ISGID
 	}
 	kmem.WriteBegin(&in.Header)
-	in.State.Mode = in.State.Mode&ifmt | mode
+	in.State.Mode = in.State.Mode&abi.S_IFMT | mode
 	in.State.CtimeNs = sched.RealNs()
 	kmem.WriteEnd(&in.Header)
 	return abi.OK
@@ -55,10 +55,10 @@ func Chown(c *sched.Ctx, inode abi.InodeRef, uid, gid uint32) abi.Errno {
 		}
 	}
 	mode := s.Mode
-	if mode&ifmt != ifdir {
-		mode &^= isuid
+	if mode&abi.S_IFMT != abi.S_IFDIR {
+		mode &^= abi.S_ISUID
 		if mode&0o010 != 0 || (!cred.Has(c, abi.CAP_FSETID) && !inGroup(c, group, s.Gid)) {
-			mode &^= isgid
+			mode &^= abi.S_ISGID
 		}
 	}
 	kmem.WriteBegin(&in.Header)

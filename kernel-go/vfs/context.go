@@ -9,7 +9,7 @@ import (
 
 // NewContext makes a context at directories, which it holds; 0 when there are
 // no more.
-func NewContext(root, cwd abi.DentryRef, umask uint32) abi.FsContextRef {
+func NewContext(root, cwd abi.DentryRef, umask abi.FileMode) abi.FsContextRef {
 	i := kmem.Alloc[abi.FsContextRef]()
 	if i == 0 {
 		return 0
@@ -59,7 +59,7 @@ func SetRoot(i abi.FsContextRef, d abi.DentryRef) {
 }
 
 // SetUmask is umask(2).
-func SetUmask(i abi.FsContextRef, mask uint32) uint32 {
+func SetUmask(i abi.FsContextRef, mask abi.FileMode) abi.FileMode {
 	s := kmem.FsContext(i)
 	old := s.Umask
 	s.Umask = mask & 0o777

@@ -63,7 +63,7 @@ func WriteAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, b *mm.Buf) (uint32, a
 	if e != abi.OK {
 		return 0, e
 	}
-	if size := in.State.Size; in.Live.Seals&sealGrow != 0 && pos+uint64(b.Len) > size {
+	if size := in.State.Size; in.Live.Seals&abi.F_SEAL_GROW != 0 && pos+uint64(b.Len) > size {
 		// Linux writes page by page, and refuses the one that would grow.
 		if limit = min(limit, size&^uint64(kmem.PageMask)); pos >= limit {
 			return 0, abi.EPERM
@@ -133,16 +133,12 @@ func dropCode(frame uint32) {
 // What seals forbid (F_ADD_SEALS of fcntl(2)). Files of a tmpfs that are no
 // memfd_create(2) with MFD_ALLOW_SEALING are sealed against sealing.
 const (
-	sealSeal   = uint32(abi.F_SEAL_SEAL)
-	sealShrink = uint32(abi.F_SEAL_SHRINK)
-	sealGrow   = uint32(abi.F_SEAL_GROW)
-	sealWrite  = uint32(abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
-	sealExec   = uint32(abi.F_SEAL_EXEC)
+	sealWrite = (abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
 )
 
 // maySize says whether seals let a file have another size.
 func maySize(in *abi.InodeSlot, size uint64) bool {
-	return !(size > in.State.Size && in.Live.Seals&sealGrow != 0 || size < in.State.Size && in.Live.Seals&sealShrink != 0)
+	return !(size > in.State.Size && in.Live.Seals&abi.F_SEAL_GROW != 0 || size < in.State.Size && in.Live.Seals&abi.F_SEAL_SHRINK != 0)
 }
 
 // sizeLimit is where writes that begin at pos must end.
@@ -168,12 +164,12 @@ func sizeLimit(c *sched.Ctx, pos uint64) (uint64, abi.Errno) {
 func dropPrivileges(c *sched.Ctx, inode abi.InodeRef) {
 	in := kmem.Inode(inode)
 	mode := in.State.Mode
-	if mode&(isuid|isgid) == 0 || cred.Has(c, abi.CAP_FSETID) {
+	if mode&(abi.S_ISUID|abi.S_ISGID) == 0 || cred.Has(c, abi.CAP_FSETID) {
 		return
 	}
-	mode &^= isuid
+	mode &^= abi.S_ISUID
 	if mode&0o010 != 0 {
-		mode &^= isgid
+		mode &^= abi.S_ISGID
 	}
 	kmem.WriteBegin(&in.Header)
 	in.State.Mode = mode
@@ -183,9 +179,9 @@ func dropPrivileges(c *sched.Ctx, inode abi.InodeRef) {
 // TruncateNamed is truncate(2) of the file that a name stands for.
 func TruncateNamed(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	switch TypeOf(inode) {
-	case ifdir:
+	case abi.S_IFDIR:
 		return abi.EISDIR
-	case ifreg:
+	case abi.S_IFREG:
 	default:
 		return abi.EINVAL
 	}
@@ -195,7 +191,7 @@ func TruncateNamed(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	if kmem.Inode(inode).Live.Execs != 0 {
 		return abi.ETXTBSY
 	}
-	if e := BreakLeases(c, inode, uint32(abi.O_WRONLY)); e != abi.OK {
+	if e := BreakLeases(c, inode, abi.O_WRONLY); e != abi.OK {
 		return e
 	}
 	return Truncate(c, inode, size)
@@ -205,9 +201,9 @@ func TruncateNamed(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 func Truncate(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	in := kmem.Inode(inode)
 	switch {
-	case in.State.Mode&ifmt == ifdir:
+	case in.State.Mode&abi.S_IFMT == abi.S_IFDIR:
 		return abi.EISDIR
-	case in.State.Mode&ifmt != ifreg || Generated(inode):
+	case in.State.Mode&abi.S_IFMT != abi.S_IFREG || Generated(inode):
 		return abi.EINVAL
 	case !maySize(in, size):
 		return abi.EPERM
@@ -228,13 +224,9 @@ func Truncate(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 
 // Allocate is fallocate(2) on a regular file that is open for writing. ERESCHED
 // when others are to have a turn before the rest.
-func Allocate(c *sched.Ctx, inode abi.InodeRef, mode uint32, offset, length uint64) abi.Errno {
-	const (
-		keep  = uint32(abi.FALLOC_FL_KEEP_SIZE)
-		punch = uint32(abi.FALLOC_FL_PUNCH_HOLE)
-		zero  = uint32(abi.FALLOC_FL_ZERO_RANGE)
-	)
-	if mode&^(keep|punch|zero) != 0 || mode&(punch|zero) == punch|zero || mode&(punch|keep) == punch {
+func Allocate(c *sched.Ctx, inode abi.InodeRef, mode abi.FallocFlag, offset, length uint64) abi.Errno {
+	const ()
+	if mode&^(abi.FALLOC_FL_KEEP_SIZE|abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0 || mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) == abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE || mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_KEEP_SIZE) == abi.FALLOC_FL_PUNCH_HOLE {
 		return abi.EOPNOTSUPP
 	}
 	in := kmem.Inode(inode)
@@ -243,25 +235,25 @@ func Allocate(c *sched.Ctx, inode abi.InodeRef, mode uint32, offset, length uint
 		return abi.EFBIG
 	}
 	// What would only reserve is refused behind the end, too.
-	if in.Live.Seals&sealWrite != 0 && mode&(punch|zero) != 0 || in.Live.Seals&sealGrow != 0 && mode&punch == 0 && end > in.State.Size {
+	if in.Live.Seals&sealWrite != 0 && mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0 || in.Live.Seals&abi.F_SEAL_GROW != 0 && mode&abi.FALLOC_FL_PUNCH_HOLE == 0 && end > in.State.Size {
 		return abi.EPERM
 	}
-	if mode&keep == 0 && end > in.State.Size {
+	if mode&abi.FALLOC_FL_KEEP_SIZE == 0 && end > in.State.Size {
 		if _, e := sizeLimit(c, end-1); e != abi.OK {
 			return e
 		}
 	}
-	if mode&(punch|zero) != 0 {
+	if mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0 {
 		if e := zeroRange(c, inode, offset, end); e != abi.OK {
 			return e
 		}
 	} else if e := reservePages(c, inode, offset, end); e != abi.OK {
 		return e
 	}
-	if mode&keep == 0 && end > in.State.Size {
+	if mode&abi.FALLOC_FL_KEEP_SIZE == 0 && end > in.State.Size {
 		pagecache.SetSize(c, inode, end)
 	}
-	change(inode, mode&(punch|zero) != 0)
+	change(inode, mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0)
 	return abi.OK
 }
 

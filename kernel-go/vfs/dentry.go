@@ -6,15 +6,6 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Dentry flags.
-const (
-	dLinked   = abi.DentryFlagLinked
-	dDynamic  = abi.DentryFlagDynamic
-	dTmpfile  = abi.DentryFlagTmpfile
-	dWhiteout = abi.DentryFlagWhiteout
-	dImplied  = abi.DentryFlagImplied
-)
-
 // firstCookie is the readdir position of a directory's first entry: 0 and 1
 // are "." and "..".
 const firstCookie = 2
@@ -57,7 +48,7 @@ func newDentry(parent abi.DentryRef, inode abi.InodeRef, name, n uint32) abi.Den
 	holdInode(inode)
 	if parent == 0 {
 		d.Parent = i
-		d.Flags = dLinked
+		d.Flags = abi.DentryFlagLinked
 	} else {
 		d.Parent = parent
 		Hold(parent)
@@ -83,7 +74,7 @@ func Put(i abi.DentryRef) {
 		if !kmem.Unref(&d.Header) {
 			return
 		}
-		if d.Flags&dDynamic != 0 {
+		if d.Flags&abi.DentryFlagDynamic != 0 {
 			unhash(i)
 		}
 		if l := &kmem.Inode(d.Inode).Live; l.Dentry == i {
@@ -119,9 +110,9 @@ func unhash(i abi.DentryRef) {
 		*b = d.HashNext
 		return
 	}
-	for kmem.Dentry(at).HashNext != i {
-		at = kmem.Dentry(at).HashNext
+	for ; at != 0 && kmem.Dentry(at).HashNext != i; at = kmem.Dentry(at).HashNext {
 	}
+	kmem.Linked(at != 0)
 	kmem.Dentry(at).HashNext = d.HashNext
 }
 
@@ -146,7 +137,7 @@ func link(i abi.DentryRef) {
 	dir := InodeOf(d.Parent)
 	appendChild(dir, i)
 	kmem.WriteBegin(&d.Header)
-	d.Flags |= dLinked
+	d.Flags |= abi.DentryFlagLinked
 	kmem.WriteEnd(&d.Header)
 	kmem.Ref(&d.Header)
 	hashIn(i)
@@ -160,7 +151,7 @@ func unlinkDentry(i abi.DentryRef) {
 	unhash(i)
 	removeChild(InodeOf(d.Parent), i)
 	kmem.WriteBegin(&d.Header)
-	d.Flags &^= dLinked
+	d.Flags &^= abi.DentryFlagLinked
 	kmem.WriteEnd(&d.Header)
 	Put(i)
 }
@@ -196,14 +187,20 @@ func removeChild(dir abi.InodeRef, i abi.DentryRef) {
 	kmem.WriteBegin(&in.Header)
 	l := &in.Live
 	if d.PrevChild == 0 {
+		kmem.Linked(l.ChildHead == i)
 		l.ChildHead = d.NextChild
 	} else {
-		kmem.Dentry(d.PrevChild).NextChild = d.NextChild
+		before := kmem.Dentry(d.PrevChild)
+		kmem.Linked(before.NextChild == i)
+		before.NextChild = d.NextChild
 	}
 	if d.NextChild == 0 {
+		kmem.Linked(l.ChildTail == i)
 		l.ChildTail = d.PrevChild
 	} else {
-		kmem.Dentry(d.NextChild).PrevChild = d.PrevChild
+		after := kmem.Dentry(d.NextChild)
+		kmem.Linked(after.PrevChild == i)
+		after.PrevChild = d.PrevChild
 	}
 	l.ChildCount--
 	kmem.WriteEnd(&in.Header)
@@ -222,7 +219,9 @@ func renumber(dir abi.InodeRef) {
 }
 
 // Linked says whether the dentry's name still exists.
-func Linked(d abi.DentryRef) bool { return kmem.Dentry(d).Flags&(dLinked|dDynamic) != 0 }
+func Linked(d abi.DentryRef) bool {
+	return kmem.Dentry(d).Flags&(abi.DentryFlagLinked|abi.DentryFlagDynamic) != 0
+}
 
 // parentOf is "..": it goes up through mounts and stays at the root. Held.
 func parentOf(d, root abi.DentryRef) abi.DentryRef {

@@ -34,15 +34,15 @@ func placeFor(c *sched.Ctx, dir abi.DentryRef, path, n uint32, directory bool) (
 
 // create makes a file of any type but directories' links: an inode with a name
 // in a directory. The dentry is held. `parent` has been checked by mayCreate.
-func create(c *sched.Ctx, parent abi.DentryRef, name, n, mode uint32, rdev uint64) (abi.DentryRef, abi.Errno) {
+func create(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mode abi.FileMode, rdev uint64) (abi.DentryRef, abi.Errno) {
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
 	uid, gid := credentials(c)
-	if ds.Mode&isgid != 0 {
-		if mode&ifmt == ifdir {
-			mode |= isgid
-		} else if mode&(isgid|0o010) == isgid|0o010 && !cred.Has(c, abi.CAP_FSETID) && !inGroup(c, gid, ds.Gid) {
-			mode &^= isgid
+	if ds.Mode&abi.S_ISGID != 0 {
+		if mode&abi.S_IFMT == abi.S_IFDIR {
+			mode |= abi.S_ISGID
+		} else if mode&(abi.S_ISGID|0o010) == abi.S_ISGID|0o010 && !cred.Has(c, abi.CAP_FSETID) && !inGroup(c, gid, ds.Gid) {
+			mode &^= abi.S_ISGID
 		}
 		gid = ds.Gid
 	}
@@ -52,7 +52,7 @@ func create(c *sched.Ctx, parent abi.DentryRef, name, n, mode uint32, rdev uint6
 	}
 	s := &kmem.Inode(inode).State
 	s.Rdev, s.Node = rdev, ds.Node
-	if mode&ifmt == ifdir {
+	if mode&abi.S_IFMT == abi.S_IFDIR {
 		s.Nlink = 2
 	}
 	d := newDentry(parent, inode, name, n)
@@ -61,7 +61,7 @@ func create(c *sched.Ctx, parent abi.DentryRef, name, n, mode uint32, rdev uint6
 		return 0, abi.ENOSPC
 	}
 	link(d)
-	if mode&ifmt == ifdir {
+	if mode&abi.S_IFMT == abi.S_IFDIR {
 		setNlink(dir, ds.Nlink+1)
 	}
 	change(dir, true)
@@ -69,12 +69,12 @@ func create(c *sched.Ctx, parent abi.DentryRef, name, n, mode uint32, rdev uint6
 }
 
 // Mkdir is mkdirat(2); the dentry is held.
-func Mkdir(c *sched.Ctx, dir abi.DentryRef, path, n, mode uint32) (abi.DentryRef, abi.Errno) {
+func Mkdir(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
 	f, e := placeFor(c, dir, path, n, true)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, f.Parent, f.Name, f.Len, ifdir|mode&0o1777&^umaskOf(c), 0)
+	d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFDIR|mode&0o1777&^umaskOf(c), 0)
 	f.Release()
 	return d, e
 }
@@ -84,27 +84,27 @@ func implied(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mark bool) (abi
 	if e := mayCreate(c, parent); e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, parent, name, n, ifdir|0o755, 0)
+	d, e := create(c, parent, name, n, abi.S_IFDIR|0o755, 0)
 	if e == abi.OK && mark {
-		kmem.Dentry(d).Flags |= dImplied
+		kmem.Dentry(d).Flags |= abi.DentryFlagImplied
 	}
 	return d, e
 }
 
 // Mknod is mknodat(2) for regular files, FIFOs, sockets' names and character
 // devices; mode holds the type. EPERM for what only root may make.
-func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n, mode uint32, rdev uint64) abi.Errno {
-	if mode&ifmt == 0 {
-		mode |= ifreg
+func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode, rdev uint64) abi.Errno {
+	if mode&abi.S_IFMT == 0 {
+		mode |= abi.S_IFREG
 	}
-	switch mode & ifmt {
-	case ifreg, ififo, ifsock:
+	switch mode & abi.S_IFMT {
+	case abi.S_IFREG, abi.S_IFIFO, abi.S_IFSOCK:
 		rdev = 0
-	case ifchr, ifblk:
+	case abi.S_IFCHR, abi.S_IFBLK:
 		if !cred.Has(c, abi.CAP_MKNOD) {
 			return abi.EPERM
 		}
-	case ifdir:
+	case abi.S_IFDIR:
 		return abi.EPERM
 	default:
 		return abi.EINVAL
@@ -113,7 +113,7 @@ func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n, mode uint32, rdev uint64) a
 	if e != abi.OK {
 		return e
 	}
-	d, e := create(c, f.Parent, f.Name, f.Len, mode&(ifmt|permBits)&^umaskOf(c), rdev)
+	d, e := create(c, f.Parent, f.Name, f.Len, mode&(abi.S_IFMT|permBits)&^umaskOf(c), rdev)
 	if e == abi.OK {
 		Put(d)
 	}
@@ -139,7 +139,7 @@ func Symlink(c *sched.Ctx, target, targetLen uint32, dir abi.DentryRef, path, n 
 }
 
 func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, n, target, targetLen uint32) abi.Errno {
-	d, e := create(c, parent, name, n, iflnk|0o777, 0)
+	d, e := create(c, parent, name, n, abi.S_IFLNK|0o777, 0)
 	if e != abi.OK {
 		return e
 	}
@@ -177,9 +177,9 @@ func linkIn(parent abi.DentryRef, name, n uint32, old abi.DentryRef) abi.Errno {
 	switch {
 	case DevOf(inode) != DevOf(InodeOf(parent)):
 		return abi.EXDEV
-	case s.Mode&ifmt == ifdir:
+	case s.Mode&abi.S_IFMT == abi.S_IFDIR:
 		return abi.EPERM
-	case s.Nlink == 0 && kmem.Dentry(old).Flags&dTmpfile == 0:
+	case s.Nlink == 0 && kmem.Dentry(old).Flags&abi.DentryFlagTmpfile == 0:
 		return abi.ENOENT
 	case s.Nlink == maxLinks:
 		return abi.EMLINK
@@ -190,7 +190,7 @@ func linkIn(parent abi.DentryRef, name, n uint32, old abi.DentryRef) abi.Errno {
 	}
 	link(d)
 	Put(d)
-	kmem.Dentry(old).Flags &^= dTmpfile
+	kmem.Dentry(old).Flags &^= abi.DentryFlagTmpfile
 	setNlink(inode, s.Nlink+1)
 	change(inode, false)
 	change(InodeOf(parent), true)
@@ -209,7 +209,7 @@ func removeName(parent, d abi.DentryRef) {
 	treeBegin()
 	unlinkDentry(d)
 	treeEnd()
-	if s.Mode&ifmt == ifdir {
+	if s.Mode&abi.S_IFMT == abi.S_IFDIR {
 		setNlink(inode, 0)
 		setNlink(dir, kmem.Inode(dir).State.Nlink-1)
 	} else {

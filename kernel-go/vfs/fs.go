@@ -44,7 +44,7 @@ type Dynamic struct {
 	Valid func(inode abi.InodeRef) bool
 	// Next is the first entry at or behind a position: its name is written to
 	// dst. It returns the position behind it, 0 at the end.
-	Next func(c *sched.Ctx, dir abi.InodeRef, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64)
+	Next func(c *sched.Ctx, dir abi.InodeRef, pos uint64, dst uint32) (after uint64, n uint32, dtype abi.DirentType, ino uint64)
 	// Readlink writes a link's target (at most max bytes).
 	Readlink func(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno)
 	// Follow is the held dentry that a magic link leads to; 0 for a link

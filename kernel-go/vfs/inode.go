@@ -9,7 +9,7 @@ import (
 
 // NewInode makes an inode with one reference and no name; 0 when the table is
 // full.
-func NewInode(fs abi.FsType, mode, uid, gid uint32) abi.InodeRef {
+func NewInode(fs abi.FsType, mode abi.FileMode, uid, gid uint32) abi.InodeRef {
 	i := kmem.Alloc[abi.InodeRef]()
 	if i == 0 {
 		return 0
@@ -25,7 +25,7 @@ func NewInode(fs abi.FsType, mode, uid, gid uint32) abi.InodeRef {
 	s.AtimeNs, s.MtimeNs, s.CtimeNs, s.BtimeNs = now, now, now, now
 	in.Live.NextCookie = firstCookie
 	if fs == abi.FsTypeTmpfs {
-		in.Live.Seals = sealSeal
+		in.Live.Seals = abi.F_SEAL_SEAL
 	}
 	kmem.WriteEnd(&in.Header)
 	return i
@@ -68,12 +68,12 @@ func DropOpen(inode abi.InodeRef) {
 func DropInode(inode abi.InodeRef) { dropInode(inode) }
 
 // TypeOf is the S_IFMT part of an inode's mode.
-func TypeOf(inode abi.InodeRef) uint32 { return kmem.Inode(inode).State.Mode & ifmt }
+func TypeOf(inode abi.InodeRef) abi.FileMode { return kmem.Inode(inode).State.Mode & abi.S_IFMT }
 
 // InodeOf is the inode of a dentry.
 func InodeOf(dentry abi.DentryRef) abi.InodeRef { return kmem.Dentry(dentry).Inode }
 
-func isDir(dentry abi.DentryRef) bool { return TypeOf(InodeOf(dentry)) == ifdir }
+func isDir(dentry abi.DentryRef) bool { return TypeOf(InodeOf(dentry)) == abi.S_IFDIR }
 
 // DevOf is st_dev: each file system has a device number of its own, with major 0.
 func DevOf(inode abi.InodeRef) uint64 {

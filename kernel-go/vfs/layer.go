@@ -23,13 +23,14 @@ func staged(client uint32) *abi.DentryRef { return &state().Staged[client] }
 // `more` the layer is then merged into the directory that prefix names (n bytes
 // in c.Path; n 0 is the root), which is made when it is missing. On an error
 // nothing of the layer stays.
-func ApplyLayer(c *sched.Ctx, client, prefix, n, at, bytes, count uint32, more bool) abi.Errno {
+func ApplyLayer(c *sched.Ctx, client uint32, prefix PathAt, records Records, more bool) abi.Errno {
 	// The records' paths go through the same buffer.
 	saved := c.Vec
-	kmem.Copy(saved, prefix, n)
-	e := stage(c, client, saved, n, at, bytes, count)
+	kmem.Copy(saved, prefix.Addr, prefix.Len)
+	prefix.Addr = saved
+	e := stage(c, client, prefix, records)
 	if e == abi.OK && !more {
-		e = commit(c, *staged(client), saved, n)
+		e = commit(c, *staged(client), prefix.Addr, prefix.Len)
 	}
 	if e != abi.OK || !more {
 		DropLayer(client)
@@ -49,7 +50,7 @@ func DropLayer(client uint32) {
 	Put(root)
 }
 
-func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
+func stage(c *sched.Ctx, client uint32, prefix PathAt, records Records) abi.Errno {
 	if *staged(client) == 0 {
 		root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 		if e != abi.OK {
@@ -59,20 +60,20 @@ func stage(c *sched.Ctx, client, prefix, n, at, bytes, count uint32) abi.Errno {
 		kmem.Inode(InodeOf(root)).State.Node = kmem.Inode(InodeOf(kmem.Header().RootDentry)).State.Node
 		*staged(client) = root
 	}
-	base, e := baseOf(c, prefix, n)
+	base, e := baseOf(c, prefix.Addr, prefix.Len)
 	if e != abi.OK {
 		return e
 	}
-	for range count {
+	for range records.Count {
 		var size uint32
-		if size, e = nextRecord(c, at, bytes); e == abi.OK {
+		if size, e = nextRecord(c, records.Addr, records.Bytes); e == abi.OK {
 			e = applyRecord(c, *staged(client), base)
 		}
 		if e != abi.OK {
 			break
 		}
-		at += size
-		bytes -= size
+		records.Addr += size
+		records.Bytes -= size
 	}
 	Put(base)
 	return e
@@ -149,9 +150,9 @@ func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.E
 	if e != abi.OK {
 		return 0, 0, e
 	}
-	for up := d; kmem.Dentry(up).Flags&dImplied != 0; up = kmem.Dentry(up).Parent {
+	for up := d; kmem.Dentry(up).Flags&abi.DentryFlagImplied != 0; up = kmem.Dentry(up).Parent {
 		first = up
-		kmem.Dentry(up).Flags &^= dImplied
+		kmem.Dentry(up).Flags &^= abi.DentryFlagImplied
 	}
 	if first != 0 {
 		Hold(first)
@@ -231,7 +232,7 @@ func mergeInto(c *sched.Ctx, d, x abi.DentryRef) (abi.DentryRef, abi.Errno) {
 	if isDir(x) {
 		return x, abi.OK
 	}
-	if TypeOf(InodeOf(x)) != iflnk {
+	if TypeOf(InodeOf(x)) != abi.S_IFLNK {
 		return 0, abi.OK
 	}
 	n := uint32(kmem.Dentry(x).NameLength)
@@ -259,7 +260,7 @@ func merge(root abi.DentryRef) {
 			}
 			// All of a merged directory is in place: now its attributes.
 			parent := kmem.Dentry(dir).Parent
-			if kmem.Dentry(dir).Flags&dImplied == 0 {
+			if kmem.Dentry(dir).Flags&abi.DentryFlagImplied == 0 {
 				copyAttributes(InodeOf(*mergeTarget(dir)), InodeOf(dir))
 			}
 			Put(*mergeTarget(dir))
@@ -288,7 +289,7 @@ func merge(root abi.DentryRef) {
 			removeName(target, x)
 			x = 0
 		}
-		if kmem.Dentry(d).Flags&dWhiteout != 0 {
+		if kmem.Dentry(d).Flags&abi.DentryFlagWhiteout != 0 {
 			if x != 0 {
 				removeName(target, x)
 			}
@@ -306,15 +307,15 @@ func settle(top abi.DentryRef) {
 	for d := top; d != 0; {
 		s := kmem.Dentry(d)
 		next := nextBelow(d, top)
-		if s.Flags&dWhiteout != 0 {
+		if s.Flags&abi.DentryFlagWhiteout != 0 {
 			removeName(s.Parent, d)
 		}
 		d = next
 	}
 	for d := top; d != 0; d = nextBelow(d, top) {
-		kmem.Dentry(d).Flags &^= dImplied
+		kmem.Dentry(d).Flags &^= abi.DentryFlagImplied
 		in := kmem.Inode(InodeOf(d))
-		if in.State.Mode&ifmt == ifdir {
+		if in.State.Mode&abi.S_IFMT == abi.S_IFDIR {
 			in.State.MtimeNs, in.State.StagedNode().Target = in.State.AtimeNs, 0
 		}
 	}

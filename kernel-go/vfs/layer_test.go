@@ -15,7 +15,7 @@ type rec struct {
 	kind abi.FileRecordKind
 	path string
 	data string
-	mode uint32
+	mode abi.FileMode
 	time uint64
 	size uint64
 }
@@ -42,7 +42,7 @@ func records(t *testing.T, list []rec) (at, bytes uint32) {
 func apply(t *testing.T, c *sched.Ctx, prefix string, more bool, list ...rec) abi.Errno {
 	t.Helper()
 	at, bytes := records(t, list)
-	return ApplyLayer(c, 0, c.Path, put(c.Path, prefix), at, bytes, uint32(len(list)), more)
+	return ApplyLayer(c, 0, PathAt{Addr: c.Path, Len: put(c.Path, prefix)}, Records{Addr: at, Bytes: bytes, Count: uint32(len(list))}, more)
 }
 
 // snapshot is the whole tree as text: type, mode, links, contents.
@@ -59,32 +59,22 @@ func snapshot(t *testing.T, c *sched.Ctx) string {
 		inode := InodeOf(d)
 		s := &kmem.Inode(inode).State
 		text := ""
-		switch s.Mode & ifmt {
-		case iflnk:
+		switch s.Mode & abi.S_IFMT {
+		case abi.S_IFLNK:
 			n, _ := ReadLink(c, inode, c.Page, kmem.PageSize)
 			text = string(kmem.Bytes(c.Page, n))
-		case ifreg:
+		case abi.S_IFREG:
 			if s.Source == 0 {
 				text = string(readAt(t, c, inode, 0, int(s.Size)))
 			} else {
 				text = fmt.Sprintf("source %d+%d %d", s.Source, s.SourceOffset, s.SourceBytes)
 			}
 		}
-		lines = append(lines, fmt.Sprintf("%s %o %d %q", path, s.Mode, s.Nlink, text))
+		lines = append(lines, fmt.Sprintf("%s %o %d %q", path, uint32(s.Mode), s.Nlink, text))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
-
-const (
-	rFile  = abi.FileRecordKindFile
-	rDir   = abi.FileRecordKindDirectory
-	rLink  = abi.FileRecordKindSymlink
-	rLazy  = abi.FileRecordKindLazyFile
-	rHard  = abi.FileRecordKindHardLink
-	rFifo  = abi.FileRecordKindFifo
-	rWhite = abi.FileRecordKindWhiteout
-)
 
 func TestLayerMerges(t *testing.T) {
 	c := machine(t, 64)
@@ -97,21 +87,21 @@ func TestLayerMerges(t *testing.T) {
 	write(t, c, "/gone", "x")
 	_ = symlink(c, "usr/lib", "/lib")
 	e := apply(t, c, "", false,
-		rec{kind: rDir, path: "etc", mode: 0o700, time: 77},
-		rec{kind: rFile, path: "etc/conf", data: "new", mode: 0o600, time: 5},
-		rec{kind: rFile, path: "lib/added", data: "through the link", mode: 0o644},
-		rec{kind: rDir, path: "opt/a", mode: 0o755, time: 99},
-		rec{kind: rFile, path: "/opt/a/b", data: "b", mode: 0o644},
-		rec{kind: rLink, path: "opt/l", data: "a/b"},
-		rec{kind: rHard, path: "opt/hard", data: "opt/a/b"},
-		rec{kind: rHard, path: "opt/outside", data: "/usr/lib/keep"},
-		rec{kind: rLazy, path: "opt/lazy", mode: 0o755, size: 10000},
-		rec{kind: rFifo, path: "opt/fifo", mode: 0o600},
-		rec{kind: rWhite, path: "gone"},
-		rec{kind: rWhite, path: "never"},
-		rec{kind: rWhite, path: "opt/a/none"},
-		rec{kind: rFile, path: "old", data: "now a file", mode: 0o644},
-		rec{kind: rDir, path: "proc", mode: 0o555},
+		rec{kind: abi.FileRecordKindDirectory, path: "etc", mode: 0o700, time: 77},
+		rec{kind: abi.FileRecordKindFile, path: "etc/conf", data: "new", mode: 0o600, time: 5},
+		rec{kind: abi.FileRecordKindFile, path: "lib/added", data: "through the link", mode: 0o644},
+		rec{kind: abi.FileRecordKindDirectory, path: "opt/a", mode: 0o755, time: 99},
+		rec{kind: abi.FileRecordKindFile, path: "/opt/a/b", data: "b", mode: 0o644},
+		rec{kind: abi.FileRecordKindSymlink, path: "opt/l", data: "a/b"},
+		rec{kind: abi.FileRecordKindHardLink, path: "opt/hard", data: "opt/a/b"},
+		rec{kind: abi.FileRecordKindHardLink, path: "opt/outside", data: "/usr/lib/keep"},
+		rec{kind: abi.FileRecordKindLazyFile, path: "opt/lazy", mode: 0o755, size: 10000},
+		rec{kind: abi.FileRecordKindFifo, path: "opt/fifo", mode: 0o600},
+		rec{kind: abi.FileRecordKindWhiteout, path: "gone"},
+		rec{kind: abi.FileRecordKindWhiteout, path: "never"},
+		rec{kind: abi.FileRecordKindWhiteout, path: "opt/a/none"},
+		rec{kind: abi.FileRecordKindFile, path: "old", data: "now a file", mode: 0o644},
+		rec{kind: abi.FileRecordKindDirectory, path: "proc", mode: 0o555},
 	)
 	if e != abi.OK {
 		t.Fatal(e)
@@ -136,10 +126,10 @@ func TestLayerMerges(t *testing.T) {
 // Whatever fails, in any batch, leaves the tree and every count as they were.
 func TestLayerAllOrNothing(t *testing.T) {
 	good := []rec{
-		{kind: rFile, path: "a/b/c", data: "c", mode: 0o644},
-		{kind: rHard, path: "a/h", data: "keep"},
-		{kind: rWhite, path: "keep2"},
-		{kind: rDir, path: "d", mode: 0o700},
+		{kind: abi.FileRecordKindFile, path: "a/b/c", data: "c", mode: 0o644},
+		{kind: abi.FileRecordKindHardLink, path: "a/h", data: "keep"},
+		{kind: abi.FileRecordKindWhiteout, path: "keep2"},
+		{kind: abi.FileRecordKindDirectory, path: "d", mode: 0o700},
 	}
 	for _, x := range []struct {
 		name   string
@@ -147,22 +137,22 @@ func TestLayerAllOrNothing(t *testing.T) {
 		bad    rec
 		want   abi.Errno
 	}{
-		{"below a file", "", rec{kind: rFile, path: "a/b/c/d"}, abi.ENOTDIR},
-		{"file over directory", "", rec{kind: rFile, path: "a/b"}, abi.EISDIR},
-		{"directory over file", "", rec{kind: rDir, path: "a/b/c"}, abi.EEXIST},
-		{"link to nothing", "", rec{kind: rHard, path: "x", data: "none"}, abi.ENOENT},
-		{"empty link", "", rec{kind: rLink, path: "x"}, abi.EINVAL},
-		{"no path", "", rec{kind: rFile}, abi.EINVAL},
-		{"NUL in path", "", rec{kind: rFile, path: "a\x00b"}, abi.EINVAL},
+		{"below a file", "", rec{kind: abi.FileRecordKindFile, path: "a/b/c/d"}, abi.ENOTDIR},
+		{"file over directory", "", rec{kind: abi.FileRecordKindFile, path: "a/b"}, abi.EISDIR},
+		{"directory over file", "", rec{kind: abi.FileRecordKindDirectory, path: "a/b/c"}, abi.EEXIST},
+		{"link to nothing", "", rec{kind: abi.FileRecordKindHardLink, path: "x", data: "none"}, abi.ENOENT},
+		{"empty link", "", rec{kind: abi.FileRecordKindSymlink, path: "x"}, abi.EINVAL},
+		{"no path", "", rec{kind: abi.FileRecordKindFile}, abi.EINVAL},
+		{"NUL in path", "", rec{kind: abi.FileRecordKindFile, path: "a\x00b"}, abi.EINVAL},
 		{"unknown kind", "", rec{kind: 99, path: "x"}, abi.EINVAL},
-		{"name too long", "", rec{kind: rFile, path: strings.Repeat("n", 256)}, abi.ENAMETOOLONG},
-		{"lazy too large", "", rec{kind: rLazy, path: "x", size: 1 << 50}, abi.EINVAL},
-		{"over a mount", "", rec{kind: rFile, path: "mnt", data: "x"}, abi.EBUSY},
-		{"into a mount", "", rec{kind: rFile, path: "mnt/f", data: "x"}, abi.EBUSY},
-		{"whiteout of a mount", "", rec{kind: rWhite, path: "mnt"}, abi.EBUSY},
-		{"whiteout above a mount", "", rec{kind: rWhite, path: "up"}, abi.EBUSY},
-		{"prefix is a file", "/keep", rec{kind: rFile, path: "x"}, abi.ENOTDIR},
-		{"prefix made in vain", "/p/q", rec{kind: rFile, path: "a/b/c/d"}, abi.ENOTDIR},
+		{"name too long", "", rec{kind: abi.FileRecordKindFile, path: strings.Repeat("n", 256)}, abi.ENAMETOOLONG},
+		{"lazy too large", "", rec{kind: abi.FileRecordKindLazyFile, path: "x", size: 1 << 50}, abi.EINVAL},
+		{"over a mount", "", rec{kind: abi.FileRecordKindFile, path: "mnt", data: "x"}, abi.EBUSY},
+		{"into a mount", "", rec{kind: abi.FileRecordKindFile, path: "mnt/f", data: "x"}, abi.EBUSY},
+		{"whiteout of a mount", "", rec{kind: abi.FileRecordKindWhiteout, path: "mnt"}, abi.EBUSY},
+		{"whiteout above a mount", "", rec{kind: abi.FileRecordKindWhiteout, path: "up"}, abi.EBUSY},
+		{"prefix is a file", "/keep", rec{kind: abi.FileRecordKindFile, path: "x"}, abi.ENOTDIR},
+		{"prefix made in vain", "/p/q", rec{kind: abi.FileRecordKindFile, path: "a/b/c/d"}, abi.ENOTDIR},
 	} {
 		for _, batches := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, batches %v", x.name, batches), func(t *testing.T) {
@@ -210,7 +200,7 @@ func TestLayerAllOrNothing(t *testing.T) {
 
 func TestLayerPrefixIsMade(t *testing.T) {
 	c := machine(t, 64)
-	if e := apply(t, c, "/new/place", false, rec{kind: rFile, path: "f", data: "x", mode: 0o644}); e != abi.OK {
+	if e := apply(t, c, "/new/place", false, rec{kind: abi.FileRecordKindFile, path: "f", data: "x", mode: 0o644}); e != abi.OK {
 		t.Fatal(e)
 	}
 	if got := contentsOf(t, c, "/new/place/f"); got != "x" {
@@ -223,7 +213,7 @@ func TestLayerPrefixIsMade(t *testing.T) {
 func TestLayerDropped(t *testing.T) {
 	c := machine(t, 64)
 	used := inUse()
-	if e := apply(t, c, "", true, rec{kind: rFile, path: "a/b", data: "x"}); e != abi.OK {
+	if e := apply(t, c, "", true, rec{kind: abi.FileRecordKindFile, path: "a/b", data: "x"}); e != abi.OK {
 		t.Fatal(e)
 	}
 	if _, e := resolve(c, "/a", 0); e != abi.ENOENT {
@@ -238,12 +228,12 @@ func TestLayerDropped(t *testing.T) {
 func TestWriteRecords(t *testing.T) {
 	c := machine(t, 64)
 	at, bytes := records(t, []rec{
-		{kind: rFile, path: "/a/b/f", data: "one", mode: 0o644},
-		{kind: rFile, path: "/a/b/f", data: "second", mode: 0o600},
-		{kind: rDir, path: "/a/d", mode: 0o700},
-		{kind: rWhite, path: "/a/d"},
-		{kind: rFile, path: "/a/b", data: "a directory"},
-		{kind: rFile, path: "/never", data: "x"},
+		{kind: abi.FileRecordKindFile, path: "/a/b/f", data: "one", mode: 0o644},
+		{kind: abi.FileRecordKindFile, path: "/a/b/f", data: "second", mode: 0o600},
+		{kind: abi.FileRecordKindDirectory, path: "/a/d", mode: 0o700},
+		{kind: abi.FileRecordKindWhiteout, path: "/a/d"},
+		{kind: abi.FileRecordKindFile, path: "/a/b", data: "a directory"},
+		{kind: abi.FileRecordKindFile, path: "/never", data: "x"},
 	})
 	n, e := WriteRecords(c, at, bytes, 6)
 	if n != 4 || e != abi.EISDIR {

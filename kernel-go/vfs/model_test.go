@@ -245,13 +245,13 @@ func TestModel(t *testing.T) {
 				what, got, want = "rmdir "+p, rmdir(c, p), m.rmdir(p)
 			default:
 				from, to := known(), known()
-				flags := uint32(0)
+				flags := abi.RenameFlag(0)
 				if op == 10 {
-					flags = uint32(abi.RENAME_EXCHANGE)
+					flags = abi.RENAME_EXCHANGE
 				} else if op == 11 {
-					flags = uint32(abi.RENAME_NOREPLACE)
+					flags = abi.RENAME_NOREPLACE
 				}
-				what = fmt.Sprintf("rename %s %s %d", from, to, flags)
+				what = fmt.Sprintf("rename %s %s %d", from, to, uint32(flags))
 				got, want = rename(c, from, to, flags), m.rename(from, to, op == 10, op == 11)
 			}
 			if got != want {
@@ -287,7 +287,7 @@ func compare(t *testing.T, m model, seed int64, step int) {
 		s := &kmem.Inode(inode).State
 		switch {
 		case f.dir:
-			if s.Mode&ifmt != ifdir {
+			if s.Mode&abi.S_IFMT != abi.S_IFDIR {
 				t.Fatalf("seed %d step %d: %s is no directory", seed, step, p)
 			}
 			got := list(t, c, "/"+strings.TrimPrefix(p, "/"), 64+uint32(step%300))
@@ -355,7 +355,7 @@ func TestDataModel(t *testing.T) {
 				if n == 0 {
 					continue
 				}
-				e = Allocate(c, inode, uint32(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_KEEP_SIZE), uint64(at), uint64(n))
+				e = Allocate(c, inode, (abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE), uint64(at), uint64(n))
 				if at < len(want) {
 					clear(want[at:min(at+n, len(want))])
 				}
@@ -363,7 +363,7 @@ func TestDataModel(t *testing.T) {
 				if n == 0 {
 					continue
 				}
-				e = Allocate(c, inode, uint32(abi.FALLOC_FL_ZERO_RANGE), uint64(at), uint64(n))
+				e = Allocate(c, inode, abi.FALLOC_FL_ZERO_RANGE, uint64(at), uint64(n))
 				grow(at + n)
 				clear(want[at : at+n])
 			case 5:

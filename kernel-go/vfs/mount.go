@@ -18,7 +18,7 @@ func MountWait() *abi.WaitEntryRef { return &state().MountWait }
 
 func mountsChanged() {
 	state().MountEvents++
-	sched.Wake(MountWait(), uint32(abi.POLLERR|abi.POLLPRI))
+	sched.Wake(MountWait(), (abi.POLLERR | abi.POLLPRI))
 }
 
 // newMount notes that a root covers a directory (0: it is the machine's root); 0
@@ -36,7 +36,7 @@ func newMount(root, covers abi.DentryRef, fs abi.FsType) abi.MountRef {
 
 // Mount puts a new file system of a type over a directory and returns its root,
 // not held: the mount holds it. ENOSPC when there are too many mounts.
-func Mount(fs abi.FsType, over abi.DentryRef, mode uint32) (abi.DentryRef, abi.Errno) {
+func Mount(fs abi.FsType, over abi.DentryRef, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
 	if !isDir(over) {
 		return 0, abi.ENOTDIR
 	}
@@ -102,7 +102,7 @@ func busyBelow(root abi.DentryRef) bool {
 		s := kmem.Dentry(d)
 		in := kmem.Inode(s.Inode)
 		refs := uint32(1)
-		if in.State.Mode&ifmt == ifdir {
+		if in.State.Mode&abi.S_IFMT == abi.S_IFDIR {
 			refs += in.Live.ChildCount
 		}
 		if s.Header.Refs != refs || in.Live.Opens != 0 || s.Mounted != 0 {
@@ -114,7 +114,7 @@ func busyBelow(root abi.DentryRef) bool {
 
 // nextBelow goes through a tree in preorder; 0 at its end.
 func nextBelow(d, root abi.DentryRef) abi.DentryRef {
-	if in := kmem.Inode(InodeOf(d)); in.State.Mode&ifmt == ifdir && in.Live.ChildHead != 0 {
+	if in := kmem.Inode(InodeOf(d)); in.State.Mode&abi.S_IFMT == abi.S_IFDIR && in.Live.ChildHead != 0 {
 		return in.Live.ChildHead
 	}
 	for d != root {
@@ -132,7 +132,7 @@ func RemoveTree(root abi.DentryRef) {
 		d := root
 		for {
 			in := kmem.Inode(InodeOf(d))
-			if in.State.Mode&ifmt != ifdir || in.Live.ChildHead == 0 {
+			if in.State.Mode&abi.S_IFMT != abi.S_IFDIR || in.Live.ChildHead == 0 {
 				break
 			}
 			d = in.Live.ChildHead

@@ -121,12 +121,14 @@ func TestSymlinkLimit(t *testing.T) {
 func TestErrors(t *testing.T) {
 	type call func(c *sched.Ctx) abi.Errno
 	mk := func(p string) call { return func(c *sched.Ctx) abi.Errno { return mkdir(c, p, 0o755) } }
-	nod := func(p string) call { return func(c *sched.Ctx) abi.Errno { return mknod(c, p, ififo|0o644) } }
+	nod := func(p string) call { return func(c *sched.Ctx) abi.Errno { return mknod(c, p, abi.S_IFIFO|0o644) } }
 	sym := func(p string) call { return func(c *sched.Ctx) abi.Errno { return symlink(c, "x", p) } }
 	ln := func(o, p string) call { return func(c *sched.Ctx) abi.Errno { return link2(c, o, p) } }
 	un := func(p string) call { return func(c *sched.Ctx) abi.Errno { return unlink(c, p) } }
 	rd := func(p string) call { return func(c *sched.Ctx) abi.Errno { return rmdir(c, p) } }
-	mv := func(o, n string, f uint32) call { return func(c *sched.Ctx) abi.Errno { return rename(c, o, n, f) } }
+	mv := func(o, n string, f abi.RenameFlag) call {
+		return func(c *sched.Ctx) abi.Errno { return rename(c, o, n, f) }
+	}
 	op := func(p string, f abi.OpenFlag) call {
 		return func(c *sched.Ctx) abi.Errno {
 			d, e := open(c, p, f, 0o644)
@@ -136,7 +138,7 @@ func TestErrors(t *testing.T) {
 			return e
 		}
 	}
-	noReplace, exchange := uint32(abi.RENAME_NOREPLACE), uint32(abi.RENAME_EXCHANGE)
+	noReplace, exchange := abi.RENAME_NOREPLACE, abi.RENAME_EXCHANGE
 	for _, x := range []struct {
 		name string
 		call call
@@ -246,7 +248,7 @@ func TestRenameMovesDirectories(t *testing.T) {
 	}
 	Put(d)
 	check(t)
-	if e := rename(c, "/e/moved", "/f", uint32(abi.RENAME_EXCHANGE)); e != abi.OK {
+	if e := rename(c, "/e/moved", "/f", abi.RENAME_EXCHANGE); e != abi.OK {
 		t.Fatal(e)
 	}
 	check(t)
@@ -334,7 +336,7 @@ func TestTmpfileGetsAName(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	c := machine(t, 64)
 	as(t, c, 0, 0)
-	chmod := func(path string, mode uint32) {
+	chmod := func(path string, mode abi.FileMode) {
 		d, e := resolve(c, path, 0)
 		if e == abi.OK {
 			e = Chmod(c, InodeOf(d), mode)
@@ -388,10 +390,10 @@ func TestPermissions(t *testing.T) {
 		t.Errorf("owner %d:%d", s.Uid, s.Gid)
 	}
 	_ = mkdir(c, "/sgid/d", 0o755)
-	if s := stateOf(t, c, "/sgid/d"); s.Gid != 77 || s.Mode&isgid == 0 {
-		t.Errorf("directory %d, mode %o", s.Gid, s.Mode)
+	if s := stateOf(t, c, "/sgid/d"); s.Gid != 77 || s.Mode&abi.S_ISGID == 0 {
+		t.Errorf("directory %d, mode %o", s.Gid, uint32(s.Mode))
 	}
-	if e := mknod(c, "/open/dev", ifchr|0o666); e != abi.EPERM {
+	if e := mknod(c, "/open/dev", abi.S_IFCHR|0o666); e != abi.EPERM {
 		t.Errorf("mknod: %v", e)
 	}
 	// A new file may be written whatever its mode says.
@@ -410,8 +412,8 @@ func TestPermissions(t *testing.T) {
 	chmod("/open/suid", 0o6755)
 	d, _ = resolve(c, "/open/suid", 0)
 	writeAt(t, c, InodeOf(d), 0, []byte("y"))
-	if mode := kmem.Inode(InodeOf(d)).State.Mode; mode&(isuid|isgid) != 0 {
-		t.Errorf("mode after write %o", mode)
+	if mode := kmem.Inode(InodeOf(d)).State.Mode; mode&(abi.S_ISUID|abi.S_ISGID) != 0 {
+		t.Errorf("mode after write %o", uint32(mode))
 	}
 	if e := Chown(c, InodeOf(d), 0, keepID); e != abi.EPERM {
 		t.Errorf("chown: %v", e)

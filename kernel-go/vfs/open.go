@@ -7,68 +7,66 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-const (
-	oCreat     = uint32(abi.O_CREAT)
-	oExcl      = uint32(abi.O_EXCL)
-	oTrunc     = uint32(abi.O_TRUNC)
-	oDirectory = uint32(abi.O_DIRECTORY)
-	oNofollow  = uint32(abi.O_NOFOLLOW)
-	oNoatime   = uint32(abi.O_NOATIME)
-	oPath      = uint32(abi.O_PATH)
-	oTmpfile   = uint32(abi.O_TMPFILE)
-	oAccmode   = uint32(abi.O_ACCMODE)
-	oWronly    = uint32(abi.O_WRONLY)
-	oRdwr      = uint32(abi.O_RDWR)
-)
-
 // Readable says whether the access mode of open(2)'s flags allows reading.
 // Mode 3 allows neither: such a descriptor is for ioctl(2) alone.
-func Readable(flags uint32) bool { return flags&oAccmode == 0 || flags&oAccmode == oRdwr }
+func Readable(flags abi.OpenFlag) bool {
+	return flags&abi.O_ACCMODE == 0 || flags&abi.O_ACCMODE == abi.O_RDWR
+}
 
 // Writable is the same for writing.
-func Writable(flags uint32) bool { return flags&oAccmode == oWronly || flags&oAccmode == oRdwr }
+func Writable(flags abi.OpenFlag) bool {
+	return flags&abi.O_ACCMODE == abi.O_WRONLY || flags&abi.O_ACCMODE == abi.O_RDWR
+}
 
 // WantOf is the permission that an open for these flags needs.
-func WantOf(flags uint32) uint32 {
-	want := uint32(0)
-	switch flags & oAccmode {
+func WantOf(flags abi.OpenFlag) abi.FileMode {
+	want := abi.FileMode(0)
+	switch flags & abi.O_ACCMODE {
 	case 0:
 		want = MayRead
-	case oWronly:
+	case abi.O_WRONLY:
 		want = MayWrite
 	default: // O_RDWR, and 3, which wants both and gives neither
 		want = MayRead | MayWrite
 	}
-	if flags&oTrunc != 0 {
+	if flags&abi.O_TRUNC != 0 {
 		want |= MayWrite
 	}
 	return want
 }
 
-// Open does what open(2) does to the tree: it finds or makes the file, checks
-// permissions and truncates. The dentry is held. `root` bounds the walk, `walk`
-// holds further walk flags (openat2(2)).
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.DentryRef, abi.Errno) {
-	if flags&oTmpfile == oTmpfile {
-		return openTmpfile(c, root, dir, path, n, flags, mode, walk)
+// How says how a file is opened: open(2)'s flags and mode, and further flags of the
+// walk (openat2(2)).
+type How struct {
+	Flags abi.OpenFlag
+	Mode  abi.FileMode
+	Walk  uint32
+}
+
+// Open does what open(2) does to the tree: it finds or makes the file that a path
+// of n bytes names from `dir` on, checks permissions and truncates. The dentry is
+// held. `root` bounds the walk.
+func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+	if how.Flags&abi.O_TMPFILE == abi.O_TMPFILE {
+		return openTmpfile(c, root, dir, path, n, how)
 	}
-	if flags&oPath != 0 {
-		flags &= oPath | oDirectory | oNofollow
+	if how.Flags&abi.O_PATH != 0 {
+		how.Flags &= abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW
 	}
-	if flags&(oCreat|oDirectory) == oCreat|oDirectory {
+	if how.Flags&(abi.O_CREAT|abi.O_DIRECTORY) == abi.O_CREAT|abi.O_DIRECTORY {
 		return 0, abi.EINVAL
 	}
-	if flags&oNofollow == 0 && flags&(oCreat|oExcl) != oCreat|oExcl {
-		walk |= Follow
+	if how.Flags&abi.O_NOFOLLOW == 0 && how.Flags&(abi.O_CREAT|abi.O_EXCL) != abi.O_CREAT|abi.O_EXCL {
+		how.Walk |= Follow
 	}
-	if flags&oCreat != 0 {
-		walk |= Parent
+	if how.Flags&abi.O_CREAT != 0 {
+		how.Walk |= Parent
 	}
-	f, e := Walk(c, root, dir, path, n, walk)
+	f, e := Walk(c, root, dir, path, n, how.Walk)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := openFound(c, &f, flags, mode)
+	d, e := openFound(c, &f, how)
 	if e == abi.OK {
 		Hold(d)
 	}
@@ -77,9 +75,9 @@ func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint
 }
 
 // openFound gives the dentry that is opened; f holds it.
-func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (abi.DentryRef, abi.Errno) {
+func openFound(c *sched.Ctx, f *Found, how How) (abi.DentryRef, abi.Errno) {
 	if f.Dentry == 0 {
-		if flags&oCreat == 0 {
+		if how.Flags&abi.O_CREAT == 0 {
 			return 0, abi.ENOENT
 		}
 		if f.Slash {
@@ -88,21 +86,21 @@ func openFound(c *sched.Ctx, f *Found, flags, mode uint32) (abi.DentryRef, abi.E
 		if e := mayCreate(c, f.Parent); e != abi.OK {
 			return 0, e
 		}
-		d, e := create(c, f.Parent, f.Name, f.Len, ifreg|mode&permBits&^umaskOf(c), 0)
+		d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), 0)
 		f.Dentry = d
-		return d, e // a new file may be opened whatever its mode
+		return d, e // a new file may be opened whatever its how.Mode
 	}
 	d := f.Dentry
 	kind := TypeOf(InodeOf(d))
 	switch {
-	case flags&(oCreat|oExcl) == oCreat|oExcl:
+	case how.Flags&(abi.O_CREAT|abi.O_EXCL) == abi.O_CREAT|abi.O_EXCL:
 		return 0, abi.EEXIST
-	case flags&oCreat != 0 && (kind == ifdir || f.Slash):
+	case how.Flags&abi.O_CREAT != 0 && (kind == abi.S_IFDIR || f.Slash):
 		return 0, abi.EISDIR
-	case (f.Slash || flags&oDirectory != 0) && kind != ifdir:
+	case (f.Slash || how.Flags&abi.O_DIRECTORY != 0) && kind != abi.S_IFDIR:
 		return 0, abi.ENOTDIR
 	}
-	return d, MayOpen(c, d, flags)
+	return d, MayOpen(c, d, how.Flags)
 }
 
 // HoldDentry has the call in progress go on with a file that its path named.
@@ -125,30 +123,30 @@ func HeldDentry(c *sched.Ctx) abi.DentryRef {
 
 // MayOpen checks that an existing file may be opened, and truncates it when
 // the flags say so.
-func MayOpen(c *sched.Ctx, d abi.DentryRef, flags uint32) abi.Errno {
+func MayOpen(c *sched.Ctx, d abi.DentryRef, flags abi.OpenFlag) abi.Errno {
 	inode := InodeOf(d)
 	in := kmem.Inode(inode)
-	if flags&oPath != 0 {
+	if flags&abi.O_PATH != 0 {
 		return abi.OK
 	}
 	want := WantOf(flags)
-	switch in.State.Mode & ifmt {
-	case iflnk:
+	switch in.State.Mode & abi.S_IFMT {
+	case abi.S_IFLNK:
 		return abi.ELOOP
-	case ifdir:
+	case abi.S_IFDIR:
 		if want&MayWrite != 0 {
 			return abi.EISDIR
 		}
-	case ifsock, ifblk:
+	case abi.S_IFSOCK, abi.S_IFBLK:
 		return abi.ENXIO
 	}
 	if e := Permission(c, inode, want); e != abi.OK {
 		return e
 	}
-	if (Writable(flags) || flags&oTrunc != 0) && in.Live.Execs != 0 {
+	if (Writable(flags) || flags&abi.O_TRUNC != 0) && in.Live.Execs != 0 {
 		return abi.ETXTBSY
 	}
-	if flags&oNoatime != 0 && !ownerOrCapable(c, inode) {
+	if flags&abi.O_NOATIME != 0 && !ownerOrCapable(c, inode) {
 		return abi.EPERM
 	}
 	if e := BreakLeases(c, inode, flags); e != abi.OK {
@@ -157,7 +155,7 @@ func MayOpen(c *sched.Ctx, d abi.DentryRef, flags uint32) abi.Errno {
 		}
 		return e
 	}
-	if flags&oTrunc != 0 && in.State.Mode&ifmt == ifreg && !Generated(inode) {
+	if flags&abi.O_TRUNC != 0 && in.State.Mode&abi.S_IFMT == abi.S_IFREG && !Generated(inode) {
 		if !maySize(in, 0) {
 			return abi.EPERM
 		}
@@ -169,20 +167,20 @@ func MayOpen(c *sched.Ctx, d abi.DentryRef, flags uint32) abi.Errno {
 }
 
 // openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
-func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags, mode, walk uint32) (abi.DentryRef, abi.Errno) {
-	if !Writable(flags) {
+func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+	if !Writable(how.Flags) {
 		return 0, abi.EINVAL
 	}
-	f, e := Walk(c, root, dir, path, n, walk|Follow)
+	f, e := Walk(c, root, dir, path, n, how.Walk|Follow)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := tmpfileIn(c, f.Dentry, flags, mode)
+	d, e := tmpfileIn(c, f.Dentry, how)
 	f.Release()
 	return d, e
 }
 
-func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags, mode uint32) (abi.DentryRef, abi.Errno) {
+func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, how How) (abi.DentryRef, abi.Errno) {
 	if parent == 0 {
 		return 0, abi.ENOENT
 	}
@@ -198,10 +196,10 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags, mode uint32) (abi.Dent
 		return 0, e
 	}
 	uid, gid := credentials(c)
-	if ds.Mode&isgid != 0 {
+	if ds.Mode&abi.S_ISGID != 0 {
 		gid = ds.Gid
 	}
-	inode := NewInode(ds.FsType, ifreg|mode&permBits&^umaskOf(c), uid, gid)
+	inode := NewInode(ds.FsType, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), uid, gid)
 	if inode == 0 {
 		return 0, abi.ENOSPC
 	}
@@ -217,8 +215,8 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, flags, mode uint32) (abi.Dent
 	if d == 0 {
 		return 0, abi.ENOSPC
 	}
-	if flags&oExcl == 0 {
-		kmem.Dentry(d).Flags |= dTmpfile
+	if how.Flags&abi.O_EXCL == 0 {
+		kmem.Dentry(d).Flags |= abi.DentryFlagTmpfile
 	}
 	return d, abi.OK
 }
@@ -239,7 +237,7 @@ func PutNumber(dst uint32, v uint64) uint32 {
 
 // NewAnon makes a file without a place in the tree: memfd_create(2). The dentry
 // is held, its parent is the root, its name as given.
-func NewAnon(c *sched.Ctx, fs abi.FsType, mode, name, n uint32) (abi.DentryRef, abi.Errno) {
+func NewAnon(c *sched.Ctx, fs abi.FsType, mode abi.FileMode, name, n uint32) (abi.DentryRef, abi.Errno) {
 	uid, gid := credentials(c)
 	inode := NewInode(fs, mode, uid, gid)
 	if inode == 0 {

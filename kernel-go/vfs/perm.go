@@ -9,9 +9,9 @@ import (
 
 // What a permission check asks for: access(2)'s bits.
 const (
-	MayExec  = uint32(abi.X_OK)
-	MayWrite = uint32(abi.W_OK)
-	MayRead  = uint32(abi.R_OK)
+	MayExec  = abi.FileMode(abi.X_OK)
+	MayWrite = abi.FileMode(abi.W_OK)
+	MayRead  = abi.FileMode(abi.R_OK)
 )
 
 // credentials are the file system user and group that the context acts with.
@@ -41,13 +41,13 @@ func inGroup(c *sched.Ctx, own, gid uint32) bool {
 
 // Permission checks access to an inode with the context's credentials
 // (path_resolution(7)); EACCES when it is refused.
-func Permission(c *sched.Ctx, inode abi.InodeRef, want uint32) abi.Errno {
+func Permission(c *sched.Ctx, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	uid, gid := credentials(c)
 	return permissionAs(c, uid, gid, cred.Of(c), inode, want)
 }
 
 // RealPermission is Permission with the real user and group: access(2).
-func RealPermission(c *sched.Ctx, inode abi.InodeRef, want uint32) abi.Errno {
+func RealPermission(c *sched.Ctx, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	if c.Process == 0 {
 		return permissionAs(c, 0, 0, cred.All, inode, want)
 	}
@@ -55,7 +55,7 @@ func RealPermission(c *sched.Ctx, inode abi.InodeRef, want uint32) abi.Errno {
 	return permissionAs(c, s.Uid, s.Gid, cred.Real(c), inode, want)
 }
 
-func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode abi.InodeRef, want uint32) abi.Errno {
+func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	s := &kmem.Inode(inode).State
 	bits := s.Mode
 	switch {
@@ -73,8 +73,8 @@ func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode abi.InodeRef
 // overrides says whether capabilities permit what a mode does not (Linux
 // generic_permission): CAP_DAC_OVERRIDE all but to execute what nobody may
 // execute, CAP_DAC_READ_SEARCH to read and to search directories.
-func overrides(caps uint64, mode, want uint32) bool {
-	isDir := mode&ifmt == ifdir
+func overrides(caps uint64, mode, want abi.FileMode) bool {
+	isDir := mode&abi.S_IFMT == abi.S_IFDIR
 	if caps&cred.Bit(abi.CAP_DAC_OVERRIDE) != 0 && (isDir || want&MayExec == 0 || mode&0o111 != 0) {
 		return true
 	}
@@ -116,7 +116,7 @@ func mayRemove(c *sched.Ctx, dir, d abi.DentryRef) abi.Errno {
 	if e := Permission(c, inode, MayWrite|MayExec); e != abi.OK {
 		return e
 	}
-	if ds.Mode&isvtx != 0 {
+	if ds.Mode&abi.S_ISVTX != 0 {
 		uid, _ := credentials(c)
 		if !cred.Has(c, abi.CAP_FOWNER) && uid != ds.Uid && uid != kmem.Inode(InodeOf(d)).State.Uid {
 			return abi.EPERM

@@ -13,7 +13,7 @@ import (
 
 const direntHeader = 19 // offset of d_name in struct linux_dirent64
 
-func direntType(mode uint32) uint32 { return mode & ifmt >> 12 }
+func direntType(mode abi.FileMode) abi.DirentType { return abi.DirentType(mode & abi.S_IFMT >> 12) }
 
 // Readdir writes linux_dirent64 records from *pos on, at most max bytes, and
 // moves *pos behind them. It returns the bytes; EINVAL when not even the first
@@ -59,7 +59,7 @@ func firstFrom(dir abi.DentryRef, pos uint64, hint abi.SlotHandle) abi.DentryRef
 	l := &kmem.Inode(InodeOf(dir)).Live
 	if i := kmem.Lookup[abi.DentryRef](hint); i != 0 {
 		d := kmem.Dentry(i)
-		if d.Flags&dLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
+		if d.Flags&abi.DentryFlagLinked != 0 && d.Parent == dir && uint64(d.Cookie) >= pos {
 			if d.PrevChild == 0 || uint64(kmem.Dentry(d.PrevChild).Cookie) < pos {
 				return i
 			}
@@ -86,14 +86,14 @@ func ended(done uint32) (uint32, abi.Errno) {
 
 func recordLen(name uint32) uint32 { return (direntHeader + name + 1 + 7) &^ 7 }
 
-func header(dst, n, dtype uint32, ino, next uint64) {
+func header(dst, n uint32, dtype abi.DirentType, ino, next uint64) {
 	kmem.Zero(dst, recordLen(n))
 	r := (*abi.Dirent64)(kmem.Ptr(dst))
 	r.Ino, r.Off, r.Reclen, r.Type = ino, int64(next), uint16(recordLen(n)), uint8(dtype)
 }
 
 // record writes one entry; false when it does not fit.
-func record(dst, room, name, n, dtype uint32, ino, next uint64) bool {
+func record(dst, room, name, n uint32, dtype abi.DirentType, ino, next uint64) bool {
 	if recordLen(n) > room {
 		return false
 	}
@@ -107,7 +107,7 @@ func dots(dst, room, n uint32, ino, next uint64) bool {
 	if recordLen(n) > room {
 		return false
 	}
-	header(dst, n, uint32(abi.DT_DIR), ino, next)
+	header(dst, n, abi.DT_DIR, ino, next)
 	name := kmem.Bytes(dst+direntHeader, n)
 	for i := range name {
 		name[i] = '.'

@@ -56,6 +56,9 @@ func nextRecord(c *sched.Ctx, at, left uint32) (uint32, abi.Errno) {
 	return head + pad8(r.PathLength) + pad8(r.DataLength), abi.OK
 }
 
+// Records are Count FileRecords with their paths and data, in Bytes bytes at Addr.
+type Records struct{ Addr, Bytes, Count uint32 }
+
 // WriteRecords applies `count` records to the tree, one after the other, and
 // returns how many it has done. It does not wait: what it writes replaces what
 // was there.
@@ -110,11 +113,11 @@ func applyAt(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 		return abi.EISDIR
 	}
 	if f.Dentry != 0 {
-		inPlace := !staged && (r.Kind == abi.FileRecordKindFile || r.Kind == abi.FileRecordKindLazyFile) && TypeOf(InodeOf(f.Dentry)) == ifreg
+		inPlace := !staged && (r.Kind == abi.FileRecordKindFile || r.Kind == abi.FileRecordKindLazyFile) && TypeOf(InodeOf(f.Dentry)) == abi.S_IFREG
 		switch {
 		case kmem.Dentry(f.Dentry).Covers != 0:
 			return abi.EBUSY
-		case isDir(f.Dentry) && r.Kind != abi.FileRecordKindWhiteout && kmem.Dentry(f.Dentry).Flags&dWhiteout == 0:
+		case isDir(f.Dentry) && r.Kind != abi.FileRecordKindWhiteout && kmem.Dentry(f.Dentry).Flags&abi.DentryFlagWhiteout == 0:
 			return abi.EISDIR
 		case inPlace:
 			return fillFile(c, InodeOf(f.Dentry))
@@ -136,7 +139,7 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	var e abi.Errno
 	switch r.Kind {
 	case abi.FileRecordKindFile, abi.FileRecordKindLazyFile:
-		d, e = create(c, f.Parent, f.Name, f.Len, ifreg|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|r.Mode&permBits, 0)
 		if e != abi.OK {
 			return e
 		}
@@ -155,17 +158,17 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 		d = child(f.Parent, f.Name, f.Len)
 		Hold(d)
 	case abi.FileRecordKindFifo:
-		d, e = create(c, f.Parent, f.Name, f.Len, ififo|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFIFO|r.Mode&permBits, 0)
 	case abi.FileRecordKindCharDevice:
-		d, e = create(c, f.Parent, f.Name, f.Len, ifchr|r.Mode&permBits, uint64(r.Rdev))
+		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFCHR|r.Mode&permBits, uint64(r.Rdev))
 	case abi.FileRecordKindHardLink:
 		return applyHardLink(c, f, root, base)
 	case abi.FileRecordKindWhiteout:
 		if base == 0 {
 			return abi.OK // what there was is gone
 		}
-		if d, e = create(c, f.Parent, f.Name, f.Len, ifreg, 0); e == abi.OK {
-			kmem.Dentry(d).Flags |= dWhiteout
+		if d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFREG, 0); e == abi.OK {
+			kmem.Dentry(d).Flags |= abi.DentryFlagWhiteout
 		}
 	}
 	if e != abi.OK {
@@ -179,14 +182,14 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	r := current(c)
 	d := f.Dentry
-	if d != 0 && kmem.Dentry(d).Flags&dWhiteout != 0 {
+	if d != 0 && kmem.Dentry(d).Flags&abi.DentryFlagWhiteout != 0 {
 		removeName(f.Parent, d)
 		Put(d)
 		f.Dentry, d = 0, 0
 	}
 	if d == 0 {
 		var e abi.Errno
-		if d, e = create(c, f.Parent, f.Name, f.Len, ifdir|r.Mode&permBits, 0); e != abi.OK {
+		if d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFDIR|r.Mode&permBits, 0); e != abi.OK {
 			return e
 		}
 		f.Dentry = d
@@ -194,7 +197,7 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	if !isDir(d) {
 		return abi.EEXIST
 	}
-	kmem.Dentry(d).Flags &^= dImplied
+	kmem.Dentry(d).Flags &^= abi.DentryFlagImplied
 	inode := InodeOf(d)
 	setMode(inode, r.Mode)
 	setAttributes(c, inode)
@@ -226,7 +229,7 @@ func applyHardLink(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 		return abi.ENOENT
 	}
 	e := abi.ENOENT
-	if kmem.Dentry(old).Flags&dWhiteout == 0 {
+	if kmem.Dentry(old).Flags&abi.DentryFlagWhiteout == 0 {
 		e = linkIn(f.Parent, f.Name, f.Len, old)
 	}
 	Put(old)
@@ -266,10 +269,10 @@ func fillFile(c *sched.Ctx, inode abi.InodeRef) abi.Errno {
 // maxLazyBytes keeps offsets below 2^53, as the ABI says.
 const maxLazyBytes = 1 << 44
 
-func setMode(inode abi.InodeRef, mode uint32) {
+func setMode(inode abi.InodeRef, mode abi.FileMode) {
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
-	in.State.Mode = in.State.Mode&ifmt | mode&permBits
+	in.State.Mode = in.State.Mode&abi.S_IFMT | mode&permBits
 	kmem.WriteEnd(&in.Header)
 }
 

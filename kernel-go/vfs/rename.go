@@ -6,30 +6,36 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
+// PathAt is Len bytes of text at Addr, walked from a directory.
+type PathAt struct {
+	Dir       abi.DentryRef
+	Addr, Len uint32
+}
+
 // Rename is renameat2(2). The two paths lie in different buffers.
-func Rename(c *sched.Ctx, oldDir abi.DentryRef, oldPath, oldLen uint32, newDir abi.DentryRef, newPath, newLen, flags uint32) abi.Errno {
-	exchange := flags&uint32(abi.RENAME_EXCHANGE) != 0
-	noReplace := flags&uint32(abi.RENAME_NOREPLACE) != 0
-	if flags&^uint32(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
+func Rename(c *sched.Ctx, from, to PathAt, flags abi.RenameFlag) abi.Errno {
+	exchange := flags&abi.RENAME_EXCHANGE != 0
+	noReplace := flags&abi.RENAME_NOREPLACE != 0
+	if flags&^(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
 		return abi.EINVAL
 	}
-	from, e := Walk(c, RootOf(c), oldDir, oldPath, oldLen, Parent)
+	f, e := Walk(c, RootOf(c), from.Dir, from.Addr, from.Len, Parent)
 	if e != abi.OK {
 		return e
 	}
-	to, e := Walk(c, RootOf(c), newDir, newPath, newLen, Parent)
+	t, e := Walk(c, RootOf(c), to.Dir, to.Addr, to.Len, Parent)
 	if e == abi.OK {
-		e = mayRename(c, &from, &to, exchange, noReplace)
-		if e == abi.OK && from.Dentry != to.Dentry && (to.Dentry == 0 || InodeOf(from.Dentry) != InodeOf(to.Dentry)) {
+		e = mayRename(c, &f, &t, exchange, noReplace)
+		if e == abi.OK && f.Dentry != t.Dentry && (t.Dentry == 0 || InodeOf(f.Dentry) != InodeOf(t.Dentry)) {
 			if exchange {
-				swapNames(&from, &to)
+				swapNames(&f, &t)
 			} else {
-				moveName(from.Parent, from.Dentry, to.Parent, to.Dentry, to.Name, to.Len)
+				moveName(f.Parent, f.Dentry, t.Parent, t.Dentry, t.Name, t.Len)
 			}
 		}
 	}
-	from.Release()
-	to.Release()
+	f.Release()
+	t.Release()
 	return e
 }
 
@@ -144,7 +150,7 @@ func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
 	}
 	if gone != 0 {
 		s := &kmem.Inode(gone).State
-		if s.Mode&ifmt == ifdir {
+		if s.Mode&abi.S_IFMT == abi.S_IFDIR {
 			setNlink(gone, 0)
 			setNlink(newDir, kmem.Inode(newDir).State.Nlink-1)
 		} else {

@@ -9,7 +9,7 @@ import (
 // SizeOf is st_size: of a directory, what tmpfs reports for its entries.
 func SizeOf(inode abi.InodeRef) uint64 {
 	in := kmem.Inode(inode)
-	if in.State.Mode&ifmt == ifdir && !Generated(inode) {
+	if in.State.Mode&abi.S_IFMT == abi.S_IFDIR && !Generated(inode) {
 		return uint64(in.Live.ChildCount+2) * 20
 	}
 	return in.State.Size
@@ -67,12 +67,12 @@ func Statx(dentry abi.DentryRef, inode abi.InodeRef, dst uint32) {
 	s := &kmem.Inode(inode).State
 	kmem.Zero(dst, abi.StatxSize)
 	x := (*abi.Statx)(kmem.Ptr(dst))
-	x.Mask = uint32(abi.STATX_BASIC_STATS) | uint32(abi.STATX_BTIME) | uint32(abi.STATX_MNT_ID)
+	x.Mask = abi.STATX_BASIC_STATS | abi.STATX_BTIME | abi.StatxMask(abi.STATX_MNT_ID)
 	x.Blksize, x.Nlink, x.Uid, x.Gid, x.Mode = kmem.PageSize, s.Nlink, s.Uid, s.Gid, uint16(s.Mode)
 	x.Ino, x.Size, x.Blocks = s.Ino, SizeOf(inode), blocksOf(inode)
-	x.AttributesMask = uint64(abi.STATX_ATTR_MOUNT_ROOT)
+	x.AttributesMask = abi.STATX_ATTR_MOUNT_ROOT
 	if dentry != 0 && kmem.Dentry(dentry).Parent == dentry {
-		x.Attributes = uint64(abi.STATX_ATTR_MOUNT_ROOT)
+		x.Attributes = abi.STATX_ATTR_MOUNT_ROOT
 	}
 	stamp(&x.Atime, s.AtimeNs)
 	stamp(&x.Btime, s.BtimeNs)
@@ -110,7 +110,7 @@ func Statfs(inode abi.InodeRef, dst uint32) {
 }
 
 // Access is faccessat2(2) of an inode.
-func Access(c *sched.Ctx, inode abi.InodeRef, want uint32, effective bool) abi.Errno {
+func Access(c *sched.Ctx, inode abi.InodeRef, want abi.FileMode, effective bool) abi.Errno {
 	if effective {
 		return Permission(c, inode, want)
 	}

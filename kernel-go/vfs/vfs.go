@@ -33,19 +33,9 @@ import (
 
 // File types and permission bits as inode modes hold them.
 const (
-	ifmt   = uint32(abi.S_IFMT)
-	ifreg  = uint32(abi.S_IFREG)
-	ifdir  = uint32(abi.S_IFDIR)
-	iflnk  = uint32(abi.S_IFLNK)
-	ififo  = uint32(abi.S_IFIFO)
-	ifchr  = uint32(abi.S_IFCHR)
-	ifblk  = uint32(abi.S_IFBLK)
-	ifsock = uint32(abi.S_IFSOCK)
-	isuid  = uint32(abi.S_ISUID)
-	isgid  = uint32(abi.S_ISGID)
-	isvtx  = uint32(abi.S_ISVTX)
+
 	// permBits is what chmod(2) may set.
-	permBits = uint32(0o7777)
+	permBits = abi.FileMode(0o7777)
 
 	pathMax = uint32(abi.FixedPathMax)
 	nameMax = uint32(abi.FixedNameMax)
@@ -59,12 +49,12 @@ const LeaseBreakSeconds = 45
 
 // LeaseBreaker tells the holders of leases on a file of an open with flags, or of
 // a truncation (O_WRONLY). A hook: boot/wire.go; see file/lease.go.
-var LeaseBreaker func(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno
+var LeaseBreaker func(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) abi.Errno
 
 // BreakLeases is asked before a file that may be opened with flags is opened:
 // EBLOCKED, or EAGAIN with O_NONBLOCK, while somebody has a lease against it.
-func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags uint32) abi.Errno {
-	if in := kmem.Inode(inode); in.State.Mode&ifmt != ifreg || in.Live.LockHead == 0 {
+func BreakLeases(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) abi.Errno {
+	if in := kmem.Inode(inode); in.State.Mode&abi.S_IFMT != abi.S_IFREG || in.Live.LockHead == 0 {
 		return abi.OK
 	}
 	return LeaseBreaker(c, inode, flags)
@@ -93,8 +83,8 @@ func Init() abi.Errno {
 }
 
 // newRoot makes the root directory of a file system.
-func newRoot(fs abi.FsType, mode uint32) (abi.DentryRef, abi.Errno) {
-	inode := NewInode(fs, ifdir|mode, 0, 0)
+func newRoot(fs abi.FsType, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
+	inode := NewInode(fs, abi.S_IFDIR|mode, 0, 0)
 	if inode == 0 {
 		return 0, abi.ENFILE
 	}
@@ -131,7 +121,7 @@ func CwdOf(c *sched.Ctx) abi.DentryRef {
 	return kmem.Header().RootDentry
 }
 
-func umaskOf(c *sched.Ctx) uint32 {
+func umaskOf(c *sched.Ctx) abi.FileMode {
 	if c.Process != 0 {
 		if fs := c.P().State.FsContext; fs != 0 {
 			return kmem.FsContext(fs).Umask

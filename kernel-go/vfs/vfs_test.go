@@ -64,7 +64,7 @@ func resolve(c *sched.Ctx, path string, flags uint32) (abi.DentryRef, abi.Errno)
 	return Resolve(c, start(c), c.Path, put(c.Path, path), flags)
 }
 
-func mkdir(c *sched.Ctx, path string, mode uint32) abi.Errno {
+func mkdir(c *sched.Ctx, path string, mode abi.FileMode) abi.Errno {
 	d, e := Mkdir(c, start(c), c.Path, put(c.Path, path), mode)
 	if e == abi.OK {
 		Put(d)
@@ -72,7 +72,7 @@ func mkdir(c *sched.Ctx, path string, mode uint32) abi.Errno {
 	return e
 }
 
-func mknod(c *sched.Ctx, path string, mode uint32) abi.Errno {
+func mknod(c *sched.Ctx, path string, mode abi.FileMode) abi.Errno {
 	return Mknod(c, start(c), c.Path, put(c.Path, path), mode, 0)
 }
 
@@ -98,14 +98,14 @@ func rmdir(c *sched.Ctx, path string) abi.Errno {
 	return Rmdir(c, start(c), c.Path, put(c.Path, path))
 }
 
-func rename(c *sched.Ctx, from, to string, flags uint32) abi.Errno {
+func rename(c *sched.Ctx, from, to string, flags abi.RenameFlag) abi.Errno {
 	n := put(c.Path, from)
-	return Rename(c, start(c), c.Path, n, start(c), c.Path2, put(c.Path2, to), flags)
+	return Rename(c, PathAt{start(c), c.Path, n}, PathAt{start(c), c.Path2, put(c.Path2, to)}, flags)
 }
 
 // open returns a held dentry that the caller puts.
-func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode uint32) (abi.DentryRef, abi.Errno) {
-	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), uint32(flags), mode, 0)
+func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
+	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), How{Flags: flags, Mode: mode})
 }
 
 func write(t testing.TB, c *sched.Ctx, path, data string) {
@@ -242,7 +242,7 @@ func check(t testing.TB) {
 		s := kmem.Dentry(d)
 		dentries++
 		names[uint32(s.Inode)]++
-		if s.Flags&dLinked == 0 {
+		if s.Flags&abi.DentryFlagLinked == 0 {
 			t.Fatalf("dentry %d is in a list but not linked", d)
 		}
 		if got := child(s.Parent, nameAddr(d), uint32(s.NameLength)); got != d {
@@ -251,7 +251,7 @@ func check(t testing.TB) {
 	}
 	for d := root; d != 0; d = nextBelow(d, root) {
 		in := kmem.Inode(InodeOf(d))
-		if in.State.Mode&ifmt != ifdir {
+		if in.State.Mode&abi.S_IFMT != abi.S_IFDIR {
 			if int(in.State.Nlink) != names[uint32(InodeOf(d))] {
 				t.Fatalf("inode %d: nlink %d, names %d", uint32(InodeOf(d)), in.State.Nlink, names[uint32(InodeOf(d))])
 			}

@@ -99,7 +99,7 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi
 		}
 		// What it stood for is gone; a namesake is another file.
 		unhash(d)
-		kmem.Dentry(d).Flags &^= dDynamic
+		kmem.Dentry(d).Flags &^= abi.DentryFlagDynamic
 	}
 	made, e := dynamic.Lookup(c, inode, name, n)
 	if e == abi.ENOENT {
@@ -113,7 +113,7 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi
 	if d == 0 {
 		return 0, abi.ENOMEM
 	}
-	kmem.Dentry(d).Flags |= dDynamic
+	kmem.Dentry(d).Flags |= abi.DentryFlagDynamic
 	hashIn(d)
 	return d, abi.OK
 }
@@ -168,7 +168,7 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 		inode := InodeOf(cur)
 		e := abi.OK
 		switch {
-		case TypeOf(inode) != ifdir:
+		case TypeOf(inode) != abi.S_IFDIR:
 			e = abi.ENOTDIR
 		case length > nameMax:
 			e = abi.ENAMETOOLONG
@@ -205,7 +205,7 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 				return f, e
 			}
 		}
-		if next != 0 && f.Last == LastName && TypeOf(InodeOf(next)) == iflnk &&
+		if next != 0 && f.Last == LastName && TypeOf(InodeOf(next)) == abi.S_IFLNK &&
 			(!last || flags&Follow != 0 || (f.Slash && flags&Parent == 0)) {
 			links++
 			if links > int(abi.LimitSymlinks) || flags&NoSymlinks != 0 {

@@ -92,7 +92,7 @@ func hasPrefix(text []byte, prefix string) bool {
 // mayXattr checks that the caller may read or write an attribute of a name, in
 // Linux's order: EPERM or EACCES, ENODATA for what may not be seen, EOPNOTSUPP for a
 // name or file system without, EINVAL for a prefix without a name.
-func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n, want uint32) abi.Errno {
+func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32, want abi.FileMode) abi.Errno {
 	refused := abi.ENODATA
 	if want == MayWrite {
 		refused = abi.EPERM
@@ -110,8 +110,8 @@ func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n, want uint32) abi.Errno 
 		}
 	default:
 		if space == xattrUser {
-			kind := s.Mode & ifmt
-			if kind != ifreg && kind != ifdir || kind == ifdir && s.Mode&isvtx != 0 && want == MayWrite && !ownerOrCapable(c, inode) {
+			kind := s.Mode & abi.S_IFMT
+			if kind != abi.S_IFREG && kind != abi.S_IFDIR || kind == abi.S_IFDIR && s.Mode&abi.S_ISVTX != 0 && want == MayWrite && !ownerOrCapable(c, inode) {
 				return refused
 			}
 		}
@@ -147,7 +147,7 @@ func GetXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32) (value, length u
 
 // SetXattr gives an attribute a value; flags are XATTR_CREATE and XATTR_REPLACE.
 // A value longer than a page cannot be kept whatever it is, and is not looked at.
-func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length, flags uint32) abi.Errno {
+func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length uint32, flags abi.XattrFlag) abi.Errno {
 	if e := mayXattr(c, inode, name, n, MayWrite); e != abi.OK {
 		return e
 	}
@@ -157,9 +157,9 @@ func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length, flags ui
 		x, found = findXattr(l.Xattrs, name, n)
 	}
 	switch {
-	case found && flags&uint32(abi.XATTR_CREATE) != 0:
+	case found && flags&abi.XATTR_CREATE != 0:
 		return abi.EEXIST
-	case !found && flags&uint32(abi.XATTR_REPLACE) != 0:
+	case !found && flags&abi.XATTR_REPLACE != 0:
 		return abi.ENODATA
 	case length > kmem.PageSize:
 		return abi.ENOSPC

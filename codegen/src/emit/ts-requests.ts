@@ -109,7 +109,8 @@ class RequestsWriter {
       return { name, type, doc };
     }
     if (field.unit === "flag") return { name, type: "boolean", doc: field.doc };
-    if (field.enum !== undefined) {
+    // Bits of an enum are a number.
+    if (field.enum !== undefined && field.unit === undefined) {
       this.#imports.declared(field.enum, field.enum, true);
       return { name, type: field.enum, doc };
     }

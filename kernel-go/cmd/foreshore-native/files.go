@@ -100,7 +100,7 @@ func (l *layer) hostFile(path, host string) error {
 		return err
 	}
 	stat := info.Sys().(*syscall.Stat_t)
-	record := abi.FileRecord{Mode: uint32(stat.Mode) & 0o7777, Uid: stat.Uid, Gid: stat.Gid, MtimeNs: uint64(info.ModTime().UnixNano())}
+	record := abi.FileRecord{Mode: abi.FileMode(stat.Mode & 0o7777), Uid: stat.Uid, Gid: stat.Gid, MtimeNs: uint64(info.ModTime().UnixNano())}
 	switch info.Mode().Type() {
 	case fs.ModeDir:
 		record.Kind = abi.FileRecordKindDirectory
@@ -189,7 +189,7 @@ func (f *files) makeDirectory(path string) abi.Errno {
 }
 
 // mode is the file type and permissions of what a path of the machine names.
-func (f *files) mode(path string) (uint32, abi.Errno) {
+func (f *files) mode(path string) (abi.FileMode, abi.Errno) {
 	if len(path) > int(abi.FixedPathMax) {
 		return 0, abi.ENAMETOOLONG
 	}

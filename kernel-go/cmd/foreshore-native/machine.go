@@ -38,7 +38,7 @@ func start(harts, memoryMiB, clients uint32, log func(string), trace func([]byte
 	mem := make([]byte, size+uintptr(kmem.PageSize))
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(mem))) & uintptr(kmem.PageMask)
 	kmem.UseRegion(mem[skip : skip+size])
-	host.Native.Log = func(_ uint32, p []byte) { log(string(p)) }
+	host.Native.Log = func(_ abi.LogLevel, p []byte) { log(string(p)) }
 	host.Native.Trace = trace
 	config := kmem.Config{
 		MemoryMaxPages:   memoryMiB << 4,

@@ -226,13 +226,13 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 		case <-late:
 			return 0, fail(exitTimedOut, "")
 		case s := <-signals:
-			number := uint32(s.(syscall.Signal))
+			number := s.(syscall.Signal)
 			recent = append(recent, time.Now())
 			// Three of them within two seconds end a machine whose program takes no notice.
 			if guest == nil || len(recent) >= 3 && time.Since(recent[len(recent)-3]) < 2*time.Second {
 				return 0, fail(exitSignal+int(number), "")
 			}
-			go guest.kill(-int32(guest.pid), number)
+			go guest.kill(-int32(guest.pid), abi.Signal(number))
 		}
 	}
 }
@@ -338,7 +338,7 @@ func findProgram(f *files, o *options, env []string) (string, error) {
 		case e == abi.ENOENT || e == abi.ENOTDIR:
 		case e != abi.OK:
 			refused = fail(exitNotExecutable, "%s: %v", candidate, e)
-		case mode&uint32(abi.S_IFMT) != uint32(abi.S_IFREG):
+		case mode&abi.S_IFMT != abi.S_IFREG:
 			refused = fail(exitNotExecutable, "%s: not a regular file", candidate)
 		case mode&0o111 == 0:
 			refused = fail(exitNotExecutable, "%s: permission denied", candidate)

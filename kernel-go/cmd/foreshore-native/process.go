@@ -60,7 +60,7 @@ func (p *process) wait() (uint32, abi.Errno) {
 }
 
 // kill sends a signal as kill(2): negative pids are groups, -1 everybody.
-func (p *process) kill(pid int32, signal uint32) {
+func (p *process) kill(pid int32, signal abi.Signal) {
 	// One that is gone needs no signal.
 	_, _ = p.c.call(entryOf(abi.OpcodeKillProcess, abi.KillProcessRequest{Pid: pid, Signal: signal}))
 }
@@ -71,7 +71,7 @@ func (c *client) closeStream(ofd abi.SlotHandle) {
 
 // stream makes a request of a stream, waiting for `events` while it would have
 // to wait.
-func (c *client) stream(ofd abi.SlotHandle, events uint32, request entry) (abi.ReplyEvent, abi.Errno) {
+func (c *client) stream(ofd abi.SlotHandle, events abi.PollEvent, request entry) (abi.ReplyEvent, abi.Errno) {
 	for {
 		reply, e := c.call(request)
 		if e != abi.EAGAIN {
@@ -93,7 +93,7 @@ func (p *process) pumpIn(from io.Reader) {
 		n, err := from.Read(p.c.bytes(room))
 		for at := uint32(0); at < uint32(n); {
 			data := room.span(at, uint32(n)-at)
-			reply, e := p.c.stream(p.stdin, uint32(abi.POLLOUT), entryOf(abi.OpcodeStreamWrite, abi.StreamWriteRequest{Ofd: p.stdin, Data: data}))
+			reply, e := p.c.stream(p.stdin, abi.POLLOUT, entryOf(abi.OpcodeStreamWrite, abi.StreamWriteRequest{Ofd: p.stdin, Data: data}))
 			if e != abi.OK {
 				return
 			}
@@ -112,7 +112,7 @@ func (p *process) pumpOut(to io.Writer, ofd abi.SlotHandle) {
 	defer p.c.giveBack(room)
 	defer p.c.closeStream(ofd)
 	for {
-		reply, e := p.c.stream(ofd, uint32(abi.POLLIN), entryOf(abi.OpcodeStreamRead, abi.StreamReadRequest{Ofd: ofd, Reply: room.span(0, streamBytes)}))
+		reply, e := p.c.stream(ofd, abi.POLLIN, entryOf(abi.OpcodeStreamRead, abi.StreamReadRequest{Ofd: ofd, Reply: room.span(0, streamBytes)}))
 		if e != abi.OK || reply.Result == 0 {
 			return
 		}
@@ -135,7 +135,7 @@ func (p *process) run(stdin io.Reader, stdout, stderr io.Writer) (uint32, abi.Er
 	out.Go(func() { p.pumpOut(stdout, p.stdout) })
 	out.Go(func() { p.pumpOut(stderr, p.stderr) })
 	status, e := p.wait()
-	p.kill(-1, uint32(abi.SIGKILL))
+	p.kill(-1, abi.SIGKILL)
 	out.Wait()
 	return status, e
 }

@@ -93,7 +93,7 @@ func runRounds(o *options, f *files, program string, env []string, stdout io.Wri
 			return 0, "", fmt.Errorf("%s: %v", o.program, e)
 		}
 		var out bytes.Buffer
-		late := time.AfterFunc(roundSeconds*time.Second, func() { p.kill(-1, uint32(abi.SIGKILL)) })
+		late := time.AfterFunc(roundSeconds*time.Second, func() { p.kill(-1, abi.SIGKILL) })
 		status, e := p.run(nil, &out, &out)
 		if !late.Stop() {
 			return 0, "", fmt.Errorf("no end within %d s", roundSeconds)

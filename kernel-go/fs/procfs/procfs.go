@@ -87,12 +87,6 @@ const (
 	nodePidPersonality
 )
 
-const (
-	dir  = uint32(abi.S_IFDIR)
-	file = uint32(abi.S_IFREG)
-	link = uint32(abi.S_IFLNK)
-)
-
 // entries are the names that are always there, by the directory they are in,
 // and the text of those that never change.
 // Those of nodePid are in every process's directory and in every thread's.
@@ -100,97 +94,97 @@ var entries = [...]struct {
 	in   node
 	name string
 	node node
-	mode uint32
+	mode abi.FileMode
 	text string
 }{
-	{nodeRoot, "self", nodeSelf, link | 0o777, ""},
-	{nodeRoot, "thread-self", nodeThreadSelf, link | 0o777, ""},
-	{nodeRoot, "mounts", nodeMountsLink, link | 0o777, ""},
-	{nodeRoot, "sys", nodeSys, dir | 0o555, ""},
-	{nodeRoot, "cpuinfo", nodeCpuinfo, file | 0o444, ""},
-	{nodeRoot, "meminfo", nodeMeminfo, file | 0o444, ""},
-	{nodeRoot, "uptime", nodeUptime, file | 0o444, ""},
-	{nodeRoot, "loadavg", nodeLoadavg, file | 0o444, ""},
-	{nodeRoot, "stat", nodeStat, file | 0o444, ""},
-	{nodeRoot, "version", nodeVersion, file | 0o444, ""},
-	{nodeRoot, "vmstat", nodeVmstat, file | 0o444, ""},
-	{nodeRoot, "filesystems", nodeText, file | 0o444, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tdevpts\n"},
-	{nodeRoot, "cmdline", nodeText, file | 0o444, "foreshore\n"},
-	{nodeRoot, "devices", nodeText, file | 0o444, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n128 ptm\n136 pts\n\nBlock devices:\n"},
-	{nodeRoot, "diskstats", nodeText, file | 0o444, ""},
-	{nodeRoot, "partitions", nodeText, file | 0o444, "major minor  #blocks  name\n\n"},
-	{nodeRoot, "swaps", nodeText, file | 0o444, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"},
-	{nodeSys, "kernel", nodeSysKernel, dir | 0o555, ""},
-	{nodeSys, "vm", nodeSysVM, dir | 0o555, ""},
-	{nodeSys, "fs", nodeSysFs, dir | 0o555, ""},
-	{nodeSysKernel, "osrelease", nodeOsrelease, file | 0o444, ""},
-	{nodeSysKernel, "ostype", nodeOstype, file | 0o444, ""},
-	{nodeSysKernel, "version", nodeOsversion, file | 0o444, ""},
-	{nodeSysKernel, "hostname", nodeHostname, file | 0o444, ""},
-	{nodeSysKernel, "pid_max", nodePidMax, file | 0o444, ""},
-	{nodeSysKernel, "threads-max", nodeThreadsMax, file | 0o444, ""},
-	{nodeSysKernel, "ngroups_max", nodeNgroupsMax, file | 0o444, ""},
-	{nodeSysKernel, "cap_last_cap", nodeCapLastCap, file | 0o444, ""},
-	{nodeSysKernel, "random", nodeSysKernelRandom, dir | 0o555, ""},
-	{nodeSysKernelRandom, "boot_id", nodeBootID, file | 0o444, ""},
-	{nodeSysKernelRandom, "uuid", nodeUUID, file | 0o444, ""},
-	{nodeSysKernelRandom, "entropy_avail", nodeEntropyAvail, file | 0o444, ""},
-	{nodeSysKernel, "domainname", nodeText, file | 0o444, "(none)\n"},
-	{nodeSysKernel, "tainted", nodeText, file | 0o444, "0\n"},
-	{nodeSysKernel, "randomize_va_space", nodeText, file | 0o444, "0\n"},
-	{nodeSysKernel, "core_pattern", nodeText, file | 0o444, "core\n"},
-	{nodeSysKernel, "overflowuid", nodeText, file | 0o444, "65534\n"},
-	{nodeSysKernel, "overflowgid", nodeText, file | 0o444, "65534\n"},
-	{nodeSysKernel, "shmmax", nodeText, file | 0o444, "18446744073692774399\n"},
-	{nodeSysKernel, "shmall", nodeText, file | 0o444, "18446744073692774399\n"},
-	{nodeSysKernel, "shmmni", nodeText, file | 0o444, "4096\n"},
-	{nodeSysKernel, "msgmax", nodeText, file | 0o444, "8192\n"},
-	{nodeSysKernel, "msgmnb", nodeText, file | 0o444, "16384\n"},
-	{nodeSysKernel, "msgmni", nodeText, file | 0o444, "32000\n"},
-	{nodeSysKernel, "sem", nodeText, file | 0o444, "32000\t1024000000\t500\t32000\n"},
-	{nodeSysKernelRandom, "poolsize", nodeText, file | 0o444, "256\n"},
-	{nodeSysVM, "overcommit_memory", nodeText, file | 0o444, "0\n"},
-	{nodeSysVM, "overcommit_ratio", nodeText, file | 0o444, "50\n"},
-	{nodeSysVM, "overcommit_kbytes", nodeText, file | 0o444, "0\n"},
-	{nodeSysVM, "swappiness", nodeText, file | 0o444, "60\n"},
-	{nodeSysVM, "mmap_min_addr", nodeText, file | 0o444, "65536\n"},
-	{nodeSysVM, "nr_hugepages", nodeText, file | 0o444, "0\n"},
-	{nodeSysVM, "page-cluster", nodeText, file | 0o444, "3\n"},
-	{nodeSysVM, "panic_on_oom", nodeText, file | 0o444, "0\n"},
-	{nodeSysVM, "min_free_kbytes", nodeMinFreeKbytes, file | 0o444, ""},
-	{nodeSysVM, "max_map_count", nodeMaxMapCount, file | 0o444, ""},
-	{nodeSysFs, "file-max", nodeFileMax, file | 0o444, ""},
-	{nodeSysFs, "file-nr", nodeFileNr, file | 0o444, ""},
-	{nodeSysFs, "nr_open", nodeNrOpen, file | 0o444, ""},
-	{nodeSysFs, "leases-enable", nodeText, file | 0o444, "1\n"},
-	{nodeSysFs, "lease-break-time", nodeText, file | 0o444, "45\n"},
-	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, file | 0o444, ""},
-	{nodePid, "task", nodeTask, dir | 0o555, ""},
-	{nodePid, "fd", nodeFdDir, dir | 0o500, ""},
-	{nodePid, "fdinfo", nodeFdinfoDir, dir | 0o555, ""},
-	{nodePid, "exe", nodeExe, link | 0o777, ""},
-	{nodePid, "cwd", nodeCwd, link | 0o777, ""},
-	{nodePid, "root", nodeRootLink, link | 0o777, ""},
-	{nodePid, "stat", nodePidStat, file | 0o444, ""},
-	{nodePid, "status", nodePidStatus, file | 0o444, ""},
-	{nodePid, "statm", nodePidStatm, file | 0o444, ""},
-	{nodePid, "cmdline", nodePidCmdline, file | 0o444, ""},
-	{nodePid, "comm", nodePidComm, file | 0o644, ""},
-	{nodePid, "environ", nodePidEnviron, file | 0o400, ""},
-	{nodePid, "maps", nodePidMaps, file | 0o444, ""},
-	{nodePid, "smaps", nodePidSmaps, file | 0o444, ""},
-	{nodePid, "smaps_rollup", nodePidSmapsRollup, file | 0o444, ""},
-	{nodePid, "pagemap", nodePidPagemap, file | 0o400, ""},
-	{nodePid, "io", nodePidIo, file | 0o400, ""},
-	{nodePid, "children", nodeTidChildren, file | 0o444, ""},
-	{nodePid, "mounts", nodePidMounts, file | 0o444, ""},
-	{nodePid, "mountinfo", nodePidMountinfo, file | 0o444, ""},
-	{nodePid, "limits", nodePidLimits, file | 0o444, ""},
-	{nodePid, "auxv", nodePidAuxv, file | 0o400, ""},
-	{nodePid, "oom_score_adj", nodePidOomScoreAdj, file | 0o644, ""},
-	{nodePid, "oom_score", nodePidOomScore, file | 0o444, ""},
-	{nodePid, "cgroup", nodePidCgroup, file | 0o444, ""},
-	{nodePid, "personality", nodePidPersonality, file | 0o400, ""},
+	{nodeRoot, "self", nodeSelf, abi.S_IFLNK | 0o777, ""},
+	{nodeRoot, "thread-self", nodeThreadSelf, abi.S_IFLNK | 0o777, ""},
+	{nodeRoot, "mounts", nodeMountsLink, abi.S_IFLNK | 0o777, ""},
+	{nodeRoot, "sys", nodeSys, abi.S_IFDIR | 0o555, ""},
+	{nodeRoot, "cpuinfo", nodeCpuinfo, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "meminfo", nodeMeminfo, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "uptime", nodeUptime, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "loadavg", nodeLoadavg, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "stat", nodeStat, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "version", nodeVersion, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "vmstat", nodeVmstat, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "filesystems", nodeText, abi.S_IFREG | 0o444, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tdevpts\n"},
+	{nodeRoot, "cmdline", nodeText, abi.S_IFREG | 0o444, "foreshore\n"},
+	{nodeRoot, "devices", nodeText, abi.S_IFREG | 0o444, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n128 ptm\n136 pts\n\nBlock devices:\n"},
+	{nodeRoot, "diskstats", nodeText, abi.S_IFREG | 0o444, ""},
+	{nodeRoot, "partitions", nodeText, abi.S_IFREG | 0o444, "major minor  #blocks  name\n\n"},
+	{nodeRoot, "swaps", nodeText, abi.S_IFREG | 0o444, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"},
+	{nodeSys, "kernel", nodeSysKernel, abi.S_IFDIR | 0o555, ""},
+	{nodeSys, "vm", nodeSysVM, abi.S_IFDIR | 0o555, ""},
+	{nodeSys, "fs", nodeSysFs, abi.S_IFDIR | 0o555, ""},
+	{nodeSysKernel, "osrelease", nodeOsrelease, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "ostype", nodeOstype, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "version", nodeOsversion, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "hostname", nodeHostname, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "pid_max", nodePidMax, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "threads-max", nodeThreadsMax, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "ngroups_max", nodeNgroupsMax, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "cap_last_cap", nodeCapLastCap, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "random", nodeSysKernelRandom, abi.S_IFDIR | 0o555, ""},
+	{nodeSysKernelRandom, "boot_id", nodeBootID, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernelRandom, "uuid", nodeUUID, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernelRandom, "entropy_avail", nodeEntropyAvail, abi.S_IFREG | 0o444, ""},
+	{nodeSysKernel, "domainname", nodeText, abi.S_IFREG | 0o444, "(none)\n"},
+	{nodeSysKernel, "tainted", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysKernel, "randomize_va_space", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysKernel, "core_pattern", nodeText, abi.S_IFREG | 0o444, "core\n"},
+	{nodeSysKernel, "overflowuid", nodeText, abi.S_IFREG | 0o444, "65534\n"},
+	{nodeSysKernel, "overflowgid", nodeText, abi.S_IFREG | 0o444, "65534\n"},
+	{nodeSysKernel, "shmmax", nodeText, abi.S_IFREG | 0o444, "18446744073692774399\n"},
+	{nodeSysKernel, "shmall", nodeText, abi.S_IFREG | 0o444, "18446744073692774399\n"},
+	{nodeSysKernel, "shmmni", nodeText, abi.S_IFREG | 0o444, "4096\n"},
+	{nodeSysKernel, "msgmax", nodeText, abi.S_IFREG | 0o444, "8192\n"},
+	{nodeSysKernel, "msgmnb", nodeText, abi.S_IFREG | 0o444, "16384\n"},
+	{nodeSysKernel, "msgmni", nodeText, abi.S_IFREG | 0o444, "32000\n"},
+	{nodeSysKernel, "sem", nodeText, abi.S_IFREG | 0o444, "32000\t1024000000\t500\t32000\n"},
+	{nodeSysKernelRandom, "poolsize", nodeText, abi.S_IFREG | 0o444, "256\n"},
+	{nodeSysVM, "overcommit_memory", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysVM, "overcommit_ratio", nodeText, abi.S_IFREG | 0o444, "50\n"},
+	{nodeSysVM, "overcommit_kbytes", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysVM, "swappiness", nodeText, abi.S_IFREG | 0o444, "60\n"},
+	{nodeSysVM, "mmap_min_addr", nodeText, abi.S_IFREG | 0o444, "65536\n"},
+	{nodeSysVM, "nr_hugepages", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysVM, "page-cluster", nodeText, abi.S_IFREG | 0o444, "3\n"},
+	{nodeSysVM, "panic_on_oom", nodeText, abi.S_IFREG | 0o444, "0\n"},
+	{nodeSysVM, "min_free_kbytes", nodeMinFreeKbytes, abi.S_IFREG | 0o444, ""},
+	{nodeSysVM, "max_map_count", nodeMaxMapCount, abi.S_IFREG | 0o444, ""},
+	{nodeSysFs, "file-max", nodeFileMax, abi.S_IFREG | 0o444, ""},
+	{nodeSysFs, "file-nr", nodeFileNr, abi.S_IFREG | 0o444, ""},
+	{nodeSysFs, "nr_open", nodeNrOpen, abi.S_IFREG | 0o444, ""},
+	{nodeSysFs, "leases-enable", nodeText, abi.S_IFREG | 0o444, "1\n"},
+	{nodeSysFs, "lease-break-time", nodeText, abi.S_IFREG | 0o444, "45\n"},
+	{nodeSysFs, "pipe-max-size", nodePipeMaxSize, abi.S_IFREG | 0o444, ""},
+	{nodePid, "task", nodeTask, abi.S_IFDIR | 0o555, ""},
+	{nodePid, "fd", nodeFdDir, abi.S_IFDIR | 0o500, ""},
+	{nodePid, "fdinfo", nodeFdinfoDir, abi.S_IFDIR | 0o555, ""},
+	{nodePid, "exe", nodeExe, abi.S_IFLNK | 0o777, ""},
+	{nodePid, "cwd", nodeCwd, abi.S_IFLNK | 0o777, ""},
+	{nodePid, "root", nodeRootLink, abi.S_IFLNK | 0o777, ""},
+	{nodePid, "stat", nodePidStat, abi.S_IFREG | 0o444, ""},
+	{nodePid, "status", nodePidStatus, abi.S_IFREG | 0o444, ""},
+	{nodePid, "statm", nodePidStatm, abi.S_IFREG | 0o444, ""},
+	{nodePid, "cmdline", nodePidCmdline, abi.S_IFREG | 0o444, ""},
+	{nodePid, "comm", nodePidComm, abi.S_IFREG | 0o644, ""},
+	{nodePid, "environ", nodePidEnviron, abi.S_IFREG | 0o400, ""},
+	{nodePid, "maps", nodePidMaps, abi.S_IFREG | 0o444, ""},
+	{nodePid, "smaps", nodePidSmaps, abi.S_IFREG | 0o444, ""},
+	{nodePid, "smaps_rollup", nodePidSmapsRollup, abi.S_IFREG | 0o444, ""},
+	{nodePid, "pagemap", nodePidPagemap, abi.S_IFREG | 0o400, ""},
+	{nodePid, "io", nodePidIo, abi.S_IFREG | 0o400, ""},
+	{nodePid, "children", nodeTidChildren, abi.S_IFREG | 0o444, ""},
+	{nodePid, "mounts", nodePidMounts, abi.S_IFREG | 0o444, ""},
+	{nodePid, "mountinfo", nodePidMountinfo, abi.S_IFREG | 0o444, ""},
+	{nodePid, "limits", nodePidLimits, abi.S_IFREG | 0o444, ""},
+	{nodePid, "auxv", nodePidAuxv, abi.S_IFREG | 0o400, ""},
+	{nodePid, "oom_score_adj", nodePidOomScoreAdj, abi.S_IFREG | 0o644, ""},
+	{nodePid, "oom_score", nodePidOomScore, abi.S_IFREG | 0o444, ""},
+	{nodePid, "cgroup", nodePidCgroup, abi.S_IFREG | 0o444, ""},
+	{nodePid, "personality", nodePidPersonality, abi.S_IFREG | 0o400, ""},
 }
 
 // Files are what vfs asks of procfs.
@@ -295,7 +289,7 @@ func inoOf(n node, pid, arg uint32) uint64 {
 	return uint64(pid)<<32 | uint64(arg&0xFFFFFF)<<8 | uint64(n)
 }
 
-func makeInode(n node, mode, pid, arg uint32) (abi.InodeRef, abi.Errno) {
+func makeInode(n node, mode abi.FileMode, pid, arg uint32) (abi.InodeRef, abi.Errno) {
 	uid, gid := uint32(0), uint32(0)
 	if pid != 0 {
 		p := kmem.Process(findProcess(pid))
@@ -308,7 +302,7 @@ func makeInode(n node, mode, pid, arg uint32) (abi.InodeRef, abi.Errno) {
 	s := &kmem.Inode(i).State
 	s.Node, s.Ino = uint32(n), inoOf(n, pid, arg)
 	*s.ProcNode() = abi.ProcNode{Pid: pid, Number: arg}
-	if mode&dir == dir {
+	if mode&abi.S_IFDIR == abi.S_IFDIR {
 		s.Nlink = 2
 	}
 	return i, abi.OK
@@ -360,12 +354,12 @@ func lookup(_ *sched.Ctx, in abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Er
 			return 0, abi.ENOENT
 		}
 		if p := kmem.Thread(t).State.Process; kmem.Process(p).State.Pid != v {
-			return makeInode(nodeTid, dir|0o555, kmem.Process(p).State.Pid, v)
+			return makeInode(nodeTid, abi.S_IFDIR|0o555, kmem.Process(p).State.Pid, v)
 		}
-		return makeInode(nodePid, dir|0o555, v, 0)
+		return makeInode(nodePid, abi.S_IFDIR|0o555, v, 0)
 	case nodeTask:
 		if t := findThread(v); t != 0 && kmem.Process(kmem.Thread(t).State.Process).State.Pid == pid {
-			return makeInode(nodeTid, dir|0o555, pid, v)
+			return makeInode(nodeTid, abi.S_IFDIR|0o555, pid, v)
 		}
 	case nodeFdDir, nodeFdinfoDir:
 		ofd := ofdAt(findProcess(pid), v)
@@ -373,9 +367,9 @@ func lookup(_ *sched.Ctx, in abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Er
 			return 0, abi.ENOENT
 		}
 		if node(s.Node) == nodeFdinfoDir {
-			return makeInode(nodeFdinfo, file|0o444, pid, v)
+			return makeInode(nodeFdinfo, abi.S_IFREG|0o444, pid, v)
 		}
-		mode := link | 0o100
+		mode := abi.S_IFLNK | 0o100
 		flags := kmem.Ofd(ofd).State.Flags
 		if vfs.Readable(flags) {
 			mode |= 0o400
@@ -412,7 +406,7 @@ const (
 	numberPos = 256
 )
 
-func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, n, dtype uint32, ino uint64) {
+func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, n uint32, dtype abi.DirentType, ino uint64) {
 	s := &kmem.Inode(in).State
 	if s.ProcNode().Pid != 0 && findProcess(s.ProcNode().Pid) == 0 {
 		return 0, 0, 0, 0
@@ -424,7 +418,7 @@ func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, 
 				continue
 			}
 			copy(kmem.Bytes(dst, uint32(len(x.name))), x.name)
-			return uint64(i) + fixedPos + 1, uint32(len(x.name)), x.mode >> 12, inoOf(x.node, s.ProcNode().Pid, argOf(i, s))
+			return uint64(i) + fixedPos + 1, uint32(len(x.name)), abi.DirentType(x.mode >> 12), inoOf(x.node, s.ProcNode().Pid, argOf(i, s))
 		}
 		pos = numberPos
 	}
@@ -438,13 +432,13 @@ func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, 
 	n = vfs.PutNumber(dst, uint64(v))
 	switch kind {
 	case nodePid:
-		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, v, 0)
+		return numberPos + uint64(v) + 1, n, abi.DT_DIR, inoOf(kind, v, 0)
 	case nodeTid:
-		return numberPos + uint64(v) + 1, n, uint32(abi.DT_DIR), inoOf(kind, s.ProcNode().Pid, v)
+		return numberPos + uint64(v) + 1, n, abi.DT_DIR, inoOf(kind, s.ProcNode().Pid, v)
 	case nodeFd:
-		return numberPos + uint64(v) + 1, n, uint32(abi.DT_LNK), inoOf(kind, s.ProcNode().Pid, v)
+		return numberPos + uint64(v) + 1, n, abi.DT_LNK, inoOf(kind, s.ProcNode().Pid, v)
 	}
-	return numberPos + uint64(v) + 1, n, uint32(abi.DT_REG), inoOf(kind, s.ProcNode().Pid, v)
+	return numberPos + uint64(v) + 1, n, abi.DT_REG, inoOf(kind, s.ProcNode().Pid, v)
 }
 
 // nextNumber is the lowest numeric name of a directory that is not below `from`.

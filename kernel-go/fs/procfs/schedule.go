@@ -41,7 +41,7 @@ func (w *Text) hartStat(t abi.ThreadRef) {
 	s := &kmem.Thread(t).State
 	w.field(uint64(s.Hart))
 	w.field(uint64(s.Priority))
-	w.field(uint64(s.Policy &^ uint32(abi.SCHED_RESET_ON_FORK)))
+	w.field(uint64(s.Policy &^ abi.SCHED_RESET_ON_FORK))
 }
 
 // cpusAllowed is the two lines of status: as a mask, and as a list of ranges.

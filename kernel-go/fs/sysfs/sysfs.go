@@ -55,8 +55,8 @@ func cpuList(dst uint32) uint32 {
 
 // write makes a file of n bytes from c.Page.
 func write(c *sched.Ctx, root abi.DentryRef, name string, n uint32) abi.Errno {
-	flags := uint32(abi.O_CREAT) | uint32(abi.O_WRONLY)
-	d, e := vfs.Open(c, root, root, c.Path, put(c.Path, name), flags, 0o444, 0)
+	how := vfs.How{Flags: abi.O_CREAT | abi.O_WRONLY, Mode: 0o444}
+	d, e := vfs.Open(c, root, root, c.Path, put(c.Path, name), how)
 	if e != abi.OK {
 		return e
 	}
