@@ -156,7 +156,7 @@ describe.skipIf(skipped)("busybox sh in a terminal", () => {
     screen.line(`clear; ${FORESHORE} run -t --root ${root} nothing`);
     await screen.shows(/not found in the machine\n.*host\$$/);
     await ended(screen, 127);
-    // Output is the machine's to process: a bare newline only moves down.
+    // The machine processes output: a bare newline only moves down.
     screen.line(`clear; ${FORESHORE} run -t --root ${root} sh -c 'stty -onlcr; printf "ab\\ncd\\r\\n"'`);
     await screen.shows(/^ab\n {2}cd$/m);
     await screen.shows(/host\$$/);

@@ -1,5 +1,5 @@
 /**
- * A running machine, read from its shared memory by whoever holds it.
+ * A running machine, read from its shared memory by any thread that has it.
  *
  * `attach` compares magic, version and layout before it believes any other byte.
  * Slots are copied out under their sequence locks: what a reader has loaded is a

@@ -67,7 +67,7 @@ interface ThreadSums {
   readonly syscalls: number;
 }
 
-/** All processes, by pid. What a row tells of threads is each of its own moment; the rest is of one. */
+/** All processes, by pid. A row's words about threads are each of their own moment; the rest is of one. */
 export function processRows(view: MachineView): Rows<"process"> {
   const { sums, changing } = sumThreads(view);
   const pids = new Pids(view);

@@ -5,6 +5,10 @@
 // puts the item on its epoll's ready list, and when the wake is done the
 // epoll's own waiters are woken. Whether an item really is ready is asked when
 // the list is read. Everything here wants the machine lock.
+//
+// An item always has EPOLLERR and EPOLLHUP among its events; one without any is a
+// one-shot that has fired. A ready item is polled once for each wait (Collect): polling
+// a list of mounts takes its event away.
 package epoll
 
 import (

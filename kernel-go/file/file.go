@@ -3,6 +3,24 @@
 //
 // It does not own the tree of files (vfs), pipes, counters or epoll instances.
 // Everything here wants the machine lock.
+//
+// # Rules
+//
+// What a kind of open file can do is its row in ops.go; nothing else asks for the
+// kind if a function of the row can answer. Functions of a table make their pointer
+// arguments escape: buffers go through them in the context (Ctx.Buf, and Piece for
+// the part that this package moves), a mapping as a part of kmem.Scratch.
+//
+// An access mode is asked by ForReading and ForWriting, never compared: mode 3 is
+// good for neither.
+//
+// kmem.Object gives the slot behind a description and checks its generation. Heads
+// of wait queues lie only in slots that live as long as those who wait: an epoll item
+// stays in a queue until its description goes. Signals for O_ASYNC are sent when a
+// wake is done, since sending one changes queues.
+//
+// What a waiting call has resolved it holds (held.go); a call that a signal ends, and
+// that is restarted (ERESTART*), holds nothing and keeps only its deadline.
 package file
 
 import (

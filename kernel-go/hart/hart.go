@@ -4,6 +4,18 @@
 //
 // The worker's host loop calls Run again and again. Between two calls nothing
 // of a thread is on this stack: all of it is in slots.
+//
+// # Rules
+//
+// A system call comes in by guest (no lock; fastCall for what cannot change
+// meanwhile), sched.LeaveGuest, the machine lock, begin, which fills the thread's
+// record, and syscall. EBLOCKED leaves the record as it is, and the call is made again
+// when something wakes the thread (its attempts are counted).
+//
+// After LeaveGuest the thread may be gone (package sched). riscv.Run never touches its
+// context after that point, which is why FetchPage only looks into a small table of
+// the hart's own and never takes the lock: a miss is an exit, served under the lock,
+// and the instruction is fetched again.
 package hart
 
 import (

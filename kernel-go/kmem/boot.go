@@ -4,6 +4,28 @@
 //
 // It does not know what the slots mean. All of its functions want the machine
 // lock, except Lock itself, WaitWord and NotifyWord.
+//
+// # Rules
+//
+// The machine lock guards all kernel state. It is never held while guest code runs
+// or across a wait of the host, and not for long (sched/hold.go).
+//
+// What other threads read of a slot changes between WriteBegin and WriteEnd, which
+// make its sequence odd and even again. A slot that is freed has another generation:
+// handles to it are stale, and Lookup answers 0. Counts of references change by Ref,
+// Unref, Up and Down, which assert that none wraps.
+//
+// Frames of guest pages and of the page cache come from AllocUserFrame, which leaves
+// the kernel a reserve; AllocFrame is for tables.
+//
+// There is no heap: a closure that captures, and a pointer to a stack's struct that
+// reaches an interface or a table of functions, are allocations, which the linker
+// refuses (`tools/kernel --allocs` names the lines). Large work structs are parts of
+// Scratch. State is in slots and in KernelLive, never in a Go variable
+// (boot/variables_test.go).
+//
+// The text of a log line that guests can cause is a constant (LogString): lines are
+// counted by text, and limited.
 package kmem
 
 import (

@@ -13,6 +13,28 @@
 // A translation that is taken away, or downgraded, goes in this order: change
 // the tables; sched.Shootdown; only then share, copy or free the frame.
 // Everything here wants the machine lock.
+//
+// # Rules
+//
+// A frame with decoded code (FrameState.code, a hint: the CPU's own table is the
+// truth) has no write translation, so that a store to it is a fault, which drops the
+// code. hart.fetchFault sets the hint, kmem.DropCode clears it.
+//
+// A word of user memory may lie across two pages, and behind a frame lies another
+// one's: Load32 and Store32. Only what is aligned may be used by its linear address
+// (futexes).
+//
+// Memory that a guest may change meanwhile is read once: what was checked is used
+// from the copy (program headers, pollfds, sets).
+//
+// Sums of pages of a file are words: Map refuses those that wrap. Nothing with a
+// file grows down.
+//
+// Who changes a VMA's first page, or the end of the one before it, refreshes what the
+// tree knows of the gaps (treeRefresh; insertBetween and unlinkVma do).
+//
+// Memory of a range is emptied before its VMAs go (Empty): they keep the place while
+// the call gives way.
 package mm
 
 import (

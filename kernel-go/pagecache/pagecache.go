@@ -8,6 +8,11 @@
 // A page is one of: present (a frame), a hole (reads as zeros), or backed
 // (its bytes lie in the inode's blob source and come in when touched). A page
 // is never shown before its bytes are complete.
+//
+// A frame leaves the cache only after the inode's ChangeSeq was raised and Zap has
+// taken away every translation of it. A fill that is under way keeps its frames until
+// the host has answered it (FillDone), whatever becomes of the file: the host may be
+// writing to them.
 package pagecache
 
 import (

@@ -1,8 +1,31 @@
 // Package proc owns processes and threads: their slots and ids, fork, exec,
-// exit and wait, signals, futexes, and the loop that a hart runs.
+// exit and wait, signals, futexes, timers that signal, and core files.
 //
 // It does not own address spaces (mm), files (vfs, file), or instructions
 // (riscv). Everything here wants the machine lock unless it says otherwise.
+//
+// # Rules
+//
+// A number that a guest chose and that is kept (an exit signal, a limit) is checked
+// again where it becomes an index. What is chosen for another process is checked
+// against its owner: CLONE_PARENT's child has the caller's own exit signal, execve
+// takes it back to SIGCHLD, prlimit and get_robust_list want the same user.
+//
+// What a call leaves behind while it waits (a place in a futex's queue, a copied
+// address space, a core file, a vfork's parent) is found by its record: abandon gives
+// it up before the record is another call's, and when the thread ends.
+//
+// SIGKILL is acted on before all other signals: the frame of a handler in front of it
+// would lie on the stack that a child of vfork runs on. A program that was prepared
+// and never started runs no handler: SIGKILL by its handle frees it.
+//
+// A PI futex with waiters has an owner that lives: the end of a thread gives away
+// what it owns (piOwnerGone). All waiters of a key name the same owner.
+//
+// Ask cred.Has, never for user 0. Who walks the processes meets process 1, the host,
+// first: it has no memory, descriptors, owner or actions.
+//
+// A guest's pc has no bit 0 (pcOf).
 package proc
 
 import (

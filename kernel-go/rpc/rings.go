@@ -4,6 +4,25 @@
 //
 // It does not own what the requests mean. It runs with the machine lock held,
 // on the kernel worker; events are also written by harts.
+//
+// # Rules
+//
+// Nothing in a ring or an arena is trusted, or read twice: its client may write there
+// at any time.
+//
+// A request that waits keeps a PendingRequest slot and nothing else (waiting.go); it
+// may be made again from its beginning, like a system call (package sched). Streams
+// are polled before they are read, so that no arena bytes lie under a program that
+// says nothing.
+//
+// What a request gives to a client is marked with the client's slot, and freed when it
+// leaves (clients.go).
+//
+// Each side finds the other's word at most one entry old: the number at which it wakes
+// the other of a full ring is one entry early (consume; NO_ROOM in shared-transport.ts).
+//
+// The host's null device is the dentry that boot made, held (Init): what lies at
+// /dev/null is up to the guests.
 package rpc
 
 import (

@@ -3,6 +3,40 @@
 //
 // It does not own what threads do when they run (proc, riscv) nor why they
 // wait. Everything here wants the machine lock.
+//
+// # Rules
+//
+// A call that waits is made again from its beginning (wait.go), and so is one that
+// gives way (hold.go). Hence, in every function that may return EBLOCKED or
+// ERESCHED, and in all of its callers:
+//
+//   - Nothing has an effect before the last point at which it can be made again,
+//     unless the call's record (BlockedSyscall) says how far it came. Arguments are
+//     not changed. Where an effect comes before the answer, mm.Await makes sure
+//     first that the answer's pages are there.
+//   - Nothing is remembered on a stack or in a Go variable. What the call remembers
+//     of its own is a struct among the views of BlockedSyscall.kept, which the call's
+//     number tells apart: ask for the number before taking a word for a mark, since
+//     callers choose some of these words. Only page_ticket may change in any call.
+//   - A slot that is remembered across a wait is remembered with its generation
+//     (kmem.Lookup).
+//   - Who gives way has got on before: Overdue is asked after a piece of the work,
+//     never at its beginning, or the call would never end.
+//
+// As soon as a hart has called LeaveGuest, another one may free the thread that it
+// ran (exit_group, execve): after taking the lock look at HartSlot.thread before
+// touching the thread.
+//
+// Who takes the machine lock says for which thread it acts (Act, 0 for none). A
+// function that changes descriptors, OFDs, pipes, mappings or files calls Effect at
+// the one place where it does, for that thread's next ThreadStatus.
+//
+// MakeReady is for a thread that rested, Requeue for one that ran: an owner that
+// rests forgets what it is owed. A thread's key in the ready heap changes only while
+// it is outside (stepOut, stepIn). Timers are run by harts, not by the kernel worker.
+//
+// Path, Path2, Page and Vec of the context are scratch memory: a function that takes
+// a path overwrites Path.
 package sched
 
 import (

@@ -1,6 +1,17 @@
 // Package syscalls is the table of system calls (table.go) and their handlers.
 // A handler decodes its arguments, refuses flags that it does not know, calls
 // one kernel function and copies its result out; semantics live elsewhere.
+//
+// # Rules
+//
+// A handler may be made again from its beginning (package sched has the rules).
+//
+// A call's number has 64 bits, and so have arguments until one is known to be
+// narrower. A time is added so that the sum stays at the end of time.
+//
+// A row's flags and the call's description (abi/syscalls.fbs) say which arguments are
+// descriptors: their files are held while the call waits. poll and select look each
+// descriptor up again at each attempt, as Linux does, and keep its file open.
 package syscalls
 
 import (

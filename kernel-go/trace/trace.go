@@ -3,6 +3,13 @@
 // be noticed by guests, and nothing is done while it is off.
 //
 // All of it wants the machine lock: records are numbered under it.
+//
+// Memory is read by mm.Peek, which maps nothing, grows no stack and counts nothing.
+// Only a page whose bytes have yet to come in is waited for, before the call begins:
+// its attempts are still 0, and after the wait the thread makes its ecall anew. Records
+// are made in a part of the hart's scratch memory of their own, since a signal may be
+// traced while the context's Page is in use. ThreadLive.traced says that an entry was
+// reported and no exit: a call that goes on after an interruption gets an entry of its own.
 package trace
 
 import (

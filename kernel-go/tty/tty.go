@@ -9,6 +9,13 @@
 // discipline (receive) has room for it, which puts input for the slave's reader
 // and echoes. Echoes and what the slave writes go, processed, to `output`,
 // which the master reads.
+//
+// The line discipline runs at once, in the call that brings bytes or makes room
+// (digest), not in the background as on Linux.
+//
+// A slave's description is dead once the pair was hung up more often than when it was
+// opened (Hung). The slot lives while either side is open. Echoes have a queue of
+// their own, since typing must not wait for output that is stopped or full.
 package tty
 
 import (

@@ -2,13 +2,27 @@
 // permissions, and what changes directories and file contents.
 //
 // It does not own open file descriptions and descriptors (file), pipes, or the
-// contents of generated file systems (fs/proc). Everything here wants the
+// contents of generated file systems (fs/procfs). Everything here wants the
 // machine lock.
 //
 // A dentry of a tmpfs-like file system is a directory's entry: it exists as
 // long as the name does, and longer while somebody holds it. Dentries of
 // procfs are made by lookups and go with their last holder. Functions that
 // return a dentry return it held: Put gives it back.
+//
+// # Rules
+//
+// Readers outside the kernel walk the tree without the machine lock. An inode or a
+// dentry is filled between kmem.WriteBegin and WriteEnd before it is linked; what
+// removes or moves names is bracketed by treeBegin and treeEnd, which make the
+// header's tree_seq odd and even again.
+//
+// Readable and Writable say what an access mode allows; it is never compared.
+//
+// Seals are asked (maySize, sealWrite) where sizes and contents change, BreakLeases
+// where a regular file is opened, executed or truncated by name.
+//
+// A walk overwrites the context's Path: it moves the path to the buffer's end.
 package vfs
 
 import (

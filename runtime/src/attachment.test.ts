@@ -174,14 +174,14 @@ describe("a connection", () => {
 
   test("hears that the machine's Runtime took its rings back", async () => {
     const attachment = await machine.attachment();
-    const told: Error[] = [];
-    const session = await connect(structuredClone<Attachment>(attachment), { onEnd: (error) => told.push(error) });
+    const reported: Error[] = [];
+    const session = await connect(structuredClone<Attachment>(attachment), { onEnd: (error) => reported.push(error) });
     const child = await spawn(session.client, "/cat");
     const pending = failure(streamRead(session.client, child.streams[1]));
     await attachment.detach();
     expect(await pending).toBeInstanceOf(SessionClosed);
     expect(await failure(processes(session.client))).toBeInstanceOf(SessionClosed);
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
     await attachment.detach();
     await session.close();
     await until(async () => (await machine.processes()).every(({ pid }) => pid !== child.pid));
@@ -252,9 +252,9 @@ describe("a machine that ends", () => {
     await ending.fs.writeFile("/cat", cat(), { mode: 0o755 });
     if (when !== "at once")
       await until(() => ending.diagnostics().then(({ live }) => live?.harts[1]?.state !== "dead"));
-    const told: Error[] = [];
+    const reported: Error[] = [];
     const attachment = await ending.attachment();
-    const session = await connect(structuredClone<Attachment>(attachment), { onEnd: (error) => told.push(error) });
+    const session = await connect(structuredClone<Attachment>(attachment), { onEnd: (error) => reported.push(error) });
     const child = await spawn(session.client, "/cat");
     const pending = failure(streamRead(session.client, child.streams[1]));
     const unused = structuredClone<Attachment>(await ending.attachment());
@@ -262,7 +262,7 @@ describe("a machine that ends", () => {
     expect(await pending).toBeInstanceOf(MachineStopped);
     expect(await failure(processes(session.client))).toBeInstanceOf(MachineStopped);
     expect(await failure(session.rows("process"))).toBeInstanceOf(MachineStopped);
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
     expect(await failure(connect(unused))).toBeInstanceOf(MachineStopped);
     await session.close();
     expect(await failure(ending.attachment())).toBeInstanceOf(MachineStopped);

@@ -132,12 +132,13 @@ export class Runtime {
         return await attachment(this.#host);
       } catch (error) {
         // A control connection that is idle gives its place up.
-        if (!(error instanceof AttachError && error.kind === "full" && (await this.#control.vacate()))) throw error;
+        if (!(error instanceof AttachError && error.kind === "full" && (await this.#control.freeIdleSlot())))
+          throw error;
       }
     }
   }
 
-  /** What the machine is, as its kernel tells a client of this ABI. */
+  /** What the machine is, as its kernel describes itself to a client of this ABI. */
   kernelState(): Promise<KernelRuntimeStateData> {
     return handshake(this.#host.client);
   }

@@ -1,5 +1,5 @@
 /**
- * What a program file is, told from its first bytes: for messages before a
+ * What a program file is, by its first bytes: for messages before a
  * program runs. The kernel decides by itself what it runs; this only says why
  * it would refuse, in words.
  *

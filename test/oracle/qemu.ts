@@ -11,7 +11,7 @@ export async function runQemu(file: string, args: readonly string[], options: Ru
     if (!(error instanceof Error) || !error.message.includes("still running after its time")) throw error;
     return runSandboxed(QEMU, file, args, options);
   });
-  // qemu-user tells of a fatal guest signal in a line of its own, which no Linux kernel prints.
+  // qemu-user reports a fatal guest signal in a line of its own, which no Linux kernel prints.
   const text = result.stderr.toString("latin1").replace(/^qemu: uncaught target signal \d+ \([^)]*\) - .*\n/gm, "");
   return { ...result, stderr: Buffer.from(text, "latin1") };
 }

@@ -53,7 +53,7 @@ export interface Suite {
   judge(one: Case, run: RunResult): { verdict: Verdict; why: string };
 }
 
-/** The case's own source does not compile or link: the suite's affair, no machine's. */
+/** The case's own source does not compile or link: a fault of the suite, of no machine. */
 export class BuildError extends Error {}
 
 /** The name by which lists, results and the command line know a case. */

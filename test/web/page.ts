@@ -7,7 +7,7 @@ import { linkTerminal } from "@foreshore/sdk/terminal/link";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 
-/** What whoever drives the page may look at. */
+/** What a test that drives the page may look at. */
 export interface PageState {
   readonly machine: Machine;
   readonly terminal: Terminal;
@@ -21,7 +21,7 @@ declare global {
   }
 }
 
-/** What the server knows of the root that it hands out. */
+/** What the server knows of the root that it serves. */
 interface PageConfig {
   /** The shell and its arguments; null when there is none. */
   readonly shell: readonly string[] | null;
@@ -51,7 +51,7 @@ function notice(text: string): void {
 
 function openTerminal(): { terminal: Terminal; fit: FitAddon } {
   const terminal = new Terminal({
-    // Programs may write nonsense: it is shown as it is, not told to the console.
+    // Programs may write nonsense: it is shown as it is, not logged to the console.
     logLevel: "off",
     cursorBlink: true,
     fontSize: 14,

@@ -40,7 +40,7 @@ export class ArenaAllocator {
     return this.#used << GRANULE_SHIFT;
   }
 
-  /** Largest length that an empty arena can hand out. */
+  /** Largest length that an empty arena can allocate. */
   get capacity(): number {
     return this.#granules << GRANULE_SHIFT;
   }

@@ -281,7 +281,7 @@ export async function makeMemfd(client: RpcClient, name: string, options?: CallO
 }
 
 /**
- * Tells a terminal, by its master, its size in characters: SIGWINCH to its foreground when it changes.
+ * Sets a terminal's size in characters, by its master: SIGWINCH to its foreground when it changes.
  * @throws RangeError unless both are whole numbers from 0 to 65,535
  */
 export async function resizeTerminal(
@@ -294,7 +294,7 @@ export async function resizeTerminal(
   await client.request.resizeTerminal({ ofd: master, columns: cols, rows });
 }
 
-/** A process as the kernel tells it to any client: all of one moment. */
+/** A process as the kernel describes it to any client: all of one moment. */
 export interface ProcessInfo {
   readonly pid: number;
   readonly ppid: number;

@@ -1,4 +1,4 @@
-/** What can go wrong at the Runtime's border, as types that a caller can tell apart. */
+/** What can go wrong at the Runtime's border, as types that a caller can distinguish. */
 import { Errno, errnoName } from "../../ts/index.ts";
 
 /** Texts of the errnos that callers of this API meet; the others show their name only. */

@@ -131,7 +131,7 @@ export class FrameEndpoint {
   }
 
   /**
-   * Cancels what is in flight and waits until nothing is; nothing is sent meanwhile, but `answered` is told of all.
+   * Cancels what is in flight and waits until nothing is; nothing is sent meanwhile, but `answered` is called for all.
    * A request that the kernel has not begun is answered like any other.
    */
   async drain(): Promise<void> {

@@ -25,7 +25,7 @@ const ARENA = 2 * Fixed.RingEntryBytes;
 export interface FrameSink {
   /** Sends one frame; the bytes are the sink's from now on. */
   frame(frame: Uint8Array<ArrayBuffer>): void;
-  /** Sends bytes of a blob source. Absent where blobs are no affair of this client. */
+  /** Sends bytes of a blob source. Absent in a client that serves no blobs. */
   blob?(address: number, bytes: Uint8Array<ArrayBuffer>): void;
 }
 

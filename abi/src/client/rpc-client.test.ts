@@ -61,7 +61,7 @@ function read(length: number): CallSpec<Uint8Array> {
   };
 }
 
-/** Waits for what a notify brings about: how soon its promise settles is the engine's affair. */
+/** Waits for what a notify brings about: how soon its promise settles is up to the engine. */
 const settled = (client: RpcClient): Promise<void> => vi.waitFor(() => expect(client.inFlight).toBe(0));
 
 /** Lets timers and microtasks run. */

@@ -74,7 +74,7 @@ class PendingCall {
   /** 0 while it waits for room. */
   id = 0;
   at = -1;
-  /** The caller has been told already: the reply only gives back what the call holds. */
+  /** The caller's promise is settled already: the reply only frees what the call holds. */
   settled = false;
   timer: ReturnType<typeof setTimeout> | undefined;
   signal: AbortSignal | undefined;

@@ -25,7 +25,7 @@ const MASK = Fixed.RingEntries - 1;
  */
 const NO_ROOM = Fixed.RingEntries - Fixed.RingEventRoom - 1;
 
-/** Why a machine answers no more, as its memory tells; undefined while it runs. */
+/** Why a machine answers no more, by its memory; undefined while it runs. */
 export function endOf(header: MachineHeader): Error | undefined {
   switch (header.bootState) {
     case BootState.Stopping:
@@ -113,7 +113,7 @@ export class SharedTransport implements Transport {
   }
 
   submit(entry: KernelWorkerRequest): boolean {
-    // Whoever waits is about to be told.
+    // A waiter is about to be woken.
     if (this.#ended() !== undefined) return false;
     // Seq-cst load of the kernel's head: the entries below it have been read.
     if ((this.#tail - this.#slot.submissionHead) >>> 0 >= Fixed.RingEntries) return false;

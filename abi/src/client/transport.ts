@@ -14,7 +14,7 @@ export interface Transport {
   readonly arenaBase: number;
   readonly arenaBytes: number;
 
-  /** Writes and publishes an entry. False when the submission ring is full: nothing was written, and `wait` tells when there is room. */
+  /** Writes and publishes an entry. False when the submission ring is full: nothing was written, and `wait` settles when there is room. */
   submit(entry: KernelWorkerRequest): boolean;
   /** Wakes the kernel worker; once for a batch of `submit`. */
   flush(): void;

@@ -75,7 +75,7 @@ async function open(duplex: Duplex): Promise<SubjectMachine> {
       duplex.close();
     },
   };
-  // The slot that this connection has is told by the handshake only.
+  // Only the handshake says which slot this connection has.
   const peer = new Peer(frameMachine({ ...options, client: 0 }), 0, HELLO_MS);
   const ask = await hello(peer);
   const { result } = await peer.ok(ask);

@@ -1,4 +1,4 @@
-/** What a case has in its hands, and what a case is. */
+/** What a case is, and what it can use. */
 import {
   type ArenaSpanData,
   ClientSlot,

@@ -1,4 +1,4 @@
-/** The handshake: who fits, and what one who does not is told. */
+/** The handshake: which versions fit, and what the others are answered. */
 import { AbiVersion, Fixed, LayoutHashHi, LayoutHashLo, SlotKind } from "../../ts/index.ts";
 import { type Hello, hello } from "./opcode-machine.ts";
 import { resultText } from "./peer.ts";

@@ -174,7 +174,7 @@ export class Files {
     return fileStat((await this.#client.request.stat({ path, follow: true }, options)).payload);
   }
 
-  /** Tells about a symbolic link itself. */
+  /** As `stat`, of a symbolic link itself. */
   async lstat(path: PathLike, options?: CallOptions): Promise<FileStat> {
     const { payload } = await this.#client.request.stat({ path, follow: false }, { syscall: "lstat", ...options });
     return fileStat(payload);

@@ -17,7 +17,7 @@ export interface EntryAttributes {
   readonly mtimeMs?: number | undefined;
 }
 
-/** A file whose bytes are at hand; text stands for its UTF-8 bytes. */
+/** A file whose bytes are in memory; text stands for its UTF-8 bytes. */
 export interface FileEntry extends EntryAttributes {
   readonly kind?: "file" | undefined;
   readonly data: Uint8Array | string;

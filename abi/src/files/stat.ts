@@ -1,4 +1,4 @@
-/** What stat and readdir tell of a file, outside the memory. */
+/** What stat and readdir return, as values outside the memory. */
 import { Dirent64, DirentType, FileMode, type StatData } from "../../ts/index.ts";
 import { RpcProtocolError } from "../client/errors.ts";
 import { memOf } from "../core/mem.ts";

@@ -5,7 +5,7 @@
  * of a file for the inputs that gave outcomes which the corpus has not, FORESHORE_FUZZ_COUNTS that of one to add the count to.
  */
 
-/** What a host may tell; nothing in a browser. */
+/** What a host may know; nothing in a browser. */
 const env: Readonly<Record<string, string | undefined>> =
   (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
 
@@ -14,7 +14,7 @@ export const fuzzSeconds = Number(env["FORESHORE_FUZZ_SECONDS"] ?? 1);
 /** Time for a test around one target, in ms. */
 export const fuzzTestMs = fuzzSeconds * 1000 + 120_000;
 
-/** One execution may take so much of a processor, where the host tells, else so long: the inputs are small. */
+/** One execution may take so much of a processor, where the host counts it, else so long: the inputs are small. */
 const SLOW_MS = 5000;
 /** Inputs to mutate from. */
 const POOL = 2048;

@@ -14,7 +14,7 @@ import { Qemu } from "../subjects/qemu.ts";
 import type { Subject, SubjectRun } from "../subjects/subject.ts";
 
 /**
- * By how many instructions counts may differ: what libc's start-up does depends on what the kernel tells of itself
+ * By how many instructions counts may differ: what libc's start-up does depends on what the kernel says of itself
  * (auxiliary vector, hardware capabilities) and on how it flushes its output. The programs retire 10^8 and more.
  */
 const START_UP_SLACK = 5_000;

@@ -20,12 +20,12 @@ function startWorker(url: string | URL | undefined, name: string, events: HostWo
       : new Worker(url, { type: "module", name });
   worker.onmessage = (event: MessageEvent<FromWorker>) => {
     events.message(event.data);
-    // No event tells that a worker has closed itself; these are its last words.
+    // A worker that closes itself fires no event; "stopped" is its last message.
     if (event.data.type === "stopped") events.ended(undefined, true);
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    // Nothing tells when a terminated worker is gone.
+    // There is no event for the end of a terminated worker.
     worker.terminate();
     events.ended(new Error(event.message || "the worker's script could not be loaded"), false);
   };

@@ -18,7 +18,7 @@ export interface BlobSource {
   close?(): void | Promise<void>;
 }
 
-/** A source over bytes at hand. */
+/** A source over bytes in memory. */
 export function bytesSource(bytes: Uint8Array, name = "bytes in memory"): BlobSource {
   return {
     name,

@@ -4,7 +4,7 @@
  * In Node that is the system's monotonic clock, read as it is: performance.timeOrigin is taken anew, and from the wall clock, in each
  * worker, and an offset that a worker takes between two readings is wrong by as long as the worker was off its processor between
  * them. Browsers derive timeOrigin from one clock (HTML, "time origin") and add some jitter of their own. What remains between
- * two threads no guest sees: the kernel tells nobody an earlier time than anybody was told (`NowNs` in kernel-go/sched).
+ * two threads no guest sees: the kernel returns no time that is earlier than one that it has returned (`NowNs` in kernel-go/sched).
  */
 
 type Hrtime = () => [seconds: number, nanoseconds: number];

@@ -23,11 +23,11 @@ import {
   SystemError,
   type Transport,
 } from "@foreshore/abi";
-import { Belongings } from "./belongings.ts";
-import type { SeatHolder, Seats } from "./control-seats.ts";
+import type { ClientSlots, SlotUser } from "./client-slots.ts";
+import { HandleTable } from "./handle-table.ts";
 import type { LogLevel } from "./platform.ts";
 
-/** What of a machine the control channel needs. */
+/** What the control channel needs of a machine. */
 export interface ControlMachine {
   /** Client 0: it attaches and detaches, and takes back what connections leave. */
   readonly client: RpcClient;
@@ -44,66 +44,66 @@ export type ControlLog = (level: LogLevel, text: string) => void;
 /** How a connection ended: undefined when the peer hung up or `close` was called, else why it was cut off or refused. */
 export type ControlEnd = Error | undefined;
 
-/** A peer that has begun to say something gets so long to finish. */
-const LATE_MS = 10_000;
-/** Nothing more is read from a peer that has not taken so many bytes. */
-const UNREAD_BYTES = 1 << 20;
-/** How long the last words may take. */
-const LAST_MS = 300;
+/** A peer that has begun a frame gets so long to send the rest. */
+const FRAME_MS = 10_000;
+/** Nothing more is read from a peer that has left so many bytes unread. */
+const MAX_UNREAD_BYTES = 1 << 20;
+/** How long a peer may take to read why the connection ends. */
+const FLUSH_MS = 300;
 
-/** A connection's client slot in use. */
-interface Seat {
+/** The rings of a connection's client slot, while it has one. */
+interface Rings {
   readonly transport: Transport;
   readonly endpoint: FrameEndpoint;
 }
 
-export class Connection implements SeatHolder {
+export class Connection implements SlotUser {
   readonly #machine: ControlMachine;
-  readonly #seats: Seats;
+  readonly #slots: ClientSlots;
   readonly #log: ControlLog;
   readonly #duplex: Duplex;
   readonly #busy: boolean;
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
-  readonly #belongings: Belongings;
-  #seat: Seat | undefined;
-  /** Settles when no client slot is asked for any more. */
-  #seating: Promise<unknown> = Promise.resolve();
-  /** Both hellos are said. */
+  readonly #handles: HandleTable;
+  #rings: Rings | undefined;
+  /** Settles when no request for a client slot is under way. */
+  #attaching: Promise<unknown> = Promise.resolve();
+  /** Both hellos were exchanged. */
   #open = false;
-  #late: ReturnType<typeof setTimeout> | undefined;
-  /** Nothing of the peer is looked at any more. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Frames of the peer are no longer looked at. */
   #over = false;
   /** Why the connection ends, once it does. */
   #reason: ControlError | undefined;
-  /** Ends the talk; what is in flight is still waited for. */
+  /** Ends the connection; what is in flight is still waited for. */
   #cut: (error: Error) => void = () => undefined;
   /** The rings or the machine are gone: there is nothing to wait for. */
   #broken: (error: Error) => void = () => undefined;
   ended: Promise<ControlEnd> = Promise.resolve(undefined);
 
-  /** @param busy there is no place for it: it is told so */
-  constructor(machine: ControlMachine, seats: Seats, log: ControlLog, duplex: Duplex, busy: boolean) {
+  /** @param busy there are too many: it is refused */
+  constructor(machine: ControlMachine, slots: ClientSlots, log: ControlLog, duplex: Duplex, busy: boolean) {
     this.#busy = busy;
     this.#machine = machine;
-    this.#seats = seats;
+    this.#slots = slots;
     this.#log = log;
     this.#duplex = duplex;
     this.#reader = new FrameReader(duplex);
     this.#writer = new FrameWriter(duplex, () => duplex.close());
-    this.#belongings = new Belongings();
+    this.#handles = new HandleTable();
   }
 
   get idle(): boolean {
-    return (this.#seat === undefined || this.#seat.endpoint.inFlight === 0) && this.#belongings.empty && this.#open;
+    return (this.#rings === undefined || this.#rings.endpoint.inFlight === 0) && this.#handles.empty && this.#open;
   }
 
-  standUp(): void {
-    this.#seat?.transport.close();
-    this.#seat = undefined;
+  releaseSlot(): void {
+    this.#rings?.transport.close();
+    this.#rings = undefined;
   }
 
-  /** @param opened called when both hellos are said */
+  /** @param opened called when both hellos were exchanged */
   run(opened: () => void): Promise<ControlEnd> {
     this.ended = this.#run(opened);
     return this.ended;
@@ -129,7 +129,7 @@ export class Connection implements SeatHolder {
     } catch (error) {
       return this.#reason ?? (error instanceof Error ? error : new ControlError(String(error)));
     } finally {
-      clearTimeout(this.#late);
+      clearTimeout(this.#timer);
       this.hangUp();
       await this.#leave();
     }
@@ -137,9 +137,9 @@ export class Connection implements SeatHolder {
 
   /** The peer's hello. */
   async #hello(): Promise<MachineHeader> {
-    this.#patience(true);
+    this.#deadline(true);
     const bytes = await this.#reader.exactly(ControlHello.SIZE);
-    this.#patience(false);
+    this.#deadline(false);
     if (this.#reason !== undefined) throw this.#reason;
     if (bytes === undefined) throw new ControlError("the peer left before it said hello");
     const mismatch = helloMismatch(decodeHello(bytes), "peer");
@@ -171,7 +171,7 @@ export class Connection implements SeatHolder {
     const { arenaBytes } = new ClientSlot(header.$mem, clientAddress(header, header.clientCount - 1));
     this.#writer.push(encodeHello({ status: ControlStatus.Ok, arenaBytes }));
     this.#open = true;
-    this.#reader.waiting = (begun) => this.#patience(begun);
+    this.#reader.waiting = (begun) => this.#deadline(begun);
     try {
       await Promise.race([this.#frames(new RecordSource(header)), cut, broken]);
     } catch (error) {
@@ -180,18 +180,18 @@ export class Connection implements SeatHolder {
     } finally {
       this.#over = true;
       this.hangUp();
-      await this.#seating;
-      // What is in flight is told of before the client goes: it may have started programs.
-      const drained = this.#machine.error === undefined ? this.#seat?.endpoint.drain() : undefined;
+      await this.#attaching;
+      // Replies to what is in flight come before the client goes: they may name processes.
+      const drained = this.#machine.error === undefined ? this.#rings?.endpoint.drain() : undefined;
       if (drained !== undefined) await Promise.race([drained, broken]).catch(() => undefined);
-      this.standUp();
+      this.releaseSlot();
     }
   }
 
   /** Takes frames until the peer hangs up. */
   async #frames(records: RecordSource): Promise<void> {
     for (;;) {
-      await this.#writer.below(UNREAD_BYTES);
+      await this.#writer.below(MAX_UNREAD_BYTES);
       const frame = await this.#reader.next();
       if (frame === undefined || this.#over) return;
       switch (frame.kind) {
@@ -209,11 +209,11 @@ export class Connection implements SeatHolder {
 
   /** Where no client slot is to be had, a request is answered EAGAIN. */
   async #request(bytes: Uint8Array): Promise<void> {
-    if (this.#seat === undefined) {
-      const seating = this.#sitDown();
-      this.#seating = seating.catch(() => undefined);
+    if (this.#rings === undefined) {
+      const attaching = this.#attach();
+      this.#attaching = attaching.catch(() => undefined);
       try {
-        await seating;
+        await attaching;
       } catch (error) {
         if (!(error instanceof SystemError && error.errno === Errno.EAGAIN)) throw error;
         this.#writer.push(refusalFrame(bytes, error.errno));
@@ -221,36 +221,36 @@ export class Connection implements SeatHolder {
       }
     }
     if (this.#over) return;
-    this.#seats.used(this);
-    this.#seat?.endpoint.request(bytes);
-    this.#seat?.endpoint.flush();
+    this.#slots.touch(this);
+    this.#rings?.endpoint.request(bytes);
+    this.#rings?.endpoint.flush();
   }
 
-  async #sitDown(): Promise<void> {
-    const { index } = await this.#seats.take(this);
+  async #attach(): Promise<void> {
+    const { index } = await this.#slots.take(this);
     const transport = this.#machine.openTransport(index);
     const endpoint = new FrameEndpoint(transport, {
       frame: (frame) => this.#writer.push(frame),
-      refuse: (request) => this.#belongings.refusal(request),
+      refuse: (request) => this.#handles.refusal(request),
       answered: (request, reply, bytes) => {
-        this.#belongings.answered(request, reply, bytes);
-        if (this.idle) this.#seats.rested();
+        this.#handles.answered(request, reply, bytes);
+        if (this.idle) this.#slots.becameIdle();
       },
       failed: (error) => this.#broken(error),
     });
-    this.#seat = { transport, endpoint };
+    this.#rings = { transport, endpoint };
   }
 
-  /** A peer that has begun to say something is waited for, but not for ever. */
-  #patience(begun: boolean): void {
-    clearTimeout(this.#late);
-    this.#late = undefined;
+  /** @param begun a frame has begun: the rest must come in time. False stops the clock. */
+  #deadline(begun: boolean): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (!begun) return;
-    this.#late = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#reason = new ControlError("the rest of a frame did not come", ControlFaultCode.Late);
       if (this.#open) this.#cut(this.#reason);
       else this.#duplex.close();
-    }, LATE_MS);
+    }, FRAME_MS);
   }
 
   async #fault(error: unknown): Promise<void> {
@@ -264,7 +264,7 @@ export class Connection implements SeatHolder {
   async #flushed(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_MS);
+      timer = setTimeout(resolve, FLUSH_MS);
     });
     await Promise.race([this.#writer.below(0), late]);
     clearTimeout(timer);
@@ -274,8 +274,8 @@ export class Connection implements SeatHolder {
   async #leave(): Promise<void> {
     if (this.#machine.error !== undefined) return;
     try {
-      await this.#belongings.hangUp(this.#machine.client);
-      await this.#seats.leave(this);
+      await this.#handles.hangUp(this.#machine.client);
+      await this.#slots.release(this);
     } catch (thrown) {
       if (this.#machine.error === undefined) this.#log("warn", `a control connection left something behind: ${thrown}`);
     }

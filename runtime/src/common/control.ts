@@ -2,13 +2,13 @@
  * The machine's side of the control channel: each connection is a client of its own, driven by frames.
  *
  * Nothing that a peer sends can cost more than its own connection: frames are bounded, no more is in flight than Control
- * says, what it does not read holds up only itself, and what it leaves behind is taken back. One that says nothing holds no
- * place that another needs. A peer is trusted as far as its requests go: whoever reaches the channel may read and write
- * files, start programs and signal every process.
+ * says, what it does not read holds up only itself, and what it leaves behind is taken back. One that says nothing takes no
+ * client slot that another needs. Requests are trusted: a peer that reaches the channel may read and write files, start
+ * programs and signal every process.
  */
 import type { Duplex } from "@foreshore/abi";
+import { ClientSlots } from "./client-slots.ts";
 import { Connection, type ControlEnd, type ControlLog, type ControlMachine } from "./control-connection.ts";
-import { Seats } from "./control-seats.ts";
 
 export interface ControlConnection {
   /** Settles when the connection has ended and what it held is given back. */
@@ -29,12 +29,12 @@ export class ControlServer {
   /** Who came first is first. */
   readonly #connections = new Set<Connection>();
   readonly #waiting = new Set<Connection>();
-  readonly #seats: Seats;
+  readonly #slots: ClientSlots;
 
   constructor(machine: ControlMachine, log: ControlLog) {
     this.#machine = machine;
     this.#log = log;
-    this.#seats = new Seats(machine.client);
+    this.#slots = new ClientSlots(machine.client);
   }
 
   /** Connections that are open. */
@@ -48,7 +48,7 @@ export class ControlServer {
     const silent = full ? [...this.#connections].find(({ idle }) => idle) : undefined;
     silent?.hangUp();
     const busy = full && silent === undefined;
-    const connection = new Connection(this.#machine, this.#seats, this.#log, duplex, busy);
+    const connection = new Connection(this.#machine, this.#slots, this.#log, duplex, busy);
     this.#connections.add(connection);
     this.#waiting.add(connection);
     const ended = connection
@@ -67,11 +67,11 @@ export class ControlServer {
   }
 
   /** Frees the client slot of a connection that is idle and holds nothing; false when there is none. */
-  vacate(): Promise<boolean> {
-    return this.#seats.vacate();
+  freeIdleSlot(): Promise<boolean> {
+    return this.#slots.freeIdleSlot();
   }
 
-  /** The machine has ended: so do the connections, which are told. */
+  /** The machine has ended: each connection is told why, and ends. */
   async end(error: Error): Promise<void> {
     const all = [...this.#connections];
     for (const connection of all) connection.end(error);

@@ -11,7 +11,7 @@ import { hartSlot, untilWakeMs } from "./hart-slot.ts";
 /** setTimeout's largest delay. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Whoever awaits answers in a row would never let the event loop, and the guest, go on if all came at once. */
+/** Requests served before the event loop has its turn: a caller that awaits one after the other would starve it, and the guest. */
 const MAX_AT_ONCE = 64;
 
 export interface CooperativeOptions {

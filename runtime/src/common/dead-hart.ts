@@ -19,7 +19,7 @@ const STATE_MASK = 2 ** Fixed.HartStateShift - 1;
  *   is kept out of use, and no other worker may take the hart over.
  * @returns why this is the end of the machine; undefined when only a process dies
  */
-export function buryHart(header: MachineHeader, hart: number, gone: boolean): string | undefined {
+export function markHartDead(header: MachineHeader, hart: number, gone: boolean): string | undefined {
   const { $mem: mem } = header;
   if (header.bootState === BootState.Failed) return "an invariant of the kernel is broken";
   if ((header.lock & Fixed.LockHolderMask) === hart + 1) return "it held the machine lock";

@@ -5,7 +5,7 @@ import { type LayerEntries, type LayerOptions, LayerWriter } from "./layers.ts";
 
 /** Reads file contents without a request where it can: see published-view.ts. */
 export interface FileReader {
-  /** The contents, or undefined when only the kernel can tell. */
+  /** The contents, or undefined when only the kernel has them. */
   read(path: Uint8Array): Uint8Array<ArrayBuffer> | undefined;
 }
 

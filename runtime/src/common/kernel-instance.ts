@@ -2,7 +2,7 @@
 import type { KernelExports, KernelHostImports } from "@foreshore/abi";
 import { openClock } from "./clock.ts";
 
-/** Where the kernel's imports deliver what they were told. */
+/** Where the kernel's imports deliver what they are called with. */
 export interface KernelSink {
   log(level: number, text: string): void;
   /** A TraceRecord with its pieces: the caller's own copy. */
@@ -13,7 +13,7 @@ export interface KernelSink {
 
 /** getRandomValues gives at most this many bytes at once (Web Cryptography, 10.1.1). */
 const ENTROPY_BYTES = 65536;
-/** Longest text that the kernel hands out at once; what is longer is cut. */
+/** Longest text of one log call; a longer one is cut. */
 const TEXT_BYTES = 65536;
 
 /** Text at a linear address; copied first, since TextDecoder takes no shared memory. */

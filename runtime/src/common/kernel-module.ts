@@ -1,4 +1,4 @@
-/** Is this module a Foreshore kernel, as far as its imports and exports tell. */
+/** Whether a module is a Foreshore kernel, by its imports and exports. */
 import { AbiMismatch, AbiVersion, KERNEL_EXPORTS, KERNEL_IMPORTS } from "@foreshore/abi";
 
 /**

@@ -61,7 +61,7 @@ export class LayerWriter {
         staged = true;
       }
     } catch (error) {
-      // The kernel forgets a layer that it refuses; one whose entries ended early it must be told of.
+      // The kernel forgets a layer that it refuses by itself; one whose entries ended early is forgotten by a request.
       if (staged) await this.#sendLayer([], prefix, LayerMore.Forget, {}).catch(() => undefined);
       for (const id of kept) this.#blobs.remove(id);
       throw error;

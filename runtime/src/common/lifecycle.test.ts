@@ -42,10 +42,10 @@ test("one that ended while it started never runs, and says why", async () => {
 test.each([
   [failed, stopped, failed],
   [stopped, failed, undefined],
-])("the first end counts: %s", async (first, second, told) => {
+])("the first end counts: %s", async (first, second, settled) => {
   const life = new Lifecycle();
   life.run();
   life.end(first);
   expect(life.end(second)).toBe("ended");
-  expect([life.error, await life.ended]).toEqual([first, told]);
+  expect([life.error, await life.ended]).toEqual([first, settled]);
 });

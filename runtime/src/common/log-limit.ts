@@ -1,4 +1,4 @@
-/** Lines that guests can bring about, told at a bounded rate, as the kernel's own are: a few in each interval, then how many more. */
+/** Log lines that guests can cause, at a bounded rate, as the kernel's own: a few in each interval, then how many more. */
 import type { LogLevel } from "./platform.ts";
 
 type Log = (level: LogLevel, text: string) => void;
@@ -7,8 +7,8 @@ const INTERVAL_MS = 5000;
 const BURST = 10;
 
 interface Kind {
-  told: number;
-  kept: number;
+  written: number;
+  dropped: number;
 }
 
 export class LogLimit {
@@ -24,15 +24,15 @@ export class LogLimit {
   say(kind: string, level: LogLevel, text: string): void {
     let found = this.#kinds.get(kind);
     if (found === undefined) {
-      found = { told: 0, kept: 0 };
+      found = { written: 0, dropped: 0 };
       this.#kinds.set(kind, found);
       this.#endLater(kind, level);
     }
-    if (found.told === BURST) {
-      found.kept++;
+    if (found.written === BURST) {
+      found.dropped++;
       return;
     }
-    found.told++;
+    found.written++;
     this.#log(level, text);
   }
 
@@ -41,18 +41,18 @@ export class LogLimit {
       this.#timers.delete(timer);
       this.#end(kind, level);
     }, INTERVAL_MS);
-    // A host's process is not kept alive for it.
+    // A host's process is not dropped alive for it.
     (timer as { unref?: () => void }).unref?.();
     this.#timers.add(timer);
   }
 
   #end(kind: string, level: LogLevel): void {
-    const kept = this.#kinds.get(kind)?.kept ?? 0;
+    const dropped = this.#kinds.get(kind)?.dropped ?? 0;
     this.#kinds.delete(kind);
-    if (kept > 0) this.#log(level, `${kind} (and ${kept} more)`);
+    if (dropped > 0) this.#log(level, `${kind} (and ${dropped} more)`);
   }
 
-  /** Nothing is told any more. */
+  /** Nothing is logged any more. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();

@@ -44,7 +44,7 @@ const START_BUDGET_INSNS = 50_000;
 const WORKERS_AFTER_MS = 30;
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
 
-/** What every worker of a machine on shared memory is told. */
+/** What every worker of a machine on shared memory gets. */
 type Shared = Pick<StartHart, "module" | "memory" | "baseMs">;
 
 /** What there is once the kernel takes requests. */
@@ -193,7 +193,7 @@ export class MachineHost {
       return;
     }
     await this.#bootShared(boot);
-    // A script of the caller's own may not be there: that is told here, not later.
+    // A script of the caller's own may not be there: `create` rejects then, not a later call.
     if (workerUrl !== undefined) await this.#ready.promise;
   }
 

@@ -1,4 +1,4 @@
-/** What a machine is started with, and what it tells of itself. */
+/** What a machine is started with, and the events that it reports. */
 import { Limit, MachineStartError, syscallName, type UnsupportedSyscallEventData } from "@foreshore/abi";
 import type { KernelSource, LogLevel, Platform } from "./platform.ts";
 
@@ -23,7 +23,7 @@ export interface RuntimeOptions {
 }
 
 export type RuntimeEvent =
-  /** A system call, ioctl or option that the kernel does not have: told once per number. */
+  /** A system call, ioctl or option that the kernel does not have: reported once per number. */
   | {
       readonly type: "unsupported-syscall";
       readonly pid: number;
@@ -83,7 +83,7 @@ function checked(name: string, value: number, min: number, max: number): number 
   return value;
 }
 
-/** What the application is told of a kernel's entry. */
+/** The event that the application gets for a kernel's entry. */
 export function unsupportedSyscall({ pid, number, args }: UnsupportedSyscallEventData): RuntimeEvent {
   const name = syscallName(number).replace(/^SYS_/, "");
   return { type: "unsupported-syscall", pid, number, name, args: [...args] };

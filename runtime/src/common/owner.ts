@@ -1,4 +1,4 @@
-/** A process owner: whose processes these are, with a run queue and a share of hart time of its own. */
+/** A process owner: a set of processes with a run queue and a share of hart time of its own. */
 import {
   type MachineHeader,
   OwnerSlot,

@@ -109,7 +109,7 @@ export class Process {
   }
 
   /**
-   * Tells the terminal its size in characters; when it changes, its foreground processes get SIGWINCH. A terminal that is
+   * Sets the terminal's size in characters; when it changes, its foreground processes get SIGWINCH. A terminal that is
    * gone is no error.
    * @throws RangeError unless both are whole numbers from 0 to 65,535; TypeError without a terminal
    */
@@ -202,7 +202,7 @@ async function start(
     throw error;
   }
   const exit = waitProcess(client, child.process);
-  // Whoever does not wait for the exit must not be ended by a machine that stops.
+  // A caller that never waits for the exit gets no unhandled rejection when the machine stops.
   exit.catch(() => undefined);
   killOnAbort(client, child, exit, options.signal);
 

@@ -1,7 +1,7 @@
 /** The workers of one machine: started, watched, replaced when a hart's is lost, and ended. */
 import type { MachineHeader } from "@foreshore/abi";
 import type { FailureKind } from "./boot.ts";
-import { buryHart } from "./dead-hart.ts";
+import { markHartDead } from "./dead-hart.ts";
 import type { HostWorker, Platform } from "./platform.ts";
 import type { FromWorker, StartHart, StartKernel, StartSingle, WorkerFailed } from "./worker-protocol.ts";
 
@@ -14,7 +14,7 @@ export interface PooledWorker {
   prepared: boolean;
   /** The host says that it has ended. */
   ended: boolean;
-  /** Its hart has been given to another worker, or buried: what becomes of it is nobody's concern. */
+  /** Its hart has been given to another worker, or is marked Dead: its messages are ignored. */
   replaced: boolean;
 }
 
@@ -56,7 +56,7 @@ export class WorkerPool {
     this.#events = events;
   }
 
-  /** Starts a worker and tells it what it is. */
+  /** Starts a worker, with its role in its first message. */
   start(start: PooledWorker["start"]): HostWorker {
     const name = start.type === "hart" ? `hart ${start.hart}` : "kernel";
     let worker: PooledWorker | undefined;
@@ -91,7 +91,7 @@ export class WorkerPool {
     const { start } = worker;
     if (header === undefined || start.type !== "hart") return "none can take its place";
     if (!this.#released) return "the machine had not moved to its workers";
-    const why = buryHart(header, start.hart, gone);
+    const why = markHartDead(header, start.hart, gone);
     if (why !== undefined) return why;
     worker.replaced = true;
     if (gone) this.start({ ...start, hold: false });

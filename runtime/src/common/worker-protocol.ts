@@ -25,7 +25,7 @@ export interface StartHart {
   readonly hart: number;
   readonly baseMs: number;
   readonly budgetInsns: number;
-  /** To instantiate the kernel, say so (WorkerPrepared) and enter it only when told (Go): until then another thread is there. */
+  /** To instantiate the kernel, report it (WorkerPrepared) and enter it only after Go: until then another thread is there. */
   readonly hold: boolean;
 }
 

@@ -6,7 +6,7 @@ export interface FakeWorker {
   /** "kernel", "hart 0"… */
   readonly name: string;
   readonly events: HostWorkerEvents;
-  /** What it was told. */
+  /** The messages that it got. */
   readonly posted: ToWorker[];
   terminated: boolean;
   unref: boolean;

@@ -37,7 +37,7 @@ const RINGS = 4 * 65536;
 const RING = Fixed.RingEntries * Fixed.RingEntryBytes;
 const ARENA_BYTES = 65536;
 
-/** The module's bytes. Its hart_run and kernel_service idle unless told otherwise. */
+/** The module's bytes. Its hart_run and kernel_service idle unless the options say otherwise. */
 export function watKernel(options: WatKernelOptions = {}): Uint8Array<ArrayBuffer> {
   const store = (addr: number, value: number): string => `(i32.store (i32.const ${addr}) (i32.const ${value | 0}))`;
   const store16 = (addr: number, value: number): string => `(i32.store16 (i32.const ${addr}) (i32.const ${value}))`;

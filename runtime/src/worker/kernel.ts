@@ -23,23 +23,23 @@ export async function runKernel(start: StartKernel, port: WorkerPort, released: 
   const mem = new Mem(start.memory);
   const header = new MachineHeader(mem, Fixed.HeaderAddress);
   const doorbell = header.kernelDoorbellIndex();
-  // Whether the ring before came soon: only then the worker looks for the next one, so that an idle machine costs nothing.
-  let brisk = false;
+  // Whether the last doorbell came soon after the one before: only then the worker spins for the next, so that an idle machine costs nothing.
+  let spin = false;
   port.post({ type: "ready", single: undefined });
   while (header.bootState !== BootState.Stopping) {
-    // Read before the work: whoever rings after this point makes the wait below return at once.
+    // Read before the work: a doorbell after this point makes the wait below return at once.
     const seen = Atomics.load(mem.i32, doorbell);
     if (kernel.kernel_service() < 0) throw new Error("kernel_service reports a broken invariant");
     const since = performance.now();
-    if (brisk) {
+    if (spin) {
       while (Atomics.load(mem.i32, doorbell) === seen && performance.now() - since < SPIN_MS) pause();
       if (Atomics.load(mem.i32, doorbell) !== seen) continue;
-      brisk = false;
+      spin = false;
     }
     const ms = kernel.kernel_prepare_sleep();
     if (ms === 0) continue;
     const why = Atomics.wait(mem.i32, doorbell, seen, ms < 0 ? Number.POSITIVE_INFINITY : ms);
-    brisk = why !== "timed-out" && performance.now() - since < SOON_MS;
+    spin = why !== "timed-out" && performance.now() - since < SOON_MS;
     header.kernelSleeping = 0;
   }
 }

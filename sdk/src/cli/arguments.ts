@@ -127,7 +127,7 @@ function parseDoctor(argv: string[]): Command {
   if (values["help"] === true) return { command: "help", topic: "doctor" };
   const url = values["url"];
   if (url !== undefined && !(typeof url === "string" && URL.canParse(url))) {
-    throw new UsageError(`--url ${url}: an address such as http://127.0.0.1:8080/ is the form`);
+    throw new UsageError(`--url ${url}: must be an address such as http://127.0.0.1:8080/`);
   }
   return { command: "doctor", json: values["json"] === true, url };
 }
@@ -297,18 +297,18 @@ function apply(
       break;
     case "env": {
       const equals = value.indexOf("=");
-      if (equals <= 0) throw new UsageError(`--env ${value}: NAME=VALUE is the form`);
+      if (equals <= 0) throw new UsageError(`--env ${value}: must be NAME=VALUE`);
       result.env.set(value.slice(0, equals), value.slice(equals + 1));
       break;
     }
     case "cwd":
-      if (!value.startsWith("/")) throw new UsageError(`--cwd ${value}: an absolute path in the machine is the form`);
+      if (!value.startsWith("/")) throw new UsageError(`--cwd ${value}: must be an absolute path in the machine`);
       result.cwd = value;
       break;
     case "timeout": {
       const seconds = /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(value) ? Number(value) : Number.NaN;
       if (!(seconds > 0 && seconds <= TIMEOUT_MAX)) {
-        throw new UsageError(`--timeout ${value}: a number of seconds above 0 is the form`);
+        throw new UsageError(`--timeout ${value}: must be a number of seconds above 0`);
       }
       result.timeoutMs = Math.max(1, Math.round(seconds * 1000));
       break;
@@ -320,7 +320,7 @@ function mount(value: string): Mount {
   // The host's path may hold colons, the machine's may not.
   const [, host, guest, mode] = /^(.+):(\/[^:]*):([^:]*)$/.exec(value) ?? [];
   if (host === undefined || guest === undefined) {
-    throw new UsageError(`--mount ${value}: HOST:GUEST:ro is the form, GUEST an absolute path in the machine`);
+    throw new UsageError(`--mount ${value}: must be HOST:GUEST:ro, GUEST an absolute path in the machine`);
   }
   if (mode !== "ro")
     throw new UsageError(`--mount ${value}: ro is the only mode: what a program writes stays in the machine`);
@@ -330,7 +330,7 @@ function mount(value: string): Mount {
 function integer(rawName: string, value: string, min: number, max: number): number {
   const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : Number.NaN;
   if (!(number >= min && number <= max)) {
-    throw new UsageError(`${rawName} ${value}: a whole number from ${min} to ${max} is the form`);
+    throw new UsageError(`${rawName} ${value}: must be a whole number from ${min} to ${max}`);
   }
   return number;
 }

@@ -33,7 +33,7 @@ export function socketPath(value: unknown, command: string): string {
     throw new UsageError(`${command} needs --control SOCKET, the one that foreshore run --control has made`);
   }
   if (typeof value !== "string" || value === "" || value.includes("\0")) {
-    throw new UsageError("--control: the path of a socket is the form");
+    throw new UsageError("--control: must be the path of a socket");
   }
   return value;
 }
@@ -71,14 +71,14 @@ function signalOf(text: string): number {
   if (/^[0-9]{1,2}$/.test(text) && Number(text) <= SIGNAL_MAX) return Number(text);
   const name = text.toUpperCase();
   const known = Object.entries(Signal).find(([key]) => key === name || key === `SIG${name}`);
-  if (known === undefined) throw new UsageError(`-${text}: a signal's name or number is the form, such as -TERM or -9`);
+  if (known === undefined) throw new UsageError(`-${text}: must be a signal's name or number, such as -TERM or -9`);
   return known[1];
 }
 
 function pidOf(text: string): number {
   const pid = /^-?[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (!(Math.abs(pid) <= PID_MAX) || pid === 0) {
-    throw new UsageError(`${text}: a process id is the form, or -N for the process group N`);
+    throw new UsageError(`${text}: must be a process id, or -N for the process group N`);
   }
   return pid;
 }

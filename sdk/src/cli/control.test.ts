@@ -209,9 +209,9 @@ describe("the arguments", () => {
     [["exec", "--control", "s"], /PROGRAM is missing/],
     [["exec", "--control", "s", "--root", "x", "ls"], /unknown option --root/],
     [["kill", "--control", "s"], /PID is missing/],
-    [["kill", "--control", "s", "-NOSUCH", "1"], /-NOSUCH: a signal's name/],
-    [["kill", "--control", "s", "x1"], /x1: a process id/],
-    [["kill", "--control", "s", "0"], /0: a process id/],
+    [["kill", "--control", "s", "-NOSUCH", "1"], /-NOSUCH: must be a signal's name/],
+    [["kill", "--control", "s", "x1"], /x1: must be a process id/],
+    [["kill", "--control", "s", "0"], /0: must be a process id/],
     [["top", "--control"], /.+/],
   ])("%j is refused", (argv, why) => {
     expect(() => parseCommand(argv)).toThrow(why);

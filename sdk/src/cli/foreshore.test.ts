@@ -152,7 +152,7 @@ describe("foreshore, called wrongly", () => {
     [["shell"], "--root"],
     [["ps"], "ps needs --control SOCKET"],
     [["exec", "--control", "/no/such"], "PROGRAM is missing"],
-    [["kill", "--control", "/no/such", "x"], "x: a process id is the form"],
+    [["kill", "--control", "/no/such", "x"], "x: must be a process id"],
     [["doctor", "--fast"], "--fast"],
   ])("%j: one usage line and 125", async (args, message) => {
     const { code, stderr, stdout } = await foreshore(args);

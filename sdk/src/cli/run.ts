@@ -88,7 +88,7 @@ interface Trace {
 /** After so long without a record, a call that has not returned is shown as far as it is known. */
 const TRACE_IDLE_MS = 100;
 
-/** Where `--strace` goes; a file is made at once, so that one that cannot be is told before anything runs. */
+/** Where `--strace` goes; a file is created at once, so that a failure is reported before anything runs. */
 function openTrace(command: RunCommand, write: (text: string) => void): Trace {
   const formatter = new TraceFormatter({ prefixAll: command.straceFile !== undefined });
   if (command.straceFile === undefined) return traceTo(formatter, write, () => {});

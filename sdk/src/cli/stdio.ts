@@ -19,7 +19,7 @@ function write(to: Writable, chunk: Uint8Array): Promise<Error | undefined> {
 
 /**
  * Copies all bytes of `from` to `to`, which stays open. When nobody reads `to`
- * any more (EPIPE), `from` is cancelled, so that the guest is told as on Linux: SIGPIPE or EPIPE.
+ * any more (EPIPE), `from` is cancelled, so that the guest gets what it gets on Linux: SIGPIPE or EPIPE.
  * @param name of the stream, for errors
  * @throws StdioError for other failures of `to`, after `from` was cancelled
  */

@@ -100,7 +100,7 @@ export class HostTerminal {
     stty(saved);
   }
 
-  /** Whoever stopped us has changed the terminal. */
+  /** The shell that stopped us has changed the terminal. */
   readonly #resume = (): void => {
     stty(...RAW);
     this.#resized?.();

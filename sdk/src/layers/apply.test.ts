@@ -21,7 +21,7 @@ function recorder() {
 }
 
 describe("applyLayer", () => {
-  it("hands a resolver's entries to the Runtime, lazy ones with a place in the layer's source", async () => {
+  it("gives a resolver's entries to the Runtime, lazy ones with a place in the layer's source", async () => {
     const { runtime, entries, sources, prefix } = recorder();
     let closed = 0;
     const layer: LayerSource = {

@@ -20,7 +20,7 @@ export interface EntryAttributes {
   mtimeMs?: number;
 }
 
-/** A file whose bytes are at hand. */
+/** A file whose bytes are in memory. */
 export interface FileEntry extends EntryAttributes {
   kind?: "file";
   /** A string stands for its UTF-8 bytes. */

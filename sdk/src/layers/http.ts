@@ -1,5 +1,5 @@
 /**
- * A layer that a web server hands out: an index of its entries, and the bytes of
+ * A layer that a web server serves: an index of its entries, and the bytes of
  * its files by ranges, when a guest touches them. `node/serve.ts` is such a
  * server for any LayerSource; a static one does as well.
  *
@@ -9,7 +9,7 @@
 import { type LayerEntry, LayerError, type LayerSource } from "./entry.ts";
 
 export interface HttpLayerOptions {
-  /** Told after each answer how many bytes have come in so far, the index included. */
+  /** Called after each response with the bytes received so far, the index included. */
   readonly progress?: ((bytes: number) => void) | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A layer as one buffer: the ABI's LayerManifest, which a resolver hands over instead of objects. */
+/** A layer as one buffer: the ABI's LayerManifest, which a resolver returns instead of objects. */
 import {
   buildLayerManifest,
   DigestKind,
@@ -79,7 +79,7 @@ async function layerEntry(layer: string, entry: ManifestEntryData): Promise<Laye
 }
 
 /**
- * The manifest of a layer, with the contents of those files that are at hand, and their digests. Entries without a
+ * The manifest of a layer, with the contents of those files that are in memory, and their digests. Entries without a
  * time get that of the call.
  */
 export async function layerManifest(source: LayerSource): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import { HandleCache } from "./handles.ts";
 import { errorCode, reason } from "./host-file.ts";
 
 export interface DirectoryLayerOptions {
-  /** Who owns the files in the machine; default: who owns them on the host. */
+  /** Owner of the files in the machine; default: their owner on the host. */
   owner?: { uid: number; gid: number };
   /** Host files that stay open between reads; default 64. */
   openFiles?: number;

@@ -6,7 +6,7 @@ import { ControlError, ControlFaultCode, ControlStatus, type Duplex } from "@for
 import { RemoteMachine, type Runtime } from "@foreshore/runtime";
 import { errorCode } from "./host-file.ts";
 
-/** What is read ahead of whoever takes the frames. */
+/** Bytes that are read ahead of the reader of frames. */
 const READ_AHEAD = 256 * 1024;
 /** How long a socket that was closed may take to get the last bytes out. */
 const LAST_MS = 1000;

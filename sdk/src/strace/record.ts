@@ -1,4 +1,4 @@
-/** What the kernel hands over of each traced event: abi/trace.fbs. */
+/** The record that the kernel makes of each traced event: abi/trace.fbs. */
 
 import { Mem, TracePhase, TracePiece, TraceRecord } from "@foreshore/abi";
 

@@ -136,7 +136,7 @@ function shortSignal(number: number): string {
   return signal(number).replace(/^SIG/, "");
 }
 
-/** clone's first argument: flags, and the signal that tells the parent. */
+/** clone's first argument: flags, and the signal that the parent gets at the end. */
 export function cloneFlags(value: bigint): string {
   const exit = value & BigInt(CloneFlag.CSIGNAL);
   const words = bits(CloneFlag, value & ~BigInt(CloneFlag.CSIGNAL), "", ["CSIGNAL"]);

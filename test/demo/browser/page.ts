@@ -1,8 +1,8 @@
-/** The demo's page: runs the plan that the server hands out and shows it as it goes. */
+/** The demo's page: runs the plan that the server serves and shows it as it goes. */
 
 import { type DemoResult, figures, type Plan, perform } from "../perform.ts";
 
-/** What the page leaves for whoever drives it. */
+/** What the page leaves for the test that drives it. */
 export type PageOutcome = { result: DemoResult } | { error: string };
 
 declare global {

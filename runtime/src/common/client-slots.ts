@@ -4,21 +4,21 @@
  */
 import { Errno, type RpcClient, type SlotHandleData, SystemError } from "@foreshore/abi";
 
-export interface SeatHolder {
+export interface SlotUser {
   /** Nothing of it is in flight, and the kernel keeps nothing for it. */
   readonly idle: boolean;
   /** Stops using the slot; called only while it is idle. */
-  standUp(): void;
+  releaseSlot(): void;
 }
 
 /** How long a request may wait for a slot whose users are only busy for a moment. */
-const PATIENCE_MS = 2000;
+const WAIT_MS = 2000;
 
-export class Seats {
+export class ClientSlots {
   readonly #client: RpcClient;
   /** Who asked last is last. */
-  readonly #holders = new Map<SeatHolder, SlotHandleData>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #users = new Map<SlotUser, SlotHandleData>();
+  #queue: Promise<unknown> = Promise.resolve();
   #changed: () => void = () => undefined;
 
   /** @param client client 0 of the machine */
@@ -27,67 +27,67 @@ export class Seats {
   }
 
   /**
-   * A client slot for a holder that has none.
+   * A client slot for a connection that has none.
    * @throws SystemError EAGAIN when all slots stay with users that hold something
    */
-  take(holder: SeatHolder): Promise<SlotHandleData> {
-    const until = performance.now() + PATIENCE_MS;
-    return this.#inTurn(async () => {
+  take(user: SlotUser): Promise<SlotHandleData> {
+    const until = performance.now() + WAIT_MS;
+    return this.#serially(async () => {
       for (;;) {
         try {
           const { client: slot } = await this.#client.request.attachClient();
-          this.#holders.set(holder, slot);
+          this.#users.set(user, slot);
           return slot;
         } catch (error) {
           if (!(error instanceof SystemError && error.errno === Errno.ENOSPC)) throw error;
-          if (await this.#vacate()) continue;
+          if (await this.#freeIdleNow()) continue;
           const left = until - performance.now();
           if (left <= 0) throw new SystemError(Errno.EAGAIN, "attach");
-          await this.#change(left);
+          await this.#waitForChange(left);
         }
       }
     });
   }
 
-  /** The holder has asked for something just now. */
-  used(holder: SeatHolder): void {
-    const slot = this.#holders.get(holder);
+  /** The connection makes a request now: it is the last to lose its slot. */
+  touch(user: SlotUser): void {
+    const slot = this.#users.get(user);
     if (slot === undefined) return;
-    this.#holders.delete(holder);
-    this.#holders.set(holder, slot);
+    this.#users.delete(user);
+    this.#users.set(user, slot);
   }
 
-  /** The holder may be idle now. */
-  rested(): void {
+  /** A connection may have become idle. */
+  becameIdle(): void {
     this.#changed();
   }
 
-  /** Gives a holder's slot back, with all that the kernel keeps for it. */
-  async leave(holder: SeatHolder): Promise<void> {
-    const slot = this.#holders.get(holder);
+  /** Gives a user's slot back, with all that the kernel keeps for it. */
+  async release(user: SlotUser): Promise<void> {
+    const slot = this.#users.get(user);
     if (slot === undefined) return;
-    this.#holders.delete(holder);
+    this.#users.delete(user);
     await this.#client.request.detachClient({ client: slot });
     this.#changed();
   }
 
   /** Frees the slot that was idle for longest; false when none is. */
-  vacate(): Promise<boolean> {
-    return this.#inTurn(() => this.#vacate());
+  freeIdleSlot(): Promise<boolean> {
+    return this.#serially(() => this.#freeIdleNow());
   }
 
-  async #vacate(): Promise<boolean> {
-    for (const holder of this.#holders.keys()) {
-      if (!holder.idle) continue;
-      holder.standUp();
-      await this.leave(holder);
+  async #freeIdleNow(): Promise<boolean> {
+    for (const user of this.#users.keys()) {
+      if (!user.idle) continue;
+      user.releaseSlot();
+      await this.release(user);
       return true;
     }
     return false;
   }
 
-  /** Waits until a slot may be free, or a holder idle. */
-  #change(mostMs: number): Promise<void> {
+  /** Waits until a slot may be free, or a user is idle. */
+  #waitForChange(mostMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, mostMs);
       this.#changed = () => {
@@ -97,9 +97,9 @@ export class Seats {
     });
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
     return result;
   }
 }

@@ -1,4 +1,4 @@
-/** What a control connection has made in the machine: only it may use that. The kernel takes it back when the client goes. */
+/** The handles that a control connection holds: what it has made in the machine, which only it may use. The kernel takes all of it back when the client goes. */
 import {
   Errno,
   type KernelWorkerRequest,
@@ -39,7 +39,7 @@ function named(request: KernelWorkerRequest, field: string): SlotHandleData | nu
   return (request as unknown as Readonly<Record<string, SlotHandleData | number>>)[field] ?? 0;
 }
 
-export class Belongings {
+export class HandleTable {
   readonly #held = new Map<string, Held>();
   /** Those of the held that are processes. */
   readonly #children = new Map<string, Child>();
@@ -51,7 +51,7 @@ export class Belongings {
     return this.#held.size === 0 && !this.#layer;
   }
 
-  /** The errno of what a connection may not ask: EPERM for what is the host's, the one for what is not there when it names what others made. */
+  /** The errno of a request that the connection may not make, undefined if it may: EPERM for requests of the host only; for a handle of another client the errno of one that is not there. */
   refusal(request: KernelWorkerRequest): number | undefined {
     const { host, own } = KernelWorkerRequestRules[request.opcode];
     if (host) return Errno.EPERM;
@@ -97,9 +97,9 @@ export class Belongings {
   }
 
   /**
-   * Hangs up on the processes that run: SIGHUP and SIGCONT to the group of each, as a terminal that goes away does. Those
-   * with a terminal of their own get that from the terminal. The rest is the kernel's (DetachClient): streams are closed,
-   * owners end with their processes, programs that never ran go, and who ignores the signal is reaped when it ends.
+   * Hangs up on the processes that run: SIGHUP and SIGCONT to the group of each, as the end of a terminal does. Those
+   * with a terminal of their own get that from the terminal. The kernel does the rest (DetachClient): streams are closed,
+   * owners end with their processes, programs that never ran are removed, and a process that ignores the signal is reaped when it ends.
    */
   async hangUp(client: RpcClient): Promise<void> {
     const signals = [...this.#children.values()]
