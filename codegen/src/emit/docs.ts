@@ -300,9 +300,9 @@ function example(item: StructModel, union: UnionModel, model: Model): string {
       return field.type.scalar === "u8"
         ? "new Uint8Array(8)"
         : `Array(${field.count}).fill(${field.type.scalar.endsWith("64") && !field.bounded ? "0n" : "0"})`;
-    if (field.enum !== undefined)
-      return `${field.enum}.${model.enums.get(field.enum)?.values.find((entry) => entry.value === 0n)?.name ?? "?"}`;
     if (field.unit === "mode") return "0o644";
+    const zero = model.enums.get(field.enum ?? "")?.values.find((entry) => entry.value === 0n)?.name;
+    if (zero !== undefined) return `${field.enum}.${zero}`;
     if (field.type.scalar.endsWith("64") && !field.bounded) return "0n";
     return field.unit === "index" || field.unit === "seq" || field.unit?.startsWith("slot:") === true ? "1" : "0";
   };
