@@ -83,6 +83,7 @@ func bringIn(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 			return e
 		}
 		if i < 0 {
+			waitsForPage(c, 0)
 			return sched.WaitOn(c, &state().FillWait, sched.AllEvents)
 		}
 	}
@@ -92,11 +93,18 @@ func bringIn(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 func waitFor(c *sched.Ctx, inode abi.InodeRef, ticket uint32) abi.Errno {
 	if c.Request != 0 {
 		*ticketOf(c.Request) = abi.RequestTicket{Request: kmem.Handle(c.Request), Ticket: ticket}
-	} else if c.Thread != 0 {
+	}
+	waitsForPage(c, ticket)
+	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, sched.AllEvents)
+}
+
+// waitsForPage marks the wait of a thread as one that only SIGKILL ends; ticket is the
+// fill's, 0 of none yet.
+func waitsForPage(c *sched.Ctx, ticket uint32) {
+	if c.Thread != 0 {
 		b := &c.T().State.Blocked
 		b.Reason, b.PageTicket = abi.WaitReasonPageIn, ticket
 	}
-	return sched.WaitOn(c, &kmem.Inode(inode).Live.PageWait, sched.AllEvents)
 }
 
 // failed is the error of the fill that this caller has waited for, if it was

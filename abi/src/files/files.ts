@@ -46,55 +46,44 @@ export class Files {
   /** Creates or replaces a file. Not atomic for other readers when it takes several requests. */
   async writeFile(path: PathLike, data: Uint8Array | string, options: WriteFileOptions = {}): Promise<void> {
     const bytes = dataBytes(data);
-    const name = pathBytes(path);
     const chunk = this.#client.chunkBytes;
     const first = options.append === true ? OpenFlag.O_APPEND : OpenFlag.O_TRUNC;
     const exclusive = options.exclusive === true ? OpenFlag.O_EXCL : 0;
     const flags = OpenFlag.O_WRONLY | OpenFlag.O_CREAT | first | exclusive;
-    await this.#writePart(name, bytes.subarray(0, chunk), 0, flags, options);
+    await this.#writePart(path, bytes.subarray(0, chunk), 0, flags, options);
     if (bytes.length <= chunk) return;
     const later = OpenFlag.O_WRONLY | (options.append === true ? OpenFlag.O_APPEND : 0);
     if (options.append === true) {
       for (let at = chunk; at < bytes.length; at += chunk) {
-        await this.#writePart(name, bytes.subarray(at, at + chunk), 0, later, options);
+        await this.#writePart(path, bytes.subarray(at, at + chunk), 0, later, options);
       }
       return;
     }
     const parts: Promise<void>[] = [];
     for (let at = chunk; at < bytes.length; at += chunk) {
-      parts.push(this.#writePart(name, bytes.subarray(at, at + chunk), at, later, options));
+      parts.push(this.#writePart(path, bytes.subarray(at, at + chunk), at, later, options));
     }
     await allOf(parts);
   }
 
   /** Writes all of `data`: of a machine that gets full, the next request says what is wrong. */
   async #writePart(
-    path: Uint8Array,
+    path: PathLike,
     data: Uint8Array,
     position: number,
     openFlags: number,
     options: WriteFileOptions,
   ): Promise<void> {
-    let done = await this.#writeSome(path, data, position, openFlags, options);
-    const again = openFlags & ~(OpenFlag.O_TRUNC | OpenFlag.O_EXCL);
-    while (done < data.length) {
-      const written = await this.#writeSome(path, data.subarray(done), position + done, again, options);
-      if (written === 0) throw new RpcProtocolError(`write-file answers 0 for ${data.length - done} bytes`);
-      done += written;
-    }
-  }
-
-  async #writeSome(
-    path: Uint8Array,
-    data: Uint8Array,
-    position: number,
-    openFlags: number,
-    options: WriteFileOptions,
-  ): Promise<number> {
     const mode = options.mode ?? 0o644;
-    const { bytes } = await this.#client.request.writeFile({ path, data, position, openFlags, mode }, options);
-    if (bytes > data.length) throw new RpcProtocolError(`write-file answers ${bytes} for ${data.length} bytes`);
-    return bytes;
+    for (let done = 0, flags = openFlags; ; flags &= ~(OpenFlag.O_TRUNC | OpenFlag.O_EXCL)) {
+      const rest = done === 0 ? data : data.subarray(done);
+      const part = { path, data: rest, position: position + done, openFlags: flags, mode };
+      const { bytes } = await this.#client.request.writeFile(part, options);
+      done += bytes;
+      if (done === data.length) return;
+      if (bytes === 0 || done > data.length)
+        throw new RpcProtocolError(`write-file answers ${bytes} for ${rest.length} bytes`);
+    }
   }
 
   /** Reads a whole file. */
@@ -107,13 +96,12 @@ export class Files {
     path: PathLike,
     options: CallOptions & { readonly encoding?: "utf8" | undefined } = {},
   ): Promise<Uint8Array | string> {
-    const name = pathBytes(path);
-    const bytes = await this.#readAll(name, options);
+    const bytes = await this.#readAll(path, options);
     return options.encoding === "utf8" ? decodeText(bytes) : bytes;
   }
 
   /** A file that is replaced while its parts are read is read anew, a few times. */
-  async #readAll(path: Uint8Array, options: CallOptions): Promise<Uint8Array<ArrayBuffer>> {
+  async #readAll(path: PathLike, options: CallOptions): Promise<Uint8Array<ArrayBuffer>> {
     for (let tries = READ_TRIES; ; tries--) {
       const parts = await this.#readParts(path, options);
       if (tries > 1 && parts.some((part) => part.version !== parts[0]?.version)) continue;
@@ -128,7 +116,7 @@ export class Files {
     }
   }
 
-  async #readParts(path: Uint8Array, options: CallOptions): Promise<FilePart[]> {
+  async #readParts(path: PathLike, options: CallOptions): Promise<FilePart[]> {
     const parts: FilePart[] = [];
     let total = 0;
     for (let want = FIRST_READ_BYTES; ; want = Math.min(READ_BYTES, this.#client.chunkBytes)) {
@@ -146,12 +134,11 @@ export class Files {
     length: number,
     options: CallOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const name = pathBytes(path);
     const all = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
       const want = Math.min(length - filled, this.#client.chunkBytes);
-      const { bytes } = await this.#readPart(name, position + filled, want, options);
+      const { bytes } = await this.#readPart(path, position + filled, want, options);
       if (bytes.length === 0) break;
       all.set(bytes, filled);
       filled += bytes.length;
@@ -159,7 +146,7 @@ export class Files {
     return filled === length ? all : all.slice(0, filled);
   }
 
-  async #readPart(path: Uint8Array, position: number, replyBytes: number, options: CallOptions): Promise<FilePart> {
+  async #readPart(path: PathLike, position: number, replyBytes: number, options: CallOptions): Promise<FilePart> {
     const answer = await this.#client.request.readFile({ path, position, replyBytes }, options);
     const { inode, changeSeq, size, payload } = answer;
     return { bytes: payload, size, version: `${inode.index}.${inode.generation}.${changeSeq}` };
