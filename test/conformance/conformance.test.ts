@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type CaseResult, jsonLinesSubject, listCases, runKit, SubjectError } from "@foreshore/abi/conformance";
 import { Runtime } from "@foreshore/runtime";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { childSubject } from "../../abi/src/conformance/cli/child.ts";
 import type { Vectors } from "../../abi/src/vectors.ts";
 import { controlSocket } from "../../sdk/src/node/socket.ts";
@@ -30,7 +30,14 @@ const skipped = (results: readonly CaseResult[]): string[] =>
 /** What only a control channel refuses: see runtime/src/conformance.test.ts. */
 const ONLY_CONTROL = ["opcodes: BlobFilled: EPERM", "opcodes: AttachClient: EPERM", "opcodes: DetachClient: EPERM"];
 
+/** A compiler that shares its processors is no part of what a case may take. */
+const BUILD_MS = 300_000;
+
 describe("our machines", () => {
+  beforeAll(async () => {
+    await nativeKernel();
+  }, BUILD_MS);
+
   test("kernel.wasm in the mini-host", async () => {
     const results = await runKit(await miniSubject(), { vectors });
     expect(failures(results)).toEqual([]);
