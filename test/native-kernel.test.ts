@@ -40,12 +40,15 @@ async function run(
   return { stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString(), code };
 }
 
+/** A compiler that shares its processors is no part of what a case may take. */
+const BUILD_MS = 300_000;
+
 describe.skipIf(missing)("foreshore-native", () => {
   let wild = "";
   beforeAll(async () => {
     wild = await guest("wild");
     await nativeKernel();
-  });
+  }, BUILD_MS);
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test.each([1, 4])("carries any bytes both ways, %i harts", async (harts) => {
