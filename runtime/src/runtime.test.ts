@@ -521,8 +521,14 @@ describe.each(["shared", "message"] as const)("a machine by %s", (transport) => 
         () => fs.truncate("/mine", -1),
         () => fs.truncate("/mine", 2 ** 60),
         () => fs.truncate("/mine", Number.NaN),
+        // A typed array would make 0, 0 and 4,294,967,295 of these.
+        () => fs.chmod("/mine", Number.NaN),
+        () => fs.chmod("/mine", 2 ** 32),
+        () => fs.mkdir("/new", { mode: -1 }),
+        () => fs.writeFile("/new", "", { mode: 0.5 }),
       ])
         expect(await failure(wrong())).toBeInstanceOf(RangeError);
+      expect(await fs.exists("/new")).toBe(false);
       expect(await failure(fs.chmod("/a\0b", 0))).toBeInstanceOf(TypeError);
       for (const [what, call] of [
         ["chown", fs.chown("/none", 0, 0)],

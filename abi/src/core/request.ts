@@ -61,6 +61,20 @@ export function putBytes(arena: Arena, at: number, bytes: RequestBytes): void {
   else bytes.write(arena.mem, arena.base + at);
 }
 
+/**
+ * `value`, an argument that is called `name`, when its field holds it as it is: a typed array would store another.
+ * @throws RangeError unless it is a whole number from `least` to `most`
+ */
+export function within<T extends number | bigint>(
+  value: T,
+  least: number | bigint,
+  most: number | bigint,
+  name: string,
+): T {
+  if (value >= least && value <= most && (typeof value === "bigint" || Number.isInteger(value))) return value;
+  throw new RangeError(`${name} is ${value}; it is a whole number from ${least} to ${most}`);
+}
+
 /** Reply of a request that says nothing but that it was done. */
 export function nothing(): void {}
 

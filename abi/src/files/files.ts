@@ -3,6 +3,7 @@ import { AtFlag, OpenFlag } from "../../ts/index.ts";
 import { RpcProtocolError, SystemError } from "../client/errors.ts";
 import type { CallOptions, RpcClient } from "../client/rpc-client.ts";
 import { dataBytes, decodeText, encodeText, type PathLike, pathBytes } from "../core/text.ts";
+import { changedId, nanoseconds } from "./attributes.ts";
 import { type DirectoryItem, directoryItems, type FileStat, fileStat } from "./stat.ts";
 
 export interface WriteFileOptions extends CallOptions {
@@ -210,24 +211,27 @@ export class Files {
 
   /** @param uid and `gid`: -1 leaves it as it is */
   async chown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
-    await this.#client.request.chown({ path, uid: id(uid), gid: id(gid), follow: true }, options);
+    await this.#client.request.chown(
+      { path, uid: changedId(uid, "uid"), gid: changedId(gid, "gid"), follow: true },
+      options,
+    );
   }
 
   /** chown of a symbolic link itself. */
   async lchown(path: PathLike, uid: number, gid: number, options?: CallOptions): Promise<void> {
-    const owner = { path, uid: id(uid), gid: id(gid), follow: false };
+    const owner = { path, uid: changedId(uid, "uid"), gid: changedId(gid, "gid"), follow: false };
     await this.#client.request.chown(owner, { syscall: "lchown", ...options });
   }
 
   /** Sets both times, in milliseconds since 1970; fractions down to a microsecond count. */
   async utimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
-    const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
+    const times = { atimeNs: nanoseconds(atimeMs, "atimeMs"), mtimeNs: nanoseconds(mtimeMs, "mtimeMs") };
     await this.#client.request.utimes({ path, ...times, follow: true }, options);
   }
 
   /** utimes of a symbolic link itself. */
   async lutimes(path: PathLike, atimeMs: number, mtimeMs: number, options?: CallOptions): Promise<void> {
-    const times = { atimeNs: nanoseconds(atimeMs), mtimeNs: nanoseconds(mtimeMs) };
+    const times = { atimeNs: nanoseconds(atimeMs, "atimeMs"), mtimeNs: nanoseconds(mtimeMs, "mtimeMs") };
     await this.#client.request.utimes({ path, ...times, follow: false }, { syscall: "lutimes", ...options });
   }
 
@@ -283,20 +287,6 @@ interface FilePart {
   readonly size: number;
   /** Another when other contents have taken its place. */
   readonly version: string;
-}
-
-/** Times that 64 bits of nanoseconds hold: from 1677 to 2262. */
-const MOST_MS = Number(2n ** 63n / 1_000_000n) - 1;
-
-function nanoseconds(ms: number): bigint {
-  if (!(Math.abs(ms) <= MOST_MS)) throw new RangeError(`${ms} is no time in milliseconds that a file can have`);
-  return BigInt(Math.round(ms * 1e3)) * 1000n;
-}
-
-/** A uid or gid; -1 for the number that leaves it as it is. */
-function id(value: number): number {
-  if (!Number.isInteger(value) || value < -1 || value > 0xffffffff) throw new RangeError(`${value} is no uid or gid`);
-  return value >>> 0;
 }
 
 function isCode(error: unknown, code: string): boolean {

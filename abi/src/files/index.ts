@@ -1,4 +1,5 @@
 /** A machine's files by requests: for every frontend that has an RpcClient. */
+export { MAX_FILE_MS } from "./attributes.ts";
 export { Files, type MkdirOptions, type RmOptions, type WriteFileOptions } from "./files.ts";
 export {
   type CharacterDeviceEntry,

@@ -48,11 +48,18 @@ describe("packEntry", () => {
     ["a NUL in a path", { path: "a\0b", data: "" }],
     ["a NUL in a link target", { kind: "symlink", path: "a", target: "b\0" }],
     ["a mode with type bits", { path: "f", data: "", mode: 0o100644 }],
+    ["a fractional mode", { path: "f", data: "", mode: 0.5 }],
+    ["a negative uid", { path: "f", data: "", uid: -1 }],
+    ["a gid that is no number", { path: "f", data: "", gid: Number.NaN }],
+    ["a time that is none", { path: "f", data: "", mtimeMs: Number.NaN }],
+    ["a time of the year 2300", { path: "f", data: "", mtimeMs: 1.05e13 }],
+    ["a source of 33 bits", { kind: "lazy", path: "z", source: 2 ** 32, size: 1 }],
+    ["a negative device", { kind: "character-device", path: "d", rdev: -1 }],
     ["a negative size", { kind: "lazy", path: "z", source: 1, size: -1 }],
     ["a fractional position", { kind: "lazy", path: "z", source: 1, size: 1, position: 0.5 }],
   ];
   test.each(bad)("refuses %s", (_name, entry) => {
-    expect(() => packEntry(entry)).toThrow(/path|mode|size|position|NUL/);
+    expect(() => packEntry(entry)).toThrow(/path|mode|uid|gid|mtimeMs|source|rdev|size|position|NUL/);
   });
 });
 

@@ -1,8 +1,9 @@
 /** Entries of a layer as the FileRecords that WriteFiles and ApplyFileLayer take. */
 import { FileRecord, type FileRecordData, FileRecordKind } from "../../ts/index.ts";
 import type { Mem } from "../core/mem.ts";
-import type { BytesWriter } from "../core/request.ts";
+import { type BytesWriter, within } from "../core/request.ts";
 import { align8, dataBytes, type PathLike, pathBytes, pathText } from "../core/text.ts";
+import { nanoseconds } from "./attributes.ts";
 
 export interface EntryAttributes {
   /** Absolute, or relative to the layer's prefix. */
@@ -77,6 +78,7 @@ export type LayerEntry =
 
 const NOTHING = new Uint8Array(0);
 const MODE_BITS = 0o7777;
+const MAX_U32 = 0xffffffff;
 
 /** An entry ready to be written: its fixed part, path and data. */
 export interface PackedEntry {
@@ -93,17 +95,14 @@ export function packEntry(entry: LayerEntry): PackedEntry {
   if (path.length === 0) throw new TypeError("a layer entry has an empty path");
   const where = pathText(entry.path);
   const mode = entry.mode ?? (entry.kind === "directory" ? 0o755 : 0o644);
-  if (!Number.isInteger(mode) || (mode & ~MODE_BITS) !== 0)
-    throw new RangeError(`${where}: mode ${mode} has other than permission bits`);
-  const mtimeMs = entry.mtimeMs ?? Date.now();
   const record: FileRecordData = {
     kind: FileRecordKind.File,
-    mode,
-    uid: entry.uid ?? 0,
-    gid: entry.gid ?? 0,
+    mode: within(mode, 0, MODE_BITS, `${where}: mode`),
+    uid: within(entry.uid ?? 0, 0, MAX_U32, `${where}: uid`),
+    gid: within(entry.gid ?? 0, 0, MAX_U32, `${where}: gid`),
     pathLength: path.length,
     dataLength: 0,
-    mtimeNs: BigInt(Math.round(mtimeMs * 1e3)) * 1000n,
+    mtimeNs: nanoseconds(entry.mtimeMs ?? Date.now(), `${where}: mtimeMs`),
     source: 0,
     rdev: 0,
     sourceOffset: 0,
@@ -118,9 +117,9 @@ export function packEntry(entry: LayerEntry): PackedEntry {
       break;
     case "lazy":
       record.kind = FileRecordKind.LazyFile;
-      record.source = entry.source;
-      record.sourceOffset = checkCount(entry.position ?? 0, where, "position");
-      record.size = checkCount(entry.size, where, "size");
+      record.source = within(entry.source, 0, MAX_U32, `${where}: source`);
+      record.sourceOffset = within(entry.position ?? 0, 0, Number.MAX_SAFE_INTEGER, `${where}: position`);
+      record.size = within(entry.size, 0, Number.MAX_SAFE_INTEGER, `${where}: size`);
       break;
     case "directory":
       record.kind = FileRecordKind.Directory;
@@ -138,7 +137,7 @@ export function packEntry(entry: LayerEntry): PackedEntry {
       break;
     case "character-device":
       record.kind = FileRecordKind.CharDevice;
-      record.rdev = entry.rdev;
+      record.rdev = within(entry.rdev, 0, MAX_U32, `${where}: rdev`);
       break;
     case "whiteout":
       record.kind = FileRecordKind.Whiteout;
@@ -146,11 +145,6 @@ export function packEntry(entry: LayerEntry): PackedEntry {
   }
   record.dataLength = data.length;
   return { record, path, data, bytes: FileRecord.SIZE + align8(path.length) + align8(data.length) };
-}
-
-function checkCount(value: number, where: string, what: string): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${where}: ${what} ${value} is no byte count`);
-  return value;
 }
 
 /** The entries one after the other, as the bytes of a request. */

@@ -7,6 +7,8 @@ import {
   payloadLayout,
   type ReplyPart,
   requestsOf,
+  SCALAR_SIZE,
+  type ScalarKind,
   type StructModel,
   slotKind,
   type UnionModel,
@@ -304,7 +306,12 @@ class RequestsWriter {
     const name = `args.${camel(field.name)}`;
     if ("struct" in field.type) return field.optional ? `${name} ?? { index: 0, generation: 0 }` : name;
     if (field.unit === "flag") return `${name}${field.optional ? " === true" : ""} ? 1 : 0`;
-    return field.optional ? `${name} ?? 0` : name;
+    const { scalar } = field.type;
+    const value = field.optional ? `${name} ?? 0` : name;
+    // What is bounded is looked at where it is written.
+    if (field.bounded) return value;
+    this.#imports.add(SUPPORT, "within");
+    return `within(${value}, ${rangeOf(scalar)}, "${camel(field.name)}")`;
   }
 
   #decode(item: StructModel, spans: readonly Span[]): string[] {
@@ -393,6 +400,15 @@ class RequestsWriter {
       ? "undefined"
       : `{ field: "${camel(item.request?.takes ?? "")}", kind: ${this.#kind(kind)} }`;
   }
+}
+
+/** Least and most of a scalar, as arguments. */
+function rangeOf(scalar: ScalarKind): string {
+  const bits = BigInt(SCALAR_SIZE[scalar] * 8);
+  const signed = scalar.startsWith("i");
+  const span = 1n << (signed ? bits - 1n : bits);
+  const suffix = is64(scalar) ? "n" : "";
+  return `${signed ? `-${span}${suffix}` : `0${suffix}`}, ${span - 1n}${suffix}`;
 }
 
 function partValue(part: ReplyPart): string {

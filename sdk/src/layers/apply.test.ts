@@ -1,3 +1,4 @@
+import { MAX_FILE_MS } from "@foreshore/abi";
 import type { BlobSource, Runtime, LayerEntry as RuntimeEntry } from "@foreshore/runtime";
 import { describe, expect, it } from "vitest";
 import { applyLayer } from "./apply.ts";
@@ -32,7 +33,7 @@ describe("applyLayer", () => {
         { path: "/srv/none", kind: "lazy", blob: "none", size: 0, mtimeMs: -5 },
         { path: "/srv/again", kind: "hardlink", target: "/srv/one" },
         { path: "/srv/link", kind: "symlink", target: "one", mtimeMs: 0 },
-        { path: "/pipe", kind: "fifo", mtimeMs: 0 },
+        { path: "/pipe", kind: "fifo", mtimeMs: 1e15 },
       ],
       read: async (blob, position, length) =>
         new TextEncoder().encode(`<${blob}>`).subarray(position, position + length),
@@ -49,7 +50,7 @@ describe("applyLayer", () => {
       { ...root, kind: "file", path: "srv/none", mode: 0o644, mtimeMs: 0, data: new Uint8Array(0) },
       { kind: "hardlink", path: "srv/again", target: "srv/one" },
       { ...root, kind: "symlink", path: "srv/link", mode: 0o777, mtimeMs: 0, target: "one" },
-      { ...root, kind: "fifo", path: "pipe", mode: 0o644, mtimeMs: 0 },
+      { ...root, kind: "fifo", path: "pipe", mode: 0o644, mtimeMs: MAX_FILE_MS },
     ]);
     expect(entries[0]).toMatchObject({ kind: "directory", path: "srv", mode: 0o755 });
     const into = new Uint8Array(2);

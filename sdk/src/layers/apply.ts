@@ -1,5 +1,6 @@
 /** A LayerSource into a machine: settled as a tree, then handed to the Runtime at once. */
 
+import { MAX_FILE_MS } from "@foreshore/abi";
 import { type Runtime, type LayerEntry as RuntimeEntry, SystemError } from "@foreshore/runtime";
 import { LayerBlobs } from "./blobs.ts";
 import { LayerError, type LayerSource } from "./entry.ts";
@@ -57,8 +58,9 @@ export function* runtimeEntries(entries: Iterable<TreeEntry>, blobs: LayerBlobs,
       continue;
     }
     const { path, node } = entry;
-    // The machine counts from 1970 on.
-    const attributes = { ...node.attributes, mtimeMs: Math.max(0, node.attributes.mtimeMs), path };
+    // The machine counts from 1970 on, to 2262.
+    const mtimeMs = Math.min(Math.max(0, node.attributes.mtimeMs), MAX_FILE_MS);
+    const attributes = { ...node.attributes, mtimeMs, path };
     switch (node.kind) {
       case "file":
         yield { ...attributes, kind: "file", data: node.data };
