@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	always = (abi.POLLERR | abi.POLLHUP)
-	pollIn = (abi.POLLIN | abi.POLLRDNORM)
+	always = abi.POLLERR | abi.POLLHUP
+	pollIn = abi.POLLIN | abi.POLLRDNORM
 
 	private = abi.EPOLLET | abi.EPOLLONESHOT | abi.EPOLLWAKEUP | abi.EPOLLEXCLUSIVE
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
-	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = abi.POLLIN | abi.POLLRDNORM
+	pollOut = abi.POLLOUT | abi.POLLWRNORM
 	// most is the largest count that a write may reach.
 	most = ^uint64(0) - 1
 )

@@ -93,7 +93,7 @@ func Seals(i abi.OfdRef) (*abi.SealFlag, abi.Errno) {
 // not open for writing, EBUSY when F_SEAL_WRITE would contradict a mapping.
 func AddSeals(i abi.OfdRef, seals abi.SealFlag) abi.Errno {
 	o := kmem.Ofd(i)
-	const known = (abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC)
+	const known = abi.F_SEAL_SEAL | abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE | abi.F_SEAL_EXEC
 	if !writable(o) {
 		return abi.EPERM
 	}
@@ -107,7 +107,7 @@ func AddSeals(i abi.OfdRef, seals abi.SealFlag) abi.Errno {
 	in := kmem.Inode(o.State.Inode)
 	if seals&abi.F_SEAL_EXEC != 0 && in.State.Mode&0o111 != 0 {
 		// A program that is to stay executable is to stay what it is (memfd_create(2)).
-		seals |= (abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+		seals |= abi.F_SEAL_SHRINK | abi.F_SEAL_GROW | abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE
 	}
 	if seals&abi.F_SEAL_WRITE != 0 && *has&abi.F_SEAL_WRITE == 0 && mappedWritable(in) {
 		return abi.EBUSY

@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
-	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = abi.POLLIN | abi.POLLRDNORM
+	pollOut = abi.POLLOUT | abi.POLLWRNORM
 	// PollAlways is reported whether it was asked for or not.
-	PollAlways = (abi.POLLERR | abi.POLLHUP | abi.POLLNVAL)
+	PollAlways = abi.POLLERR | abi.POLLHUP | abi.POLLNVAL
 )
 
 // Poll is the poll state of an OFD: POLL* bits.

@@ -192,7 +192,7 @@ func (w *world) remap(s *space) {
 	to, size := w.pick()
 	e := abi.OK
 	var page uint32
-	flags := (abi.MREMAP_MAYMOVE | abi.MREMAP_FIXED)
+	flags := abi.MREMAP_MAYMOVE | abi.MREMAP_FIXED
 	page, e = Remap(w.c, s.as, pageAt(k), uint32(n), uint32(size), flags, pageAt(to))
 	overlaps := to < k+n && k < to+size
 	whole := s.pages[k] != nil

@@ -21,8 +21,8 @@ const (
 	usualBytes = uint32(abi.LimitPipeBytes)
 	maxBytes   = uint32(abi.LimitPipeMaxBytes)
 
-	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
-	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = abi.POLLIN | abi.POLLRDNORM
+	pollOut = abi.POLLOUT | abi.POLLWRNORM
 )
 
 // Pipe flags.

@@ -83,7 +83,7 @@ func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // openCore makes the file: a new one, whatever had its name.
 func openCore(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
-	const flags = (abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK)
+	const flags = abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK
 	n := uint32(len("core"))
 	copy(kmem.Bytes(c.Path, n), "core")
 	_ = vfs.Unlink(c, vfs.CwdOf(c), c.Path, n)

@@ -55,13 +55,13 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if e != abi.OK {
 		return e
 	}
-	known := (abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_APPEND)
+	known := abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_APPEND
 	if r.OpenFlags&^known != 0 {
 		return abi.EINVAL
 	}
 	flags := r.OpenFlags | abi.O_WRONLY
 	if p.Progress != 0 {
-		flags &^= (abi.O_TRUNC | abi.O_EXCL)
+		flags &^= abi.O_TRUNC | abi.O_EXCL
 	}
 	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, vfs.How{Flags: flags, Mode: r.Mode})
 	if e != abi.OK {

@@ -229,7 +229,7 @@ func sysSyncfs(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysSyncFileRange(c *sched.Ctx) (uint64, abi.Errno) {
-	known := (abi.SYNC_FILE_RANGE_WAIT_BEFORE | abi.SYNC_FILE_RANGE_WRITE | abi.SYNC_FILE_RANGE_WAIT_AFTER)
+	known := abi.SYNC_FILE_RANGE_WAIT_BEFORE | abi.SYNC_FILE_RANGE_WRITE | abi.SYNC_FILE_RANGE_WAIT_AFTER
 	if abi.SyncRangeFlag(arg32(c, 3))&^known != 0 || int64(c.Arg(1)) < 0 || int64(c.Arg(2)) < 0 || int64(c.Arg(1)+c.Arg(2)) < 0 {
 		return 0, abi.EINVAL
 	}

@@ -16,9 +16,9 @@ const (
 	atNofoll = uint32(abi.AT_SYMLINK_NOFOLLOW)
 
 	// openFlags is what open(2) knows; it ignores the rest.
-	openFlags = (abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
+	openFlags = abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
 		abi.O_DSYNC | abi.O_ASYNC | abi.O_DIRECT | abi.O_LARGEFILE | abi.O_DIRECTORY | abi.O_NOFOLLOW | abi.O_NOATIME |
-		abi.O_CLOEXEC | abi.O_SYNC | abi.O_PATH | abi.O_TMPFILE)
+		abi.O_CLOEXEC | abi.O_SYNC | abi.O_PATH | abi.O_TMPFILE
 )
 
 // fdArg is argument i, which is described as a descriptor: an int, whatever the upper half holds.
@@ -242,7 +242,7 @@ func sysClose(c *sched.Ctx) (uint64, abi.Errno) { return 0, file.Close(c, fdArg(
 
 func sysCloseRange(c *sched.Ctx) (uint64, abi.Errno) {
 	first, last, flags := arg32(c, 0), arg32(c, 1), abi.CloseRangeFlag(arg32(c, 2))
-	const known = (abi.CLOSE_RANGE_UNSHARE | abi.CLOSE_RANGE_CLOEXEC)
+	const known = abi.CLOSE_RANGE_UNSHARE | abi.CLOSE_RANGE_CLOEXEC
 	if flags&^known != 0 || first > last {
 		return 0, abi.EINVAL
 	}

@@ -288,8 +288,8 @@ func pollfdAt(c *sched.Ctx, k uint32) *abi.Pollfd {
 
 // What select(2) means by its three sets.
 var selectEvents = [3]abi.PollEvent{
-	(abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR),
-	(abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR),
+	abi.POLLIN | abi.POLLRDNORM | abi.POLLRDBAND | abi.POLLHUP | abi.POLLERR,
+	abi.POLLOUT | abi.POLLWRNORM | abi.POLLWRBAND | abi.POLLERR,
 	abi.POLLPRI,
 }
 

@@ -111,7 +111,7 @@ func vecOver(c *sched.Ctx, count, n uint32, e abi.Errno) (uint64, abi.Errno) {
 // vectored is a read or write of iovecs at a position; RWF_* flags as
 // preadv2(2) has them.
 func vectored(c *sched.Ctx, pos uint64, flags abi.RwfFlag, write bool) (uint64, abi.Errno) {
-	known := (abi.RWF_HIPRI | abi.RWF_DSYNC | abi.RWF_SYNC)
+	known := abi.RWF_HIPRI | abi.RWF_DSYNC | abi.RWF_SYNC
 	if write {
 		known |= abi.RWF_APPEND
 	}

@@ -7,7 +7,7 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-const spliceFlags = (abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLICE_F_MORE | abi.SPLICE_F_GIFT)
+const spliceFlags = abi.SPLICE_F_MOVE | abi.SPLICE_F_NONBLOCK | abi.SPLICE_F_MORE | abi.SPLICE_F_GIFT
 
 // ends are the OFDs of a splice's descriptors a and b, open for reading and
 // for writing.

@@ -33,8 +33,8 @@ func pagesOf(addr, length uint64) (from, to uint32, e abi.Errno) {
 
 // Flags that MAP_SHARED_VALIDATE knows of a file without further ones (Linux's
 // LEGACY_MAP_MASK): MAP_SYNC and MAP_FIXED_NOREPLACE are not among them.
-const legacyMapFlags = (abi.MAP_TYPE | abi.MAP_FIXED | abi.MAP_ANONYMOUS | abi.MAP_DENYWRITE | abi.MAP_EXECUTABLE | abi.MAP_UNINITIALIZED |
-	abi.MAP_GROWSDOWN | abi.MAP_LOCKED | abi.MAP_NORESERVE | abi.MAP_POPULATE | abi.MAP_NONBLOCK | abi.MAP_STACK | abi.MAP_HUGETLB)
+const legacyMapFlags = abi.MAP_TYPE | abi.MAP_FIXED | abi.MAP_ANONYMOUS | abi.MAP_DENYWRITE | abi.MAP_EXECUTABLE | abi.MAP_UNINITIALIZED |
+	abi.MAP_GROWSDOWN | abi.MAP_LOCKED | abi.MAP_NORESERVE | abi.MAP_POPULATE | abi.MAP_NONBLOCK | abi.MAP_STACK | abi.MAP_HUGETLB
 
 // mapFlags are the VMA flags that flags of mmap(2) ask for.
 func mapFlags(flags abi.MapFlag, file bool) (abi.VmaFlag, abi.Errno) {

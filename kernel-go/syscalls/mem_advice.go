@@ -103,7 +103,7 @@ func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
 		}
 		end = min(end, to)
 		at := uint64(v.FilePage+(page-v.StartPage)) << kmem.PageShift
-		mode := (abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE)
+		mode := abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE
 		if e := vfs.Allocate(c, v.Inode, mode, at, uint64(end-page)<<kmem.PageShift); e != abi.OK {
 			return e
 		}

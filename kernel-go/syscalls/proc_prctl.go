@@ -234,7 +234,7 @@ func prctlGetSecurebits(c *sched.Ctx) (uint64, abi.Errno) {
 
 // securebits are all bits and their locks.
 const (
-	secureBits  = (abi.SECBIT_NOROOT | abi.SECBIT_NO_SETUID_FIXUP | abi.SECBIT_KEEP_CAPS | abi.SECBIT_NO_CAP_AMBIENT_RAISE)
+	secureBits  = abi.SECBIT_NOROOT | abi.SECBIT_NO_SETUID_FIXUP | abi.SECBIT_KEEP_CAPS | abi.SECBIT_NO_CAP_AMBIENT_RAISE
 	secureLocks = secureBits << 1
 )
 

@@ -188,7 +188,7 @@ func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	options := abi.WaitFlag(c.Arg(2))
-	known := (abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
+	known := abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED | abi.WALL | abi.WCLONE | abi.WNOTHREAD
 	if options&^known != 0 {
 		return 0, abi.EINVAL
 	}
@@ -246,7 +246,7 @@ func reapIfDead(w proc.Waited) {
 
 func sysWaitid(c *sched.Ctx) (uint64, abi.Errno) {
 	options := abi.WaitFlag(c.Arg(3))
-	events := (abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED)
+	events := abi.WEXITED | abi.WUNTRACED | abi.WCONTINUED
 	known := events | (abi.WNOHANG | abi.WNOWAIT | abi.WALL | abi.WCLONE | abi.WNOTHREAD)
 	if options&^known != 0 || options&events == 0 {
 		return 0, abi.EINVAL

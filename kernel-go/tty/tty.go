@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	pollIn  = (abi.POLLIN | abi.POLLRDNORM)
-	pollOut = (abi.POLLOUT | abi.POLLWRNORM)
+	pollIn  = abi.POLLIN | abi.POLLRDNORM
+	pollOut = abi.POLLOUT | abi.POLLWRNORM
 )
 
 // Signals is what terminals want of processes. Hooks: boot/wire.go.
@@ -92,10 +92,10 @@ func byIndex(index uint32, own abi.TtyRef) abi.TtyRef {
 
 // usualTermios is tty_std_termios of Linux, as ptys have it.
 func usualTermios(m *abi.Termios2) {
-	m.Iflag = (abi.ICRNL | abi.IXON)
-	m.Oflag = (abi.OPOST | abi.ONLCR)
-	m.Cflag = (abi.B38400 | abi.CS8 | abi.CREAD)
-	m.Lflag = (abi.ISIG | abi.ICANON | abi.ECHO | abi.ECHOE | abi.ECHOK | abi.ECHOCTL | abi.ECHOKE | abi.IEXTEN)
+	m.Iflag = abi.ICRNL | abi.IXON
+	m.Oflag = abi.OPOST | abi.ONLCR
+	m.Cflag = abi.B38400 | abi.CS8 | abi.CREAD
+	m.Lflag = abi.ISIG | abi.ICANON | abi.ECHO | abi.ECHOE | abi.ECHOK | abi.ECHOCTL | abi.ECHOKE | abi.IEXTEN
 	m.Cc = [19]uint8{abi.VINTR: 'C' & 0x1f, abi.VQUIT: '\\' & 0x1f, abi.VERASE: 0x7f, abi.VKILL: 'U' & 0x1f, abi.VEOF: 'D' & 0x1f, abi.VMIN: 1,
 		abi.VSTART: 'Q' & 0x1f, abi.VSTOP: 'S' & 0x1f, abi.VSUSP: 'Z' & 0x1f, abi.VREPRINT: 'R' & 0x1f, abi.VDISCARD: 'O' & 0x1f,
 		abi.VWERASE: 'W' & 0x1f, abi.VLNEXT: 'V' & 0x1f}

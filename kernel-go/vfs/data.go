@@ -133,7 +133,7 @@ func dropCode(frame uint32) {
 // What seals forbid (F_ADD_SEALS of fcntl(2)). Files of a tmpfs that are no
 // memfd_create(2) with MFD_ALLOW_SEALING are sealed against sealing.
 const (
-	sealWrite = (abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE)
+	sealWrite = abi.F_SEAL_WRITE | abi.F_SEAL_FUTURE_WRITE
 )
 
 // maySize says whether seals let a file have another size.

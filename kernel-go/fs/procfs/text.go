@@ -27,7 +27,7 @@ func textOf(c *sched.Ctx) *Text {
 }
 
 func (w *Text) begin() {
-	w.index, w.bytes, w.frame, w.full = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0, false
+	w.index, w.bytes, w.frame = kmem.AllocUserFrame(abi.FrameTypeKernel, true), 0, 0
 	w.full, w.next = w.index == 0, noMore
 }
 
