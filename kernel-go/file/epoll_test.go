@@ -84,7 +84,7 @@ func TestEpollTriggers(t *testing.T) {
 				want = 0
 			}
 			if got := collect(c, ep, 10)[5]; got != uint32(want) {
-				t.Errorf("hang-up: %#x", uint32(got))
+				t.Errorf("hang-up: %#x", got)
 			}
 		})
 	}

@@ -110,7 +110,7 @@ func blocked(t testing.TB, c *sched.Ctx, e abi.Errno) {
 // again makes the context act for a thread that was woken.
 func again(t testing.TB, c *sched.Ctx, thread abi.ThreadRef) {
 	t.Helper()
-	if s := abi.ThreadRunState(kmem.Thread(thread).State.LoadRunState()); s != abi.ThreadRunStateReady {
+	if s := kmem.Thread(thread).State.LoadRunState(); s != abi.ThreadRunStateReady {
 		t.Fatalf("thread is %v, not woken", s)
 	}
 	sched.Unready(thread)

@@ -155,7 +155,7 @@ func KillOwned(c *sched.Ctx, owner abi.OwnerRef) {
 		p := kmem.Process(i)
 		next := p.Live.NextProcess
 		if p.State.Owner == owner {
-			switch abi.ProcessRunState(p.State.LoadRunState()) {
+			switch p.State.LoadRunState() {
 			case abi.ProcessRunStatePrepared:
 				Discard(c, i)
 			case abi.ProcessRunStateZombie:
@@ -183,7 +183,7 @@ func LeaveToThemselves(c *sched.Ctx, client uint32) {
 		next := p.Live.NextProcess
 		if p.State.Flags&abi.ProcessFlagOwnedByHost != 0 && p.Live.Client == client {
 			p.State.Flags &^= abi.ProcessFlagOwnedByHost
-			switch abi.ProcessRunState(p.State.LoadRunState()) {
+			switch p.State.LoadRunState() {
 			case abi.ProcessRunStatePrepared:
 				Discard(c, i)
 			case abi.ProcessRunStateZombie:

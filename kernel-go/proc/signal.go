@@ -89,7 +89,7 @@ func SendChild(c *sched.Ctx, child, parent abi.ProcessRef) {
 	}
 	ticks := uint64(10_000_000) // ns per USER_HZ tick
 	s := Sig{Signo: signo, Code: w.Code, Field0: uint64(w.Pid) | uint64(w.Uid)<<32,
-		Field1: uint64(uint32(w.Value)), Field2: p.State.UserNs / ticks, Field3: p.State.SystemNs / ticks}
+		Field1: uint64(w.Value), Field2: p.State.UserNs / ticks, Field3: p.State.SystemNs / ticks}
 	_ = send(c, parent, 0, &s)
 }
 
@@ -178,7 +178,7 @@ func sigwaits(t *abi.ThreadSlot, signo abi.Signal) bool {
 
 func nudgeThread(i abi.ThreadRef, signo abi.Signal) {
 	t := kmem.Thread(i)
-	switch abi.ThreadRunState(t.State.LoadRunState()) {
+	switch t.State.LoadRunState() {
 	case abi.ThreadRunStateBlocked:
 		if t.State.Sigmask&bit(signo) == 0 || sigwaits(t, signo) || unmaskable&bit(signo) != 0 {
 			sched.Unblock(i)

@@ -66,7 +66,7 @@ func TestClientsLeave(t *testing.T) {
 		s.put(abi.OpcodeNoop, 9)
 		s.slot.CompletionHead.Store(12345)
 		end(s, h)
-		if abi.ClientState(s.slot.LoadState()) != abi.ClientStateFree || owners() != before || s.slot.InFlight != 0 {
+		if s.slot.LoadState() != abi.ClientStateFree || owners() != before || s.slot.InFlight != 0 {
 			t.Fatalf("round %d: state %d, %d owners, %d in flight", round, s.slot.LoadState(), owners(), s.slot.InFlight)
 		}
 		if r := c.detach(3, h); r != -int64(abi.ESRCH) {

@@ -40,7 +40,7 @@ func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitReques
 	copy(release, uts.Release)
 	var d abi.KernelRuntimeStateData
 	d.AbiMajor, d.AbiMinor, d.LayoutHash, d.FeatureBits = h.AbiMajor, h.AbiMinor, hash, h.FeatureBits
-	d.BootState, d.Client, d.Harts, d.Clients = abi.BootState(h.LoadBootState()), p.Client, h.HartCount, h.ClientCount
+	d.BootState, d.Client, d.Harts, d.Clients = h.LoadBootState(), p.Client, h.HartCount, h.ClientCount
 	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
 	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release

@@ -71,7 +71,7 @@ func wake(client uint32) {
 	if sleeping == 0 || !s.CompareAndSwapClientSleeping(sleeping, 0) {
 		return
 	}
-	if abi.ClientSleep(sleeping) == abi.ClientSleepWantsKick {
+	if sleeping == abi.ClientSleepWantsKick {
 		host.Kick(client)
 	} else {
 		kmem.NotifyWord(&s.CompletionTail, 1)
@@ -133,7 +133,7 @@ func Service(c *sched.Ctx) {
 	retryReady(c)
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
-		switch abi.ClientState(s.LoadState()) {
+		switch s.LoadState() {
 		case abi.ClientStateAttached:
 			flushAnswers(i, s)
 			consume(c, i, s)

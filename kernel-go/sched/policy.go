@@ -28,7 +28,7 @@ var weights = [40]uint32{
 
 // PolicyOf is a thread's policy without flags.
 func PolicyOf(t *abi.ThreadSlot) abi.SchedPolicy {
-	return abi.SchedPolicy(t.State.Policy) &^ abi.SCHED_RESET_ON_FORK
+	return t.State.Policy &^ abi.SCHED_RESET_ON_FORK
 }
 
 // RealTime says whether a thread is SCHED_FIFO or SCHED_RR.

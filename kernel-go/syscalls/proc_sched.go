@@ -215,7 +215,7 @@ func tooBigAttr(c *sched.Ctx, va uint64) abi.Errno {
 func setAttr(c *sched.Ctx, thread abi.ThreadRef, a *abi.SchedAttr) abi.Errno {
 	s := &kmem.Thread(thread).State
 	policy, priority, nice := a.Policy, a.Priority, a.Nice
-	if _, _, e := priorityRange(abi.SchedPolicy(policy)); e != abi.OK {
+	if _, _, e := priorityRange(policy); e != abi.OK {
 		return e
 	}
 	if a.Flags&uint64(abi.SCHED_FLAG_KEEP_POLICY) != 0 {
@@ -228,7 +228,7 @@ func setAttr(c *sched.Ctx, thread abi.ThreadRef, a *abi.SchedAttr) abi.Errno {
 		policy, priority, nice = s.Policy, s.Priority, s.Nice
 	}
 	nice = min(max(nice, -20), 19)
-	switch abi.SchedPolicy(policy) &^ abi.SCHED_RESET_ON_FORK {
+	switch policy &^ abi.SCHED_RESET_ON_FORK {
 	case abi.SCHED_OTHER, abi.SCHED_BATCH:
 		if nice != s.Nice {
 			if e := mayRenice(c, thread, nice); e != abi.OK {

@@ -118,7 +118,7 @@ func (w *Text) score(v int64) {
 // stateOf is the letter of ps(1) for a thread.
 func stateOf(p abi.ProcessRef, t abi.ThreadRef) byte {
 	ps := &kmem.Process(p).State
-	switch abi.ProcessRunState(ps.LoadRunState()) {
+	switch ps.LoadRunState() {
 	case abi.ProcessRunStateZombie:
 		return 'Z'
 	case abi.ProcessRunStateStopped:
@@ -127,7 +127,7 @@ func stateOf(p abi.ProcessRef, t abi.ThreadRef) byte {
 	if t == 0 {
 		return 'S'
 	}
-	switch ts := &kmem.Thread(t).State; abi.ThreadRunState(ts.LoadRunState()) {
+	switch ts := &kmem.Thread(t).State; ts.LoadRunState() {
 	case abi.ThreadRunStateReady, abi.ThreadRunStateRunning:
 		return 'R'
 	case abi.ThreadRunStateStopped:
