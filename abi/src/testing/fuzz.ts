@@ -16,6 +16,8 @@ export const fuzzTestMs = fuzzSeconds * 1000 + 120_000;
 
 /** One execution may take so much of a processor, where the host counts it, else so long: the inputs are small. */
 const SLOW_MS = 5000;
+/** Mutants that are run at least: a busy machine may need the whole time for the corpus. */
+const LEAST_MUTANTS = 100;
 /** Inputs to mutate from. */
 const POOL = 2048;
 /** How much the heap may grow while a target runs. */
@@ -106,7 +108,7 @@ function digest(text: string): number {
 }
 
 /**
- * Runs a target for `fuzzSeconds` and prints how many executions there were.
+ * Runs a target for `fuzzSeconds`, or for longer where it has had too little of them, and prints how many executions there were.
  * @throws Error with the input, as JSON, and the seed, when the target finds something
  */
 export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
@@ -155,7 +157,8 @@ export async function fuzz<I>(target: FuzzTarget<I>): Promise<FuzzReport> {
 
   for (const input of target.corpus) await execute(input);
   const corpusOutcomes = seen.size;
-  while (performance.now() < end) {
+  const least = executions + LEAST_MUTANTS;
+  while (executions < least || performance.now() < end) {
     let input = random.pick(pool);
     for (let n = 1 + random.below(4); n > 0; n--) input = target.mutate(random, input);
     if (await execute(input)) {
