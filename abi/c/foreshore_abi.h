@@ -2525,7 +2525,7 @@ struct fsh_ofd_state {
   uint32_t inode;
   /* Dentry slot. Unit: slot:Dentry. Written by: kernel. */
   uint32_t dentry;
-  /* The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none. Unit: index. Written by: kernel. */
+  /* The slot of what is open beside the inode, in the table that its kind names (OfdKind's objects); 0 none. Unit: index. Written by: kernel. */
   uint32_t object;
   /* Who gets SIGIO (F_SETOWN); negative: a group. Unit: id. Written by: kernel. */
   int32_t owner_pid;

@@ -114,6 +114,32 @@ export function ofdKindShown(value: number): string | undefined {
   }
 }
 
+/** The table of the slots of which one of this OfdKind stands for one; undefined for those that stand for none. */
+export function ofdKindObject(value: number): SlotKind | undefined {
+  switch (value) {
+    case OfdKind.PipeRead:
+      return SlotKind.Pipe;
+    case OfdKind.PipeWrite:
+      return SlotKind.Pipe;
+    case OfdKind.Epoll:
+      return SlotKind.Epoll;
+    case OfdKind.Eventfd:
+      return SlotKind.Eventfd;
+    case OfdKind.Fifo:
+      return SlotKind.Pipe;
+    case OfdKind.PtyMaster:
+      return SlotKind.Tty;
+    case OfdKind.PtySlave:
+      return SlotKind.Tty;
+    case OfdKind.Timerfd:
+      return SlotKind.Eventfd;
+    case OfdKind.Pidfd:
+      return SlotKind.Process;
+    default:
+      return undefined;
+  }
+}
+
 
 /** What is true of a pair of pseudo-terminals. */
 export const TtyFlag = {
@@ -2293,7 +2319,7 @@ export interface OfdStateData {
    */
   dentry: number;
   /**
-   * The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
+   * The slot of what is open beside the inode, in the table that its kind names (OfdKind's objects); 0 none.
    * Unit: index. Written by: kernel.
    */
   object: number;
@@ -2397,7 +2423,7 @@ export class OfdState {
   }
 
   /**
-   * The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
+   * The slot of what is open beside the inode, in the table that its kind names (OfdKind's objects); 0 none.
    * Unit: index. Written by: kernel.
    */
   get object(): number {

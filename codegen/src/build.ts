@@ -172,8 +172,13 @@ class Builder {
       const first = values.at(-1);
       if (first?.value !== value) {
         const shown = raw.attributes.get("shown");
+        const object = raw.attributes.get("object");
         const call = readCall(raw.attributes, this.#where(item, raw.name));
-        const described = { ...(shown !== undefined && { shown }), ...(call !== undefined && { call }) };
+        const described = {
+          ...(shown !== undefined && { shown }),
+          ...(object !== undefined && { object }),
+          ...(call !== undefined && { call }),
+        };
         values.push({ name: raw.name, value, aliases, doc: raw.doc, ...described });
       } else if (item.attributes.has("bare")) {
         first.aliases.push(raw.name, ...aliases);

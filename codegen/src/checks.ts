@@ -197,6 +197,10 @@ function checkHeader(item: StructModel, union: UnionModel, structs: Structs): st
 /** Slots lie one behind the other, and readers take them in words of so many bytes. */
 const SLOT_ALIGN = 8;
 
+function hasValue(item: EnumModel | undefined, name: string): boolean {
+  return item?.values.some((value) => value.name === name) === true;
+}
+
 export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
   const problems: string[] = [];
   const kinds = enums.get("SlotKind");
@@ -214,10 +218,18 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
         `${item.where}: struct ${item.name}: a slot of ${item.size} bytes; readers copy words of ${SLOT_ALIGN}, add reserved ones at its end.`,
       );
     }
-    if (kinds?.values.some((value) => value.name === item.slot) !== true) {
+    if (!hasValue(kinds, item.slot)) {
       problems.push(
         `${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`,
       );
+    }
+  }
+  for (const item of enums.values()) {
+    for (const { name, object } of item.values) {
+      if (object !== undefined && !hasValue(kinds, object))
+        problems.push(
+          `${item.where}: ${item.name}.${name}: SlotKind has no value ${object}; add it or correct (object).`,
+        );
     }
   }
   return problems;
@@ -276,7 +288,7 @@ export function checkDocumentation(model: Model): string[] {
     const slot = /^slot:(.*)$/.exec(unit ?? "")?.[1];
     if (unit === undefined)
       refuse(where, `${label}: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another`);
-    else if (slot !== undefined && kinds?.values.some((value) => value.name === slot) !== true)
+    else if (slot !== undefined && !hasValue(kinds, slot))
       refuse(where, `${label}: SlotKind has no value ${slot}; add it or correct (unit)`);
     else if (slot === undefined && !(unit in UNITS))
       refuse(where, `${label}: unknown unit "${unit}"; use slot:Kind, ${Object.keys(UNITS).join(", ")}`);

@@ -76,6 +76,8 @@ describe("the sample schema, with one of each thing", () => {
     expect(viewsOf(generated)).toEqual([7n, 7, 0]);
     const shown = generated["noZeroShown"] as (value: number) => string | undefined;
     expect([shown(1), shown(2), shown(3)]).toEqual([undefined, 'the "second"', undefined]);
+    const object = generated["noZeroObject"] as (value: number) => number | undefined;
+    expect([object(1), object(2), object(3)]).toEqual([1, undefined, undefined]);
     expect(text(root, "kernel-go/abi/foreshore.go")).toContain(
       'case NoZeroSecond:\n\t\treturn "the \\"second\\""\n\t}\n\treturn ""',
     );

@@ -78,6 +78,8 @@ export interface EnumValueModel {
   readonly aliases: readonly string[];
   /** What users see of it, where that is not the name. */
   readonly shown?: string;
+  /** The table of the slots of which such a one stands for one. */
+  readonly object?: string;
   /** Of a system call: how it is described (syscalls.ts). */
   readonly call?: CallText;
   readonly doc: readonly string[];

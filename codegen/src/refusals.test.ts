@@ -259,6 +259,11 @@ describe("declarations", () => {
       "struct S: SlotKind has no value Pipe; add it or correct (slot).",
     ],
     [
+      "an object of no table",
+      'enum SlotKind : uint { None = 0 } enum Kind : uint { None = 0, End = 1 (object: "Pipe") }',
+      "Kind.End: SlotKind has no value Pipe; add it or correct (object).",
+    ],
+    [
       "a slot that is no multiple of 8 bytes",
       'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: uint; }',
       "struct A: a slot of 4 bytes; readers copy words of 8, add reserved ones at its end.",

@@ -174,6 +174,26 @@ func (v OfdKind) Shown() string {
 	return ""
 }
 
+var objectsOfOfdKind = [...]SlotKind{
+	OfdKindPipeRead:  SlotKindPipe,
+	OfdKindPipeWrite: SlotKindPipe,
+	OfdKindEpoll:     SlotKindEpoll,
+	OfdKindEventfd:   SlotKindEventfd,
+	OfdKindFifo:      SlotKindPipe,
+	OfdKindPtyMaster: SlotKindTty,
+	OfdKindPtySlave:  SlotKindTty,
+	OfdKindTimerfd:   SlotKindEventfd,
+	OfdKindPidfd:     SlotKindProcess,
+}
+
+// Object is the table of the slots of which such a one stands for one, None for those that stand for none.
+func (v OfdKind) Object() SlotKind {
+	if int(v) < len(objectsOfOfdKind) {
+		return objectsOfOfdKind[v]
+	}
+	return SlotKindNone
+}
+
 // TtyFlag: What is true of a pair of pseudo-terminals.
 type TtyFlag uint32
 
@@ -590,7 +610,7 @@ type OfdState struct {
 	// Dentry slot.
 	// Unit: slot:Dentry. Written by: kernel.
 	Dentry DentryRef
-	// The slot of what is open beside the inode, in a table that follows from the kind (kmem.ObjectKind); 0 none.
+	// The slot of what is open beside the inode, in the table that its kind names (OfdKind's objects); 0 none.
 	// Unit: index. Written by: kernel.
 	Object uint32
 	// Who gets SIGIO (F_SETOWN); negative: a group.

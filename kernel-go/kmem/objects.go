@@ -2,15 +2,8 @@ package kmem
 
 import "foreshore.dev/kernel/abi"
 
-// What an open file description stands for: a slot of another table, by kind.
-
-// objectTables is where the objects of each kind of open file description are;
-// None for kinds that have none.
-var objectTables = [...]abi.SlotKind{
-	abi.OfdKindPipeRead: abi.SlotKindPipe, abi.OfdKindPipeWrite: abi.SlotKindPipe, abi.OfdKindFifo: abi.SlotKindPipe,
-	abi.OfdKindEpoll: abi.SlotKindEpoll, abi.OfdKindEventfd: abi.SlotKindEventfd, abi.OfdKindTimerfd: abi.SlotKindEventfd,
-	abi.OfdKindPtyMaster: abi.SlotKindTty, abi.OfdKindPtySlave: abi.SlotKindTty,
-}
+// What an open file description stands for: a slot of the table that its kind
+// names (OfdKind.Object).
 
 // SetObject gives an open file description its object.
 func SetObject[R abi.Ref](o *abi.OfdSlot, r R) {
@@ -21,12 +14,8 @@ func SetObject[R abi.Ref](o *abi.OfdSlot, r R) {
 // that the description was made for: a slot that was freed under it, and may be
 // another's now, stops the machine.
 func Object[R abi.Ref](o *abi.OfdSlot) R {
-	kind := abi.SlotKindNone
-	if k := uint32(o.State.Kind); k < uint32(len(objectTables)) {
-		kind = objectTables[k]
-	}
 	r := R(o.State.Object)
-	assert(kind == r.Kind() && r != 0 && Slot(r).Generation.Load() == o.Live.ObjectGeneration)
+	assert(o.State.Kind.Object() == r.Kind() && r != 0 && Slot(r).Generation.Load() == o.Live.ObjectGeneration)
 	return r
 }
 

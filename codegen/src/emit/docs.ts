@@ -129,7 +129,11 @@ function enumPart(item: EnumModel): string[] {
       item.values.map((value) => [
         [value.name, ...value.aliases].map((name) => `\`${name}\``).join(", "),
         item.bitFlags ? `0x${value.value.toString(16)}` : String(value.value),
-        cell(value.shown === undefined ? value.doc : [...value.doc, `Shown as \`${value.shown}\`.`]),
+        cell([
+          ...value.doc,
+          ...(value.shown === undefined ? [] : [`Shown as \`${value.shown}\`.`]),
+          ...(value.object === undefined ? [] : [`Stands for a slot of \`${value.object}\`.`]),
+        ]),
       ]),
     ),
   ];

@@ -149,7 +149,29 @@ function enumText(item: EnumModel): string {
     "}",
     "",
     ...shownText(item),
+    ...objectText(item),
   ].join("\n");
+}
+
+/** The function that says in which table the slots are that numbers stand for. */
+function objectText(item: EnumModel): string[] {
+  const standing = item.values.filter((value) => value.object !== undefined);
+  if (standing.length === 0) return [];
+  const name = `objectsOf${item.name}`;
+  return [
+    `var ${name} = [...]SlotKind{`,
+    ...indent(alignColumns(standing.map((value) => [`${goConstant(item, value.name)}:`, `SlotKind${value.object},`]))),
+    "}",
+    "",
+    "// Object is the table of the slots of which such a one stands for one, None for those that stand for none.",
+    `func (v ${item.name}) Object() SlotKind {`,
+    `\tif int(v) < len(${name}) {`,
+    `\t\treturn ${name}[v]`,
+    "\t}",
+    "\treturn SlotKindNone",
+    "}",
+    "",
+  ];
 }
 
 /** The function that says what users see of a number. */

@@ -145,6 +145,35 @@ function enumStatements(item: EnumModel): Statement[] {
         : `return enumName("${item.name}", ${item.name}, value);`,
     },
     ...shownStatements(item, type),
+    ...objectStatements(item, type),
+  ];
+}
+
+/** The function that says in which table the slots are that numbers stand for. */
+function objectStatements(item: EnumModel, type: string): Statement[] {
+  const standing = item.values.filter((value) => value.object !== undefined);
+  if (standing.length === 0) return [];
+  return [
+    {
+      kind: StructureKind.Function,
+      isExported: true,
+      name: `${camel(item.name)}Object`,
+      docs: [
+        `The table of the slots of which one of this ${item.name} stands for one; undefined for those that stand for none.`,
+      ],
+      parameters: [{ name: "value", type }],
+      returnType: "SlotKind | undefined",
+      statements: [
+        "switch (value) {",
+        ...standing.flatMap((value) => [
+          `  case ${item.name}.${value.name}:`,
+          `    return SlotKind.${value.object};`,
+        ]),
+        "  default:",
+        "    return undefined;",
+        "}",
+      ].join("\n"),
+    },
   ];
 }
 
