@@ -102,13 +102,13 @@ func pathIn(c *sched.Ctx, path string) uint32 { return put(c.Path, path) }
 func writeFile(t *testing.T, c *sched.Ctx, path string, mode abi.FileMode, contents []byte) {
 	t.Helper()
 	root := kmem.Header().RootDentry
-	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), vfs.How{Flags: abi.O_CREAT | abi.O_WRONLY, Mode: mode})
+	o, e := file.Open(c, root, vfs.PathAt{Dir: root, Span: c.InPath(pathIn(c, path))}, vfs.How{Flags: abi.O_CREAT | abi.O_WRONLY, Mode: mode})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}
 	copy(kmem.Bytes(c.Vec, uint32(len(contents))), contents)
 	c.Buf = mm.Buf{Addr: uint64(c.Vec), Len: uint32(len(contents))}
-	if n, e := file.Write(c, o, &c.Buf, file.PosCurrent, false); n != uint32(len(contents)) || e != abi.OK {
+	if n, e := file.Write(c, o, &c.Buf, file.At{Pos: file.PosCurrent}); n != uint32(len(contents)) || e != abi.OK {
 		t.Fatalf("write %s: %d, %v", path, n, e)
 	}
 	file.Put(c, o)
@@ -117,7 +117,7 @@ func writeFile(t *testing.T, c *sched.Ctx, path string, mode abi.FileMode, conte
 func readFile(t *testing.T, c *sched.Ctx, path string) string {
 	t.Helper()
 	root := kmem.Header().RootDentry
-	o, e := file.Open(c, root, root, c.Path, pathIn(c, path), vfs.How{Flags: abi.O_RDONLY})
+	o, e := file.Open(c, root, vfs.PathAt{Dir: root, Span: c.InPath(pathIn(c, path))}, vfs.How{Flags: abi.O_RDONLY})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}
@@ -145,7 +145,7 @@ func begin(t *testing.T) (process abi.ProcessRef) {
 	locked(func(c *sched.Ctx) {
 		root := kmem.Header().RootDentry
 		for _, dir := range []string{"/d", "/m"} {
-			d, e := vfs.Mkdir(c, root, c.Path, pathIn(c, dir), 0o755)
+			d, e := vfs.Mkdir(c, vfs.PathAt{Dir: root, Span: c.InPath(pathIn(c, dir))}, 0o755)
 			if e != abi.OK {
 				t.Fatal(dir, e)
 			}
@@ -202,13 +202,13 @@ func end(t *testing.T, process abi.ProcessRef) string {
 			fmt.Fprintln(&s, path, readFile(t, c, path))
 		}
 		writeFile(t, c, "/d/new", 0o644, []byte("x"))
-		d, e := vfs.Resolve(c, kmem.Header().RootDentry, c.Path, pathIn(c, "/d/new"), 0)
+		d, e := vfs.Resolve(c, vfs.PathAt{Dir: kmem.Header().RootDentry, Span: c.InPath(pathIn(c, "/d/new"))}, 0)
 		if e != abi.OK {
 			t.Fatal(e)
 		}
 		fmt.Fprintln(&s, "inode", kmem.Inode(vfs.InodeOf(d)).State.Ino)
 		vfs.Put(d)
-		entropy.Fill(c.Vec, 16)
+		entropy.Fill(c.InVec(16))
 		fmt.Fprintf(&s, "random %x\n", kmem.Bytes(c.Vec, 16))
 		fmt.Fprintln(&s, "now", sched.NowNs(), "frames", kmem.FreeFrames())
 	})

@@ -62,25 +62,25 @@ func tree(c *sched.Ctx) abi.Errno {
 		switch n.mode & abi.S_IFMT {
 		case abi.S_IFDIR:
 			var d abi.DentryRef
-			if d, e = vfs.Mkdir(c, root, c.Path, length, n.mode&0o7777); e == abi.OK {
+			if d, e = vfs.Mkdir(c, vfs.PathAt{Dir: root, Span: c.InPath(length)}, n.mode&0o7777); e == abi.OK {
 				vfs.Put(d)
 			}
 		case abi.S_IFLNK:
 			target := put(c.Path2, n.target)
-			e = vfs.Symlink(c, c.Path2, target, root, c.Path, length)
+			e = vfs.Symlink(c, c.InPath2(target), vfs.PathAt{Dir: root, Span: c.InPath(length)})
 		default:
-			e = vfs.Mknod(c, root, c.Path, length, n.mode, n.major<<8|n.minor)
+			e = vfs.Mknod(c, vfs.PathAt{Dir: root, Span: c.InPath(length)}, n.mode, n.major<<8|n.minor)
 		}
 		if e != abi.OK {
 			return e
 		}
 	}
-	null, e := vfs.Resolve(c, root, c.Path, put(c.Path, "/dev/null"), 0)
+	null, e := vfs.Resolve(c, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, "/dev/null"))}, 0)
 	if e != abi.OK {
 		return e
 	}
 	rpc.Init(null)
-	d, e := vfs.Resolve(c, root, c.Path, put(c.Path, "/proc"), vfs.Directory)
+	d, e := vfs.Resolve(c, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, "/proc"))}, vfs.Directory)
 	if e != abi.OK {
 		return e
 	}
@@ -89,7 +89,7 @@ func tree(c *sched.Ctx) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	if d, e = vfs.Resolve(c, root, c.Path, put(c.Path, "/dev/pts"), vfs.Directory); e != abi.OK {
+	if d, e = vfs.Resolve(c, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, "/dev/pts"))}, vfs.Directory); e != abi.OK {
 		return e
 	}
 	e = tty.InitDevpts(d)
@@ -97,7 +97,7 @@ func tree(c *sched.Ctx) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	if d, e = vfs.Resolve(c, root, c.Path, put(c.Path, "/sys"), vfs.Directory); e != abi.OK {
+	if d, e = vfs.Resolve(c, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, "/sys"))}, vfs.Directory); e != abi.OK {
 		return e
 	}
 	e = sysfs.Init(c, d)

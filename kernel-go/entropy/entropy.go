@@ -67,7 +67,7 @@ func (g *generator) block() {
 func (g *generator) byteAt(i int) byte { return byte(g.work[i>>2] >> (i & 3 * 8)) }
 
 // Fill writes n random bytes at a linear address.
-func Fill(addr, n uint32) {
+func Fill(dst kmem.Span) {
 	g := at(kmem.Holder())
 	key := &kmem.Header().Entropy
 	g.begin(key)
@@ -76,18 +76,18 @@ func Fill(addr, n uint32) {
 		key[i] = uint64(g.work[2*i]) | uint64(g.work[2*i+1])<<32
 	}
 	used := 32
-	for n != 0 {
+	for dst.Len != 0 {
 		if used == 64 {
 			g.block()
 			used = 0
 		}
-		if n >= 4 && addr&3 == 0 && used&3 == 0 {
-			kmem.Store32(addr, g.work[used>>2])
-			addr, n, used = addr+4, n-4, used+4
+		if dst.Len >= 4 && dst.Addr&3 == 0 && used&3 == 0 {
+			kmem.Store32(dst.Addr, g.work[used>>2])
+			dst.Addr, dst.Len, used = dst.Addr+4, dst.Len-4, used+4
 			continue
 		}
-		kmem.Bytes(addr, 1)[0] = g.byteAt(used)
-		addr, n, used = addr+1, n-1, used+1
+		kmem.Bytes(dst.Addr, 1)[0] = g.byteAt(used)
+		dst.Addr, dst.Len, used = dst.Addr+1, dst.Len-1, used+1
 	}
 	*g = generator{}
 }
@@ -102,11 +102,11 @@ func (g *generator) begin(key *[4]uint64) {
 
 // Mix stirs n bytes at a linear address into the key: what is written to
 // /dev/random.
-func Mix(addr, n uint32) {
+func Mix(src kmem.Span) {
 	g := at(kmem.Holder())
 	key := &kmem.Header().Entropy
-	for from := uint32(0); from < n; from += 32 {
-		for i, b := range kmem.Bytes(addr+from, min(32, n-from)) {
+	for from := uint32(0); from < src.Len; from += 32 {
+		for i, b := range kmem.Bytes(src.Addr+from, min(32, src.Len-from)) {
 			key[i>>3] ^= uint64(b) << (i & 7 * 8)
 		}
 		g.begin(key)

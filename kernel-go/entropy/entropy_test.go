@@ -35,24 +35,24 @@ func TestFill(t *testing.T) {
 	buffer := kmem.Addr(unsafe.Pointer(&kmem.ScratchOf(0).Vec))
 	key := &kmem.Header().Entropy
 	*key = [4]uint64{1, 2, 3, 4}
-	Fill(buffer, 1000)
+	Fill(kmem.Span{Addr: buffer, Len: 1000})
 	first := bytes.Clone(kmem.Bytes(buffer, 1000))
 	if *key == [4]uint64{1, 2, 3, 4} || *at(0) != (generator{}) {
 		t.Error("the key or the generator's state stays")
 	}
-	Fill(buffer, 1000)
+	Fill(kmem.Span{Addr: buffer, Len: 1000})
 	if bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("the same bytes twice")
 	}
 	*key = [4]uint64{1, 2, 3, 4}
-	Fill(buffer, 1000)
+	Fill(kmem.Span{Addr: buffer, Len: 1000})
 	if !bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("a replay gives other bytes")
 	}
 	*key = [4]uint64{1, 2, 3, 4}
 	copy(kmem.Bytes(buffer+2000, 5), "stirs")
-	Mix(buffer+2000, 5)
-	Fill(buffer, 1000)
+	Mix(kmem.Span{Addr: buffer + 2000, Len: 5})
+	Fill(kmem.Span{Addr: buffer, Len: 1000})
 	if bytes.Equal(first, kmem.Bytes(buffer, 1000)) {
 		t.Error("what was written to /dev/random changes nothing")
 	}
@@ -63,11 +63,11 @@ func TestFillUnaligned(t *testing.T) {
 	kmemtest.New(t, 64)
 	buffer, key := kmem.Addr(unsafe.Pointer(&kmem.ScratchOf(0).Vec)), &kmem.Header().Entropy
 	*key = [4]uint64{5, 6, 7, 8}
-	Fill(buffer, 500)
+	Fill(kmem.Span{Addr: buffer, Len: 500})
 	want := bytes.Clone(kmem.Bytes(buffer, 500))
 	for off := uint32(1); off < 4; off++ {
 		*key = [4]uint64{5, 6, 7, 8}
-		Fill(buffer+off, 500)
+		Fill(kmem.Span{Addr: buffer + off, Len: 500})
 		if !bytes.Equal(kmem.Bytes(buffer+off, 500), want) {
 			t.Errorf("other bytes at an address that is off by %d", off)
 		}

@@ -73,11 +73,14 @@ func find(e abi.EpollRef, ofd abi.OfdRef, fd uint32) abi.EpollItemRef {
 	return 0
 }
 
+// IsEpoll says whether an OFD is of an epoll.
+func IsEpoll(o *abi.OfdSlot) bool { return o.State.Kind.Object() == abi.SlotKindEpoll }
+
 // Control is epoll_ctl(2) on open file descriptions that can be watched; the fd
 // tells apart items of one description.
 func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
 	if op != abi.EPOLL_CTL_DEL && events&abi.EPOLLEXCLUSIVE != 0 {
-		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || kmem.Ofd(ofd).State.Kind == abi.OfdKindEpoll {
+		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || IsEpoll(kmem.Ofd(ofd)) {
 			return abi.EINVAL
 		}
 	}
@@ -113,7 +116,7 @@ func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events a
 }
 
 func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
+	if o := kmem.Ofd(ofd); IsEpoll(o) {
 		if kmem.EpollOf(o) == e || !mayNest(kmem.EpollOf(o), e) {
 			return abi.ELOOP
 		}
@@ -207,7 +210,7 @@ func mayNest(inner, outer abi.EpollRef) bool {
 		it := kmem.EpollItem(i)
 		path[depth] = it.NextInEpoll
 		o := kmem.Ofd(it.Ofd)
-		if o.State.Kind != abi.OfdKindEpoll {
+		if !IsEpoll(o) {
 			continue
 		}
 		e := kmem.EpollOf(o)
@@ -347,7 +350,7 @@ func Poll(e abi.EpollRef) abi.PollEvent {
 	for i := s.ReadyHead; i != 0; {
 		it := kmem.EpollItem(i)
 		next := it.NextReady
-		if o := kmem.Ofd(it.Ofd); o.State.Kind == abi.OfdKindEpoll {
+		if o := kmem.Ofd(it.Ofd); IsEpoll(o) {
 			if kmem.Epoll(kmem.EpollOf(o)).ReadyHead != 0 {
 				return pollIn
 			}

@@ -55,7 +55,7 @@ func Read(c *sched.Ctx, i abi.EventfdRef, b *mm.Buf, nonblock bool) (uint32, abi
 		take = 1
 	}
 	kmem.Store64(c.Page, take)
-	if e := mm.BufOut(c, b, c.Page, 8); e != abi.OK {
+	if e := mm.BufOut(c, b, c.InPage(8)); e != abi.OK {
 		return 0, e
 	}
 	set(s, s.Count-take)
@@ -69,7 +69,7 @@ func Write(c *sched.Ctx, i abi.EventfdRef, b *mm.Buf, nonblock bool) (uint32, ab
 	if b.Len < 8 {
 		return 0, abi.EINVAL
 	}
-	if e := mm.BufIn(c, b, c.Page, 8); e != abi.OK {
+	if e := mm.BufIn(c, b, c.InPage(8)); e != abi.OK {
 		return 0, e
 	}
 	add := kmem.Load64(c.Page)

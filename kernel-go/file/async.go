@@ -82,7 +82,7 @@ func SetAsync(c *sched.Ctx, i abi.OfdRef, fd uint32, on bool) abi.Errno {
 			break
 		}
 		events := pollIn
-		if k == 1 || !readable(o) && o.State.Kind != abi.OfdKindPtyMaster && o.State.Kind != abi.OfdKindPtySlave {
+		if k == 1 || !readable(o) && !ofTerminal(o) {
 			events = pollOut
 		}
 		if events&tells == 0 {

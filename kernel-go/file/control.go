@@ -62,7 +62,7 @@ func Written(inode abi.InodeRef) bool {
 		if !kmem.InUse(i) {
 			continue
 		}
-		if o := kmem.Ofd(i); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode && writable(o) {
+		if o := kmem.Ofd(i); regular(o) && o.State.Inode == inode && writable(o) {
 			return true
 		}
 	}
@@ -83,7 +83,7 @@ func mappedWritable(in *abi.InodeSlot) bool {
 // Seals are the F_SEAL_* bits of a file, EINVAL for what has none.
 func Seals(i abi.OfdRef) (*abi.SealFlag, abi.Errno) {
 	o := kmem.Ofd(i)
-	if o.State.Kind != abi.OfdKindFile || kmem.Inode(o.State.Inode).State.FsType != abi.FsTypeTmpfs {
+	if !regular(o) || kmem.Inode(o.State.Inode).State.FsType != abi.FsTypeTmpfs {
 		return nil, abi.EINVAL
 	}
 	return &kmem.Inode(o.State.Inode).Live.Seals, abi.OK

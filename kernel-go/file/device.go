@@ -12,12 +12,12 @@ import (
 
 func rdevOf(o *abi.OfdSlot) uint64 { return kmem.Inode(o.State.Inode).State.Rdev }
 
-func readDevice(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
-	return dev.Read(c, rdevOf(o), b)
+func readDevice(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return dev.Read(c, rdevOf(o), t.buf)
 }
 
-func writeDevice(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
-	return dev.Write(c, rdevOf(o), b)
+func writeDevice(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return dev.Write(c, rdevOf(o), t.buf)
 }
 
 func pollDevice(o *abi.OfdSlot) abi.PollEvent {

@@ -3,7 +3,6 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -11,23 +10,26 @@ import (
 // Seekable says whether an OFD has positions.
 func Seekable(i abi.OfdRef) bool { return seekable(kmem.Ofd(i)) }
 
-func readDirectory(*sched.Ctx, *abi.OfdSlot, *mm.Buf, uint64, bool) (uint32, abi.Errno) {
+func readDirectory(_ *sched.Ctx, _ *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
 	return 0, abi.EISDIR
 }
 
+// IsDirectory says whether an OFD is of a directory.
+func IsDirectory(i abi.OfdRef) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindDirectory }
+
 // Readdir writes directory entries from the OFD's position on to dst. The
 // position moves in ReaddirDone, when the entries have reached the caller.
-func Readdir(c *sched.Ctx, i abi.OfdRef, dst, max uint32) (uint32, abi.Errno) {
+func Readdir(c *sched.Ctx, i abi.OfdRef, dst kmem.Span) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	if o.State.Kind != abi.OfdKindDirectory {
+	if !IsDirectory(i) {
 		return 0, abi.ENOTDIR
 	}
 	d := o.State.Dentry
 	if !vfs.Linked(d) {
 		return 0, abi.ENOENT
 	}
-	c.DirPos, c.DirHint = o.State.Pos, o.State.OfdDirectory().Next
-	n, e := vfs.Readdir(c, d, &c.DirPos, &c.DirHint, dst, max)
+	c.Dir = sched.DirPlace{Pos: o.State.Pos, Next: o.State.OfdDirectory().Next}
+	n, e := vfs.Readdir(c, d, &c.Dir, dst)
 	if e == abi.OK && o.State.Flags&abi.O_NOATIME == 0 {
 		vfs.Accessed(o.State.Inode)
 	}
@@ -38,6 +40,6 @@ func Readdir(c *sched.Ctx, i abi.OfdRef, dst, max uint32) (uint32, abi.Errno) {
 func ReaddirDone(c *sched.Ctx, i abi.OfdRef) {
 	o := kmem.Ofd(i)
 	kmem.WriteBegin(&o.Header)
-	o.State.Pos, o.State.OfdDirectory().Next = c.DirPos, c.DirHint
+	o.State.Pos, o.State.OfdDirectory().Next = c.Dir.Pos, c.Dir.Next
 	kmem.WriteEnd(&o.Header)
 }

@@ -208,13 +208,13 @@ func TestEventfd(t *testing.T) {
 	if _, e := get(i); e != abi.EAGAIN {
 		t.Errorf("empty: %v", e)
 	}
-	if _, e := Write(c, i, number(^uint64(0)), PosCurrent, false); e != abi.EINVAL {
+	if _, e := Write(c, i, number(^uint64(0)), At{Pos: PosCurrent, Append: false}); e != abi.EINVAL {
 		t.Errorf("all ones: %v", e)
 	}
-	if _, e := Write(c, i, number(^uint64(0)-1), PosCurrent, false); e != abi.OK {
+	if _, e := Write(c, i, number(^uint64(0)-1), At{Pos: PosCurrent, Append: false}); e != abi.OK {
 		t.Errorf("most: %v", e)
 	}
-	if _, e := Write(c, i, number(1), PosCurrent, false); e != abi.EAGAIN {
+	if _, e := Write(c, i, number(1), At{Pos: PosCurrent, Append: false}); e != abi.EAGAIN {
 		t.Errorf("full: %v", e)
 	}
 	if Poll(i) != pollIn {

@@ -5,7 +5,6 @@ import (
 	"foreshore.dev/kernel/eventfd"
 	"foreshore.dev/kernel/fs/procfs"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 )
 
@@ -13,12 +12,12 @@ import (
 
 func releaseEventfd(_ *sched.Ctx, o *abi.OfdSlot) { eventfd.Free(kmem.EventfdOf(o)) }
 
-func readEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return eventfd.Read(c, kmem.EventfdOf(o), b, nonblock)
+func readEventfd(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return eventfd.Read(c, kmem.EventfdOf(o), t.buf, t.nonblock)
 }
 
-func writeEventfd(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return eventfd.Write(c, kmem.EventfdOf(o), b, nonblock)
+func writeEventfd(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return eventfd.Write(c, kmem.EventfdOf(o), t.buf, t.nonblock)
 }
 
 func pollEventfd(o *abi.OfdSlot) abi.PollEvent { return eventfd.Poll(kmem.EventfdOf(o)) }

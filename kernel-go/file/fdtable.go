@@ -82,12 +82,15 @@ func closeIn(c *sched.Ctx, t abi.FdTableRef, fd uint32) {
 
 func tableOf(c *sched.Ctx) *abi.FdTableSlot { return kmem.FdTable(c.P().State.FdTable) }
 
+// IsPath says whether an OFD only names its file (O_PATH).
+func IsPath(i abi.OfdRef) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindPath }
+
 // Get is the OFD of a descriptor, not held: EBADF when there is none, or when
 // it is an O_PATH one, which most calls refuse. A call that is made again gets what
 // its descriptor named when it began to wait (held.go).
 func Get(c *sched.Ctx, fd int32) (abi.OfdRef, abi.Errno) {
 	ofd, e := GetAny(c, fd)
-	if e == abi.OK && kmem.Ofd(ofd).State.Kind == abi.OfdKindPath {
+	if e == abi.OK && IsPath(ofd) {
 		return 0, abi.EBADF
 	}
 	return ofd, e

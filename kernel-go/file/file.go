@@ -118,12 +118,12 @@ func CloseOfd(c *sched.Ctx, i abi.OfdRef) { Put(c, i) }
 
 // Open opens a path of n bytes in its buffer, from directory `dir`, as open(2)
 // does; root bounds the walk.
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how vfs.How) (abi.OfdRef, abi.Errno) {
+func Open(c *sched.Ctx, root abi.DentryRef, at vfs.PathAt, how vfs.How) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindNone, how.Flags)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	d, e := vfs.Open(c, root, dir, path, n, how)
+	d, e := vfs.Open(c, root, at, how)
 	if e != abi.OK {
 		kmem.Free(i)
 		return 0, e

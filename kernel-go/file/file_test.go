@@ -27,7 +27,7 @@ func machine(t testing.TB) *sched.Ctx {
 	}
 	wire()
 	c := sched.For(0)
-	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, put(c.Path, "/proc"), 0o555)
+	d, e := vfs.Mkdir(c, vfs.PathAt{Dir: kmem.Header().RootDentry, Span: c.InPath(put(c.Path, "/proc"))}, 0o555)
 	if e == abi.OK {
 		e = procfs.Init(d)
 		vfs.Put(d)
@@ -120,7 +120,7 @@ func again(t testing.TB, c *sched.Ctx, thread abi.ThreadRef) {
 
 func open(t testing.TB, c *sched.Ctx, path string, flags abi.OpenFlag) abi.OfdRef {
 	t.Helper()
-	i, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, path), vfs.How{Flags: flags, Mode: 0o644})
+	i, e := Open(c, vfs.RootOf(c), vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, path))}, vfs.How{Flags: flags, Mode: 0o644})
 	if e != abi.OK {
 		t.Fatalf("open %s: %v", path, e)
 	}
@@ -134,7 +134,7 @@ func kernelBuf(c *sched.Ctx, s string) *mm.Buf {
 
 func write(t testing.TB, c *sched.Ctx, ofd abi.OfdRef, s string) {
 	t.Helper()
-	if n, e := Write(c, ofd, kernelBuf(c, s), PosCurrent, false); e != abi.OK || int(n) != len(s) {
+	if n, e := Write(c, ofd, kernelBuf(c, s), At{Pos: PosCurrent, Append: false}); e != abi.OK || int(n) != len(s) {
 		t.Fatalf("write %q: %d, %v", s, n, e)
 	}
 }

@@ -171,35 +171,35 @@ func freeElements(frames uint32) {
 	kmem.UnrefFrame(frames)
 }
 
-// HoldIovecs has the call in progress go on with the iovecs in linear memory at
-// vec. Where there is no memory for that, it reads the caller's again.
-func HoldIovecs(c *sched.Ctx, vec, count uint32) {
+// HoldIovecs has the call in progress go on with these iovecs. Where there is no memory for that, it reads the caller's again.
+func HoldIovecs(c *sched.Ctx, vec Iovecs) {
 	h := &c.T().State.Blocked.Held
 	if h.Frames != 0 {
 		return
 	}
-	for k := range count {
+	for k := range vec.Count {
 		to := addElement(h, abi.HeldArrayIovecs)
 		if to == 0 {
 			freeElements(h.Frames)
 			h.Frames, h.Count, h.Array = 0, 0, abi.HeldArrayNone
 			return
 		}
-		*(*abi.Iovec)(kmem.Ptr(to)) = *iovec(vec, k)
+		*(*abi.Iovec)(kmem.Ptr(to)) = *vec.at(k)
 	}
 }
 
-// HeldIovecs copies the iovecs that the call in progress holds to linear memory;
-// ok is false when it holds none.
-func HeldIovecs(c *sched.Ctx, vec uint32) (count uint32, ok bool) {
+// HeldIovecs copies the iovecs that the call in progress holds to linear memory at
+// `to`; ok is false when it holds none.
+func HeldIovecs(c *sched.Ctx, to uint32) (vec Iovecs, ok bool) {
 	h := &c.T().State.Blocked.Held
 	if h.Array != abi.HeldArrayIovecs {
-		return 0, false
+		return Iovecs{}, false
 	}
+	vec = Iovecs{Addr: to, Count: h.Count}
 	for k := range h.Count {
-		*iovec(vec, k) = *(*abi.Iovec)(kmem.Ptr(elementOf(h.Frames, k)))
+		*vec.at(k) = *(*abi.Iovec)(kmem.Ptr(elementOf(h.Frames, k)))
 	}
-	return h.Count, true
+	return vec, true
 }
 
 // HoldPoll holds one more descriptor of poll(2) or select(2), negative for none, and

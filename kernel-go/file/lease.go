@@ -90,7 +90,7 @@ func SetLease(c *sched.Ctx, i abi.OfdRef, fd uint32, kind abi.FlockType) abi.Err
 		}
 		return abi.EAGAIN
 	}
-	if kind != abi.F_RDLCK && kind != abi.F_WRLCK || o.State.Kind != abi.OfdKindFile {
+	if kind != abi.F_RDLCK && kind != abi.F_WRLCK || !regular(o) {
 		return abi.EINVAL
 	}
 	if kmem.Inode(inode).State.Uid != c.P().State.Fsuid && !cred.Has(c, abi.CAP_LEASE) {
@@ -142,7 +142,7 @@ func opened(inode abi.InodeRef, i abi.OfdRef, kind abi.FlockType) bool {
 		if k == i || !kmem.InUse(k) {
 			continue
 		}
-		if o := kmem.Ofd(k); o.State.Kind == abi.OfdKindFile && o.State.Inode == inode {
+		if o := kmem.Ofd(k); regular(o) && o.State.Inode == inode {
 			return true
 		}
 	}

@@ -40,7 +40,7 @@ func TestLeaseIsTakenAway(t *testing.T) {
 		opener := newThread(t, newProcess(t, 200), 200)
 		become(c, opener)
 		openAs := func() abi.Errno {
-			_, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/leased"), vfs.How{Flags: test.flags})
+			_, e := Open(c, vfs.RootOf(c), vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, "/leased"))}, vfs.How{Flags: test.flags})
 			return e
 		}
 		told = 0

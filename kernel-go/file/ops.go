@@ -17,7 +17,7 @@ type fileOps struct {
 	release func(c *sched.Ctx, o *abi.OfdSlot)
 	// read and write move bytes to or from a buffer, at a position if the kind has
 	// such, and return how many with the error that ended that: EINVAL.
-	read, write func(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno)
+	read, write func(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno)
 	// poll is the POLL* events that there are now: POLLNVAL.
 	poll func(o *abi.OfdSlot) abi.PollEvent
 	// queue is wait queue k, nil when there are no more: none.
@@ -41,6 +41,14 @@ type fileOps struct {
 	splice spliceSides
 	// signals are the events of which O_ASYNC tells: ENOTTY.
 	signals abi.PollEvent
+}
+
+// transfer is what a read or write moves: a buffer, from or to a position if the
+// kind has such. nonblock says EAGAIN instead of waiting.
+type transfer struct {
+	buf      *mm.Buf
+	pos      uint64
+	nonblock bool
 }
 
 type spliceSides uint32

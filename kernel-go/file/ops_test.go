@@ -51,7 +51,7 @@ func TestWhatARowLeavesOut(t *testing.T) {
 		if _, e := Read(c, i, b, PosCurrent); e != abi.EINVAL {
 			t.Errorf("%v: read: %v", k, e)
 		}
-		if _, e := Write(c, i, b, PosCurrent, false); e != abi.EINVAL {
+		if _, e := Write(c, i, b, At{Pos: PosCurrent, Append: false}); e != abi.EINVAL {
 			t.Errorf("%v: write: %v", k, e)
 		}
 		if _, e := Seek(i, 0, abi.SEEK_SET); e != abi.ESPIPE {
@@ -97,7 +97,7 @@ func TestWhatKindsTake(t *testing.T) {
 	if e != abi.OK {
 		t.Fatal(e)
 	}
-	memory := make1(NewMemfd(c, c.Path, put(c.Path, "m"), false))
+	memory := make1(NewMemfd(c, c.InPath(put(c.Path, "m")), false))
 	for _, one := range []struct {
 		ofd                                 abi.OfdRef
 		watched, seeks, splices, maps, told bool

@@ -37,9 +37,9 @@ func ProcessOf(i abi.OfdRef) (abi.ProcessRef, abi.Errno) {
 	o := kmem.Ofd(i)
 	process := abi.ProcessRef(0)
 	switch {
-	case o.State.Kind == abi.OfdKindPidfd:
+	case IsPidfd(i):
 		process = processOf(o)
-	case o.State.Kind == abi.OfdKindDirectory && procfs.IsProcess(o.State.Inode):
+	case IsDirectory(i) && procfs.IsProcess(o.State.Inode):
 		process = procfs.ProcessOf(o.State.Inode)
 	default:
 		return 0, abi.EBADF

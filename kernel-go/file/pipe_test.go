@@ -53,7 +53,7 @@ func TestPipeModel(t *testing.T) {
 			case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
 				rng.Read(block[:n])
 				copy(kmem.Bytes(c.Vec, uint32(n)), block)
-				got, e := Write(c, w, &mm.Buf{Addr: uint64(c.Vec), Len: uint32(n)}, PosCurrent, false)
+				got, e := Write(c, w, &mm.Buf{Addr: uint64(c.Vec), Len: uint32(n)}, At{Pos: PosCurrent, Append: false})
 				room := capacity - len(want)
 				fits := min(room, n)
 				if n <= 4096 && room < n {
@@ -115,7 +115,7 @@ func TestPipeBlocks(t *testing.T) {
 	for i := range kmem.Bytes(big, total) {
 		kmem.Bytes(big, total)[i] = byte(i * 7)
 	}
-	_, e = Write(c, w, &mm.Buf{Addr: uint64(big), Len: total}, PosCurrent, false)
+	_, e = Write(c, w, &mm.Buf{Addr: uint64(big), Len: total}, At{Pos: PosCurrent, Append: false})
 	blocked(t, c, e)
 	if p := c.T().State.Blocked.Progress; p != 65536 {
 		t.Errorf("progress %d", p)
@@ -130,7 +130,7 @@ func TestPipeBlocks(t *testing.T) {
 		got = append(got, kmem.Bytes(c.Vec, n)...)
 		if kmem.Thread(writer).State.LoadRunState() == abi.ThreadRunStateReady {
 			again(t, c, writer)
-			n, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: total}, PosCurrent, false)
+			n, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: total}, At{Pos: PosCurrent, Append: false})
 			if e == abi.EBLOCKED {
 				blocked(t, c, e)
 			} else if n != total || e != abi.OK {
@@ -175,16 +175,16 @@ func TestPipeWithoutReaders(t *testing.T) {
 	r, w := newPipe(t, c, 0)
 	writer := c.Thread
 	big := area(t, 70000)
-	_, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: 70000}, PosCurrent, false)
+	_, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: 70000}, At{Pos: PosCurrent, Append: false})
 	blocked(t, c, e)
 	Put(c, r)
 	again(t, c, writer)
 	// What went in before counts, and the signal comes all the same.
-	if n, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: 70000}, PosCurrent, false); n != 65536 || e != abi.OK || signals != 1 {
+	if n, e := Write(c, w, &mm.Buf{Addr: uint64(big), Len: 70000}, At{Pos: PosCurrent, Append: false}); n != 65536 || e != abi.OK || signals != 1 {
 		t.Errorf("%d, %v, %d signals", n, e, signals)
 	}
 	become(c, writer)
-	if _, e := Write(c, w, kernelBuf(c, "x"), PosCurrent, false); e != abi.EPIPE || signals != 2 {
+	if _, e := Write(c, w, kernelBuf(c, "x"), At{Pos: PosCurrent, Append: false}); e != abi.EPIPE || signals != 2 {
 		t.Errorf("%v, %d signals", e, signals)
 	}
 	if Poll(w)&abi.POLLERR == 0 {
@@ -196,14 +196,14 @@ func TestFifoOpen(t *testing.T) {
 	c := machine(t)
 	reader := c.Thread
 	writer := newThread(t, newProcess(t, 200), 200)
-	if e := vfs.Mknod(c, vfs.CwdOf(c), c.Path, put(c.Path, "/f"), abi.S_IFIFO|0o644, 0); e != abi.OK {
+	if e := vfs.Mknod(c, vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, "/f"))}, abi.S_IFIFO|0o644, 0); e != abi.OK {
 		t.Fatal(e)
 	}
 	try := func(flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 		if Found(c) {
 			return Reopen(c, flags)
 		}
-		return Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, "/f"), vfs.How{Flags: flags})
+		return Open(c, vfs.RootOf(c), vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, "/f"))}, vfs.How{Flags: flags})
 	}
 	if _, e := try(abi.O_WRONLY | abi.O_NONBLOCK); e != abi.ENXIO {
 		t.Errorf("a writer without a reader: %v", e)

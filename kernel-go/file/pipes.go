@@ -3,7 +3,6 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
@@ -16,12 +15,12 @@ func releasePipe(_ *sched.Ctx, o *abi.OfdSlot) {
 	pipe.Detach(kmem.PipeOf(o), readable(o), writable(o))
 }
 
-func readPipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return pipe.Read(c, kmem.PipeOf(o), b, nonblock)
+func readPipe(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return pipe.Read(c, kmem.PipeOf(o), t.buf, t.nonblock)
 }
 
-func writePipe(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return pipe.Write(c, kmem.PipeOf(o), b, nonblock)
+func writePipe(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return pipe.Write(c, kmem.PipeOf(o), t.buf, t.nonblock)
 }
 
 func pollPipeRead(o *abi.OfdSlot) abi.PollEvent { return pipe.Poll(kmem.PipeOf(o), true, false, 0) }

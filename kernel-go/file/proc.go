@@ -3,7 +3,6 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/fs/procfs"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -13,12 +12,12 @@ import (
 
 func releaseProc(_ *sched.Ctx, o *abi.OfdSlot) { procfs.FreeContent(o.Live.ContentLive().Frames) }
 
-func readProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
-	return procfs.Read(c, o, pos, b)
+func readProc(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return procfs.Read(c, o, t.pos, t.buf)
 }
 
-func writeProc(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, _ bool) (uint32, abi.Errno) {
-	return procfs.Write(c, o.State.Inode, b)
+func writeProc(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return procfs.Write(c, o.State.Inode, t.buf)
 }
 
 // pollProc: a list of mounts is readable, and has once after each change an

@@ -13,11 +13,11 @@ import (
 
 func readlink(t *testing.T, c *sched.Ctx, path string) string {
 	t.Helper()
-	d, e := vfs.Resolve(c, vfs.CwdOf(c), c.Path, put(c.Path, path), 0)
+	d, e := vfs.Resolve(c, vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, path))}, 0)
 	if e != abi.OK {
 		t.Fatalf("%s: %v", path, e)
 	}
-	n, e := vfs.ReadLink(c, vfs.InodeOf(d), c.Path2, 4096)
+	n, e := vfs.ReadLink(c, vfs.InodeOf(d), c.InPath2(4096))
 	vfs.Put(d)
 	if e != abi.OK {
 		t.Fatalf("%s: %v", path, e)
@@ -31,7 +31,7 @@ func listing(t *testing.T, c *sched.Ctx, path string) []string {
 	defer Put(c, i)
 	var names []string
 	for {
-		n, e := Readdir(c, i, c.Vec, 200)
+		n, e := Readdir(c, i, c.InVec(200))
 		if e != abi.OK {
 			t.Fatal(e)
 		}
@@ -77,7 +77,7 @@ func TestProcTree(t *testing.T) {
 		{"/proc/8", abi.ENOENT}, {"/proc/07", abi.ENOENT}, {"/proc/7x", abi.ENOENT}, {"/proc/self/fd/9", abi.ENOENT},
 		{"/proc/self/task/7", abi.ENOENT}, {"/proc/new", abi.ENOENT},
 	} {
-		if _, e := Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, put(c.Path, x.path), vfs.How{Flags: abi.O_CREAT | abi.O_RDWR, Mode: 0o644}); e != x.want {
+		if _, e := Open(c, vfs.RootOf(c), vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, x.path))}, vfs.How{Flags: abi.O_CREAT | abi.O_RDWR, Mode: 0o644}); e != x.want {
 			t.Errorf("%s: %v, want %v", x.path, e, x.want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestProcDescriptors(t *testing.T) {
 		t.Errorf("opened anew: %q", got)
 	}
 	Put(c, again)
-	if e := vfs.Unlink(c, vfs.CwdOf(c), c.Path, put(c.Path, "/f")); e != abi.OK {
+	if e := vfs.Unlink(c, vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(put(c.Path, "/f"))}); e != abi.OK {
 		t.Fatal(e)
 	}
 	if got := readlink(t, c, "/proc/self/fd/0"); got != "/f (deleted)" {

@@ -11,15 +11,15 @@ import (
 
 // Regular files.
 
-func readRegular(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
-	if o.State.Flags&abi.O_NOATIME == 0 && b.Len != 0 {
+func readRegular(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	if o.State.Flags&abi.O_NOATIME == 0 && t.buf.Len != 0 {
 		vfs.Accessed(o.State.Inode)
 	}
-	return vfs.ReadAt(c, o.State.Inode, pos, b)
+	return vfs.ReadAt(c, o.State.Inode, t.pos, t.buf)
 }
 
-func writeRegular(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, pos uint64, _ bool) (uint32, abi.Errno) {
-	return vfs.WriteAt(c, o.State.Inode, pos, b)
+func writeRegular(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return vfs.WriteAt(c, o.State.Inode, t.pos, t.buf)
 }
 
 func unreadRegular(o *abi.OfdSlot) uint32 {
@@ -30,7 +30,7 @@ func unreadRegular(o *abi.OfdSlot) uint32 {
 func seekRegular(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
 	size := kmem.Inode(o.State.Inode).State.Size
 	if whence != abi.SEEK_DATA && whence != abi.SEEK_HOLE {
-		return seekTo(o, offset, whence, int64(size), int64(pagecache.MaxBytes))
+		return extent{int64(size), int64(pagecache.MaxBytes)}.seekTo(o, offset, whence)
 	}
 	if offset < 0 {
 		return 0, abi.ENXIO
@@ -67,28 +67,38 @@ func mapRegular(m *mm.Mapping, o *abi.OfdSlot, prot abi.Prot, pos uint64) abi.Er
 // seekRecords is lseek(2) on what has positions and no end: directories and
 // files of /proc.
 func seekRecords(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
-	return seekTo(o, offset, whence, noEnd, 1<<63-1)
+	return extent{noEnd, 1<<63 - 1}.seekTo(o, offset, whence)
 }
 
 // noEnd as the end of a file means that SEEK_END is EINVAL.
 const noEnd = -1
 
-// seekTo moves an OFD's own position, at most to `most`.
-func seekTo(o *abi.OfdSlot, offset int64, whence abi.SeekWhence, end, most int64) (uint64, abi.Errno) {
+// regular says whether a description is of a regular file, which alone has bytes
+// to append to, to lock, to copy and to allocate.
+func regular(o *abi.OfdSlot) bool { return o.State.Kind == abi.OfdKindFile }
+
+// IsRegular is regular, of others' descriptions.
+func IsRegular(i abi.OfdRef) bool { return regular(kmem.Ofd(i)) }
+
+// extent is how far a description's positions go, and where its file ends.
+type extent struct{ end, most int64 }
+
+// seekTo moves an OFD's own position.
+func (x extent) seekTo(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uint64, abi.Errno) {
 	base := int64(0)
 	switch whence {
 	case abi.SEEK_SET:
 	case abi.SEEK_CUR:
 		base = int64(o.State.Pos)
 	case abi.SEEK_END:
-		if base = end; end == noEnd {
+		if base = x.end; base == noEnd {
 			return 0, abi.EINVAL
 		}
 	default:
 		return 0, abi.EINVAL
 	}
 	pos := base + offset
-	if offset > 0 && pos < base || pos < 0 || pos > most {
+	if offset > 0 && pos < base || pos < 0 || pos > x.most {
 		return 0, abi.EINVAL
 	}
 	setPos(o, uint64(pos))
@@ -103,12 +113,12 @@ func setPos(o *abi.OfdSlot, pos uint64) {
 }
 
 // NewMemfd makes a memfd_create(2) OFD; the name, n bytes, is what /proc shows.
-func NewMemfd(c *sched.Ctx, name, n uint32, sealing bool) (abi.OfdRef, abi.Errno) {
+func NewMemfd(c *sched.Ctx, name kmem.Span, sealing bool) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindFile, abi.O_RDWR|abi.O_LARGEFILE)
 	if i == 0 {
 		return 0, abi.ENFILE
 	}
-	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, abi.S_IFREG|0o777, name, n)
+	d, e := vfs.NewAnon(c, abi.FsTypeTmpfs, abi.S_IFREG|0o777, name)
 	if e != abi.OK {
 		kmem.Free(i)
 		return 0, e

@@ -11,6 +11,18 @@ import (
 // error that ended them. A whole call remembers what is done when it blocks
 // (Resume, Block), and goes on behind it when it is made again.
 
+// At is where a transfer takes place: at a position, or at the description's own
+// (PosCurrent); Append says that a write goes to the end of the file whatever
+// the position.
+type At struct {
+	Pos    uint64
+	Append bool
+	write  bool
+}
+
+// Iovecs is Count struct iovecs, checked, in the machine's memory.
+type Iovecs struct{ Addr, Count uint32 }
+
 // progressOf is where the caller's earlier attempts at this call are counted.
 func progressOf(c *sched.Ctx) uint64 {
 	if c.Request != 0 {
@@ -59,18 +71,18 @@ func Finish(c *sched.Ctx, done uint32, e abi.Errno) (uint32, abi.Errno) {
 const PosCurrent = ^uint64(0)
 
 // readSome reads into a buffer from a position (PosCurrent: not seekable).
-func readSome(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+func readSome(c *sched.Ctx, i abi.OfdRef, t transfer) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if read := opsOf(o).read; read != nil {
-		return read(c, o, b, pos, nonblock)
+		return read(c, o, t)
 	}
 	return 0, abi.EINVAL
 }
 
-func writeSome(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, nonblock bool) (uint32, abi.Errno) {
+func writeSome(c *sched.Ctx, i abi.OfdRef, t transfer) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	if write := opsOf(o).write; write != nil {
-		return write(c, o, b, pos, nonblock)
+		return write(c, o, t)
 	}
 	return 0, abi.EINVAL
 }
@@ -90,31 +102,44 @@ func checkWrite(c *sched.Ctx, i abi.OfdRef) abi.Errno {
 	return abi.OK
 }
 
-// baseOf is where a call's transfer begins. A call that is made again after it
+// begin is where a call's transfer begins: what the call asks for, and which
+// position that is.
+type begin struct{ asked, base uint64 }
+
+// beginOf is where a call's transfer begins. A call that is made again after it
 // has done something remembers it: the OFD's position has moved with it.
-func baseOf(c *sched.Ctx, o *abi.OfdSlot, pos uint64) uint64 {
+func beginOf(c *sched.Ctx, o *abi.OfdSlot, pos uint64) begin {
 	switch {
 	case pos != PosCurrent:
-		return pos
+		return begin{pos, pos}
 	case c.Thread != 0 && seekable(o) && progressOf(c) != 0:
-		return c.T().State.Blocked.TransferWait().Base
+		return begin{pos, c.T().State.Blocked.TransferWait().Base}
 	}
-	return o.State.Pos
+	return begin{pos, o.State.Pos}
 }
 
 // moveTo puts the OFD's own position, if it is used, behind what the call has
 // done: also when it blocks in the middle, for a signal may end it there.
-func moveTo(c *sched.Ctx, o *abi.OfdSlot, pos, base, end uint64, e abi.Errno) {
-	if pos != PosCurrent || !seekable(o) {
+func (b begin) moveTo(c *sched.Ctx, o *abi.OfdSlot, end uint64, e abi.Errno) {
+	if b.asked != PosCurrent || !seekable(o) {
 		return
 	}
 	switch {
 	case e == abi.OK:
 		setPos(o, end)
 	case sched.GoesOn(e) && c.Thread != 0 && c.T().State.Blocked.Progress != 0:
-		c.T().State.Blocked.TransferWait().Base = base
+		c.T().State.Blocked.TransferWait().Base = b.base
 		setPos(o, end)
 	}
+}
+
+// target is where bytes for a position go: to the end of a regular file that is
+// appended to.
+func target(o *abi.OfdSlot, pos uint64, appended bool) uint64 {
+	if (appended || o.State.Flags&abi.O_APPEND != 0) && regular(o) {
+		return kmem.Inode(o.State.Inode).State.Size
+	}
+	return pos
 }
 
 // Read reads into a buffer at a position, or at the OFD's own (PosCurrent).
@@ -123,83 +148,79 @@ func Read(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64) (uint32, abi.Errno)
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	base := baseOf(c, o, pos)
+	from := beginOf(c, o, pos)
 	before := Resume(c, b)
-	n, e := readSome(c, i, b, base+uint64(before), o.State.Flags&abi.O_NONBLOCK != 0)
+	n, e := readSome(c, i, transfer{buf: b, pos: from.base + uint64(before), nonblock: o.State.Flags&abi.O_NONBLOCK != 0})
 	done, e := Finish(c, before+n, e)
-	moveTo(c, o, pos, base, base+uint64(before+n), e)
+	from.moveTo(c, o, from.base+uint64(before+n), e)
 	return done, e
 }
 
-// Write writes a buffer at a position, or at the OFD's own; appended says that
-// it goes to the end of the file whatever the position.
-func Write(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, pos uint64, appended bool) (uint32, abi.Errno) {
+// Write writes a buffer.
+func Write(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, at At) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	base := baseOf(c, o, pos)
-	appended = (appended || o.State.Flags&abi.O_APPEND != 0) && o.State.Kind == abi.OfdKindFile
+	from := beginOf(c, o, at.Pos)
 	done := Resume(c, b)
-	at := base + uint64(done)
-	if appended {
-		// What earlier attempts have appended lies before the end already.
-		at = kmem.Inode(o.State.Inode).State.Size
-	}
-	n, e := writeSome(c, i, b, at, o.State.Flags&abi.O_NONBLOCK != 0)
+	// What earlier attempts have appended lies before the end already.
+	to := target(o, from.base+uint64(done), at.Append)
+	n, e := writeSome(c, i, transfer{buf: b, pos: to, nonblock: o.State.Flags&abi.O_NONBLOCK != 0})
 	done, e = Finish(c, done+n, e)
-	moveTo(c, o, pos, base, at+uint64(n), e)
+	from.moveTo(c, o, to+uint64(n), e)
 	return done, e
 }
 
-// ReadVec reads into `count` struct iovecs (checked, in linear memory at vec).
-func ReadVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64) (uint32, abi.Errno) {
+// ReadVec reads into iovecs.
+func ReadVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, pos uint64) (uint32, abi.Errno) {
 	if e := checkRead(c, i); e != abi.OK {
 		return 0, e
 	}
-	return moveVec(c, i, vec, count, pos, false, false)
+	return moveVec(c, i, vec, At{Pos: pos})
 }
 
-// WriteVec writes from `count` struct iovecs.
-func WriteVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, appended bool) (uint32, abi.Errno) {
+// WriteVec writes from iovecs.
+func WriteVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
 	total := uint64(0)
-	for k := range count {
-		total += iovec(vec, k).Len
+	for k := range vec.Count {
+		total += vec.at(k).Len
 	}
-	if o.State.Kind != abi.OfdKindFile && total <= uint64(kmem.PageSize) {
+	if !regular(o) && total <= uint64(kmem.PageSize) {
 		// Small writes are one write: pipes must not tear them, and what
 		// takes records (eventfd, /proc) gets them whole.
-		at := c.Path2
-		for k := range count {
-			v := iovec(vec, k)
-			if e := mm.CopyIn(c, at, v.Base, uint32(v.Len)); e != abi.OK {
+		to := c.Path2
+		for k := range vec.Count {
+			v := vec.at(k)
+			if e := mm.CopyIn(c, kmem.Span{Addr: to, Len: uint32(v.Len)}, v.Base); e != abi.OK {
 				return 0, e
 			}
-			at += uint32(v.Len)
+			to += uint32(v.Len)
 		}
 		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: uint32(total)}
-		return Write(c, i, &c.Piece, pos, appended)
+		return Write(c, i, &c.Piece, at)
 	}
-	return moveVec(c, i, vec, count, pos, true, appended || o.State.Flags&abi.O_APPEND != 0)
+	at.write = true
+	return moveVec(c, i, vec, at)
 }
 
-func iovec(vec, k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize)) }
+func (v Iovecs) at(k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(v.Addr + k*abi.IovecSize)) }
 
-func moveVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, write, appended bool) (uint32, abi.Errno) {
+func moveVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
-	base := baseOf(c, o, pos)
+	from := beginOf(c, o, at.Pos)
 	done := uint32(progressOf(c)) // of all attempts
 	skip := done
 	nonblock := o.State.Flags&abi.O_NONBLOCK != 0
-	end := base + uint64(done)
+	end := from.base + uint64(done)
 	part := &c.Piece
 	e := abi.OK
-	for k := uint32(0); k < count && e == abi.OK; k++ {
-		v := iovec(vec, k)
+	for k := uint32(0); k < vec.Count && e == abi.OK; k++ {
+		v := vec.at(k)
 		length := uint32(v.Len)
 		if length <= skip {
 			skip -= length
@@ -208,25 +229,22 @@ func moveVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, pos uint64, write, a
 		part.As, part.Addr, part.Len = c.As, v.Base+uint64(skip), length-skip
 		skip = 0
 		n := uint32(0)
-		if write {
-			at := base + uint64(done)
-			if appended && o.State.Kind == abi.OfdKindFile {
-				at = kmem.Inode(o.State.Inode).State.Size
-			}
-			n, e = writeSome(c, i, part, at, nonblock)
-			end = at + uint64(n)
+		end = from.base + uint64(done)
+		if at.write {
+			end = target(o, end, at.Append)
+			n, e = writeSome(c, i, transfer{buf: part, pos: end, nonblock: nonblock})
 		} else {
 			// Having read something, a call does not wait for more.
-			n, e = readSome(c, i, part, base+uint64(done), nonblock || (done != 0 && !seekable(o)))
-			end = base + uint64(done) + uint64(n)
+			n, e = readSome(c, i, transfer{buf: part, pos: end, nonblock: nonblock || (done != 0 && !seekable(o))})
 		}
+		end += uint64(n)
 		done += n
 		if part.Len != 0 {
 			break
 		}
 	}
 	done, e = Finish(c, done, e)
-	moveTo(c, o, pos, base, end, e)
+	from.moveTo(c, o, end, e)
 	return done, e
 }
 
@@ -237,7 +255,7 @@ func StreamRead(c *sched.Ctx, i abi.OfdRef, b *mm.Buf) (uint32, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	n, e := readSome(c, i, b, o.State.Pos, true)
+	n, e := readSome(c, i, transfer{buf: b, pos: o.State.Pos, nonblock: true})
 	return stepped(o, n, e)
 }
 
@@ -248,7 +266,7 @@ func StreamWrite(c *sched.Ctx, i abi.OfdRef, b *mm.Buf) (uint32, abi.Errno) {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
-	n, e := writeSome(c, i, b, o.State.Pos, true)
+	n, e := writeSome(c, i, transfer{buf: b, pos: o.State.Pos, nonblock: true})
 	return stepped(o, n, e)
 }
 

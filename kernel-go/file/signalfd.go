@@ -35,6 +35,9 @@ func SignalArrived() { sched.Wake(signalWait(), pollIn) }
 
 func infoSignalfd(w *procfs.Text, o *abi.OfdSlot) { w.Mask("sigmask:\t", o.State.OfdSignalfd().Mask) }
 
+// IsSignalfd says whether an OFD is a signalfd.
+func IsSignalfd(i abi.OfdRef) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindSignalfd }
+
 // NewSignalfd makes a signalfd4(2) OFD for a mask of signals.
 func NewSignalfd(c *sched.Ctx, mask uint64, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	i := NewOfd(abi.OfdKindSignalfd, flags&abi.O_NONBLOCK|abi.O_RDWR)
@@ -66,23 +69,23 @@ func pollSignals(o *abi.OfdSlot) abi.PollEvent {
 }
 
 // readSignals reads as many struct signalfd_siginfos as fit and there are.
-func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
+func readSignals(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
 	const size = uint32(abi.SignalfdSiginfoSize)
-	if b.Len < size {
+	if t.buf.Len < size {
 		return 0, abi.EINVAL
 	}
 	done := uint32(0)
-	for b.Len >= size {
+	for t.buf.Len >= size {
 		// A signal that was taken cannot be put back.
-		if b.As != 0 {
-			if e := mm.Await(c, b.Addr, size); e != abi.OK {
+		if t.buf.As != 0 {
+			if e := mm.Await(c, t.buf.Addr, size); e != abi.OK {
 				return done, e
 			}
 		}
 		if !Signals.Take(c, o.State.OfdSignalfd().Mask, c.Page) {
 			break
 		}
-		if e := mm.BufOut(c, b, c.Page, size); e != abi.OK {
+		if e := mm.BufOut(c, t.buf, c.InPage(size)); e != abi.OK {
 			return done, e
 		}
 		done += size
@@ -90,7 +93,7 @@ func readSignals(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock boo
 	switch {
 	case done != 0:
 		return done, abi.OK
-	case nonblock:
+	case t.nonblock:
 		return 0, abi.EAGAIN
 	}
 	c.T().State.Blocked.Reason = abi.WaitReasonSignal

@@ -12,11 +12,7 @@ import (
 
 // IsPipe says whether an OFD is an end of a pipe or FIFO.
 func IsPipe(i abi.OfdRef) bool {
-	switch kmem.Ofd(i).State.Kind {
-	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
-		return true
-	}
-	return false
+	return kmem.Ofd(i).State.Kind.Object() == abi.SlotKindPipe
 }
 
 // ready waits until a pipe has bytes and, when `to` is a pipe too, that has
@@ -31,75 +27,77 @@ func ready(c *sched.Ctx, from, to abi.OfdRef, nonblock bool) abi.Errno {
 	return abi.OK
 }
 
-// SpliceOut moves up to count bytes from pipe `from` to `to`, there at outPos or
-// at its own position.
-func SpliceOut(c *sched.Ctx, from, to abi.OfdRef, outPos, count uint64, nonblock bool) (uint64, abi.Errno) {
-	if e := ready(c, from, to, nonblock); e != abi.OK {
+// Splice is a transfer of up to Count bytes between a pipe and another file, of
+// which Pos is the position: its own, with PosCurrent.
+type Splice struct {
+	From, To   abi.OfdRef
+	Pos, Count uint64
+	Nonblock   bool
+}
+
+// SpliceOut moves bytes from a pipe to another file.
+func SpliceOut(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
+	if e := ready(c, s.From, s.To, s.Nonblock); e != abi.OK {
 		return 0, e
 	}
-	p, o := kmem.PipeOf(kmem.Ofd(from)), kmem.Ofd(to)
-	base := baseOf(c, o, outPos)
+	p, o := kmem.PipeOf(kmem.Ofd(s.From)), kmem.Ofd(s.To)
+	from := beginOf(c, o, s.Pos)
 	done, e := uint64(0), abi.OK
-	for done < count && e == abi.OK {
-		addr, n := pipe.Peek(p, 0)
-		n = uint32(min(uint64(n), count-done))
-		if IsPipe(to) {
+	for done < s.Count && e == abi.OK {
+		piece := pipe.Peek(p, 0)
+		n := uint32(min(uint64(piece.Len), s.Count-done))
+		if IsPipe(s.To) {
 			n = min(n, pipe.Room(kmem.PipeOf(o)))
 		}
 		if n == 0 {
 			break
 		}
-		at := base + done
-		if o.State.Flags&abi.O_APPEND != 0 && o.State.Kind == abi.OfdKindFile {
-			at = kmem.Inode(o.State.Inode).State.Size
-		}
-		c.Piece = mm.Buf{Addr: uint64(addr), Len: n}
+		c.Piece = mm.Buf{Addr: uint64(piece.Addr), Len: n}
 		var moved uint32
-		moved, e = writeSome(c, to, &c.Piece, at, true)
+		moved, e = writeSome(c, s.To, transfer{buf: &c.Piece, pos: target(o, from.base+done, false), nonblock: true})
 		pipe.Consume(p, moved)
 		done += uint64(moved)
 	}
-	return ended(c, o, outPos, base, done, e)
+	return from.ended(c, o, done, e)
 }
 
 // ended is the result of a transfer that may report part of what was asked.
-func ended(c *sched.Ctx, o *abi.OfdSlot, pos, base, done uint64, e abi.Errno) (uint64, abi.Errno) {
+func (b begin) ended(c *sched.Ctx, o *abi.OfdSlot, done uint64, e abi.Errno) (uint64, abi.Errno) {
 	if done == 0 {
 		return 0, e
 	}
 	if e == abi.EBLOCKED {
 		sched.CancelWaits(c)
 	}
-	if pos == PosCurrent && seekable(o) {
-		setPos(o, base+done)
+	if b.asked == PosCurrent && seekable(o) {
+		setPos(o, b.base+done)
 	}
 	return done, abi.OK
 }
 
-// SpliceIn moves up to count bytes from `from`, there at inPos or at its own
-// position, into pipe `to`.
-func SpliceIn(c *sched.Ctx, from, to abi.OfdRef, inPos, count uint64, nonblock bool) (uint64, abi.Errno) {
-	o, out := kmem.Ofd(from), kmem.Ofd(to)
-	if e := pipe.AwaitRoom(c, kmem.PipeOf(out), nonblock || out.State.Flags&abi.O_NONBLOCK != 0); e != abi.OK {
+// SpliceIn moves bytes from another file into a pipe.
+func SpliceIn(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
+	o, out := kmem.Ofd(s.From), kmem.Ofd(s.To)
+	if e := pipe.AwaitRoom(c, kmem.PipeOf(out), s.Nonblock || out.State.Flags&abi.O_NONBLOCK != 0); e != abi.OK {
 		return 0, e
 	}
-	base := baseOf(c, o, inPos)
+	from := beginOf(c, o, s.Pos)
 	done, e := uint64(0), abi.OK
-	for done < count && e == abi.OK {
-		n := uint32(min(uint64(min(pipe.Room(kmem.PipeOf(out)), kmem.PageSize)), count-done))
+	for done < s.Count && e == abi.OK {
+		n := uint32(min(uint64(min(pipe.Room(kmem.PipeOf(out)), kmem.PageSize)), s.Count-done))
 		if n == 0 {
 			break
 		}
 		// Through a page of the kernel: what is read fits into the pipe.
 		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: n}
 		var got uint32
-		got, e = readSome(c, from, &c.Piece, base+done, true)
+		got, e = readSome(c, s.From, transfer{buf: &c.Piece, pos: from.base + done, nonblock: true})
 		if got == 0 {
 			break
 		}
 		c.Piece.Addr, c.Piece.Len = uint64(c.Path2), got
 		var moved uint32
-		moved, we := writeSome(c, to, &c.Piece, 0, true)
+		moved, we := writeSome(c, s.To, transfer{buf: &c.Piece, pos: 0, nonblock: true})
 		done += uint64(moved)
 		if we != abi.OK {
 			e = we
@@ -108,7 +106,7 @@ func SpliceIn(c *sched.Ctx, from, to abi.OfdRef, inPos, count uint64, nonblock b
 			break
 		}
 	}
-	return ended(c, o, inPos, base, done, e)
+	return from.ended(c, o, done, e)
 }
 
 // Tee copies up to count bytes from one pipe to another and leaves them there.
@@ -119,12 +117,12 @@ func Tee(c *sched.Ctx, from, to abi.OfdRef, count uint64, nonblock bool) (uint64
 	in, out := kmem.PipeOf(kmem.Ofd(from)), kmem.PipeOf(kmem.Ofd(to))
 	done, e := uint32(0), abi.OK
 	for uint64(done) < count && e == abi.OK {
-		addr, n := pipe.Peek(in, done)
-		n = min(uint32(min(uint64(n), count-uint64(done))), pipe.Room(out))
+		piece := pipe.Peek(in, done)
+		n := min(uint32(min(uint64(piece.Len), count-uint64(done))), pipe.Room(out))
 		if n == 0 {
 			break
 		}
-		c.Piece = mm.Buf{Addr: uint64(addr), Len: n}
+		c.Piece = mm.Buf{Addr: uint64(piece.Addr), Len: n}
 		var moved uint32
 		moved, e = pipe.Write(c, out, &c.Piece, true)
 		done += moved
@@ -135,14 +133,15 @@ func Tee(c *sched.Ctx, from, to abi.OfdRef, count uint64, nonblock bool) (uint64
 	return 0, e
 }
 
-// SpliceVec moves bytes between `count` struct iovecs (checked, in linear memory
-// at vec) and a pipe: as many as fit, or as are inside. It waits for the first
-// only.
-func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, into, nonblock bool) (uint32, abi.Errno) {
+// SpliceVec moves bytes from iovecs into a pipe of which this is the end for
+// writing, or from the other end into them: as many as fit, or as are inside. It
+// waits for the first only.
+func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, nonblock bool) (uint32, abi.Errno) {
+	into := ForWriting(i)
 	p := kmem.PipeOf(kmem.Ofd(i))
 	done, left, e := uint32(0), uint64(0), abi.OK
-	for k := range count {
-		left += iovec(vec, k).Len
+	for k := range vec.Count {
+		left += vec.at(k).Len
 	}
 	switch {
 	case left == 0:
@@ -152,8 +151,8 @@ func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec, count uint32, into, nonblock boo
 	default:
 		e = pipe.AwaitBytes(c, p, nonblock)
 	}
-	for k := uint32(0); k < count && e == abi.OK; k++ {
-		v := iovec(vec, k)
+	for k := uint32(0); k < vec.Count && e == abi.OK; k++ {
+		v := vec.at(k)
 		limit := pipe.Bytes(p)
 		if into {
 			limit = pipe.Room(p)

@@ -16,6 +16,9 @@ func releaseTimerfd(_ *sched.Ctx, o *abi.OfdSlot) {
 
 func pollTimerfd(o *abi.OfdSlot) abi.PollEvent { return eventfd.Poll(kmem.EventfdOf(o)) & pollIn }
 
+// IsTimerfd says whether an OFD is a timerfd.
+func IsTimerfd(i abi.OfdRef) bool { return kmem.Ofd(i).State.Kind == abi.OfdKindTimerfd }
+
 // NewTimerfd makes a timerfd_create(2) OFD.
 func NewTimerfd(clock abi.Clock, flags abi.OpenFlag) (abi.OfdRef, abi.Errno) {
 	object := eventfd.New(0, 0)

@@ -3,7 +3,6 @@ package file
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
-	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -14,8 +13,8 @@ import (
 
 // IsTty says whether an OFD is a side of a terminal, and which.
 func IsTty(i abi.OfdRef) (is, master bool) {
-	k := kmem.Ofd(i).State.Kind
-	return k == abi.OfdKindPtyMaster || k == abi.OfdKindPtySlave, k == abi.OfdKindPtyMaster
+	o := kmem.Ofd(i)
+	return ofTerminal(o), isMaster(o)
 }
 
 // HungUp says whether an OFD of a terminal's slave is dead.
@@ -37,21 +36,23 @@ func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.TtyOf
 
 func releaseSlave(_ *sched.Ctx, o *abi.OfdSlot) { tty.CloseSlave(kmem.TtyOf(o)) }
 
-func readMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.ReadMaster(c, kmem.TtyOf(o), b, uint32(progressOf(c)), nonblock)
+func readMaster(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return tty.ReadMaster(c, kmem.TtyOf(o), t.buf, uint32(progressOf(c)), t.nonblock)
 }
 
-func readSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.ReadSlave(c, kmem.TtyOf(o), b, uint32(progressOf(c)), hungUp(o), nonblock)
+func readSlave(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return tty.ReadSlave(c, kmem.TtyOf(o), t.buf, uint32(progressOf(c)), hungUp(o), t.nonblock)
 }
 
-func writeMaster(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.WriteMaster(c, kmem.TtyOf(o), b, nonblock)
+func writeMaster(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return tty.WriteMaster(c, kmem.TtyOf(o), t.buf, t.nonblock)
 }
 
-func writeSlave(c *sched.Ctx, o *abi.OfdSlot, b *mm.Buf, _ uint64, nonblock bool) (uint32, abi.Errno) {
-	return tty.WriteSlave(c, kmem.TtyOf(o), b, hungUp(o), nonblock)
+func writeSlave(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
+	return tty.WriteSlave(c, kmem.TtyOf(o), t.buf, hungUp(o), t.nonblock)
 }
+
+func ofTerminal(o *abi.OfdSlot) bool { return o.State.Kind.Object() == abi.SlotKindTty }
 
 func isMaster(o *abi.OfdSlot) bool { return o.State.Kind == abi.OfdKindPtyMaster }
 

@@ -26,19 +26,19 @@ func controlTerminal(c *sched.Ctx, o *abi.OfdSlot, number uint32, arg uint64) (u
 	case abi.TCGETS:
 		m := tty.TermiosOf(i)
 		*(*abi.Termios2)(kmem.Ptr(c.Page)) = m
-		return 0, mm.CopyOut(c, arg, c.Page, abi.TermiosSize)
+		return 0, mm.CopyOut(c, arg, c.InPage(abi.TermiosSize))
 	case abi.TCGETS2:
 		*(*abi.Termios2)(kmem.Ptr(c.Page)) = tty.TermiosOf(i)
-		return 0, mm.CopyOut(c, arg, c.Page, abi.Termios2Size)
+		return 0, mm.CopyOut(c, arg, c.InPage(abi.Termios2Size))
 	case abi.TCSETS, abi.TCSETSW, abi.TCSETSF:
 		return 0, setTermios(c, i, arg, abi.TermiosSize, request == abi.TCSETSF)
 	case abi.TCSETS2, abi.TCSETSW2, abi.TCSETSF2:
 		return 0, setTermios(c, i, arg, abi.Termios2Size, request == abi.TCSETSF2)
 	case abi.TIOCGWINSZ:
 		*(*abi.Winsize)(kmem.Ptr(c.Page)) = tty.SizeOf(i)
-		return 0, mm.CopyOut(c, arg, c.Page, abi.WinsizeSize)
+		return 0, mm.CopyOut(c, arg, c.InPage(abi.WinsizeSize))
 	case abi.TIOCSWINSZ:
-		if e := mm.CopyIn(c, c.Page, arg, abi.WinsizeSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.WinsizeSize), arg); e != abi.OK {
 			return 0, e
 		}
 		tty.Resize(c, i, *(*abi.Winsize)(kmem.Ptr(c.Page)))
@@ -168,7 +168,7 @@ func controlSession(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, request abi.Ioct
 // setTermios takes struct termios, or termios2 with its speeds.
 func setTermios(c *sched.Ctx, i abi.TtyRef, arg uint64, size uint32, flush bool) abi.Errno {
 	*(*abi.Termios2)(kmem.Ptr(c.Page)) = tty.TermiosOf(i)
-	if e := mm.CopyIn(c, c.Page, arg, size); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(size), arg); e != abi.OK {
 		return e
 	}
 	return tty.SetTermios(c, i, (*abi.Termios2)(kmem.Ptr(c.Page)), flush)
@@ -179,7 +179,7 @@ func insert(c *sched.Ctx, i abi.TtyRef, arg uint64, master bool) abi.Errno {
 	if !cred.Has(c, abi.CAP_SYS_ADMIN) {
 		return abi.EIO
 	}
-	if e := mm.CopyIn(c, c.Page, arg, 1); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(1), arg); e != abi.OK {
 		return e
 	}
 	tty.Insert(c, i, master, kmem.Bytes(c.Page, 1)[0])

@@ -266,7 +266,7 @@ func address(k int) uint64 { return uint64(pageAt(k))<<kmem.PageShift + 64 }
 func (w *world) store(s *space) {
 	k, v := w.r.Intn(modelEnd), w.r.Uint64()
 	kmem.Store64(w.c.Page, v)
-	e, want := CopyOutAs(w.c, s.as, address(k), w.c.Page, 8), abi.OK
+	e, want := CopyOutAs(w.c, User{As: s.as, Va: address(k)}, kmem.Span{Addr: w.c.Page, Len: 8}), abi.OK
 	if p := s.pages[k]; p == nil || p.prot&abi.PROT_WRITE == 0 {
 		want = abi.EFAULT
 	} else {
@@ -278,7 +278,7 @@ func (w *world) store(s *space) {
 }
 
 func (w *world) load(s *space, k int) {
-	n, e := CopyInAs(w.c, s.as, w.c.Page, address(k), 8)
+	n, e := CopyInAs(w.c, kmem.Span{Addr: w.c.Page, Len: 8}, User{As: s.as, Va: address(k)})
 	p := s.pages[k]
 	if p == nil || p.prot == 0 {
 		if e != abi.EFAULT {
@@ -396,7 +396,7 @@ func TestQuarantine(t *testing.T) {
 	}
 	for k := range uint64(8) {
 		kmem.Store64(c.Page, k)
-		if e := CopyOutAs(c, as, (0x1000+k)<<kmem.PageShift, c.Page, 8); e != abi.OK {
+		if e := CopyOutAs(c, User{As: as, Va: (0x1000 + k) << kmem.PageShift}, c.InPage(8)); e != abi.OK {
 			t.Fatal(e)
 		}
 	}

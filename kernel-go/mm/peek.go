@@ -7,33 +7,33 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// Peek copies n bytes of user memory as the trace sees them, without an effect
+// Peek copies user memory as the trace sees them, without an effect
 // that a guest could notice: no page is mapped, no stack grows, nothing counts.
 // It returns how many bytes there were before an error: EFAULT for memory that
 // may not be read, EBLOCKED (only when wait is set) where a page's bytes have yet
 // to come in; the caller then is registered to be woken.
-func Peek(c *sched.Ctx, asIndex abi.AddressSpaceRef, dst uint32, va uint64, n uint32, wait bool) (uint32, abi.Errno) {
+func Peek(c *sched.Ctx, dst kmem.Span, from User, wait bool) (uint32, abi.Errno) {
 	done := uint32(0)
-	for done < n {
-		frame, e := peekFrame(c, asIndex, va, wait)
+	for done < dst.Len {
+		frame, e := peekFrame(c, from, wait)
 		if e != abi.OK {
 			return done, e
 		}
-		off := uint32(va) & kmem.PageMask
-		part := min(n-done, kmem.PageSize-off)
-		copy(kmem.Bytes(dst+done, part), kmem.Bytes(frame+off, part))
+		off := uint32(from.Va) & kmem.PageMask
+		part := min(dst.Len-done, kmem.PageSize-off)
+		copy(kmem.Bytes(dst.Addr+done, part), kmem.Bytes(frame+off, part))
 		done += part
-		va += uint64(part)
+		from.Va += uint64(part)
 	}
 	return done, abi.OK
 }
 
 // peekFrame is the frame with the bytes of a user page.
-func peekFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, wait bool) (uint32, abi.Errno) {
-	if va >= UserEnd || asIndex == 0 {
+func peekFrame(c *sched.Ctx, u User, wait bool) (uint32, abi.Errno) {
+	if u.Va >= UserEnd || u.As == 0 {
 		return 0, abi.EFAULT
 	}
-	as, page := kmem.AddressSpace(asIndex), uint32(va>>kmem.PageShift)
+	as, page := kmem.AddressSpace(u.As), uint32(u.Va>>kmem.PageShift)
 	i := find(as, page)
 	if i == 0 {
 		return 0, abi.EFAULT

@@ -115,7 +115,7 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 		offset := head & kmem.PageMask
 		part := min(b.Len, pageSize-offset, p.State.Tail-head)
 		before := b.Len
-		e = mm.BufOut(c, b, *frameOf(p, head>>kmem.PageShift)+offset, part)
+		e = mm.BufOut(c, b, kmem.Span{Addr: *frameOf(p, head>>kmem.PageShift) + offset, Len: part})
 		moved := before - b.Len
 		done += moved
 		consume(p, moved)
@@ -204,7 +204,7 @@ func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno
 			}
 		}
 		before := b.Len
-		e := mm.BufIn(c, b, *w+offset, min(n-done, pageSize-offset))
+		e := mm.BufIn(c, b, kmem.Span{Addr: *w + offset, Len: min(n-done, pageSize-offset)})
 		done += before - b.Len
 		if e != abi.OK {
 			return undo(b, &start, atomic, done), e

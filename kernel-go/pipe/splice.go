@@ -10,14 +10,14 @@ import (
 
 // Peek is where the bytes behind the first `skip` lie, and how many of them
 // follow one another; 0 at the end.
-func Peek(i abi.PipeRef, skip uint32) (addr, n uint32) {
+func Peek(i abi.PipeRef, skip uint32) kmem.Span {
 	p := kmem.Pipe(i)
 	at := p.State.Head + skip
 	if skip >= p.State.Tail-p.State.Head {
-		return 0, 0
+		return kmem.Span{}
 	}
 	offset := at & kmem.PageMask
-	return *frameOf(p, at>>kmem.PageShift) + offset, min(pageSize-offset, p.State.Tail-at)
+	return kmem.Span{Addr: *frameOf(p, at>>kmem.PageShift) + offset, Len: min(pageSize-offset, p.State.Tail-at)}
 }
 
 // Consume takes n bytes, which are inside, out.

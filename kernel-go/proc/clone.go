@@ -92,13 +92,13 @@ func tellTids(c *sched.Ctx, child abi.ThreadRef, as abi.AddressSpaceRef, a *Clon
 	n := kmem.Thread(child)
 	kmem.Store32(c.Page, n.State.Tid)
 	if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
-		if e := mm.CopyOut(c, a.ParentTid, c.Page, 4); e != abi.OK {
+		if e := mm.CopyOut(c, a.ParentTid, c.InPage(4)); e != abi.OK {
 			return e
 		}
 	}
 	if a.Flags&uint64(abi.CLONE_CHILD_SETTID) != 0 {
 		// Linux ignores a bad address here; so does who waits for it.
-		if e := mm.CopyOutAs(c, as, a.ChildTid, c.Page, 4); e == abi.EBLOCKED {
+		if e := mm.CopyOutAs(c, mm.User{As: as, Va: a.ChildTid}, c.InPage(4)); e == abi.EBLOCKED {
 			return e
 		}
 	}
@@ -227,7 +227,7 @@ func givePidfd(c *sched.Ctx, process abi.ProcessRef, va uint64) abi.Errno {
 		return e
 	}
 	kmem.Store32(c.Page, fd)
-	if e = mm.CopyOut(c, va, c.Page, 4); e != abi.OK {
+	if e = mm.CopyOut(c, va, c.InPage(4)); e != abi.OK {
 		_ = file.Close(c, int32(fd))
 	}
 	return e

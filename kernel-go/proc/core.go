@@ -86,9 +86,9 @@ func openCore(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
 	const flags = abi.O_CREAT | abi.O_EXCL | abi.O_RDWR | abi.O_NOFOLLOW | abi.O_LARGEFILE | abi.O_NONBLOCK
 	n := uint32(len("core"))
 	copy(kmem.Bytes(c.Path, n), "core")
-	_ = vfs.Unlink(c, vfs.CwdOf(c), c.Path, n)
+	_ = vfs.Unlink(c, vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(n)})
 	copy(kmem.Bytes(c.Path, n), "core")
-	return file.Open(c, vfs.RootOf(c), vfs.CwdOf(c), c.Path, n, vfs.How{Flags: flags, Mode: coreMode})
+	return file.Open(c, vfs.RootOf(c), vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(n)}, vfs.How{Flags: flags, Mode: coreMode})
 }
 
 // Dumping says whether the caller's exit_group(2) is one that writes a core file.
@@ -137,7 +137,7 @@ func dumpMemory(c *sched.Ctx, inode abi.InodeRef, b *abi.BlockedSyscall) abi.Err
 			case frame != 0 && b.Args[coreLeft] < uint64(kmem.PageSize):
 				return abi.EFBIG
 			case frame != 0:
-				if e := writeCore(c, inode, b.Args[corePos]+uint64(page-v.StartPage)<<kmem.PageShift, frame, kmem.PageSize); e != abi.OK {
+				if e := writeCore(c, inode, b.Args[corePos]+uint64(page-v.StartPage)<<kmem.PageShift, kmem.Span{Addr: frame, Len: kmem.PageSize}); e != abi.OK {
 					return e
 				}
 				b.Args[coreLeft] -= uint64(kmem.PageSize)
@@ -155,8 +155,8 @@ func dumpMemory(c *sched.Ctx, inode abi.InodeRef, b *abi.BlockedSyscall) abi.Err
 	return abi.OK
 }
 
-func writeCore(c *sched.Ctx, inode abi.InodeRef, at uint64, addr, n uint32) abi.Errno {
-	c.Buf = mm.Buf{Addr: uint64(addr), Len: n}
+func writeCore(c *sched.Ctx, inode abi.InodeRef, at uint64, src kmem.Span) abi.Errno {
+	c.Buf = mm.Buf{Addr: uint64(src.Addr), Len: src.Len}
 	_, e := vfs.WriteAt(c, inode, at, &c.Buf)
 	return e
 }
@@ -175,20 +175,20 @@ const _ = unsafe.Sizeof(kmem.Scratch{}.Core) - unsafe.Sizeof(coreFile{})
 
 func (f *coreFile) flush() {
 	if f.fill != 0 && f.e == abi.OK {
-		f.e = writeCore(f.c, f.inode, f.at-uint64(f.fill), f.c.Vec, f.fill)
+		f.e = writeCore(f.c, f.inode, f.at-uint64(f.fill), kmem.Span{Addr: f.c.Vec, Len: f.fill})
 	}
 	f.fill = 0
 }
 
 // put adds n bytes of memory.
-func (f *coreFile) put(addr, n uint32) {
-	for n != 0 {
-		part := min(n, coreBuffer-f.fill)
-		kmem.Copy(f.c.Vec+f.fill, addr, part)
+func (f *coreFile) put(src kmem.Span) {
+	for src.Len != 0 {
+		part := min(src.Len, coreBuffer-f.fill)
+		kmem.Copy(f.c.Vec+f.fill, src.Addr, part)
 		f.fill += part
 		f.at += uint64(part)
-		addr += part
-		n -= part
+		src.Addr += part
+		src.Len -= part
 		if f.fill == coreBuffer {
 			f.flush()
 		}
@@ -198,7 +198,7 @@ func (f *coreFile) put(addr, n uint32) {
 // word adds a number of n bytes.
 func (f *coreFile) word(v uint64, n uint32) {
 	kmem.Store64(f.c.Page, v)
-	f.put(f.c.Page, n)
+	f.put(kmem.Span{Addr: f.c.Page, Len: n})
 }
 
 // blank is a struct of n bytes of zeros in c.Page, which put then adds.
@@ -212,7 +212,7 @@ func (f *coreFile) note(kind abi.CoreNote, n uint32) {
 	h := blank[abi.Elf64Nhdr](f, abi.Elf64NhdrSize+noteName)
 	h.Namesz, h.Descsz, h.Type = uint32(len("CORE")+1), n, uint32(kind)
 	copy(kmem.Bytes(f.c.Page+abi.Elf64NhdrSize, noteName), "CORE")
-	f.put(f.c.Page, abi.Elf64NhdrSize+noteName)
+	f.put(kmem.Span{Addr: f.c.Page, Len: abi.Elf64NhdrSize + noteName})
 }
 
 func noteBytes(n uint32) uint64 { return uint64(abi.Elf64NhdrSize+noteName) + alignUp(uint64(n), 4) }
@@ -253,16 +253,16 @@ func (f *coreFile) describe(s *Sig) {
 	h.Ident[4], h.Ident[5], h.Ident[6] = byte(abi.ELFCLASS64), byte(abi.ELFDATA2LSB), 1
 	h.Type, h.Machine, h.Version, h.Flags = uint16(abi.ET_CORE), uint16(abi.EM_RISCV), 1, coreFlags
 	h.Ehsize, h.Phoff, h.Phentsize, h.Phnum = uint16(abi.Elf64EhdrSize), uint64(abi.Elf64EhdrSize), uint16(abi.Elf64PhdrSize), uint16(headers)
-	f.put(c.Page, abi.Elf64EhdrSize)
+	f.put(c.InPage(abi.Elf64EhdrSize))
 	n := blank[abi.Elf64Phdr](f, abi.Elf64PhdrSize)
 	n.Type, n.Offset, n.Filesz = uint32(abi.PT_NOTE), at, notes
-	f.put(c.Page, abi.Elf64PhdrSize)
+	f.put(c.InPage(abi.Elf64PhdrSize))
 	f.segments(alignUp(at+notes, uint64(kmem.PageSize)))
 	f.thread(c.Thread, s)
 	f.process()
 	f.note(abi.NT_SIGINFO, abi.SiginfoSize)
 	fillSiginfo(blank[abi.Siginfo](f, abi.SiginfoSize), s)
-	f.put(c.Page, abi.SiginfoSize)
+	f.put(c.InPage(abi.SiginfoSize))
 	f.note(abi.NT_AUXV, auxv*8)
 	for _, v := range as.State.Auxv[:auxv] {
 		f.word(v, 8)
@@ -297,7 +297,7 @@ func (f *coreFile) segments(at uint64) {
 		if v.Flags&abi.VmaFlagExec != 0 {
 			h.Flags |= uint32(abi.PF_X)
 		}
-		f.put(f.c.Page, abi.Elf64PhdrSize)
+		f.put(kmem.Span{Addr: f.c.Page, Len: abi.Elf64PhdrSize})
 		at += size
 	}
 }
@@ -317,7 +317,7 @@ func (f *coreFile) thread(i abi.ThreadRef, s *Sig) {
 		r.Regs.X[k] = t.Cpu.X[k+1]
 	}
 	r.Fpvalid = 1
-	f.put(f.c.Page, abi.ElfPrstatusSize)
+	f.put(kmem.Span{Addr: f.c.Page, Len: abi.ElfPrstatusSize})
 }
 
 // floats adds the note of a thread's floating-point registers.
@@ -334,7 +334,7 @@ func (f *coreFile) floats(i abi.ThreadRef) {
 func (f *coreFile) process() {
 	c, p := f.c, f.c.P()
 	s := &p.State
-	n, e := mm.CopyInAs(c, c.As, c.Path, s.ArgStart, uint32(min(s.ArgEnd-s.ArgStart, 79)))
+	n, e := mm.CopyInAs(c, c.InPath(uint32(min(s.ArgEnd-s.ArgStart, 79))), mm.User{As: c.As, Va: s.ArgStart})
 	if e == abi.EBLOCKED {
 		sched.CancelWaits(c)
 	}
@@ -350,16 +350,16 @@ func (f *coreFile) process() {
 		}
 		r.Psargs[k] = b
 	}
-	f.put(c.Page, abi.ElfPrpsinfoSize)
+	f.put(c.InPage(abi.ElfPrpsinfoSize))
 }
 
 // filePath is the path of a mapped file, in c.Path2: c.Page collects records.
-func filePath(c *sched.Ctx, v *abi.VmaSlot) (addr, n uint32) {
-	addr, n, _, e := vfs.Path(c, v.Dentry, c.Path2, uint32(abi.FixedPathMax))
+func filePath(c *sched.Ctx, v *abi.VmaSlot) kmem.Span {
+	path, _, e := vfs.Path(c, v.Dentry, c.InPath2(uint32(abi.FixedPathMax)))
 	if e != abi.OK {
-		return c.Path2, 0
+		return c.InPath2(0)
 	}
-	return addr, n
+	return path
 }
 
 // fileNoteSize is how many mappings are of files, and the length of their note.
@@ -367,9 +367,8 @@ func fileNoteSize(c *sched.Ctx) (count, length uint32) {
 	length = 16
 	for i := kmem.AddressSpace(c.As).State.VmaHead; i != 0; i = kmem.Vma(i).Next {
 		if v := kmem.Vma(i); v.Dentry != 0 {
-			_, n := filePath(c, v)
 			count++
-			length += 24 + n + 1
+			length += 24 + filePath(c, v).Len + 1
 		}
 	}
 	return count, length

@@ -40,28 +40,28 @@ type image struct {
 
 // readAt copies n bytes of a file into linear memory: ENOEXEC when it has not
 // as many, EBLOCKED when they must come in first.
-func readAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, dst, n uint32) abi.Errno {
+func readAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, dst kmem.Span) abi.Errno {
 	size := kmem.Inode(inode).State.Size
-	if pos > size || uint64(n) > size-pos {
+	if pos > size || uint64(dst.Len) > size-pos {
 		return abi.ENOEXEC
 	}
-	for n != 0 {
+	for dst.Len != 0 {
 		frame, e := pagecache.Get(c, inode, uint32(pos>>kmem.PageShift), false)
 		if e != abi.OK {
 			return e
 		}
 		off := uint32(pos) & kmem.PageMask
-		part := min(n, kmem.PageSize-off)
-		kmem.Copy(dst, frame+off, part)
-		dst, n, pos = dst+part, n-part, pos+uint64(part)
+		part := min(dst.Len, kmem.PageSize-off)
+		kmem.Copy(dst.Addr, frame+off, part)
+		dst.Addr, dst.Len, pos = dst.Addr+part, dst.Len-part, pos+uint64(part)
 	}
 	return abi.OK
 }
 
 // openExec finds a file that the caller may execute. The dentry is held. `named`: it
 // is the file that the call names, not an interpreter.
-func openExec(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32, named bool) (abi.DentryRef, abi.Errno) {
-	d, e := vfs.Resolve(c, dir, path, n, flags)
+func openExec(c *sched.Ctx, at vfs.PathAt, flags uint32, named bool) (abi.DentryRef, abi.Errno) {
+	d, e := vfs.Resolve(c, at, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -94,7 +94,7 @@ func mayExec(c *sched.Ctx, d abi.DentryRef, named bool) abi.Errno {
 // and what was checked is what is used.
 func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	head := c.Vec + vecHeader
-	if e := readAt(c, im.inode, 0, head, abi.Elf64EhdrSize); e != abi.OK {
+	if e := readAt(c, im.inode, 0, kmem.Span{Addr: head, Len: abi.Elf64EhdrSize}); e != abi.OK {
 		return nil, e
 	}
 	h := (*abi.Elf64Ehdr)(kmem.Ptr(head))
@@ -108,7 +108,7 @@ func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	if uint32(h.Phentsize) != abi.Elf64PhdrSize || h.Phnum == 0 || uint32(h.Phnum) > maxPhdrs {
 		return nil, abi.ENOEXEC
 	}
-	if e := readAt(c, im.inode, h.Phoff, c.Path2, uint32(h.Phnum)*abi.Elf64PhdrSize); e != abi.OK {
+	if e := readAt(c, im.inode, h.Phoff, c.InPath2(uint32(h.Phnum)*abi.Elf64PhdrSize)); e != abi.OK {
 		return nil, e
 	}
 	im.phnum, im.dyn = uint32(h.Phnum), h.Type == uint16(abi.ET_DYN)
@@ -240,7 +240,7 @@ func mapSegment(c *sched.Ctx, as abi.AddressSpaceRef, im *image, p abi.Elf64Phdr
 	if tail := uint32(fileEnd) & kmem.PageMask; tail != 0 && p.Filesz != 0 && memEnd > fileEnd && flags&abi.VmaFlagWrite != 0 {
 		// A file that was cut off there has no such page. Linux notices when the old
 		// program is gone already, and kills the process.
-		if e := mm.ZeroUser(c, as, fileEnd, kmem.PageSize-tail); e == abi.EFAULT {
+		if e := mm.ZeroUser(c, mm.User{As: as, Va: fileEnd}, kmem.PageSize-tail); e == abi.EFAULT {
 			return abi.ENOEXEC
 		} else if e != abi.OK {
 			return e

@@ -130,7 +130,7 @@ func (p *plan) build(c *sched.Ctx, dir abi.DentryRef, n, follow uint32, found bo
 			vfs.Hold(d)
 			e, found = mayExec(c, d, depth == 0), false
 		} else {
-			d, e = openExec(c, dir, c.Path, n, follow, depth == 0)
+			d, e = openExec(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, follow, depth == 0)
 		}
 		if e != abi.OK {
 			return e
@@ -187,7 +187,7 @@ func (p *plan) isScript(c *sched.Ctx) (bool, abi.Errno) {
 	size := kmem.Inode(p.main.inode).State.Size
 	n := uint32(min(size, 256))
 	kmem.Zero(head, 512)
-	if e := readAt(c, p.main.inode, 0, head, n); e != abi.OK {
+	if e := readAt(c, p.main.inode, 0, kmem.Span{Addr: head, Len: n}); e != abi.OK {
 		return false, e
 	}
 	b := kmem.Bytes(head, 2)
@@ -232,14 +232,14 @@ func (p *plan) unwrapScript(c *sched.Ctx, n uint32) (uint32, abi.Errno) {
 		p.prefix++
 		p.prefixCount--
 	}
-	if !p.prepend(c, c.Vec+vecScript, n) {
+	if !p.prepend(c, kmem.Span{Addr: c.Vec + vecScript, Len: n}) {
 		return 0, abi.E2BIG
 	}
-	if arg < end && !p.prepend(c, c.Vec+vecHeader+uint32(arg), uint32(end-arg)) {
+	if arg < end && !p.prepend(c, kmem.Span{Addr: c.Vec + vecHeader + uint32(arg), Len: uint32(end - arg)}) {
 		return 0, abi.E2BIG
 	}
 	length := uint32(nameEnd - from)
-	if !p.prepend(c, c.Vec+vecHeader+uint32(from), length) {
+	if !p.prepend(c, kmem.Span{Addr: c.Vec + vecHeader + uint32(from), Len: length}) {
 		return 0, abi.E2BIG
 	}
 	kmem.Copy(c.Path, c.Vec+p.prefix, length+1)
@@ -248,13 +248,13 @@ func (p *plan) unwrapScript(c *sched.Ctx, n uint32) (uint32, abi.Errno) {
 }
 
 // prepend puts a string of n bytes in front of the prefix strings.
-func (p *plan) prepend(c *sched.Ctx, src, n uint32) bool {
-	if p.prefix-vecPrefix < n+1 {
+func (p *plan) prepend(c *sched.Ctx, src kmem.Span) bool {
+	if p.prefix-vecPrefix < src.Len+1 {
 		return false
 	}
-	p.prefix -= n + 1
-	kmem.Copy(c.Vec+p.prefix, src, n)
-	*(*byte)(kmem.Ptr(c.Vec + p.prefix + n)) = 0
+	p.prefix -= src.Len + 1
+	kmem.Copy(c.Vec+p.prefix, src.Addr, src.Len)
+	*(*byte)(kmem.Ptr(c.Vec + p.prefix + src.Len)) = 0
 	p.prefixCount++
 	return true
 }
@@ -265,7 +265,7 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 	for i := range p.main.phnum {
 		if ph := phdrAt(c, i); ph.Type == uint32(abi.PT_INTERP) {
 			n = uint32(ph.Filesz)
-			if e := readAt(c, p.main.inode, ph.Offset, c.Path, n); e != abi.OK {
+			if e := readAt(c, p.main.inode, ph.Offset, c.InPath(n)); e != abi.OK {
 				return e
 			}
 			break
@@ -274,7 +274,7 @@ func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 	if n == 0 || *(*byte)(kmem.Ptr(c.Path + n - 1)) != 0 {
 		return abi.ENOEXEC
 	}
-	d, e := openExec(c, vfs.CwdOf(c), c.Path, n-1, vfs.Follow, false)
+	d, e := openExec(c, vfs.PathAt{Dir: vfs.CwdOf(c), Span: c.InPath(n - 1)}, vfs.Follow, false)
 	if e != abi.OK {
 		return e
 	}

@@ -16,7 +16,7 @@ func pointerAt(c *sched.Ctx, as abi.AddressSpaceRef, array uint64, i uint32) (ui
 	if array == 0 {
 		return 0, abi.OK
 	}
-	n, e := mm.CopyInAs(c, as, c.Page, array+uint64(i)*8, 8)
+	n, e := mm.CopyInAs(c, c.InPage(8), mm.User{As: as, Va: array + uint64(i)*8})
 	if e != abi.OK || n != 8 {
 		return 0, e
 	}
@@ -61,7 +61,7 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 		if i < from {
 			as = 0
 		}
-		n, e := mm.CopyString(c, srcAs, src, as, dst+uint64(bytes), room)
+		n, e := mm.CopyString(c, mm.User{As: srcAs, Va: src}, mm.User{As: as, Va: dst + uint64(bytes)}, room)
 		if e != abi.OK {
 			return 0, 0, e
 		}
@@ -73,7 +73,7 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 		}
 		if dstAs != 0 {
 			kmem.Store64(c.Page, dst+uint64(bytes))
-			if e := mm.CopyOutAs(c, dstAs, table+uint64(done)*8, c.Page, 8); e != abi.OK {
+			if e := mm.CopyOutAs(c, mm.User{As: dstAs, Va: table + uint64(done)*8}, c.InPage(8)); e != abi.OK {
 				return 0, 0, e
 			}
 		}
@@ -86,13 +86,13 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 const auxvWords = 2 * 20
 
 // out and word write to the new address space.
-func (p *plan) out(c *sched.Ctx, va uint64, src, n uint32) abi.Errno {
-	return mm.CopyOutAs(c, p.as, va, src, n)
+func (p *plan) out(c *sched.Ctx, va uint64, src kmem.Span) abi.Errno {
+	return mm.CopyOutAs(c, mm.User{As: p.as, Va: va}, src)
 }
 
 func (p *plan) word(c *sched.Ctx, va, v uint64) abi.Errno {
 	kmem.Store64(c.Page, v)
-	return p.out(c, va, c.Page, 8)
+	return p.out(c, va, c.InPage(8))
 }
 
 // stringLimit is how many bytes the strings of an exec and the pointers to
@@ -144,7 +144,7 @@ func (p *plan) pushArgs(c *sched.Ctx, process abi.ProcessRef) (uint64, abi.Errno
 		}
 	} else {
 		// The prefix strings, then the rest of the caller's.
-		if e := p.out(c, argStart, c.Vec+p.prefix, prefixBytes); e != abi.OK {
+		if e := p.out(c, argStart, kmem.Span{Addr: c.Vec + p.prefix, Len: prefixBytes}); e != abi.OK {
 			return 0, e
 		}
 		at := p.prefix
@@ -171,16 +171,16 @@ func (p *plan) pushArgs(c *sched.Ctx, process abi.ProcessRef) (uint64, abi.Errno
 	if e := p.word(c, envp+uint64(envc)*8, 0); e != abi.OK {
 		return 0, e
 	}
-	if e := p.out(c, fn, c.Vec+vecExecFn, p.execFnLen+1); e != abi.OK {
+	if e := p.out(c, fn, kmem.Span{Addr: c.Vec + vecExecFn, Len: p.execFnLen + 1}); e != abi.OK {
 		return 0, e
 	}
 	host.Entropy(c.Page, 16)
-	if e := p.out(c, random, c.Page, 16); e != abi.OK {
+	if e := p.out(c, random, c.InPage(16)); e != abi.OK {
 		return 0, e
 	}
 	p.auxv(c, process, random, fn)
 	as := kmem.AddressSpace(p.as)
-	if e := p.out(c, envp+uint64(envc+1)*8, kmem.Addr(ptrOf(&as.State.Auxv)), auxvWords*8); e != abi.OK {
+	if e := p.out(c, envp+uint64(envc+1)*8, kmem.Span{Addr: kmem.Addr(ptrOf(&as.State.Auxv)), Len: auxvWords * 8}); e != abi.OK {
 		return 0, e
 	}
 	as.State.StackStart = sp

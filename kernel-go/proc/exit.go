@@ -91,7 +91,7 @@ func leaveMemory(c *sched.Ctx, i abi.ThreadRef, as abi.AddressSpaceRef) {
 	}
 	if t.State.ClearChildTid != 0 {
 		kmem.Store32(c.Page, 0)
-		if mm.CopyOutAs(c, as, t.State.ClearChildTid, c.Page, 4) == abi.OK {
+		if mm.CopyOutAs(c, mm.User{As: as, Va: t.State.ClearChildTid}, c.InPage(4)) == abi.OK {
 			FutexWakeAt(c, as, t.State.ClearChildTid, 1)
 		}
 	}

@@ -30,10 +30,10 @@ func futexKeyOf(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, private bool, a
 	if private {
 		return own, abi.OK
 	}
-	_, e := mm.LinearWord(c, as, va, mm.Write)
+	_, e := mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Write)
 	readOnly := e == abi.EFAULT && access == mm.Read
 	if readOnly {
-		_, e = mm.LinearWord(c, as, va, mm.Read)
+		_, e = mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Read)
 	}
 	if e != abi.OK {
 		return futexKey{}, e
@@ -53,7 +53,7 @@ func futexWord(c *sched.Ctx, va uint64, private bool, access mm.Access) (*uint32
 	if e != abi.OK {
 		return nil, k, e
 	}
-	lin, e := mm.LinearWord(c, c.As, va, access)
+	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: va}, access)
 	if e != abi.OK {
 		return nil, k, e
 	}
@@ -283,7 +283,7 @@ func FutexRequeue(c *sched.Ctx, q *FutexPair, compare bool) (uint64, abi.Errno) 
 		return 0, e
 	}
 	if compare {
-		lin, e := mm.LinearWord(c, c.As, q.Va, mm.Read)
+		lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va}, mm.Read)
 		if e != abi.OK {
 			return 0, e
 		}

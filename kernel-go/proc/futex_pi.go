@@ -165,7 +165,7 @@ func piTakeDead(c *sched.Ctx, thread abi.ThreadRef) bool {
 	if futexCmd(t) == abi.FUTEX_WAIT_REQUEUE_PI {
 		va = t.State.Blocked.Args[4]
 	}
-	lin, e := mm.LinearWord(c, kmem.Process(t.State.Process).State.AddressSpace, va, mm.Write)
+	lin, e := mm.LinearWord(c, mm.User{As: kmem.Process(t.State.Process).State.AddressSpace, Va: va}, mm.Write)
 	if e != abi.OK {
 		if e == abi.EBLOCKED {
 			sched.CancelWaits(c)

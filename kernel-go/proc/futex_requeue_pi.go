@@ -72,14 +72,14 @@ func FutexRequeuePi(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
 	if k == k2 {
 		return 0, abi.EINVAL
 	}
-	lin, e := mm.LinearWord(c, c.As, q.Va, mm.Read)
+	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va}, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if atomicLoad((*uint32)(kmem.Ptr(lin))) != q.Value {
 		return 0, abi.EAGAIN
 	}
-	lin2, e := mm.LinearWord(c, c.As, q.Va2, mm.Write)
+	lin2, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va2}, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}

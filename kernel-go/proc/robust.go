@@ -22,7 +22,7 @@ const (
 func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef) {
 	head := t.State.RobustList
 	t.State.RobustList = 0
-	if n, e := mm.CopyInAs(c, as, c.Page, head, abi.RobustListHeadSize); e != abi.OK || n != abi.RobustListHeadSize {
+	if n, e := mm.CopyInAs(c, c.InPage(abi.RobustListHeadSize), mm.User{As: as, Va: head}); e != abi.OK || n != abi.RobustListHeadSize {
 		return
 	}
 	h := *(*abi.RobustListHead)(kmem.Ptr(c.Page))
@@ -33,7 +33,7 @@ func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef) {
 			break
 		}
 		pi := entry&robustPi != 0
-		if n, e := mm.CopyInAs(c, as, c.Page, at, 8); e != abi.OK || n != 8 {
+		if n, e := mm.CopyInAs(c, c.InPage(8), mm.User{As: as, Va: at}); e != abi.OK || n != 8 {
 			return
 		}
 		entry = kmem.Load64(c.Page)
@@ -54,7 +54,7 @@ func markDead(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef, va uint64
 	if va&3 != 0 {
 		return false
 	}
-	lin, e := mm.LinearWord(c, as, va, mm.Write)
+	lin, e := mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Write)
 	if e != abi.OK {
 		return false
 	}

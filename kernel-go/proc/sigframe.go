@@ -57,7 +57,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 		m.Regs.X[i] = cpu.X[i+1]
 	}
 	m.Fp.F, m.Fp.Fcsr = cpu.F, cpu.Fcsr
-	if mm.CopyOut(c, sp, c.Page, abi.RtSigframeSize) != abi.OK {
+	if mm.CopyOut(c, sp, c.InPage(abi.RtSigframeSize)) != abi.OK {
 		return false
 	}
 	t.State.Flags &^= abi.ThreadFlagHasSavedSigmask
@@ -89,7 +89,7 @@ func fillSiginfo(i *abi.Siginfo, s *Sig) {
 func WriteSiginfo(c *sched.Ctx, va uint64, s *Sig) abi.Errno {
 	kmem.Zero(c.Page, abi.SiginfoSize)
 	fillSiginfo((*abi.Siginfo)(kmem.Ptr(c.Page)), s)
-	return mm.CopyOut(c, va, c.Page, abi.SiginfoSize)
+	return mm.CopyOut(c, va, c.InPage(abi.SiginfoSize))
 }
 
 // Sigreturn is rt_sigreturn(2): the frame is the guest's, and so is whatever
@@ -98,7 +98,7 @@ func Sigreturn(c *sched.Ctx) abi.Errno {
 	t := c.T()
 	cpu := &t.Cpu
 	sp := cpu.X[regSP]
-	if sp&15 != 0 || mm.CopyIn(c, c.Page, sp, abi.RtSigframeSize) != abi.OK {
+	if sp&15 != 0 || mm.CopyIn(c, c.InPage(abi.RtSigframeSize), sp) != abi.OK {
 		s := Sig{Signo: abi.SIGSEGV, Code: int32(abi.SI_KERNEL)}
 		ForceSignal(c, &s)
 		return abi.ENORETURN

@@ -42,7 +42,7 @@ func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (abi.De
 	if e != abi.OK {
 		return 0, e
 	}
-	return vfs.Resolve(c, rootDir(), c.Path, n, flags)
+	return vfs.Resolve(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, flags)
 }
 
 // writeFile: p.Progress is 1 + the bytes written, 0 before the file is open.
@@ -63,7 +63,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if p.Progress != 0 {
 		flags &^= abi.O_TRUNC | abi.O_EXCL
 	}
-	d, e := vfs.Open(c, rootDir(), rootDir(), c.Path, n, vfs.How{Flags: flags, Mode: r.Mode})
+	d, e := vfs.Open(c, rootDir(), vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, vfs.How{Flags: flags, Mode: r.Mode})
 	if e != abi.OK {
 		return e
 	}
@@ -83,7 +83,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if flags&abi.O_APPEND != 0 {
 		pos = kmem.Inode(inode).State.Size
 	}
-	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, from+done, r.Data.Length-done))
+	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, kmem.Span{Addr: from + done, Len: r.Data.Length - done}))
 	p.Progress += k
 	a.Bytes = int64(p.Progress - 1)
 	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
@@ -114,7 +114,7 @@ func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a
 	if in.State.FsType == abi.FsTypeProcfs || in.State.FsType == abi.FsTypeSysfs {
 		return readGenerated(c, d, to, r, a)
 	}
-	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, to, r.Reply.Length))
+	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}))
 	a.Bytes, a.Size, a.ChangeSeq = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
 	a.Inode = kmem.Handle(inode)
 	return e
@@ -133,7 +133,7 @@ func readlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadlinkRequest, a
 	if vfs.TypeOf(vfs.InodeOf(d)) != abi.S_IFLNK {
 		return abi.EINVAL
 	}
-	n, e := vfs.ReadLink(c, vfs.InodeOf(d), to, r.Reply.Length)
+	n, e := vfs.ReadLink(c, vfs.InodeOf(d), kmem.Span{Addr: to, Len: r.Reply.Length})
 	a.Bytes = int64(n)
 	return e
 }
@@ -147,7 +147,7 @@ func symlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.SymlinkRequest) abi
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Symlink(c, c.Path2, t, rootDir(), c.Path, n)
+	return vfs.Symlink(c, c.InPath2(t), vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
 }
 
 func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Errno {
@@ -156,7 +156,7 @@ func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Err
 		return e
 	}
 	if r.Parents == 0 {
-		d, e := vfs.Mkdir(c, rootDir(), c.Path, n, r.Mode)
+		d, e := vfs.Mkdir(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, r.Mode)
 		if e == abi.OK {
 			vfs.Put(d)
 		}
@@ -171,7 +171,7 @@ func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Err
 		}
 		kmem.Copy(c.Path, c.Path2, at)
 		*(*byte)(kmem.Ptr(c.Path + at)) = 0
-		d, e := vfs.Mkdir(c, rootDir(), c.Path, at, r.Mode)
+		d, e := vfs.Mkdir(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(at)}, r.Mode)
 		if e == abi.OK {
 			vfs.Put(d)
 		} else if e != abi.EEXIST {
@@ -212,10 +212,10 @@ func readdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReaddirRequest, a *
 	if e != abi.OK {
 		return e
 	}
-	pos, hint := uint64(r.Cookie), abi.SlotHandle{}
-	n, e := vfs.Readdir(c, d, &pos, &hint, to, r.Reply.Length)
+	at := sched.DirPlace{Pos: uint64(r.Cookie)}
+	n, e := vfs.Readdir(c, d, &at, kmem.Span{Addr: to, Len: r.Reply.Length})
 	vfs.Put(d)
-	a.Bytes, a.Cookie = int64(n), pos
+	a.Bytes, a.Cookie = int64(n), at.Pos
 	return e
 }
 
@@ -226,9 +226,9 @@ func unlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.UnlinkRequest) abi.E
 	}
 	switch r.AtFlags {
 	case 0:
-		return vfs.Unlink(c, rootDir(), c.Path, n)
+		return vfs.Unlink(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
 	case uint32(abi.AT_REMOVEDIR):
-		return vfs.Rmdir(c, rootDir(), c.Path, n)
+		return vfs.Rmdir(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
 	}
 	return abi.EINVAL
 }
@@ -242,7 +242,7 @@ func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.E
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Addr: c.Path, Len: n}, vfs.PathAt{Dir: rootDir(), Addr: c.Path2, Len: m}, r.RenameFlags)
+	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, vfs.PathAt{Dir: rootDir(), Span: c.InPath2(m)}, r.RenameFlags)
 }
 
 func chmod(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChmodRequest) abi.Errno {

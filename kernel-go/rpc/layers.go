@@ -3,6 +3,7 @@ package rpc
 import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/file"
+	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -13,7 +14,7 @@ func readGenerated(c *sched.Ctx, d abi.DentryRef, to uint32, r *abi.ReadFileRequ
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.Read(c, o, arenaBuf(c, to, r.Reply.Length), r.Position)
+	n, e := file.Read(c, o, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}), r.Position)
 	file.Put(c, o)
 	a.Bytes, a.Size = int64(n), r.Position+uint64(n)
 	if n == r.Reply.Length {
@@ -51,7 +52,7 @@ func applyFileLayer(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ApplyFileLay
 			return e
 		}
 	}
-	e = vfs.ApplyLayer(c, p.Client, vfs.PathAt{Addr: c.Path, Len: n}, vfs.Records{Addr: at, Bytes: r.Records.Length, Count: r.Count}, r.More == abi.LayerMoreFollow)
+	e = vfs.ApplyLayer(c, p.Client, vfs.PathAt{Span: c.InPath(n)}, vfs.Records{Addr: at, Bytes: r.Records.Length, Count: r.Count}, r.More == abi.LayerMoreFollow)
 	a.Count = int64(r.Count)
 	return e
 }

@@ -13,8 +13,8 @@ import (
 // so that nobody's arena is held by a program that says nothing; polls do.
 
 // arenaBuf is the buffer of n bytes at an address in a client's arena.
-func arenaBuf(c *sched.Ctx, at, n uint32) *mm.Buf {
-	c.Buf = mm.Buf{Addr: uint64(at), Len: n}
+func arenaBuf(c *sched.Ctx, s kmem.Span) *mm.Buf {
+	c.Buf = mm.Buf{Addr: uint64(s.Addr), Len: s.Len}
 	return &c.Buf
 }
 
@@ -27,7 +27,7 @@ func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadReques
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamRead(c, i, arenaBuf(c, to, r.Reply.Length))
+	n, e := file.StreamRead(c, i, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}))
 	if _, master := file.IsTty(i); master && e == abi.EIO {
 		e = abi.OK // the last slave is closed: the end of what a terminal shows
 	}
@@ -44,7 +44,7 @@ func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequ
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamWrite(c, i, arenaBuf(c, from, r.Data.Length))
+	n, e := file.StreamWrite(c, i, arenaBuf(c, kmem.Span{Addr: from, Len: r.Data.Length}))
 	a.Bytes = int64(n)
 	return e
 }
@@ -88,7 +88,7 @@ func makeMemfd(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MakeMemfdRequest,
 			return abi.EINVAL
 		}
 	}
-	i, e := file.NewMemfd(c, c.Path, prefix+r.Name.Length, false)
+	i, e := file.NewMemfd(c, c.InPath(prefix+r.Name.Length), false)
 	if e != abi.OK {
 		return e
 	}
@@ -110,7 +110,7 @@ func lentFile(client uint32, ofd abi.OfdRef) (abi.DentryRef, abi.Errno) {
 		return 0, abi.EBADF
 	}
 	o := kmem.Ofd(ofd)
-	if o.Live.HostRefs == 0 || o.Live.Client != client || o.State.Kind != abi.OfdKindFile {
+	if o.Live.HostRefs == 0 || o.Live.Client != client || !file.IsRegular(ofd) {
 		return 0, abi.EBADF
 	}
 	return o.State.Dentry, abi.OK

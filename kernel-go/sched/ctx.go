@@ -66,9 +66,8 @@ type Ctx struct {
 	// Buf is the buffer of the transfer in progress, and Piece the part of it that
 	// package file moves just now.
 	Buf, Piece Buf
-	// DirPos and DirHint are where the directory read in progress ends.
-	DirPos  uint64
-	DirHint abi.SlotHandle
+	// Dir is where the directory read in progress ends.
+	Dir DirPlace
 
 	hold hold
 }
@@ -80,6 +79,13 @@ type Buf struct {
 	As   abi.AddressSpaceRef
 	Len  uint32
 	Addr uint64
+}
+
+// DirPlace is a place in a directory: a position, and the entry there, as long as
+// it is that, which saves a search.
+type DirPlace struct {
+	Pos  uint64
+	Next abi.SlotHandle
 }
 
 const _ = unsafe.Sizeof(kmem.Scratch{}.Context) - unsafe.Sizeof(Ctx{})
@@ -96,6 +102,13 @@ func For(hart uint32) *Ctx {
 }
 
 func addrOf[T any](p *T) uint32 { return kmem.Addr(unsafe.Pointer(p)) }
+
+// InPath, InPath2, InPage and InVec are the first n bytes of scratch memory.
+
+func (c *Ctx) InPath(n uint32) kmem.Span  { return kmem.Span{Addr: c.Path, Len: n} }
+func (c *Ctx) InPath2(n uint32) kmem.Span { return kmem.Span{Addr: c.Path2, Len: n} }
+func (c *Ctx) InPage(n uint32) kmem.Span  { return kmem.Span{Addr: c.Page, Len: n} }
+func (c *Ctx) InVec(n uint32) kmem.Span   { return kmem.Span{Addr: c.Vec, Len: n} }
 
 // T is the thread that the context acts for.
 func (c *Ctx) T() *abi.ThreadSlot { return kmem.Thread(c.Thread) }

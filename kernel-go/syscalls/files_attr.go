@@ -103,7 +103,7 @@ func sysUtimensat(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	atime, mtime := vfs.TimeNow, vfs.TimeNow
 	if va := c.Arg(2); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, 2*abi.TimespecSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(2*abi.TimespecSize), va); e != abi.OK {
 			return 0, e
 		}
 		var e abi.Errno
@@ -165,11 +165,10 @@ func writableFile(c *sched.Ctx, fd int32, other abi.Errno) (abi.InodeRef, abi.Er
 	if e != abi.OK {
 		return 0, e
 	}
-	o := kmem.Ofd(ofd)
-	if o.State.Kind != abi.OfdKindFile || !file.ForWriting(ofd) {
+	if !file.IsRegular(ofd) || !file.ForWriting(ofd) {
 		return 0, other
 	}
-	return o.State.Inode, abi.OK
+	return kmem.Ofd(ofd).State.Inode, abi.OK
 }
 
 func sysFtruncate(c *sched.Ctx) (uint64, abi.Errno) {
@@ -192,16 +191,15 @@ func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	o := kmem.Ofd(ofd)
 	switch {
 	case !file.ForWriting(ofd):
 		return 0, abi.EBADF
 	case file.IsPipe(ofd):
 		return 0, abi.ESPIPE
-	case o.State.Kind != abi.OfdKindFile:
+	case !file.IsRegular(ofd):
 		return 0, abi.ENODEV
 	}
-	return 0, vfs.Allocate(c, o.State.Inode, abi.FallocFlag(arg32(c, 1)), uint64(offset), uint64(length))
+	return 0, vfs.Allocate(c, kmem.Ofd(ofd).State.Inode, abi.FallocFlag(arg32(c, 1)), uint64(offset), uint64(length))
 }
 
 // synced is what fsync(2) and its like say: all files are in memory, so there
@@ -259,11 +257,10 @@ func sysReadahead(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	o := kmem.Ofd(ofd)
 	switch {
 	case !file.ForReading(ofd):
 		return 0, abi.EBADF
-	case o.State.Kind != abi.OfdKindFile:
+	case !file.IsRegular(ofd):
 		return 0, abi.EINVAL
 	}
 	return 0, abi.OK

@@ -25,7 +25,7 @@ func superOf(ofd abi.OfdRef) uint64 {
 func cloneRange(c *sched.Ctx, dst abi.OfdRef) abi.Errno {
 	fd := fdArg(c, 2)
 	if abi.IoctlFile(arg32(c, 1)) == abi.FICLONERANGE {
-		if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FileCloneRangeSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.FileCloneRangeSize), c.Arg(2)); e != abi.OK {
 			return e
 		}
 		fd = int32((*abi.FileCloneRange)(kmem.Ptr(c.Page)).SrcFd)
@@ -57,7 +57,7 @@ func cloneRange(c *sched.Ctx, dst abi.OfdRef) abi.Errno {
 
 // dedupeRange is FIDEDUPERANGE of an OFD.
 func dedupeRange(c *sched.Ctx, src abi.OfdRef) abi.Errno {
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FileDedupeRangeSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.FileDedupeRangeSize), c.Arg(2)); e != abi.OK {
 		return e
 	}
 	r := *(*abi.FileDedupeRange)(kmem.Ptr(c.Page))
@@ -65,17 +65,17 @@ func dedupeRange(c *sched.Ctx, src abi.OfdRef) abi.Errno {
 	if size > kmem.PageSize {
 		return abi.ENOMEM
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), size); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(size), c.Arg(2)); e != abi.OK {
 		return e
 	}
 	o := kmem.Ofd(src)
 	if o.State.Flags&abi.O_ACCMODE == abi.O_WRONLY || r.Reserved1 != 0 || r.Reserved2 != 0 {
 		return abi.EINVAL
 	}
-	switch o.State.Kind {
-	case abi.OfdKindDirectory:
+	switch {
+	case file.IsDirectory(src):
 		return abi.EISDIR
-	case abi.OfdKindFile:
+	case file.IsRegular(src):
 		return abi.EOPNOTSUPP
 	}
 	return abi.EINVAL

@@ -14,14 +14,13 @@ func source(c *sched.Ctx, i int) (abi.OfdRef, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	o := kmem.Ofd(ofd)
 	if !file.ForReading(ofd) {
 		return 0, abi.EBADF
 	}
-	if o.State.Kind == abi.OfdKindDirectory {
+	if file.IsDirectory(ofd) {
 		return 0, abi.EISDIR
 	}
-	if o.State.Kind != abi.OfdKindFile {
+	if !file.IsRegular(ofd) {
 		return 0, abi.EINVAL
 	}
 	return ofd, abi.OK
@@ -33,7 +32,7 @@ func offsetIn(c *sched.Ctx, i int, ofd abi.OfdRef) (uint64, abi.Errno) {
 	if c.Arg(i) == 0 {
 		return kmem.Ofd(ofd).State.Pos, abi.OK
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(i), 8); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(8), c.Arg(i)); e != abi.OK {
 		return 0, e
 	}
 	pos := kmem.Load64(c.Page)
@@ -45,7 +44,7 @@ func offsetIn(c *sched.Ctx, i int, ofd abi.OfdRef) (uint64, abi.Errno) {
 
 func offsetOut(c *sched.Ctx, i int, pos uint64) abi.Errno {
 	kmem.Store64(c.Page, pos)
-	return mm.CopyOut(c, c.Arg(i), c.Page, 8)
+	return mm.CopyOut(c, c.Arg(i), c.InPage(8))
 }
 
 // sendfile(2) from anything but a regular file is EINVAL: callers then copy.
@@ -72,7 +71,7 @@ func sysSendfile(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	n, e := file.CopyOut(c, out, in, pos, file.PosCurrent, min(c.Arg(3), uint64(abi.MAX_RW_COUNT)))
+	n, e := file.CopyOut(c, &file.Copy{From: in, To: out, FromPos: pos, ToPos: file.PosCurrent, Count: min(c.Arg(3), uint64(abi.MAX_RW_COUNT))})
 	if e != abi.OK {
 		return 0, e
 	}
@@ -97,9 +96,9 @@ func sysCopyFileRange(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	o := kmem.Ofd(out)
 	switch {
-	case o.State.Kind == abi.OfdKindDirectory:
+	case file.IsDirectory(out):
 		return 0, abi.EISDIR
-	case o.State.Kind != abi.OfdKindFile:
+	case !file.IsRegular(out):
 		return 0, abi.EINVAL
 	case !file.ForWriting(out), o.State.Flags&abi.O_APPEND != 0:
 		return 0, abi.EBADF
@@ -117,7 +116,7 @@ func sysCopyFileRange(c *sched.Ctx) (uint64, abi.Errno) {
 	if same && from < to+count && to < from+count {
 		return 0, abi.EINVAL
 	}
-	n, e := file.CopyOut(c, out, in, from, to, count)
+	n, e := file.CopyOut(c, &file.Copy{From: in, To: out, FromPos: from, ToPos: to, Count: count})
 	if e != abi.OK {
 		return 0, e
 	}

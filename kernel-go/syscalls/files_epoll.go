@@ -28,7 +28,7 @@ func epollOf(c *sched.Ctx, i int) (abi.EpollRef, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll {
+	if o := kmem.Ofd(ofd); epoll.IsEpoll(o) {
 		return kmem.EpollOf(o), abi.OK
 	}
 	return 0, abi.EINVAL
@@ -38,7 +38,7 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	op := abi.EpollOp(arg32(c, 1))
 	var ev abi.EpollEvent
 	if op != abi.EPOLL_CTL_DEL {
-		if e := mm.CopyIn(c, c.Page, c.Arg(3), abi.EpollEventSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.EpollEventSize), c.Arg(3)); e != abi.OK {
 			return 0, e
 		}
 		ev = *(*abi.EpollEvent)(kmem.Ptr(c.Page))
@@ -57,7 +57,7 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if o := kmem.Ofd(ofd); o.State.Kind == abi.OfdKindEpoll && kmem.EpollOf(o) == ep {
+	if o := kmem.Ofd(ofd); epoll.IsEpoll(o) && kmem.EpollOf(o) == ep {
 		return 0, abi.EINVAL
 	}
 	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)
@@ -86,7 +86,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 		// somewhere to write.
 		end := c.Arg(1) + uint64(min(n, epoll.Items(ep)))*abi.EpollEventSize
 		for va := c.Arg(1); va < end; va = (va | uint64(kmem.PageMask)) + 1 {
-			if _, e := mm.Linear(c, c.As, va, mm.Write); e != abi.OK {
+			if _, e := mm.Linear(c, mm.User{As: c.As, Va: va}, mm.Write); e != abi.OK {
 				if e != abi.EBLOCKED && e != abi.ENOMEM {
 					e = abi.EFAULT
 				}
@@ -94,7 +94,7 @@ func epollWait(c *sched.Ctx, mask, maskSize uint64) (uint64, abi.Errno) {
 			}
 		}
 		if got := epoll.Collect(ep, c.Vec, n); got != 0 {
-			return uint64(got), mm.CopyOut(c, c.Arg(1), c.Vec, got*abi.EpollEventSize)
+			return uint64(got), mm.CopyOut(c, c.Arg(1), c.InVec(got*abi.EpollEventSize))
 		}
 	}
 	if expired(c) {

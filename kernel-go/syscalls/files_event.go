@@ -42,7 +42,7 @@ func sysTimerfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 
 func timerfdOf(c *sched.Ctx) (abi.OfdRef, abi.Errno) {
 	ofd, e := file.Get(c, fdArg(c, 0))
-	if e == abi.OK && kmem.Ofd(ofd).State.Kind != abi.OfdKindTimerfd {
+	if e == abi.OK && !file.IsTimerfd(ofd) {
 		return 0, abi.EINVAL
 	}
 	return ofd, e
@@ -64,7 +64,7 @@ func itimerspecOut(c *sched.Ctx, va uint64, ofd abi.OfdRef) abi.Errno {
 	t := (*abi.Itimerspec)(kmem.Ptr(c.Page))
 	t.Interval.Sec, t.Interval.Nsec = int64(every/nsPerSec), int64(every%nsPerSec)
 	t.Value.Sec, t.Value.Nsec = int64(left/nsPerSec), int64(left%nsPerSec)
-	return mm.CopyOut(c, va, c.Page, abi.ItimerspecSize)
+	return mm.CopyOut(c, va, c.InPage(abi.ItimerspecSize))
 }
 
 func sysTimerfdSettime(c *sched.Ctx) (uint64, abi.Errno) {
@@ -72,7 +72,7 @@ func sysTimerfdSettime(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^uint32(abi.TFD_TIMER_ABSTIME|abi.TFD_TIMER_CANCEL_ON_SET) != 0 {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.ItimerspecSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.ItimerspecSize), c.Arg(2)); e != abi.OK {
 		return 0, e
 	}
 	t := (*abi.Itimerspec)(kmem.Ptr(c.Page))
@@ -110,7 +110,7 @@ func sysSignalfd4(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^abi.OpenFlag(abi.SFD_NONBLOCK|abi.SFD_CLOEXEC) != 0 || c.Arg(2) != sigsetSize {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(1), sigsetSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(sigsetSize), c.Arg(1)); e != abi.OK {
 		return 0, e
 	}
 	mask := kmem.Load64(c.Page) &^ (1<<(abi.SIGKILL-1) | 1<<(abi.SIGSTOP-1))
@@ -119,7 +119,7 @@ func sysSignalfd4(c *sched.Ctx) (uint64, abi.Errno) {
 		if e != abi.OK {
 			return 0, e
 		}
-		if kmem.Ofd(ofd).State.Kind != abi.OfdKindSignalfd {
+		if !file.IsSignalfd(ofd) {
 			return 0, abi.EINVAL
 		}
 		file.SetSignals(ofd, mask)
@@ -142,7 +142,7 @@ func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	const prefix, longest = "memfd:", 249
 	copy(kmem.Bytes(c.Path, uint32(len(prefix))), prefix)
-	n, e := mm.CopyInString(c, c.Path+uint32(len(prefix)), longest+1, c.Arg(0))
+	n, e := mm.CopyInString(c, kmem.Span{Addr: c.Path + uint32(len(prefix)), Len: longest + 1}, c.Arg(0))
 	if e == abi.ENAMETOOLONG {
 		e = abi.EINVAL
 	}
@@ -151,7 +151,7 @@ func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	noexec := flags&abi.MemfdFlag(abi.MFD_NOEXEC_SEAL) != 0
 	sealing := noexec || flags&abi.MFD_ALLOW_SEALING != 0
-	ofd, e := file.NewMemfd(c, c.Path, n+uint32(len(prefix)), sealing)
+	ofd, e := file.NewMemfd(c, c.InPath(n+uint32(len(prefix))), sealing)
 	if e != abi.OK {
 		return 0, e
 	}

@@ -32,7 +32,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.F_GETFL:
 		return uint64(o.State.Flags), abi.OK
 	}
-	if o.State.Kind == abi.OfdKindPath {
+	if file.IsPath(ofd) {
 		return 0, abi.EBADF
 	}
 	switch cmd {
@@ -125,7 +125,7 @@ func fcntlLock(c *sched.Ctx, ofd abi.OfdRef, cmd abi.FcntlCmd, byOfd bool) (uint
 		}
 		return 0, setLock(c, ofd, &r)
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), abi.FlockSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.FlockSize), c.Arg(2)); e != abi.OK {
 		return 0, e
 	}
 	l := *(*abi.Flock)(kmem.Ptr(c.Page))
@@ -175,7 +175,7 @@ func fcntlLock(c *sched.Ctx, ofd abi.OfdRef, cmd abi.FcntlCmd, byOfd bool) (uint
 		}
 	}
 	*(*abi.Flock)(kmem.Ptr(c.Page)) = l
-	return 0, mm.CopyOut(c, c.Arg(2), c.Page, abi.FlockSize)
+	return 0, mm.CopyOut(c, c.Arg(2), c.InPage(abi.FlockSize))
 }
 
 // setLock is F_SETLKW: what is asked for is kept while it waits. A lock of a process

@@ -13,7 +13,7 @@ func sysMkdirat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := vfs.Mkdir(c, dir, c.Path, n, abi.FileMode(arg32(c, 2)))
+	d, e := vfs.Mkdir(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, abi.FileMode(arg32(c, 2)))
 	if e == abi.OK {
 		vfs.Put(d)
 	}
@@ -25,7 +25,7 @@ func sysMknodat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Mknod(c, dir, c.Path, n, abi.FileMode(arg32(c, 2)), uint64(arg32(c, 3)))
+	return 0, vfs.Mknod(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, abi.FileMode(arg32(c, 2)), uint64(arg32(c, 3)))
 }
 
 func sysUnlinkat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -38,9 +38,9 @@ func sysUnlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	if flags != 0 {
-		return 0, vfs.Rmdir(c, dir, c.Path, n)
+		return 0, vfs.Rmdir(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)})
 	}
-	return 0, vfs.Unlink(c, dir, c.Path, n)
+	return 0, vfs.Unlink(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)})
 }
 
 func sysSymlinkat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -52,7 +52,7 @@ func sysSymlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Symlink(c, c.Path2, length, dir, c.Path, n)
+	return 0, vfs.Symlink(c, c.InPath2(length), vfs.PathAt{Dir: dir, Span: c.InPath(n)})
 }
 
 func sysLinkat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -74,7 +74,7 @@ func sysLinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	case old.dentry == 0:
 		e = abi.EXDEV
 	default:
-		e = vfs.Link(c, old.dentry, dir, c.Path, n)
+		e = vfs.Link(c, old.dentry, vfs.PathAt{Dir: dir, Span: c.InPath(n)})
 	}
 	old.release()
 	return 0, e
@@ -89,7 +89,7 @@ func rename(c *sched.Ctx, flags abi.RenameFlag) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, vfs.Rename(c, vfs.PathAt{Dir: oldDir, Addr: c.Path, Len: oldLen}, vfs.PathAt{Dir: newDir, Addr: c.Path2, Len: newLen}, flags)
+	return 0, vfs.Rename(c, vfs.PathAt{Dir: oldDir, Span: c.InPath(oldLen)}, vfs.PathAt{Dir: newDir, Span: c.InPath2(newLen)}, flags)
 }
 
 func sysRenameat2(c *sched.Ctx) (uint64, abi.Errno) { return rename(c, abi.RenameFlag(arg32(c, 4))) }
@@ -159,7 +159,7 @@ func sysMount(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	const quiet = uint64(abi.MS_NOSUID | abi.MS_NODEV | abi.MS_NOEXEC | abi.MS_SILENT | abi.MS_RELATIME | abi.MS_STRICTATIME)
-	if !sameText(c.Path2, n, "tmpfs") || c.Arg(3)&^quiet != 0 {
+	if !sameText(c.InPath2(n), "tmpfs") || c.Arg(3)&^quiet != 0 {
 		return 0, abi.EPERM
 	}
 	p, e := find(c, atFdcwd, 1, 0, vfs.Directory)
@@ -171,11 +171,11 @@ func sysMount(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, e
 }
 
-func sameText(addr, n uint32, s string) bool {
-	if int(n) != len(s) {
+func sameText(text kmem.Span, s string) bool {
+	if int(text.Len) != len(s) {
 		return false
 	}
-	for i, b := range kmem.Bytes(addr, n) {
+	for i, b := range text.Bytes() {
 		if s[i] != b {
 			return false
 		}

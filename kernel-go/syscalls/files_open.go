@@ -28,7 +28,7 @@ func arg32(c *sched.Ctx, i int) uint32 { return uint32(c.Arg(i)) }
 
 // pathIn copies the path of argument i into a buffer: ENAMETOOLONG, EFAULT.
 func pathIn(c *sched.Ctx, buf uint32, i int) (uint32, abi.Errno) {
-	return mm.CopyInString(c, buf, pathMax, c.Arg(i))
+	return mm.CopyInString(c, kmem.Span{Addr: buf, Len: pathMax}, c.Arg(i))
 }
 
 // dirOf is the directory that a relative path of n bytes in buf starts from,
@@ -98,7 +98,7 @@ func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) 
 	if e != abi.OK {
 		return place{}, e
 	}
-	d, e := vfs.Resolve(c, dir, c.Path, n, walk)
+	d, e := vfs.Resolve(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, walk)
 	if e != abi.OK {
 		return place{}, e
 	}
@@ -145,7 +145,7 @@ func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How, inRoot bool) (uint64,
 	if e != abi.OK {
 		return 0, e
 	}
-	ofd, e := file.Open(c, root, dir, c.Path, n, how)
+	ofd, e := file.Open(c, root, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, how)
 	if file.Found(c) {
 		c.T().State.Blocked.OpenWait().Flags = how.Flags
 	}
@@ -190,7 +190,7 @@ func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
 	if size > uint64(kmem.PageSize) {
 		return 0, abi.E2BIG
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), uint32(size)); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(uint32(size)), c.Arg(2)); e != abi.OK {
 		return 0, e
 	}
 	// A caller of a later kernel may pass more, as long as it is 0.
@@ -305,7 +305,7 @@ func sysPipe2(c *sched.Ctx) (uint64, abi.Errno) {
 	if e == abi.OK {
 		kmem.Store32(c.Page, a)
 		kmem.Store32(c.Page+4, b)
-		if e = mm.CopyOut(c, c.Arg(0), c.Page, 8); e == abi.OK {
+		if e = mm.CopyOut(c, c.Arg(0), c.InPage(8)); e == abi.OK {
 			return 0, abi.OK
 		}
 		_ = file.Close(c, int32(b))

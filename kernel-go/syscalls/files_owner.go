@@ -100,7 +100,7 @@ func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno
 		}
 		return uint64(int64(id)), abi.OK, true
 	case cmd == uint32(abi.F_SETOWN_EX):
-		if e := mm.CopyIn(c, c.Page, c.Arg(2), 8); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(8), c.Arg(2)); e != abi.OK {
 			return 0, e, true
 		}
 		kind := abi.FileOwner(kmem.Load32(c.Page))
@@ -113,7 +113,7 @@ func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno
 		kind, id := ownerOf(ofd)
 		kmem.Store32(c.Page, uint32(kind))
 		kmem.Store32(c.Page+4, uint32(id))
-		return 0, mm.CopyOut(c, c.Arg(2), c.Page, 8), true
+		return 0, mm.CopyOut(c, c.Arg(2), c.InPage(8)), true
 	case cmd == uint32(abi.F_SETSIG):
 		if !validSignal(c.Arg(2)) {
 			return 0, abi.EINVAL, true

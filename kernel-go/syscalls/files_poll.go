@@ -31,7 +31,7 @@ func swapMask(c *sched.Ctx, va uint64) abi.Errno {
 	if proc.MaskSwapped(c) {
 		return abi.OK
 	}
-	if e := mm.CopyIn(c, c.Page, va, sigsetSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(sigsetSize), va); e != abi.OK {
 		return e
 	}
 	proc.SwapMask(c, kmem.Load64(c.Page))
@@ -226,7 +226,7 @@ func (w *watch) poll(count uint32) abi.Errno {
 			h := file.HeldPoll(c, w.from+k)
 			*pollfdAt(c, k) = abi.Pollfd{Fd: h.Fd, Events: int16(h.Events)}
 		}
-	} else if e := mm.CopyIn(c, c.Vec, va, n*abi.PollfdSize); e != abi.OK {
+	} else if e := mm.CopyIn(c, c.InVec(n*abi.PollfdSize), va); e != abi.OK {
 		return e
 	}
 	found := uint64(0)
@@ -271,13 +271,13 @@ func (w *watch) poll(count uint32) abi.Errno {
 // earlier attempt only what was found: the rest may be another's by now.
 func pollfdsOut(c *sched.Ctx, va uint64, n uint32, held bool) abi.Errno {
 	if !held {
-		return mm.CopyOut(c, va, c.Vec, n*abi.PollfdSize)
+		return mm.CopyOut(c, va, c.InVec(n*abi.PollfdSize))
 	}
 	const revents = abi.PollfdSize - 2
 	e := abi.OK
 	for k := uint32(0); k < n && e == abi.OK; k++ {
 		at := k*abi.PollfdSize + revents
-		e = mm.CopyOut(c, va+uint64(at), c.Vec+at, 2)
+		e = mm.CopyOut(c, va+uint64(at), kmem.Span{Addr: c.Vec + at, Len: 2})
 	}
 	return e
 }
@@ -312,7 +312,7 @@ func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
 			continue
 		}
 		if held < n {
-			if e := mm.CopyIn(c, to, va, setLength(n)); e != abi.OK {
+			if e := mm.CopyIn(c, kmem.Span{Addr: to, Len: setLength(n)}, va); e != abi.OK {
 				return e
 			}
 		}
@@ -339,7 +339,7 @@ func setsIn(c *sched.Ctx, n, from uint32) abi.Errno {
 func setsOut(c *sched.Ctx, n uint32) abi.Errno {
 	for k := range uint32(3) {
 		if va := c.Arg(int(k) + 1); va != 0 {
-			if e := mm.CopyOut(c, va, c.Vec+k*setBytes, setLength(n)); e != abi.OK {
+			if e := mm.CopyOut(c, va, kmem.Span{Addr: c.Vec + k*setBytes, Len: setLength(n)}); e != abi.OK {
 				return e
 			}
 		}
@@ -357,7 +357,7 @@ func pselect(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	if va := c.Arg(5); va != 0 && !proc.MaskSwapped(c) {
 		// The sixth argument points to the mask's address and size.
-		if e := mm.CopyIn(c, c.Page, va, 16); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(16), va); e != abi.OK {
 			return 0, e
 		}
 		if e := maskIn(c, kmem.Load64(c.Page), kmem.Load64(c.Page+8)); e != abi.OK {

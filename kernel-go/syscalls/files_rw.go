@@ -31,7 +31,7 @@ func sysWrite(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	n, e := file.Write(c, ofd, bufOf(c, 1), file.PosCurrent, false)
+	n, e := file.Write(c, ofd, bufOf(c, 1), file.At{Pos: file.PosCurrent})
 	return uint64(n), e
 }
 
@@ -62,19 +62,19 @@ func sysPwrite64(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	n, e := file.Write(c, ofd, bufOf(c, 1), c.Arg(3), false)
+	n, e := file.Write(c, ofd, bufOf(c, 1), file.At{Pos: c.Arg(3)})
 	return uint64(n), e
 }
 
 // vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them; the total
 // is cut to MAX_RW_COUNT. A call that is made again goes on with those that it held
 // (vecOver).
-func vecIn(c *sched.Ctx) (uint32, abi.Errno) {
-	if n, ok := file.HeldIovecs(c, c.Vec); ok {
-		return n, abi.OK
+func vecIn(c *sched.Ctx) (file.Iovecs, abi.Errno) {
+	if vec, ok := file.HeldIovecs(c, c.Vec); ok {
+		return vec, abi.OK
 	}
 	_, e := iovecsIn(c, c.Vec, 1)
-	return arg32(c, 2), e
+	return file.Iovecs{Addr: c.Vec, Count: arg32(c, 2)}, e
 }
 
 // iovecsIn copies the iovecs of arguments i (address) and i+1 (how many) to linear
@@ -86,7 +86,7 @@ func iovecsIn(c *sched.Ctx, to uint32, i int) (total uint64, e abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	n := uint32(count)
-	if e := mm.CopyIn(c, to, c.Arg(i), n*abi.IovecSize); e != abi.OK {
+	if e := mm.CopyIn(c, kmem.Span{Addr: to, Len: n * abi.IovecSize}, c.Arg(i)); e != abi.OK {
 		return 0, e
 	}
 	for k := range n {
@@ -101,9 +101,9 @@ func iovecsIn(c *sched.Ctx, to uint32, i int) (total uint64, e abi.Errno) {
 }
 
 // vecOver is a transfer that is over, unless it goes on with the same iovecs.
-func vecOver(c *sched.Ctx, count, n uint32, e abi.Errno) (uint64, abi.Errno) {
+func vecOver(c *sched.Ctx, vec file.Iovecs, n uint32, e abi.Errno) (uint64, abi.Errno) {
 	if sched.GoesOn(e) {
-		file.HoldIovecs(c, c.Vec, count)
+		file.HoldIovecs(c, vec)
 	}
 	return uint64(n), e
 }
@@ -128,17 +128,17 @@ func vectored(c *sched.Ctx, pos uint64, flags abi.RwfFlag, write bool) (uint64, 
 	if e != abi.OK {
 		return 0, e
 	}
-	count, e := vecIn(c)
+	vec, e := vecIn(c)
 	if e != abi.OK {
 		return 0, e
 	}
 	var n uint32
 	if write {
-		n, e = file.WriteVec(c, ofd, c.Vec, count, pos, flags&abi.RWF_APPEND != 0)
+		n, e = file.WriteVec(c, ofd, vec, file.At{Pos: pos, Append: flags&abi.RWF_APPEND != 0})
 	} else {
-		n, e = file.ReadVec(c, ofd, c.Vec, count, pos)
+		n, e = file.ReadVec(c, ofd, vec, pos)
 	}
-	return vecOver(c, count, n, e)
+	return vecOver(c, vec, n, e)
 }
 
 func sysReadv(c *sched.Ctx) (uint64, abi.Errno) { return vectored(c, file.PosCurrent, 0, false) }
@@ -183,11 +183,11 @@ func sysGetdents64(c *sched.Ctx) (uint64, abi.Errno) {
 	// Through the scratch area: what is there goes out, the rest comes next
 	// time.
 	max := min(arg32(c, 2), kmem.VecBytes)
-	n, e := file.Readdir(c, ofd, c.Vec, max)
+	n, e := file.Readdir(c, ofd, c.InVec(max))
 	if e != abi.OK || n == 0 {
 		return 0, e
 	}
-	if e := mm.CopyOut(c, c.Arg(1), c.Vec, n); e != abi.OK {
+	if e := mm.CopyOut(c, c.Arg(1), c.InVec(n)); e != abi.OK {
 		return 0, e
 	}
 	file.ReaddirDone(c, ofd)

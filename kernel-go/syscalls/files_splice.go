@@ -62,29 +62,27 @@ func sysSplice(c *sched.Ctx) (uint64, abi.Errno) {
 	case !inPipe && !file.Splices(from, false), !outPipe && !file.Splices(to, true):
 		return 0, abi.EINVAL
 	}
-	nonblock := flags&abi.SPLICE_F_NONBLOCK != 0
+	s := file.Splice{From: from, To: to, Count: count, Nonblock: flags&abi.SPLICE_F_NONBLOCK != 0}
 	var n uint64
 	if inPipe {
 		if kmem.Ofd(to).State.Flags&abi.O_APPEND != 0 {
 			return 0, abi.EINVAL
 		}
-		pos, e := spliceOffset(c, 3, to)
-		if e != abi.OK {
+		if s.Pos, e = spliceOffset(c, 3, to); e != abi.OK {
 			return 0, e
 		}
-		if n, e = file.SpliceOut(c, from, to, pos, count, nonblock); e != abi.OK || c.Arg(3) == 0 {
+		if n, e = file.SpliceOut(c, &s); e != abi.OK || c.Arg(3) == 0 {
 			return n, e
 		}
-		return n, offsetOut(c, 3, pos+n)
+		return n, offsetOut(c, 3, s.Pos+n)
 	}
-	pos, e := spliceOffset(c, 1, from)
-	if e != abi.OK {
+	if s.Pos, e = spliceOffset(c, 1, from); e != abi.OK {
 		return 0, e
 	}
-	if n, e = file.SpliceIn(c, from, to, pos, count, nonblock); e != abi.OK || c.Arg(1) == 0 {
+	if n, e = file.SpliceIn(c, &s); e != abi.OK || c.Arg(1) == 0 {
 		return n, e
 	}
-	return n, offsetOut(c, 1, pos+n)
+	return n, offsetOut(c, 1, s.Pos+n)
 }
 
 func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
@@ -119,11 +117,10 @@ func sysVmsplice(c *sched.Ctx) (uint64, abi.Errno) {
 	if !file.IsPipe(ofd) {
 		return 0, abi.EBADF
 	}
-	count, e := vecIn(c)
+	vec, e := vecIn(c)
 	if e != abi.OK {
 		return 0, e
 	}
-	into := file.ForWriting(ofd)
-	n, e := file.SpliceVec(c, ofd, c.Vec, count, into, flags&abi.SPLICE_F_NONBLOCK != 0)
-	return vecOver(c, count, n, e)
+	n, e := file.SpliceVec(c, ofd, vec, flags&abi.SPLICE_F_NONBLOCK != 0)
+	return vecOver(c, vec, n, e)
 }

@@ -12,7 +12,7 @@ import (
 // statOut copies the struct stat of a place out.
 func statOut(c *sched.Ctx, p place, va uint64) abi.Errno {
 	vfs.Stat(p.inode, c.Page)
-	return mm.CopyOut(c, va, c.Page, abi.StatSize)
+	return mm.CopyOut(c, va, c.InPage(abi.StatSize))
 }
 
 func sysNewfstatat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -48,7 +48,7 @@ func sysStatx(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	vfs.Statx(p.dentry, p.inode, c.Page)
-	e = mm.CopyOut(c, c.Arg(4), c.Page, abi.StatxSize)
+	e = mm.CopyOut(c, c.Arg(4), c.InPage(abi.StatxSize))
 	p.release()
 	return 0, e
 }
@@ -60,7 +60,7 @@ func sysStatfs(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	vfs.Statfs(p.inode, c.Page)
 	p.release()
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.StatfsSize)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(abi.StatfsSize))
 }
 
 func sysFstatfs(c *sched.Ctx) (uint64, abi.Errno) {
@@ -69,7 +69,7 @@ func sysFstatfs(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	vfs.Statfs(kmem.Ofd(ofd).State.Inode, c.Page)
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.StatfsSize)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(abi.StatfsSize))
 }
 
 func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
@@ -104,7 +104,7 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	// An empty path is the link that an O_PATH descriptor has.
-	if e := mm.CopyIn(c, c.Page, c.Arg(1), 1); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(1), c.Arg(1)); e != abi.OK {
 		return 0, e
 	}
 	empty := kmem.Bytes(c.Page, 1)[0] == 0
@@ -119,14 +119,14 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 			e = abi.ENOENT
 		}
 	default:
-		n, e = vfs.ReadLink(c, p.inode, c.Path2, pathMax)
+		n, e = vfs.ReadLink(c, p.inode, c.InPath2(pathMax))
 	}
 	p.release()
 	if e != abi.OK {
 		return 0, e
 	}
 	n = min(n, uint32(size))
-	return uint64(n), mm.CopyOut(c, c.Arg(2), c.Path2, n)
+	return uint64(n), mm.CopyOut(c, c.Arg(2), c.InPath2(n))
 }
 
 func sysGetcwd(c *sched.Ctx) (uint64, abi.Errno) {
@@ -135,20 +135,20 @@ func sysGetcwd(c *sched.Ctx) (uint64, abi.Errno) {
 	if !vfs.Linked(cwd) {
 		return 0, abi.ENOENT
 	}
-	addr, n, reachable, e := vfs.Path(c, cwd, c.Page, pathMax-1)
+	path, reachable, e := vfs.Path(c, cwd, c.InPage(pathMax-1))
 	if e != abi.OK {
 		return 0, abi.ENAMETOOLONG
 	}
 	const outside = "(unreachable)"
 	if !reachable {
-		n += uint32(len(outside))
-		kmem.Copy(c.Path+uint32(len(outside)), addr, n-uint32(len(outside)))
-		copy(kmem.Bytes(c.Path, uint32(len(outside))), outside)
-		addr = c.Path
+		prefix := c.InPath(uint32(len(outside)))
+		kmem.Copy(prefix.Addr+prefix.Len, path.Addr, path.Len)
+		copy(prefix.Bytes(), outside)
+		path = c.InPath(prefix.Len + path.Len)
 	}
-	if n+1 > size {
+	if path.Len++; path.Len > size {
 		return 0, abi.ERANGE
 	}
-	kmem.Bytes(addr+n, 1)[0] = 0
-	return uint64(n) + 1, mm.CopyOut(c, c.Arg(0), addr, n+1)
+	path.Bytes()[path.Len-1] = 0
+	return uint64(path.Len), mm.CopyOut(c, c.Arg(0), path)
 }

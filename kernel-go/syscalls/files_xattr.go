@@ -43,7 +43,7 @@ func xattrPlace(c *sched.Ctx, by xattrBy) (place, abi.Errno) {
 // xattrName reads the name of argument 1 into c.Path, after the file was found:
 // ERANGE for a bad length.
 func xattrName(c *sched.Ctx) (uint32, abi.Errno) {
-	n, e := mm.CopyInString(c, c.Path, vfs.XattrNameMax+1, c.Arg(1))
+	n, e := mm.CopyInString(c, c.InPath(vfs.XattrNameMax+1), c.Arg(1))
 	if e == abi.ENAMETOOLONG || e == abi.OK && n == 0 {
 		return 0, abi.ERANGE
 	}
@@ -56,19 +56,19 @@ func getxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 		return 0, e
 	}
 	n, e := xattrName(c)
-	value, length := uint32(0), uint32(0)
+	value := kmem.Span{}
 	if e == abi.OK {
-		value, length, e = vfs.GetXattr(c, p.inode, c.Path, n)
+		value, e = vfs.GetXattr(c, p.inode, c.InPath(n))
 	}
 	switch size := c.Arg(3); {
 	case e != abi.OK, size == 0:
-	case uint64(length) > size:
+	case uint64(value.Len) > size:
 		e = abi.ERANGE
 	default:
-		e = mm.CopyOut(c, c.Arg(2), value, length)
+		e = mm.CopyOut(c, c.Arg(2), value)
 	}
 	p.release()
-	return uint64(length), e
+	return uint64(value.Len), e
 }
 
 func setxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
@@ -85,10 +85,10 @@ func setxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 		e = abi.E2BIG
 	}
 	if e == abi.OK && size <= uint64(kmem.PageSize) {
-		e = mm.CopyIn(c, c.Vec, c.Arg(2), uint32(size))
+		e = mm.CopyIn(c, c.InVec(uint32(size)), c.Arg(2))
 	}
 	if e == abi.OK {
-		e = vfs.SetXattr(c, p.inode, c.Path, n, c.Vec, uint32(size), flags)
+		e = vfs.SetXattr(c, p.inode, c.InPath(n), c.InVec(uint32(size)), flags)
 	}
 	p.release()
 	return 0, e
@@ -106,7 +106,7 @@ func listxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 	case uint64(n) > size:
 		return 0, abi.ERANGE
 	default:
-		e = mm.CopyOut(c, c.Arg(1), c.Page, n)
+		e = mm.CopyOut(c, c.Arg(1), c.InPage(n))
 	}
 	return uint64(n), e
 }
@@ -118,7 +118,7 @@ func removexattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 	}
 	n, e := xattrName(c)
 	if e == abi.OK {
-		e = vfs.RemoveXattr(c, p.inode, c.Path, n)
+		e = vfs.RemoveXattr(c, p.inode, c.InPath(n))
 	}
 	p.release()
 	return 0, e

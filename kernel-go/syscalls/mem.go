@@ -254,7 +254,7 @@ func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
 	for done := uint32(b.Progress); from+done < to; {
 		n := min(to-from-done, kmem.PageSize)
 		mm.Resident(c.As, from+done, n, c.Page)
-		if e := mm.CopyOut(c, c.Arg(2)+uint64(done), c.Page, n); e != abi.OK {
+		if e := mm.CopyOut(c, c.Arg(2)+uint64(done), c.InPage(n)); e != abi.OK {
 			return 0, e
 		}
 		done += n
@@ -293,7 +293,7 @@ func sysRiscvHwprobe(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	for i := range c.Arg(1) {
 		va := c.Arg(0) + i*abi.RiscvHwprobeSize
-		if e := mm.CopyIn(c, c.Page, va, abi.RiscvHwprobeSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.RiscvHwprobeSize), va); e != abi.OK {
 			return 0, e
 		}
 		p := (*abi.RiscvHwprobe)(kmem.Ptr(c.Page))
@@ -313,7 +313,7 @@ func sysRiscvHwprobe(c *sched.Ctx) (uint64, abi.Errno) {
 		default:
 			p.Key, p.Value = -1, 0
 		}
-		if e := mm.CopyOut(c, va, c.Page, abi.RiscvHwprobeSize); e != abi.OK {
+		if e := mm.CopyOut(c, va, c.InPage(abi.RiscvHwprobeSize)); e != abi.OK {
 			return 0, e
 		}
 	}

@@ -26,7 +26,7 @@ func sysUname(c *sched.Ctx) (uint64, abi.Errno) {
 	put(&u.Version, uts.Version)
 	put(&u.Machine, uts.Machine)
 	put(&u.Domainname, uts.Domainname)
-	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.UtsnameSize)
+	return 0, mm.CopyOut(c, c.Arg(0), c.InPage(abi.UtsnameSize))
 }
 
 func sysSysinfo(c *sched.Ctx) (uint64, abi.Errno) {
@@ -37,7 +37,7 @@ func sysSysinfo(c *sched.Ctx) (uint64, abi.Errno) {
 		Loads: sched.LoadAverages(),
 		Procs: uint16(kmem.Table(abi.SlotKindThread).InUse.Load()), MemUnit: 1,
 	}
-	return 0, mm.CopyOut(c, c.Arg(0), c.Page, abi.SysinfoSize)
+	return 0, mm.CopyOut(c, c.Arg(0), c.InPage(abi.SysinfoSize))
 }
 
 func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
@@ -50,8 +50,8 @@ func sysGetrandom(c *sched.Ctx) (uint64, abi.Errno) {
 	done, e := uint32(b.Progress), abi.OK
 	for done < n && e == abi.OK {
 		part := min(n-done, kmem.PageSize)
-		entropy.Fill(c.Page, part)
-		if e = mm.CopyOut(c, c.Arg(0)+uint64(done), c.Page, part); e != abi.OK {
+		entropy.Fill(c.InPage(part))
+		if e = mm.CopyOut(c, c.Arg(0)+uint64(done), c.InPage(part)); e != abi.OK {
 			break
 		}
 		if done += part; done&(1<<16-1) == 0 && done != n {
@@ -109,7 +109,7 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 	l := &kmem.Process(i).State.Rlimits[id]
 	old := *l
 	if newVa != 0 {
-		if e := mm.CopyIn(c, c.Page, newVa, abi.Rlimit64Size); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.Rlimit64Size), newVa); e != abi.OK {
 			return e
 		}
 		n := *(*abi.Rlimit64)(kmem.Ptr(c.Page))
@@ -130,7 +130,7 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 	}
 	if oldVa != 0 {
 		*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = old
-		return mm.CopyOut(c, oldVa, c.Page, abi.Rlimit64Size)
+		return mm.CopyOut(c, oldVa, c.InPage(abi.Rlimit64Size))
 	}
 	return abi.OK
 }
@@ -140,7 +140,7 @@ func sysGetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = c.P().State.Rlimits[arg32(c, 0)]
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, abi.Rlimit64Size)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(abi.Rlimit64Size))
 }
 
 func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {
@@ -151,7 +151,7 @@ func sysGetcpu(c *sched.Ctx) (uint64, abi.Errno) {
 				v = 0
 			}
 			kmem.Store32(c.Page, v)
-			if e := mm.CopyOut(c, va, c.Page, 4); e != abi.OK {
+			if e := mm.CopyOut(c, va, c.InPage(4)); e != abi.OK {
 				return 0, e
 			}
 		}

@@ -20,7 +20,7 @@ const (
 // set has, and the process that is meant. Of a version that it does not know
 // it tells the one that it prefers, with EINVAL.
 func capHeader(c *sched.Ctx) (words uint32, pid int32, e abi.Errno) {
-	if e := mm.CopyIn(c, c.Page, c.Arg(0), 8); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(8), c.Arg(0)); e != abi.OK {
 		return 0, 0, e
 	}
 	pid = int32(kmem.Load32(c.Page + 4))
@@ -61,7 +61,7 @@ func sysCapget(c *sched.Ctx) (uint64, abi.Errno) {
 		kmem.Store32(c.Page+i*12+4, uint32(s.CapPermitted>>(32*i)))
 		kmem.Store32(c.Page+i*12+8, uint32(s.CapInheritable>>(32*i)))
 	}
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, words*12)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(words*12))
 }
 
 // capset(2) takes capabilities away, and moves them between the sets within
@@ -75,7 +75,7 @@ func sysCapset(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EPERM
 	}
 	kmem.Zero(c.Page, 24)
-	if e := mm.CopyIn(c, c.Page, c.Arg(1), words*12); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(words*12), c.Arg(1)); e != abi.OK {
 		return 0, e
 	}
 	set := func(at uint32) uint64 {

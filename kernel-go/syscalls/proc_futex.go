@@ -108,11 +108,11 @@ func sysGetRobustList(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 	}
 	kmem.Store64(c.Page, kmem.Thread(t).State.RobustList)
-	if e := mm.CopyOut(c, c.Arg(1), c.Page, 8); e != abi.OK {
+	if e := mm.CopyOut(c, c.Arg(1), c.InPage(8)); e != abi.OK {
 		return 0, e
 	}
 	kmem.Store64(c.Page, abi.RobustListHeadSize)
-	return 0, mm.CopyOut(c, c.Arg(2), c.Page, 8)
+	return 0, mm.CopyOut(c, c.Arg(2), c.InPage(8))
 }
 
 // rseq(2) is declined the way kernels without it do; libc then goes without.

@@ -139,7 +139,7 @@ func sysSetfsgid(c *sched.Ctx) (uint64, abi.Errno) {
 func threeOut(c *sched.Ctx, a, b, d uint32) (uint64, abi.Errno) {
 	for i, v := range [3]uint32{a, b, d} {
 		kmem.Store32(c.Page, v)
-		if e := mm.CopyOut(c, c.Arg(i), c.Page, 4); e != abi.OK {
+		if e := mm.CopyOut(c, c.Arg(i), c.InPage(4)); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -168,7 +168,7 @@ func sysGetgroups(c *sched.Ctx) (uint64, abi.Errno) {
 	for i := range s.GroupCount {
 		kmem.Store32(c.Page+i*4, s.Groups[i])
 	}
-	return uint64(s.GroupCount), mm.CopyOut(c, c.Arg(1), c.Page, s.GroupCount*4)
+	return uint64(s.GroupCount), mm.CopyOut(c, c.Arg(1), c.InPage(s.GroupCount*4))
 }
 
 func sysSetgroups(c *sched.Ctx) (uint64, abi.Errno) {
@@ -179,7 +179,7 @@ func sysSetgroups(c *sched.Ctx) (uint64, abi.Errno) {
 	if n > uint64(abi.LimitSupplementary) {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(1), uint32(n)*4); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(uint32(n)*4), c.Arg(1)); e != abi.OK {
 		return 0, e
 	}
 	s := &c.P().State

@@ -37,10 +37,11 @@ func processVm(c *sched.Ctx, write bool) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	done, e := copyProcessMemory(c, as, mine, theirs, write)
+	x := exchange{vecWalk{vec: c.Vec, left: mine}, vecWalk{vec: c.Vec + mine*abi.IovecSize, left: theirs}, write}
+	done, e := x.copy(c, as)
 	switch {
 	case sched.GoesOn(e):
-		file.HoldIovecs(c, c.Vec, mine+theirs)
+		file.HoldIovecs(c, file.Iovecs{Addr: c.Vec, Count: mine + theirs})
 		file.HoldMemory(c, as)
 		return 0, e
 	case done != 0:
@@ -75,31 +76,36 @@ func memoryOf(c *sched.Ctx) (abi.AddressSpaceRef, abi.Errno) {
 	return as, abi.OK
 }
 
-// copyProcessMemory goes on with the transfer where it stopped. It lets others in
-// each time that the machine lock was held for long.
-func copyProcessMemory(c *sched.Ctx, as abi.AddressSpaceRef, mine, theirs uint32, write bool) (uint64, abi.Errno) {
+// exchange is a transfer between the caller's iovecs and a process's, from or to the
+// process.
+type exchange struct {
+	local, remote vecWalk
+	write         bool
+}
+
+// copy goes on with the transfer where it stopped. It lets others in each time that
+// the machine lock was held for long.
+func (x *exchange) copy(c *sched.Ctx, as abi.AddressSpaceRef) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	local := vecWalk{vec: c.Vec, left: mine}
-	remote := vecWalk{vec: c.Vec + mine*abi.IovecSize, left: theirs}
-	local.advance(b.Progress)
-	remote.advance(b.Progress)
-	for local.left != 0 && remote.left != 0 {
-		here, n := local.piece()
-		there, m := remote.piece()
+	x.local.advance(b.Progress)
+	x.remote.advance(b.Progress)
+	for x.local.left != 0 && x.remote.left != 0 {
+		here, n := x.local.piece()
+		there, m := x.remote.piece()
 		n = min(n, m)
 		var e abi.Errno
-		if write {
-			if e = mm.CopyIn(c, c.Page, here, n); e == abi.OK {
-				e = mm.CopyOutAs(c, as, there, c.Page, n)
+		if x.write {
+			if e = mm.CopyIn(c, c.InPage(n), here); e == abi.OK {
+				e = mm.CopyOutAs(c, mm.User{As: as, Va: there}, c.InPage(n))
 			}
-		} else if _, e = mm.CopyInAs(c, as, c.Page, there, n); e == abi.OK {
-			e = mm.CopyOut(c, here, c.Page, n)
+		} else if _, e = mm.CopyInAs(c, c.InPage(n), mm.User{As: as, Va: there}); e == abi.OK {
+			e = mm.CopyOut(c, here, c.InPage(n))
 		}
 		if e != abi.OK {
 			return b.Progress, e
 		}
-		local.advance(uint64(n))
-		remote.advance(uint64(n))
+		x.local.advance(uint64(n))
+		x.remote.advance(uint64(n))
 		before := b.Progress
 		b.Progress += uint64(n)
 		const looksEach = 64 << 10

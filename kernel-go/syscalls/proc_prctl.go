@@ -72,7 +72,7 @@ func sysPrctl(c *sched.Ctx) (uint64, abi.Errno) {
 
 func prctlSetName(c *sched.Ctx) (uint64, abi.Errno) {
 	t, p := c.T(), c.P()
-	n, e := mm.CopyInString(c, c.Page, 16, c.Arg(1))
+	n, e := mm.CopyInString(c, c.InPage(16), c.Arg(1))
 	if e == abi.ENAMETOOLONG {
 		n, e = 15, abi.OK
 	}
@@ -90,7 +90,7 @@ func prctlSetName(c *sched.Ctx) (uint64, abi.Errno) {
 
 func prctlGetName(c *sched.Ctx) (uint64, abi.Errno) {
 	*(*[16]byte)(kmem.Ptr(c.Page)) = c.T().State.Name
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 16)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(16))
 }
 
 func prctlSetPdeathsig(c *sched.Ctx) (uint64, abi.Errno) {
@@ -103,7 +103,7 @@ func prctlSetPdeathsig(c *sched.Ctx) (uint64, abi.Errno) {
 
 func prctlGetPdeathsig(c *sched.Ctx) (uint64, abi.Errno) {
 	kmem.Store32(c.Page, uint32(c.P().State.Pdeathsig))
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(4))
 }
 
 func flagBit(p *abi.ProcessSlot, f abi.ProcessFlag) uint32 {
@@ -170,7 +170,7 @@ func prctlGetThpDisable(*sched.Ctx) (uint64, abi.Errno) { return 0, abi.OK }
 
 func prctlGetTidAddress(c *sched.Ctx) (uint64, abi.Errno) {
 	kmem.Store64(c.Page, c.T().State.ClearChildTid)
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 8)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(8))
 }
 
 // The slack of timers is kept and told, and has no effect: a timer is

@@ -93,13 +93,13 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.E2BIG
 	}
 	kmem.Zero(c.Page, abi.CloneArgsSize)
-	if e := mm.CopyIn(c, c.Page, c.Arg(0), min(uint32(size), abi.CloneArgsSize)); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(min(uint32(size), abi.CloneArgsSize)), c.Arg(0)); e != abi.OK {
 		return 0, e
 	}
 	u := *(*abi.CloneArgs)(kmem.Ptr(c.Page))
 	// A caller of a later kernel may pass more, as long as it is 0.
 	if rest := uint32(size) - min(uint32(size), abi.CloneArgsSize); rest != 0 {
-		if e := mm.CopyIn(c, c.Page, c.Arg(0)+uint64(abi.CloneArgsSize), rest); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(rest), c.Arg(0)+uint64(abi.CloneArgsSize)); e != abi.OK {
 			return 0, e
 		}
 		for _, b := range kmem.Bytes(c.Page, rest) {
@@ -126,7 +126,7 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uint64, abi.Errno) {
-	n, e := mm.CopyInString(c, c.Path, uint32(abi.FixedPathMax), path)
+	n, e := mm.CopyInString(c, c.InPath(uint32(abi.FixedPathMax)), path)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -217,7 +217,7 @@ func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {
 	reapIfDead(got)
 	if a := c.Arg(1); a != 0 {
 		kmem.Store32(c.Page, got.Status)
-		if e := mm.CopyOut(c, a, c.Page, 4); e != abi.OK {
+		if e := mm.CopyOut(c, a, c.InPage(4)); e != abi.OK {
 			return 0, e
 		}
 	}

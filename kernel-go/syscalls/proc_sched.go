@@ -76,7 +76,7 @@ func priorityIn(c *sched.Ctx, i int) (uint32, abi.Errno) {
 	if c.Arg(i) == 0 {
 		return 0, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, c.Arg(i), 4); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(4), c.Arg(i)); e != abi.OK {
 		return 0, e
 	}
 	return kmem.Load32(c.Page), abi.OK
@@ -126,7 +126,7 @@ func sysSchedGetparam(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	kmem.Store32(c.Page, kmem.Thread(t).State.Priority)
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, 4)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(4))
 }
 
 func sysSchedGetPriorityMax(c *sched.Ctx) (uint64, abi.Errno) {
@@ -184,7 +184,7 @@ func sysSchedSetattr(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, tooBigAttr(c, va)
 	}
 	kmem.Zero(c.Page, abi.SchedAttrSize)
-	if e := mm.CopyIn(c, c.Page, va, size); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(size), va); e != abi.OK {
 		return 0, e
 	}
 	for _, b := range kmem.Bytes(c.Page+min(size, abi.SchedAttrSize), size-min(size, abi.SchedAttrSize)) {
@@ -263,7 +263,7 @@ func sysSchedGetattr(c *sched.Ctx) (uint64, abi.Errno) {
 	if sched.RealTime(kmem.Thread(t)) {
 		a.Nice = 0
 	}
-	return 0, mm.CopyOut(c, c.Arg(1), c.Page, a.Size)
+	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(a.Size))
 }
 
 func sysSchedGetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
@@ -275,12 +275,12 @@ func sysSchedGetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	kmem.Store64(c.Page, sched.AffinityOf(t))
-	return 8, mm.CopyOut(c, c.Arg(2), c.Page, 8)
+	return 8, mm.CopyOut(c, c.Arg(2), c.InPage(8))
 }
 
 func sysSchedSetaffinity(c *sched.Ctx) (uint64, abi.Errno) {
 	kmem.Store64(c.Page, 0)
-	if e := mm.CopyIn(c, c.Page, c.Arg(2), uint32(min(c.Arg(1), 8))); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(uint32(min(c.Arg(1), 8))), c.Arg(2)); e != abi.OK {
 		return 0, e
 	}
 	mask := kmem.Load64(c.Page)

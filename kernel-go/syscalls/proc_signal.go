@@ -58,7 +58,7 @@ func queued(c *sched.Ctx, signo, va uint64) (proc.Sig, abi.Errno) {
 	if !validSignal(signo) {
 		return proc.Sig{}, abi.EINVAL
 	}
-	if e := mm.CopyIn(c, c.Page, va, abi.SiginfoSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.SiginfoSize), va); e != abi.OK {
 		return proc.Sig{}, e
 	}
 	i := (*abi.Siginfo)(kmem.Ptr(c.Page))
@@ -105,7 +105,7 @@ func sysRtSigaction(c *sched.Ctx) (uint64, abi.Errno) {
 		if signo == uint64(abi.SIGKILL) || signo == uint64(abi.SIGSTOP) {
 			return 0, abi.EINVAL
 		}
-		if e := mm.CopyIn(c, c.Page, va, abi.SigactionSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.SigactionSize), va); e != abi.OK {
 			return 0, e
 		}
 		n := *(*abi.Sigaction)(kmem.Ptr(c.Page))
@@ -118,7 +118,7 @@ func sysRtSigaction(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	if va := c.Arg(2); va != 0 {
 		*(*abi.Sigaction)(kmem.Ptr(c.Page)) = old
-		if e := mm.CopyOut(c, va, c.Page, abi.SigactionSize); e != abi.OK {
+		if e := mm.CopyOut(c, va, c.InPage(abi.SigactionSize)); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -132,7 +132,7 @@ func sysRtSigprocmask(c *sched.Ctx) (uint64, abi.Errno) {
 	t := c.T()
 	old, mask := t.State.Sigmask, t.State.Sigmask
 	if va := c.Arg(1); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, sigsetSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(sigsetSize), va); e != abi.OK {
 			return 0, e
 		}
 		set := kmem.Load64(c.Page)
@@ -149,7 +149,7 @@ func sysRtSigprocmask(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	if va := c.Arg(2); va != 0 {
 		kmem.Store64(c.Page, old)
-		if e := mm.CopyOut(c, va, c.Page, sigsetSize); e != abi.OK {
+		if e := mm.CopyOut(c, va, c.InPage(sigsetSize)); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -162,7 +162,7 @@ func sysRtSigpending(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	kmem.Store64(c.Page, (c.T().State.Pending|c.P().State.Pending)&c.T().State.Sigmask)
-	return 0, mm.CopyOut(c, c.Arg(0), c.Page, uint32(c.Arg(1)))
+	return 0, mm.CopyOut(c, c.Arg(0), c.InPage(uint32(c.Arg(1))))
 }
 
 func sysRtSigsuspend(c *sched.Ctx) (uint64, abi.Errno) {
@@ -183,7 +183,7 @@ func sysRtSigtimedwait(c *sched.Ctx) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	w := b.SignalWait()
 	if w.Known == 0 {
-		if e := mm.CopyIn(c, c.Page, c.Arg(0), sigsetSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(sigsetSize), c.Arg(0)); e != abi.OK {
 			return 0, e
 		}
 		w.Set, w.Known = kmem.Load64(c.Page)&^(1<<(abi.SIGKILL-1)|1<<(abi.SIGSTOP-1)), 1
@@ -224,7 +224,7 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 	sp := t.Cpu.X[2]
 	on := old.Flags&int32(abi.SS_DISABLE) == 0 && sp > old.Sp && sp-old.Sp <= old.Size
 	if va := c.Arg(0); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, abi.SigaltstackSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.SigaltstackSize), va); e != abi.OK {
 			return 0, e
 		}
 		n := *(*abi.Sigaltstack)(kmem.Ptr(c.Page))
@@ -253,7 +253,7 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 			old.Flags |= int32(abi.SS_ONSTACK)
 		}
 		*(*abi.Sigaltstack)(kmem.Ptr(c.Page)) = old
-		return 0, mm.CopyOut(c, va, c.Page, abi.SigaltstackSize)
+		return 0, mm.CopyOut(c, va, c.InPage(abi.SigaltstackSize))
 	}
 	return 0, abi.OK
 }

@@ -24,7 +24,7 @@ func addNs(t, d uint64) uint64 {
 // timespecIn reads a struct timespec as nanoseconds: EINVAL when it is not a
 // valid duration.
 func timespecIn(c *sched.Ctx, va uint64) (uint64, abi.Errno) {
-	if e := mm.CopyIn(c, c.Page, va, abi.TimespecSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.TimespecSize), va); e != abi.OK {
 		return 0, e
 	}
 	ts := (*abi.Timespec)(kmem.Ptr(c.Page))
@@ -39,7 +39,7 @@ func timespecIn(c *sched.Ctx, va uint64) (uint64, abi.Errno) {
 
 func timespecOut(c *sched.Ctx, va, ns uint64) abi.Errno {
 	*(*abi.Timespec)(kmem.Ptr(c.Page)) = abi.Timespec{Sec: int64(ns / nsPerSec), Nsec: int64(ns % nsPerSec)}
-	return mm.CopyOut(c, va, c.Page, abi.TimespecSize)
+	return mm.CopyOut(c, va, c.InPage(abi.TimespecSize))
 }
 
 func clockNs(c *sched.Ctx, id abi.Clock) (uint64, abi.Errno) {
@@ -96,7 +96,7 @@ func sysClockSettime(c *sched.Ctx) (uint64, abi.Errno) {
 
 func sysSettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 	if va := c.Arg(0); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, abi.TimevalSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.TimevalSize), va); e != abi.OK {
 			return 0, e
 		}
 		if tv := (*abi.Timeval)(kmem.Ptr(c.Page)); tv.Sec < 0 || uint64(tv.Usec) >= 1_000_000 {
@@ -105,7 +105,7 @@ func sysSettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	if va := c.Arg(1); va != 0 {
 		// struct timezone: minutes west of Greenwich and daylight saving.
-		if e := mm.CopyIn(c, c.Page, va, 8); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(8), va); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -115,13 +115,13 @@ func sysSettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 func sysGettimeofday(c *sched.Ctx) (uint64, abi.Errno) {
 	if va := c.Arg(0); va != 0 {
 		*(*abi.Timeval)(kmem.Ptr(c.Page)) = proc.TimevalOf(sched.RealNs())
-		if e := mm.CopyOut(c, va, c.Page, abi.TimevalSize); e != abi.OK {
+		if e := mm.CopyOut(c, va, c.InPage(abi.TimevalSize)); e != abi.OK {
 			return 0, e
 		}
 	}
 	if va := c.Arg(1); va != 0 {
 		kmem.Store64(c.Page, 0)
-		return 0, mm.CopyOut(c, va, c.Page, 8)
+		return 0, mm.CopyOut(c, va, c.InPage(8))
 	}
 	return 0, abi.OK
 }
@@ -214,7 +214,7 @@ func sysTimes(c *sched.Ctx) (uint64, abi.Errno) {
 	if va := c.Arg(0); va != 0 {
 		*(*abi.Tms)(kmem.Ptr(c.Page)) = abi.Tms{Utime: int64(proc.UserNs(c.P()) / tick), Stime: int64(proc.SystemNs(c.P()) / tick),
 			Cutime: int64(s.ChildUserNs / tick), Cstime: int64(s.ChildSystemNs / tick)}
-		if e := mm.CopyOut(c, va, c.Page, abi.TmsSize); e != abi.OK {
+		if e := mm.CopyOut(c, va, c.InPage(abi.TmsSize)); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -225,7 +225,7 @@ func usageOut(c *sched.Ctx, va uint64, u proc.Usage) abi.Errno {
 	r := (*abi.Rusage)(kmem.Ptr(c.Page))
 	*r = abi.Rusage{Utime: proc.TimevalOf(u.UserNs), Stime: proc.TimevalOf(u.SystemNs), Minflt: int64(u.MinorFaults), Majflt: int64(u.MajorFaults),
 		Maxrss: int64(u.PeakPages * 4), Nvcsw: int64(u.Voluntary), Nivcsw: int64(u.Involuntary)}
-	return mm.CopyOut(c, va, c.Page, abi.RusageSize)
+	return mm.CopyOut(c, va, c.InPage(abi.RusageSize))
 }
 
 func sysGetrusage(c *sched.Ctx) (uint64, abi.Errno) {

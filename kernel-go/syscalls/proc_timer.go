@@ -15,7 +15,7 @@ func timerSpecOf(c *sched.Ctx, clock abi.Clock, va uint64) (proc.TimerSpec, abi.
 	if va == 0 {
 		return s, abi.OK
 	}
-	if e := mm.CopyIn(c, c.Page, va, abi.SigeventSize); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(abi.SigeventSize), va); e != abi.OK {
 		return s, e
 	}
 	v := (*abi.Sigevent)(kmem.Ptr(c.Page))
@@ -54,7 +54,7 @@ func sysTimerCreate(c *sched.Ctx) (uint64, abi.Errno) {
 		t.Value = uint64(t.Id)
 	}
 	kmem.Store32(c.Page, t.Id)
-	if e := mm.CopyOut(c, c.Arg(2), c.Page, 4); e != abi.OK {
+	if e := mm.CopyOut(c, c.Arg(2), c.InPage(4)); e != abi.OK {
 		proc.DeleteTimer(i)
 		return 0, e
 	}
@@ -91,7 +91,7 @@ func timerOut(c *sched.Ctx, va uint64, i abi.PosixTimerRef) abi.Errno {
 	v := (*abi.Itimerspec)(kmem.Ptr(c.Page))
 	v.Value = abi.Timespec{Sec: int64(left / nsPerSec), Nsec: int64(left % nsPerSec)}
 	v.Interval = abi.Timespec{Sec: int64(interval / nsPerSec), Nsec: int64(interval % nsPerSec)}
-	return mm.CopyOut(c, va, c.Page, abi.ItimerspecSize)
+	return mm.CopyOut(c, va, c.InPage(abi.ItimerspecSize))
 }
 
 func sysTimerGettime(c *sched.Ctx) (uint64, abi.Errno) {
@@ -131,7 +131,7 @@ func sysTimerSettime(c *sched.Ctx) (uint64, abi.Errno) {
 func itimerOut(c *sched.Ctx, va uint64) abi.Errno {
 	left, interval := proc.Itimer(c.Process, abi.ItimerWhich(c.Arg(0)))
 	*(*abi.Itimerval)(kmem.Ptr(c.Page)) = abi.Itimerval{Interval: proc.TimevalOf(interval), Value: proc.TimevalOf(left)}
-	return mm.CopyOut(c, va, c.Page, abi.ItimervalSize)
+	return mm.CopyOut(c, va, c.InPage(abi.ItimervalSize))
 }
 
 func sysGetitimer(c *sched.Ctx) (uint64, abi.Errno) {
@@ -155,7 +155,7 @@ func sysSetitimer(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	var v abi.Itimerval
 	if va := c.Arg(1); va != 0 {
-		if e := mm.CopyIn(c, c.Page, va, abi.ItimervalSize); e != abi.OK {
+		if e := mm.CopyIn(c, c.InPage(abi.ItimervalSize), va); e != abi.OK {
 			return 0, e
 		}
 		v = *(*abi.Itimerval)(kmem.Ptr(c.Page))

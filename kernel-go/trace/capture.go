@@ -34,7 +34,7 @@ func (r *record) data() uint32 { return r.base + r.n + abi.TracePieceSize }
 // peek reads memory to a place of the record. Only EBLOCKED is an error that
 // the caller must act on; others mean that there is nothing to show.
 func (r *record) peek(c *sched.Ctx, dst uint32, va uint64, n uint32) (uint32, abi.Errno) {
-	return mm.Peek(c, r.as, dst, va, n, r.wait)
+	return mm.Peek(c, kmem.Span{Addr: dst, Len: n}, mm.User{As: r.as, Va: va}, r.wait)
 }
 
 // take adds n bytes of memory, all or none.

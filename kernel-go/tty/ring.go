@@ -62,7 +62,7 @@ func copyOut(c *sched.Ctx, t *abi.TtySlot, frame, bytes, at, n uint32, b *mm.Buf
 	for done < n && e == abi.OK {
 		part := min(n-done, pageSize-(at+done)&kmem.PageMask)
 		before := b.Len
-		e = mm.BufOut(c, b, place(t, frame, bytes, at+done), part)
+		e = mm.BufOut(c, b, kmem.Span{Addr: place(t, frame, bytes, at+done), Len: part})
 		done += before - b.Len
 	}
 	return done, e
@@ -74,7 +74,7 @@ func copyIn(c *sched.Ctx, t *abi.TtySlot, frame, bytes, at, n uint32, b *mm.Buf)
 	for done < n && e == abi.OK {
 		part := min(n-done, pageSize-(at+done)&kmem.PageMask)
 		before := b.Len
-		e = mm.BufIn(c, b, place(t, frame, bytes, at+done), part)
+		e = mm.BufIn(c, b, kmem.Span{Addr: place(t, frame, bytes, at+done), Len: part})
 		done += before - b.Len
 	}
 	return done, e

@@ -147,7 +147,7 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 			continue
 		}
 		from := *b
-		e = mm.BufIn(c, b, c.Page, n)
+		e = mm.BufIn(c, b, c.InPage(n))
 		taken := uint32(0)
 		for _, x := range kmem.Bytes(c.Page, from.Len-b.Len) {
 			if !process(t, x, outputRoom(s)) {
@@ -217,7 +217,7 @@ func ReadMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, nonblock b
 // header copies packet mode's byte, and clears the status that it told of.
 func header(c *sched.Ctx, b *mm.Buf, v byte, status *uint32) (uint32, abi.Errno) {
 	kmem.Bytes(c.Page, 1)[0] = v
-	if e := mm.BufOut(c, b, c.Page, 1); e != abi.OK {
+	if e := mm.BufOut(c, b, c.InPage(1)); e != abi.OK {
 		return 0, e
 	}
 	if status != nil {

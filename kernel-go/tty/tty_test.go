@@ -29,7 +29,7 @@ func pair(t testing.TB) (*sched.Ctx, abi.TtyRef) {
 	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = vfs.HoldOpen, vfs.DropOpen, vfs.Hold, vfs.Put
 	sched.SendAsync, sched.Drain = func() {}, func() {}
 	c := sched.For(0)
-	d, e := vfs.Mkdir(c, kmem.Header().RootDentry, c.Path, uint32(copy(kmem.Bytes(c.Path, 4), "/pts")), 0o755)
+	d, e := vfs.Mkdir(c, vfs.PathAt{Dir: kmem.Header().RootDentry, Span: c.InPath(uint32(copy(kmem.Bytes(c.Path, 4), "/pts")))}, 0o755)
 	if e == abi.OK {
 		e = InitDevpts(d)
 	}

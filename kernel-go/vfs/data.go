@@ -34,7 +34,7 @@ func ReadAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, b *mm.Buf) (uint32, ab
 		}
 		before := b.Len
 		kmem.RefFrame(frame) // copying may make room by eviction
-		e = mm.BufOut(c, b, frame+offset, part)
+		e = mm.BufOut(c, b, kmem.Span{Addr: frame + offset, Len: part})
 		kmem.UnrefFrame(frame)
 		moved := before - b.Len
 		done += moved
@@ -98,7 +98,7 @@ func WriteAt(c *sched.Ctx, inode abi.InodeRef, pos uint64, b *mm.Buf) (uint32, a
 		}
 		before := b.Len
 		kmem.RefFrame(frame)
-		e = mm.BufIn(c, b, frame+offset, part)
+		e = mm.BufIn(c, b, kmem.Span{Addr: frame + offset, Len: part})
 		dropCode(frame)
 		pagecache.MarkDirty(frame)
 		kmem.UnrefFrame(frame)

@@ -11,9 +11,9 @@ import (
 const firstCookie = 2
 
 // hashOf mixes a name with its directory (FNV-1a over the bytes).
-func hashOf(parent abi.DentryRef, name, n uint32) uint32 {
+func hashOf(parent abi.DentryRef, name kmem.Span) uint32 {
 	h := uint32(2166136261) ^ uint32(parent*0x9E3779B1)
-	for _, b := range kmem.Bytes(name, n) {
+	for _, b := range name.Bytes() {
 		h = (h ^ uint32(b)) * 16777619
 	}
 	return h ^ h>>15
@@ -23,12 +23,17 @@ func nameAddr(d abi.DentryRef) uint32 {
 	return kmem.AddrOf(&kmem.Dentry(d).Covers) + 4
 }
 
-// sameName compares a dentry's name with n bytes at addr.
-func sameName(d *abi.DentrySlot, addr, n uint32) bool {
-	if uint32(d.NameLength) != n {
+// nameOf is a dentry's name.
+func nameOf(d abi.DentryRef) kmem.Span {
+	return kmem.Span{Addr: nameAddr(d), Len: uint32(kmem.Dentry(d).NameLength)}
+}
+
+// sameName compares a dentry's name.
+func sameName(d *abi.DentrySlot, name kmem.Span) bool {
+	if uint32(d.NameLength) != name.Len {
 		return false
 	}
-	for i, b := range kmem.Bytes(addr, n) {
+	for i, b := range name.Bytes() {
 		if d.Name[i] != b {
 			return false
 		}
@@ -37,7 +42,7 @@ func sameName(d *abi.DentrySlot, addr, n uint32) bool {
 }
 
 // newDentry makes a held dentry, not linked anywhere. Parent 0 makes a root.
-func newDentry(parent abi.DentryRef, inode abi.InodeRef, name, n uint32) abi.DentryRef {
+func newDentry(parent abi.DentryRef, inode abi.InodeRef, name kmem.Span) abi.DentryRef {
 	i := kmem.Alloc[abi.DentryRef]()
 	if i == 0 {
 		return 0
@@ -52,9 +57,9 @@ func newDentry(parent abi.DentryRef, inode abi.InodeRef, name, n uint32) abi.Den
 	} else {
 		d.Parent = parent
 		Hold(parent)
-		d.NameLength = uint16(n)
-		kmem.Copy(nameAddr(i), name, n)
-		d.Hash = hashOf(parent, name, n)
+		d.NameLength = uint16(name.Len)
+		kmem.Copy(nameAddr(i), name.Addr, name.Len)
+		d.Hash = hashOf(parent, name)
 	}
 	kmem.WriteEnd(&d.Header)
 	if l := &kmem.Inode(inode).Live; l.Dentry == 0 {
@@ -118,11 +123,11 @@ func unhash(i abi.DentryRef) {
 
 // child is the dentry of a name in a directory, not held; 0 when the table has
 // none.
-func child(parent abi.DentryRef, name, n uint32) abi.DentryRef {
-	h := hashOf(parent, name, n)
+func child(parent abi.DentryRef, name kmem.Span) abi.DentryRef {
+	h := hashOf(parent, name)
 	for i := *bucketOf(h); i != 0; {
 		d := kmem.Dentry(i)
-		if d.Hash == h && d.Parent == parent && sameName(d, name, n) {
+		if d.Hash == h && d.Parent == parent && sameName(d, name) {
 			return i
 		}
 		i = d.HashNext
@@ -259,12 +264,11 @@ func cross(d abi.DentryRef) abi.DentryRef {
 }
 
 // Path writes the absolute path of a dentry, as the context sees it, to the end
-// of a buffer of max bytes. It returns the address and length. reachable is
-// false when the dentry lies outside of the context's root. ERANGE when the
-// buffer is too small.
-func Path(c *sched.Ctx, d abi.DentryRef, dst, max uint32) (addr, n uint32, reachable bool, e abi.Errno) {
+// of a buffer. reachable is false when the dentry lies outside of the context's
+// root. ERANGE when the buffer is too small.
+func Path(c *sched.Ctx, d abi.DentryRef, dst kmem.Span) (path kmem.Span, reachable bool, e abi.Errno) {
 	root := RootOf(c)
-	end := dst + max
+	end := dst.Addr + dst.Len
 	at := end
 	for d != root {
 		s := kmem.Dentry(d)
@@ -276,8 +280,8 @@ func Path(c *sched.Ctx, d abi.DentryRef, dst, max uint32) (addr, n uint32, reach
 			break
 		}
 		length := uint32(s.NameLength)
-		if at-dst < length+1 {
-			return 0, 0, false, abi.ERANGE
+		if at-dst.Addr < length+1 {
+			return kmem.Span{}, false, abi.ERANGE
 		}
 		at -= length
 		kmem.Copy(at, nameAddr(d), length)
@@ -286,11 +290,11 @@ func Path(c *sched.Ctx, d abi.DentryRef, dst, max uint32) (addr, n uint32, reach
 		d = s.Parent
 	}
 	if at == end {
-		if max == 0 {
-			return 0, 0, false, abi.ERANGE
+		if dst.Len == 0 {
+			return kmem.Span{}, false, abi.ERANGE
 		}
 		at--
 		kmem.Bytes(at, 1)[0] = '/'
 	}
-	return at, end - at, d == root, abi.OK
+	return kmem.Span{Addr: at, Len: end - at}, d == root, abi.OK
 }

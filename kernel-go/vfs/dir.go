@@ -12,8 +12,8 @@ import (
 
 // placeFor walks to the place of a name that is to be added: EEXIST when it is there.
 // Only directories may be named with a trailing slash.
-func placeFor(c *sched.Ctx, dir abi.DentryRef, path, n uint32, directory bool) (Found, abi.Errno) {
-	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+func placeFor(c *sched.Ctx, at PathAt, directory bool) (Found, abi.Errno) {
+	f, e := Walk(c, RootOf(c), at, Parent)
 	if e != abi.OK {
 		return f, e
 	}
@@ -34,7 +34,7 @@ func placeFor(c *sched.Ctx, dir abi.DentryRef, path, n uint32, directory bool) (
 
 // create makes a file of any type but directories' links: an inode with a name
 // in a directory. The dentry is held. `parent` has been checked by mayCreate.
-func create(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mode abi.FileMode, rdev uint64) (abi.DentryRef, abi.Errno) {
+func create(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mode abi.FileMode, rdev uint64) (abi.DentryRef, abi.Errno) {
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
 	uid, gid := credentials(c)
@@ -55,7 +55,7 @@ func create(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mode abi.FileMod
 	if mode&abi.S_IFMT == abi.S_IFDIR {
 		s.Nlink = 2
 	}
-	d := newDentry(parent, inode, name, n)
+	d := newDentry(parent, inode, name)
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENOSPC
@@ -69,22 +69,22 @@ func create(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mode abi.FileMod
 }
 
 // Mkdir is mkdirat(2); the dentry is held.
-func Mkdir(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
-	f, e := placeFor(c, dir, path, n, true)
+func Mkdir(c *sched.Ctx, at PathAt, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
+	f, e := placeFor(c, at, true)
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFDIR|mode&0o1777&^umaskOf(c), 0)
+	d, e := create(c, f.Parent, f.Name, abi.S_IFDIR|mode&0o1777&^umaskOf(c), 0)
 	f.Release()
 	return d, e
 }
 
 // implied makes a directory that a path takes for granted. Held.
-func implied(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mark bool) (abi.DentryRef, abi.Errno) {
+func implied(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mark bool) (abi.DentryRef, abi.Errno) {
 	if e := mayCreate(c, parent); e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, parent, name, n, abi.S_IFDIR|0o755, 0)
+	d, e := create(c, parent, name, abi.S_IFDIR|0o755, 0)
 	if e == abi.OK && mark {
 		kmem.Dentry(d).Flags |= abi.DentryFlagImplied
 	}
@@ -93,7 +93,7 @@ func implied(c *sched.Ctx, parent abi.DentryRef, name, n uint32, mark bool) (abi
 
 // Mknod is mknodat(2) for regular files, FIFOs, sockets' names and character
 // devices; mode holds the type. EPERM for what only root may make.
-func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode, rdev uint64) abi.Errno {
+func Mknod(c *sched.Ctx, at PathAt, mode abi.FileMode, rdev uint64) abi.Errno {
 	if mode&abi.S_IFMT == 0 {
 		mode |= abi.S_IFREG
 	}
@@ -109,11 +109,11 @@ func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode, r
 	default:
 		return abi.EINVAL
 	}
-	f, e := placeFor(c, dir, path, n, false)
+	f, e := placeFor(c, at, false)
 	if e != abi.OK {
 		return e
 	}
-	d, e := create(c, f.Parent, f.Name, f.Len, mode&(abi.S_IFMT|permBits)&^umaskOf(c), rdev)
+	d, e := create(c, f.Parent, f.Name, mode&(abi.S_IFMT|permBits)&^umaskOf(c), rdev)
 	if e == abi.OK {
 		Put(d)
 	}
@@ -122,24 +122,24 @@ func Mknod(c *sched.Ctx, dir abi.DentryRef, path, n uint32, mode abi.FileMode, r
 }
 
 // Symlink is symlinkat(2): the target is n bytes, at most 4095.
-func Symlink(c *sched.Ctx, target, targetLen uint32, dir abi.DentryRef, path, n uint32) abi.Errno {
-	if targetLen == 0 {
+func Symlink(c *sched.Ctx, target kmem.Span, at PathAt) abi.Errno {
+	if target.Len == 0 {
 		return abi.ENOENT
 	}
-	if targetLen >= pathMax {
+	if target.Len >= pathMax {
 		return abi.ENAMETOOLONG
 	}
-	f, e := placeFor(c, dir, path, n, false)
+	f, e := placeFor(c, at, false)
 	if e != abi.OK {
 		return e
 	}
-	e = symlinkIn(c, f.Parent, f.Name, f.Len, target, targetLen)
+	e = symlinkIn(c, f.Parent, f.Name, target)
 	f.Release()
 	return e
 }
 
-func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, n, target, targetLen uint32) abi.Errno {
-	d, e := create(c, parent, name, n, abi.S_IFLNK|0o777, 0)
+func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, target kmem.Span) abi.Errno {
+	d, e := create(c, parent, name, abi.S_IFLNK|0o777, 0)
 	if e != abi.OK {
 		return e
 	}
@@ -150,28 +150,28 @@ func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, n, target, targetLen ui
 		Put(d)
 		return abi.ENOSPC
 	}
-	kmem.Copy(frame, target, targetLen)
+	kmem.Copy(frame, target.Addr, target.Len)
 	pagecache.MarkDirty(frame)
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
-	in.State.Size = uint64(targetLen)
+	in.State.Size = uint64(target.Len)
 	kmem.WriteEnd(&in.Header)
 	Put(d)
 	return abi.OK
 }
 
 // Link is linkat(2) of a held dentry to a path.
-func Link(c *sched.Ctx, old, dir abi.DentryRef, path, n uint32) abi.Errno {
-	f, e := placeFor(c, dir, path, n, false)
+func Link(c *sched.Ctx, old abi.DentryRef, at PathAt) abi.Errno {
+	f, e := placeFor(c, at, false)
 	if e != abi.OK {
 		return e
 	}
-	e = linkIn(f.Parent, f.Name, f.Len, old)
+	e = linkIn(f.Parent, f.Name, old)
 	f.Release()
 	return e
 }
 
-func linkIn(parent abi.DentryRef, name, n uint32, old abi.DentryRef) abi.Errno {
+func linkIn(parent abi.DentryRef, name kmem.Span, old abi.DentryRef) abi.Errno {
 	inode := InodeOf(old)
 	s := &kmem.Inode(inode).State
 	switch {
@@ -184,7 +184,7 @@ func linkIn(parent abi.DentryRef, name, n uint32, old abi.DentryRef) abi.Errno {
 	case s.Nlink == maxLinks:
 		return abi.EMLINK
 	}
-	d := newDentry(parent, inode, name, n)
+	d := newDentry(parent, inode, name)
 	if d == 0 {
 		return abi.ENOSPC
 	}
@@ -221,8 +221,8 @@ func removeName(parent, d abi.DentryRef) {
 }
 
 // Unlink is unlinkat(2) without AT_REMOVEDIR.
-func Unlink(c *sched.Ctx, dir abi.DentryRef, path, n uint32) abi.Errno {
-	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+func Unlink(c *sched.Ctx, at PathAt) abi.Errno {
+	f, e := Walk(c, RootOf(c), at, Parent)
 	if e != abi.OK {
 		return e
 	}
@@ -247,8 +247,8 @@ func Unlink(c *sched.Ctx, dir abi.DentryRef, path, n uint32) abi.Errno {
 }
 
 // Rmdir is rmdir(2).
-func Rmdir(c *sched.Ctx, dir abi.DentryRef, path, n uint32) abi.Errno {
-	f, e := Walk(c, RootOf(c), dir, path, n, Parent)
+func Rmdir(c *sched.Ctx, at PathAt) abi.Errno {
+	f, e := Walk(c, RootOf(c), at, Parent)
 	if e != abi.OK {
 		return e
 	}

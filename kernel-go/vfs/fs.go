@@ -35,18 +35,18 @@ var fileSystems = [...]fileSystem{
 }
 
 // Dynamic is what a file system does whose files are generated (procfs). The
-// functions get inodes of that file system; names are n bytes at a linear address.
+// functions get inodes of that file system.
 type Dynamic struct {
 	// Lookup makes the inode of a name in a directory; its reference passes
 	// to the caller. ENOENT when there is none.
-	Lookup func(c *sched.Ctx, dir abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Errno)
+	Lookup func(c *sched.Ctx, dir abi.InodeRef, name kmem.Span) (abi.InodeRef, abi.Errno)
 	// Valid says whether what the inode stands for still exists.
 	Valid func(inode abi.InodeRef) bool
 	// Next is the first entry at or behind a position: its name is written to
 	// dst. It returns the position behind it, 0 at the end.
 	Next func(c *sched.Ctx, dir abi.InodeRef, pos uint64, dst uint32) (after uint64, n uint32, dtype abi.DirentType, ino uint64)
-	// Readlink writes a link's target (at most max bytes).
-	Readlink func(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno)
+	// Readlink writes a link's target: ENAMETOOLONG when it does not fit.
+	Readlink func(c *sched.Ctx, inode abi.InodeRef, dst kmem.Span) (uint32, abi.Errno)
 	// Follow is the held dentry that a magic link leads to; 0 for a link
 	// whose target is a path.
 	Follow func(c *sched.Ctx, inode abi.InodeRef) (abi.DentryRef, abi.Errno)

@@ -85,7 +85,7 @@ func baseOf(c *sched.Ctx, prefix, n uint32) (abi.DentryRef, abi.Errno) {
 	base := kmem.Header().RootDentry
 	if n != 0 {
 		kmem.Copy(c.Path, prefix, n)
-		d, e := Resolve(c, base, c.Path, n, Follow|Directory)
+		d, e := Resolve(c, PathAt{Dir: base, Span: c.InPath(n)}, Follow|Directory)
 		if e == abi.OK {
 			return d, abi.OK
 		}
@@ -137,14 +137,14 @@ func commit(c *sched.Ctx, root abi.DentryRef, prefix, n uint32) abi.Errno {
 func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.Errno) {
 	root := kmem.Header().RootDentry
 	kmem.Copy(c.Path, prefix, n)
-	f, e := Walk(c, root, root, c.Path, n, Parent|Follow|makeParents|markImplied)
+	f, e := Walk(c, root, PathAt{Dir: root, Span: c.InPath(n)}, Parent|Follow|makeParents|markImplied)
 	if e != abi.OK {
 		return 0, 0, e
 	}
 	if d = f.Dentry; d != 0 {
 		Hold(d)
 	} else {
-		d, e = implied(c, f.Parent, f.Name, f.Len, true)
+		d, e = implied(c, f.Parent, f.Name, true)
 	}
 	f.Release()
 	if e != abi.OK {
@@ -173,7 +173,7 @@ func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.E
 
 // existing is the dentry with a staged entry's name in a directory, not held.
 func existing(target, d abi.DentryRef) abi.DentryRef {
-	return child(target, nameAddr(d), uint32(kmem.Dentry(d).NameLength))
+	return child(target, nameOf(d))
 }
 
 // decide goes through the staged tree and notes what becomes of each
@@ -237,7 +237,7 @@ func mergeInto(c *sched.Ctx, d, x abi.DentryRef) (abi.DentryRef, abi.Errno) {
 	}
 	n := uint32(kmem.Dentry(x).NameLength)
 	kmem.Copy(c.Path, nameAddr(x), n)
-	to, e := Resolve(c, kmem.Dentry(x).Parent, c.Path, n, Follow|Directory)
+	to, e := Resolve(c, PathAt{Dir: kmem.Dentry(x).Parent, Span: c.InPath(n)}, Follow|Directory)
 	if e != abi.OK {
 		return 0, abi.OK // a link to nowhere is replaced
 	}
@@ -296,7 +296,7 @@ func merge(root abi.DentryRef) {
 			removeName(dir, d)
 			continue
 		}
-		moveName(dir, d, target, x, nameAddr(d), uint32(kmem.Dentry(d).NameLength))
+		moveName(dir, d, target, x, nameOf(d))
 	}
 }
 

@@ -42,7 +42,7 @@ func records(t *testing.T, list []rec) (at, bytes uint32) {
 func apply(t *testing.T, c *sched.Ctx, prefix string, more bool, list ...rec) abi.Errno {
 	t.Helper()
 	at, bytes := records(t, list)
-	return ApplyLayer(c, 0, PathAt{Addr: c.Path, Len: put(c.Path, prefix)}, Records{Addr: at, Bytes: bytes, Count: uint32(len(list))}, more)
+	return ApplyLayer(c, 0, PathAt{Span: c.InPath(put(c.Path, prefix))}, Records{Addr: at, Bytes: bytes, Count: uint32(len(list))}, more)
 }
 
 // snapshot is the whole tree as text: type, mode, links, contents.
@@ -51,17 +51,17 @@ func snapshot(t *testing.T, c *sched.Ctx) string {
 	var lines []string
 	root := kmem.Header().RootDentry
 	for d := nextBelow(root, root); d != 0; d = nextBelow(d, root) {
-		addr, n, _, e := Path(c, d, c.Page, kmem.PageSize)
+		at, _, e := Path(c, d, c.InPage(kmem.PageSize))
 		if e != abi.OK {
 			t.Fatal(e)
 		}
-		path := string(kmem.Bytes(addr, n))
+		path := string(at.Bytes())
 		inode := InodeOf(d)
 		s := &kmem.Inode(inode).State
 		text := ""
 		switch s.Mode & abi.S_IFMT {
 		case abi.S_IFLNK:
-			n, _ := ReadLink(c, inode, c.Page, kmem.PageSize)
+			n, _ := ReadLink(c, inode, c.InPage(kmem.PageSize))
 			text = string(kmem.Bytes(c.Page, n))
 		case abi.S_IFREG:
 			if s.Source == 0 {

@@ -11,6 +11,7 @@ import (
 	"foreshore.dev/kernel/abi"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/pagecache"
+	"foreshore.dev/kernel/sched"
 )
 
 // A model of the tree in Go maps: files by number, names by path.
@@ -296,7 +297,7 @@ func compare(t *testing.T, m model, seed int64, step int) {
 				t.Fatalf("seed %d step %d: %s lists %v, want %v", seed, step, p, got, want)
 			}
 		case f.target != "":
-			n, e := ReadLink(c, inode, c.Page, kmem.PageSize)
+			n, e := ReadLink(c, inode, c.InPage(kmem.PageSize))
 			if e != abi.OK || string(kmem.Bytes(c.Page, n)) != f.target {
 				t.Fatalf("seed %d step %d: %s is a link to %q", seed, step, p, kmem.Bytes(c.Page, n))
 			}
@@ -432,10 +433,10 @@ func TestReaddirUnderChange(t *testing.T) {
 		}
 		d, _ := resolve(c, "/d", 0)
 		seen := map[string]int{}
-		pos, hint := uint64(0), abi.SlotHandle{}
+		at := sched.DirPlace{}
 		next := 300
 		for {
-			names, more := readSome(t, c, d, &pos, &hint, 200)
+			names, more := readSome(t, c, d, &at, 200)
 			if !more {
 				break
 			}
@@ -491,9 +492,9 @@ func TestReaddirRemovingAll(t *testing.T) {
 		write(t, c, fmt.Sprintf("/d/f%d", i), "x")
 	}
 	d, _ := resolve(c, "/d", 0)
-	pos, hint := uint64(0), abi.SlotHandle{}
+	at := sched.DirPlace{}
 	for {
-		names, more := readSome(t, c, d, &pos, &hint, 500)
+		names, more := readSome(t, c, d, &at, 500)
 		if !more {
 			break
 		}
@@ -509,7 +510,7 @@ func TestReaddirRemovingAll(t *testing.T) {
 	if e := rmdir(c, "/d"); e != abi.OK {
 		t.Error(e)
 	}
-	if _, e := Readdir(c, kmem.Header().RootDentry, new(uint64), new(abi.SlotHandle), c.Vec, 10); e != abi.EINVAL {
+	if _, e := Readdir(c, kmem.Header().RootDentry, new(sched.DirPlace), c.InVec(10)); e != abi.EINVAL {
 		t.Errorf("a buffer too small: %v", e)
 	}
 }

@@ -242,9 +242,9 @@ func TestRenameMovesDirectories(t *testing.T) {
 		t.Errorf("contents %q", got)
 	}
 	d, _ := resolve(c, "/e/moved/sub", 0)
-	addr, n, reachable, e := Path(c, d, c.Page, kmem.PageSize)
-	if e != abi.OK || !reachable || string(kmem.Bytes(addr, n)) != "/e/moved/sub" {
-		t.Errorf("path %q, %v", kmem.Bytes(addr, n), e)
+	path, reachable, e := Path(c, d, c.InPage(kmem.PageSize))
+	if e != abi.OK || !reachable || string(path.Bytes()) != "/e/moved/sub" {
+		t.Errorf("path %q, %v", path.Bytes(), e)
 	}
 	Put(d)
 	check(t)
@@ -279,7 +279,7 @@ func TestUnlinkedStays(t *testing.T) {
 		t.Errorf("contents %q", got)
 	}
 	write(t, c, "/f", "another")
-	if e := Link(c, d, start(c), c.Path, put(c.Path, "/again")); e != abi.ENOENT {
+	if e := Link(c, d, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, "/again"))}); e != abi.ENOENT {
 		t.Errorf("link of a removed file: %v", e)
 	}
 	Put(d)
@@ -294,10 +294,10 @@ func TestUnlinkedStays(t *testing.T) {
 	d, _ = resolve(c, "/p/q", 0)
 	_ = rmdir(c, "/p/q")
 	_ = rmdir(c, "/p")
-	if _, e := Mkdir(c, d, c.Path, put(c.Path, "x"), 0o755); e != abi.ENOENT {
+	if _, e := Mkdir(c, PathAt{Dir: d, Span: c.InPath(put(c.Path, "x"))}, 0o755); e != abi.ENOENT {
 		t.Errorf("mkdir in a removed directory: %v", e)
 	}
-	if _, e := Resolve(c, d, c.Path, put(c.Path, "../.."), 0); e != abi.OK {
+	if _, e := Resolve(c, PathAt{Dir: d, Span: c.InPath(put(c.Path, "../.."))}, 0); e != abi.OK {
 		t.Errorf("up from a removed directory: %v", e)
 	} else {
 		Put(kmem.Header().RootDentry)
@@ -318,7 +318,7 @@ func TestTmpfileGetsAName(t *testing.T) {
 	if got := list(t, c, "/", 4096); len(got) != 2 {
 		t.Errorf("listing %v", got)
 	}
-	if e := Link(c, d, start(c), c.Path, put(c.Path, "/named")); e != abi.OK {
+	if e := Link(c, d, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, "/named"))}); e != abi.OK {
 		t.Errorf("link: %v", e)
 	}
 	Put(d)
@@ -327,7 +327,7 @@ func TestTmpfileGetsAName(t *testing.T) {
 	}
 	check(t)
 	d, _ = open(c, "/", abi.O_TMPFILE|abi.O_EXCL|abi.O_RDWR, 0o600)
-	if e := Link(c, d, start(c), c.Path, put(c.Path, "/never")); e != abi.ENOENT {
+	if e := Link(c, d, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, "/never"))}); e != abi.ENOENT {
 		t.Errorf("link of an O_EXCL one: %v", e)
 	}
 	Put(d)

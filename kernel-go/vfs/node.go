@@ -10,7 +10,7 @@ import (
 
 // AddNode makes a device node with a name of n bytes in directory `parent`,
 // which has none of that name; the dentry is held. ENOSPC when a table is full.
-func AddNode(parent abi.DentryRef, name, n uint32, mode abi.FileMode, uid, gid uint32, rdev uint64) (abi.DentryRef, abi.Errno) {
+func AddNode(parent abi.DentryRef, name kmem.Span, mode abi.FileMode, uid, gid uint32, rdev uint64) (abi.DentryRef, abi.Errno) {
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
 	inode := NewInode(ds.FsType, mode, uid, gid)
@@ -19,7 +19,7 @@ func AddNode(parent abi.DentryRef, name, n uint32, mode abi.FileMode, uid, gid u
 	}
 	s := &kmem.Inode(inode).State
 	s.Rdev, s.Node = rdev, ds.Node
-	d := newDentry(parent, inode, name, n)
+	d := newDentry(parent, inode, name)
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENOSPC

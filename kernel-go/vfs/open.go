@@ -46,9 +46,9 @@ type How struct {
 // Open does what open(2) does to the tree: it finds or makes the file that a path
 // of n bytes names from `dir` on, checks permissions and truncates. The dentry is
 // held. `root` bounds the walk.
-func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+func Open(c *sched.Ctx, root abi.DentryRef, at PathAt, how How) (abi.DentryRef, abi.Errno) {
 	if how.Flags&abi.O_TMPFILE == abi.O_TMPFILE {
-		return openTmpfile(c, root, dir, path, n, how)
+		return openTmpfile(c, root, at, how)
 	}
 	if how.Flags&abi.O_PATH != 0 {
 		how.Flags &= abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW
@@ -62,7 +62,7 @@ func Open(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.D
 	if how.Flags&abi.O_CREAT != 0 {
 		how.Walk |= Parent
 	}
-	f, e := Walk(c, root, dir, path, n, how.Walk)
+	f, e := Walk(c, root, at, how.Walk)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -86,7 +86,7 @@ func openFound(c *sched.Ctx, f *Found, how How) (abi.DentryRef, abi.Errno) {
 		if e := mayCreate(c, f.Parent); e != abi.OK {
 			return 0, e
 		}
-		d, e := create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), 0)
+		d, e := create(c, f.Parent, f.Name, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), 0)
 		f.Dentry = d
 		return d, e // a new file may be opened whatever its how.Mode
 	}
@@ -167,11 +167,11 @@ func MayOpen(c *sched.Ctx, d abi.DentryRef, flags abi.OpenFlag) abi.Errno {
 }
 
 // openTmpfile makes a file without a name in a directory (open(2), O_TMPFILE).
-func openTmpfile(c *sched.Ctx, root, dir abi.DentryRef, path, n uint32, how How) (abi.DentryRef, abi.Errno) {
+func openTmpfile(c *sched.Ctx, root abi.DentryRef, at PathAt, how How) (abi.DentryRef, abi.Errno) {
 	if !Writable(how.Flags) {
 		return 0, abi.EINVAL
 	}
-	f, e := Walk(c, root, dir, path, n, how.Walk|Follow)
+	f, e := Walk(c, root, at, how.Walk|Follow)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -210,7 +210,7 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, how How) (abi.DentryRef, abi.
 	name := c.Page
 	kmem.Bytes(name, 1)[0] = '#'
 	length := 1 + PutNumber(name+1, s.Ino)
-	d := newDentry(parent, inode, name, length)
+	d := newDentry(parent, inode, kmem.Span{Addr: name, Len: length})
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENOSPC
@@ -237,14 +237,14 @@ func PutNumber(dst uint32, v uint64) uint32 {
 
 // NewAnon makes a file without a place in the tree: memfd_create(2). The dentry
 // is held, its parent is the root, its name as given.
-func NewAnon(c *sched.Ctx, fs abi.FsType, mode abi.FileMode, name, n uint32) (abi.DentryRef, abi.Errno) {
+func NewAnon(c *sched.Ctx, fs abi.FsType, mode abi.FileMode, name kmem.Span) (abi.DentryRef, abi.Errno) {
 	uid, gid := credentials(c)
 	inode := NewInode(fs, mode, uid, gid)
 	if inode == 0 {
 		return 0, abi.ENFILE
 	}
 	setNlink(inode, 0)
-	d := newDentry(kmem.Header().RootDentry, inode, name, n)
+	d := newDentry(kmem.Header().RootDentry, inode, name)
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENFILE
@@ -254,7 +254,7 @@ func NewAnon(c *sched.Ctx, fs abi.FsType, mode abi.FileMode, name, n uint32) (ab
 
 // Nameless gives an inode without a place in the tree (a pipe's; 0 makes one
 // for an object that has none) a held dentry with a name to show.
-func Nameless(inode abi.InodeRef, name, n uint32) (abi.DentryRef, abi.Errno) {
+func Nameless(inode abi.InodeRef, name kmem.Span) (abi.DentryRef, abi.Errno) {
 	if inode == 0 {
 		if inode = NewInode(abi.FsTypeAnon, 0o600, 0, 0); inode == 0 {
 			return 0, abi.ENFILE
@@ -262,7 +262,7 @@ func Nameless(inode abi.InodeRef, name, n uint32) (abi.DentryRef, abi.Errno) {
 	} else {
 		holdInode(inode)
 	}
-	d := newDentry(kmem.Header().RootDentry, inode, name, n)
+	d := newDentry(kmem.Header().RootDentry, inode, name)
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENFILE

@@ -15,41 +15,44 @@ const direntHeader = 19 // offset of d_name in struct linux_dirent64
 
 func direntType(mode abi.FileMode) abi.DirentType { return abi.DirentType(mode & abi.S_IFMT >> 12) }
 
-// Readdir writes linux_dirent64 records from *pos on, at most max bytes, and
-// moves *pos behind them. It returns the bytes; EINVAL when not even the first
-// record fits. *hint may hold what an earlier call left there.
-func Readdir(c *sched.Ctx, dir abi.DentryRef, pos *uint64, hint *abi.SlotHandle, dst, max uint32) (uint32, abi.Errno) {
+// Readdir writes linux_dirent64 records from a place on, as many as fit, and moves
+// it behind them. It returns the bytes; EINVAL when not even the first record fits.
+func Readdir(c *sched.Ctx, dir abi.DentryRef, at *sched.DirPlace, dst kmem.Span) (uint32, abi.Errno) {
 	inode := InodeOf(dir)
 	done := uint32(0)
-	for *pos < firstCookie {
+	for at.Pos < firstCookie {
 		ino := kmem.Inode(inode).State.Ino
 		n := uint32(1)
-		if *pos == 1 {
+		if at.Pos == 1 {
 			up := parentOf(dir, RootOf(c))
 			ino = kmem.Inode(InodeOf(up)).State.Ino
 			Put(up)
 			n = 2
 		}
-		if !dots(dst+done, max-done, n, ino, *pos+1) {
+		name := dirent{abi.DT_DIR, ino, at.Pos + 1}.put(dst.From(done), n)
+		if name == 0 {
 			return ended(done)
 		}
+		copy(kmem.Bytes(name, n), "..")
 		done += recordLen(n)
-		*pos++
+		at.Pos++
 	}
 	if Generated(inode) {
-		return readDynamic(c, inode, pos, dst, max, done)
+		return readDynamic(c, inode, at, dst, done)
 	}
-	for i := firstFrom(dir, *pos, *hint); i != 0; i = kmem.Dentry(i).NextChild {
+	for i := firstFrom(dir, at.Pos, at.Next); i != 0; i = kmem.Dentry(i).NextChild {
 		d := kmem.Dentry(i)
 		s := &kmem.Inode(d.Inode).State
-		if !record(dst+done, max-done, nameAddr(i), uint32(d.NameLength), direntType(s.Mode), s.Ino, uint64(d.Cookie)+1) {
-			*hint = abi.SlotHandle{Index: uint32(i), Generation: d.Header.Generation.Load()}
+		to := dirent{direntType(s.Mode), s.Ino, uint64(d.Cookie) + 1}.put(dst.From(done), uint32(d.NameLength))
+		if to == 0 {
+			at.Next = abi.SlotHandle{Index: uint32(i), Generation: d.Header.Generation.Load()}
 			return ended(done)
 		}
+		kmem.Copy(to, nameAddr(i), uint32(d.NameLength))
 		done += recordLen(uint32(d.NameLength))
-		*pos = uint64(d.Cookie) + 1
+		at.Pos = uint64(d.Cookie) + 1
 	}
-	*hint = abi.SlotHandle{}
+	at.Next = abi.SlotHandle{}
 	return done, abi.OK
 }
 
@@ -86,46 +89,37 @@ func ended(done uint32) (uint32, abi.Errno) {
 
 func recordLen(name uint32) uint32 { return (direntHeader + name + 1 + 7) &^ 7 }
 
-func header(dst, n uint32, dtype abi.DirentType, ino, next uint64) {
-	kmem.Zero(dst, recordLen(n))
-	r := (*abi.Dirent64)(kmem.Ptr(dst))
-	r.Ino, r.Off, r.Reclen, r.Type = ino, int64(next), uint16(recordLen(n)), uint8(dtype)
+// dirent is what an entry says beside its name; next is the position behind it.
+type dirent struct {
+	kind      abi.DirentType
+	ino, next uint64
 }
 
-// record writes one entry; false when it does not fit.
-func record(dst, room, name, n uint32, dtype abi.DirentType, ino, next uint64) bool {
-	if recordLen(n) > room {
-		return false
+// put writes an entry with room for a name of n bytes to where that is returned; 0
+// when it does not fit.
+func (d dirent) put(dst kmem.Span, n uint32) (name uint32) {
+	if recordLen(n) > dst.Len {
+		return 0
 	}
-	header(dst, n, dtype, ino, next)
-	kmem.Copy(dst+direntHeader, name, n)
-	return true
+	kmem.Zero(dst.Addr, recordLen(n))
+	r := (*abi.Dirent64)(kmem.Ptr(dst.Addr))
+	r.Ino, r.Off, r.Reclen, r.Type = d.ino, int64(d.next), uint16(recordLen(n)), uint8(d.kind)
+	return dst.Addr + direntHeader
 }
 
-// dots writes "." or "..".
-func dots(dst, room, n uint32, ino, next uint64) bool {
-	if recordLen(n) > room {
-		return false
-	}
-	header(dst, n, abi.DT_DIR, ino, next)
-	name := kmem.Bytes(dst+direntHeader, n)
-	for i := range name {
-		name[i] = '.'
-	}
-	return true
-}
-
-func readDynamic(c *sched.Ctx, inode abi.InodeRef, pos *uint64, dst, max, done uint32) (uint32, abi.Errno) {
+func readDynamic(c *sched.Ctx, inode abi.InodeRef, at *sched.DirPlace, dst kmem.Span, done uint32) (uint32, abi.Errno) {
 	name := c.Page
 	for {
-		after, n, dtype, ino := fsOf(inode).dynamic.Next(c, inode, *pos, name)
+		after, n, dtype, ino := fsOf(inode).dynamic.Next(c, inode, at.Pos, name)
 		if after == 0 {
 			return done, abi.OK
 		}
-		if !record(dst+done, max-done, name, n, dtype, ino, after) {
+		to := dirent{dtype, ino, after}.put(dst.From(done), n)
+		if to == 0 {
 			return ended(done)
 		}
+		kmem.Copy(to, name, n)
 		done += recordLen(n)
-		*pos = after
+		at.Pos = after
 	}
 }

@@ -91,7 +91,7 @@ func applyRecord(c *sched.Ctx, root, base abi.DentryRef) abi.Errno {
 	if !staged && r.Kind == abi.FileRecordKindFile {
 		walk |= Follow
 	}
-	f, e := Walk(c, root, root, r.path, r.PathLength, walk)
+	f, e := Walk(c, root, PathAt{Dir: root, Span: kmem.Span{Addr: r.path, Len: r.PathLength}}, walk)
 	if e != abi.OK {
 		return e
 	}
@@ -139,7 +139,7 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	var e abi.Errno
 	switch r.Kind {
 	case abi.FileRecordKindFile, abi.FileRecordKindLazyFile:
-		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFREG|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, abi.S_IFREG|r.Mode&permBits, 0)
 		if e != abi.OK {
 			return e
 		}
@@ -152,22 +152,22 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 		if r.DataLength == 0 || r.DataLength >= pathMax {
 			return abi.EINVAL
 		}
-		if e = symlinkIn(c, f.Parent, f.Name, f.Len, r.data, r.DataLength); e != abi.OK {
+		if e = symlinkIn(c, f.Parent, f.Name, kmem.Span{Addr: r.data, Len: r.DataLength}); e != abi.OK {
 			return e
 		}
-		d = child(f.Parent, f.Name, f.Len)
+		d = child(f.Parent, f.Name)
 		Hold(d)
 	case abi.FileRecordKindFifo:
-		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFIFO|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, abi.S_IFIFO|r.Mode&permBits, 0)
 	case abi.FileRecordKindCharDevice:
-		d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFCHR|r.Mode&permBits, uint64(r.Rdev))
+		d, e = create(c, f.Parent, f.Name, abi.S_IFCHR|r.Mode&permBits, uint64(r.Rdev))
 	case abi.FileRecordKindHardLink:
 		return applyHardLink(c, f, root, base)
 	case abi.FileRecordKindWhiteout:
 		if base == 0 {
 			return abi.OK // what there was is gone
 		}
-		if d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFREG, 0); e == abi.OK {
+		if d, e = create(c, f.Parent, f.Name, abi.S_IFREG, 0); e == abi.OK {
 			kmem.Dentry(d).Flags |= abi.DentryFlagWhiteout
 		}
 	}
@@ -189,7 +189,7 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	}
 	if d == 0 {
 		var e abi.Errno
-		if d, e = create(c, f.Parent, f.Name, f.Len, abi.S_IFDIR|r.Mode&permBits, 0); e != abi.OK {
+		if d, e = create(c, f.Parent, f.Name, abi.S_IFDIR|r.Mode&permBits, 0); e != abi.OK {
 			return e
 		}
 		f.Dentry = d
@@ -217,7 +217,7 @@ func applyHardLink(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 			break
 		}
 		kmem.Copy(c.Path2, r.data, r.DataLength)
-		t, e := Walk(c, top, top, c.Path2, r.DataLength, 0)
+		t, e := Walk(c, top, PathAt{Dir: top, Span: c.InPath2(r.DataLength)}, 0)
 		if e == abi.OK && t.Dentry != 0 {
 			Put(t.Parent)
 			old = t.Dentry
@@ -230,7 +230,7 @@ func applyHardLink(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	}
 	e := abi.ENOENT
 	if kmem.Dentry(old).Flags&abi.DentryFlagWhiteout == 0 {
-		e = linkIn(f.Parent, f.Name, f.Len, old)
+		e = linkIn(f.Parent, f.Name, old)
 	}
 	Put(old)
 	return e

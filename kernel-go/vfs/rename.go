@@ -6,10 +6,10 @@ import (
 	"foreshore.dev/kernel/sched"
 )
 
-// PathAt is Len bytes of text at Addr, walked from a directory.
+// PathAt is a path, walked from a directory when it is relative.
 type PathAt struct {
-	Dir       abi.DentryRef
-	Addr, Len uint32
+	Dir abi.DentryRef
+	kmem.Span
 }
 
 // Rename is renameat2(2). The two paths lie in different buffers.
@@ -19,18 +19,18 @@ func Rename(c *sched.Ctx, from, to PathAt, flags abi.RenameFlag) abi.Errno {
 	if flags&^(abi.RENAME_EXCHANGE|abi.RENAME_NOREPLACE) != 0 || (exchange && noReplace) {
 		return abi.EINVAL
 	}
-	f, e := Walk(c, RootOf(c), from.Dir, from.Addr, from.Len, Parent)
+	f, e := Walk(c, RootOf(c), from, Parent)
 	if e != abi.OK {
 		return e
 	}
-	t, e := Walk(c, RootOf(c), to.Dir, to.Addr, to.Len, Parent)
+	t, e := Walk(c, RootOf(c), to, Parent)
 	if e == abi.OK {
 		e = mayRename(c, &f, &t, exchange, noReplace)
 		if e == abi.OK && f.Dentry != t.Dentry && (t.Dentry == 0 || InodeOf(f.Dentry) != InodeOf(t.Dentry)) {
 			if exchange {
 				swapNames(&f, &t)
 			} else {
-				moveName(f.Parent, f.Dentry, t.Parent, t.Dentry, t.Name, t.Len)
+				moveName(f.Parent, f.Dentry, t.Parent, t.Dentry, t.Name)
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func mayRename(c *sched.Ctx, from, to *Found, exchange, noReplace bool) abi.Errn
 
 // moveName gives a dentry another name, in place of `replaced` when that is
 // not 0. Nothing of it can fail.
-func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
+func moveName(oldParent, d, newParent, replaced abi.DentryRef, name kmem.Span) {
 	oldDir, newDir := InodeOf(oldParent), InodeOf(newParent)
 	gone := abi.InodeRef(0)
 	treeBegin()
@@ -142,7 +142,7 @@ func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
 		holdInode(gone)
 		unlinkDentry(replaced)
 	}
-	place(d, newParent, name, n)
+	place(d, newParent, name)
 	treeEnd()
 	if isDir(d) && oldDir != newDir {
 		setNlink(oldDir, kmem.Inode(oldDir).State.Nlink-1)
@@ -169,7 +169,7 @@ func moveName(oldParent, d, newParent, replaced abi.DentryRef, name, n uint32) {
 // place moves a linked dentry to another directory or name. In its own
 // directory it keeps its readdir position, so that a reader of the directory
 // sees it once.
-func place(i, parent abi.DentryRef, name, n uint32) {
+func place(i, parent abi.DentryRef, name kmem.Span) {
 	d := kmem.Dentry(i)
 	unhash(i)
 	old := d.Parent
@@ -179,11 +179,11 @@ func place(i, parent abi.DentryRef, name, n uint32) {
 	}
 	kmem.WriteBegin(&d.Header)
 	d.Parent = parent
-	if name != nameAddr(i) {
-		d.NameLength = uint16(n)
-		kmem.Copy(nameAddr(i), name, n)
+	if name.Addr != nameAddr(i) {
+		d.NameLength = uint16(name.Len)
+		kmem.Copy(nameAddr(i), name.Addr, name.Len)
 	}
-	d.Hash = hashOf(parent, nameAddr(i), n)
+	d.Hash = hashOf(parent, kmem.Span{Addr: nameAddr(i), Len: name.Len})
 	kmem.WriteEnd(&d.Header)
 	if old != parent {
 		appendChild(InodeOf(parent), i)
@@ -198,8 +198,8 @@ func swapNames(from, to *Found) {
 	oldDir, newDir := InodeOf(from.Parent), InodeOf(to.Parent)
 	treeBegin()
 	// The names lie in the paths' buffers, not in the dentries.
-	place(a, to.Parent, to.Name, to.Len)
-	place(b, from.Parent, from.Name, from.Len)
+	place(a, to.Parent, to.Name)
+	place(b, from.Parent, from.Name)
 	treeEnd()
 	if oldDir != newDir && isDir(a) != isDir(b) {
 		up, down := newDir, oldDir

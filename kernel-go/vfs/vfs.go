@@ -93,7 +93,7 @@ func newRoot(fs abi.FsType, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
 	s := state()
 	s.FileSystems++
 	in.State.Node = s.FileSystems
-	d := newDentry(0, inode, 0, 0)
+	d := newDentry(0, inode, kmem.Span{Addr: 0, Len: 0})
 	dropInode(inode)
 	if d == 0 {
 		return 0, abi.ENFILE

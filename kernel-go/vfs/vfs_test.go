@@ -61,11 +61,11 @@ func put(addr uint32, s string) uint32 {
 func start(c *sched.Ctx) abi.DentryRef { return CwdOf(c) }
 
 func resolve(c *sched.Ctx, path string, flags uint32) (abi.DentryRef, abi.Errno) {
-	return Resolve(c, start(c), c.Path, put(c.Path, path), flags)
+	return Resolve(c, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))}, flags)
 }
 
 func mkdir(c *sched.Ctx, path string, mode abi.FileMode) abi.Errno {
-	d, e := Mkdir(c, start(c), c.Path, put(c.Path, path), mode)
+	d, e := Mkdir(c, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))}, mode)
 	if e == abi.OK {
 		Put(d)
 	}
@@ -73,12 +73,12 @@ func mkdir(c *sched.Ctx, path string, mode abi.FileMode) abi.Errno {
 }
 
 func mknod(c *sched.Ctx, path string, mode abi.FileMode) abi.Errno {
-	return Mknod(c, start(c), c.Path, put(c.Path, path), mode, 0)
+	return Mknod(c, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))}, mode, 0)
 }
 
 func symlink(c *sched.Ctx, target, path string) abi.Errno {
 	n := put(c.Path2, target)
-	return Symlink(c, c.Path2, n, start(c), c.Path, put(c.Path, path))
+	return Symlink(c, c.InPath2(n), PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))})
 }
 
 func link2(c *sched.Ctx, old, path string) abi.Errno {
@@ -86,26 +86,26 @@ func link2(c *sched.Ctx, old, path string) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	e = Link(c, d, start(c), c.Path, put(c.Path, path))
+	e = Link(c, d, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))})
 	Put(d)
 	return e
 }
 
 func unlink(c *sched.Ctx, path string) abi.Errno {
-	return Unlink(c, start(c), c.Path, put(c.Path, path))
+	return Unlink(c, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))})
 }
 func rmdir(c *sched.Ctx, path string) abi.Errno {
-	return Rmdir(c, start(c), c.Path, put(c.Path, path))
+	return Rmdir(c, PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))})
 }
 
 func rename(c *sched.Ctx, from, to string, flags abi.RenameFlag) abi.Errno {
 	n := put(c.Path, from)
-	return Rename(c, PathAt{start(c), c.Path, n}, PathAt{start(c), c.Path2, put(c.Path2, to)}, flags)
+	return Rename(c, PathAt{start(c), c.InPath(n)}, PathAt{start(c), c.InPath2(put(c.Path2, to))}, flags)
 }
 
 // open returns a held dentry that the caller puts.
 func open(c *sched.Ctx, path string, flags abi.OpenFlag, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
-	return Open(c, RootOf(c), start(c), c.Path, put(c.Path, path), How{Flags: flags, Mode: mode})
+	return Open(c, RootOf(c), PathAt{Dir: start(c), Span: c.InPath(put(c.Path, path))}, How{Flags: flags, Mode: mode})
 }
 
 func write(t testing.TB, c *sched.Ctx, path, data string) {
@@ -201,9 +201,9 @@ func list(t testing.TB, c *sched.Ctx, path string, room uint32) []string {
 	}
 	defer Put(d)
 	var names []string
-	pos, hint := uint64(0), abi.SlotHandle{}
+	at := sched.DirPlace{}
 	for {
-		part, more := readSome(t, c, d, &pos, &hint, room)
+		part, more := readSome(t, c, d, &at, room)
 		if !more {
 			return names
 		}
@@ -211,9 +211,9 @@ func list(t testing.TB, c *sched.Ctx, path string, room uint32) []string {
 	}
 }
 
-func readSome(t testing.TB, c *sched.Ctx, d abi.DentryRef, pos *uint64, hint *abi.SlotHandle, room uint32) ([]string, bool) {
+func readSome(t testing.TB, c *sched.Ctx, d abi.DentryRef, at *sched.DirPlace, room uint32) ([]string, bool) {
 	t.Helper()
-	n, e := Readdir(c, d, pos, hint, c.Vec, room)
+	n, e := Readdir(c, d, at, c.InVec(room))
 	if e != abi.OK {
 		t.Fatalf("readdir: %v", e)
 	}
@@ -245,7 +245,7 @@ func check(t testing.TB) {
 		if s.Flags&abi.DentryFlagLinked == 0 {
 			t.Fatalf("dentry %d is in a list but not linked", d)
 		}
-		if got := child(s.Parent, nameAddr(d), uint32(s.NameLength)); got != d {
+		if got := child(s.Parent, nameOf(d)); got != d {
 			t.Fatalf("dentry %d is not found by its name: %d", d, got)
 		}
 	}

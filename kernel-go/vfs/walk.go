@@ -46,9 +46,9 @@ const (
 // exist. Both dentries are held; Release gives them back.
 type Found struct {
 	Parent, Dentry abi.DentryRef
-	// Name and Len are the last component; they lie in the path's buffer.
-	Name, Len uint32
-	Last      Last
+	// Name is the last component; it lies in the path's buffer.
+	Name kmem.Span
+	Last Last
 	// Slash: the path ended in a slash.
 	Slash bool
 }
@@ -63,10 +63,9 @@ func (f Found) Release() {
 	}
 }
 
-// Resolve finds what a path of n bytes names, from directory `dir` when it is
-// relative. The dentry is held.
-func Resolve(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32) (abi.DentryRef, abi.Errno) {
-	f, e := Walk(c, RootOf(c), dir, path, n, flags&^Parent)
+// Resolve finds what a path names. The dentry is held.
+func Resolve(c *sched.Ctx, at PathAt, flags uint32) (abi.DentryRef, abi.Errno) {
+	f, e := Walk(c, RootOf(c), at, flags&^Parent)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -82,9 +81,9 @@ func Resolve(c *sched.Ctx, dir abi.DentryRef, path, n, flags uint32) (abi.Dentry
 }
 
 // lookup is the held dentry of a name in a directory, 0 when there is none.
-func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi.Errno) {
+func lookup(c *sched.Ctx, dir abi.DentryRef, name kmem.Span) (abi.DentryRef, abi.Errno) {
 	inode := InodeOf(dir)
-	d := child(dir, name, n)
+	d := child(dir, name)
 	dynamic := fsOf(inode).dynamic
 	if dynamic == nil {
 		if d != 0 {
@@ -101,14 +100,14 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi
 		unhash(d)
 		kmem.Dentry(d).Flags &^= abi.DentryFlagDynamic
 	}
-	made, e := dynamic.Lookup(c, inode, name, n)
+	made, e := dynamic.Lookup(c, inode, name)
 	if e == abi.ENOENT {
 		return 0, abi.OK
 	}
 	if e != abi.OK {
 		return 0, e
 	}
-	d = newDentry(dir, made, name, n)
+	d = newDentry(dir, made, name)
 	dropInode(made)
 	if d == 0 {
 		return 0, abi.ENOMEM
@@ -118,20 +117,20 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name, n uint32) (abi.DentryRef, abi
 	return d, abi.OK
 }
 
-// Walk walks a path of n bytes in its buffer. The caller of a walk without
+// Walk walks a path in its buffer. The caller of a walk without
 // Parent wants Resolve.
-func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, abi.Errno) {
+func Walk(c *sched.Ctx, root abi.DentryRef, path PathAt, flags uint32) (Found, abi.Errno) {
 	var f Found
-	if n == 0 {
+	if path.Len == 0 {
 		return f, abi.ENOENT
 	}
-	if n >= pathMax {
+	if path.Len >= pathMax {
 		return f, abi.ENAMETOOLONG
 	}
-	end := path + pathMax
-	at := end - n
-	kmem.Copy(at, path, n)
-	cur := dir
+	end := path.Addr + pathMax
+	at := end - path.Len
+	kmem.Copy(at, path.Addr, path.Len)
+	cur := path.Dir
 	if byteAt(at) == '/' {
 		if flags&Beneath != 0 {
 			return f, abi.EXDEV
@@ -155,11 +154,11 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 			f.Parent, f.Dentry, f.Last = cur, cur, LastRoot
 			return f, abi.OK
 		}
-		name := at
+		name := kmem.Span{Addr: at}
 		for at < end && byteAt(at) != '/' {
 			at++
 		}
-		length := at - name
+		name.Len = at - name.Addr
 		rest := at
 		for rest < end && byteAt(rest) == '/' {
 			rest++
@@ -170,7 +169,7 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 		switch {
 		case TypeOf(inode) != abi.S_IFDIR:
 			e = abi.ENOTDIR
-		case length > nameMax:
+		case name.Len > nameMax:
 			e = abi.ENAMETOOLONG
 		default:
 			e = Permission(c, inode, MayExec)
@@ -179,23 +178,23 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 			Put(cur)
 			return f, e
 		}
-		f.Name, f.Len, f.Last = name, length, LastName
+		f.Name, f.Last = name, LastName
 
 		var next abi.DentryRef
 		switch {
-		case length == 1 && byteAt(name) == '.':
+		case name.Len == 1 && byteAt(name.Addr) == '.':
 			next, f.Last = cur, LastDot
 			Hold(next)
-		case length == 2 && byteAt(name) == '.' && byteAt(name+1) == '.':
+		case name.Len == 2 && byteAt(name.Addr) == '.' && byteAt(name.Addr+1) == '.':
 			if flags&Beneath != 0 && cur == start {
 				Put(cur)
 				return f, abi.EXDEV
 			}
 			next, f.Last = parentOf(cur, root), LastDotDot
 		default:
-			next, e = lookup(c, cur, name, length)
+			next, e = lookup(c, cur, name)
 			if e == abi.OK && next == 0 && flags&makeParents != 0 && !last {
-				next, e = implied(c, cur, name, length, flags&markImplied != 0)
+				next, e = implied(c, cur, name, flags&markImplied != 0)
 			}
 			if e == abi.OK && next == 0 && !last {
 				e = abi.ENOENT
@@ -213,7 +212,7 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 				Put(cur)
 				return f, abi.ELOOP
 			}
-			to, text, e := followLink(c, InodeOf(next), path, at-path, flags)
+			to, text, e := followLink(c, InodeOf(next), kmem.Span{Addr: path.Addr, Len: at - path.Addr}, flags)
 			Put(next)
 			if e != abi.OK {
 				Put(cur)
@@ -261,9 +260,8 @@ func Walk(c *sched.Ctx, root, dir abi.DentryRef, path, n, flags uint32) (Found, 
 func byteAt(addr uint32) byte { return kmem.Bytes(addr, 1)[0] }
 
 // followLink reads a symbolic link. A magic link gives its held dentry; others
-// have their target written so that it ends `room` bytes behind the buffer's
-// begin, and give where it begins.
-func followLink(c *sched.Ctx, inode abi.InodeRef, path, room, flags uint32) (to abi.DentryRef, text uint32, e abi.Errno) {
+// have their target written to the end of a buffer, and give where it begins.
+func followLink(c *sched.Ctx, inode abi.InodeRef, buffer kmem.Span, flags uint32) (to abi.DentryRef, text uint32, e abi.Errno) {
 	if dynamic := fsOf(inode).dynamic; dynamic != nil {
 		to, e = dynamic.Follow(c, inode)
 		if e != abi.OK {
@@ -278,30 +276,30 @@ func followLink(c *sched.Ctx, inode abi.InodeRef, path, room, flags uint32) (to 
 		}
 	}
 	// Into the low end of the buffer first: the link's own name is read no
-	// more, and what is left of the path begins at `room`.
-	n, e := ReadLink(c, inode, path, room)
+	// more, and what is left of the path begins behind the buffer.
+	n, e := ReadLink(c, inode, buffer)
 	if e != abi.OK {
 		return 0, 0, e
 	}
 	if n == 0 {
 		return 0, 0, abi.ENOENT
 	}
-	kmem.Copy(path+room-n, path, n)
-	return 0, path + room - n, abi.OK
+	kmem.Copy(buffer.Addr+buffer.Len-n, buffer.Addr, n)
+	return 0, buffer.Addr + buffer.Len - n, abi.OK
 }
 
 // ReadLink writes a symbolic link's target: ENAMETOOLONG when it is longer
-// than max bytes.
-func ReadLink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno) {
+// than the buffer.
+func ReadLink(c *sched.Ctx, inode abi.InodeRef, dst kmem.Span) (uint32, abi.Errno) {
 	if dynamic := fsOf(inode).dynamic; dynamic != nil {
-		return dynamic.Readlink(c, inode, dst, max)
+		return dynamic.Readlink(c, inode, dst)
 	}
 	in := kmem.Inode(inode)
 	n := uint32(in.State.Size)
-	if n > max {
+	if n > dst.Len {
 		return 0, abi.ENAMETOOLONG
 	}
-	kmem.Copy(dst, in.Live.Direct[0], n)
+	kmem.Copy(dst.Addr, in.Live.Direct[0], n)
 	Accessed(inode)
 	return n, abi.OK
 }

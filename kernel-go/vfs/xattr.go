@@ -32,20 +32,20 @@ func xattrAt(frame, at uint32) xattrEntry {
 }
 
 // compareName orders an entry's name and n bytes: below, at or above 0.
-func compareName(frame uint32, x xattrEntry, name, n uint32) int {
-	a, b := kmem.Bytes(frame+x.at+xattrHead, x.name), kmem.Bytes(name, n)
-	for i := range min(x.name, n) {
+func compareName(frame uint32, x xattrEntry, name kmem.Span) int {
+	a, b := kmem.Bytes(frame+x.at+xattrHead, x.name), name.Bytes()
+	for i := range min(x.name, name.Len) {
 		if a[i] != b[i] {
 			return int(a[i]) - int(b[i])
 		}
 	}
-	return int(x.name) - int(n)
+	return int(x.name) - int(name.Len)
 }
 
 // findXattr is the entry of a name; without one, where it would lie.
-func findXattr(frame, name, n uint32) (x xattrEntry, found bool) {
+func findXattr(frame uint32, name kmem.Span) (x xattrEntry, found bool) {
 	for x = xattrAt(frame, 0); x.name != 0; x = xattrAt(frame, x.at+x.size()) {
-		if order := compareName(frame, x, name, n); order <= 0 {
+		if order := compareName(frame, x, name); order <= 0 {
 			return x, order == 0
 		}
 	}
@@ -71,9 +71,9 @@ const (
 
 var xattrSpaces = [...]string{xattrUser: "user.", xattrTrusted: "trusted.", xattrSecurity: "security."}
 
-func xattrSpace(name, n uint32) int {
+func xattrSpace(name kmem.Span) int {
 	for k := range xattrSpaces {
-		if hasPrefix(kmem.Bytes(name, n), xattrSpaces[k]) {
+		if hasPrefix(name.Bytes(), xattrSpaces[k]) {
 			return k
 		}
 	}
@@ -92,13 +92,13 @@ func hasPrefix(text []byte, prefix string) bool {
 // mayXattr checks that the caller may read or write an attribute of a name, in
 // Linux's order: EPERM or EACCES, ENODATA for what may not be seen, EOPNOTSUPP for a
 // name or file system without, EINVAL for a prefix without a name.
-func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32, want abi.FileMode) abi.Errno {
+func mayXattr(c *sched.Ctx, inode abi.InodeRef, name kmem.Span, want abi.FileMode) abi.Errno {
 	refused := abi.ENODATA
 	if want == MayWrite {
 		refused = abi.EPERM
 	}
 	s := &kmem.Inode(inode).State
-	space := xattrSpace(name, n)
+	space := xattrSpace(name)
 	switch space {
 	case xattrTrusted:
 		if !cred.Has(c, abi.CAP_SYS_ADMIN) {
@@ -122,46 +122,45 @@ func mayXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32, want abi.FileMod
 	if space == xattrUnknown || !fsOf(inode).xattrs {
 		return abi.EOPNOTSUPP
 	}
-	if int(n) == len(xattrSpaces[space]) {
+	if int(name.Len) == len(xattrSpaces[space]) {
 		return abi.EINVAL
 	}
 	return abi.OK
 }
 
-// GetXattr is the value of an attribute, by address and length: ENODATA when
-// there is none.
-func GetXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32) (value, length uint32, e abi.Errno) {
-	if e := mayXattr(c, inode, name, n, MayRead); e != abi.OK {
-		return 0, 0, e
+// GetXattr is the value of an attribute: ENODATA when there is none.
+func GetXattr(c *sched.Ctx, inode abi.InodeRef, name kmem.Span) (kmem.Span, abi.Errno) {
+	if e := mayXattr(c, inode, name, MayRead); e != abi.OK {
+		return kmem.Span{}, e
 	}
 	frame := kmem.Inode(inode).Live.Xattrs
 	if frame == 0 {
-		return 0, 0, abi.ENODATA
+		return kmem.Span{}, abi.ENODATA
 	}
-	x, found := findXattr(frame, name, n)
+	x, found := findXattr(frame, name)
 	if !found {
-		return 0, 0, abi.ENODATA
+		return kmem.Span{}, abi.ENODATA
 	}
-	return frame + x.at + xattrHead + x.name, x.value, abi.OK
+	return kmem.Span{Addr: frame + x.at + xattrHead + x.name, Len: x.value}, abi.OK
 }
 
 // SetXattr gives an attribute a value; flags are XATTR_CREATE and XATTR_REPLACE.
 // A value longer than a page cannot be kept whatever it is, and is not looked at.
-func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length uint32, flags abi.XattrFlag) abi.Errno {
-	if e := mayXattr(c, inode, name, n, MayWrite); e != abi.OK {
+func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, value kmem.Span, flags abi.XattrFlag) abi.Errno {
+	if e := mayXattr(c, inode, name, MayWrite); e != abi.OK {
 		return e
 	}
 	l := &kmem.Inode(inode).Live
 	x, found := xattrEntry{}, false
 	if l.Xattrs != 0 {
-		x, found = findXattr(l.Xattrs, name, n)
+		x, found = findXattr(l.Xattrs, name)
 	}
 	switch {
 	case found && flags&abi.XATTR_CREATE != 0:
 		return abi.EEXIST
 	case !found && flags&abi.XATTR_REPLACE != 0:
 		return abi.ENODATA
-	case length > kmem.PageSize:
+	case value.Len > kmem.PageSize:
 		return abi.ENOSPC
 	}
 	if l.Xattrs == 0 {
@@ -173,15 +172,15 @@ func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, n, value, length uint32, f
 	if found {
 		old = x.size()
 	}
-	size := xattrHead + n + length
+	size := xattrHead + name.Len + value.Len
 	if end-old+size > xattrLast {
 		return abi.ENOSPC
 	}
 	moveXattrs(frame, x.at+old, x.at+size, end)
 	w := kmem.Bytes(frame+x.at, size)
-	w[0], w[1], w[2], w[3] = byte(n), byte(n>>8), byte(length), byte(length>>8)
-	copy(w[xattrHead:], kmem.Bytes(name, n))
-	copy(w[xattrHead+n:], kmem.Bytes(value, length))
+	w[0], w[1], w[2], w[3] = byte(name.Len), byte(name.Len>>8), byte(value.Len), byte(value.Len>>8)
+	copy(w[xattrHead:], name.Bytes())
+	copy(w[xattrHead+name.Len:], value.Bytes())
 	change(inode, false)
 	return abi.OK
 }
@@ -196,15 +195,15 @@ func moveXattrs(frame, from, to, end uint32) {
 }
 
 // RemoveXattr takes an attribute away: ENODATA when there is none.
-func RemoveXattr(c *sched.Ctx, inode abi.InodeRef, name, n uint32) abi.Errno {
-	if e := mayXattr(c, inode, name, n, MayWrite); e != abi.OK {
+func RemoveXattr(c *sched.Ctx, inode abi.InodeRef, name kmem.Span) abi.Errno {
+	if e := mayXattr(c, inode, name, MayWrite); e != abi.OK {
 		return e
 	}
 	frame := kmem.Inode(inode).Live.Xattrs
 	if frame == 0 {
 		return abi.ENODATA
 	}
-	x, found := findXattr(frame, name, n)
+	x, found := findXattr(frame, name)
 	if !found {
 		return abi.ENODATA
 	}
@@ -225,7 +224,7 @@ func ListXattrs(c *sched.Ctx, inode abi.InodeRef, dst uint32) uint32 {
 	}
 	for x := xattrAt(frame, 0); x.name != 0; x = xattrAt(frame, x.at+x.size()) {
 		name := frame + x.at + xattrHead
-		if xattrSpace(name, x.name) == xattrTrusted && !cred.Has(c, abi.CAP_SYS_ADMIN) {
+		if xattrSpace(kmem.Span{Addr: name, Len: x.name}) == xattrTrusted && !cred.Has(c, abi.CAP_SYS_ADMIN) {
 			continue
 		}
 		kmem.Copy(dst+n, name, x.name)

@@ -61,9 +61,9 @@ func random(c *sched.Ctx, b *mm.Buf) (uint32, abi.Errno) {
 	done, e := uint32(0), abi.OK
 	for b.Len != 0 && e == abi.OK {
 		n := min(b.Len, kmem.PageSize)
-		entropy.Fill(c.Page, n)
+		entropy.Fill(c.InPage(n))
 		before := b.Len
-		e = mm.BufOut(c, b, c.Page, n)
+		e = mm.BufOut(c, b, c.InPage(n))
 		kmem.Zero(c.Page, n)
 		done += before - b.Len
 		if e == abi.OK && done&(piece-1) == 0 && b.Len != 0 {
@@ -93,10 +93,10 @@ func mix(c *sched.Ctx, b *mm.Buf) (uint32, abi.Errno) {
 	done, e := uint32(0), abi.OK
 	for b.Len != 0 && e == abi.OK {
 		part := min(b.Len, kmem.PageSize)
-		if e = mm.BufIn(c, b, c.Page, part); e != abi.OK {
+		if e = mm.BufIn(c, b, c.InPage(part)); e != abi.OK {
 			break
 		}
-		entropy.Mix(c.Page, part)
+		entropy.Mix(c.InPage(part))
 		done += part
 		if done&(piece-1) == 0 && b.Len != 0 {
 			e = sched.GiveWay(c)

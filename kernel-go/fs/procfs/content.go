@@ -75,7 +75,7 @@ func Read(c *sched.Ctx, o *abi.OfdSlot, pos uint64, b *mm.Buf) (uint32, abi.Errn
 		offset := uint32(at) & kmem.PageMask
 		n := min(b.Len, kmem.PageSize-offset, l.Bytes-uint32(at))
 		before := b.Len
-		e := mm.BufOut(c, b, kmem.Load32(index+uint32(at)>>kmem.PageShift*4)+offset, n)
+		e := mm.BufOut(c, b, kmem.Span{Addr: kmem.Load32(index+uint32(at)>>kmem.PageShift*4) + offset, Len: n})
 		moved := before - b.Len
 		done += moved
 		at += uint64(moved)

@@ -71,7 +71,7 @@ func follow(c *sched.Ctx, inode abi.InodeRef) (abi.DentryRef, abi.Errno) {
 	// What has no place in the tree gets a name for as long as it is held.
 	at := begunText(c)
 	at = describe(at, ofd)
-	return vfs.Nameless(kmem.Ofd(ofd).State.Inode, c.Page, at-c.Page)
+	return vfs.Nameless(kmem.Ofd(ofd).State.Inode, c.InPage(at-c.Page))
 }
 
 func begunText(c *sched.Ctx) uint32 { return c.Page }
@@ -84,8 +84,7 @@ func putText(at uint32, s string) uint32 {
 // describe writes what Linux shows for an OFD that has no path.
 func describe(at uint32, ofd abi.OfdRef) uint32 {
 	o := kmem.Ofd(ofd)
-	switch o.State.Kind {
-	case abi.OfdKindPipeRead, abi.OfdKindPipeWrite, abi.OfdKindFifo:
+	if o.State.Kind.Object() == abi.SlotKindPipe {
 		at = putText(at, "pipe:[")
 		at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
 		return putText(at, "]")
@@ -93,7 +92,7 @@ func describe(at uint32, ofd abi.OfdRef) uint32 {
 	return putText(at, o.State.Kind.Shown())
 }
 
-func readlink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Errno) {
+func readlink(c *sched.Ctx, inode abi.InodeRef, dst kmem.Span) (uint32, abi.Errno) {
 	d, ofd, e := target(c, inode)
 	if e != abi.OK {
 		return 0, e
@@ -101,14 +100,14 @@ func readlink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Er
 	if d != 0 {
 		// The path is made at the end of a page of its own, then moved: dst
 		// may be any buffer of the caller.
-		addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize-uint32(len(deleted)))
+		path, _, e := vfs.Path(c, d, c.InPage(kmem.PageSize-uint32(len(deleted))))
 		if e != abi.OK {
 			return 0, abi.ENAMETOOLONG
 		}
 		if !vfs.Linked(d) {
-			n = putText(addr+n, deleted) - addr
+			path.Len = putText(path.Addr+path.Len, deleted) - path.Addr
 		}
-		return copyText(dst, max, addr, n)
+		return copyText(dst, path)
 	}
 	at := begunText(c)
 	if ofd != 0 {
@@ -119,17 +118,17 @@ func readlink(c *sched.Ctx, inode abi.InodeRef, dst, max uint32) (uint32, abi.Er
 			return 0, abi.ENOENT
 		}
 	}
-	return copyText(dst, max, c.Page, at-c.Page)
+	return copyText(dst, c.InPage(at-c.Page))
 }
 
 const deleted = " (deleted)"
 
-func copyText(dst, max, addr, n uint32) (uint32, abi.Errno) {
-	if n > max {
+func copyText(dst, text kmem.Span) (uint32, abi.Errno) {
+	if text.Len > dst.Len {
 		return 0, abi.ENAMETOOLONG
 	}
-	kmem.Copy(dst, addr, n)
-	return n, abi.OK
+	kmem.Copy(dst.Addr, text.Addr, text.Len)
+	return text.Len, abi.OK
 }
 
 // selfText writes the target of self, thread-self and mounts; nothing for a

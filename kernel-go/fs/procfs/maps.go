@@ -223,7 +223,7 @@ func pagemap(c *sched.Ctx, s *abi.InodeState, pos uint64, b *mm.Buf) (uint32, ab
 			kmem.Store64(c.Page+k*8, pagemapWord(as, uint32(page)+k))
 		}
 		before := b.Len
-		e := mm.BufOut(c, b, c.Page, n*8)
+		e := mm.BufOut(c, b, c.InPage(n*8))
 		done += before - b.Len
 		if e != abi.OK {
 			return done, e

@@ -293,12 +293,11 @@ func (w *Text) dev(v uint64, width int, sep byte) {
 // path writes a dentry's path, with what is special for mounts and maps
 // escaped in octal.
 func (w *Text) path(c *sched.Ctx, d abi.DentryRef) {
-	addr, n, _, e := vfs.Path(c, d, c.Page, kmem.PageSize)
+	path, _, e := vfs.Path(c, d, c.InPage(kmem.PageSize))
 	if e != abi.OK {
 		return
 	}
-	for i := range n {
-		b := kmem.Bytes(addr+i, 1)[0]
+	for _, b := range path.Bytes() {
 		if b == '\n' || b == '\\' {
 			w.putByte('\\')
 			w.pad(uint64(b>>6&7*100+b>>3&7*10+b&7), 3, '0')

@@ -235,11 +235,11 @@ func ofdAt(p abi.ProcessRef, fd uint32) abi.OfdRef {
 	return fdtable.At(t, fd)
 }
 
-func sameName(addr, n uint32, s string) bool {
-	if int(n) != len(s) {
+func sameName(name kmem.Span, s string) bool {
+	if int(name.Len) != len(s) {
 		return false
 	}
-	for i, b := range kmem.Bytes(addr, n) {
+	for i, b := range name.Bytes() {
 		if s[i] != b {
 			return false
 		}
@@ -248,13 +248,13 @@ func sameName(addr, n uint32, s string) bool {
 }
 
 // number reads a name as a decimal number without leading zeros.
-func number(addr, n uint32) (uint32, bool) {
-	if n == 0 || n > 9 {
+func number(name kmem.Span) (uint32, bool) {
+	if name.Len == 0 || name.Len > 9 {
 		return 0, false
 	}
 	v := uint32(0)
-	for i, b := range kmem.Bytes(addr, n) {
-		if b < '0' || b > '9' || (b == '0' && i == 0 && n > 1) {
+	for i, b := range name.Bytes() {
+		if b < '0' || b > '9' || (b == '0' && i == 0 && name.Len > 1) {
 			return 0, false
 		}
 		v = v*10 + uint32(b-'0')
@@ -329,7 +329,7 @@ func argOf(i int, dir *abi.InodeState) uint32 {
 	return dir.ProcNode().Number
 }
 
-func lookup(_ *sched.Ctx, in abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Errno) {
+func lookup(_ *sched.Ctx, in abi.InodeRef, name kmem.Span) (abi.InodeRef, abi.Errno) {
 	s := &kmem.Inode(in).State
 	pid := s.ProcNode().Pid
 	if pid != 0 && findProcess(pid) == 0 {
@@ -337,12 +337,12 @@ func lookup(_ *sched.Ctx, in abi.InodeRef, name, n uint32) (abi.InodeRef, abi.Er
 	}
 	for i := range entries {
 		x := &entries[i]
-		if !x.node.isIn(node(s.Node), x.in) || !sameName(name, n, x.name) {
+		if !x.node.isIn(node(s.Node), x.in) || !sameName(name, x.name) {
 			continue
 		}
 		return makeInode(x.node, x.mode, pid, argOf(i, s))
 	}
-	v, ok := number(name, n)
+	v, ok := number(name)
 	if !ok {
 		return 0, abi.ENOENT
 	}

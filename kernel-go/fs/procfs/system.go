@@ -64,7 +64,7 @@ func (w *Text) ofSystem(n node) {
 	case nodeBootID:
 		w.uuid(&kmem.Kernel().BootId)
 	case nodeUUID:
-		entropy.Fill(kmem.Addr(unsafe.Pointer(&w.id)), 16)
+		entropy.Fill(kmem.Span{Addr: kmem.Addr(unsafe.Pointer(&w.id)), Len: 16})
 		version4(&w.id)
 		w.uuid(&w.id)
 	case nodeEntropyAvail:
@@ -96,7 +96,7 @@ const lastCap = 40
 
 func makeBootID() {
 	id := &kmem.Kernel().BootId
-	entropy.Fill(kmem.Addr(unsafe.Pointer(id)), 16)
+	entropy.Fill(kmem.Span{Addr: kmem.Addr(unsafe.Pointer(id)), Len: 16})
 	version4(id)
 }
 

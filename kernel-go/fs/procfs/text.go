@@ -73,7 +73,7 @@ func (w *Text) putByte(b byte) {
 
 func (w *Text) str(s string) { write(w, s) }
 
-func (w *Text) raw(addr, n uint32) { write(w, kmem.Bytes(addr, n)) }
+func (w *Text) raw(text kmem.Span) { write(w, text.Bytes()) }
 
 // align writes spaces up to a column of the line that began at `start`.
 func (w *Text) align(start, column uint32) {
@@ -143,11 +143,11 @@ func (w *Text) name(s *[16]uint8) {
 func (w *Text) user(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, n uint32) abi.Errno {
 	for n != 0 {
 		part := min(n, kmem.PageSize)
-		got, e := mm.CopyInAs(c, as, c.Page, va, part)
+		got, e := mm.CopyInAs(c, c.InPage(part), mm.User{As: as, Va: va})
 		if e == abi.EBLOCKED {
 			return e
 		}
-		w.raw(c.Page, got)
+		w.raw(c.InPage(got))
 		if got < part {
 			return abi.OK
 		}
@@ -168,16 +168,16 @@ func Write(c *sched.Ctx, inode abi.InodeRef, b *mm.Buf) (uint32, abi.Errno) {
 	switch node(s.Node) {
 	case nodePidComm:
 		part := min(n, 15)
-		if e := mm.BufIn(c, b, c.Page, part); e != abi.OK {
+		if e := mm.BufIn(c, b, c.InPage(part)); e != abi.OK {
 			return 0, e
 		}
-		setComm(p, s.ProcNode().Number, c.Page, part)
+		setComm(p, s.ProcNode().Number, c.InPage(part))
 		return n, abi.OK
 	case nodePidOomScoreAdj:
 		if n > 16 {
 			return 0, abi.EINVAL
 		}
-		if e := mm.BufIn(c, b, c.Page, n); e != abi.OK {
+		if e := mm.BufIn(c, b, c.InPage(n)); e != abi.OK {
 			return 0, e
 		}
 		v, ok := scoreOf(kmem.Bytes(c.Page, n))
@@ -225,10 +225,10 @@ func setScore(c *sched.Ctx, s *abi.ProcessState, v int32) abi.Errno {
 	return abi.OK
 }
 
-func setComm(p abi.ProcessRef, tid, addr, n uint32) {
-	for i, b := range kmem.Bytes(addr, n) {
+func setComm(p abi.ProcessRef, tid uint32, text kmem.Span) {
+	for i, b := range text.Bytes() {
 		if b == '\n' {
-			n = uint32(i)
+			text.Len = uint32(i)
 			break
 		}
 	}
@@ -238,7 +238,7 @@ func setComm(p abi.ProcessRef, tid, addr, n uint32) {
 		t = findThread(tid)
 	}
 	var name [16]uint8
-	copy(name[:15], kmem.Bytes(addr, n))
+	copy(name[:15], text.Bytes())
 	if t != 0 {
 		kmem.SetName(&kmem.Thread(t).Header, &kmem.Thread(t).State.Name, &name)
 	}

@@ -24,7 +24,7 @@ func Init(c *sched.Ctx, over abi.DentryRef) abi.Errno {
 		return e
 	}
 	for _, name := range directories {
-		d, e := vfs.Mkdir(c, root, c.Path, put(c.Path, name), 0o755)
+		d, e := vfs.Mkdir(c, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, name))}, 0o755)
 		if e != abi.OK {
 			return e
 		}
@@ -56,7 +56,7 @@ func cpuList(dst uint32) uint32 {
 // write makes a file of n bytes from c.Page.
 func write(c *sched.Ctx, root abi.DentryRef, name string, n uint32) abi.Errno {
 	how := vfs.How{Flags: abi.O_CREAT | abi.O_WRONLY, Mode: 0o444}
-	d, e := vfs.Open(c, root, root, c.Path, put(c.Path, name), how)
+	d, e := vfs.Open(c, root, vfs.PathAt{Dir: root, Span: c.InPath(put(c.Path, name))}, how)
 	if e != abi.OK {
 		return e
 	}
