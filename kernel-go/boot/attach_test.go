@@ -159,9 +159,10 @@ func begin(t *testing.T) (process abi.ProcessRef) {
 		writeFile(t, c, "/d/log", 0o644, nil)
 		writeFile(t, c, "/m/kept", 0o644, []byte("on a mount of its own"))
 		writeFile(t, c, "/d/program", 0o755, program())
-		s := proc.Strings{Linear: c.Page, Bytes: put(c.Page, "program") + 1, Argc: 1}
+		x := proc.Program{Dir: root, PathLen: pathIn(c, "/d/program"), Follow: vfs.Follow}
+		x.Strings = proc.Strings{Linear: c.Page, Bytes: put(c.Page, "program") + 1, Argc: 1}
 		var e abi.Errno
-		if process, e = proc.NewProgram(c, proc.DefaultOwner, root, 0, pathIn(c, "/d/program"), &s); e != abi.OK {
+		if process, e = proc.NewProgram(c, proc.DefaultOwner, &x); e != abi.OK {
 			t.Fatalf("the program does not start: %v", e)
 		}
 		if e := proc.Start(process); e != abi.OK {

@@ -14,7 +14,7 @@ import (
 // Service serves the clients' rings; it never waits.
 func Service() abi.ServiceStatus {
 	kmem.Lock(kmem.WorkerIndex)
-	sched.Act(0)
+	sched.SetCurrent(0)
 	hart.BuryDead(sched.For(kmem.WorkerIndex))
 	rpc.Service(sched.For(kmem.WorkerIndex))
 	sched.KickIdle()

@@ -31,8 +31,8 @@ func wire() {
 	kmem.DropCode = hart.DropCode
 
 	// Timers that are due, and wakes of what others than threads and requests wait for.
-	sched.Fired = proc.TimerFired
-	sched.FiredTimerfd = file.TimerfdFired
+	sched.ExpireTimer = proc.TimerExpired
+	sched.ExpireTimerfd = file.ExpireTimerfd
 	sched.HasSignal = proc.HasSignal
 	sched.Notify, sched.Drain = epoll.Notify, epoll.Drain
 	sched.Async, sched.SendAsync = file.MarkAsync, file.SendAsync
@@ -46,7 +46,7 @@ func wire() {
 	mm.DentryHold, mm.DentryDrop = vfs.Hold, vfs.Put
 
 	// Files: what lies behind a name, and what is not theirs to decide.
-	vfs.PipeGone = pipe.Release
+	vfs.ReleasePipe = pipe.Release
 	vfs.LeaseBreaker = file.BreakLeases
 	vfs.FileTooLarge = proc.FileTooLarge
 	vfs.Generate(abi.FsTypeProcfs, &procfs.Files)
@@ -72,11 +72,11 @@ func wire() {
 // wired stops a machine that would run with a hook that nobody answers.
 func wired() {
 	kmem.Assert(kmem.Reclaim != nil && kmem.DropCode != nil, "hooks of kmem are set")
-	kmem.Assert(sched.Fired != nil && sched.FiredTimerfd != nil && sched.HasSignal != nil, "hooks of sched are set: timers and signals")
+	kmem.Assert(sched.ExpireTimer != nil && sched.ExpireTimerfd != nil && sched.HasSignal != nil, "hooks of sched are set: timers and signals")
 	kmem.Assert(sched.Notify != nil && sched.Drain != nil && sched.Async != nil && sched.SendAsync != nil, "hooks of sched are set: wakes")
 	kmem.Assert(pagecache.Zap != nil && pagecache.RequestBlob != nil, "hooks of pagecache are set")
 	kmem.Assert(mm.InodeHold != nil && mm.InodeDrop != nil && mm.DentryHold != nil && mm.DentryDrop != nil, "hooks of mm are set")
-	kmem.Assert(vfs.PipeGone != nil && vfs.LeaseBreaker != nil && vfs.FileTooLarge != nil, "hooks of vfs are set")
+	kmem.Assert(vfs.ReleasePipe != nil && vfs.LeaseBreaker != nil && vfs.FileTooLarge != nil, "hooks of vfs are set")
 	kmem.Assert(procfs.FdInfo != nil, "hooks of procfs are set")
 	kmem.Assert(epoll.PollOfd != nil && epoll.QueueOf != nil, "hooks of epoll are set")
 	kmem.Assert(pipe.SigPipe != nil && file.SendSigio != nil, "hooks of pipe and file are set: signals")

@@ -73,27 +73,40 @@ func find(e abi.EpollRef, ofd abi.OfdRef, fd uint32) abi.EpollItemRef {
 	return 0
 }
 
+// Watched is what an item watches: a description, and under which descriptor, which
+// tells apart items of one description.
+type Watched struct {
+	Fd  uint32
+	Ofd abi.OfdRef
+}
+
+// Interest is what is wanted of it: events, and what is told with them.
+type Interest struct {
+	Events abi.PollEvent
+	Data   uint64
+}
+
 // IsEpoll says whether an OFD is of an epoll.
 func IsEpoll(o *abi.OfdSlot) bool { return o.State.Kind.Object() == abi.SlotKindEpoll }
 
 // Control is epoll_ctl(2) on open file descriptions that can be watched; the fd
 // tells apart items of one description.
-func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
-	if op != abi.EPOLL_CTL_DEL && events&abi.EPOLLEXCLUSIVE != 0 {
-		if op == abi.EPOLL_CTL_MOD || events&^withExclusive != 0 || IsEpoll(kmem.Ofd(ofd)) {
+func Control(e abi.EpollRef, op abi.EpollOp, to Watched, in Interest) abi.Errno {
+	if op != abi.EPOLL_CTL_DEL && in.Events&abi.EPOLLEXCLUSIVE != 0 {
+		if op == abi.EPOLL_CTL_MOD || in.Events&^withExclusive != 0 || IsEpoll(kmem.Ofd(to.Ofd)) {
 			return abi.EINVAL
 		}
 	}
 	// Errors and hang-ups are told without being asked for. They are among the
 	// events of an item that is armed: one without any is a one-shot that was shot.
-	events |= always
-	i := find(e, ofd, fd)
+	in.Events |= always
+	i := find(e, to.Ofd, to.Fd)
 	switch op {
 	case abi.EPOLL_CTL_ADD:
 		if i != 0 {
 			return abi.EEXIST
 		}
-		return add(e, fd, ofd, events, data)
+		return add(e, to, in)
 	case abi.EPOLL_CTL_DEL:
 		if i == 0 {
 			return abi.ENOENT
@@ -108,15 +121,15 @@ func Control(e abi.EpollRef, op abi.EpollOp, fd uint32, ofd abi.OfdRef, events a
 		if it.Events&abi.EPOLLEXCLUSIVE != 0 {
 			return abi.EINVAL
 		}
-		it.Events, it.Data = events, data
+		it.Events, it.Data = in.Events, in.Data
 		arm(i)
 		return abi.OK
 	}
 	return abi.EINVAL
 }
 
-func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data uint64) abi.Errno {
-	if o := kmem.Ofd(ofd); IsEpoll(o) {
+func add(e abi.EpollRef, to Watched, in Interest) abi.Errno {
+	if o := kmem.Ofd(to.Ofd); IsEpoll(o) {
 		if kmem.EpollOf(o) == e || !mayNest(kmem.EpollOf(o), e) {
 			return abi.ELOOP
 		}
@@ -126,9 +139,9 @@ func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data u
 		return abi.ENOSPC
 	}
 	it := kmem.EpollItem(i)
-	it.Epoll, it.Ofd, it.Fd, it.Events, it.Data = e, ofd, fd, events, data
+	it.Epoll, it.Ofd, it.Fd, it.Events, it.Data = e, to.Ofd, to.Fd, in.Events, in.Data
 	for k := 0; k < 2; k++ {
-		queue, _ := QueueOf(ofd, k)
+		queue, _ := QueueOf(to.Ofd, k)
 		if queue == nil {
 			break
 		}
@@ -145,7 +158,7 @@ func add(e abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent, data u
 	}
 	s.ItemHead = i
 	s.ItemCount++
-	l := &kmem.Ofd(ofd).Live
+	l := &kmem.Ofd(to.Ofd).Live
 	it.NextInOfd = l.EpollHead
 	if l.EpollHead != 0 {
 		kmem.EpollItem(l.EpollHead).PrevInOfd = i

@@ -30,7 +30,7 @@ func newEventfd(t testing.TB, count uint64, flags abi.EventfdFlag) abi.OfdRef {
 
 func add(t testing.TB, ep abi.EpollRef, fd uint32, ofd abi.OfdRef, events abi.PollEvent) {
 	t.Helper()
-	if e := epoll.Control(ep, abi.EPOLL_CTL_ADD, fd, ofd, events, uint64(fd)); e != abi.OK {
+	if e := epoll.Control(ep, abi.EPOLL_CTL_ADD, epoll.Watched{Fd: fd, Ofd: ofd}, epoll.Interest{Events: events, Data: uint64(fd)}); e != abi.OK {
 		t.Fatal(e)
 	}
 }
@@ -135,7 +135,7 @@ func TestEpollControl(t *testing.T) {
 		{"unknown", 9, 3, ev, abi.EINVAL},
 		{"mod to nothing", abi.EPOLL_CTL_MOD, 3, ev, abi.OK},
 	} {
-		if e := epoll.Control(ep, x.op, x.fd, x.ofd, 0, 0); e != x.want {
+		if e := epoll.Control(ep, x.op, epoll.Watched{Fd: x.fd, Ofd: x.ofd}, epoll.Interest{Events: 0, Data: 0}); e != x.want {
 			t.Errorf("%s: %v, want %v", x.name, e, x.want)
 		}
 	}
@@ -160,13 +160,13 @@ func TestEpollNesting(t *testing.T) {
 	for i := range 4 { // 1 in 0, 2 in 1, …
 		add(t, objects[3-i], 1, ofds[4-i], abi.POLLIN)
 	}
-	if e := epoll.Control(objects[4], abi.EPOLL_CTL_ADD, 1, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[4], abi.EPOLL_CTL_ADD, epoll.Watched{Fd: 1, Ofd: ofds[0]}, epoll.Interest{Events: abi.POLLIN, Data: 0}); e != abi.ELOOP {
 		t.Errorf("a ring: %v", e)
 	}
-	if e := epoll.Control(objects[0], abi.EPOLL_CTL_ADD, 2, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[0], abi.EPOLL_CTL_ADD, epoll.Watched{Fd: 2, Ofd: ofds[0]}, epoll.Interest{Events: abi.POLLIN, Data: 0}); e != abi.ELOOP {
 		t.Errorf("itself: %v", e)
 	}
-	if e := epoll.Control(objects[5], abi.EPOLL_CTL_ADD, 1, ofds[0], abi.POLLIN, 0); e != abi.ELOOP {
+	if e := epoll.Control(objects[5], abi.EPOLL_CTL_ADD, epoll.Watched{Fd: 1, Ofd: ofds[0]}, epoll.Interest{Events: abi.POLLIN, Data: 0}); e != abi.ELOOP {
 		t.Errorf("too deep: %v", e)
 	}
 }

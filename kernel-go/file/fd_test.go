@@ -128,11 +128,11 @@ func TestPositions(t *testing.T) {
 // case a signal ends it there; made again, it goes on and counts all.
 func TestReadWaitsInTheMiddle(t *testing.T) {
 	c := machine(t)
-	pagecache.RequestBlob = func(_ uint32, position uint64, addr, length, token uint32) {
-		for i := range kmem.Bytes(addr, length) {
-			kmem.Bytes(addr, length)[i] = byte((position+uint64(i))>>12) + 1
+	pagecache.RequestBlob = func(_ uint32, position uint64, into kmem.Span, token uint32) {
+		for i := range into.Bytes() {
+			into.Bytes()[i] = byte((position+uint64(i))>>12) + 1
 		}
-		tokens = append(tokens, [2]uint32{token, length})
+		tokens = append(tokens, [2]uint32{token, into.Len})
 	}
 	f := open(t, c, "/f", abi.O_CREAT|abi.O_RDWR)
 	s := &kmem.Inode(kmem.Ofd(f).State.Inode).State

@@ -34,7 +34,7 @@ func DropTable(c *sched.Ctx, t abi.FdTableRef) {
 	if !kmem.Unref(&s.Header) {
 		return
 	}
-	sched.Effect(abi.SyncEffectFd)
+	sched.RecordEffect(abi.SyncEffectFd)
 	// Whoever reads the table meanwhile sees that it changes, not descriptions that are gone.
 	kmem.WriteBegin(&s.Header)
 	for fd, ok := fdtable.Next(t, 0); ok; fd, ok = fdtable.Next(t, fd+1) {
@@ -62,7 +62,7 @@ func closeIn(c *sched.Ctx, t abi.FdTableRef, fd uint32) {
 	s := kmem.FdTable(t)
 	e := fdtable.Entry(t, fd)
 	ofd := e.Ofd
-	sched.Effect(abi.SyncEffectFd)
+	sched.RecordEffect(abi.SyncEffectFd)
 	kmem.WriteBegin(&s.Header)
 	*e = abi.FdEntryState{}
 	if fd < s.FirstFree {
@@ -145,7 +145,7 @@ func FreeFd(c *sched.Ctx, from uint32) (uint32, abi.Errno) {
 func Install(c *sched.Ctx, fd uint32, ofd abi.OfdRef, cloexec bool) {
 	t, e := tableOf(c), fdtable.Entry(c.P().State.FdTable, fd)
 	kmem.Assert(e.Ofd == 0, "descriptor is free")
-	sched.Effect(abi.SyncEffectFd)
+	sched.RecordEffect(abi.SyncEffectFd)
 	flags := abi.FdFlag(0)
 	if cloexec {
 		flags = abi.FD_CLOEXEC
@@ -279,7 +279,7 @@ func FlagsOf(c *sched.Ctx, fd int32) abi.FdFlag {
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags abi.FdFlag) {
 	t := tableOf(c)
-	sched.Effect(abi.SyncEffectFd)
+	sched.RecordEffect(abi.SyncEffectFd)
 	kmem.WriteBegin(&t.Header)
 	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & abi.FD_CLOEXEC
 	kmem.WriteEnd(&t.Header)

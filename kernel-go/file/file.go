@@ -45,7 +45,7 @@ func state() *abi.OpenFilesLive { return &kmem.Kernel().OpenFiles }
 
 // NewOfd makes an OFD with one reference; 0 when the table is full (ENFILE).
 func NewOfd(kind abi.OfdKind, flags abi.OpenFlag) abi.OfdRef {
-	sched.Effect(abi.SyncEffectOfd)
+	sched.RecordEffect(abi.SyncEffectOfd)
 	i := kmem.Alloc[abi.OfdRef]()
 	if i == 0 {
 		return 0
@@ -94,7 +94,7 @@ func Put(c *sched.Ctx, i abi.OfdRef) {
 	kmem.WriteBegin(&o.Header)
 	o.Header.Refs = 0
 	kmem.WriteEnd(&o.Header)
-	sched.Effect(abi.SyncEffectOfd)
+	sched.RecordEffect(abi.SyncEffectOfd)
 	epoll.OfdGone(i)
 	sched.Unwatch(&o.Live.AsyncEntries)
 	forgetAsync(i)

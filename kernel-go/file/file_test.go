@@ -46,9 +46,9 @@ func wire() {
 	mm.InodeHold, mm.InodeDrop, mm.DentryHold, mm.DentryDrop = vfs.HoldOpen, vfs.DropOpen, vfs.Hold, vfs.Put
 	sched.Notify, sched.Drain = epoll.Notify, epoll.Drain
 	sched.Async, sched.SendAsync = MarkAsync, SendAsync
-	sched.FiredTimerfd = TimerfdFired
+	sched.ExpireTimerfd = ExpireTimerfd
 	epoll.PollOfd, epoll.QueueOf = Poll, QueueOf
-	vfs.PipeGone, vfs.LeaseBreaker = pipe.Release, BreakLeases
+	vfs.ReleasePipe, vfs.LeaseBreaker = pipe.Release, BreakLeases
 	vfs.Generate(abi.FsTypeProcfs, &procfs.Files)
 	procfs.FdInfo = FdInfo
 	kmem.Kernel().Processes.LastTid = 100

@@ -118,7 +118,7 @@ func TestWhatKindsTake(t *testing.T) {
 	}
 	// An epoll takes all that it can watch, and nothing else.
 	for fd, ofd := range []abi.OfdRef{event, timer, signals, r, w} {
-		if e := epoll.Control(kmem.EpollOf(kmem.Ofd(instance)), abi.EPOLL_CTL_ADD, uint32(fd), ofd, pollIn, 0); e != abi.OK {
+		if e := epoll.Control(kmem.EpollOf(kmem.Ofd(instance)), abi.EPOLL_CTL_ADD, epoll.Watched{Fd: uint32(fd), Ofd: ofd}, epoll.Interest{Events: pollIn, Data: 0}); e != abi.OK {
 			t.Errorf("%v: %v", kmem.Ofd(ofd).State.Kind, e)
 		}
 	}

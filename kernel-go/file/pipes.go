@@ -51,7 +51,7 @@ func openFifo(c *sched.Ctx, o *abi.OfdSlot, inode abi.InodeRef, flags abi.OpenFl
 	if !readable(o) && !writable(o) {
 		return false, abi.EINVAL // no end of the pipe (Linux fs/pipe.c, fifo_open)
 	}
-	object, waits, e := pipe.Open(c, inode, readable(o), writable(o), flags&abi.O_NONBLOCK != 0)
+	object, waits, e := pipe.Open(c, inode, o.State.Flags&abi.O_ACCMODE|flags&abi.O_NONBLOCK)
 	if e != abi.OK {
 		return false, e
 	}

@@ -106,7 +106,7 @@ func (x extent) seekTo(o *abi.OfdSlot, offset int64, whence abi.SeekWhence) (uin
 }
 
 func setPos(o *abi.OfdSlot, pos uint64) {
-	sched.Effect(abi.SyncEffectOfd)
+	sched.RecordEffect(abi.SyncEffectOfd)
 	kmem.WriteBegin(&o.Header)
 	o.State.Pos = pos
 	kmem.WriteEnd(&o.Header)

@@ -109,16 +109,16 @@ func SpliceIn(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
 	return from.ended(c, o, done, e)
 }
 
-// Tee copies up to count bytes from one pipe to another and leaves them there.
-func Tee(c *sched.Ctx, from, to abi.OfdRef, count uint64, nonblock bool) (uint64, abi.Errno) {
-	if e := ready(c, from, to, nonblock); e != abi.OK {
+// Tee copies bytes from one pipe to another and leaves them there.
+func Tee(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
+	if e := ready(c, s.From, s.To, s.Nonblock); e != abi.OK {
 		return 0, e
 	}
-	in, out := kmem.PipeOf(kmem.Ofd(from)), kmem.PipeOf(kmem.Ofd(to))
+	in, out := kmem.PipeOf(kmem.Ofd(s.From)), kmem.PipeOf(kmem.Ofd(s.To))
 	done, e := uint32(0), abi.OK
-	for uint64(done) < count && e == abi.OK {
+	for uint64(done) < s.Count && e == abi.OK {
 		piece := pipe.Peek(in, done)
-		n := min(uint32(min(uint64(piece.Len), count-uint64(done))), pipe.Room(out))
+		n := min(uint32(min(uint64(piece.Len), s.Count-uint64(done))), pipe.Room(out))
 		if n == 0 {
 			break
 		}

@@ -78,8 +78,8 @@ func TimerOf(i abi.OfdRef) (leftNs, intervalNs uint64) {
 	return l.Timer.DeadlineNs - now, l.IntervalNs
 }
 
-// TimerfdFired is told by sched that a timerfd's timer is due.
-func TimerfdFired(object abi.OfdRef) {
+// ExpireTimerfd is told by sched that a timerfd's timer is due.
+func ExpireTimerfd(object abi.OfdRef) {
 	o := kmem.Ofd(object)
 	l := o.Live.TimerfdLive()
 	n := uint64(1)

@@ -37,19 +37,19 @@ func releaseMaster(c *sched.Ctx, o *abi.OfdSlot) { tty.CloseMaster(c, kmem.TtyOf
 func releaseSlave(_ *sched.Ctx, o *abi.OfdSlot) { tty.CloseSlave(kmem.TtyOf(o)) }
 
 func readMaster(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
-	return tty.ReadMaster(c, kmem.TtyOf(o), t.buf, uint32(progressOf(c)), t.nonblock)
+	return tty.ReadMaster(c, kmem.TtyOf(o), tty.Transfer{Buf: t.buf, Before: uint32(progressOf(c)), Nonblock: t.nonblock})
 }
 
 func readSlave(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
-	return tty.ReadSlave(c, kmem.TtyOf(o), t.buf, uint32(progressOf(c)), hungUp(o), t.nonblock)
+	return tty.ReadSlave(c, kmem.TtyOf(o), tty.Transfer{Buf: t.buf, Before: uint32(progressOf(c)), Hung: hungUp(o), Nonblock: t.nonblock})
 }
 
 func writeMaster(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
-	return tty.WriteMaster(c, kmem.TtyOf(o), t.buf, t.nonblock)
+	return tty.WriteMaster(c, kmem.TtyOf(o), tty.Transfer{Buf: t.buf, Nonblock: t.nonblock})
 }
 
 func writeSlave(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
-	return tty.WriteSlave(c, kmem.TtyOf(o), t.buf, hungUp(o), t.nonblock)
+	return tty.WriteSlave(c, kmem.TtyOf(o), tty.Transfer{Buf: t.buf, Hung: hungUp(o), Nonblock: t.nonblock})
 }
 
 func ofTerminal(o *abi.OfdSlot) bool { return o.State.Kind.Object() == abi.SlotKindTty }

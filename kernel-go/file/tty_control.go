@@ -30,10 +30,8 @@ func controlTerminal(c *sched.Ctx, o *abi.OfdSlot, number uint32, arg uint64) (u
 	case abi.TCGETS2:
 		*(*abi.Termios2)(kmem.Ptr(c.Page)) = tty.TermiosOf(i)
 		return 0, mm.CopyOut(c, arg, c.InPage(abi.Termios2Size))
-	case abi.TCSETS, abi.TCSETSW, abi.TCSETSF:
-		return 0, setTermios(c, i, arg, abi.TermiosSize, request == abi.TCSETSF)
-	case abi.TCSETS2, abi.TCSETSW2, abi.TCSETSF2:
-		return 0, setTermios(c, i, arg, abi.Termios2Size, request == abi.TCSETSF2)
+	case abi.TCSETS, abi.TCSETSW, abi.TCSETSF, abi.TCSETS2, abi.TCSETSW2, abi.TCSETSF2:
+		return 0, setTermios(c, i, request, arg)
 	case abi.TIOCGWINSZ:
 		*(*abi.Winsize)(kmem.Ptr(c.Page)) = tty.SizeOf(i)
 		return 0, mm.CopyOut(c, arg, c.InPage(abi.WinsizeSize))
@@ -83,12 +81,12 @@ func controlTerminal(c *sched.Ctx, o *abi.OfdSlot, number uint32, arg uint64) (u
 		}
 		return 0, abi.OK
 	}
-	return controlSession(c, o, i, request, arg)
+	return controlSession(c, o, request, arg)
 }
 
 // controlSession is what concerns sessions, and what only masters have.
-func controlSession(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, request abi.Ioctl, arg uint64) (uint64, abi.Errno) {
-	master := isMaster(o)
+func controlSession(c *sched.Ctx, o *abi.OfdSlot, request abi.Ioctl, arg uint64) (uint64, abi.Errno) {
+	i, master := kmem.TtyOf(o), isMaster(o)
 	switch request {
 	case abi.TIOCSCTTY:
 		return 0, tty.SetControlling(c, i, readable(o), arg)
@@ -165,10 +163,15 @@ func controlSession(c *sched.Ctx, o *abi.OfdSlot, i abi.TtyRef, request abi.Ioct
 	return 0, abi.ENOTTY
 }
 
-// setTermios takes struct termios, or termios2 with its speeds.
-func setTermios(c *sched.Ctx, i abi.TtyRef, arg uint64, size uint32, flush bool) abi.Errno {
+// setTermios takes struct termios, or termios2 with its speeds; TCSETSF throws away
+// what was typed.
+func setTermios(c *sched.Ctx, i abi.TtyRef, request abi.Ioctl, arg uint64) abi.Errno {
+	size, flush := abi.Termios2Size, request == abi.TCSETSF || request == abi.TCSETSF2
+	if request == abi.TCSETS || request == abi.TCSETSW || request == abi.TCSETSF {
+		size = abi.TermiosSize
+	}
 	*(*abi.Termios2)(kmem.Ptr(c.Page)) = tty.TermiosOf(i)
-	if e := mm.CopyIn(c, c.InPage(size), arg); e != abi.OK {
+	if e := mm.CopyIn(c, c.InPage(uint32(size)), arg); e != abi.OK {
 		return e
 	}
 	return tty.SetTermios(c, i, (*abi.Termios2)(kmem.Ptr(c.Page)), flush)

@@ -138,8 +138,8 @@ func Run(hart uint32, budget int32) abi.HartExit {
 	if Dead(hart) {
 		takeOver(c, h)
 	}
-	sched.Act(0)
-	do(c, abi.HoldKindTimers, 0)
+	sched.SetCurrent(0)
+	holdFor(c, abi.HoldKindTimers, 0)
 	sched.SampleLoad(now)
 	sched.RunTimers(now)
 	for k := 0; k < reapPieces && mm.HaveBuried(); k++ {
@@ -232,7 +232,8 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 	}
 }
 
-func do(c *sched.Ctx, kind abi.HoldKind, number uint32) {
+// holdFor says what the lock is held for from here on.
+func holdFor(c *sched.Ctx, kind abi.HoldKind, number uint32) {
 	d := localOf(c.Hart)
 	d.kind, d.number = kind, number
 }
@@ -290,7 +291,7 @@ func bind(c *sched.Ctx, h *abi.HartSlot) {
 	t := kmem.Thread(c.Thread)
 	c.Process = t.State.Process
 	c.As = kmem.Process(c.Process).State.AddressSpace
-	sched.Act(c.Thread)
+	sched.SetCurrent(c.Thread)
 }
 
 // kernelEntryCost is what a system call or fault takes from the budget, in
@@ -325,7 +326,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 		c.Thread, c.Process, c.As = 0, 0, 0
 		return left - used
 	}
-	sched.Act(c.Thread)
+	sched.SetCurrent(c.Thread)
 	spent := now - begin
 	sched.Charge(c.Thread, used, now, spent)
 	c.T().State.UserNs += spent
@@ -362,10 +363,10 @@ func fastCall(c *sched.Ctx, cpu *abi.CpuContext) bool {
 
 func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	cpu := &c.T().Cpu
-	do(c, abi.HoldKindFault, 0)
+	holdFor(c, abi.HoldKindFault, 0)
 	switch exit {
 	case riscv.ExitBudget, riscv.ExitPoll:
-		do(c, abi.HoldKindOther, 0)
+		holdFor(c, abi.HoldKindOther, 0)
 	case riscv.ExitEcall:
 		if trace.On() && !traced(c, h) {
 			return
@@ -373,11 +374,11 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 		begin(c)
 		syscall(c, h)
 	case riscv.ExitLoadFault:
-		settle(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Read), cpu.FaultAddr)
+		faulted(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Read), cpu.FaultAddr)
 	case riscv.ExitStoreFault:
-		settle(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Write), cpu.FaultAddr)
+		faulted(c, h, mm.HandleFault(c, c.As, cpu.FaultAddr, mm.Write), cpu.FaultAddr)
 	case riscv.ExitFetchFault:
-		settle(c, h, fetchFault(c, cpu.FaultAddr), cpu.FaultAddr)
+		faulted(c, h, fetchFault(c, cpu.FaultAddr), cpu.FaultAddr)
 	case riscv.ExitIllegal:
 		s := proc.Sig{Signo: abi.SIGILL, Code: int32(abi.ILL_ILLOPC), Field0: cpu.Pc}
 		proc.ForceSignal(c, &s)
@@ -392,8 +393,8 @@ func serve(c *sched.Ctx, h *abi.HartSlot, exit riscv.Exit) {
 	}
 }
 
-// settle does what a page fault came to.
-func settle(c *sched.Ctx, h *abi.HartSlot, f mm.Fault, va uint64) {
+// faulted does what a page fault came to.
+func faulted(c *sched.Ctx, h *abi.HartSlot, f mm.Fault, va uint64) {
 	switch f.Err {
 	case abi.OK:
 		c.P().State.MinorFaults++

@@ -20,7 +20,7 @@ func traced(c *sched.Ctx, h *abi.HartSlot) bool {
 	cpu := &c.T().Cpu
 	number := numberOf(cpu.X[regA7])
 	args := (*[6]uint64)(cpu.X[regA0 : regA0+6])
-	if trace.Entry(c, number, syscalls.Letters(number), args, true) == abi.OK {
+	if trace.Entry(c, trace.Call{Number: number, Letters: syscalls.Letters(number), Args: args}, true) == abi.OK {
 		return true
 	}
 	block(c, h)
@@ -63,9 +63,9 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	}
 	if trace.On() && t.Live.Traced == 0 {
 		// Its end was told when a signal interrupted it; now it goes on.
-		_ = trace.Entry(c, b.Number, syscalls.Letters(b.Number), &b.Args, false)
+		_ = trace.Entry(c, trace.Call{Number: b.Number, Letters: syscalls.Letters(b.Number), Args: &b.Args}, false)
 	}
-	do(c, abi.HoldKindSystemCall, b.Number)
+	holdFor(c, abi.HoldKindSystemCall, b.Number)
 	v, e := syscalls.Dispatch(c, b.Number)
 	if e == abi.ERESCHED {
 		syscalls.Hold(c, b.Number)
@@ -96,7 +96,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		}
 		t = c.T()
 		if trace.On() {
-			trace.Exit(c, b.Number, "", &b.Args, t.Cpu.X[regA0], abi.OK)
+			trace.Exit(c, trace.Call{Number: b.Number, Letters: "", Args: &b.Args}, t.Cpu.X[regA0], abi.OK)
 		}
 		sched.TimerCancel(&t.Live.Timer)
 		file.LetGo(c, c.Thread)
@@ -106,9 +106,9 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 	sched.TimerCancel(&t.Live.Timer)
 	file.LetGo(c, c.Thread)
 	if trace.On() {
-		trace.Exit(c, b.Number, syscalls.Letters(b.Number), &b.Args, v, e)
+		trace.Exit(c, trace.Call{Number: b.Number, Letters: syscalls.Letters(b.Number), Args: &b.Args}, v, e)
 	}
-	syscalls.Over(c, b.Number, v, e)
+	syscalls.AccountIO(c, b.Number, v, e)
 	switch {
 	case e == abi.OK:
 		t.Cpu.X[regA0] = v

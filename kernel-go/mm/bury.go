@@ -62,8 +62,8 @@ func reapLeaves(as *abi.AddressSpaceSlot, from uint32) uint32 {
 			}
 		}
 		from = (p | leafMask) + 1
-		dropPages(as, p, from)
-		dropPtLeaves(as, p&^leafMask, from)
+		dropPages(as, Range{From: p, To: from})
+		dropPtLeaves(as, Range{From: p &^ leafMask, To: from})
 	}
 	return from
 }

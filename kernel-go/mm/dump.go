@@ -40,13 +40,13 @@ func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 	return 0
 }
 
-// NextDumped is the first page of [from, to) of a mapping that has bytes other
-// than zeros, and its frame; `to` and 0 when none has. EBLOCKED, and the page,
+// NextDumped is the first page of a range of a mapping that has bytes other than
+// zeros, and its frame; the range's end and 0 when none has. EBLOCKED, and the page,
 // when they must come in first.
-func NextDumped(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.VmaSlot, from, to uint32) (page, frame uint32, e abi.Errno) {
+func NextDumped(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.VmaSlot, pages Range) (page, frame uint32, e abi.Errno) {
 	as := kmem.AddressSpace(asIndex)
-	for page = from; page < to; page++ {
-		if page = nextKept(as, v, page, to); page >= to {
+	for page = pages.From; page < pages.To; page++ {
+		if page = nextKept(as, v, Range{From: page, To: pages.To}); page >= pages.To {
 			break
 		}
 		if frame = pteOf(as, page) &^ pteMask; frame == 0 {
@@ -59,22 +59,22 @@ func NextDumped(c *sched.Ctx, asIndex abi.AddressSpaceRef, v *abi.VmaSlot, from,
 			return page, frame, abi.OK
 		}
 	}
-	return to, 0, abi.OK
+	return pages.To, 0, abi.OK
 }
 
-// nextKept is the first page of [from, to) of a mapping that has a frame, in the
+// nextKept is the first page of a range of a mapping that has a frame, in the
 // tables or the page cache, or that the file's source has.
-func nextKept(as *abi.AddressSpaceSlot, v *abi.VmaSlot, from, to uint32) uint32 {
-	page := from + nextPresent(as, from, 0, to-from)
-	if v.Inode == 0 || page == from {
+func nextKept(as *abi.AddressSpaceSlot, v *abi.VmaSlot, pages Range) uint32 {
+	page := pages.From + nextPresent(as, pages.From, 0, pages.To-pages.From)
+	if v.Inode == 0 || page == pages.From {
 		return page
 	}
-	at := v.FilePage + from - v.StartPage
+	at := v.FilePage + pages.From - v.StartPage
 	if pagecache.Backed(v.Inode, at) {
-		return from
+		return pages.From
 	}
-	if next, ok := pagecache.NextPresent(v.Inode, at); ok && next-at < page-from {
-		return from + next - at
+	if next, ok := pagecache.NextPresent(v.Inode, at); ok && next-at < page-pages.From {
+		return pages.From + next - at
 	}
 	return page
 }

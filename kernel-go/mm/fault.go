@@ -77,7 +77,7 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 	}
 	pte := pteOf(as, page)
 	if pte&ptePresent == 0 {
-		f := populate(c, as, v, page, access == Write)
+		f := populate(c, v, page, access == Write)
 		if f.Err != abi.OK {
 			return f
 		}
@@ -101,7 +101,7 @@ func HandleFault(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64, access Ac
 			pagecache.MarkDirty(frame)
 		}
 	}
-	if !publish(as, v, page, pte, access == Write) {
+	if !publish(v, page, pte, access == Write) {
 		return faultErr(abi.ENOMEM)
 	}
 	if v.Inode != 0 && v.Flags&abi.VmaFlagWrite == 0 {
@@ -150,14 +150,15 @@ func faultAround(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint32) {
 		}
 		kmem.RefFrame(frame)
 		as.State.ResidentPages++
-		if !publish(as, v, p, pte, false) {
+		if !publish(v, p, pte, false) {
 			return
 		}
 	}
 }
 
 // publish puts what is allowed into RT and WT.
-func publish(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page, pte uint32, wrote bool) bool {
+func publish(v *abi.VmaSlot, page, pte uint32, wrote bool) bool {
+	as := kmem.AddressSpace(v.As)
 	word := entry(pte&^pteMask, page)
 	if v.Flags&(abi.VmaFlagRead|abi.VmaFlagWrite) != 0 && !install(as, tableRt, page, word) {
 		return false
@@ -169,7 +170,8 @@ func publish(as *abi.AddressSpaceSlot, v *abi.VmaSlot, page, pte uint32, wrote b
 }
 
 // populate gives a page its frame for the first time.
-func populate(c *sched.Ctx, as *abi.AddressSpaceSlot, v *abi.VmaSlot, page uint32, write bool) Fault {
+func populate(c *sched.Ctx, v *abi.VmaSlot, page uint32, write bool) Fault {
+	as := kmem.AddressSpace(v.As)
 	pte := ptePresent
 	if v.Inode != 0 {
 		index := v.FilePage + (page - v.StartPage)
@@ -332,17 +334,17 @@ func ExecFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, va uint64) (uint32, Fa
 		frame = pte &^ pteMask
 	}
 	if kmem.Frame(frame).Code.Load() == 0 {
-		protectFrame(c, as, asIndex, page, pte)
+		protectFrame(c, asIndex, page, pte)
 	}
 	return frame, faultOK
 }
 
 // protectFrame removes the write translations of a frame.
-func protectFrame(c *sched.Ctx, as *abi.AddressSpaceSlot, asIndex abi.AddressSpaceRef, page, pte uint32) {
+func protectFrame(c *sched.Ctx, asIndex abi.AddressSpaceRef, page, pte uint32) {
 	if pte&pteAnon != 0 {
 		// Private frames with write translations have exactly one mapping:
 		// a second one would have made both copy-on-write.
-		if remove(as, tableWt, page) {
+		if remove(kmem.AddressSpace(asIndex), tableWt, page) {
 			sched.Shootdown(c.Hart, asIndex)
 		}
 		return

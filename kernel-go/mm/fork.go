@@ -69,11 +69,11 @@ func forkPiece(c *sched.Ctx, parentIndex, childIndex abi.AddressSpaceRef, from u
 		}
 		from = end
 		if v.Flags&abi.VmaFlagDontFork == 0 {
-			e = addCopy(ch, v, childIndex, start, end)
+			e = addCopy(childIndex, v, Range{From: start, To: end})
 		}
 		if private := v.Flags&abi.VmaFlagShared == 0; copied && e == abi.OK {
-			downgraded = private && dropRange(p, tableWt, start, end, &leaves) || downgraded
-			if !copyTables(p, ch, start, end, private) {
+			downgraded = private && dropRange(p, tableWt, Range{From: start, To: end}, &leaves) || downgraded
+			if !copyTables(p, ch, Range{From: start, To: end}, private) {
 				// Frames that are shared already stay marked copy-on-write in the
 				// parent; its next writes sort that out.
 				e = abi.ENOMEM
@@ -109,38 +109,39 @@ func behindLeaves(as *abi.AddressSpaceSlot, from, to uint32, left *int) uint32 {
 	return from
 }
 
-// addCopy gives a child the part [from, to) of a mapping, behind all that it has.
-func addCopy(ch *abi.AddressSpaceSlot, v *abi.VmaSlot, childIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
+// addCopy gives a child a part of a mapping, behind all that it has.
+func addCopy(childIndex abi.AddressSpaceRef, v *abi.VmaSlot, pages Range) abi.Errno {
+	ch := kmem.AddressSpace(childIndex)
 	n := kmem.Alloc[abi.VmaRef]()
 	if n == 0 {
 		return abi.ENOMEM
 	}
 	w := kmem.Vma(n)
 	kmem.WriteBegin(&w.Header)
-	w.StartPage, w.EndPage, w.Flags, w.Inode, w.Dentry, w.As = from, to, v.Flags&^(abi.VmaFlagLocked|abi.VmaFlagLockOnFault), v.Inode, v.Dentry, childIndex
+	w.StartPage, w.EndPage, w.Flags, w.Inode, w.Dentry, w.As = pages.From, pages.To, v.Flags&^(abi.VmaFlagLocked|abi.VmaFlagLockOnFault), v.Inode, v.Dentry, childIndex
 	if v.Inode != 0 {
-		w.FilePage = v.FilePage + (from - v.StartPage)
+		w.FilePage = v.FilePage + (pages.From - v.StartPage)
 	}
 	kmem.WriteEnd(&w.Header)
 	holdFile(w)
 	last := ch.Live.LastVma
 	insertBetween(ch, n, last, 0)
-	ch.State.MappedPages += uint64(to - from)
+	ch.State.MappedPages += uint64(pages.To - pages.From)
 	ch.Live.LastVma = mergeAround(ch, n)
 	return abi.OK
 }
 
-// copyTables shares the present pages of [from, to) with a child. The child's
+// copyTables shares the present pages of a range with a child. The child's
 // read translations are the parent's: both see the same frames.
-func copyTables(p, ch *abi.AddressSpaceSlot, from, to uint32, private bool) bool {
+func copyTables(p, ch *abi.AddressSpaceSlot, pages Range, private bool) bool {
 	zero := kmem.ZeroFrame()
 	resident, anon := uint64(0), uint32(0)
-	for page := from; page < to; {
+	for page := pages.From; page < pages.To; {
 		if dirOf(p, tablePt, page) == 0 {
 			page = nextRegion(page)
 			continue
 		}
-		end := min((page|leafMask)+1, to)
+		end := min((page|leafMask)+1, pages.To)
 		leaf := ptLeaf(p, page)
 		if leaf == 0 {
 			page = end
@@ -222,6 +223,6 @@ func ZapInode(c *sched.Ctx, inode abi.InodeRef, first, end uint32) {
 		if end-v.FilePage < pages {
 			to = end - v.FilePage
 		}
-		zap(c, v.As, v.StartPage+from, v.StartPage+to)
+		zap(c, v.As, Range{From: v.StartPage + from, To: v.StartPage + to})
 	}
 }

@@ -30,7 +30,7 @@ func mayLock(c *sched.Ctx, asIndex abi.AddressSpaceRef, more uint64, over abi.Er
 		return abi.OK
 	case limit == 0:
 		return abi.EPERM
-	case lockedPages(asIndex, 0, highPage)+more > limit:
+	case lockedPages(asIndex, Range{From: 0, To: highPage})+more > limit:
 		return over
 	}
 	return abi.OK
@@ -40,31 +40,31 @@ func mayLock(c *sched.Ctx, asIndex abi.AddressSpaceRef, more uint64, over abi.Er
 // brings the pages in (mlock(2)). ENOMEM where there is a hole, or no access;
 // what lies before it is locked all the same, as on Linux. EBLOCKED when
 // a page's bytes must come in first.
-func Lock(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag) abi.Errno {
+func Lock(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range, flags abi.VmaFlag) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
 	if flags != 0 {
-		if e := mayLock(c, asIndex, uint64(to-from)-lockedPages(asIndex, from, to), abi.ENOMEM); e != abi.OK {
+		if e := mayLock(c, asIndex, uint64(pages.To-pages.From)-lockedPages(asIndex, pages), abi.ENOMEM); e != abi.OK {
 			return e
 		}
 	}
-	end := CoveredTo(asIndex, from, to)
-	if from < end {
-		if e := cut(as, from, end); e != abi.OK {
+	end := CoveredTo(asIndex, pages)
+	if pages.From < end {
+		if e := cut(as, Range{From: pages.From, To: end}); e != abi.OK {
 			return e
 		}
-		for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < end; i = kmem.Vma(i).Next {
+		for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < end; i = kmem.Vma(i).Next {
 			setFlags(kmem.Vma(i), lockFlags, flags)
 			i = mergeAround(as, i)
 		}
 	}
 	if flags == abi.VmaFlagLocked {
-		if e := Populate(c, asIndex, from, end); sched.GoesOn(e) {
+		if e := Populate(c, asIndex, Range{From: pages.From, To: end}); sched.GoesOn(e) {
 			return e
 		} else if e != abi.OK {
 			return abi.ENOMEM
 		}
 	}
-	if end < to {
+	if end < pages.To {
 		return abi.ENOMEM
 	}
 	return abi.OK
@@ -76,7 +76,7 @@ func LockAll(c *sched.Ctx, asIndex abi.AddressSpaceRef, now, later abi.VmaFlag) 
 	if now|later != 0 {
 		more := uint64(0)
 		if now != 0 {
-			more = as.State.MappedPages - lockedPages(asIndex, 0, highPage)
+			more = as.State.MappedPages - lockedPages(asIndex, Range{From: 0, To: highPage})
 		}
 		if e := mayLock(c, asIndex, more, abi.ENOMEM); e != abi.OK {
 			return e
@@ -96,7 +96,7 @@ func LockAll(c *sched.Ctx, asIndex abi.AddressSpaceRef, now, later abi.VmaFlag) 
 	for i := as.State.VmaHead; i != 0; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		// Pages without access, or without memory, are left out.
-		if e := Populate(c, asIndex, v.StartPage, v.EndPage); sched.GoesOn(e) {
+		if e := Populate(c, asIndex, Range{From: v.StartPage, To: v.EndPage}); sched.GoesOn(e) {
 			return e
 		}
 	}
@@ -104,13 +104,15 @@ func LockAll(c *sched.Ctx, asIndex abi.AddressSpaceRef, now, later abi.VmaFlag) 
 }
 
 // LockedPages is how many pages of an address space are locked.
-func LockedPages(asIndex abi.AddressSpaceRef) uint64 { return lockedPages(asIndex, 0, highPage) }
+func LockedPages(asIndex abi.AddressSpaceRef) uint64 {
+	return lockedPages(asIndex, Range{From: 0, To: highPage})
+}
 
-func lockedPages(asIndex abi.AddressSpaceRef, from, to uint32) uint64 {
+func lockedPages(asIndex abi.AddressSpaceRef, pages Range) uint64 {
 	n := uint64(0)
-	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+	for i := firstFrom(kmem.AddressSpace(asIndex), pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		if v := kmem.Vma(i); v.Flags&abi.VmaFlagLocked != 0 {
-			n += uint64(min(v.EndPage, to) - max(v.StartPage, from))
+			n += uint64(min(v.EndPage, pages.To) - max(v.StartPage, pages.From))
 		}
 	}
 	return n
@@ -127,15 +129,15 @@ func setFlags(v *abi.VmaSlot, mask, flags abi.VmaFlag) {
 // memory that may be written as copies of its own. EFAULT where there is no
 // access, EBLOCKED when a page's bytes must come in first, ERESCHED when others
 // are to have a turn.
-func Populate(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
+func Populate(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		access := Read
 		if v.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) == abi.VmaFlagWrite {
 			access = Write
 		}
-		if f := PopulateAs(c, asIndex, max(from, v.StartPage), min(to, v.EndPage), access); f.Err != abi.OK {
+		if f := PopulateAs(c, asIndex, Range{From: max(pages.From, v.StartPage), To: min(pages.To, v.EndPage)}, access); f.Err != abi.OK {
 			return f.Err
 		}
 	}
@@ -145,13 +147,13 @@ func Populate(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Er
 // populatePages is after how many pages that were brought in others may have a turn.
 const populatePages = 256
 
-// PopulateAs makes pages [from, to) accessible for one kind of access; it stops
+// PopulateAs makes pages accessible for one kind of access; it stops
 // at the first that is not. ERESCHED when it is to be called again, for others to
 // have a turn.
-func PopulateAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, access Access) Fault {
+func PopulateAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range, access Access) Fault {
 	as := kmem.AddressSpace(asIndex)
 	done := 0
-	for p := from; p < to; p++ {
+	for p := pages.From; p < pages.To; p++ {
 		pte := pteOf(as, p)
 		if pte&ptePresent != 0 && (access == Read || pte&(pteCow|pteAnon) == pteAnon) {
 			continue
@@ -167,24 +169,24 @@ func PopulateAs(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, acce
 }
 
 // CoveredTo is where the mappings that begin at `from` without a hole end, at most `to`.
-func CoveredTo(asIndex abi.AddressSpaceRef, from, to uint32) uint32 {
+func CoveredTo(asIndex abi.AddressSpaceRef, pages Range) uint32 {
 	as := kmem.AddressSpace(asIndex)
-	p := from
-	for i := find(as, p); i != 0 && p < to && kmem.Vma(i).StartPage <= p; i = kmem.Vma(i).Next {
+	p := pages.From
+	for i := find(as, p); i != 0 && p < pages.To && kmem.Vma(i).StartPage <= p; i = kmem.Vma(i).Next {
 		p = kmem.Vma(i).EndPage
 	}
-	return min(p, to)
+	return min(p, pages.To)
 }
 
 // FirstWith is the first page of [from, to) that lies in a mapping with one of
 // the flags, `to` when there is none.
-func FirstWith(asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag) uint32 {
-	for i := firstFrom(kmem.AddressSpace(asIndex), from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+func FirstWith(asIndex abi.AddressSpaceRef, pages Range, flags abi.VmaFlag) uint32 {
+	for i := firstFrom(kmem.AddressSpace(asIndex), pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		if kmem.Vma(i).Flags&flags != 0 {
-			return max(from, kmem.Vma(i).StartPage)
+			return max(pages.From, kmem.Vma(i).StartPage)
 		}
 	}
-	return to
+	return pages.To
 }
 
 // First is the first mapping that ends above a page, 0 when there is none.

@@ -23,6 +23,15 @@ const UserEnd = uint64(highPage) << kmem.PageShift
 // StackTop is the first address above the main thread's stack.
 const StackTop = uint64(stackTop)
 
+// Range is the pages [From, To) of an address space.
+type Range struct{ From, To uint32 }
+
+// RangeOf is n pages from one on.
+func RangeOf(page, n uint32) Range { return Range{From: page, To: page + n} }
+
+// Pages is how many they are.
+func (r Range) Pages() uint32 { return r.To - r.From }
+
 func addrOf(as *abi.AddressSpaceSlot) uint32 { return kmem.Addr(unsafe.Pointer(as)) }
 
 // ProtFlags turns PROT_* bits into VMA flags.
@@ -58,7 +67,7 @@ type Mapping struct {
 
 // Map makes a mapping and returns its first page.
 func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Errno) {
-	sched.Effect(abi.SyncEffectMemory)
+	sched.RecordEffect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	if m.Pages == 0 || m.Pages > highPage {
 		return 0, abi.ENOMEM
@@ -81,14 +90,14 @@ func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Err
 		if page+m.Pages > highPage {
 			return 0, abi.ENOMEM
 		}
-		if !free(as, page, page+m.Pages) {
+		if !free(as, RangeOf(page, m.Pages)) {
 			return 0, abi.EEXIST
 		}
 	case m.Fixed:
 		if page+m.Pages > highPage {
 			return 0, abi.ENOMEM
 		}
-		if e := Unmap(c, asIndex, page, page+m.Pages); e != abi.OK {
+		if e := Unmap(c, asIndex, RangeOf(page, m.Pages)); e != abi.OK {
 			return 0, e
 		}
 	default:
@@ -121,14 +130,14 @@ func Map(c *sched.Ctx, asIndex abi.AddressSpaceRef, m *Mapping) (uint32, abi.Err
 
 // dropPages forgets the frames of pages [from, to). Their translations are
 // gone and no hart uses them any more.
-func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
+func dropPages(as *abi.AddressSpaceSlot, pages Range) {
 	as.State.PeakResidentPages = max(as.State.PeakResidentPages, as.State.ResidentPages)
-	for p := from; p < to; {
+	for p := pages.From; p < pages.To; {
 		if dirOf(as, tablePt, p) == 0 {
 			p = nextRegion(p)
 			continue
 		}
-		end := min((p|leafMask)+1, to)
+		end := min((p|leafMask)+1, pages.To)
 		if leaf := ptLeaf(as, p); leaf != 0 {
 			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
 				if pte := kmem.Load32(s); pte != 0 {
@@ -146,13 +155,13 @@ func dropPages(as *abi.AddressSpaceSlot, from, to uint32) {
 }
 
 // zap removes pages [from, to) from an address space; its VMAs stay.
-func zap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
+func zap(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) {
 	as := kmem.AddressSpace(asIndex)
 	var leaves uint32
-	read := dropRange(as, tableRt, from, to, &leaves)
-	write := dropRange(as, tableWt, from, to, &leaves)
+	read := dropRange(as, tableRt, pages, &leaves)
+	write := dropRange(as, tableWt, pages, &leaves)
 	exec := false
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		exec = exec || kmem.Vma(i).Flags&abi.VmaFlagExec != 0
 	}
 	if exec {
@@ -162,33 +171,33 @@ func zap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 		sched.Shootdown(c.Hart, asIndex)
 	}
 	freeChain(leaves)
-	dropPages(as, from, to)
+	dropPages(as, pages)
 }
 
 // Unmap removes all mappings of pages [from, to). ERESCHED: their pages are going,
 // and the call is to be made again.
-func Unmap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
-	sched.Effect(abi.SyncEffectMemory)
+func Unmap(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) abi.Errno {
+	sched.RecordEffect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
-	if free(as, from, to) {
+	if free(as, pages) {
 		return abi.OK
 	}
-	if e := cut(as, from, to); e != abi.OK {
+	if e := cut(as, pages); e != abi.OK {
 		return e
 	}
-	if e := Empty(c, asIndex, from, to); e != abi.OK {
+	if e := Empty(c, asIndex, pages); e != abi.OK {
 		return e
 	}
-	deleteVmas(c, asIndex, from, to)
+	deleteVmas(c, asIndex, pages)
 	return abi.OK
 }
 
 // deleteVmas removes the mappings of [from, to), which are cut out, with whatever
 // pages they have.
-func deleteVmas(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
+func deleteVmas(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) {
 	as := kmem.AddressSpace(asIndex)
-	zap(c, asIndex, from, to)
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
+	zap(c, asIndex, pages)
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; {
 		next := kmem.Vma(i).Next
 		deleteVma(as, i)
 		i = next
@@ -196,43 +205,43 @@ func deleteVmas(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) {
 }
 
 // Protect changes the protection of pages [from, to): mprotect(2).
-func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, prot abi.Prot) abi.Errno {
-	sched.Effect(abi.SyncEffectMemory)
+func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range, prot abi.Prot) abi.Errno {
+	sched.RecordEffect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	// What lies before a hole, or before a mapping that may not be written,
 	// changes all the same, as on Linux.
 	outcome := abi.OK
-	for p := from; p < to; {
+	for p := pages.From; p < pages.To; {
 		i := find(as, p)
 		if i == 0 {
-			outcome, to = abi.ENOMEM, p
+			outcome, pages.To = abi.ENOMEM, p
 			break
 		}
 		v := kmem.Vma(i)
-		if prot&abi.PROT_WRITE != 0 && !isData(v.Flags) && isData(v.Flags|abi.VmaFlagWrite) && overData(c, as, min(to, v.EndPage)-p) {
-			outcome, to = abi.ENOMEM, p
+		if prot&abi.PROT_WRITE != 0 && !isData(v.Flags) && isData(v.Flags|abi.VmaFlagWrite) && overData(c, as, min(pages.To, v.EndPage)-p) {
+			outcome, pages.To = abi.ENOMEM, p
 			break
 		}
 		if prot&abi.PROT_WRITE != 0 && v.Flags&abi.VmaFlagShared != 0 && v.Inode != 0 && v.Flags&abi.VmaFlagMaybeWrite == 0 {
-			outcome, to = abi.EACCES, p
+			outcome, pages.To = abi.EACCES, p
 			break
 		}
-		end := min(v.EndPage, to)
-		if !Promised(v.Flags) && Promised(v.Flags|ProtFlags(prot)) && !Commit(end-p) {
-			outcome, to = abi.ENOMEM, p
+		end := min(v.EndPage, pages.To)
+		if !Promised(v.Flags) && Promised(v.Flags|ProtFlags(prot)) && !EnoughMemory(end-p) {
+			outcome, pages.To = abi.ENOMEM, p
 			break
 		}
 		p = end
 	}
-	if from >= to {
+	if pages.From >= pages.To {
 		return outcome
 	}
-	if e := cut(as, from, to); e != abi.OK {
+	if e := cut(as, pages); e != abi.OK {
 		return e
 	}
 	want := ProtFlags(prot)
 	lost := abi.VmaFlag(0)
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		v := kmem.Vma(i)
 		lost |= v.Flags &^ want
 		kmem.WriteBegin(&v.Header)
@@ -241,8 +250,8 @@ func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, prot ab
 	}
 	if lost&(abi.VmaFlagRead|abi.VmaFlagWrite|abi.VmaFlagExec) != 0 {
 		var leaves uint32
-		r := want&(abi.VmaFlagRead|abi.VmaFlagWrite) == 0 && dropRange(as, tableRt, from, to, &leaves)
-		w := dropRange(as, tableWt, from, to, &leaves)
+		r := want&(abi.VmaFlagRead|abi.VmaFlagWrite) == 0 && dropRange(as, tableRt, pages, &leaves)
+		w := dropRange(as, tableWt, pages, &leaves)
 		if lost&abi.VmaFlagExec != 0 {
 			as.Live.CodeEpoch.Store(newEpoch())
 		}
@@ -251,28 +260,28 @@ func Protect(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32, prot ab
 		}
 		freeChain(leaves)
 	}
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; {
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; {
 		i = kmem.Vma(mergeAround(as, i)).Next
 	}
 	return outcome
 }
 
 // Covered says whether all of [from, to) is mapped.
-func Covered(asIndex abi.AddressSpaceRef, from, to uint32) bool {
-	return CoveredTo(asIndex, from, to) == to
+func Covered(asIndex abi.AddressSpaceRef, pages Range) bool {
+	return CoveredTo(asIndex, pages) == pages.To
 }
 
 // SetVmaFlag sets or clears flags on [from, to) (MADV_DONTFORK and its like).
-func SetVmaFlag(asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag, on bool) abi.Errno {
+func SetVmaFlag(asIndex abi.AddressSpaceRef, pages Range, flags abi.VmaFlag, on bool) abi.Errno {
 	as := kmem.AddressSpace(asIndex)
-	if e := cut(as, from, to); e != abi.OK {
+	if e := cut(as, pages); e != abi.OK {
 		return e
 	}
 	set := abi.VmaFlag(0)
 	if on {
 		set = flags
 	}
-	for i := firstFrom(as, from); i != 0 && kmem.Vma(i).StartPage < to; i = kmem.Vma(i).Next {
+	for i := firstFrom(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.To; i = kmem.Vma(i).Next {
 		setFlags(kmem.Vma(i), flags, set)
 		i = mergeAround(as, i)
 	}
@@ -282,7 +291,7 @@ func SetVmaFlag(asIndex abi.AddressSpaceRef, from, to uint32, flags abi.VmaFlag,
 // Brk moves the end of the heap to addr and returns where it is then; ERESCHED
 // when it is to be asked again.
 func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Errno) {
-	sched.Effect(abi.SyncEffectMemory)
+	sched.RecordEffect(abi.SyncEffectMemory)
 	as := kmem.AddressSpace(asIndex)
 	old := as.State.Brk
 	if addr < as.State.BrkStart || addr > mmapTop || overHeap(c, as, addr-as.State.BrkStart) {
@@ -291,13 +300,13 @@ func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Er
 	from := uint32((old + uint64(kmem.PageMask)) >> kmem.PageShift)
 	to := uint32((addr + uint64(kmem.PageMask)) >> kmem.PageShift)
 	if to < from {
-		if e := Unmap(c, asIndex, to, from); sched.GoesOn(e) {
+		if e := Unmap(c, asIndex, Range{From: to, To: from}); sched.GoesOn(e) {
 			return 0, e
 		} else if e != abi.OK {
 			return old, abi.OK
 		}
 	} else if to > from {
-		if !free(as, from, to) || !Commit(to-from) {
+		if !free(as, Range{From: from, To: to}) || !EnoughMemory(to-from) {
 			return old, abi.OK
 		}
 		m := Mapping{Page: from, Pages: to - from, Flags: abi.VmaFlagRead | abi.VmaFlagWrite | abi.VmaFlagBrk, NoReplace: true}
@@ -309,9 +318,19 @@ func Brk(c *sched.Ctx, asIndex abi.AddressSpaceRef, addr uint64) (uint64, abi.Er
 	return addr, abi.OK
 }
 
+// Remapping is what mremap(2) is asked for: pages that become so many, to lie at
+// Target where Flags say so.
+type Remapping struct {
+	Old    Range
+	Pages  uint32
+	Flags  abi.MremapFlag
+	Target uint32
+}
+
 // Remap is mremap(2) on whole pages of one VMA.
-func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages uint32, flags abi.MremapFlag, target uint32) (uint32, abi.Errno) {
-	sched.Effect(abi.SyncEffectMemory)
+func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, r Remapping) (uint32, abi.Errno) {
+	sched.RecordEffect(abi.SyncEffectMemory)
+	from, oldPages, newPages, flags, target := r.Old.From, r.Old.Pages(), r.Pages, r.Flags, r.Target
 	as := kmem.AddressSpace(asIndex)
 	mayMove := flags&abi.MREMAP_MAYMOVE != 0
 	fixed := flags&abi.MREMAP_FIXED != 0
@@ -326,7 +345,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages u
 	if !fixed && !keep {
 		switch {
 		case oldPages > newPages:
-			return from, Unmap(c, asIndex, from+newPages, from+oldPages)
+			return from, Unmap(c, asIndex, Range{From: from + newPages, To: from + oldPages})
 		case oldPages == newPages:
 			return from, abi.OK
 		}
@@ -338,7 +357,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages u
 	if oldPages == 0 && v.Flags&abi.VmaFlagShared == 0 {
 		return 0, abi.EINVAL // a second mapping of the same memory, which is nobody else's
 	}
-	if newPages > oldPages && Promised(v.Flags) && !Commit(newPages-oldPages) {
+	if newPages > oldPages && Promised(v.Flags) && !EnoughMemory(newPages-oldPages) {
 		return 0, abi.ENOMEM
 	}
 	if newPages > oldPages && v.Flags&abi.VmaFlagLocked != 0 {
@@ -347,7 +366,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages u
 		}
 	}
 	if !fixed && !keep {
-		if from+oldPages == v.EndPage && oldPages != 0 && from+newPages <= highPage && free(as, v.EndPage, from+newPages) {
+		if from+oldPages == v.EndPage && oldPages != 0 && from+newPages <= highPage && free(as, Range{From: v.EndPage, To: from + newPages}) {
 			m := Mapping{Page: v.EndPage, Pages: newPages - oldPages, Flags: v.Flags, Inode: v.Inode, Dentry: v.Dentry, NoReplace: true, Moved: true}
 			m.FilePage = v.FilePage + (v.EndPage - v.StartPage)
 			_, e := Map(c, asIndex, &m)
@@ -361,7 +380,7 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages u
 		}
 	}
 	if oldPages != 0 {
-		if e := cut(as, from, from+oldPages); e != abi.OK {
+		if e := cut(as, r.Old); e != abi.OK {
 			return 0, e
 		}
 	}
@@ -378,39 +397,39 @@ func Remap(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, oldPages, newPages u
 	if e != abi.OK {
 		return 0, e
 	}
-	if !movePages(c, asIndex, from, to, min(oldPages, newPages)) {
-		if e := cut(as, to, to+newPages); e != abi.OK {
+	if !movePages(c, asIndex, RangeOf(from, min(oldPages, newPages)), to) {
+		if e := cut(as, RangeOf(to, newPages)); e != abi.OK {
 			return 0, e
 		}
-		deleteVmas(c, asIndex, to, to+newPages)
+		deleteVmas(c, asIndex, RangeOf(to, newPages))
 		return 0, abi.ENOMEM
 	}
 	if keep {
 		// What is left behind reads as zeros, or as the file, and is not locked.
-		return to, SetVmaFlag(asIndex, from, from+oldPages, abi.VmaFlagLocked|abi.VmaFlagLockOnFault, false)
+		return to, SetVmaFlag(asIndex, r.Old, abi.VmaFlagLocked|abi.VmaFlagLockOnFault, false)
 	}
 	if oldPages == 0 {
 		return to, abi.OK
 	}
 	// It is empty; where it was may have become one mapping with where it is now.
-	if e := cut(as, from, from+oldPages); e != abi.OK {
+	if e := cut(as, r.Old); e != abi.OK {
 		return to, e
 	}
-	deleteVmas(c, asIndex, from, from+oldPages)
+	deleteVmas(c, asIndex, r.Old)
 	return to, abi.OK
 }
 
 // movePages moves what backs pages from one place to another; false, and
 // nothing was moved, when there is no memory for page tables. Where both lie
 // alike in their leaves, whole leaves move.
-func movePages(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to, pages uint32) bool {
-	as := kmem.AddressSpace(asIndex)
+func movePages(c *sched.Ctx, asIndex abi.AddressSpaceRef, old Range, to uint32) bool {
+	as, from, pages := kmem.AddressSpace(asIndex), old.From, old.Pages()
 	if !makeRoom(as, from, to, pages) {
 		return false
 	}
 	var leaves uint32
-	r := dropRange(as, tableRt, from, from+pages, &leaves)
-	w := dropRange(as, tableWt, from, from+pages, &leaves)
+	r := dropRange(as, tableRt, old, &leaves)
+	w := dropRange(as, tableWt, old, &leaves)
 	if r || w {
 		sched.Shootdown(c.Hart, asIndex)
 	}

@@ -153,7 +153,7 @@ func (w *world) mapPages(s *space) {
 
 func (w *world) unmap(s *space) {
 	k, n := w.pick()
-	if e := Unmap(w.c, s.as, pageAt(k), pageAt(k)+uint32(n)); e != abi.OK {
+	if e := Unmap(w.c, s.as, RangeOf(pageAt(k), uint32(n))); e != abi.OK {
 		w.fail("unmap: %v", e)
 	}
 	for i := range n {
@@ -164,7 +164,7 @@ func (w *world) unmap(s *space) {
 func (w *world) protect(s *space) {
 	k, n := w.pick()
 	prot := prots[w.r.Intn(len(prots))]
-	e, want := Protect(w.c, s.as, pageAt(k), pageAt(k)+uint32(n), prot), abi.OK
+	e, want := Protect(w.c, s.as, RangeOf(pageAt(k), uint32(n)), prot), abi.OK
 	for i := range n {
 		if s.pages[k+i] == nil {
 			want = abi.ENOMEM
@@ -179,7 +179,7 @@ func (w *world) protect(s *space) {
 
 func (w *world) discard(s *space) {
 	k, n := w.pick()
-	_ = Empty(w.c, s.as, pageAt(k), pageAt(k)+uint32(n))
+	_ = Empty(w.c, s.as, RangeOf(pageAt(k), uint32(n)))
 	for i := range n {
 		if p := s.pages[k+i]; p != nil && p.shared == nil {
 			p.value = 0
@@ -193,7 +193,7 @@ func (w *world) remap(s *space) {
 	e := abi.OK
 	var page uint32
 	flags := abi.MREMAP_MAYMOVE | abi.MREMAP_FIXED
-	page, e = Remap(w.c, s.as, pageAt(k), uint32(n), uint32(size), flags, pageAt(to))
+	page, e = Remap(w.c, s.as, Remapping{Old: RangeOf(pageAt(k), uint32(n)), Pages: uint32(size), Flags: flags, Target: pageAt(to)})
 	overlaps := to < k+n && k < to+size
 	whole := s.pages[k] != nil
 	for i := 1; i < n && whole; i++ {
@@ -402,7 +402,7 @@ func TestQuarantine(t *testing.T) {
 	}
 	free := kmem.FreeFrames()
 	kmem.AddressSpace(as).Live.Quarantine.Store(1)
-	if e := Unmap(c, as, 0x1000, 0x1004); e != abi.OK {
+	if e := Unmap(c, as, Range{From: 0x1000, To: 0x1004}); e != abi.OK {
 		t.Fatal(e)
 	}
 	Drop(as)

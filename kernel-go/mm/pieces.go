@@ -17,7 +17,9 @@ import (
 const pieceLeaves = 32
 
 // whole says whether [from, to) covers all of the leaf of a page.
-func whole(page, from, to uint32) bool { return page&^leafMask >= from && page|leafMask < to }
+func whole(page uint32, pages Range) bool {
+	return page&^leafMask >= pages.From && page|leafMask < pages.To
+}
 
 // nextLeaf is the first page from p on, below to, that has a leaf in PT, RT or
 // WT; to when there is none.
@@ -54,24 +56,24 @@ func takeLeaf(as *abi.AddressSpaceSlot, t, page uint32) uint32 {
 }
 
 // emptied is Empty for one piece: it returns the page behind it.
-func emptied(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) uint32 {
+func emptied(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) uint32 {
 	as := kmem.AddressSpace(asIndex)
-	end := from
+	end := pages.From
 	for range pieceLeaves {
-		if end = nextLeaf(as, end, to); end == to {
+		if end = nextLeaf(as, end, pages.To); end == pages.To {
 			break
 		}
-		end = min((end|leafMask)+1, to)
+		end = min((end|leafMask)+1, pages.To)
 	}
-	zap(c, asIndex, from, end)
-	dropPtLeaves(as, from, end)
+	zap(c, asIndex, Range{From: pages.From, To: end})
+	dropPtLeaves(as, Range{From: pages.From, To: end})
 	return end
 }
 
 // dropPtLeaves frees the page-table leaves that [from, to) covers, whose words are all 0.
-func dropPtLeaves(as *abi.AddressSpaceSlot, from, to uint32) {
-	for p := nextLeaf(as, from, to); p < to; p = nextLeaf(as, (p|leafMask)+1, to) {
-		if leaf := ptLeaf(as, p); leaf != 0 && whole(p, from, to) {
+func dropPtLeaves(as *abi.AddressSpaceSlot, pages Range) {
+	for p := nextLeaf(as, pages.From, pages.To); p < pages.To; p = nextLeaf(as, (p|leafMask)+1, pages.To) {
+		if leaf := ptLeaf(as, p); leaf != 0 && whole(p, pages) {
 			kmem.Store32(dirSlot(dirOf(as, tablePt, p), p), 0)
 			kmem.UnrefFrame(leaf)
 		}
@@ -81,47 +83,47 @@ func dropPtLeaves(as *abi.AddressSpaceSlot, from, to uint32) {
 // Empty takes away all pages of [from, to), and the tables that held them; their
 // mappings stay. ERESCHED: there is more to do, and others are to have a turn; how
 // far it came is in the record of the thread's call.
-func Empty(c *sched.Ctx, asIndex abi.AddressSpaceRef, from, to uint32) abi.Errno {
+func Empty(c *sched.Ctx, asIndex abi.AddressSpaceRef, pages Range) abi.Errno {
 	var progress *uint64
 	if c.Thread != 0 {
 		progress = &c.T().State.Blocked.Progress
-		if p := *progress; p > uint64(from) && p < uint64(to) {
-			from = uint32(p)
+		if p := *progress; p > uint64(pages.From) && p < uint64(pages.To) {
+			pages.From = uint32(p)
 		}
 	}
 	for as := kmem.AddressSpace(asIndex); ; {
-		if from = nextLeaf(as, from, to); from == to {
+		if pages.From = nextLeaf(as, pages.From, pages.To); pages.From == pages.To {
 			return abi.OK
 		}
-		if from = emptied(c, asIndex, from, to); from < to && sched.Overdue(c) {
-			*progress = uint64(from)
+		if pages.From = emptied(c, asIndex, pages); pages.From < pages.To && sched.Overdue(c) {
+			*progress = uint64(pages.From)
 			return abi.ERESCHED
 		}
 	}
 }
 
-// dropRange makes pages [from, to) absent in RT or WT, whole leaves at once, and
+// dropRange makes pages absent in RT or WT, whole leaves at once, and
 // returns whether any had been there. The leaves are chained through `chain`
 // until freeChain: harts may look into them until the shootdown.
-func dropRange(as *abi.AddressSpaceSlot, t, from, to uint32, chain *uint32) bool {
+func dropRange(as *abi.AddressSpaceSlot, t uint32, pages Range, chain *uint32) bool {
 	changed := false
-	for p := from; p < to; {
+	for p := pages.From; p < pages.To; {
 		dir := dirOf(as, t, p)
 		if dir == 0 {
 			p = nextRegion(p)
 			continue
 		}
-		end := min((p|leafMask)+1, to)
+		end := min((p|leafMask)+1, pages.To)
 		switch {
 		case !hasLeaf(dir, p):
-		case whole(p, from, to):
+		case whole(p, pages):
 			leaf := takeLeaf(as, t, p)
 			// The frame's own record holds the link, since its words are still read.
 			kmem.Frame(leaf).Next = *chain >> kmem.PageShift
 			*chain = leaf
 			changed = true
 		default:
-			changed = removeRange(as, t, p, end) || changed
+			changed = removeRange(as, t, Range{From: p, To: end}) || changed
 		}
 		p = end
 	}

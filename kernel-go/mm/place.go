@@ -33,10 +33,10 @@ func place(as *abi.AddressSpaceSlot, hint, pages uint32) uint32 {
 	return gap(as, pages, topPage, highTop)
 }
 
-// Commit says whether memory that may all be written can be promised: Linux's
+// EnoughMemory says whether memory that may all be written can be promised: Linux's
 // heuristic overcommit (vm.overcommit_memory 0) refuses one request for more
 // than the machine has, and nothing else.
-func Commit(pages uint32) bool { return pages <= kmem.TotalFrames() }
+func EnoughMemory(pages uint32) bool { return pages <= kmem.TotalFrames() }
 
 // Promised says whether writing to a mapping with these flags takes memory that
 // was, or is to be, asked of Commit.

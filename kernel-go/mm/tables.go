@@ -186,15 +186,15 @@ func remove(as *abi.AddressSpaceSlot, t, page uint32) bool {
 }
 
 // removeRange makes pages [from, to) absent in RT or WT.
-func removeRange(as *abi.AddressSpaceSlot, t, from, to uint32) bool {
+func removeRange(as *abi.AddressSpaceSlot, t uint32, pages Range) bool {
 	changed := false
-	for p := from; p < to; {
+	for p := pages.From; p < pages.To; {
 		dir := dirOf(as, t, p)
 		if dir == 0 {
 			p = nextRegion(p)
 			continue
 		}
-		end := min((p|leafMask)+1, to)
+		end := min((p|leafMask)+1, pages.To)
 		leaf := kmem.Load32(dirSlot(dir, p))
 		if leaf != absentLeaf() {
 			for s := leafSlot(leaf, p); p < end; p, s = p+1, s+4 {
@@ -292,7 +292,7 @@ func Drop(i abi.AddressSpaceRef) {
 	freeLeaves(as.Live.WtDir)
 	for as.State.VmaHead != 0 {
 		v := as.State.VmaHead
-		dropPages(as, kmem.Vma(v).StartPage, kmem.Vma(v).EndPage)
+		dropPages(as, Range{From: kmem.Vma(v).StartPage, To: kmem.Vma(v).EndPage})
 		deleteVma(as, v)
 	}
 	freePtLeaves(as.Live.PtDir)

@@ -86,11 +86,11 @@ func TestTree(t *testing.T) {
 			}
 			made++
 		case 3:
-			if e := Unmap(c, asIndex, page, page+pages); e != abi.OK {
+			if e := Unmap(c, asIndex, RangeOf(page, pages)); e != abi.OK {
 				t.Fatalf("step %d: unmap %v", step, e)
 			}
 		case 4:
-			Protect(c, asIndex, page, page+pages, prots[r.Intn(len(prots))])
+			Protect(c, asIndex, RangeOf(page, pages), prots[r.Intn(len(prots))])
 		}
 		list := checkTree(t, as)
 		most = max(most, len(list))

@@ -172,15 +172,15 @@ func split(as *abi.AddressSpaceSlot, i abi.VmaRef, page uint32) abi.Errno {
 }
 
 // cut makes from and to VMA boundaries.
-func cut(as *abi.AddressSpaceSlot, from, to uint32) abi.Errno {
-	if i := find(as, from); i != 0 && kmem.Vma(i).StartPage < from {
-		if e := split(as, i, from); e != abi.OK {
+func cut(as *abi.AddressSpaceSlot, pages Range) abi.Errno {
+	if i := find(as, pages.From); i != 0 && kmem.Vma(i).StartPage < pages.From {
+		if e := split(as, i, pages.From); e != abi.OK {
 			return e
 		}
 	}
-	if to < highPage {
-		if i := find(as, to); i != 0 && kmem.Vma(i).StartPage < to {
-			return split(as, i, to)
+	if pages.To < highPage {
+		if i := find(as, pages.To); i != 0 && kmem.Vma(i).StartPage < pages.To {
+			return split(as, i, pages.To)
 		}
 	}
 	return abi.OK
@@ -215,7 +215,7 @@ func absorb(as *abi.AddressSpaceSlot, i, next abi.VmaRef) {
 }
 
 // free says whether pages [from, to) hold no mapping.
-func free(as *abi.AddressSpaceSlot, from, to uint32) bool {
-	i := firstFrom(as, from)
-	return i == 0 || kmem.Vma(i).StartPage >= to
+func free(as *abi.AddressSpaceSlot, pages Range) bool {
+	i := firstFrom(as, pages.From)
+	return i == 0 || kmem.Vma(i).StartPage >= pages.To
 }

@@ -17,9 +17,9 @@ const (
 	maxFills  = uint32(len(abi.PageCacheLive{}.Fills))
 )
 
-// RequestBlob asks the host for `length` bytes at `position` of a blob source,
-// into memory from `addr` on (a hook: boot/wire.go). The answer is FillDone.
-var RequestBlob func(source uint32, position uint64, addr, length, token uint32)
+// RequestBlob asks the host for bytes at a position of a blob source (a hook:
+// boot/wire.go). The answer is FillDone.
+var RequestBlob func(source uint32, position uint64, into kmem.Span, token uint32)
 
 // ticketOf is where a request's ticket lies.
 func ticketOf(request abi.PendingRequestRef) *abi.RequestTicket {
@@ -36,7 +36,7 @@ func Get(c *sched.Ctx, inode abi.InodeRef, page uint32, create bool) (uint32, ab
 		return frame, abi.OK
 	}
 	if Backed(inode, page) {
-		return 0, bringIn(c, inode, page)
+		return 0, fetchPage(c, inode, page)
 	}
 	if !create {
 		return kmem.ZeroFrame(), abi.OK
@@ -71,8 +71,8 @@ func findFill(inode abi.InodeRef, page uint32) int {
 	return -1
 }
 
-// bringIn has an absent page fetched and makes the caller wait for it.
-func bringIn(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
+// fetchPage has an absent page fetched and makes the caller wait for it.
+func fetchPage(c *sched.Ctx, inode abi.InodeRef, page uint32) abi.Errno {
 	if e := failed(c, inode, page); e != abi.OK {
 		return e
 	}
@@ -215,7 +215,7 @@ func newFill(inode abi.InodeRef, page, pages, addr uint32) int {
 		}
 		in.Live.FillsInFlight++
 		kmem.Header().Counters.PageIns += uint64(pages)
-		RequestBlob(in.State.Source, in.State.SourceOffset+offset, addr, length, uint32(i)|f.Serial<<8)
+		RequestBlob(in.State.Source, in.State.SourceOffset+offset, kmem.Span{Addr: addr, Len: length}, uint32(i)|f.Serial<<8)
 		return i
 	}
 	return -1

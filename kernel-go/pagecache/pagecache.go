@@ -134,7 +134,7 @@ func RemoveRange(c *sched.Ctx, inode abi.InodeRef, first, end uint32) {
 		return
 	}
 	kmem.Inode(inode).State.ChangeSeq.Add(1)
-	sched.Effect(abi.SyncEffectFs)
+	sched.RecordEffect(abi.SyncEffectFs)
 	leaves := 0
 	for page := first; ; page++ {
 		next, ok := NextPresent(inode, page)
@@ -170,7 +170,7 @@ func SetSize(c *sched.Ctx, inode abi.InodeRef, size uint64) {
 	if size < old {
 		RemoveRange(c, inode, PagesOf(size), ^uint32(0))
 		in.State.ChangeSeq.Add(1)
-		sched.Effect(abi.SyncEffectFs)
+		sched.RecordEffect(abi.SyncEffectFs)
 		zeroTail(inode, size)
 	} else {
 		// Bytes behind the old end may have been written through a mapping.
@@ -229,7 +229,7 @@ func Evict(want uint32) uint32 {
 			continue
 		}
 		kmem.Inode(inode).State.ChangeSeq.Add(1)
-		sched.Effect(abi.SyncEffectFs)
+		sched.RecordEffect(abi.SyncEffectFs)
 		remove(inode, wordOf(inode, page))
 		uncounted(inode, page)
 		freed++

@@ -27,8 +27,8 @@ func machine(t testing.TB, mib uint32) *sched.Ctx {
 	kmem.Reclaim = Evict
 	sched.SendAsync, sched.Drain = func() {}, func() {}
 	requests = nil
-	RequestBlob = func(source uint32, position uint64, addr, length, token uint32) {
-		requests = append(requests, request{source: source, position: position, addr: addr, length: length, token: token})
+	RequestBlob = func(source uint32, position uint64, into kmem.Span, token uint32) {
+		requests = append(requests, request{source: source, position: position, addr: into.Addr, length: into.Len, token: token})
 	}
 	kmem.Alloc[abi.OwnerRef]()
 	return sched.For(0)

@@ -151,7 +151,7 @@ func pruneEmpty(inode abi.InodeRef, page uint32) {
 			return
 		}
 		in.State.ChangeSeq.Add(1)
-		sched.Effect(abi.SyncEffectFs)
+		sched.RecordEffect(abi.SyncEffectFs)
 		if parent == 0 {
 			kmem.WriteBegin(&in.Header)
 			l.RadixRoot, l.RadixHeight = 0, 0

@@ -46,7 +46,8 @@ func Detach(i abi.PipeRef, read, write bool) {
 // whether the caller has to wait then until the other side is opened (Await): it
 // counts as there for that side already. O_NONBLOCK does not wait, but without
 // a reader a writer gets ENXIO.
-func Open(c *sched.Ctx, inode abi.InodeRef, read, write, nonblock bool) (i abi.PipeRef, waits bool, e abi.Errno) {
+func Open(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) (i abi.PipeRef, waits bool, e abi.Errno) {
+	read, write, nonblock := flags&abi.O_ACCMODE != abi.O_WRONLY, flags&abi.O_ACCMODE != abi.O_RDONLY, flags&abi.O_NONBLOCK != 0
 	if i = kmem.Inode(inode).Live.Pipe; i == 0 {
 		if i = newPipe(inode); i == 0 {
 			return 0, false, abi.ENFILE

@@ -61,7 +61,7 @@ func newPipe(inode abi.InodeRef) abi.PipeRef {
 	if i == 0 {
 		return 0
 	}
-	sched.Effect(abi.SyncEffectPipe)
+	sched.RecordEffect(abi.SyncEffectPipe)
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
 	p.State.Capacity = usualBytes
@@ -134,7 +134,7 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 // consume moves the head on and frees the frame that it leaves.
 func consume(p *abi.PipeSlot, n uint32) {
 	kmem.Assert(n <= p.State.Tail-p.State.Head, "no more leaves a pipe than it holds")
-	sched.Effect(abi.SyncEffectPipe)
+	sched.RecordEffect(abi.SyncEffectPipe)
 	kmem.WriteBegin(&p.Header)
 	head := p.State.Head + n
 	p.State.Head = head
@@ -189,7 +189,7 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 // fill copies n bytes behind the tail, which it does not move. An atomic write
 // that meets an error half-way has put nothing in.
 func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno) {
-	sched.Effect(abi.SyncEffectPipe)
+	sched.RecordEffect(abi.SyncEffectPipe)
 	atomic := b.Len <= AtomicBytes
 	start := *b
 	done := uint32(0)

@@ -129,7 +129,7 @@ func dumpMemory(c *sched.Ctx, inode abi.InodeRef, b *abi.BlockedSyscall) abi.Err
 		v := kmem.Vma(i)
 		pages := mm.DumpedPages(c.As, v)
 		for end := v.StartPage + pages; ; {
-			page, frame, e := mm.NextDumped(c, c.As, v, max(uint32(b.Args[corePage]), v.StartPage), end)
+			page, frame, e := mm.NextDumped(c, c.As, v, mm.Range{From: max(uint32(b.Args[corePage]), v.StartPage), To: end})
 			b.Args[corePage] = uint64(page)
 			switch {
 			case e != abi.OK:

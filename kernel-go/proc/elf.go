@@ -177,7 +177,7 @@ func load(c *sched.Ctx, as abi.AddressSpaceRef, im *image, base uint64) abi.Errn
 			if e != abi.OK {
 				return e
 			}
-			if e := mm.Unmap(c, as, page, page+pages); e != abi.OK {
+			if e := mm.Unmap(c, as, mm.RangeOf(page, pages)); e != abi.OK {
 				return e
 			}
 			base = uint64(page) << kmem.PageShift

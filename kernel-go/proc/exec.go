@@ -40,10 +40,19 @@ type Strings struct {
 	Unreachable bool
 }
 
+// Program is what an exec is to run: the file that a path of PathLen bytes in c.Path
+// names from Dir on, with vfs.Follow in Follow or not; or File, which is found
+// already (execveat(2) with AT_EMPTY_PATH), and which the path only names.
+type Program struct {
+	Dir, File       abi.DentryRef
+	PathLen, Follow uint32
+	Strings
+}
+
 // plan is an exec in progress, in scratch memory of the hart.
 type plan struct {
 	main, interp image
-	strings      Strings
+	program      Program
 	as           abi.AddressSpaceRef
 	// linear is where the next string of linear memory begins.
 	linear  uint32
@@ -58,21 +67,11 @@ type plan struct {
 
 const _ = unsafe.Sizeof(kmem.Scratch{}.Exec) - unsafe.Sizeof(plan{})
 
-// Exec replaces what thread `thread` of `process` runs. The path is n bytes in
-// c.Path, from directory dir. It returns ENORETURN on success.
-func Exec(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.DentryRef, n, follow uint32, s *Strings) abi.Errno {
-	return run(c, process, thread, dir, n, follow, false, s)
-}
-
-// ExecFile is Exec of a file that is already found (execveat(2) with
-// AT_EMPTY_PATH); the n bytes in c.Path only name it.
-func ExecFile(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dentry abi.DentryRef, n uint32, s *Strings) abi.Errno {
-	return run(c, process, thread, dentry, n, 0, true, s)
-}
-
-func run(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.DentryRef, n, follow uint32, found bool, s *Strings) abi.Errno {
+// Exec replaces what a thread of a process runs. It returns ENORETURN on success.
+func Exec(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, program *Program) abi.Errno {
 	p := (*plan)(unsafe.Pointer(&kmem.ScratchOf(c.Hart).Exec))
-	*p = plan{prefix: vecEnd, execFnLen: n, strings: *s}
+	n, s := program.PathLen, &program.Strings
+	*p = plan{prefix: vecEnd, execFnLen: n, program: *program}
 	at := c.Vec + vecExecFn
 	if s.Dirfd != 0 {
 		if p.execFnLen += s.Dirfd + 1; p.execFnLen >= uint32(abi.FixedPathMax) {
@@ -84,7 +83,7 @@ func run(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.Den
 	}
 	kmem.Copy(at, c.Path, n)
 	*(*byte)(kmem.Ptr(at + n)) = 0
-	e := p.build(c, dir, n, follow, found)
+	e := p.build(c)
 	if e == abi.OK {
 		var sp uint64
 		c.Filling = p.as
@@ -117,20 +116,21 @@ func run(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, dir abi.Den
 }
 
 // build finds the program behind any "#!" and loads it.
-func (p *plan) build(c *sched.Ctx, dir abi.DentryRef, n, follow uint32, found bool) abi.Errno {
+func (p *plan) build(c *sched.Ctx) abi.Errno {
+	x := &p.program // Dir, PathLen and Follow are of what is looked up next
+	found := x.File
 	script := p.execFnLen // length of the name in vecScript
 	kmem.Copy(c.Vec+vecScript, c.Vec+vecExecFn, script+1)
 	for depth := 0; ; depth++ {
-		d := dir
 		if held := vfs.HeldDentry(c); depth == 0 && held != 0 {
-			d, found = held, true // found by an earlier attempt
+			found = held // by an earlier attempt
 		}
-		var e abi.Errno
-		if found {
+		d, e := found, abi.OK
+		if found != 0 {
 			vfs.Hold(d)
-			e, found = mayExec(c, d, depth == 0), false
+			e, found = mayExec(c, d, depth == 0), 0
 		} else {
-			d, e = openExec(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, follow, depth == 0)
+			d, e = openExec(c, vfs.PathAt{Dir: x.Dir, Span: c.InPath(x.PathLen)}, x.Follow, depth == 0)
 		}
 		if e != abi.OK {
 			return e
@@ -150,16 +150,15 @@ func (p *plan) build(c *sched.Ctx, dir abi.DentryRef, n, follow uint32, found bo
 		if depth == int(abi.LimitScriptDepth) {
 			return abi.ELOOP
 		}
-		if p.strings.Unreachable {
+		if x.Unreachable {
 			return abi.ENOENT
 		}
-		if n, e = p.unwrapScript(c, script); e != abi.OK {
+		if x.PathLen, e = p.unwrapScript(c, script); e != abi.OK {
 			return e
 		}
-		script, dir = n, vfs.CwdOf(c)
+		script, x.Dir, x.Follow = x.PathLen, vfs.CwdOf(c), vfs.Follow
 		vfs.Put(d)
 		p.main.dentry = 0
-		follow = vfs.Follow
 	}
 	if p.as = mm.New(); p.as == 0 {
 		return abi.ENOMEM

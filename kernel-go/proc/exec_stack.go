@@ -23,17 +23,30 @@ func pointerAt(c *sched.Ctx, as abi.AddressSpaceRef, array uint64, i uint32) (ui
 	return kmem.Load64(c.Page), abi.OK
 }
 
-// eachString calls CopyString for the strings [from, …) of one array and
-// stores their new addresses at `table` of the new address space. With dstAs 0
-// it only counts. It returns how many there are and their bytes.
-func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs abi.AddressSpaceRef, dst, table uint64, limit uint32) (uint32, uint32, abi.Errno) {
+// stringArray is an array of the caller's, of which the first `skip` strings are
+// passed over; how many there are is known of those in linear memory.
+type stringArray struct {
+	at          uint64
+	skip, count uint32
+}
+
+// stringPlace is where strings go: one behind the other in a new address space, their
+// addresses into a table there. Those that go nowhere are only counted.
+type stringPlace struct {
+	as        abi.AddressSpaceRef
+	at, table uint64
+}
+
+// eachString calls CopyString for the strings of an array and stores their new
+// addresses. It returns how many there are and their bytes.
+func (p *plan) eachString(c *sched.Ctx, from stringArray, to stringPlace, limit uint32) (uint32, uint32, abi.Errno) {
 	done, bytes := uint32(0), uint32(0)
-	s := &p.strings
+	s := &p.program.Strings
 	for i := uint32(0); ; i++ {
 		var src uint64
 		srcAs := s.As
 		if s.Linear != 0 {
-			if i == count {
+			if i == from.count {
 				break
 			}
 			if p.linear >= s.Bytes {
@@ -41,7 +54,7 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 			}
 			src, srcAs = uint64(s.Linear+p.linear), 0
 		} else {
-			v, e := pointerAt(c, s.As, array, i)
+			v, e := pointerAt(c, s.As, from.at, i)
 			if e != abi.OK {
 				return 0, 0, e
 			}
@@ -51,29 +64,29 @@ func (p *plan) eachString(c *sched.Ctx, array uint64, from, count uint32, dstAs 
 			src = v
 		}
 		room := min(limit-bytes, uint32(abi.LimitArgStringBytes))
-		if i < from {
+		if i < from.skip {
 			room = uint32(abi.LimitArgStringBytes) // it is only passed over
 		}
 		if s.Linear != 0 {
 			room = min(room, s.Bytes-p.linear)
 		}
-		as := dstAs
-		if i < from {
+		as := to.as
+		if i < from.skip {
 			as = 0
 		}
-		n, e := mm.CopyString(c, mm.User{As: srcAs, Va: src}, mm.User{As: as, Va: dst + uint64(bytes)}, room)
+		n, e := mm.CopyString(c, mm.User{As: srcAs, Va: src}, mm.User{As: as, Va: to.at + uint64(bytes)}, room)
 		if e != abi.OK {
 			return 0, 0, e
 		}
 		if s.Linear != 0 {
 			p.linear += n
 		}
-		if i < from {
+		if i < from.skip {
 			continue
 		}
-		if dstAs != 0 {
-			kmem.Store64(c.Page, dst+uint64(bytes))
-			if e := mm.CopyOutAs(c, mm.User{As: dstAs, Va: table + uint64(done)*8}, c.InPage(8)); e != abi.OK {
+		if to.as != 0 {
+			kmem.Store64(c.Page, to.at+uint64(bytes))
+			if e := mm.CopyOutAs(c, mm.User{As: to.as, Va: to.table + uint64(done)*8}, c.InPage(8)); e != abi.OK {
 				return 0, 0, e
 			}
 		}
@@ -107,13 +120,14 @@ func stringLimit(process abi.ProcessRef) uint32 {
 // stack, as the psABI and Linux lay them out, and returns the stack pointer.
 func (p *plan) pushArgs(c *sched.Ctx, process abi.ProcessRef) (uint64, abi.Errno) {
 	limit := stringLimit(process)
-	s := &p.strings
+	s := &p.program.Strings
 	p.linear = 0
-	argc, argBytes, e := p.eachString(c, s.Argv, p.skip, s.Argc, 0, 0, 0, limit)
+	args, env := stringArray{s.Argv, p.skip, s.Argc}, stringArray{s.Envp, 0, s.Envc}
+	argc, argBytes, e := p.eachString(c, args, stringPlace{}, limit)
 	if e != abi.OK {
 		return 0, e
 	}
-	envc, envBytes, e := p.eachString(c, s.Envp, 0, s.Envc, 0, 0, 0, limit-argBytes)
+	envc, envBytes, e := p.eachString(c, env, stringPlace{}, limit-argBytes)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -159,13 +173,13 @@ func (p *plan) pushArgs(c *sched.Ctx, process abi.ProcessRef) (uint64, abi.Errno
 		}
 	}
 	p.linear = 0
-	if _, _, e := p.eachString(c, s.Argv, p.skip, s.Argc, p.as, argStart+uint64(prefixBytes), argv+uint64(p.prefixCount)*8, argBytes); e != abi.OK {
+	if _, _, e := p.eachString(c, args, stringPlace{p.as, argStart + uint64(prefixBytes), argv + uint64(p.prefixCount)*8}, argBytes); e != abi.OK {
 		return 0, tooBig(e)
 	}
 	if e := p.word(c, argv+uint64(argc)*8, 0); e != abi.OK {
 		return 0, e
 	}
-	if _, _, e := p.eachString(c, s.Envp, 0, s.Envc, p.as, envStart, envp, envBytes); e != abi.OK {
+	if _, _, e := p.eachString(c, env, stringPlace{p.as, envStart, envp}, envBytes); e != abi.OK {
 		return 0, tooBig(e)
 	}
 	if e := p.word(c, envp+uint64(envc)*8, 0); e != abi.OK {

@@ -92,7 +92,7 @@ func leaveMemory(c *sched.Ctx, i abi.ThreadRef, as abi.AddressSpaceRef) {
 	if t.State.ClearChildTid != 0 {
 		kmem.Store32(c.Page, 0)
 		if mm.CopyOutAs(c, mm.User{As: as, Va: t.State.ClearChildTid}, c.InPage(4)) == abi.OK {
-			FutexWakeAt(c, as, t.State.ClearChildTid, 1)
+			FutexWakeAt(c, mm.User{As: as, Va: t.State.ClearChildTid}, 1)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func endThread(c *sched.Ctx, i abi.ThreadRef, status uint32) {
 	t := kmem.Thread(i)
 	p := kmem.Process(t.State.Process)
 	if trace.On() {
-		trace.Ended(c, t.State.Tid, p.State.Pid, status)
+		trace.Ended(c, trace.Who{Tid: t.State.Tid, Pid: p.State.Pid}, status)
 	}
 	if t.State.LoadRunState() == abi.ThreadRunStateReady {
 		sched.Unready(i)
@@ -254,7 +254,7 @@ func reparent(c *sched.Ctx, process abi.ProcessRef) {
 	for child := kmem.Process(process).Live.ChildHead; child != 0; child = kmem.Process(process).Live.ChildHead {
 		p := kmem.Process(child)
 		if p.State.Pdeathsig != 0 {
-			SendProcess(c, child, p.State.Pdeathsig, int32(abi.SI_USER), 0, 0)
+			_ = SendQueued(c, child, &Sig{Signo: p.State.Pdeathsig, Code: int32(abi.SI_USER)})
 		}
 		setParent(child, to)
 		p.State.ExitSignal = abi.SIGCHLD
@@ -276,7 +276,7 @@ func reparent(c *sched.Ctx, process abi.ProcessRef) {
 
 // Reap frees a zombie and its leader's slot.
 func Reap(process abi.ProcessRef) {
-	sched.Effect(abi.SyncEffectChildExit)
+	sched.RecordEffect(abi.SyncEffectChildExit)
 	freeThread(kmem.Process(process).State.Leader)
 	freeProcess(process)
 }

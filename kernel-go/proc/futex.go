@@ -16,30 +16,37 @@ import (
 
 type futexKey struct{ a, b uint64 }
 
+// FutexWord is the address of a futex in a process's memory; Private: only its
+// own threads wait there (FUTEX_PRIVATE_FLAG).
+type FutexWord struct {
+	Va      uint64
+	Private bool
+}
+
 // futexKeyOf is the key of a word. As in Linux's get_futex_key, a word that is
 // not private must be there (EFAULT): writable for operations that write, and
 // for others at least readable, in memory whose contents can change.
-func futexKeyOf(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, private bool, access mm.Access) (futexKey, abi.Errno) {
-	if va&3 != 0 {
+func futexKeyOf(c *sched.Ctx, as abi.AddressSpaceRef, at FutexWord, access mm.Access) (futexKey, abi.Errno) {
+	if at.Va&3 != 0 {
 		return futexKey{}, abi.EINVAL
 	}
-	if va >= mm.UserEnd {
+	if at.Va >= mm.UserEnd {
 		return futexKey{}, abi.EFAULT
 	}
-	own := futexKey{uint64(as), va}
-	if private {
+	own := futexKey{uint64(as), at.Va}
+	if at.Private {
 		return own, abi.OK
 	}
-	_, e := mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Write)
+	_, e := mm.LinearWord(c, mm.User{As: as, Va: at.Va}, mm.Write)
 	readOnly := e == abi.EFAULT && access == mm.Read
 	if readOnly {
-		_, e = mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Read)
+		_, e = mm.LinearWord(c, mm.User{As: as, Va: at.Va}, mm.Read)
 	}
 	if e != abi.OK {
 		return futexKey{}, e
 	}
-	if inode, page, ok := mm.SharedKey(as, uint32(va>>kmem.PageShift)); ok {
-		return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | va&uint64(kmem.PageMask)}, abi.OK
+	if inode, page, ok := mm.SharedKey(as, uint32(at.Va>>kmem.PageShift)); ok {
+		return futexKey{uint64(inode) | 1<<63, uint64(page)<<kmem.PageShift | at.Va&uint64(kmem.PageMask)}, abi.OK
 	}
 	if readOnly {
 		return futexKey{}, abi.EFAULT
@@ -48,12 +55,12 @@ func futexKeyOf(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, private bool, a
 }
 
 // futexWord is a word of the caller's, in place, and its key.
-func futexWord(c *sched.Ctx, va uint64, private bool, access mm.Access) (*uint32, futexKey, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, va, private, access)
+func futexWord(c *sched.Ctx, at FutexWord, access mm.Access) (*uint32, futexKey, abi.Errno) {
+	k, e := futexKeyOf(c, c.As, at, access)
 	if e != abi.OK {
 		return nil, k, e
 	}
-	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: va}, access)
+	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: at.Va}, access)
 	if e != abi.OK {
 		return nil, k, e
 	}
@@ -171,10 +178,15 @@ func futexTop(k futexKey) abi.ThreadRef {
 	return 0
 }
 
-// futexScan wakes up to `wake` waiters of a key, in order, and moves up to
-// `limit` of the others to another key. EINVAL at the first one that only the
+// futexMove is where waiters are moved to, and how many at most.
+type futexMove struct {
+	to    futexKey
+	limit uint32
+}
+
+// futexScan wakes up to `wake` waiters of a key, in order, and moves others. EINVAL at the first one that only the
 // operations of priority inheritance may wake; what was done before is done.
-func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32) (woken, moved uint32, e abi.Errno) {
+func futexScan(k futexKey, bitset, wake uint32, move *futexMove) (woken, moved uint32, e abi.Errno) {
 	w := bucketHead(k.bucket())
 	for i := *w; i != 0; {
 		t := kmem.Thread(i)
@@ -183,7 +195,7 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 		last := next == *w
 		if k.isOf(t) {
 			switch {
-			case woken == wake && (requeue == nil || moved == limit):
+			case woken == wake && (move == nil || moved == move.limit):
 				return woken, moved, abi.OK
 			case inherits(t):
 				return woken, moved, abi.EINVAL
@@ -196,7 +208,7 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 			default:
 				bits := s.Bitset
 				FutexForget(i)
-				futexEnqueue(i, *requeue, bits)
+				futexEnqueue(i, move.to, bits)
 				moved++
 			}
 		}
@@ -209,30 +221,37 @@ func futexScan(k futexKey, bitset, wake uint32, requeue *futexKey, limit uint32)
 }
 
 // FutexWakeAt wakes up to n waiters on a word, shared or private.
-func FutexWakeAt(c *sched.Ctx, as abi.AddressSpaceRef, va uint64, n uint32) {
-	if k, e := futexKeyOf(c, as, va, false, mm.Read); e == abi.OK {
-		_, _, _ = futexScan(k, ^uint32(0), n, nil, 0)
+func FutexWakeAt(c *sched.Ctx, at mm.User, n uint32) {
+	if k, e := futexKeyOf(c, at.As, FutexWord{Va: at.Va}, mm.Read); e == abi.OK {
+		_, _, _ = futexScan(k, ^uint32(0), n, nil)
 	}
-	if k, e := futexKeyOf(c, as, va, true, mm.Read); e == abi.OK {
-		_, _, _ = futexScan(k, ^uint32(0), n, nil, 0)
+	if k, e := futexKeyOf(c, at.As, FutexWord{Va: at.Va, Private: true}, mm.Read); e == abi.OK {
+		_, _, _ = futexScan(k, ^uint32(0), n, nil)
 	}
 }
 
 // FutexWake is FUTEX_WAKE and FUTEX_WAKE_BITSET.
-func FutexWake(c *sched.Ctx, va uint64, private bool, n, bitset uint32) (uint64, abi.Errno) {
+func FutexWake(c *sched.Ctx, at FutexWord, n, bitset uint32) (uint64, abi.Errno) {
 	if bitset == 0 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, va, private, mm.Read)
+	k, e := futexKeyOf(c, c.As, at, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	woken, _, e := futexScan(k, bitset, n, nil, 0)
+	woken, _, e := futexScan(k, bitset, n, nil)
 	return uint64(woken), e
 }
 
-// FutexWait is FUTEX_WAIT and FUTEX_WAIT_BITSET until an absolute deadline.
-func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, deadlineNs uint64) (uint64, abi.Errno) {
+// FutexSleep is what a waiter waits with: while the word is Expect, for who wakes one
+// of the bits, until an absolute deadline.
+type FutexSleep struct {
+	Expect, Bitset uint32
+	DeadlineNs     uint64
+}
+
+// FutexWait is FUTEX_WAIT and FUTEX_WAIT_BITSET.
+func FutexWait(c *sched.Ctx, at FutexWord, s FutexSleep) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
 	if b.Attempt != 0 && b.Reason == abi.WaitReasonFutex {
 		FutexForget(c.Thread)
@@ -244,22 +263,22 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 		}
 		// Woken by a signal, or for nothing: without a signal wait on.
 	}
-	if bitset == 0 {
+	if s.Bitset == 0 {
 		return 0, abi.EINVAL
 	}
-	w, k, e := futexWord(c, va, private, mm.Read)
+	w, k, e := futexWord(c, at, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if b.Attempt == 0 || b.Reason != abi.WaitReasonFutex {
-		if atomicLoad(w) != expect {
+		if atomicLoad(w) != s.Expect {
 			return 0, abi.EAGAIN
 		}
 	} else if HasSignal(c) {
 		return 0, FutexInterrupted(c)
 	}
-	futexJoin(c.Thread, k, bitset)
-	sched.SetDeadline(c, deadlineNs)
+	futexJoin(c.Thread, k, s.Bitset)
+	sched.SetDeadline(c, s.DeadlineNs)
 	return 0, abi.EBLOCKED
 }
 
@@ -267,23 +286,22 @@ func FutexWait(c *sched.Ctx, va uint64, private bool, expect, bitset uint32, dea
 // of the first are woken, Limit others go on to the second (are woken there by
 // FUTEX_WAKE_OP). Value is what the first must have, or FUTEX_WAKE_OP's operation.
 type FutexPair struct {
-	Va, Va2            uint64
-	Private            bool
+	First, Second      FutexWord
 	Wake, Limit, Value uint32
 }
 
 // FutexRequeue is FUTEX_REQUEUE and, with compare, FUTEX_CMP_REQUEUE.
 func FutexRequeue(c *sched.Ctx, q *FutexPair, compare bool) (uint64, abi.Errno) {
-	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
+	k, e := futexKeyOf(c, c.As, q.First, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, q.Va2, q.Private, mm.Read)
+	k2, e := futexKeyOf(c, c.As, q.Second, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if compare {
-		lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va}, mm.Read)
+		lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.First.Va}, mm.Read)
 		if e != abi.OK {
 			return 0, e
 		}
@@ -292,21 +310,21 @@ func FutexRequeue(c *sched.Ctx, q *FutexPair, compare bool) (uint64, abi.Errno) 
 		}
 	}
 	if k == k2 {
-		woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil, 0)
+		woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil)
 		return uint64(woken), e
 	}
-	woken, moved, e := futexScan(k, ^uint32(0), q.Wake, &k2, q.Limit)
+	woken, moved, e := futexScan(k, ^uint32(0), q.Wake, &futexMove{k2, q.Limit})
 	return uint64(woken + moved), e
 }
 
 // FutexWakeOp is FUTEX_WAKE_OP.
 func FutexWakeOp(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
 	op := q.Value
-	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
+	k, e := futexKeyOf(c, c.As, q.First, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	w, k2, e := futexWord(c, q.Va2, q.Private, mm.Write)
+	w, k2, e := futexWord(c, q.Second, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -336,7 +354,7 @@ func FutexWakeOp(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
 			break
 		}
 	}
-	woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil, 0)
+	woken, _, e := futexScan(k, ^uint32(0), q.Wake, nil)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -359,7 +377,7 @@ func FutexWakeOp(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
 		return 0, abi.ENOSYS
 	}
 	if hit {
-		more, _, e := futexScan(k2, ^uint32(0), q.Limit, nil, 0)
+		more, _, e := futexScan(k2, ^uint32(0), q.Limit, nil)
 		if e != abi.OK {
 			return 0, e
 		}

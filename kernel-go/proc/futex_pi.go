@@ -118,9 +118,9 @@ func piAcquire(w *uint32, k futexKey, thread abi.ThreadRef, waiters bool) (owner
 	}
 }
 
-// piGive makes a waiter of a key the owner of its word and wakes it;
+// piHandOff makes a waiter of a key the owner of its word and wakes it;
 // the others wait for that one from now on.
-func piGive(k futexKey, top abi.ThreadRef, result int32) {
+func piHandOff(k futexKey, top abi.ThreadRef, result int32) {
 	FutexForget(top)
 	for i := futexTop(k); i != 0; i = futexAfter(k, i) {
 		sched.LeaveOwner(i)
@@ -153,7 +153,7 @@ func piOwnerGone(c *sched.Ctx, thread abi.ThreadRef) {
 		if !piTakeDead(c, top) {
 			result = piUnwritten
 		}
-		piGive(k, top, result)
+		piHandOff(k, top, result)
 	}
 }
 
@@ -231,11 +231,11 @@ func FutexInterrupted(c *sched.Ctx) abi.Errno {
 
 // FutexLockPi is FUTEX_LOCK_PI and FUTEX_LOCK_PI2 until an absolute deadline,
 // and FUTEX_TRYLOCK_PI.
-func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) (uint64, abi.Errno) {
+func FutexLockPi(c *sched.Ctx, at FutexWord, try bool, deadlineNs uint64) (uint64, abi.Errno) {
 	if e, done := piResume(c, deadlineNs); done {
 		return 0, e
 	}
-	w, k, e := futexWord(c, va, private, mm.Write)
+	w, k, e := futexWord(c, at, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -254,15 +254,15 @@ func FutexLockPi(c *sched.Ctx, va uint64, private, try bool, deadlineNs uint64) 
 }
 
 // FutexUnlockPi is FUTEX_UNLOCK_PI.
-func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
-	v, e := mm.Load32(c, va)
+func FutexUnlockPi(c *sched.Ctx, at FutexWord) (uint64, abi.Errno) {
+	v, e := mm.Load32(c, at.Va)
 	if e != abi.OK {
 		return 0, e
 	}
 	if v&tidMask != c.T().State.Tid {
 		return 0, abi.EPERM // whether or not it could be a futex
 	}
-	w, k, e := futexWord(c, va, private, mm.Write)
+	w, k, e := futexWord(c, at, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -277,7 +277,7 @@ func FutexUnlockPi(c *sched.Ctx, va uint64, private bool) (uint64, abi.Errno) {
 		return 0, abi.EAGAIN // another thread wrote there: the caller looks again
 	}
 	if top != 0 {
-		piGive(k, top, piOwned)
+		piHandOff(k, top, piOwned)
 	}
 	return 0, abi.OK
 }

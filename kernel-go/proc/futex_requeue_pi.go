@@ -12,30 +12,30 @@ import (
 // an owner, or gets that word (FUTEX_CMP_REQUEUE_PI; Linux
 // kernel/futex/requeue.c).
 
-// FutexWaitRequeuePi is FUTEX_WAIT_REQUEUE_PI until an absolute deadline. It
-// returns as the owner of the word at va2.
-func FutexWaitRequeuePi(c *sched.Ctx, va, va2 uint64, private bool, expect uint32, deadlineNs uint64) (uint64, abi.Errno) {
-	if e, done := piResume(c, deadlineNs); done {
+// FutexWaitRequeuePi is FUTEX_WAIT_REQUEUE_PI. It returns as the owner of the second
+// word.
+func FutexWaitRequeuePi(c *sched.Ctx, q *FutexPair, s FutexSleep) (uint64, abi.Errno) {
+	if e, done := piResume(c, s.DeadlineNs); done {
 		return 0, e
 	}
-	if va == va2 {
+	if q.First.Va == q.Second.Va {
 		return 0, abi.EINVAL
 	}
-	k2, e := futexKeyOf(c, c.As, va2, private, mm.Write)
+	k2, e := futexKeyOf(c, c.As, q.Second, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
-	w, k, e := futexWord(c, va, private, mm.Read)
+	w, k, e := futexWord(c, q.First, mm.Read)
 	switch {
 	case e != abi.OK:
 		return 0, e
-	case atomicLoad(w) != expect:
+	case atomicLoad(w) != s.Expect:
 		return 0, abi.EAGAIN
 	case k == k2:
 		return 0, abi.EINVAL
 	}
-	futexJoin(c.Thread, k, ^uint32(0))
-	sched.SetDeadline(c, deadlineNs)
+	futexJoin(c.Thread, k, s.Bitset)
+	sched.SetDeadline(c, s.DeadlineNs)
 	return 0, abi.EBLOCKED
 }
 
@@ -48,7 +48,7 @@ func mayMoveTo(c *sched.Ctx, thread abi.ThreadRef, k2 futexKey) bool {
 		return false
 	}
 	private := uint32(b.Args[1])&uint32(abi.FUTEX_PRIVATE_FLAG) != 0
-	k, e := futexKeyOf(c, kmem.Process(t.State.Process).State.AddressSpace, b.Args[4], private, mm.Write)
+	k, e := futexKeyOf(c, kmem.Process(t.State.Process).State.AddressSpace, FutexWord{Va: b.Args[4], Private: private}, mm.Write)
 	if e == abi.EBLOCKED {
 		sched.CancelWaits(c)
 	}
@@ -58,28 +58,28 @@ func mayMoveTo(c *sched.Ctx, thread abi.ThreadRef, k2 futexKey) bool {
 // FutexRequeuePi is FUTEX_CMP_REQUEUE_PI: the first waiter gets the second word
 // when that is free; up to Limit more are moved to its queue.
 func FutexRequeuePi(c *sched.Ctx, q *FutexPair) (uint64, abi.Errno) {
-	if q.Va == q.Va2 || q.Wake != 1 {
+	if q.First.Va == q.Second.Va || q.Wake != 1 {
 		return 0, abi.EINVAL
 	}
-	k, e := futexKeyOf(c, c.As, q.Va, q.Private, mm.Read)
+	k, e := futexKeyOf(c, c.As, q.First, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
-	k2, e := futexKeyOf(c, c.As, q.Va2, q.Private, mm.Write)
+	k2, e := futexKeyOf(c, c.As, q.Second, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}
 	if k == k2 {
 		return 0, abi.EINVAL
 	}
-	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va}, mm.Read)
+	lin, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.First.Va}, mm.Read)
 	if e != abi.OK {
 		return 0, e
 	}
 	if atomicLoad((*uint32)(kmem.Ptr(lin))) != q.Value {
 		return 0, abi.EAGAIN
 	}
-	lin2, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Va2}, mm.Write)
+	lin2, e := mm.LinearWord(c, mm.User{As: c.As, Va: q.Second.Va}, mm.Write)
 	if e != abi.OK {
 		return 0, e
 	}

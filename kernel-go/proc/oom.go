@@ -24,6 +24,6 @@ func OutOfMemory(c *sched.Ctx) bool {
 		ExitGroup(c, uint32(abi.SIGKILL))
 		return true
 	}
-	_ = SendProcess(c, victim, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(c, victim, abi.SIGKILL)
 	return false
 }

@@ -63,10 +63,10 @@ func initHost() bool {
 	return true
 }
 
-// NewProgram makes a process that the host starts: its program is n bytes in
-// c.Path, or the file of a dentry that these name. It is left in state
-// Prepared, without descriptors.
-func NewProgram(c *sched.Ctx, owner abi.OwnerRef, cwd, dentry abi.DentryRef, n uint32, s *Strings) (abi.ProcessRef, abi.Errno) {
+// NewProgram makes a process that the host starts, whose working directory is that
+// from which its program is found. It is left in state Prepared, without
+// descriptors.
+func NewProgram(c *sched.Ctx, owner abi.OwnerRef, program *Program) (abi.ProcessRef, abi.Errno) {
 	tid := newTid()
 	if tid == 0 {
 		return 0, abi.EAGAIN
@@ -84,18 +84,14 @@ func NewProgram(c *sched.Ctx, owner abi.OwnerRef, cwd, dentry abi.DentryRef, n u
 	cred.Init(&p.State)
 	joinUser(i)
 	p.State.FdTable = file.NewTable()
-	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, cwd, 0o022)
+	p.State.FsContext = vfs.NewContext(kmem.Header().RootDentry, program.Dir, 0o022)
 	p.State.Sighand = kmem.Alloc[abi.SighandRef]()
 	leader := newThread(i, tid)
 	e := abi.EAGAIN
 	if leader != 0 && p.State.FdTable != 0 && p.State.FsContext != 0 && p.State.Sighand != 0 {
 		p.State.Leader = leader
 		kmem.Thread(leader).State.Flags = abi.ThreadFlagLeader
-		if dentry != 0 {
-			e = ExecFile(c, i, leader, dentry, n, s)
-		} else {
-			e = Exec(c, i, leader, cwd, n, vfs.Follow, s)
-		}
+		e = Exec(c, i, leader, program)
 	}
 	if e != abi.ENORETURN {
 		p.State.Leader = 0
@@ -167,7 +163,7 @@ func KillOwned(c *sched.Ctx, owner abi.OwnerRef) {
 				if p.Live.ChildWait == 0 {
 					p.State.Flags &^= abi.ProcessFlagOwnedByHost
 				}
-				_ = SendProcess(c, i, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
+				_ = SendProcess(c, i, abi.SIGKILL)
 			}
 		}
 		i = next

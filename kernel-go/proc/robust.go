@@ -38,42 +38,49 @@ func walkRobust(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef) {
 		}
 		entry = kmem.Load64(c.Page)
 		// The one that is being locked or unlocked is looked at last.
-		if at != h.Pending&^robustPi && !markDead(c, t, as, at+uint64(h.FutexOffset), pi, false) {
+		if at != h.Pending&^robustPi && !markDead(c, t, robustWord{mm.User{As: as, Va: at + uint64(h.FutexOffset)}, pi, false}) {
 			return
 		}
 	}
 	if at := h.Pending &^ robustPi; at != 0 {
-		_ = markDead(c, t, as, at+uint64(h.FutexOffset), h.Pending&robustPi != 0, true)
+		_ = markDead(c, t, robustWord{mm.User{As: as, Va: at + uint64(h.FutexOffset)}, h.Pending&robustPi != 0, true})
 	}
+}
+
+// robustWord is a word of a list: of FUTEX_LOCK_PI, or not; pending: it is the one that
+// is being locked or unlocked.
+type robustWord struct {
+	at          mm.User
+	pi, pending bool
 }
 
 // markDead marks one word, when the thread owns it, and wakes who waits for it.
 // Who waits for a word of priority inheritance becomes its owner (piOwnerGone).
 // It says whether there was a word.
-func markDead(c *sched.Ctx, t *abi.ThreadSlot, as abi.AddressSpaceRef, va uint64, pi, pending bool) bool {
-	if va&3 != 0 {
+func markDead(c *sched.Ctx, t *abi.ThreadSlot, w robustWord) bool {
+	if w.at.Va&3 != 0 {
 		return false
 	}
-	lin, e := mm.LinearWord(c, mm.User{As: as, Va: va}, mm.Write)
+	lin, e := mm.LinearWord(c, w.at, mm.Write)
 	if e != abi.OK {
 		return false
 	}
-	w := (*uint32)(kmem.Ptr(lin))
+	word := (*uint32)(kmem.Ptr(lin))
 	for {
-		v := atomicLoad(w)
+		v := atomicLoad(word)
 		owner := v & tidMask
-		if owner == 0 && pending && !pi {
+		if owner == 0 && w.pending && !w.pi {
 			// It died between giving the word back and waking the next one,
 			// or was the one that was woken.
-			FutexWakeAt(c, as, va, 1)
+			FutexWakeAt(c, w.at, 1)
 			return true
 		}
 		if owner != t.State.Tid {
 			return true
 		}
-		if atomicCas(w, v, v&hasWaiters|ownerDied) {
-			if !pi && v&hasWaiters != 0 {
-				FutexWakeAt(c, as, va, 1)
+		if atomicCas(word, v, v&hasWaiters|ownerDied) {
+			if !w.pi && v&hasWaiters != 0 {
+				FutexWakeAt(c, w.at, 1)
 			}
 			return true
 		}

@@ -76,7 +76,7 @@ func SignalGroup(c *sched.Ctx, pgid uint32, signo abi.Signal) {
 
 // SignalProcess signals a process.
 func SignalProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal) {
-	_ = SendProcess(c, process, signo, int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(c, process, signo)
 }
 
 // IgnoredOrBlocked says whether the caller would not notice a signal.

@@ -20,49 +20,51 @@ const ownCodes = synchronous | uint64(1)<<(abi.SIGCHLD-1)
 // broken (POLLMSG), to its owner.
 func Sigio(ofd abi.OfdRef, events abi.PollEvent) {
 	if events&abi.POLLIN != 0 {
-		sigioAll(ofd, int32(abi.POLL_IN), bandIn)
+		sigioAll(ofd, &Sig{Code: int32(abi.POLL_IN), Field0: bandIn})
 	}
 	if events&abi.POLLOUT != 0 {
-		sigioAll(ofd, int32(abi.POLL_OUT), bandOut)
+		sigioAll(ofd, &Sig{Code: int32(abi.POLL_OUT), Field0: bandOut})
 	}
 	if events&abi.POLLMSG != 0 {
-		sigioAll(ofd, int32(abi.POLL_MSG), bandMsg)
+		sigioAll(ofd, &Sig{Code: int32(abi.POLL_MSG), Field0: bandMsg})
 	}
 }
 
-func sigioAll(ofd abi.OfdRef, code int32, band uint64) {
+// sigioAll is the signal for an owner: a code and its band, under the number that the
+// owner asked for.
+func sigioAll(ofd abi.OfdRef, s *Sig) {
 	o := kmem.Ofd(ofd)
 	pid := o.State.OwnerPid
 	switch {
 	case o.Live.OwnerIsThread != 0:
 		if t := FindThread(uint32(pid)); t != 0 {
-			sigioOne(ofd, kmem.Thread(t).State.Process, t, code, band)
+			sigioOne(ofd, kmem.Thread(t).State.Process, t, s)
 		}
 	case pid > 0:
 		if p := FindProcess(uint32(pid)); p != 0 {
-			sigioOne(ofd, p, 0, code, band)
+			sigioOne(ofd, p, 0, s)
 		}
 	case pid < 0:
 		for i := firstOf(uint32(-pid)); i != 0; i = nextOf(i, uint32(-pid)) {
-			sigioOne(ofd, i, 0, code, band)
+			sigioOne(ofd, i, 0, s)
 		}
 	}
 }
 
 // sigioOne is the signal for one process or thread, where the user who named
 // it may signal it. What cannot be queued becomes a SIGIO.
-func sigioOne(ofd abi.OfdRef, process abi.ProcessRef, thread abi.ThreadRef, code int32, band uint64) {
+func sigioOne(ofd abi.OfdRef, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) {
 	l := &kmem.Ofd(ofd).Live
-	s := &kmem.Process(process).State
-	if l.OwnerEuid != 0 && l.OwnerEuid != s.Suid && l.OwnerEuid != s.Uid && l.OwnerUid != s.Suid && l.OwnerUid != s.Uid {
+	p := &kmem.Process(process).State
+	if l.OwnerEuid != 0 && l.OwnerEuid != p.Suid && l.OwnerEuid != p.Uid && l.OwnerUid != p.Suid && l.OwnerUid != p.Uid {
 		return
 	}
 	c := sched.For(kmem.WorkerIndex)
 	if l.AsyncSignal != 0 {
-		if l.AsyncSignal != abi.SIGIO && ownCodes&bit(l.AsyncSignal) != 0 {
-			code = int32(abi.SI_SIGIO)
+		sig := Sig{Signo: l.AsyncSignal, Code: s.Code, Field0: s.Field0, Field1: uint64(l.AsyncFd)}
+		if sig.Signo != abi.SIGIO && ownCodes&bit(sig.Signo) != 0 {
+			sig.Code = int32(abi.SI_SIGIO)
 		}
-		sig := Sig{Signo: l.AsyncSignal, Code: code, Field0: band, Field1: uint64(l.AsyncFd)}
 		if send(c, process, thread, &sig) == abi.OK {
 			return
 		}

@@ -57,10 +57,9 @@ func ignored(p *abi.ProcessSlot, signo abi.Signal) bool {
 	return a.Handler == uint64(abi.SIG_IGN) || a.Handler == uint64(abi.SIG_DFL) && ignoredByDefault&bit(signo) != 0
 }
 
-// SendProcess sends a signal to a process as kill(2) does.
-func SendProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal, code int32, pid, uid uint32) abi.Errno {
-	s := Sig{Signo: signo, Code: code, Field0: uint64(pid) | uint64(uid)<<32}
-	return send(c, process, 0, &s)
+// SendProcess sends a signal of the kernel's own to a process.
+func SendProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal) abi.Errno {
+	return send(c, process, 0, &Sig{Signo: signo, Code: int32(abi.SI_KERNEL)})
 }
 
 // SendThread sends a signal to one thread.
@@ -110,7 +109,7 @@ func send(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) ab
 			if thread == 0 {
 				thread = p.State.Leader
 			}
-			tell(c, thread, process, s)
+			traceSignal(c, thread, process, s)
 		}
 		return abi.OK
 	}
@@ -126,9 +125,10 @@ func send(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef, s *Sig) ab
 	return abi.OK
 }
 
-// tell traces a signal that reaches a thread.
-func tell(c *sched.Ctx, thread abi.ThreadRef, process abi.ProcessRef, s *Sig) {
-	trace.Signal(c, kmem.Thread(thread).State.Tid, kmem.Process(process).State.Pid, uint32(s.Signo), s.Code, s.Errno, s.Field0, s.Field1, s.Field2, s.Field3)
+// traceSignal traces a signal that reaches a thread.
+func traceSignal(c *sched.Ctx, thread abi.ThreadRef, process abi.ProcessRef, s *Sig) {
+	who := trace.Who{Tid: kmem.Thread(thread).State.Tid, Pid: kmem.Process(process).State.Pid}
+	trace.Signal(c, who, s.Signo, [6]uint64{uint64(int64(s.Code)), uint64(int64(s.Errno)), s.Field0, s.Field1, s.Field2, s.Field3})
 }
 
 // blockedSomewhere: a signal that is ignored is still kept while it is
@@ -252,7 +252,7 @@ func DeliverSignals(c *sched.Ctx) bool {
 		}
 		s, _ := TakeSignal(t, p, set)
 		if trace.On() && s.Signo != abi.SIGKILL {
-			tell(c, c.Thread, c.Process, &s)
+			traceSignal(c, c.Thread, c.Process, &s)
 		}
 		a := *action(p, s.Signo)
 		if s.Signo == abi.SIGKILL {
@@ -389,7 +389,7 @@ func stopProcess(c *sched.Ctx, signo abi.Signal) {
 func park(c *sched.Ctx) {
 	t := c.T()
 	if trace.On() {
-		trace.Stopped(c, t.State.Tid, c.P().State.Pid, uint32(c.P().State.StopSignal))
+		trace.Stopped(c, trace.Who{Tid: t.State.Tid, Pid: c.P().State.Pid}, c.P().State.StopSignal)
 	}
 	kmem.WriteBegin(&t.Header)
 	sched.SetThreadState(t, abi.ThreadRunStateStopped)

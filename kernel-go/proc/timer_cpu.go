@@ -132,9 +132,13 @@ func cpuTimerArmed(t *abi.PosixTimerSlot) bool {
 func CheckCpuTimers(c *sched.Ctx) {
 	p := c.P()
 	user := UserNs(p)
-	checkItimer(c, &p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user, abi.SIGVTALRM)
+	if itimerDue(&p.State.ItimerVirtualNs, p.State.ItimerVirtualIntervalNs, user) {
+		_ = SendProcess(c, c.Process, abi.SIGVTALRM)
+	}
 	total := user + SystemNs(p)
-	checkItimer(c, &p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, total, abi.SIGPROF)
+	if itimerDue(&p.State.ItimerProfNs, p.State.ItimerProfIntervalNs, total) {
+		_ = SendProcess(c, c.Process, abi.SIGPROF)
+	}
 	checkCpuLimit(c, total)
 	if p.Live.CpuWait != 0 && total >= p.Live.CpuWaitNs {
 		sched.WakeAll(&p.Live.CpuWait)
@@ -151,16 +155,17 @@ func CheckCpuTimers(c *sched.Ctx) {
 	countCpuTimers(c.Process)
 }
 
-func checkItimer(c *sched.Ctx, deadlineNs *uint64, intervalNs, now uint64, signo abi.Signal) {
+// itimerDue says whether an interval timer is due, and sets it anew.
+func itimerDue(deadlineNs *uint64, intervalNs, now uint64) bool {
 	if *deadlineNs == 0 || *deadlineNs > now {
-		return
+		return false
 	}
 	if intervalNs == 0 {
 		*deadlineNs = 0
 	} else {
 		*deadlineNs, _ = following(*deadlineNs, intervalNs, now)
 	}
-	_ = SendProcess(c, c.Process, signo, int32(abi.SI_KERNEL), 0, 0)
+	return true
 }
 
 // checkCpuLimit holds the caller's process to RLIMIT_CPU: SIGXCPU each second
@@ -170,10 +175,10 @@ func checkCpuLimit(c *sched.Ctx, total uint64) {
 	switch seconds := total / 1_000_000_000; {
 	case l.Cur == infinite:
 	case seconds >= l.Max:
-		_ = SendProcess(c, c.Process, abi.SIGKILL, int32(abi.SI_KERNEL), 0, 0)
+		_ = SendProcess(c, c.Process, abi.SIGKILL)
 	case seconds >= l.Cur:
 		l.Cur++
-		_ = SendProcess(c, c.Process, abi.SIGXCPU, int32(abi.SI_KERNEL), 0, 0)
+		_ = SendProcess(c, c.Process, abi.SIGXCPU)
 	}
 }
 

@@ -62,8 +62,8 @@ func SetItimer(process abi.ProcessRef, which abi.ItimerWhich, valueNs, intervalN
 	sched.TimerSet(&p.Live.Itimer, saturate(sched.NowNs(), valueNs), sched.TimerItimer, uint32(process))
 }
 
-// TimerFired is what sched calls for a timer of this package that is due.
-func TimerFired(kind, object uint32) {
+// TimerExpired is what sched calls for a timer of this package that is due.
+func TimerExpired(kind, object uint32) {
 	if kind == sched.TimerPosix {
 		expireTimer(abi.PosixTimerRef(object), sched.NowNs())
 		return
@@ -79,5 +79,5 @@ func TimerFired(kind, object uint32) {
 		next, _ := following(p.Live.Itimer.DeadlineNs, n, now)
 		sched.TimerSet(&p.Live.Itimer, next, sched.TimerItimer, object)
 	}
-	_ = SendProcess(sched.For(kmem.WorkerIndex), abi.ProcessRef(object), abi.SIGALRM, int32(abi.SI_KERNEL), 0, 0)
+	_ = SendProcess(sched.For(kmem.WorkerIndex), abi.ProcessRef(object), abi.SIGALRM)
 }

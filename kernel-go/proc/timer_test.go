@@ -31,7 +31,7 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	t.Cleanup(func() { host.Native.Now = before })
 	kmemtest.New(t, 64)
 	t.Cleanup(kmem.Unlock)
-	sched.Fired, sched.FiredTimerfd = TimerFired, file.TimerfdFired
+	sched.ExpireTimer, sched.ExpireTimerfd = TimerExpired, file.ExpireTimerfd
 	sched.SendAsync, sched.Drain = file.SendAsync, func() {}
 	owner := kmem.Alloc[abi.OwnerRef]()
 	p := newProcess(0, owner)

@@ -9,45 +9,45 @@ import (
 
 // path copies a path from the arena into c.Path: a copy, so that what was
 // checked is what is walked.
-func path(c *sched.Ctx, client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+func path(c *sched.Ctx, client uint32, a abi.ArenaSpan) (kmem.Span, abi.Errno) {
 	return pathTo(c.Path, client, a)
 }
 
-func pathTo(dst, client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+func pathTo(dst, client uint32, a abi.ArenaSpan) (kmem.Span, abi.Errno) {
 	from, e := span(client, a)
 	if e != abi.OK {
-		return 0, e
+		return from, e
 	}
-	if a.Length == 0 {
-		return 0, abi.ENOENT
+	if from.Len == 0 {
+		return from, abi.ENOENT
 	}
-	if a.Length >= uint32(abi.FixedPathMax) {
-		return 0, abi.ENAMETOOLONG
+	if from.Len >= uint32(abi.FixedPathMax) {
+		return from, abi.ENAMETOOLONG
 	}
-	kmem.Copy(dst, from, a.Length)
-	for _, b := range kmem.Bytes(dst, a.Length) {
+	kmem.Copy(dst, from.Addr, from.Len)
+	for _, b := range kmem.Bytes(dst, from.Len) {
 		if b == 0 {
-			return 0, abi.EINVAL
+			return from, abi.EINVAL
 		}
 	}
-	*(*byte)(kmem.Ptr(dst + a.Length)) = 0
-	return a.Length, abi.OK
+	*(*byte)(kmem.Ptr(dst + from.Len)) = 0
+	return kmem.Span{Addr: dst, Len: from.Len}, abi.OK
 }
 
 func rootDir() abi.DentryRef { return kmem.Header().RootDentry }
 
 // resolve finds what a path in the arena names; the dentry is held.
 func resolve(c *sched.Ctx, client uint32, a abi.ArenaSpan, flags uint32) (abi.DentryRef, abi.Errno) {
-	n, e := path(c, client, a)
+	at, e := path(c, client, a)
 	if e != abi.OK {
 		return 0, e
 	}
-	return vfs.Resolve(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, flags)
+	return vfs.Resolve(c, vfs.PathAt{Dir: rootDir(), Span: at}, flags)
 }
 
 // writeFile: p.Progress is 1 + the bytes written, 0 before the file is open.
 func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest, a *abi.WriteFileAnswer) abi.Errno {
-	n, e := path(c, p.Client, r.Path)
+	at, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
@@ -63,7 +63,7 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 	if p.Progress != 0 {
 		flags &^= abi.O_TRUNC | abi.O_EXCL
 	}
-	d, e := vfs.Open(c, rootDir(), vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, vfs.How{Flags: flags, Mode: r.Mode})
+	d, e := vfs.Open(c, rootDir(), vfs.PathAt{Dir: rootDir(), Span: at}, vfs.How{Flags: flags, Mode: r.Mode})
 	if e != abi.OK {
 		return e
 	}
@@ -76,14 +76,14 @@ func writeFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFileRequest,
 		p.Progress = 1
 	}
 	done := p.Progress - 1
-	if done > r.Data.Length {
+	if done > from.Len {
 		return abi.EINVAL
 	}
 	pos := r.Position + uint64(done)
 	if flags&abi.O_APPEND != 0 {
 		pos = kmem.Inode(inode).State.Size
 	}
-	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, kmem.Span{Addr: from + done, Len: r.Data.Length - done}))
+	k, e := vfs.WriteAt(c, inode, pos, arenaBuf(c, kmem.Span{Addr: from.Addr + done, Len: from.Len - done}))
 	p.Progress += k
 	a.Bytes = int64(p.Progress - 1)
 	if e != abi.OK && e != abi.EBLOCKED && p.Progress > 1 {
@@ -112,9 +112,15 @@ func readFile(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadFileRequest, a
 	}
 	in := kmem.Inode(inode)
 	if in.State.FsType == abi.FsTypeProcfs || in.State.FsType == abi.FsTypeSysfs {
-		return readGenerated(c, d, to, r, a)
+		n, e := readGenerated(c, d, to, r.Position)
+		a.Bytes, a.Size = int64(n), r.Position+uint64(n)
+		if n == to.Len {
+			// Its size is not known beforehand: there may be more.
+			a.Size++
+		}
+		return e
 	}
-	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}))
+	n, e := vfs.ReadAt(c, inode, r.Position, arenaBuf(c, to))
 	a.Bytes, a.Size, a.ChangeSeq = int64(n), in.State.Size, uint64(in.State.ChangeSeq.Load())
 	a.Inode = kmem.Handle(inode)
 	return e
@@ -133,7 +139,7 @@ func readlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReadlinkRequest, a
 	if vfs.TypeOf(vfs.InodeOf(d)) != abi.S_IFLNK {
 		return abi.EINVAL
 	}
-	n, e := vfs.ReadLink(c, vfs.InodeOf(d), kmem.Span{Addr: to, Len: r.Reply.Length})
+	n, e := vfs.ReadLink(c, vfs.InodeOf(d), to)
 	a.Bytes = int64(n)
 	return e
 }
@@ -143,29 +149,30 @@ func symlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.SymlinkRequest) abi
 	if e != abi.OK {
 		return e
 	}
-	n, e := path(c, p.Client, r.Path)
+	at, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Symlink(c, c.InPath2(t), vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
+	return vfs.Symlink(c, t, vfs.PathAt{Dir: rootDir(), Span: at})
 }
 
 func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Errno {
-	n, e := path(c, p.Client, r.Path)
+	whole, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
 	if r.Parents == 0 {
-		d, e := vfs.Mkdir(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, r.Mode)
+		d, e := vfs.Mkdir(c, vfs.PathAt{Dir: rootDir(), Span: whole}, r.Mode)
 		if e == abi.OK {
 			vfs.Put(d)
 		}
 		return e
 	}
+	n := whole.Len
 	// Each prefix in turn; the walk eats the buffer, so it is copied anew.
 	for at := uint32(1); at <= n; at++ {
 		from, _ := span(p.Client, r.Path)
-		kmem.Copy(c.Path2, from, n)
+		kmem.Copy(c.Path2, from.Addr, n)
 		if at < n && *(*byte)(kmem.Ptr(c.Path2 + at)) != '/' {
 			continue
 		}
@@ -189,14 +196,14 @@ func mkdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MkdirRequest) abi.Err
 
 func stat(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StatRequest, a *abi.StatAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
-	if e != abi.OK || r.Reply.Length < abi.StatSize || to&7 != 0 {
+	if e != abi.OK || to.Len < abi.StatSize || to.Addr&7 != 0 {
 		return abi.EINVAL
 	}
 	d, e := resolve(c, p.Client, r.Path, followed(r.Follow))
 	if e != abi.OK {
 		return e
 	}
-	vfs.Stat(vfs.InodeOf(d), to)
+	vfs.Stat(vfs.InodeOf(d), to.Addr)
 	a.ChangeSeq = uint64(kmem.Inode(vfs.InodeOf(d)).State.ChangeSeq.Load())
 	a.Bytes = abi.StatSize
 	vfs.Put(d)
@@ -205,7 +212,7 @@ func stat(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StatRequest, a *abi.St
 
 func readdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReaddirRequest, a *abi.ReaddirAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
-	if e != abi.OK || to&7 != 0 {
+	if e != abi.OK || to.Addr&7 != 0 {
 		return abi.EINVAL
 	}
 	d, e := resolve(c, p.Client, r.Path, vfs.Follow|vfs.Directory)
@@ -213,28 +220,28 @@ func readdir(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ReaddirRequest, a *
 		return e
 	}
 	at := sched.DirPlace{Pos: uint64(r.Cookie)}
-	n, e := vfs.Readdir(c, d, &at, kmem.Span{Addr: to, Len: r.Reply.Length})
+	n, e := vfs.Readdir(c, d, &at, to)
 	vfs.Put(d)
 	a.Bytes, a.Cookie = int64(n), at.Pos
 	return e
 }
 
 func unlink(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.UnlinkRequest) abi.Errno {
-	n, e := path(c, p.Client, r.Path)
+	at, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
 	switch r.AtFlags {
 	case 0:
-		return vfs.Unlink(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
+		return vfs.Unlink(c, vfs.PathAt{Dir: rootDir(), Span: at})
 	case uint32(abi.AT_REMOVEDIR):
-		return vfs.Rmdir(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)})
+		return vfs.Rmdir(c, vfs.PathAt{Dir: rootDir(), Span: at})
 	}
 	return abi.EINVAL
 }
 
 func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.Errno {
-	n, e := path(c, p.Client, r.Path)
+	at, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
@@ -242,7 +249,7 @@ func rename(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RenameRequest) abi.E
 	if e != abi.OK {
 		return e
 	}
-	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Span: c.InPath(n)}, vfs.PathAt{Dir: rootDir(), Span: c.InPath2(m)}, r.RenameFlags)
+	return vfs.Rename(c, vfs.PathAt{Dir: rootDir(), Span: at}, vfs.PathAt{Dir: rootDir(), Span: m}, r.RenameFlags)
 }
 
 func chmod(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ChmodRequest) abi.Errno {

@@ -15,12 +15,12 @@ import (
 // its file, the rest here.
 
 // span turns a place in the client's arena into a linear address.
-func span(client uint32, a abi.ArenaSpan) (uint32, abi.Errno) {
+func span(client uint32, a abi.ArenaSpan) (kmem.Span, abi.Errno) {
 	s := kmem.Client(client)
 	if a.Offset > s.ArenaBytes || a.Length > s.ArenaBytes-a.Offset {
-		return 0, abi.EINVAL
+		return kmem.Span{}, abi.EINVAL
 	}
-	return s.ArenaBase + a.Offset, abi.OK
+	return kmem.Span{Addr: s.ArenaBase + a.Offset, Len: a.Length}, abi.OK
 }
 
 // noop is answered before it gets a slot (begin).

@@ -45,10 +45,10 @@ func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitReques
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
 	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release
 	n, ok := d.Build(kmem.Bytes(c.Page, kmem.PageSize))
-	if !ok || n > r.Reply.Length {
+	if !ok || n > to.Len {
 		return abi.EOVERFLOW
 	}
-	kmem.Copy(to, c.Page, n)
+	kmem.Copy(to.Addr, c.Page, n)
 	a.Bytes = int64(n)
 	return abi.OK
 }

@@ -9,19 +9,14 @@ import (
 )
 
 // readGenerated reads a procfs file through an open file description.
-func readGenerated(c *sched.Ctx, d abi.DentryRef, to uint32, r *abi.ReadFileRequest, a *abi.ReadFileAnswer) abi.Errno {
+func readGenerated(c *sched.Ctx, d abi.DentryRef, dst kmem.Span, position uint64) (uint32, abi.Errno) {
 	o, e := file.OpenDentry(c, d, abi.O_RDONLY)
 	if e != abi.OK {
-		return e
+		return 0, e
 	}
-	n, e := file.Read(c, o, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}), r.Position)
+	n, e := file.Read(c, o, arenaBuf(c, dst), position)
 	file.Put(c, o)
-	a.Bytes, a.Size = int64(n), r.Position+uint64(n)
-	if n == r.Reply.Length {
-		// Its size is not known beforehand: there may be more.
-		a.Size++
-	}
-	return e
+	return n, e
 }
 
 func writeFiles(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFilesRequest, a *abi.WriteFilesAnswer) abi.Errno {
@@ -29,7 +24,7 @@ func writeFiles(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WriteFilesReques
 	if e != abi.OK {
 		return e
 	}
-	n, e := vfs.WriteRecords(c, at, r.Records.Length, r.Count)
+	n, e := vfs.WriteRecords(c, vfs.Records{Span: at, Count: r.Count})
 	a.Count = int64(n)
 	return e
 }
@@ -46,13 +41,14 @@ func applyFileLayer(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ApplyFileLay
 	if e != abi.OK {
 		return e
 	}
-	n := uint32(0)
+	records := vfs.Records{Span: at, Count: r.Count, More: r.More == abi.LayerMoreFollow}
+	prefix := kmem.Span{}
 	if r.Prefix.Length != 0 {
-		if n, e = path(c, p.Client, r.Prefix); e != abi.OK {
+		if prefix, e = path(c, p.Client, r.Prefix); e != abi.OK {
 			return e
 		}
 	}
-	e = vfs.ApplyLayer(c, p.Client, vfs.PathAt{Span: c.InPath(n)}, vfs.Records{Addr: at, Bytes: r.Records.Length, Count: r.Count}, r.More == abi.LayerMoreFollow)
+	e = vfs.ApplyLayer(c, p.Client, prefix, records)
 	a.Count = int64(r.Count)
 	return e
 }

@@ -15,7 +15,7 @@ const _ = unsafe.Sizeof(kmem.Scratch{}.Reply) - unsafe.Sizeof(abi.RegisterProces
 
 func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterProcessRequest, a *abi.RegisterProcessAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
-	if e != abi.OK || r.Reply.Length < abi.RegisterProcessReplySize || to&3 != 0 {
+	if e != abi.OK || to.Len < abi.RegisterProcessReplySize || to.Addr&3 != 0 {
 		return abi.EINVAL
 	}
 	strings, e := span(p.Client, r.Strings)
@@ -29,16 +29,17 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 		}
 		defer vfs.Put(cwd)
 	}
-	program := abi.DentryRef(0)
+	x := proc.Program{Dir: cwd, Follow: vfs.Follow, Strings: proc.Strings{Linear: strings.Addr, Bytes: strings.Len, Argc: r.Argc, Envc: r.Envc}}
 	if r.Program != 0 {
-		if program, e = lentFile(p.Client, r.Program); e != abi.OK {
+		if x.File, e = lentFile(p.Client, r.Program); e != abi.OK {
 			return e
 		}
 	}
-	n, e := path(c, p.Client, r.Path)
+	at, e := path(c, p.Client, r.Path)
 	if e != abi.OK {
 		return e
 	}
+	x.PathLen = at.Len
 	owner := r.Owner
 	if owner == 0 {
 		owner = proc.DefaultOwner
@@ -46,8 +47,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 	if owner >= kmem.End[abi.OwnerRef]() || kmem.Slot(owner).Generation.Load()&1 == 0 {
 		return abi.ESRCH
 	}
-	s := proc.Strings{Linear: strings, Bytes: r.Strings.Length, Argc: r.Argc, Envc: r.Envc}
-	process, e := proc.NewProgram(c, owner, cwd, program, n, &s)
+	process, e := proc.NewProgram(c, owner, &x)
 	if e != abi.OK {
 		return e
 	}
@@ -58,7 +58,7 @@ func registerProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.RegisterPro
 		proc.Discard(c, process)
 		return e
 	}
-	*(*abi.RegisterProcessReply)(kmem.Ptr(to)) = *registered
+	*(*abi.RegisterProcessReply)(kmem.Ptr(to.Addr)) = *registered
 	a.Bytes, a.Process, a.Pid = abi.RegisterProcessReplySize, registered.Process, uint64(registered.Pid)
 	return abi.OK
 }
@@ -117,17 +117,17 @@ func killProcess(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KillProcessRequ
 
 func processes(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.ProcessesRequest, a *abi.ProcessesAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
-	if e != abi.OK || to&7 != 0 {
+	if e != abi.OK || to.Addr&7 != 0 {
 		return abi.EINVAL
 	}
-	room := r.Reply.Length / abi.ProcessRowSize
+	room := to.Len / abi.ProcessRowSize
 	n := uint32(0)
 	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
 		if r.Owner != 0 && kmem.Process(i).State.Owner != r.Owner {
 			continue
 		}
 		if n < room {
-			row(i, (*abi.ProcessRow)(kmem.Ptr(to+n*abi.ProcessRowSize)))
+			row(i, (*abi.ProcessRow)(kmem.Ptr(to.Addr+n*abi.ProcessRowSize)))
 		}
 		n++
 	}
@@ -155,10 +155,10 @@ func row(i abi.ProcessRef, r *abi.ProcessRow) {
 
 func diagnostics(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DiagnosticsRequest, a *abi.DiagnosticsAnswer) abi.Errno {
 	to, e := span(p.Client, r.Reply)
-	if e != abi.OK || r.Reply.Length < abi.MachineCountersSize || to&7 != 0 {
+	if e != abi.OK || to.Len < abi.MachineCountersSize || to.Addr&7 != 0 {
 		return abi.EINVAL
 	}
-	n := (*abi.MachineCounters)(kmem.Ptr(to))
+	n := (*abi.MachineCounters)(kmem.Ptr(to.Addr))
 	*n = kmem.Header().Counters
 	for i := kmem.Header().InitProcess; i != 0; i = kmem.Process(i).Live.NextProcess {
 		running := kmem.Process(i)
@@ -172,10 +172,10 @@ func diagnostics(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DiagnosticsRequ
 }
 
 // BlobRequest tells the Runtime that pages of a blob source are wanted.
-func BlobRequest(source uint32, position uint64, addr, length, token uint32) {
+func BlobRequest(source uint32, position uint64, into kmem.Span, token uint32) {
 	var e abi.BlobRequestEvent
 	e.Header.Opcode = abi.OpcodeBlobRequest
-	e.Source, e.Token, e.Position, e.Address, e.Length = source, token, position, addr, length
+	e.Source, e.Token, e.Position, e.Address, e.Length = source, token, position, into.Addr, into.Len
 	send(unsafe.Pointer(&e), false)
 }
 

@@ -27,7 +27,7 @@ func streamRead(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamReadReques
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamRead(c, i, arenaBuf(c, kmem.Span{Addr: to, Len: r.Reply.Length}))
+	n, e := file.StreamRead(c, i, arenaBuf(c, to))
 	if _, master := file.IsTty(i); master && e == abi.EIO {
 		e = abi.OK // the last slave is closed: the end of what a terminal shows
 	}
@@ -44,7 +44,7 @@ func streamWrite(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.StreamWriteRequ
 	if e != abi.OK {
 		return e
 	}
-	n, e := file.StreamWrite(c, i, arenaBuf(c, kmem.Span{Addr: from, Len: r.Data.Length}))
+	n, e := file.StreamWrite(c, i, arenaBuf(c, from))
 	a.Bytes = int64(n)
 	return e
 }
@@ -77,18 +77,18 @@ func makeMemfd(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.MakeMemfdRequest,
 	if e != abi.OK {
 		return e
 	}
-	if r.Name.Length > memfdLongest {
+	if from.Len > memfdLongest {
 		return abi.EINVAL
 	}
 	prefix := uint32(len(memfdPrefix))
 	copy(kmem.Bytes(c.Path, prefix), memfdPrefix)
-	kmem.Copy(c.Path+prefix, from, r.Name.Length)
-	for _, b := range kmem.Bytes(c.Path+prefix, r.Name.Length) {
+	kmem.Copy(c.Path+prefix, from.Addr, from.Len)
+	for _, b := range kmem.Bytes(c.Path+prefix, from.Len) {
 		if b == 0 {
 			return abi.EINVAL
 		}
 	}
-	i, e := file.NewMemfd(c, c.InPath(prefix+r.Name.Length), false)
+	i, e := file.NewMemfd(c, c.InPath(prefix+from.Len), false)
 	if e != abi.OK {
 		return e
 	}

@@ -5,12 +5,12 @@ import (
 	"foreshore.dev/kernel/kmem"
 )
 
-// Act says for which thread the kernel acts from here on, until the lock is
+// SetCurrent says for which thread the kernel acts from here on, until the lock is
 // given back: what changes is its doing.
-func Act(thread abi.ThreadRef) { state().Acting = thread }
+func SetCurrent(thread abi.ThreadRef) { state().Acting = thread }
 
-// Effect notes what the acting thread has changed, for its next ThreadStatus.
-func Effect(bits abi.SyncEffect) {
+// RecordEffect notes what the acting thread has changed, for its next ThreadStatus.
+func RecordEffect(bits abi.SyncEffect) {
 	if acting := state().Acting; acting != 0 {
 		kmem.Thread(acting).State.Effects |= uint32(bits)
 	}

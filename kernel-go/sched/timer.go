@@ -18,11 +18,11 @@ const (
 	TimerPosix   = 4 // a PosixTimer slot
 )
 
-// Fired is called for timers of proc's kinds, FiredTimerfd with the OFD of a
+// ExpireTimer is called for timers of proc's kinds, ExpireTimerfd with the OFD of a
 // TimerTimerfd. Hooks: boot/wire.go.
 var (
-	Fired        func(kind, object uint32)
-	FiredTimerfd func(ofd abi.OfdRef)
+	ExpireTimer   func(kind, object uint32)
+	ExpireTimerfd func(ofd abi.OfdRef)
 )
 
 func timerAt(i uint32) *abi.TimerLive {
@@ -124,9 +124,9 @@ func RunTimers(nowNs uint64) {
 			kmem.Thread(abi.ThreadRef(t.Object)).State.Blocked.TimedOut = 1
 			Unblock(abi.ThreadRef(t.Object))
 		case TimerTimerfd:
-			FiredTimerfd(abi.OfdRef(t.Object))
+			ExpireTimerfd(abi.OfdRef(t.Object))
 		default:
-			Fired(t.Kind, t.Object)
+			ExpireTimer(t.Kind, t.Object)
 		}
 	}
 }

@@ -52,9 +52,9 @@ func Hold(c *sched.Ctx, number uint32) {
 // descriptor is the letter of an argument that is one.
 const descriptor = '.'
 
-// Over counts what a call that is over has read or written. One whose descriptor
+// AccountIO counts what a call that is over has read or written. One whose descriptor
 // was wrong did not come that far, and one that is to be made again is not over.
-func Over(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
+func AccountIO(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
 	if number >= uint32(len(table)) || e == abi.EBADF || e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK {
 		return
 	}

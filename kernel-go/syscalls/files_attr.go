@@ -27,7 +27,7 @@ func chmodAt(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 	if flags&^(atNofoll|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -57,7 +57,7 @@ func sysFchownat(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^(atNofoll|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -131,7 +131,7 @@ func sysUtimensat(c *sched.Ctx) (uint64, abi.Errno) {
 			p, e = own(c, fdArg(c, 0))
 		}
 	} else {
-		p, e = find(c, fdArg(c, 0), 1, flags, 0)
+		p, e = find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	}
 	if e != abi.OK {
 		return 0, e
@@ -147,7 +147,7 @@ func sysTruncate(c *sched.Ctx) (uint64, abi.Errno) {
 	if int64(c.Arg(1)) < 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, atFdcwd, 0, 0, 0)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 0}, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -199,7 +199,7 @@ func sysFallocate(c *sched.Ctx) (uint64, abi.Errno) {
 	case !file.IsRegular(ofd):
 		return 0, abi.ENODEV
 	}
-	return 0, vfs.Allocate(c, kmem.Ofd(ofd).State.Inode, abi.FallocFlag(arg32(c, 1)), uint64(offset), uint64(length))
+	return 0, vfs.Allocate(c, kmem.Ofd(ofd).State.Inode, abi.FallocFlag(arg32(c, 1)), vfs.Extent{Offset: uint64(offset), Length: uint64(length)})
 }
 
 // synced is what fsync(2) and its like say: all files are in memory, so there

@@ -60,7 +60,7 @@ func sysEpollCtl(c *sched.Ctx) (uint64, abi.Errno) {
 	if o := kmem.Ofd(ofd); epoll.IsEpoll(o) && kmem.EpollOf(o) == ep {
 		return 0, abi.EINVAL
 	}
-	return 0, epoll.Control(ep, op, arg32(c, 2), ofd, ev.Events, ev.Data)
+	return 0, epoll.Control(ep, op, epoll.Watched{Fd: arg32(c, 2), Ofd: ofd}, epoll.Interest{Events: ev.Events, Data: ev.Data})
 }
 
 // maxEvents is how many events epoll_wait(2) can be asked for.

@@ -64,7 +64,7 @@ func sysLinkat(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&uint32(abi.AT_SYMLINK_FOLLOW) == 0 {
 		how |= atNofoll
 	}
-	old, e := find(c, fdArg(c, 0), 1, how, 0)
+	old, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, how)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -95,7 +95,7 @@ func rename(c *sched.Ctx, flags abi.RenameFlag) (uint64, abi.Errno) {
 func sysRenameat2(c *sched.Ctx) (uint64, abi.Errno) { return rename(c, abi.RenameFlag(arg32(c, 4))) }
 
 func sysChdir(c *sched.Ctx) (uint64, abi.Errno) {
-	p, e := find(c, atFdcwd, 0, 0, vfs.Directory)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 0, walk: vfs.Directory}, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -118,7 +118,7 @@ func sysFchdir(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysChroot(c *sched.Ctx) (uint64, abi.Errno) {
-	p, e := find(c, atFdcwd, 0, 0, vfs.Directory)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 0, walk: vfs.Directory}, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -162,7 +162,7 @@ func sysMount(c *sched.Ctx) (uint64, abi.Errno) {
 	if !sameText(c.InPath2(n), "tmpfs") || c.Arg(3)&^quiet != 0 {
 		return 0, abi.EPERM
 	}
-	p, e := find(c, atFdcwd, 1, 0, vfs.Directory)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 1, walk: vfs.Directory}, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -190,7 +190,7 @@ func sysUmount2(c *sched.Ctx) (uint64, abi.Errno) {
 	if abi.UmountFlag(arg32(c, 1))&^(abi.MNT_FORCE|abi.UMOUNT_NOFOLLOW) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, atFdcwd, 0, 0, 0)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 0}, 0)
 	if e != abi.OK {
 		return 0, e
 	}

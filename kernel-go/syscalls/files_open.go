@@ -70,18 +70,25 @@ func (p place) release() {
 	}
 }
 
-// find is what path argument i names, from descriptor fd, or what it named when
-// the call began to wait. With AT_EMPTY_PATH among flags an empty path (or none) is
+// pathArg is an argument of a call that is a path: from which descriptor, the how
+// manyth, and flags of its walk.
+type pathArg struct {
+	fd   int32
+	i    int
+	walk uint32
+}
+
+// find is what a path names, or what it named when the call began to wait. With AT_EMPTY_PATH among flags an empty path (or none) is
 // the descriptor's own file.
-func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) {
+func find(c *sched.Ctx, at pathArg, flags uint32) (place, abi.Errno) {
 	if d := vfs.HeldDentry(c); d != 0 {
 		vfs.Hold(d)
 		return place{d, vfs.InodeOf(d)}, abi.OK
 	}
 	n := uint32(0)
-	if flags&atEmpty == 0 || c.Arg(i) != 0 {
+	if flags&atEmpty == 0 || c.Arg(at.i) != 0 {
 		var e abi.Errno
-		if n, e = pathIn(c, c.Path, i); e != abi.OK {
+		if n, e = pathIn(c, c.Path, at.i); e != abi.OK {
 			return place{}, e
 		}
 	}
@@ -89,16 +96,16 @@ func find(c *sched.Ctx, fd int32, i int, flags, walk uint32) (place, abi.Errno) 
 		if flags&atEmpty == 0 {
 			return place{}, abi.ENOENT
 		}
-		return own(c, fd)
+		return own(c, at.fd)
 	}
 	if flags&atNofoll == 0 {
-		walk |= vfs.Follow
+		at.walk |= vfs.Follow
 	}
-	dir, e := dirOf(c, fd, c.Path, n)
+	dir, e := dirOf(c, at.fd, c.Path, n)
 	if e != abi.OK {
 		return place{}, e
 	}
-	d, e := vfs.Resolve(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, walk)
+	d, e := vfs.Resolve(c, vfs.PathAt{Dir: dir, Span: c.InPath(n)}, at.walk)
 	if e != abi.OK {
 		return place{}, e
 	}
@@ -126,7 +133,7 @@ func own(c *sched.Ctx, fd int32) (place, abi.Errno) {
 }
 
 // openAt opens the path of n bytes in c.Path.
-func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How, inRoot bool) (uint64, abi.Errno) {
+func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How) (uint64, abi.Errno) {
 	// The descriptor first: a table without room changes nothing.
 	at, e := file.FreeFd(c, 0)
 	if e != abi.OK {
@@ -134,7 +141,7 @@ func openAt(c *sched.Ctx, fd int32, n uint32, how vfs.How, inRoot bool) (uint64,
 	}
 	var dir abi.DentryRef
 	root := vfs.RootOf(c)
-	if inRoot && n != 0 {
+	if how.InRoot && n != 0 {
 		// Even an absolute path starts at the descriptor.
 		if dir, e = dirOf(c, fd, c.Path, 0); e == abi.OK {
 			root = dir
@@ -176,7 +183,7 @@ func sysOpenat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	flags := abi.OpenFlag(arg32(c, 2))&openFlags | abi.O_LARGEFILE
-	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags, Mode: abi.FileMode(arg32(c, 3))}, false)
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags, Mode: abi.FileMode(arg32(c, 3))})
 }
 
 func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
@@ -213,7 +220,7 @@ func sysOpenat2(c *sched.Ctx) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags | abi.O_LARGEFILE, Mode: abi.FileMode(how.Mode), Walk: walk}, inRoot)
+	return openAt(c, fdArg(c, 0), n, vfs.How{Flags: flags | abi.O_LARGEFILE, Mode: abi.FileMode(how.Mode), Walk: walk, InRoot: inRoot})
 }
 
 // resolveFlags turns openat2(2)'s resolve into walk flags.

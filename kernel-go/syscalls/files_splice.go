@@ -100,7 +100,7 @@ func sysTee(c *sched.Ctx) (uint64, abi.Errno) {
 	if !file.IsPipe(from) || !file.IsPipe(to) || samePipe(from, to) {
 		return 0, abi.EINVAL
 	}
-	return file.Tee(c, from, to, min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), flags&abi.SPLICE_F_NONBLOCK != 0)
+	return file.Tee(c, &file.Splice{From: from, To: to, Count: min(c.Arg(2), uint64(abi.MAX_RW_COUNT)), Nonblock: flags&abi.SPLICE_F_NONBLOCK != 0})
 }
 
 // vmsplice(2) copies: pages are not given away. Its descriptor's O_NONBLOCK does

@@ -20,7 +20,7 @@ func sysNewfstatat(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -43,7 +43,7 @@ func sysStatx(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)|sync) != 0 || flags&sync == sync || mask&uint32(abi.STATX__RESERVED) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -54,7 +54,7 @@ func sysStatx(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysStatfs(c *sched.Ctx) (uint64, abi.Errno) {
-	p, e := find(c, atFdcwd, 0, 0, 0)
+	p, e := find(c, pathArg{fd: atFdcwd, i: 0}, 0)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -77,7 +77,7 @@ func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 	if want&^abi.FileMode(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
 		return 0, abi.EINVAL
 	}
-	p, e := find(c, fdArg(c, 0), 1, flags, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -108,7 +108,7 @@ func sysReadlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, e
 	}
 	empty := kmem.Bytes(c.Page, 1)[0] == 0
-	p, e := find(c, fdArg(c, 0), 1, atNofoll|atEmpty, 0)
+	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, atNofoll|atEmpty)
 	if e != abi.OK {
 		return 0, e
 	}

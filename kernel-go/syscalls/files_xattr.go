@@ -29,9 +29,9 @@ func xattrPlace(c *sched.Ctx, by xattrBy) (place, abi.Errno) {
 			p, e = own(c, fdArg(c, 0))
 		}
 	case byLink:
-		p, e = find(c, atFdcwd, 0, atNofoll, 0)
+		p, e = find(c, pathArg{fd: atFdcwd, i: 0}, atNofoll)
 	default:
-		p, e = find(c, atFdcwd, 0, 0, 0)
+		p, e = find(c, pathArg{fd: atFdcwd, i: 0}, 0)
 	}
 	if e == abi.OK && p.inode == 0 {
 		p.release()
@@ -88,7 +88,7 @@ func setxattr(c *sched.Ctx, by xattrBy) (uint64, abi.Errno) {
 		e = mm.CopyIn(c, c.InVec(uint32(size)), c.Arg(2))
 	}
 	if e == abi.OK {
-		e = vfs.SetXattr(c, p.inode, c.InPath(n), c.InVec(uint32(size)), flags)
+		e = vfs.SetXattr(c, p.inode, vfs.Xattr{Name: c.InPath(n), Value: c.InVec(uint32(size))}, flags)
 	}
 	p.release()
 	return 0, e

@@ -20,15 +20,15 @@ const (
 
 // pagesOf is the page range of [addr, addr+len): EINVAL when addr is not page
 // aligned, ENOMEM when the range leaves the address space.
-func pagesOf(addr, length uint64) (from, to uint32, e abi.Errno) {
+func pagesOf(addr, length uint64) (mm.Range, abi.Errno) {
 	mask := uint64(kmem.PageMask)
 	if addr&mask != 0 {
-		return 0, 0, abi.EINVAL
+		return mm.Range{}, abi.EINVAL
 	}
 	if addr > topAddress || length > topAddress-addr {
-		return 0, 0, abi.ENOMEM
+		return mm.Range{}, abi.ENOMEM
 	}
-	return uint32(addr >> kmem.PageShift), uint32((addr + length + mask) >> kmem.PageShift), abi.OK
+	return mm.Range{From: uint32(addr >> kmem.PageShift), To: uint32((addr + length + mask) >> kmem.PageShift)}, abi.OK
 }
 
 // Flags that MAP_SHARED_VALIDATE knows of a file without further ones (Linux's
@@ -130,7 +130,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	} else {
 		m.Flags |= abi.VmaFlagMaybeWrite
 	}
-	if m.Inode == 0 && (m.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) != 0) && m.Flags&abi.VmaFlagNoReserve == 0 && !mm.Commit(m.Pages) {
+	if m.Inode == 0 && (m.Flags&(abi.VmaFlagWrite|abi.VmaFlagShared) != 0) && m.Flags&abi.VmaFlagNoReserve == 0 && !mm.EnoughMemory(m.Pages) {
 		return 0, abi.ENOMEM
 	}
 	anon := abi.InodeRef(0)
@@ -151,7 +151,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 	if ofd != 0 && m.Dentry != 0 && kmem.Ofd(ofd).State.Flags&abi.O_NOATIME == 0 {
 		vfs.Accessed(m.Inode)
 	}
-	if flags&abi.MAP_POPULATE != 0 && flags&abi.MAP_NONBLOCK == 0 || isLocked(c, page, page+m.Pages) {
+	if flags&abi.MAP_POPULATE != 0 && flags&abi.MAP_NONBLOCK == 0 || isLocked(c, mm.RangeOf(page, m.Pages)) {
 		return filled(c, page, m.Pages)
 	}
 	return uint64(page) << kmem.PageShift, abi.OK
@@ -167,7 +167,7 @@ func mappingOf(c *sched.Ctx) *mm.Mapping {
 // filled is the end of an mmap(2) whose pages come in at once: what cannot be had
 // is left for faults.
 func filled(c *sched.Ctx, page, pages uint32) (uint64, abi.Errno) {
-	switch mm.Populate(c, c.As, page, page+pages) {
+	switch mm.Populate(c, c.As, mm.RangeOf(page, pages)) {
 	case abi.EBLOCKED:
 		sched.CancelWaits(c)
 	case abi.ERESCHED:
@@ -178,16 +178,16 @@ func filled(c *sched.Ctx, page, pages uint32) (uint64, abi.Errno) {
 }
 
 // isLocked says whether the pages of a range are locked from their first moment on.
-func isLocked(c *sched.Ctx, from, to uint32) bool {
-	return mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to && mm.FirstWith(c.As, from, to, abi.VmaFlagLockOnFault) == to
+func isLocked(c *sched.Ctx, pages mm.Range) bool {
+	return mm.FirstWith(c.As, pages, abi.VmaFlagLocked) < pages.To && mm.FirstWith(c.As, pages, abi.VmaFlagLockOnFault) == pages.To
 }
 
 func sysMunmap(c *sched.Ctx) (uint64, abi.Errno) {
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
-	if e != abi.OK || from == to {
+	pages, e := pagesOf(c.Arg(0), c.Arg(1))
+	if e != abi.OK || pages.Pages() == 0 {
 		return 0, abi.EINVAL
 	}
-	return 0, mm.Unmap(c, c.As, from, to)
+	return 0, mm.Unmap(c, c.As, pages)
 }
 
 func sysMprotect(c *sched.Ctx) (uint64, abi.Errno) {
@@ -195,11 +195,11 @@ func sysMprotect(c *sched.Ctx) (uint64, abi.Errno) {
 	if prot&^(abi.PROT_READ|abi.PROT_WRITE|abi.PROT_EXEC|abi.PROT_GROWSDOWN|abi.PROT_GROWSUP) != 0 {
 		return 0, abi.EINVAL
 	}
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
-	if e != abi.OK || from == to {
+	pages, e := pagesOf(c.Arg(0), c.Arg(1))
+	if e != abi.OK || pages.Pages() == 0 {
 		return 0, e
 	}
-	return 0, mm.Protect(c, c.As, from, to, prot)
+	return 0, mm.Protect(c, c.As, pages, prot)
 }
 
 func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
@@ -208,7 +208,7 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^(abi.MREMAP_MAYMOVE|abi.MREMAP_FIXED|abi.MREMAP_DONTUNMAP) != 0 || (fixed || keep) && flags&abi.MREMAP_MAYMOVE == 0 {
 		return 0, abi.EINVAL
 	}
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
+	old, e := pagesOf(c.Arg(0), c.Arg(1))
 	if e != abi.OK || c.Arg(2) == 0 {
 		return 0, abi.EINVAL
 	}
@@ -219,21 +219,19 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.ENOMEM
 	}
 	pages := uint32((c.Arg(2) + uint64(kmem.PageMask)) >> kmem.PageShift)
-	if keep && pages != to-from {
+	if keep && pages != old.Pages() {
 		return 0, abi.EINVAL
 	}
-	target := uint32(0)
+	target := mm.Range{}
 	if fixed || keep {
-		first, _, e := pagesOf(c.Arg(4), c.Arg(2))
-		if e != abi.OK {
+		if target, e = pagesOf(c.Arg(4), c.Arg(2)); e != abi.OK {
 			return 0, abi.EINVAL
 		}
-		target = first
 	}
-	page, e := mm.Remap(c, c.As, from, to-from, pages, flags, target)
-	if e == abi.OK && pages > to-from {
+	page, e := mm.Remap(c, c.As, mm.Remapping{Old: old, Pages: pages, Flags: flags, Target: target.From})
+	if e == abi.OK && pages > old.Pages() {
 		// As many as there is time for; the others come when they are touched.
-		if first, end := page+(to-from), page+pages; isLocked(c, first, end) && mm.Populate(c, c.As, first, end) == abi.EBLOCKED {
+		if more := (mm.Range{From: page + old.Pages(), To: page + pages}); isLocked(c, more) && mm.Populate(c, c.As, more) == abi.EBLOCKED {
 			sched.CancelWaits(c)
 		}
 	}
@@ -243,17 +241,17 @@ func sysMremap(c *sched.Ctx) (uint64, abi.Errno) {
 func sysBrk(c *sched.Ctx) (uint64, abi.Errno) { return mm.Brk(c, c.As, c.Arg(0)) }
 
 func sysMincore(c *sched.Ctx) (uint64, abi.Errno) {
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
+	pages, e := pagesOf(c.Arg(0), c.Arg(1))
 	if e != abi.OK {
 		return 0, e
 	}
-	if !mm.Covered(c.As, from, to) {
+	if !mm.Covered(c.As, pages) {
 		return 0, abi.ENOMEM
 	}
 	b := &c.T().State.Blocked
-	for done := uint32(b.Progress); from+done < to; {
-		n := min(to-from-done, kmem.PageSize)
-		mm.Resident(c.As, from+done, n, c.Page)
+	for done := uint32(b.Progress); pages.From+done < pages.To; {
+		n := min(pages.Pages()-done, kmem.PageSize)
+		mm.Resident(c.As, pages.From+done, n, c.Page)
 		if e := mm.CopyOut(c, c.Arg(2)+uint64(done), c.InPage(n)); e != abi.OK {
 			return 0, e
 		}

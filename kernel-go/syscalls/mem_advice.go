@@ -27,7 +27,7 @@ func refusing(advice abi.Madvice) (flags abi.VmaFlag, ok bool) {
 }
 
 func sysMadvise(c *sched.Ctx) (uint64, abi.Errno) {
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
+	pages, e := pagesOf(c.Arg(0), c.Arg(1))
 	if e != abi.OK {
 		return 0, abi.EINVAL
 	}
@@ -36,36 +36,36 @@ func sysMadvise(c *sched.Ctx) (uint64, abi.Errno) {
 	if !ok {
 		return 0, abi.EINVAL
 	}
-	if from == to {
+	if pages.Pages() == 0 {
 		return 0, abi.OK
 	}
 	outcome := abi.OK
-	if !mm.Covered(c.As, from, to) {
+	if !mm.Covered(c.As, pages) {
 		outcome = abi.ENOMEM // of what is mapped it is told all the same
 	}
 	if refused != 0 {
-		if end := mm.FirstWith(c.As, from, to, refused); end < to {
-			to, outcome = end, abi.EINVAL
+		if end := mm.FirstWith(c.As, pages, refused); end < pages.To {
+			pages.To, outcome = end, abi.EINVAL
 		}
 	}
 	switch advice {
 	case abi.MADV_DONTNEED, abi.MADV_DONTNEED_LOCKED, abi.MADV_FREE:
 		// Private pages read as zeros (or the file) again.
-		if e = mm.Empty(c, c.As, from, to); e != abi.OK {
+		if e = mm.Empty(c, c.As, pages); e != abi.OK {
 			return 0, e
 		}
 	case abi.MADV_REMOVE:
-		e = punchMapped(c, from, to)
+		e = punchMapped(c, pages)
 	case abi.MADV_DONTDUMP, abi.MADV_DODUMP:
-		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagDontDump, advice == abi.MADV_DONTDUMP)
+		e = mm.SetVmaFlag(c.As, pages, abi.VmaFlagDontDump, advice == abi.MADV_DONTDUMP)
 	case abi.MADV_DONTFORK, abi.MADV_DOFORK:
-		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagDontFork, advice == abi.MADV_DONTFORK)
+		e = mm.SetVmaFlag(c.As, pages, abi.VmaFlagDontFork, advice == abi.MADV_DONTFORK)
 	case abi.MADV_WIPEONFORK, abi.MADV_KEEPONFORK:
-		e = mm.SetVmaFlag(c.As, from, to, abi.VmaFlagWipeOnFork, advice == abi.MADV_WIPEONFORK)
+		e = mm.SetVmaFlag(c.As, pages, abi.VmaFlagWipeOnFork, advice == abi.MADV_WIPEONFORK)
 	case abi.MADV_POPULATE_READ:
-		e = populated(mm.PopulateAs(c, c.As, from, to, mm.Read))
+		e = populated(mm.PopulateAs(c, c.As, pages, mm.Read))
 	case abi.MADV_POPULATE_WRITE:
-		e = populated(mm.PopulateAs(c, c.As, from, to, mm.Write))
+		e = populated(mm.PopulateAs(c, c.As, pages, mm.Write))
 	}
 	if e != abi.OK {
 		return 0, e
@@ -88,8 +88,8 @@ func populated(f mm.Fault) abi.Errno {
 
 // punchMapped is MADV_REMOVE: holes in the files behind shared mappings. EINVAL
 // for other or locked memory, EACCES for what may not be written.
-func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
-	for page := from; page < to; {
+func punchMapped(c *sched.Ctx, pages mm.Range) abi.Errno {
+	for page := pages.From; page < pages.To; {
 		v, end := mm.MappingAt(c.As, page)
 		if v == nil {
 			page = end
@@ -101,10 +101,10 @@ func punchMapped(c *sched.Ctx, from, to uint32) abi.Errno {
 		case v.Flags&(abi.VmaFlagShared|abi.VmaFlagMaybeWrite) != abi.VmaFlagShared|abi.VmaFlagMaybeWrite:
 			return abi.EACCES
 		}
-		end = min(end, to)
+		end = min(end, pages.To)
 		at := uint64(v.FilePage+(page-v.StartPage)) << kmem.PageShift
 		mode := abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE
-		if e := vfs.Allocate(c, v.Inode, mode, at, uint64(end-page)<<kmem.PageShift); e != abi.OK {
+		if e := vfs.Allocate(c, v.Inode, mode, vfs.Extent{Offset: at, Length: uint64(end-page) << kmem.PageShift}); e != abi.OK {
 			return e
 		}
 		page = end
@@ -118,13 +118,13 @@ func sysMsync(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^(abi.MS_ASYNC|abi.MS_INVALIDATE|abi.MS_SYNC) != 0 || flags&abi.MS_ASYNC != 0 && flags&abi.MS_SYNC != 0 {
 		return 0, abi.EINVAL
 	}
-	from, to, e := pagesOf(c.Arg(0), c.Arg(1))
+	pages, e := pagesOf(c.Arg(0), c.Arg(1))
 	switch {
 	case e != abi.OK:
 		return 0, e
-	case flags&abi.MS_INVALIDATE != 0 && mm.FirstWith(c.As, from, to, abi.VmaFlagLocked) < to:
+	case flags&abi.MS_INVALIDATE != 0 && mm.FirstWith(c.As, pages, abi.VmaFlagLocked) < pages.To:
 		return 0, abi.EBUSY
-	case !mm.Covered(c.As, from, to):
+	case !mm.Covered(c.As, pages):
 		return 0, abi.ENOMEM
 	}
 	return 0, abi.OK
@@ -132,11 +132,11 @@ func sysMsync(c *sched.Ctx) (uint64, abi.Errno) {
 
 func mlock(c *sched.Ctx, flags abi.VmaFlag) (uint64, abi.Errno) {
 	addr := c.Arg(0) &^ uint64(kmem.PageMask)
-	from, to, e := pagesOf(addr, c.Arg(1)+(c.Arg(0)-addr))
+	pages, e := pagesOf(addr, c.Arg(1)+(c.Arg(0)-addr))
 	if e != abi.OK {
 		return 0, e
 	}
-	return 0, mm.Lock(c, c.As, from, to, flags)
+	return 0, mm.Lock(c, c.As, pages, flags)
 }
 
 func sysMlock(c *sched.Ctx) (uint64, abi.Errno) { return mlock(c, mm.LockFlags(false)) }

@@ -87,18 +87,21 @@ func sameUser(c *sched.Ctx, i abi.ProcessRef) bool {
 }
 
 func sysPrlimit64(c *sched.Ctx) (uint64, abi.Errno) {
-	return 0, prlimit(c, int32(c.Arg(0)), c.Arg(1), c.Arg(2), c.Arg(3))
+	return 0, prlimit(c, int32(c.Arg(0)), c.Arg(1), limitVas{c.Arg(2), c.Arg(3)})
 }
 
 func sysSetrlimit(c *sched.Ctx) (uint64, abi.Errno) {
 	if c.Arg(1) == 0 {
 		return 0, abi.EFAULT
 	}
-	return 0, prlimit(c, 0, c.Arg(0), c.Arg(1), 0)
+	return 0, prlimit(c, 0, c.Arg(0), limitVas{set: c.Arg(1)})
 }
 
-// prlimit sets a limit from newVa and tells the old one at oldVa, each if not 0.
-func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
+// limitVas are where a new limit lies and where the old one goes; 0 for neither.
+type limitVas struct{ set, get uint64 }
+
+// prlimit sets a limit and tells the old one.
+func prlimit(c *sched.Ctx, pid int32, id uint64, va limitVas) abi.Errno {
 	if id > uint64(abi.RLIMIT_RTTIME) {
 		return abi.EINVAL
 	}
@@ -108,8 +111,8 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 	}
 	l := &kmem.Process(i).State.Rlimits[id]
 	old := *l
-	if newVa != 0 {
-		if e := mm.CopyIn(c, c.InPage(abi.Rlimit64Size), newVa); e != abi.OK {
+	if va.set != 0 {
+		if e := mm.CopyIn(c, c.InPage(abi.Rlimit64Size), va.set); e != abi.OK {
 			return e
 		}
 		n := *(*abi.Rlimit64)(kmem.Ptr(c.Page))
@@ -122,15 +125,15 @@ func prlimit(c *sched.Ctx, pid int32, id, newVa, oldVa uint64) abi.Errno {
 		if id == uint64(abi.RLIMIT_NOFILE) && n.Max > uint64(abi.LimitFds) {
 			return abi.EPERM
 		}
-		if e := mm.Await(c, oldVa, abi.Rlimit64Size); e != abi.OK {
+		if e := mm.Await(c, va.get, abi.Rlimit64Size); e != abi.OK {
 			return e
 		}
 		*l = n
 		proc.LimitsChanged(i)
 	}
-	if oldVa != 0 {
+	if va.get != 0 {
 		*(*abi.Rlimit64)(kmem.Ptr(c.Page)) = old
-		return mm.CopyOut(c, oldVa, c.InPage(abi.Rlimit64Size))
+		return mm.CopyOut(c, va.get, c.InPage(abi.Rlimit64Size))
 	}
 	return abi.OK
 }

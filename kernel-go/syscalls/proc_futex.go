@@ -30,17 +30,20 @@ func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, abi.ENOSYS
 		}
 	}
-	va, val, va2, limit, val3 := c.Arg(0), arg32(c, 2), c.Arg(4), arg32(c, 3), arg32(c, 5)
-	pair := proc.FutexPair{Va: va, Va2: va2, Private: private, Wake: val, Limit: limit, Value: val3}
+	val, limit, val3 := arg32(c, 2), arg32(c, 3), arg32(c, 5)
+	word := proc.FutexWord{Va: c.Arg(0), Private: private}
+	pair := proc.FutexPair{First: word, Second: proc.FutexWord{Va: c.Arg(4), Private: private}, Wake: val, Limit: limit, Value: val3}
+	sleep := proc.FutexSleep{Expect: val, Bitset: futexAny, DeadlineNs: deadline}
 	switch cmd {
 	case abi.FUTEX_WAIT:
-		return proc.FutexWait(c, va, private, val, futexAny, deadline)
+		return proc.FutexWait(c, word, sleep)
 	case abi.FUTEX_WAIT_BITSET:
-		return proc.FutexWait(c, va, private, val, val3, deadline)
+		sleep.Bitset = val3
+		return proc.FutexWait(c, word, sleep)
 	case abi.FUTEX_WAKE:
-		return proc.FutexWake(c, va, private, max(val, 1), futexAny)
+		return proc.FutexWake(c, word, max(val, 1), futexAny)
 	case abi.FUTEX_WAKE_BITSET:
-		return proc.FutexWake(c, va, private, max(val, 1), val3)
+		return proc.FutexWake(c, word, max(val, 1), val3)
 	case abi.FUTEX_WAKE_OP:
 		return proc.FutexWakeOp(c, &pair)
 	case abi.FUTEX_REQUEUE, abi.FUTEX_CMP_REQUEUE, abi.FUTEX_CMP_REQUEUE_PI:
@@ -52,13 +55,13 @@ func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
 		}
 		return proc.FutexRequeue(c, &pair, cmd == abi.FUTEX_CMP_REQUEUE)
 	case abi.FUTEX_WAIT_REQUEUE_PI:
-		return proc.FutexWaitRequeuePi(c, va, va2, private, val, deadline)
+		return proc.FutexWaitRequeuePi(c, &pair, sleep)
 	case abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:
-		return proc.FutexLockPi(c, va, private, false, deadline)
+		return proc.FutexLockPi(c, word, false, deadline)
 	case abi.FUTEX_TRYLOCK_PI:
-		return proc.FutexLockPi(c, va, private, true, forever)
+		return proc.FutexLockPi(c, word, true, forever)
 	case abi.FUTEX_UNLOCK_PI:
-		return proc.FutexUnlockPi(c, va, private)
+		return proc.FutexUnlockPi(c, word)
 	}
 	return 0, abi.ENOSYS
 }

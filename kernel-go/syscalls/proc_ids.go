@@ -14,31 +14,42 @@ import (
 
 const noID = ^uint32(0)
 
-// isOneOf says whether v leaves an id alone or is one that the process has.
-func isOneOf(v, r, e, s uint32) bool { return v == noID || v == r || v == e || v == s }
+// ids are real, effective and saved ids; in a call noID stands for one that stays.
+type ids struct{ r, e, s uint32 }
 
-func setIDs(privileged bool, r, e, s, f *uint32, nr, ne, ns uint32) abi.Errno {
-	if !privileged && !(isOneOf(nr, *r, *e, *s) && isOneOf(ne, *r, *e, *s) && isOneOf(ns, *r, *e, *s)) {
+// idWords are where a process has them, and that for files.
+type idWords struct{ r, e, s, fs *uint32 }
+
+func usersOf(s *abi.ProcessState) idWords  { return idWords{&s.Uid, &s.Euid, &s.Suid, &s.Fsuid} }
+func groupsOf(s *abi.ProcessState) idWords { return idWords{&s.Gid, &s.Egid, &s.Sgid, &s.Fsgid} }
+
+// has says whether v leaves an id alone or is one of these.
+func (i ids) has(v uint32) bool { return v == noID || v == i.r || v == i.e || v == i.s }
+
+// set gives a process ids: EPERM for those that only the privileged may have.
+func (w idWords) set(privileged bool, to ids) abi.Errno {
+	now := ids{*w.r, *w.e, *w.s}
+	if !privileged && !(now.has(to.r) && now.has(to.e) && now.has(to.s)) {
 		return abi.EPERM
 	}
-	if nr != noID {
-		*r = nr
+	if to.r != noID {
+		*w.r = to.r
 	}
-	if ne != noID {
-		*e = ne
+	if to.e != noID {
+		*w.e = to.e
 	}
-	if ns != noID {
-		*s = ns
+	if to.s != noID {
+		*w.s = to.s
 	}
-	*f = *e
+	*w.fs = *w.e
 	return abi.OK
 }
 
-// setUsers is setIDs for users, of which the capabilities depend.
-func setUsers(c *sched.Ctx, privileged bool, nr, ne, ns uint32) abi.Errno {
+// setUsers is set for users, of which the capabilities depend.
+func setUsers(c *sched.Ctx, privileged bool, to ids) abi.Errno {
 	s := &c.P().State
 	old := cred.IDsOf(s)
-	e := setIDs(privileged, &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, nr, ne, ns)
+	e := usersOf(s).set(privileged, to)
 	if e == abi.OK {
 		proc.UserChanged(c.Process)
 		cred.UsersChanged(s, old)
@@ -48,29 +59,29 @@ func setUsers(c *sched.Ctx, privileged bool, nr, ne, ns uint32) abi.Errno {
 }
 
 func sysSetresuid(c *sched.Ctx) (uint64, abi.Errno) {
-	return 0, setUsers(c, cred.Has(c, abi.CAP_SETUID), uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
+	return 0, setUsers(c, cred.Has(c, abi.CAP_SETUID), ids{uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2))})
 }
 
 func sysSetresgid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
-	return 0, setIDs(cred.Has(c, abi.CAP_SETGID), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2)))
+	return 0, groupsOf(s).set(cred.Has(c, abi.CAP_SETGID), ids{uint32(c.Arg(0)), uint32(c.Arg(1)), uint32(c.Arg(2))})
 }
 
 func sysSetuid(c *sched.Ctx) (uint64, abi.Errno) {
 	v := uint32(c.Arg(0))
 	if cred.Has(c, abi.CAP_SETUID) {
-		return 0, setUsers(c, true, v, v, v)
+		return 0, setUsers(c, true, ids{v, v, v})
 	}
-	return 0, setUsers(c, false, noID, v, noID)
+	return 0, setUsers(c, false, ids{noID, v, noID})
 }
 
 func sysSetgid(c *sched.Ctx) (uint64, abi.Errno) {
 	s := &c.P().State
 	v := uint32(c.Arg(0))
 	if cred.Has(c, abi.CAP_SETGID) {
-		return 0, setIDs(true, &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, v, v, v)
+		return 0, groupsOf(s).set(true, ids{v, v, v})
 	}
-	return 0, setIDs(false, &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, noID, v, noID)
+	return 0, groupsOf(s).set(false, ids{noID, v, noID})
 }
 
 // savedOf is what setreuid(2) makes the saved id: the new effective one, when
@@ -90,7 +101,7 @@ func sysSetreuid(c *sched.Ctx) (uint64, abi.Errno) {
 		saved = s.Euid
 	}
 	old := cred.IDsOf(s)
-	err := setIDs(cred.Has(c, abi.CAP_SETUID), &s.Uid, &s.Euid, &s.Suid, &s.Fsuid, r, e, noID)
+	err := usersOf(s).set(cred.Has(c, abi.CAP_SETUID), ids{r, e, noID})
 	if err == abi.OK {
 		if saved != noID {
 			s.Suid = saved
@@ -109,7 +120,7 @@ func sysSetregid(c *sched.Ctx) (uint64, abi.Errno) {
 	if saved == noID && r != noID {
 		saved = s.Egid
 	}
-	err := setIDs(cred.Has(c, abi.CAP_SETGID), &s.Gid, &s.Egid, &s.Sgid, &s.Fsgid, r, e, noID)
+	err := groupsOf(s).set(cred.Has(c, abi.CAP_SETGID), ids{r, e, noID})
 	if err == abi.OK && saved != noID {
 		s.Sgid = saved
 	}

@@ -125,40 +125,40 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 	return clone(c, &a)
 }
 
-func exec(c *sched.Ctx, dirfd int32, path, argv, envp uint64, flags uint32) (uint64, abi.Errno) {
-	n, e := mm.CopyInString(c, c.InPath(uint32(abi.FixedPathMax)), path)
+// exec runs what the path of argument i names, with the argv and envp of the two
+// behind it.
+func exec(c *sched.Ctx, dirfd int32, i int, flags uint32) (uint64, abi.Errno) {
+	n, e := mm.CopyInString(c, c.InPath(uint32(abi.FixedPathMax)), c.Arg(i))
 	if e != abi.OK {
 		return 0, e
 	}
-	s := proc.Strings{As: c.As, Argv: argv, Envp: envp}
+	p := proc.Program{PathLen: n, Follow: vfs.Follow, Strings: proc.Strings{As: c.As, Argv: c.Arg(i + 1), Envp: c.Arg(i + 2)}}
 	if n == 0 && flags&uint32(abi.AT_EMPTY_PATH) != 0 {
-		i, e := file.GetAny(c, dirfd)
+		ofd, e := file.GetAny(c, dirfd)
 		if e != abi.OK {
 			return 0, e
 		}
-		d := kmem.Ofd(i).State.Dentry
-		if d == 0 {
+		if p.File = kmem.Ofd(ofd).State.Dentry; p.File == 0 {
 			return 0, abi.EACCES
 		}
-		s.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
-		return 0, proc.ExecFile(c, c.Process, c.Thread, d, putFdName(c.Path, uint32(dirfd)), &s)
+		p.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
+		p.PathLen = putFdName(c.Path, uint32(dirfd))
+		return 0, proc.Exec(c, c.Process, c.Thread, &p)
 	}
 	if n == 0 {
 		return 0, abi.ENOENT
 	}
-	dir, e := dirOf(c, dirfd, c.Path, n)
-	if e != abi.OK {
+	if p.Dir, e = dirOf(c, dirfd, c.Path, n); e != abi.OK {
 		return 0, e
 	}
 	if dirfd != int32(abi.AT_FDCWD) && *(*byte)(kmem.Ptr(c.Path)) != '/' {
-		s.Dirfd = putFdName(c.Path2, uint32(dirfd))
-		s.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
+		p.Dirfd = putFdName(c.Path2, uint32(dirfd))
+		p.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
 	}
-	follow := uint32(vfs.Follow)
 	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
-		follow = 0
+		p.Follow = 0
 	}
-	return 0, proc.Exec(c, c.Process, c.Thread, dir, n, follow, &s)
+	return 0, proc.Exec(c, c.Process, c.Thread, &p)
 }
 
 // putFdName writes the name that Linux gives a program that has none:
@@ -175,7 +175,7 @@ func putFdName(dst, fd uint32) uint32 {
 }
 
 func sysExecve(c *sched.Ctx) (uint64, abi.Errno) {
-	return exec(c, int32(abi.AT_FDCWD), c.Arg(0), c.Arg(1), c.Arg(2), 0)
+	return exec(c, int32(abi.AT_FDCWD), 0, 0)
 }
 
 func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
@@ -183,7 +183,7 @@ func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
 	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return 0, abi.EINVAL
 	}
-	return exec(c, fdArg(c, 0), c.Arg(1), c.Arg(2), c.Arg(3), flags)
+	return exec(c, fdArg(c, 0), 1, flags)
 }
 
 func sysWait4(c *sched.Ctx) (uint64, abi.Errno) {

@@ -253,7 +253,8 @@ func (r *record) read(c *sched.Ctx, letter byte, i int, args *[6]uint64) abi.Err
 }
 
 // written adds what the kernel has written where argument i points.
-func (r *record) written(c *sched.Ctx, letter byte, i int, args *[6]uint64, result uint32) {
+func (r *record) written(c *sched.Ctx, call Call, i int, result uint32) {
+	letter, args := call.Letters[i], call.Args
 	va, next := args[i], uint64(0)
 	if i < 5 {
 		next = args[i+1]

@@ -64,20 +64,23 @@ const _ = unsafe.Sizeof(kmem.Scratch{}.Trace) - unsafe.Sizeof(record{})
 
 func (r *record) head() *abi.TraceRecord { return (*abi.TraceRecord)(kmem.Ptr(r.base)) }
 
+// Who is the thread that a record is of, by its numbers.
+type Who struct{ Tid, Pid uint32 }
+
 // begin starts the record of a thread.
-func begin(c *sched.Ctx, phase abi.TracePhase, tid, pid uint32) *record {
+func begin(c *sched.Ctx, phase abi.TracePhase, who Who) *record {
 	s := kmem.ScratchOf(c.Hart)
 	r := (*record)(unsafe.Pointer(&s.Trace))
 	r.base, r.n, r.as, r.wait = kmem.Addr(unsafe.Pointer(&s.TraceBytes)), abi.TraceRecordSize, c.As, false
 	kmem.Zero(r.base, r.n)
 	h := r.head()
-	h.Phase, h.Tid, h.Pid = phase, tid, pid
+	h.Phase, h.Tid, h.Pid = phase, who.Tid, who.Pid
 	return r
 }
 
 // beginCall starts the record of a system call of the context's thread.
 func beginCall(c *sched.Ctx, phase abi.TracePhase, number uint32, args *[6]uint64) *record {
-	r := begin(c, phase, c.T().State.Tid, c.P().State.Pid)
+	r := begin(c, phase, Who{c.T().State.Tid, c.P().State.Pid})
 	h := r.head()
 	h.Number, h.Args = number, *args
 	return r
@@ -90,21 +93,29 @@ func (r *record) send() {
 	host.Trace(r.base, r.n)
 }
 
+// Call is a system call: its number, what traces show of its arguments (a letter
+// each), and these as it began.
+type Call struct {
+	Number  uint32
+	Letters string
+	Args    *[6]uint64
+}
+
 // Entry tells that the context's thread begins a system call. EBLOCKED, only
 // when wait is set: memory that it points at has yet to come in; the thread must
 // wait, and begin the call anew.
-func Entry(c *sched.Ctx, number uint32, letters string, args *[6]uint64, wait bool) abi.Errno {
+func Entry(c *sched.Ctx, call Call, wait bool) abi.Errno {
 	t := c.T()
-	r := beginCall(c, abi.TracePhaseEntry, number, args)
+	r := beginCall(c, abi.TracePhaseEntry, call.Number, call.Args)
 	if t.State.Blocked.Attempt != 0 {
 		r.head().Errno = uint32(abi.ERESTARTBLOCK)
 	}
 	r.wait = wait && t.Live.TraceWaits < waitsMax
 	e := abi.OK
-	for i := 0; i < len(letters) && e == abi.OK; i++ {
-		e = r.read(c, letters[i], i, args)
+	for i := 0; i < len(call.Letters) && e == abi.OK; i++ {
+		e = r.read(c, call.Letters[i], i, call.Args)
 	}
-	if e == abi.OK && number == uint32(abi.SYS_rt_sigreturn) {
+	if e == abi.OK && call.Number == uint32(abi.SYS_rt_sigreturn) {
 		e = r.take(c, t.Cpu.X[regSP]+abi.SiginfoSize+uint64(unsafe.Offsetof(abi.Ucontext{}.Sigmask)), abi.SigsetSize)
 	}
 	if e != abi.OK {
@@ -117,39 +128,39 @@ func Entry(c *sched.Ctx, number uint32, letters string, args *[6]uint64, wait bo
 }
 
 // Exit tells how a call of the context's thread ended; args as it began.
-func Exit(c *sched.Ctx, number uint32, letters string, args *[6]uint64, v uint64, e abi.Errno) {
-	r := beginCall(c, abi.TracePhaseExit, number, args)
+func Exit(c *sched.Ctx, call Call, v uint64, e abi.Errno) {
+	r := beginCall(c, abi.TracePhaseExit, call.Number, call.Args)
 	r.head().Result, r.head().Errno = v, uint32(e)
 	if e == abi.OK || e == abi.EINTR || e >= abi.ERESTARTSYS {
-		for i := range len(letters) {
-			r.written(c, letters[i], i, args, uint32(min(v, uint64(abi.MAX_RW_COUNT))))
+		for i := range len(call.Letters) {
+			r.written(c, call, i, uint32(min(v, uint64(abi.MAX_RW_COUNT))))
 		}
-	} else if len(letters) > 1 && letters[1] == 'I' {
+	} else if len(call.Letters) > 1 && call.Letters[1] == 'I' {
 		// Where it would have read to: the addresses alone.
-		r.written(c, 'I', 1, args, 0)
+		r.written(c, call, 1, 0)
 	}
 	c.T().Live.Traced = 0
 	r.send()
 }
 
-// Signal tells that a signal reached a thread.
-func Signal(c *sched.Ctx, tid, pid, signo uint32, code, errno int32, field0, field1, field2, field3 uint64) {
-	r := begin(c, abi.TracePhaseSignal, tid, pid)
-	r.head().Number = signo
-	r.head().Args = [6]uint64{uint64(int64(code)), uint64(int64(errno)), field0, field1, field2, field3}
+// Signal tells that a signal reached a thread, with the words that TraceRecord.args
+// has of one.
+func Signal(c *sched.Ctx, who Who, signo abi.Signal, args [6]uint64) {
+	r := begin(c, abi.TracePhaseSignal, who)
+	r.head().Number, r.head().Args = uint32(signo), args
 	r.send()
 }
 
 // Stopped tells that a signal stopped a thread.
-func Stopped(c *sched.Ctx, tid, pid, signo uint32) {
-	r := begin(c, abi.TracePhaseStopped, tid, pid)
+func Stopped(c *sched.Ctx, who Who, signo abi.Signal) {
+	r := begin(c, abi.TracePhaseStopped, who)
 	r.head().Args[0] = uint64(signo)
 	r.send()
 }
 
 // Ended tells that a thread ended, with a wait status.
-func Ended(c *sched.Ctx, tid, pid, status uint32) {
-	r := begin(c, abi.TracePhaseEnded, tid, pid)
+func Ended(c *sched.Ctx, who Who, status uint32) {
+	r := begin(c, abi.TracePhaseEnded, who)
 	r.head().Args[0] = uint64(status)
 	r.send()
 }

@@ -217,7 +217,7 @@ func sendFlow(c *sched.Ctx, t *abi.TtySlot, master bool, b byte) {
 func typeByte(c *sched.Ctx, t *abi.TtySlot, b byte) {
 	s := &t.State
 	if s.PendingTail-s.PendingHead < pendingBytes {
-		*byteOf(t, pendingFrame, pendingBytes, s.PendingTail) = b
+		*pendingRing().byteAt(t, s.PendingTail) = b
 		s.PendingTail++
 		digest(c, t)
 	}

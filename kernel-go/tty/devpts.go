@@ -29,7 +29,7 @@ func InitDevpts(over abi.DentryRef) abi.Errno {
 	c := sched.For(kmem.WorkerIndex)
 	const name = "ptmx"
 	copy(kmem.Bytes(c.Page, uint32(len(name))), name)
-	d, e := vfs.AddNode(root(), c.InPage(uint32(len(name))), abi.S_IFCHR|0o666, 0, 0, uint64(abi.DEV_PTMX))
+	d, e := vfs.AddNode(root(), c.InPage(uint32(len(name))), vfs.Node{Mode: abi.S_IFCHR | 0o666, Rdev: uint64(abi.DEV_PTMX)})
 	if e == abi.OK {
 		vfs.Put(d)
 	}
@@ -49,7 +49,7 @@ func addNode(c *sched.Ctx, t *abi.TtySlot) abi.Errno {
 	}
 	n := vfs.PutNumber(c.Page, uint64(t.State.Index))
 	var e abi.Errno
-	t.Live.Dentry, e = vfs.AddNode(root(), c.InPage(n), slaveMode, uid, ttyGroup, slaveNumber(t.State.Index))
+	t.Live.Dentry, e = vfs.AddNode(root(), c.InPage(n), vfs.Node{Mode: slaveMode, Uid: uid, Gid: ttyGroup, Rdev: slaveNumber(t.State.Index)})
 	return e
 }
 

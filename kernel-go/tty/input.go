@@ -14,7 +14,7 @@ func digest(c *sched.Ctx, t *abi.TtySlot) {
 	s := &t.State
 	begin := s.PendingHead
 	for s.PendingHead != s.PendingTail && makeRoom(s) {
-		b := *byteOf(t, pendingFrame, pendingBytes, s.PendingHead)
+		b := *pendingRing().byteAt(t, s.PendingHead)
 		s.PendingHead++
 		receive(c, t, b)
 	}

@@ -115,7 +115,7 @@ func showEcho(t *abi.TtySlot, kind uint32, b byte, room uint32) bool {
 }
 
 func emit(t *abi.TtySlot, b byte) {
-	*byteOf(t, outputFrame, outputBytes, t.State.OutTail) = b
+	*outputRing().byteAt(t, t.State.OutTail) = b
 	t.State.OutTail++
 }
 

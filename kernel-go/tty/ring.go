@@ -22,6 +22,19 @@ const (
 	outputFrame  = 4
 )
 
+// ring is one of them: its first frame, and its size, a power of two.
+type ring struct{ frame, bytes uint32 }
+
+// ringSpan is n bytes of a ring from one on.
+type ringSpan struct {
+	ring
+	at, n uint32
+}
+
+func inputRing() ring   { return ring{inputFrame, inputBytes} }
+func pendingRing() ring { return ring{pendingFrame, pendingBytes} }
+func outputRing() ring  { return ring{outputFrame, outputBytes} }
+
 // All rings together are the pair's frames.
 const _ = uint(int(abi.LimitTtyFrames) - (outputFrame + int(outputBytes/pageSize)))
 
@@ -43,38 +56,35 @@ func freeRings(t *abi.TtySlot) {
 	}
 }
 
-// place is where byte `at` of a ring of `bytes` that begins with a frame lies.
-func place(t *abi.TtySlot, frame, bytes, at uint32) uint32 {
-	at &= bytes - 1
-	return t.Live.Frames[frame+at>>kmem.PageShift] + at&kmem.PageMask
+// place is where byte `at` of a ring lies.
+func (r ring) place(t *abi.TtySlot, at uint32) uint32 {
+	at &= r.bytes - 1
+	return t.Live.Frames[r.frame+at>>kmem.PageShift] + at&kmem.PageMask
 }
 
-func byteOf(t *abi.TtySlot, frame, bytes, at uint32) *byte {
-	return (*byte)(kmem.Ptr(place(t, frame, bytes, at)))
-}
+func (r ring) byteAt(t *abi.TtySlot, at uint32) *byte { return (*byte)(kmem.Ptr(r.place(t, at))) }
 
-func inputByte(t *abi.TtySlot, at uint32) *byte { return byteOf(t, inputFrame, inputBytes, at) }
+func inputByte(t *abi.TtySlot, at uint32) *byte { return inputRing().byteAt(t, at) }
 
-// copyOut copies n bytes of a ring from `at` into a buffer, and returns how
-// many it did.
-func copyOut(c *sched.Ctx, t *abi.TtySlot, frame, bytes, at, n uint32, b *mm.Buf) (uint32, abi.Errno) {
+// copyOut copies bytes of a ring into a buffer, and returns how many it did.
+func copyOut(c *sched.Ctx, t *abi.TtySlot, s ringSpan, b *mm.Buf) (uint32, abi.Errno) {
 	done, e := uint32(0), abi.OK
-	for done < n && e == abi.OK {
-		part := min(n-done, pageSize-(at+done)&kmem.PageMask)
+	for done < s.n && e == abi.OK {
+		part := min(s.n-done, pageSize-(s.at+done)&kmem.PageMask)
 		before := b.Len
-		e = mm.BufOut(c, b, kmem.Span{Addr: place(t, frame, bytes, at+done), Len: part})
+		e = mm.BufOut(c, b, kmem.Span{Addr: s.place(t, s.at+done), Len: part})
 		done += before - b.Len
 	}
 	return done, e
 }
 
-// copyIn copies n bytes of a buffer to `at` of a ring.
-func copyIn(c *sched.Ctx, t *abi.TtySlot, frame, bytes, at, n uint32, b *mm.Buf) (uint32, abi.Errno) {
+// copyIn copies bytes of a buffer into a ring.
+func copyIn(c *sched.Ctx, t *abi.TtySlot, s ringSpan, b *mm.Buf) (uint32, abi.Errno) {
 	done, e := uint32(0), abi.OK
-	for done < n && e == abi.OK {
-		part := min(n-done, pageSize-(at+done)&kmem.PageMask)
+	for done < s.n && e == abi.OK {
+		part := min(s.n-done, pageSize-(s.at+done)&kmem.PageMask)
 		before := b.Len
-		e = mm.BufIn(c, b, kmem.Span{Addr: place(t, frame, bytes, at+done), Len: part})
+		e = mm.BufIn(c, b, kmem.Span{Addr: s.place(t, s.at+done), Len: part})
 		done += before - b.Len
 	}
 	return done, e

@@ -17,32 +17,40 @@ func wait(c *sched.Ctx, queue *abi.WaitEntryRef, events abi.PollEvent) abi.Errno
 	return sched.WaitOn(c, queue, events)
 }
 
+// Transfer is a read or write of one side: its buffer, and what earlier attempts of
+// this call have moved. Hung: the slave was hung up. Nonblock: EAGAIN instead of
+// waiting.
+type Transfer struct {
+	*mm.Buf
+	Before         uint32
+	Hung, Nonblock bool
+}
+
 // ReadSlave reads what was typed: one line, or in raw mode as VMIN and VTIME
-// say. `before` is what earlier attempts of this call have read. A slave that
-// was hung up is at its end.
-func ReadSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, hung, nonblock bool) (uint32, abi.Errno) {
+// say. A slave that was hung up is at its end.
+func ReadSlave(c *sched.Ctx, i abi.TtyRef, x Transfer) (uint32, abi.Errno) {
 	t := kmem.Tty(i)
-	if hung {
+	if x.Hung {
 		return 0, abi.OK
 	}
 	if e := MayUse(c, i, abi.SIGTTIN); e != abi.OK {
 		return 0, e
 	}
-	if b.Len == 0 {
+	if x.Len == 0 {
 		return 0, abi.OK
 	}
 	if canonical(&t.State) {
 		if t.State.InHead != t.State.InCanon {
-			done, e := takeLine(c, t, b)
+			done, e := takeLine(c, t, x.Buf)
 			digest(c, t)
 			return done, e
 		}
-		if before != 0 {
+		if x.Before != 0 {
 			return 0, abi.OK
 		}
-		return 0, noInput(c, t, nonblock)
+		return 0, noInput(c, t, x.Nonblock)
 	}
-	return readRaw(c, t, b, before, nonblock)
+	return readRaw(c, t, x)
 }
 
 func noInput(c *sched.Ctx, t *abi.TtySlot, nonblock bool) abi.Errno {
@@ -64,7 +72,7 @@ func takeLine(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf) (uint32, abi.Errno) {
 	if whole {
 		n++
 	}
-	done, e := copyOut(c, t, inputFrame, inputBytes, s.InHead, n, b)
+	done, e := copyOut(c, t, ringSpan{inputRing(), s.InHead, n}, b)
 	for k := range done {
 		clearLineEnd(t, s.InHead+k)
 	}
@@ -82,21 +90,21 @@ func takeLine(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf) (uint32, abi.Errno) {
 const tenth = 100_000_000
 
 // readRaw reads in raw mode: the four cases of termios(3).
-func readRaw(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf, before uint32, nonblock bool) (uint32, abi.Errno) {
+func readRaw(c *sched.Ctx, t *abi.TtySlot, x Transfer) (uint32, abi.Errno) {
 	s := &t.State
 	least, time := uint32(s.Termios.Cc[abi.VMIN]), uint64(s.Termios.Cc[abi.VTIME])*tenth
 	done, e := uint32(0), abi.OK
-	if n := min(s.InTail-s.InHead, b.Len); n != 0 {
-		done, e = copyOut(c, t, inputFrame, inputBytes, s.InHead, n, b)
+	if n := min(s.InTail-s.InHead, x.Len); n != 0 {
+		done, e = copyOut(c, t, ringSpan{inputRing(), s.InHead, n}, x.Buf)
 		s.InHead += done
 		s.InCanon = s.InHead
 		digest(c, t)
 	}
-	if e != abi.OK || b.Len == 0 || done+before >= max(least, 1) {
+	if e != abi.OK || x.Len == 0 || done+x.Before >= max(least, 1) {
 		return done, e
 	}
 	if c.Thread == 0 {
-		return done, noInput(c, t, nonblock)
+		return done, noInput(c, t, x.Nonblock)
 	}
 	call := &c.T().State.Blocked
 	waited := call.TimedOut != 0 && done == 0
@@ -105,11 +113,11 @@ func readRaw(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf, before uint32, nonblock bo
 		return done, abi.OK
 	case least != 0 && time != 0 && waited:
 		return done, abi.OK
-	case nonblock:
+	case x.Nonblock:
 		return done, abi.EAGAIN
 	}
 	// VTIME runs from the call, or with VMIN from the last byte that came.
-	if time != 0 && (least == 0 || done+before != 0) {
+	if time != 0 && (least == 0 || done+x.Before != 0) {
 		if done != 0 || call.DeadlineNs == ^uint64(0) {
 			call.DeadlineNs = sched.NowNs() + time
 		}
@@ -120,10 +128,10 @@ func readRaw(c *sched.Ctx, t *abi.TtySlot, b *mm.Buf, before uint32, nonblock bo
 }
 
 // WriteSlave writes to the terminal: EIO after a hang-up.
-func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uint32, abi.Errno) {
-	t := kmem.Tty(i)
+func WriteSlave(c *sched.Ctx, i abi.TtyRef, x Transfer) (uint32, abi.Errno) {
+	t, b := kmem.Tty(i), x.Buf
 	s := &t.State
-	if hung {
+	if x.Hung {
 		return 0, abi.EIO
 	}
 	if lflag(s, abi.TOSTOP) {
@@ -141,7 +149,7 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 		}
 		if !oflag(s, abi.OPOST) {
 			var moved uint32
-			moved, e = copyIn(c, t, outputFrame, outputBytes, s.OutTail, n, b)
+			moved, e = copyIn(c, t, ringSpan{outputRing(), s.OutTail, n}, b)
 			s.OutTail += moved
 			done += moved
 			continue
@@ -149,8 +157,8 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 		from := *b
 		e = mm.BufIn(c, b, c.InPage(n))
 		taken := uint32(0)
-		for _, x := range kmem.Bytes(c.Page, from.Len-b.Len) {
-			if !process(t, x, outputRoom(s)) {
+		for _, v := range kmem.Bytes(c.Page, from.Len-b.Len) {
+			if !process(t, v, outputRoom(s)) {
 				break
 			}
 			taken++
@@ -168,7 +176,7 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 	switch {
 	case e != abi.OK || b.Len == 0:
 		return done, e
-	case nonblock:
+	case x.Nonblock:
 		return done, abi.EAGAIN
 	}
 	return done, wait(c, &t.Live.WriteWait, pollOut|abi.POLLHUP)
@@ -176,23 +184,23 @@ func WriteSlave(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, hung, nonblock bool) (uin
 
 // ReadMaster reads what the terminal shows; in packet mode a status byte comes
 // first. EIO at the end, after the last slave was closed.
-func ReadMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, nonblock bool) (uint32, abi.Errno) {
-	t := kmem.Tty(i)
+func ReadMaster(c *sched.Ctx, i abi.TtyRef, x Transfer) (uint32, abi.Errno) {
+	t, b := kmem.Tty(i), x.Buf
 	s := &t.State
 	if b.Len == 0 {
 		return 0, abi.OK
 	}
-	packet := s.Flags&abi.TtyFlagPacket != 0 && before == 0
+	packet := s.Flags&abi.TtyFlagPacket != 0 && x.Before == 0
 	if packet && s.PacketStatus != 0 {
 		return header(c, b, byte(s.PacketStatus), &s.PacketStatus)
 	}
 	if s.OutHead == s.OutTail {
 		switch {
-		case before != 0:
+		case x.Before != 0:
 			return 0, abi.OK
 		case s.Flags&abi.TtyFlagSlaveClosed != 0:
 			return 0, abi.EIO
-		case nonblock:
+		case x.Nonblock:
 			return 0, abi.EAGAIN
 		}
 		return 0, wait(c, &t.Live.MasterReadWait, pollIn|abi.POLLPRI|abi.POLLHUP)
@@ -205,7 +213,7 @@ func ReadMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, before uint32, nonblock b
 		}
 		done = n
 	}
-	n, e := copyOut(c, t, outputFrame, outputBytes, s.OutHead, min(s.OutTail-s.OutHead, b.Len), b)
+	n, e := copyOut(c, t, ringSpan{outputRing(), s.OutHead, min(s.OutTail-s.OutHead, b.Len)}, b)
 	s.OutHead += n
 	if n != 0 {
 		flushEchoes(t)
@@ -235,8 +243,8 @@ func masterRoom(s *abi.TtyState) uint32 {
 }
 
 // WriteMaster types: it waits while the line discipline has no room.
-func WriteMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, nonblock bool) (uint32, abi.Errno) {
-	t := kmem.Tty(i)
+func WriteMaster(c *sched.Ctx, i abi.TtyRef, x Transfer) (uint32, abi.Errno) {
+	t, b := kmem.Tty(i), x.Buf
 	s := &t.State
 	done, e := uint32(0), abi.OK
 	for b.Len != 0 && e == abi.OK {
@@ -244,7 +252,7 @@ func WriteMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, nonblock bool) (uint32, 
 		if n == 0 {
 			break
 		}
-		n, e = copyIn(c, t, pendingFrame, pendingBytes, s.PendingTail, n, b)
+		n, e = copyIn(c, t, ringSpan{pendingRing(), s.PendingTail, n}, b)
 		s.PendingTail += n
 		done += n
 		digest(c, t)
@@ -252,7 +260,7 @@ func WriteMaster(c *sched.Ctx, i abi.TtyRef, b *mm.Buf, nonblock bool) (uint32, 
 	switch {
 	case e != abi.OK || b.Len == 0:
 		return done, e
-	case nonblock:
+	case x.Nonblock:
 		return done, abi.EAGAIN
 	}
 	return done, wait(c, &t.Live.MasterWriteWait, pollOut|abi.POLLHUP)

@@ -50,16 +50,16 @@ func pair(t testing.TB) (*sched.Ctx, abi.TtyRef) {
 
 func input(c *sched.Ctx, i abi.TtyRef, s []byte) (uint32, abi.Errno) {
 	copy(kmem.Bytes(c.Vec, uint32(len(s))), s)
-	return WriteMaster(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: uint32(len(s))}, true)
+	return WriteMaster(c, i, Transfer{Buf: &mm.Buf{Addr: uint64(c.Vec), Len: uint32(len(s))}, Nonblock: true})
 }
 
 func shown(c *sched.Ctx, i abi.TtyRef, max uint32) (string, abi.Errno) {
-	n, e := ReadMaster(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: max}, 0, true)
+	n, e := ReadMaster(c, i, Transfer{Buf: &mm.Buf{Addr: uint64(c.Vec), Len: max}, Nonblock: true})
 	return string(kmem.Bytes(c.Vec, n)), e
 }
 
 func typed(c *sched.Ctx, i abi.TtyRef, max uint32) (string, abi.Errno) {
-	n, e := ReadSlave(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: max}, 0, false, true)
+	n, e := ReadSlave(c, i, Transfer{Buf: &mm.Buf{Addr: uint64(c.Vec), Len: max}, Nonblock: true})
 	return string(kmem.Bytes(c.Vec, n)), e
 }
 
@@ -171,7 +171,7 @@ func FuzzLineDiscipline(f *testing.F) {
 				}
 			case 3:
 				copy(kmem.Bytes(c.Vec, uint32(n)), part)
-				if w, e := WriteSlave(c, i, &mm.Buf{Addr: uint64(c.Vec), Len: uint32(n)}, false, true); w > uint32(n) || e != abi.OK && e != abi.EAGAIN {
+				if w, e := WriteSlave(c, i, Transfer{Buf: &mm.Buf{Addr: uint64(c.Vec), Len: uint32(n)}, Nonblock: true}); w > uint32(n) || e != abi.OK && e != abi.EAGAIN {
 					t.Fatal(w, e)
 				}
 			}

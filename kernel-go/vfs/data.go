@@ -222,16 +222,19 @@ func Truncate(c *sched.Ctx, inode abi.InodeRef, size uint64) abi.Errno {
 	return abi.OK
 }
 
+// Extent is Length bytes of a file from Offset on.
+type Extent struct{ Offset, Length uint64 }
+
 // Allocate is fallocate(2) on a regular file that is open for writing. ERESCHED
 // when others are to have a turn before the rest.
-func Allocate(c *sched.Ctx, inode abi.InodeRef, mode abi.FallocFlag, offset, length uint64) abi.Errno {
+func Allocate(c *sched.Ctx, inode abi.InodeRef, mode abi.FallocFlag, bytes Extent) abi.Errno {
 	const ()
 	if mode&^(abi.FALLOC_FL_KEEP_SIZE|abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0 || mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) == abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE || mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_KEEP_SIZE) == abi.FALLOC_FL_PUNCH_HOLE {
 		return abi.EOPNOTSUPP
 	}
 	in := kmem.Inode(inode)
-	end := offset + length
-	if end > pagecache.MaxBytes || end < offset {
+	end := bytes.Offset + bytes.Length
+	if end > pagecache.MaxBytes || end < bytes.Offset {
 		return abi.EFBIG
 	}
 	// What would only reserve is refused behind the end, too.
@@ -244,10 +247,10 @@ func Allocate(c *sched.Ctx, inode abi.InodeRef, mode abi.FallocFlag, offset, len
 		}
 	}
 	if mode&(abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_ZERO_RANGE) != 0 {
-		if e := zeroRange(c, inode, offset, end); e != abi.OK {
+		if e := zeroRange(c, inode, bytes.Offset, end); e != abi.OK {
 			return e
 		}
-	} else if e := reservePages(c, inode, offset, end); e != abi.OK {
+	} else if e := reservePages(c, inode, bytes.Offset, end); e != abi.OK {
 		return e
 	}
 	if mode&abi.FALLOC_FL_KEEP_SIZE == 0 && end > in.State.Size {

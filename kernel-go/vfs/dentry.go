@@ -138,7 +138,7 @@ func child(parent abi.DentryRef, name kmem.Span) abi.DentryRef {
 // link puts a dentry into its directory; the tree holds it from now on.
 func link(i abi.DentryRef) {
 	d := kmem.Dentry(i)
-	sched.Effect(abi.SyncEffectFs)
+	sched.RecordEffect(abi.SyncEffectFs)
 	dir := InodeOf(d.Parent)
 	appendChild(dir, i)
 	kmem.WriteBegin(&d.Header)
@@ -152,7 +152,7 @@ func link(i abi.DentryRef) {
 // with treeBegin and treeEnd.
 func unlinkDentry(i abi.DentryRef) {
 	d := kmem.Dentry(i)
-	sched.Effect(abi.SyncEffectFs)
+	sched.RecordEffect(abi.SyncEffectFs)
 	unhash(i)
 	removeChild(InodeOf(d.Parent), i)
 	kmem.WriteBegin(&d.Header)

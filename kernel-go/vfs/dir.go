@@ -32,9 +32,16 @@ func placeFor(c *sched.Ctx, at PathAt, directory bool) (Found, abi.Errno) {
 	return f, abi.OK
 }
 
+// made is what a new file is: its mode, with the type, and a device's number.
+type made struct {
+	mode abi.FileMode
+	rdev uint64
+}
+
 // create makes a file of any type but directories' links: an inode with a name
 // in a directory. The dentry is held. `parent` has been checked by mayCreate.
-func create(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mode abi.FileMode, rdev uint64) (abi.DentryRef, abi.Errno) {
+func create(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, as made) (abi.DentryRef, abi.Errno) {
+	mode := as.mode
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
 	uid, gid := credentials(c)
@@ -51,7 +58,7 @@ func create(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mode abi.FileMod
 		return 0, abi.ENOSPC
 	}
 	s := &kmem.Inode(inode).State
-	s.Rdev, s.Node = rdev, ds.Node
+	s.Rdev, s.Node = as.rdev, ds.Node
 	if mode&abi.S_IFMT == abi.S_IFDIR {
 		s.Nlink = 2
 	}
@@ -74,7 +81,7 @@ func Mkdir(c *sched.Ctx, at PathAt, mode abi.FileMode) (abi.DentryRef, abi.Errno
 	if e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, f.Parent, f.Name, abi.S_IFDIR|mode&0o1777&^umaskOf(c), 0)
+	d, e := create(c, f.Parent, f.Name, made{mode: abi.S_IFDIR | mode&0o1777&^umaskOf(c)})
 	f.Release()
 	return d, e
 }
@@ -84,7 +91,7 @@ func implied(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mark bool) (abi
 	if e := mayCreate(c, parent); e != abi.OK {
 		return 0, e
 	}
-	d, e := create(c, parent, name, abi.S_IFDIR|0o755, 0)
+	d, e := create(c, parent, name, made{mode: abi.S_IFDIR | 0o755})
 	if e == abi.OK && mark {
 		kmem.Dentry(d).Flags |= abi.DentryFlagImplied
 	}
@@ -113,7 +120,7 @@ func Mknod(c *sched.Ctx, at PathAt, mode abi.FileMode, rdev uint64) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	d, e := create(c, f.Parent, f.Name, mode&(abi.S_IFMT|permBits)&^umaskOf(c), rdev)
+	d, e := create(c, f.Parent, f.Name, made{mode & (abi.S_IFMT | permBits) &^ umaskOf(c), rdev})
 	if e == abi.OK {
 		Put(d)
 	}
@@ -139,7 +146,7 @@ func Symlink(c *sched.Ctx, target kmem.Span, at PathAt) abi.Errno {
 }
 
 func symlinkIn(c *sched.Ctx, parent abi.DentryRef, name, target kmem.Span) abi.Errno {
-	d, e := create(c, parent, name, abi.S_IFLNK|0o777, 0)
+	d, e := create(c, parent, name, made{mode: abi.S_IFLNK | 0o777})
 	if e != abi.OK {
 		return e
 	}

@@ -46,7 +46,7 @@ func dropInode(inode abi.InodeRef) {
 	}
 	freeXattrs(inode)
 	if in.Live.Pipe != 0 {
-		PipeGone(in.Live.Pipe)
+		ReleasePipe(in.Live.Pipe)
 	}
 	kmem.Free(inode)
 }

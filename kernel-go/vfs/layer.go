@@ -19,20 +19,19 @@ import (
 // staged is the root of a client's layer in progress, 0 for none.
 func staged(client uint32) *abi.DentryRef { return &state().Staged[client] }
 
-// ApplyLayer adds a batch of `count` records to the client's layer; without
-// `more` the layer is then merged into the directory that prefix names (n bytes
-// in c.Path; n 0 is the root), which is made when it is missing. On an error
-// nothing of the layer stays.
-func ApplyLayer(c *sched.Ctx, client uint32, prefix PathAt, records Records, more bool) abi.Errno {
+// ApplyLayer adds a batch of records to the client's layer; with the last one the
+// layer is then merged into the directory that prefix names (a path in c.Path, the
+// root when it is empty), which is made when it is missing. On an error nothing of
+// the layer stays.
+func ApplyLayer(c *sched.Ctx, client uint32, prefix kmem.Span, records Records) abi.Errno {
 	// The records' paths go through the same buffer.
-	saved := c.Vec
-	kmem.Copy(saved, prefix.Addr, prefix.Len)
-	prefix.Addr = saved
-	e := stage(c, client, prefix, records)
-	if e == abi.OK && !more {
-		e = commit(c, *staged(client), prefix.Addr, prefix.Len)
+	saved := c.InVec(prefix.Len)
+	kmem.Copy(saved.Addr, prefix.Addr, prefix.Len)
+	e := stage(c, client, saved, records)
+	if e == abi.OK && !records.More {
+		e = commit(c, *staged(client), saved)
 	}
-	if e != abi.OK || !more {
+	if e != abi.OK || !records.More {
 		DropLayer(client)
 	}
 	return e
@@ -50,7 +49,7 @@ func DropLayer(client uint32) {
 	Put(root)
 }
 
-func stage(c *sched.Ctx, client uint32, prefix PathAt, records Records) abi.Errno {
+func stage(c *sched.Ctx, client uint32, prefix kmem.Span, records Records) abi.Errno {
 	if *staged(client) == 0 {
 		root, e := newRoot(abi.FsTypeTmpfs, 0o755)
 		if e != abi.OK {
@@ -60,20 +59,19 @@ func stage(c *sched.Ctx, client uint32, prefix PathAt, records Records) abi.Errn
 		kmem.Inode(InodeOf(root)).State.Node = kmem.Inode(InodeOf(kmem.Header().RootDentry)).State.Node
 		*staged(client) = root
 	}
-	base, e := baseOf(c, prefix.Addr, prefix.Len)
+	base, e := baseOf(c, prefix)
 	if e != abi.OK {
 		return e
 	}
 	for range records.Count {
 		var size uint32
-		if size, e = nextRecord(c, records.Addr, records.Bytes); e == abi.OK {
+		if size, e = nextRecord(c, records.Span); e == abi.OK {
 			e = applyRecord(c, *staged(client), base)
 		}
 		if e != abi.OK {
 			break
 		}
-		records.Addr += size
-		records.Bytes -= size
+		records.Span = records.From(size)
 	}
 	Put(base)
 	return e
@@ -81,11 +79,11 @@ func stage(c *sched.Ctx, client uint32, prefix PathAt, records Records) abi.Errn
 
 // baseOf is the directory of the prefix, or as long as that does not exist the
 // root. Held.
-func baseOf(c *sched.Ctx, prefix, n uint32) (abi.DentryRef, abi.Errno) {
+func baseOf(c *sched.Ctx, prefix kmem.Span) (abi.DentryRef, abi.Errno) {
 	base := kmem.Header().RootDentry
-	if n != 0 {
-		kmem.Copy(c.Path, prefix, n)
-		d, e := Resolve(c, PathAt{Dir: base, Span: c.InPath(n)}, Follow|Directory)
+	if prefix.Len != 0 {
+		kmem.Copy(c.Path, prefix.Addr, prefix.Len)
+		d, e := Resolve(c, PathAt{Dir: base, Span: c.InPath(prefix.Len)}, Follow|Directory)
 		if e == abi.OK {
 			return d, abi.OK
 		}
@@ -103,12 +101,12 @@ func mergeTarget(d abi.DentryRef) *abi.DentryRef {
 	return &kmem.Inode(InodeOf(d)).State.StagedNode().Target
 }
 
-func commit(c *sched.Ctx, root abi.DentryRef, prefix, n uint32) abi.Errno {
+func commit(c *sched.Ctx, root abi.DentryRef, prefix kmem.Span) abi.Errno {
 	base := kmem.Header().RootDentry
 	made := abi.DentryRef(0)
-	if n != 0 {
+	if prefix.Len != 0 {
 		// The only thing that is made before all is decided.
-		d, first, e := makePrefix(c, prefix, n)
+		d, first, e := makePrefix(c, prefix)
 		if e != abi.OK {
 			return e
 		}
@@ -134,10 +132,10 @@ func commit(c *sched.Ctx, root abi.DentryRef, prefix, n uint32) abi.Errno {
 
 // makePrefix finds or makes the directory of the prefix. Both results are held;
 // `first` is the topmost directory that was made, 0 for none.
-func makePrefix(c *sched.Ctx, prefix, n uint32) (d, first abi.DentryRef, e abi.Errno) {
+func makePrefix(c *sched.Ctx, prefix kmem.Span) (d, first abi.DentryRef, e abi.Errno) {
 	root := kmem.Header().RootDentry
-	kmem.Copy(c.Path, prefix, n)
-	f, e := Walk(c, root, PathAt{Dir: root, Span: c.InPath(n)}, Parent|Follow|makeParents|markImplied)
+	kmem.Copy(c.Path, prefix.Addr, prefix.Len)
+	f, e := Walk(c, root, PathAt{Dir: root, Span: c.InPath(prefix.Len)}, Parent|Follow|makeParents|markImplied)
 	if e != abi.OK {
 		return 0, 0, e
 	}
@@ -296,7 +294,7 @@ func merge(root abi.DentryRef) {
 			removeName(dir, d)
 			continue
 		}
-		moveName(dir, d, target, x, nameOf(d))
+		moveName(d, target, x, nameOf(d))
 	}
 }
 

@@ -42,7 +42,7 @@ func records(t *testing.T, list []rec) (at, bytes uint32) {
 func apply(t *testing.T, c *sched.Ctx, prefix string, more bool, list ...rec) abi.Errno {
 	t.Helper()
 	at, bytes := records(t, list)
-	return ApplyLayer(c, 0, PathAt{Span: c.InPath(put(c.Path, prefix))}, Records{Addr: at, Bytes: bytes, Count: uint32(len(list))}, more)
+	return ApplyLayer(c, 0, c.InPath(put(c.Path, prefix)), Records{Span: kmem.Span{Addr: at, Len: bytes}, Count: uint32(len(list)), More: more})
 }
 
 // snapshot is the whole tree as text: type, mode, links, contents.
@@ -235,14 +235,14 @@ func TestWriteRecords(t *testing.T) {
 		{kind: abi.FileRecordKindFile, path: "/a/b", data: "a directory"},
 		{kind: abi.FileRecordKindFile, path: "/never", data: "x"},
 	})
-	n, e := WriteRecords(c, at, bytes, 6)
+	n, e := WriteRecords(c, Records{Span: kmem.Span{Addr: at, Len: bytes}, Count: 6})
 	if n != 4 || e != abi.EISDIR {
 		t.Errorf("%d, %v", n, e)
 	}
 	if got := contentsOf(t, c, "/a/b/f"); got != "second" {
 		t.Errorf("contents %q", got)
 	}
-	if _, e := WriteRecords(c, at, 20, 1); e != abi.EINVAL {
+	if _, e := WriteRecords(c, Records{Span: kmem.Span{Addr: at, Len: 20}, Count: 1}); e != abi.EINVAL {
 		t.Errorf("a record that is cut off: %v", e)
 	}
 	check(t)

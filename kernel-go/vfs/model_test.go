@@ -356,7 +356,7 @@ func TestDataModel(t *testing.T) {
 				if n == 0 {
 					continue
 				}
-				e = Allocate(c, inode, (abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE), uint64(at), uint64(n))
+				e = Allocate(c, inode, (abi.FALLOC_FL_PUNCH_HOLE | abi.FALLOC_FL_KEEP_SIZE), Extent{Offset: uint64(at), Length: uint64(n)})
 				if at < len(want) {
 					clear(want[at:min(at+n, len(want))])
 				}
@@ -364,14 +364,14 @@ func TestDataModel(t *testing.T) {
 				if n == 0 {
 					continue
 				}
-				e = Allocate(c, inode, abi.FALLOC_FL_ZERO_RANGE, uint64(at), uint64(n))
+				e = Allocate(c, inode, abi.FALLOC_FL_ZERO_RANGE, Extent{Offset: uint64(at), Length: uint64(n)})
 				grow(at + n)
 				clear(want[at : at+n])
 			case 5:
 				if n == 0 {
 					continue
 				}
-				e = Allocate(c, inode, 0, uint64(at), uint64(n))
+				e = Allocate(c, inode, 0, Extent{Offset: uint64(at), Length: uint64(n)})
 				grow(at + n)
 			}
 			if e != abi.OK {

@@ -8,17 +8,24 @@ import (
 // Device nodes that the kernel itself makes and removes in a file system that
 // guests may not change (devpts).
 
-// AddNode makes a device node with a name of n bytes in directory `parent`,
-// which has none of that name; the dentry is held. ENOSPC when a table is full.
-func AddNode(parent abi.DentryRef, name kmem.Span, mode abi.FileMode, uid, gid uint32, rdev uint64) (abi.DentryRef, abi.Errno) {
+// Node is what a device node is: its mode, owner and device number.
+type Node struct {
+	Mode     abi.FileMode
+	Uid, Gid uint32
+	Rdev     uint64
+}
+
+// AddNode makes a device node in directory `parent`, which has none of that name;
+// the dentry is held. ENOSPC when a table is full.
+func AddNode(parent abi.DentryRef, name kmem.Span, n Node) (abi.DentryRef, abi.Errno) {
 	dir := InodeOf(parent)
 	ds := &kmem.Inode(dir).State
-	inode := NewInode(ds.FsType, mode, uid, gid)
+	inode := NewInode(ds.FsType, n.Mode, n.Uid, n.Gid)
 	if inode == 0 {
 		return 0, abi.ENOSPC
 	}
 	s := &kmem.Inode(inode).State
-	s.Rdev, s.Node = rdev, ds.Node
+	s.Rdev, s.Node = n.Rdev, ds.Node
 	d := newDentry(parent, inode, name)
 	dropInode(inode)
 	if d == 0 {

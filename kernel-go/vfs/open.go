@@ -35,12 +35,13 @@ func WantOf(flags abi.OpenFlag) abi.FileMode {
 	return want
 }
 
-// How says how a file is opened: open(2)'s flags and mode, and further flags of the
-// walk (openat2(2)).
+// How says how a file is opened: open(2)'s flags and mode, further flags of the walk,
+// and whether its start is its root too (openat2(2)).
 type How struct {
-	Flags abi.OpenFlag
-	Mode  abi.FileMode
-	Walk  uint32
+	Flags  abi.OpenFlag
+	Mode   abi.FileMode
+	Walk   uint32
+	InRoot bool
 }
 
 // Open does what open(2) does to the tree: it finds or makes the file that a path
@@ -86,7 +87,7 @@ func openFound(c *sched.Ctx, f *Found, how How) (abi.DentryRef, abi.Errno) {
 		if e := mayCreate(c, f.Parent); e != abi.OK {
 			return 0, e
 		}
-		d, e := create(c, f.Parent, f.Name, abi.S_IFREG|how.Mode&permBits&^umaskOf(c), 0)
+		d, e := create(c, f.Parent, f.Name, made{mode: abi.S_IFREG | how.Mode&permBits&^umaskOf(c)})
 		f.Dentry = d
 		return d, e // a new file may be opened whatever its how.Mode
 	}

@@ -43,28 +43,34 @@ func inGroup(c *sched.Ctx, own, gid uint32) bool {
 // (path_resolution(7)); EACCES when it is refused.
 func Permission(c *sched.Ctx, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	uid, gid := credentials(c)
-	return permissionAs(c, uid, gid, cred.Of(c), inode, want)
+	return permissionAs(c, subject{uid, gid, cred.Of(c)}, inode, want)
 }
 
 // RealPermission is Permission with the real user and group: access(2).
 func RealPermission(c *sched.Ctx, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	if c.Process == 0 {
-		return permissionAs(c, 0, 0, cred.All, inode, want)
+		return permissionAs(c, subject{caps: cred.All}, inode, want)
 	}
 	s := &c.P().State
-	return permissionAs(c, s.Uid, s.Gid, cred.Real(c), inode, want)
+	return permissionAs(c, subject{s.Uid, s.Gid, cred.Real(c)}, inode, want)
 }
 
-func permissionAs(c *sched.Ctx, uid, gid uint32, caps uint64, inode abi.InodeRef, want abi.FileMode) abi.Errno {
+// subject is whose access is checked.
+type subject struct {
+	uid, gid uint32
+	caps     uint64
+}
+
+func permissionAs(c *sched.Ctx, who subject, inode abi.InodeRef, want abi.FileMode) abi.Errno {
 	s := &kmem.Inode(inode).State
 	bits := s.Mode
 	switch {
-	case uid == s.Uid:
+	case who.uid == s.Uid:
 		bits >>= 6
-	case inGroup(c, gid, s.Gid):
+	case inGroup(c, who.gid, s.Gid):
 		bits >>= 3
 	}
-	if want&^bits&7 == 0 || overrides(caps, s.Mode, want) {
+	if want&^bits&7 == 0 || overrides(who.caps, s.Mode, want) {
 		return abi.OK
 	}
 	return abi.EACCES

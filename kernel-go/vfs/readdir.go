@@ -38,7 +38,11 @@ func Readdir(c *sched.Ctx, dir abi.DentryRef, at *sched.DirPlace, dst kmem.Span)
 		at.Pos++
 	}
 	if Generated(inode) {
-		return readDynamic(c, inode, at, dst, done)
+		n, e := readDynamic(c, inode, at, dst.From(done))
+		if e == abi.EINVAL && done != 0 {
+			e = abi.OK
+		}
+		return done + n, e
 	}
 	for i := firstFrom(dir, at.Pos, at.Next); i != 0; i = kmem.Dentry(i).NextChild {
 		d := kmem.Dentry(i)
@@ -107,7 +111,8 @@ func (d dirent) put(dst kmem.Span, n uint32) (name uint32) {
 	return dst.Addr + direntHeader
 }
 
-func readDynamic(c *sched.Ctx, inode abi.InodeRef, at *sched.DirPlace, dst kmem.Span, done uint32) (uint32, abi.Errno) {
+func readDynamic(c *sched.Ctx, inode abi.InodeRef, at *sched.DirPlace, dst kmem.Span) (uint32, abi.Errno) {
+	done := uint32(0)
 	name := c.Page
 	for {
 		after, n, dtype, ino := fsOf(inode).dynamic.Next(c, inode, at.Pos, name)

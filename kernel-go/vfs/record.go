@@ -28,9 +28,10 @@ func current(c *sched.Ctx) *fileRecord {
 
 func pad8(n uint32) uint32 { return (n + 7) &^ 7 }
 
-// nextRecord reads the record at `at` of `left` bytes and returns its size.
-// Its path is copied to c.Path. EINVAL for what does not fit or has no path.
-func nextRecord(c *sched.Ctx, at, left uint32) (uint32, abi.Errno) {
+// nextRecord reads the first record and returns its size. Its path is copied to
+// c.Path. EINVAL for what does not fit or has no path.
+func nextRecord(c *sched.Ctx, records kmem.Span) (uint32, abi.Errno) {
+	at, left := records.Addr, records.Len
 	const head = uint32(abi.FileRecordSize)
 	if left < head || at&7 != 0 {
 		return 0, abi.EINVAL
@@ -56,26 +57,28 @@ func nextRecord(c *sched.Ctx, at, left uint32) (uint32, abi.Errno) {
 	return head + pad8(r.PathLength) + pad8(r.DataLength), abi.OK
 }
 
-// Records are Count FileRecords with their paths and data, in Bytes bytes at Addr.
-type Records struct{ Addr, Bytes, Count uint32 }
+// Records are Count FileRecords with their paths and data, and More behind these.
+type Records struct {
+	kmem.Span
+	Count uint32
+	More  bool
+}
 
-// WriteRecords applies `count` records to the tree, one after the other, and
-// returns how many it has done. It does not wait: what it writes replaces what
-// was there.
-func WriteRecords(c *sched.Ctx, at, bytes, count uint32) (uint32, abi.Errno) {
+// WriteRecords applies records to the tree, one after the other, and returns how
+// many it has done. It does not wait: what it writes replaces what was there.
+func WriteRecords(c *sched.Ctx, records Records) (uint32, abi.Errno) {
 	root := kmem.Header().RootDentry
-	for i := range count {
-		n, e := nextRecord(c, at, bytes)
+	for i := range records.Count {
+		n, e := nextRecord(c, records.Span)
 		if e == abi.OK {
 			e = applyRecord(c, root, 0)
 		}
 		if e != abi.OK {
 			return i, e
 		}
-		at += n
-		bytes -= n
+		records.Span = records.From(n)
 	}
-	return count, abi.OK
+	return records.Count, abi.OK
 }
 
 // applyRecord makes what the record in progress says below a root. In a staged
@@ -139,7 +142,7 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 	var e abi.Errno
 	switch r.Kind {
 	case abi.FileRecordKindFile, abi.FileRecordKindLazyFile:
-		d, e = create(c, f.Parent, f.Name, abi.S_IFREG|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, made{mode: abi.S_IFREG | r.Mode&permBits})
 		if e != abi.OK {
 			return e
 		}
@@ -158,16 +161,16 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 		d = child(f.Parent, f.Name)
 		Hold(d)
 	case abi.FileRecordKindFifo:
-		d, e = create(c, f.Parent, f.Name, abi.S_IFIFO|r.Mode&permBits, 0)
+		d, e = create(c, f.Parent, f.Name, made{mode: abi.S_IFIFO | r.Mode&permBits})
 	case abi.FileRecordKindCharDevice:
-		d, e = create(c, f.Parent, f.Name, abi.S_IFCHR|r.Mode&permBits, uint64(r.Rdev))
+		d, e = create(c, f.Parent, f.Name, made{abi.S_IFCHR | r.Mode&permBits, uint64(r.Rdev)})
 	case abi.FileRecordKindHardLink:
 		return applyHardLink(c, f, root, base)
 	case abi.FileRecordKindWhiteout:
 		if base == 0 {
 			return abi.OK // what there was is gone
 		}
-		if d, e = create(c, f.Parent, f.Name, abi.S_IFREG, 0); e == abi.OK {
+		if d, e = create(c, f.Parent, f.Name, made{mode: abi.S_IFREG}); e == abi.OK {
 			kmem.Dentry(d).Flags |= abi.DentryFlagWhiteout
 		}
 	}
@@ -189,7 +192,7 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	}
 	if d == 0 {
 		var e abi.Errno
-		if d, e = create(c, f.Parent, f.Name, abi.S_IFDIR|r.Mode&permBits, 0); e != abi.OK {
+		if d, e = create(c, f.Parent, f.Name, made{mode: abi.S_IFDIR | r.Mode&permBits}); e != abi.OK {
 			return e
 		}
 		f.Dentry = d

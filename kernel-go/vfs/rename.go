@@ -25,12 +25,12 @@ func Rename(c *sched.Ctx, from, to PathAt, flags abi.RenameFlag) abi.Errno {
 	}
 	t, e := Walk(c, RootOf(c), to, Parent)
 	if e == abi.OK {
-		e = mayRename(c, &f, &t, exchange, noReplace)
+		e = mayRename(c, &f, &t, flags)
 		if e == abi.OK && f.Dentry != t.Dentry && (t.Dentry == 0 || InodeOf(f.Dentry) != InodeOf(t.Dentry)) {
 			if exchange {
 				swapNames(&f, &t)
 			} else {
-				moveName(f.Parent, f.Dentry, t.Parent, t.Dentry, t.Name)
+				moveName(f.Dentry, t.Parent, t.Dentry, t.Name)
 			}
 		}
 	}
@@ -53,7 +53,8 @@ func under(d, top abi.DentryRef) bool {
 	}
 }
 
-func mayRename(c *sched.Ctx, from, to *Found, exchange, noReplace bool) abi.Errno {
+func mayRename(c *sched.Ctx, from, to *Found, flags abi.RenameFlag) abi.Errno {
+	exchange, noReplace := flags&abi.RENAME_EXCHANGE != 0, flags&abi.RENAME_NOREPLACE != 0
 	switch {
 	case from.Last != LastName:
 		return abi.EBUSY
@@ -133,8 +134,8 @@ func mayRename(c *sched.Ctx, from, to *Found, exchange, noReplace bool) abi.Errn
 
 // moveName gives a dentry another name, in place of `replaced` when that is
 // not 0. Nothing of it can fail.
-func moveName(oldParent, d, newParent, replaced abi.DentryRef, name kmem.Span) {
-	oldDir, newDir := InodeOf(oldParent), InodeOf(newParent)
+func moveName(d, newParent, replaced abi.DentryRef, name kmem.Span) {
+	oldDir, newDir := InodeOf(kmem.Dentry(d).Parent), InodeOf(newParent)
 	gone := abi.InodeRef(0)
 	treeBegin()
 	if replaced != 0 {

@@ -41,8 +41,8 @@ const (
 	nameMax = uint32(abi.FixedNameMax)
 )
 
-// PipeGone frees the pipe of a FIFO whose inode goes away (a hook: boot/wire.go).
-var PipeGone func(pipe abi.PipeRef)
+// ReleasePipe frees the pipe of a FIFO whose inode goes away (a hook: boot/wire.go).
+var ReleasePipe func(pipe abi.PipeRef)
 
 // LeaseBreakSeconds is how long a holder may keep a lease that is being broken.
 const LeaseBreakSeconds = 45

@@ -144,9 +144,13 @@ func GetXattr(c *sched.Ctx, inode abi.InodeRef, name kmem.Span) (kmem.Span, abi.
 	return kmem.Span{Addr: frame + x.at + xattrHead + x.name, Len: x.value}, abi.OK
 }
 
+// Xattr is an extended attribute.
+type Xattr struct{ Name, Value kmem.Span }
+
 // SetXattr gives an attribute a value; flags are XATTR_CREATE and XATTR_REPLACE.
 // A value longer than a page cannot be kept whatever it is, and is not looked at.
-func SetXattr(c *sched.Ctx, inode abi.InodeRef, name, value kmem.Span, flags abi.XattrFlag) abi.Errno {
+func SetXattr(c *sched.Ctx, inode abi.InodeRef, a Xattr, flags abi.XattrFlag) abi.Errno {
+	name, value := a.Name, a.Value
 	if e := mayXattr(c, inode, name, MayWrite); e != abi.OK {
 		return e
 	}

@@ -2,6 +2,8 @@
 #include "check.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
 #include <linux/stat.h>
@@ -38,6 +40,49 @@ static void kinds(void) {
   FAILS("bad-fd", fstat(99, &st), EBADF);
   FAILS("not-dir", stat("f/x", &st), ENOTDIR);
   FAILS("empty", stat("", &st), ENOENT);
+}
+
+// What fstat says of descriptions that no path names: whatever else a kind does, its
+// attributes are its inode's.
+static void nameless(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  const int fds[] = {must(epoll_create1(0)), must(eventfd(0, 0)), must(timerfd_create(CLOCK_MONOTONIC, 0)),
+                     must(signalfd(-1, &set, 0))};
+  struct stat first, st;
+  fstat(fds[0], &first);
+  for (unsigned k = 0; k < sizeof fds / sizeof *fds; k++) {
+    GOOD("anonymous", fstat(fds[k], &st));
+    EQ("mode", st.st_mode, 0600);
+    EQ("nlink", st.st_nlink, 1);
+    EQ("size", st.st_size, 0);
+    EQ("rdev", st.st_rdev, 0);
+    TRUE("the same inode", st.st_ino == first.st_ino && st.st_dev == first.st_dev);
+    close(fds[k]);
+  }
+  int p[2];
+  must(pipe(p));
+  fstat(p[0], &first);
+  GOOD("pipe", fstat(p[1], &st));
+  EQ("pipe-mode", st.st_mode, S_IFIFO | 0600);
+  TRUE("both ends", st.st_ino == first.st_ino && st.st_dev == first.st_dev);
+  close(p[0]), close(p[1]);
+  int m = must(memfd_create("m", 0));
+  must(ftruncate(m, 5));
+  GOOD("memfd", fstat(m, &st));
+  EQ("memfd-mode", st.st_mode, S_IFREG | 0777);
+  EQ("memfd-nlink", st.st_nlink, 0);
+  EQ("memfd-size", st.st_size, 5);
+  close(m);
+  must(mkfifo("fifo", 0640));
+  int f = must(open("fifo", O_RDWR));
+  GOOD("fifo", fstat(f, &st));
+  EQ("fifo-mode", st.st_mode, S_IFIFO | 0640);
+  close(f);
+  int d = must(open(".", O_PATH | O_DIRECTORY));
+  GOOD("path", fstat(d, &st));
+  TRUE("path-kind", S_ISDIR(st.st_mode));
+  close(d);
 }
 
 static void extended(void) {
@@ -253,5 +298,5 @@ static void anonymous(void) {
   }
 }
 
-CHECK_MAIN(CASE(kinds), CASE(extended), CASE(times_change), CASE(times_set), CASE(modes), CASE(owners),
+CHECK_MAIN(CASE(kinds), CASE(nameless), CASE(extended), CASE(times_change), CASE(times_set), CASE(modes), CASE(owners),
            CASE(access_checks), CASE(special), CASE(anonymous))

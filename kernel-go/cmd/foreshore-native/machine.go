@@ -29,30 +29,33 @@ type machine struct {
 	failed chan error
 }
 
+// size is how large a machine is.
+type size struct{ harts, memoryMiB, clients uint32 }
+
 // start boots a machine on memory of its own and has its harts and its kernel
 // worker run. log gets the kernel's lines, trace the records of system call traces.
-func start(harts, memoryMiB, clients uint32, log func(string), trace func([]byte)) (*machine, error) {
+func start(of size, log func(string), trace func([]byte)) (*machine, error) {
 	// The memory comes from the Go heap, which gives large blocks untouched:
 	// what a machine does not use costs no memory.
-	size := uintptr(memoryMiB) << 20
-	mem := make([]byte, size+uintptr(kmem.PageSize))
+	bytes := uintptr(of.memoryMiB) << 20
+	mem := make([]byte, bytes+uintptr(kmem.PageSize))
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(mem))) & uintptr(kmem.PageMask)
-	kmem.UseRegion(mem[skip : skip+size])
+	kmem.UseRegion(mem[skip : skip+bytes])
 	host.Native.Log = func(_ abi.LogLevel, p []byte) { log(string(p)) }
 	host.Native.Trace = trace
 	config := kmem.Config{
-		MemoryMaxPages:   memoryMiB << 4,
-		Harts:            harts,
-		Clients:          clients,
+		MemoryMaxPages:   of.memoryMiB << 4,
+		Harts:            of.harts,
+		Clients:          of.clients,
 		RealtimeOffsetNs: uint64(time.Now().UnixNano()) - host.NowNs(),
 	}
 	if e := boot.Boot(config); e != abi.OK {
 		return nil, fmt.Errorf("the machine does not boot: %v", e)
 	}
 	// A hart that is evicted must come to run although others are in guest code.
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), int(harts)+2))
-	m := &machine{failed: make(chan error, harts+1)}
-	for i := range harts {
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), int(of.harts)+2))
+	m := &machine{failed: make(chan error, of.harts+1)}
+	for i := range of.harts {
 		go m.guard(fmt.Sprintf("hart %d", i), func() error { return runHart(i) })
 	}
 	go m.guard("the kernel worker", serve)

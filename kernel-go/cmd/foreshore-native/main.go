@@ -193,7 +193,7 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 		defer mu.Unlock()
 		fmt.Fprintf(say, "foreshore-native: %s\n", text)
 	}
-	m, err := start(uint32(o.harts), uint32(o.memoryMiB), 1, log, trace)
+	m, err := start(size{uint32(o.harts), uint32(o.memoryMiB), 1}, log, trace)
 	if err != nil {
 		return 0, err
 	}
@@ -204,7 +204,7 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 	ended := make(chan outcome, 1)
 	started := make(chan *process, 1)
 	go func() {
-		code, err := inMachine(o, newFiles(log), started, stdin, stdout, stderr)
+		code, err := inMachine(o, newFiles(log), started, streams{stdin, stdout, stderr})
 		ended <- outcome{code, err}
 	}()
 	signals := make(chan os.Signal, 8)
@@ -237,8 +237,14 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 	}
 }
 
+// streams are the standard streams of the command.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
 // inMachine does what a machine that runs is there for.
-func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+func inMachine(o *options, f *files, started chan<- *process, std streams) (int, error) {
 	for _, root := range o.roots {
 		if err := f.applyFolder(root); err != nil {
 			return 0, fmt.Errorf("-root %s: %w", root, err)
@@ -264,9 +270,9 @@ func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, s
 		_, _ = f.c.call(entryOf(abi.OpcodeSetTrace, abi.SetTraceRequest{Syscalls: 1}))
 	}
 	if o.rounds != 0 {
-		return runRounds(o, f, at, env, stdout)
+		return runRounds(o, f, image{at, o.cwd, nil, env}, std.out)
 	}
-	p, e := spawn(f, at, o.cwd, append([]string{o.program}, o.args...), env)
+	p, e := spawn(f, image{at, o.cwd, append([]string{o.program}, o.args...), env})
 	switch e {
 	case abi.OK:
 	case abi.ENOENT, abi.ENOTDIR:
@@ -277,7 +283,7 @@ func inMachine(o *options, f *files, started chan<- *process, stdin io.Reader, s
 		return 0, fmt.Errorf("%s: %v", o.program, e)
 	}
 	started <- p
-	status, e := p.run(stdin, stdout, stderr)
+	status, e := p.run(std.in, std.out, std.err)
 	if e != abi.OK {
 		return 0, fmt.Errorf("waiting for %s: %v", o.program, e)
 	}

@@ -20,9 +20,16 @@ type process struct {
 	stdin, stdout, stderr abi.SlotHandle
 }
 
+// image is what a process is to run.
+type image struct {
+	path, cwd string
+	argv, env []string
+}
+
 // spawn makes a process with pipes for its standard streams and lets it run.
 // The errors are execve(2)'s.
-func spawn(f *files, path, cwd string, argv, env []string) (*process, abi.Errno) {
+func spawn(f *files, of image) (*process, abi.Errno) {
+	path, cwd, argv, env := of.path, of.cwd, of.argv, of.env
 	c, room := f.c, f.room
 	strs := strings.Join(append(append([]string{}, argv...), env...), "\x00") + "\x00"
 	stringsAt := pad8(len(path))

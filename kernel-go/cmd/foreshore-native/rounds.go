@@ -86,9 +86,9 @@ func (n *census) settle() string {
 
 // runRounds runs PROGRAM ARG… SEED for as many seeds, and after each PROGRAM
 // after, which is to end with 0 and to leave nothing.
-func runRounds(o *options, f *files, program string, env []string, stdout io.Writer) (int, error) {
+func runRounds(o *options, f *files, of image, stdout io.Writer) (int, error) {
 	call := func(args ...string) (int, string, error) {
-		p, e := spawn(f, program, o.cwd, append([]string{o.program}, args...), env)
+		p, e := spawn(f, image{of.path, of.cwd, append([]string{o.program}, args...), of.env})
 		if e != abi.OK {
 			return 0, "", fmt.Errorf("%s: %v", o.program, e)
 		}

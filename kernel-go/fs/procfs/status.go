@@ -18,15 +18,13 @@ func (w *Text) mask(s string, v uint64) {
 	w.putByte('\n')
 }
 
-func (w *Text) four(s string, a, b, c, d uint32) {
+func (w *Text) four(s string, v [4]uint32) {
 	w.str(s)
-	w.num(uint64(a))
-	w.putByte('\t')
-	w.num(uint64(b))
-	w.putByte('\t')
-	w.num(uint64(c))
-	w.putByte('\t')
-	w.line(uint64(d))
+	for _, x := range v[:3] {
+		w.num(uint64(x))
+		w.putByte('\t')
+	}
+	w.line(uint64(v[3]))
 }
 
 func stateName(b byte) string {
@@ -70,8 +68,8 @@ func (w *Text) pidStatus(p abi.ProcessRef, t abi.ThreadRef) {
 	w.label("Pid:\t", uint64(id))
 	w.label("PPid:\t", uint64(ppid(p)))
 	w.label("TracerPid:\t", 0)
-	w.four("Uid:\t", ps.Uid, ps.Euid, ps.Suid, ps.Fsuid)
-	w.four("Gid:\t", ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid)
+	w.four("Uid:\t", [4]uint32{ps.Uid, ps.Euid, ps.Suid, ps.Fsuid})
+	w.four("Gid:\t", [4]uint32{ps.Gid, ps.Egid, ps.Sgid, ps.Fsgid})
 	fdSize := uint64(0)
 	if ps.FdTable != 0 {
 		fdSize = uint64(fdtable.Room(ps.FdTable))
