@@ -12,7 +12,7 @@ import (
 
 // CloneArgs is what clone(2) and clone3(2) come down to.
 type CloneArgs struct {
-	Flags               uint64
+	Flags               abi.CloneFlag
 	ExitSignal          abi.Signal
 	Stack, Tls          uint64
 	ParentTid, ChildTid uint64
@@ -20,17 +20,17 @@ type CloneArgs struct {
 	Pidfd uint64
 }
 
-const threadFlags = uint64(abi.CLONE_VM | abi.CLONE_SIGHAND | abi.CLONE_THREAD)
+const threadFlags = abi.CLONE_VM | abi.CLONE_SIGHAND | abi.CLONE_THREAD
 
 // Namespaces are the flags that ask for new namespaces, of which there are none.
-const Namespaces = uint64(abi.CLONE_NEWNS | abi.CLONE_NEWCGROUP | abi.CLONE_NEWUTS | abi.CLONE_NEWIPC | abi.CLONE_NEWUSER | abi.CLONE_NEWPID | abi.CLONE_NEWNET)
+const Namespaces = abi.CLONE_NEWNS | abi.CLONE_NEWCGROUP | abi.CLONE_NEWUTS | abi.CLONE_NEWIPC | abi.CLONE_NEWUSER | abi.CLONE_NEWPID | abi.CLONE_NEWNET
 
 // MayEnterNew is what asking for new namespaces comes to.
-func MayEnterNew(c *sched.Ctx, flags uint64) abi.Errno {
+func MayEnterNew(c *sched.Ctx, flags abi.CloneFlag) abi.Errno {
 	switch {
 	case flags&Namespaces == 0:
 		return abi.OK
-	case flags&uint64(abi.CLONE_NEWUSER) != 0 || cred.Has(c, abi.CAP_SYS_ADMIN):
+	case flags&abi.CLONE_NEWUSER != 0 || cred.Has(c, abi.CAP_SYS_ADMIN):
 		return abi.EINVAL
 	}
 	return abi.EPERM
@@ -39,8 +39,8 @@ func MayEnterNew(c *sched.Ctx, flags uint64) abi.Errno {
 // Clone makes a thread or a process and returns its id.
 func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	f := a.Flags
-	if f&uint64(abi.CLONE_PIDFD) != 0 {
-		if f&uint64(abi.CLONE_THREAD|abi.CLONE_DETACHED) != 0 {
+	if f&abi.CLONE_PIDFD != 0 {
+		if f&(abi.CLONE_THREAD|abi.CLONE_DETACHED) != 0 {
 			return 0, abi.EINVAL
 		}
 		if e := mm.Await(c, a.Pidfd, 4); e != abi.OK {
@@ -50,7 +50,7 @@ func Clone(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	if e := MayEnterNew(c, f); e != abi.OK {
 		return 0, e
 	}
-	if f&uint64(abi.CLONE_THREAD) != 0 && f&uint64(abi.CLONE_SIGHAND) == 0 || f&uint64(abi.CLONE_SIGHAND) != 0 && f&uint64(abi.CLONE_VM) == 0 {
+	if f&abi.CLONE_THREAD != 0 && f&abi.CLONE_SIGHAND == 0 || f&abi.CLONE_SIGHAND != 0 && f&abi.CLONE_VM == 0 {
 		return 0, abi.EINVAL
 	}
 	if f&threadFlags == threadFlags {
@@ -70,7 +70,7 @@ func childContext(c *sched.Ctx, child abi.ThreadRef, a *CloneArgs) {
 	if a.Stack != 0 {
 		n.Cpu.X[2] = a.Stack
 	}
-	if a.Flags&uint64(abi.CLONE_SETTLS) != 0 {
+	if a.Flags&abi.CLONE_SETTLS != 0 {
 		n.Cpu.X[4] = a.Tls
 	}
 	n.State.Sigmask = t.State.Sigmask
@@ -91,18 +91,18 @@ func SetNice(thread abi.ThreadRef, nice int32) {
 func tellTids(c *sched.Ctx, child abi.ThreadRef, as abi.AddressSpaceRef, a *CloneArgs) abi.Errno {
 	n := kmem.Thread(child)
 	kmem.Store32(c.Page, n.State.Tid)
-	if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
+	if a.Flags&abi.CLONE_PARENT_SETTID != 0 {
 		if e := mm.CopyOut(c, a.ParentTid, c.InPage(4)); e != abi.OK {
 			return e
 		}
 	}
-	if a.Flags&uint64(abi.CLONE_CHILD_SETTID) != 0 {
+	if a.Flags&abi.CLONE_CHILD_SETTID != 0 {
 		// Linux ignores a bad address here; so does who waits for it.
 		if e := mm.CopyOutAs(c, mm.User{As: as, Va: a.ChildTid}, c.InPage(4)); e == abi.EBLOCKED {
 			return e
 		}
 	}
-	if a.Flags&uint64(abi.CLONE_CHILD_CLEARTID) != 0 {
+	if a.Flags&abi.CLONE_CHILD_CLEARTID != 0 {
 		n.State.ClearChildTid = a.ChildTid
 	}
 	return abi.OK
@@ -135,7 +135,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 	}
 	// The memory first: copying it may take several attempts.
 	as := parent.State.AddressSpace
-	if a.Flags&uint64(abi.CLONE_VM) != 0 {
+	if a.Flags&abi.CLONE_VM != 0 {
 		mm.Hold(as)
 	} else {
 		var e abi.Errno
@@ -144,7 +144,7 @@ func cloneProcess(c *sched.Ctx, a *CloneArgs) (uint32, abi.Errno) {
 		}
 	}
 	tid, above := newTid(), c.Process
-	if a.Flags&uint64(abi.CLONE_PARENT) != 0 {
+	if a.Flags&abi.CLONE_PARENT != 0 {
 		above = parent.State.Parent
 	}
 	i := abi.ProcessRef(0)
@@ -169,7 +169,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 	inherit(p, parent)
 	joinUser(i)
 	p.State.ExitSignal = a.ExitSignal
-	if f&uint64(abi.CLONE_PARENT) != 0 {
+	if f&abi.CLONE_PARENT != 0 {
 		// The caller's parent is told as it is told of the caller: nobody
 		// chooses a signal for a process that it may not signal.
 		p.State.ExitSignal = parent.State.ExitSignal
@@ -192,12 +192,12 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 	childContext(c, leader, a)
 	p.State.Nice = n.State.Nice
 	n.State.AltStack = c.T().State.AltStack
-	if f&uint64(abi.CLONE_VM) != 0 && f&uint64(abi.CLONE_VFORK) == 0 {
+	if f&abi.CLONE_VM != 0 && f&abi.CLONE_VFORK == 0 {
 		n.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
 	}
 	n.Cpu.As = p.State.AddressSpace
 	e := tellTids(c, leader, p.State.AddressSpace, a)
-	if e == abi.OK && f&uint64(abi.CLONE_PIDFD) != 0 {
+	if e == abi.OK && f&abi.CLONE_PIDFD != 0 {
 		e = givePidfd(c, i, a.Pidfd)
 	}
 	if e != abi.OK {
@@ -209,7 +209,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 	countCpuTimers(i) // the limit of CPU time is inherited
 	sched.SetProcessState(p, abi.ProcessRunStateRunning)
 	sched.MakeReady(leader)
-	if f&uint64(abi.CLONE_VFORK) != 0 {
+	if f&abi.CLONE_VFORK != 0 {
 		p.Live.VforkParent = c.Thread
 	}
 	return tid, abi.OK
@@ -251,21 +251,21 @@ func inherit(p, parent *abi.ProcessSlot) {
 }
 
 // shareOrCopy gives a new process its files, directories and signal actions.
-func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags uint64) abi.Errno {
+func shareOrCopy(c *sched.Ctx, p, parent *abi.ProcessSlot, flags abi.CloneFlag) abi.Errno {
 	s, o := &p.State, &parent.State
-	if flags&uint64(abi.CLONE_FILES) != 0 {
+	if flags&abi.CLONE_FILES != 0 {
 		s.FdTable = o.FdTable
 		file.HoldTable(s.FdTable)
 	} else if s.FdTable = file.CloneTable(o.FdTable); s.FdTable == 0 {
 		return abi.EAGAIN
 	}
-	if flags&uint64(abi.CLONE_FS) != 0 {
+	if flags&abi.CLONE_FS != 0 {
 		s.FsContext = o.FsContext
 		kmem.Ref(&kmem.FsContext(s.FsContext).Header)
 	} else if s.FsContext = vfs.CloneContext(o.FsContext); s.FsContext == 0 {
 		return abi.EAGAIN
 	}
-	if flags&uint64(abi.CLONE_SIGHAND) != 0 {
+	if flags&abi.CLONE_SIGHAND != 0 {
 		s.Sighand = o.Sighand
 		kmem.Ref(&kmem.Sighand(s.Sighand).Header)
 	} else {

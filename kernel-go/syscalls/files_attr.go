@@ -23,7 +23,7 @@ func ofFd(c *sched.Ctx) (abi.InodeRef, abi.Errno) {
 	return inode, abi.OK
 }
 
-func chmodAt(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
+func chmodAt(c *sched.Ctx, flags abi.AtFlag) (uint64, abi.Errno) {
 	if flags&^(atNofoll|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}
@@ -42,7 +42,7 @@ func chmodAt(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 
 func sysFchmodat(c *sched.Ctx) (uint64, abi.Errno) { return chmodAt(c, 0) }
 
-func sysFchmodat2(c *sched.Ctx) (uint64, abi.Errno) { return chmodAt(c, arg32(c, 3)) }
+func sysFchmodat2(c *sched.Ctx) (uint64, abi.Errno) { return chmodAt(c, abi.AtFlag(arg32(c, 3))) }
 
 func sysFchmod(c *sched.Ctx) (uint64, abi.Errno) {
 	inode, e := ofFd(c)
@@ -53,7 +53,7 @@ func sysFchmod(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysFchownat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 4)
+	flags := abi.AtFlag(arg32(c, 4))
 	if flags&^(atNofoll|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}
@@ -97,7 +97,7 @@ func utimeOf(t *abi.Timespec) (uint64, abi.Errno) {
 }
 
 func sysUtimensat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
+	flags := abi.AtFlag(arg32(c, 3))
 	if flags&^(atNofoll|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}

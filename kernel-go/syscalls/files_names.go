@@ -29,8 +29,8 @@ func sysMknodat(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysUnlinkat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 2)
-	if flags&^uint32(abi.AT_REMOVEDIR) != 0 {
+	flags := abi.AtFlag(arg32(c, 2))
+	if flags&^abi.AT_REMOVEDIR != 0 {
 		return 0, abi.EINVAL
 	}
 	dir, n, e := placeIn(c, fdArg(c, 0), c.Path, 1)
@@ -56,12 +56,12 @@ func sysSymlinkat(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysLinkat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 4)
-	if flags&^(uint32(abi.AT_SYMLINK_FOLLOW)|atEmpty) != 0 {
+	flags := abi.AtFlag(arg32(c, 4))
+	if flags&^(abi.AT_SYMLINK_FOLLOW|atEmpty) != 0 {
 		return 0, abi.EINVAL
 	}
 	how := flags & atEmpty
-	if flags&uint32(abi.AT_SYMLINK_FOLLOW) == 0 {
+	if flags&abi.AT_SYMLINK_FOLLOW == 0 {
 		how |= atNofoll
 	}
 	old, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, how)

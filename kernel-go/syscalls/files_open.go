@@ -12,8 +12,8 @@ import (
 const (
 	pathMax  = uint32(abi.FixedPathMax)
 	atFdcwd  = int32(abi.AT_FDCWD)
-	atEmpty  = uint32(abi.AT_EMPTY_PATH)
-	atNofoll = uint32(abi.AT_SYMLINK_NOFOLLOW)
+	atEmpty  = abi.AT_EMPTY_PATH
+	atNofoll = abi.AT_SYMLINK_NOFOLLOW
 
 	// openFlags is what open(2) knows; it ignores the rest.
 	openFlags = abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.O_TRUNC | abi.O_APPEND | abi.O_NONBLOCK |
@@ -80,7 +80,7 @@ type pathArg struct {
 
 // find is what a path names, or what it named when the call began to wait. With AT_EMPTY_PATH among flags an empty path (or none) is
 // the descriptor's own file.
-func find(c *sched.Ctx, at pathArg, flags uint32) (place, abi.Errno) {
+func find(c *sched.Ctx, at pathArg, flags abi.AtFlag) (place, abi.Errno) {
 	if d := vfs.HeldDentry(c); d != 0 {
 		vfs.Hold(d)
 		return place{d, vfs.InodeOf(d)}, abi.OK

@@ -16,8 +16,8 @@ func statOut(c *sched.Ctx, p place, va uint64) abi.Errno {
 }
 
 func sysNewfstatat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
-	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)) != 0 {
+	flags := abi.AtFlag(arg32(c, 3))
+	if flags&^(atNofoll|atEmpty|abi.AT_NO_AUTOMOUNT) != 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
@@ -38,9 +38,9 @@ func sysFstat(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysStatx(c *sched.Ctx) (uint64, abi.Errno) {
-	flags, mask := arg32(c, 2), arg32(c, 3)
-	sync := uint32(abi.AT_STATX_SYNC_TYPE)
-	if flags&^(atNofoll|atEmpty|uint32(abi.AT_NO_AUTOMOUNT)|sync) != 0 || flags&sync == sync || mask&uint32(abi.STATX__RESERVED) != 0 {
+	flags, mask := abi.AtFlag(arg32(c, 2)), arg32(c, 3)
+	sync := abi.AtFlag(abi.AT_STATX_SYNC_TYPE)
+	if flags&^(atNofoll|atEmpty|abi.AT_NO_AUTOMOUNT|sync) != 0 || flags&sync == sync || mask&uint32(abi.STATX__RESERVED) != 0 {
 		return 0, abi.EINVAL
 	}
 	p, e := find(c, pathArg{fd: fdArg(c, 0), i: 1}, flags)
@@ -72,7 +72,7 @@ func sysFstatfs(c *sched.Ctx) (uint64, abi.Errno) {
 	return 0, mm.CopyOut(c, c.Arg(1), c.InPage(abi.StatfsSize))
 }
 
-func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
+func access(c *sched.Ctx, flags abi.AtFlag) (uint64, abi.Errno) {
 	want := abi.FileMode(arg32(c, 2))
 	if want&^abi.FileMode(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
 		return 0, abi.EINVAL
@@ -82,7 +82,7 @@ func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 		return 0, e
 	}
 	if p.inode != 0 {
-		e = vfs.Access(c, p.inode, want, flags&uint32(abi.AT_EACCESS) != 0)
+		e = vfs.Access(c, p.inode, want, flags&abi.AT_EACCESS != 0)
 	}
 	p.release()
 	return 0, e
@@ -91,8 +91,8 @@ func access(c *sched.Ctx, flags uint32) (uint64, abi.Errno) {
 func sysFaccessat(c *sched.Ctx) (uint64, abi.Errno) { return access(c, 0) }
 
 func sysFaccessat2(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := arg32(c, 3)
-	if flags&^(atNofoll|atEmpty|uint32(abi.AT_EACCESS)) != 0 {
+	flags := abi.AtFlag(arg32(c, 3))
+	if flags&^(atNofoll|atEmpty|abi.AT_EACCESS) != 0 {
 		return 0, abi.EINVAL
 	}
 	return access(c, flags)

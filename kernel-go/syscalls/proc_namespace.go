@@ -15,23 +15,23 @@ import (
 // privilege, are EINVAL for all. Programs then go on without, or say so.
 
 // sharedWithThreads is what only a process with one thread can stop sharing.
-const sharedWithThreads = uint64(abi.CLONE_THREAD | abi.CLONE_SIGHAND | abi.CLONE_VM)
+const sharedWithThreads = abi.CLONE_THREAD | abi.CLONE_SIGHAND | abi.CLONE_VM
 
 func sysUnshare(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := c.Arg(0)
-	if flags&^(sharedWithThreads|proc.Namespaces|uint64(abi.CLONE_FS|abi.CLONE_FILES|abi.CLONE_SYSVSEM)) != 0 {
+	flags := abi.CloneFlag(c.Arg(0))
+	if c.Arg(0)>>32 != 0 || flags&^(sharedWithThreads|proc.Namespaces|abi.CLONE_FS|abi.CLONE_FILES|abi.CLONE_SYSVSEM) != 0 {
 		return 0, abi.EINVAL
 	}
 	// Threads of a process share their descriptors and directories here.
 	single := c.P().Live.LiveThreads == 1
-	if flags&(sharedWithThreads|uint64(abi.CLONE_FS|abi.CLONE_FILES)) != 0 && !single {
+	if flags&(sharedWithThreads|abi.CLONE_FS|abi.CLONE_FILES) != 0 && !single {
 		return 0, abi.EINVAL
 	}
 	if e := proc.MayEnterNew(c, flags); e != abi.OK {
 		return 0, e
 	}
 	s := &c.P().State
-	if flags&uint64(abi.CLONE_FS) != 0 && kmem.FsContext(s.FsContext).Header.Refs > 1 {
+	if flags&abi.CLONE_FS != 0 && kmem.FsContext(s.FsContext).Header.Refs > 1 {
 		own := vfs.CloneContext(s.FsContext)
 		if own == 0 {
 			return 0, abi.ENOMEM
@@ -40,7 +40,7 @@ func sysUnshare(c *sched.Ctx) (uint64, abi.Errno) {
 		s.FsContext = own
 		vfs.DropContext(shared)
 	}
-	if flags&uint64(abi.CLONE_FILES) != 0 {
+	if flags&abi.CLONE_FILES != 0 {
 		return 0, unshareFds(c)
 	}
 	return 0, abi.OK

@@ -45,7 +45,7 @@ func clone(c *sched.Ctx, a *proc.CloneArgs) (uint64, abi.Errno) {
 	if e != abi.OK {
 		return 0, e
 	}
-	if a.Flags&uint64(abi.CLONE_VFORK) == 0 {
+	if a.Flags&abi.CLONE_VFORK == 0 {
 		return uint64(tid), abi.OK
 	}
 	b.Reason, *b.VforkWait() = abi.WaitReasonVfork, abi.VforkWait{Child: tid}
@@ -72,11 +72,12 @@ func sysClone3(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func clone2(c *sched.Ctx) (uint64, abi.Errno) {
-	a := proc.CloneArgs{Flags: c.Arg(0) &^ uint64(abi.CSIGNAL) & 0xffffffff, ExitSignal: abi.Signal(c.Arg(0) & uint64(abi.CSIGNAL)),
+	flags := abi.CloneFlag(c.Arg(0))
+	a := proc.CloneArgs{Flags: flags &^ abi.CSIGNAL, ExitSignal: abi.Signal(flags & abi.CSIGNAL),
 		Stack: c.Arg(1), ParentTid: c.Arg(2), Tls: c.Arg(3), ChildTid: c.Arg(4)}
-	if a.Flags&uint64(abi.CLONE_PIDFD) != 0 {
+	if a.Flags&abi.CLONE_PIDFD != 0 {
 		// It has no argument of its own here.
-		if a.Flags&uint64(abi.CLONE_PARENT_SETTID) != 0 {
+		if a.Flags&abi.CLONE_PARENT_SETTID != 0 {
 			return 0, abi.EINVAL
 		}
 		a.Pidfd = a.ParentTid
@@ -108,17 +109,18 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 			}
 		}
 	}
-	if u.Flags&uint64(abi.CSIGNAL) != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
+	flags := abi.CloneFlag(u.Flags)
+	if flags&abi.CSIGNAL != 0 || u.ExitSignal > 64 || u.SetTidSize != 0 || u.Flags>>32 != 0 || (u.Stack == 0) != (u.StackSize == 0) {
 		return 0, abi.EINVAL
 	}
-	if u.Flags&uint64(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 || u.Flags&uint64(abi.CLONE_DETACHED) != 0 {
+	if flags&(abi.CLONE_THREAD|abi.CLONE_PARENT) != 0 && u.ExitSignal != 0 || flags&abi.CLONE_DETACHED != 0 {
 		return 0, abi.EINVAL
 	}
-	const both = uint64(abi.CLONE_PIDFD | abi.CLONE_PARENT_SETTID)
-	if u.Flags&both == both && u.Pidfd == u.ParentTid {
+	const both = abi.CLONE_PIDFD | abi.CLONE_PARENT_SETTID
+	if flags&both == both && u.Pidfd == u.ParentTid {
 		return 0, abi.EINVAL
 	}
-	a := proc.CloneArgs{Flags: u.Flags, ExitSignal: abi.Signal(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}
+	a := proc.CloneArgs{Flags: flags, ExitSignal: abi.Signal(u.ExitSignal), Tls: u.Tls, ParentTid: u.ParentTid, ChildTid: u.ChildTid, Pidfd: u.Pidfd}
 	if u.Stack != 0 {
 		a.Stack = u.Stack + u.StackSize
 	}
@@ -127,13 +129,13 @@ func clone3(c *sched.Ctx) (uint64, abi.Errno) {
 
 // exec runs what the path of argument i names, with the argv and envp of the two
 // behind it.
-func exec(c *sched.Ctx, dirfd int32, i int, flags uint32) (uint64, abi.Errno) {
+func exec(c *sched.Ctx, dirfd int32, i int, flags abi.AtFlag) (uint64, abi.Errno) {
 	n, e := mm.CopyInString(c, c.InPath(uint32(abi.FixedPathMax)), c.Arg(i))
 	if e != abi.OK {
 		return 0, e
 	}
 	p := proc.Program{PathLen: n, Follow: vfs.Follow, Strings: proc.Strings{As: c.As, Argv: c.Arg(i + 1), Envp: c.Arg(i + 2)}}
-	if n == 0 && flags&uint32(abi.AT_EMPTY_PATH) != 0 {
+	if n == 0 && flags&abi.AT_EMPTY_PATH != 0 {
 		ofd, e := file.GetAny(c, dirfd)
 		if e != abi.OK {
 			return 0, e
@@ -155,7 +157,7 @@ func exec(c *sched.Ctx, dirfd int32, i int, flags uint32) (uint64, abi.Errno) {
 		p.Dirfd = putFdName(c.Path2, uint32(dirfd))
 		p.Unreachable = file.FlagsOf(c, dirfd)&abi.FD_CLOEXEC != 0
 	}
-	if flags&uint32(abi.AT_SYMLINK_NOFOLLOW) != 0 {
+	if flags&abi.AT_SYMLINK_NOFOLLOW != 0 {
 		p.Follow = 0
 	}
 	return 0, proc.Exec(c, c.Process, c.Thread, &p)
@@ -179,8 +181,8 @@ func sysExecve(c *sched.Ctx) (uint64, abi.Errno) {
 }
 
 func sysExecveat(c *sched.Ctx) (uint64, abi.Errno) {
-	flags := uint32(c.Arg(4))
-	if flags&^uint32(abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
+	flags := abi.AtFlag(c.Arg(4))
+	if flags&^(abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return 0, abi.EINVAL
 	}
 	return exec(c, fdArg(c, 0), 1, flags)
