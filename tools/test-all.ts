@@ -1,6 +1,6 @@
 /**
  * `node tools/test-all.ts [RUNNER…]`: runs the named runners (default: all), one after the
- * other, with the time that each took, the failures in full, and the sum alone on the last
+ * other (some beside the tests in Node), with the time that each took, the failures in full, and the sum alone on the last
  * line: `N passed, N failed`. Exit code 1 when anything failed.
  *
  * A runner is a command and the format in which it reports its cases; a runner that ends
@@ -29,7 +29,7 @@ interface Runner {
   /** Where the command leaves its report, when that is not its standard output. */
   readonly report?: string;
   readonly timeoutMinutes: number;
-  /** Runs at the same time as this one, where both are wanted. */
+  /** Runs at the same time as this one, where both are wanted; those beside the same one in turn. */
   readonly beside?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -52,6 +52,9 @@ const FUZZED = [
   "syscalls",
   "syscalls-wasm",
 ];
+
+/** The tests in Node keep one processor busy; what runs beside them has the other, and gives way. */
+const GIVES_WAY = ["nice", "-n", "19"];
 
 /** Kernel packages whose code several harts run at once: these also run under the race detector. */
 const RACE = ["kmem", "sched", "mm", "pagecache", "vfs", "file", "tty", "proc", "rpc"];
@@ -107,18 +110,18 @@ function runners(): Runner[] {
             name: "go-race",
             what: "kernel packages that harts share, under the race detector",
             // In a build that checks each use of a slot, too (kernel-go/kmem/paranoid_on.go).
-            command: ["go", "test", "-race", "-tags", "paranoid", "-json", ...race],
+            command: [...GIVES_WAY, "go", "test", "-race", "-tags", "paranoid", "-json", ...race],
             format: "go-json" as const,
             cwd: "kernel-go",
-            timeoutMinutes: 10,
+            beside: "node",
+            timeoutMinutes: 20,
           },
         ]),
     { name: "node", what: "TypeScript in Node", ...vitest("node"), timeoutMinutes: 30 },
     {
-      // The tests in Node keep one processor busy; this is the other's, and gives way.
       name: "fuzz",
       what: "what takes bytes of others, fuzzed",
-      command: ["nice", "-n", "19", "tools/fuzz", FUZZ_SECONDS, ...FUZZED],
+      command: [...GIVES_WAY, "tools/fuzz", FUZZ_SECONDS, ...FUZZED],
       format: "exit",
       beside: "node",
       env: { FORESHORE_FUZZ_COUNTS: FUZZ_COUNTS },
@@ -235,10 +238,20 @@ function fuzzCounts(): string[] {
   return lines;
 }
 
-async function timed(runner: Runner): Promise<{ runner: Runner; report: Report; seconds: number }> {
-  const start = performance.now();
-  const report = judge(runner, await run(runner));
-  return { runner, report, seconds: (performance.now() - start) / 1000 };
+interface Timed {
+  readonly runner: Runner;
+  readonly report: Report;
+  readonly seconds: number;
+}
+
+async function inTurn(wanted: readonly Runner[]): Promise<Timed[]> {
+  const ended: Timed[] = [];
+  for (const runner of wanted) {
+    const start = performance.now();
+    const report = judge(runner, await run(runner));
+    ended.push({ runner, report, seconds: (performance.now() - start) / 1000 });
+  }
+  return ended;
 }
 
 async function main(): Promise<number> {
@@ -261,8 +274,8 @@ async function main(): Promise<number> {
   let failed = 0;
   const isBeside = (runner: Runner): boolean => wanted.some(({ name }) => name === runner.beside);
   for (const first of wanted.filter((runner) => !isBeside(runner))) {
-    const together = [first, ...wanted.filter(({ beside }) => beside === first.name)];
-    for (const { runner, report, seconds } of await Promise.all(together.map(timed))) {
+    const others = wanted.filter(({ beside }) => beside === first.name);
+    for (const { runner, report, seconds } of (await Promise.all([inTurn([first]), inTurn(others)])).flat()) {
       const skipped = report.skipped === 0 ? "" : `, ${report.skipped} skipped`;
       const result = `${report.passed} passed, ${report.failures.length} failed${skipped} (${seconds.toFixed(1)} s)`;
       console.log(`${runner.name.padEnd(10)} ${runner.what} … ${result}`);

@@ -3,7 +3,7 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/core/mem.ts";
 import { enumName, flagNames } from "../src/core/names.ts";
-import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData } from "./machine.ts";
+import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData, SlotKind } from "./machine.ts";
 import { TimerLive, type TimerLiveData } from "./process.ts";
 import { Termios2, type Termios2Data, Winsize, type WinsizeData } from "./structs.ts";
 

@@ -18,6 +18,7 @@ export function importLines(file: FileModel, model: Model): string[] {
   }
   for (const item of file.tables) tableImports(item, names);
   if (file.structs.length > 0 || unionsOf(file, model).length > 0) names.add("../src/core/mem.ts", "Mem", true);
+  if (file.enums.some((item) => item.values.some(({ object }) => object !== undefined))) names.declared("SlotKind");
   if (file.enums.some((item) => item.bitFlags)) names.add("../src/core/names.ts", "flagNames");
   if (file.enums.some((item) => !item.bitFlags)) names.add("../src/core/names.ts", "enumName");
   return names.lines();

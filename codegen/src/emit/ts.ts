@@ -165,10 +165,7 @@ function objectStatements(item: EnumModel, type: string): Statement[] {
       returnType: "SlotKind | undefined",
       statements: [
         "switch (value) {",
-        ...standing.flatMap((value) => [
-          `  case ${item.name}.${value.name}:`,
-          `    return SlotKind.${value.object};`,
-        ]),
+        ...standing.flatMap((value) => [`  case ${item.name}.${value.name}:`, `    return SlotKind.${value.object};`]),
         "  default:",
         "    return undefined;",
         "}",

@@ -122,8 +122,8 @@ describe("a machine that breaks", () => {
   });
 
   test("a trap in the kernel worker does, too", async () => {
-    // With a script of its own, start waits for the worker, which then serves for the first time.
-    const { error } = await broken({ service: "(unreachable)" }, { workerUrl: defaultWorkerUrl() });
+    // With a script of its own, start waits for the worker: it is to trap for a request, not before start has returned.
+    const { error } = await broken({ onRequest: "(unreachable)" }, { workerUrl: defaultWorkerUrl() });
     expect(error).toBeInstanceOf(MachineFailed);
     expect(String(error)).toContain("kernel worker");
   });

@@ -21,6 +21,8 @@ export interface WatKernelOptions {
   /** Instructions of hart_run and kernel_service: each leaves an i32. */
   readonly hartRun?: string;
   readonly service?: string;
+  /** Instructions of kernel_service once client 0 has asked for something, before the others; it looks each millisecond. */
+  readonly onRequest?: string;
   /** Initial pages that the module wants. */
   readonly initialPages?: number;
   /** Leaves an export out. */
@@ -64,8 +66,10 @@ export function watKernel(options: WatKernelOptions = {}): Uint8Array<ArrayBuffe
       ${store(client("arenaBytes"), ARENA_BYTES)}
       ${store(header("magic"), options.magic ?? Fixed.Magic)}
       (i32.const ${options.bootResult ?? 0}))
-    (func ${exported("kernel_service")} (result i32) ${options.service ?? "(i32.const 0)"})
-    (func ${exported("kernel_prepare_sleep")} (result f64) (drop (call $now)) (f64.const -1))
+    (func ${exported("kernel_service")} (result i32)
+      (if (i32.load (i32.const ${client("submissionTail")})) (then ${options.onRequest ?? ""}))
+      ${options.service ?? "(i32.const 0)"})
+    (func ${exported("kernel_prepare_sleep")} (result f64) (drop (call $now)) (f64.const ${options.onRequest === undefined ? -1 : 1}))
     (func ${exported("hart_run")} (param i32 i32) (result i32) ${options.hartRun ?? `(i64.store (i32.const ${HARTS + HartSlot.OFFSET.wakeAtNs}) (i64.const -1)) (i32.const 1)`}))`;
   const module = binaryen.parseText(text);
   module.setFeatures(binaryen.Features.All);
