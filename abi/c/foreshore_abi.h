@@ -12,8 +12,8 @@
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x413f3b88)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x177d643a)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xe3e6a13b)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x4e445591)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -457,6 +457,16 @@ typedef uint32_t fsh_fcntl_cmd;
 #define FSH_F_SETLKW UINT32_C(7)
 #define FSH_F_SETOWN UINT32_C(8)
 #define FSH_F_GETOWN UINT32_C(9)
+#define FSH_F_SETSIG UINT32_C(10)
+#define FSH_F_GETSIG UINT32_C(11)
+#define FSH_F_SETOWN_EX UINT32_C(15)
+#define FSH_F_GETOWN_EX UINT32_C(16)
+#define FSH_F_OFD_GETLK UINT32_C(36)
+#define FSH_F_OFD_SETLK UINT32_C(37)
+#define FSH_F_OFD_SETLKW UINT32_C(38)
+#define FSH_F_SETLEASE UINT32_C(1024)
+#define FSH_F_GETLEASE UINT32_C(1025)
+#define FSH_F_NOTIFY UINT32_C(1026)
 #define FSH_F_DUPFD_CLOEXEC UINT32_C(1030)
 #define FSH_F_SETPIPE_SZ UINT32_C(1031)
 #define FSH_F_GETPIPE_SZ UINT32_C(1032)
@@ -650,15 +660,15 @@ typedef uint32_t fsh_signal;
 #define FSH_SIGRTMIN UINT32_C(32)
 
 /* sigaction(2) sa_flags. */
-typedef uint32_t fsh_sigaction_flag;
-#define FSH_SA_NOCLDSTOP UINT32_C(1)
-#define FSH_SA_NOCLDWAIT UINT32_C(2)
-#define FSH_SA_SIGINFO UINT32_C(4)
-#define FSH_SA_RESTORER UINT32_C(67108864)
-#define FSH_SA_ONSTACK UINT32_C(134217728)
-#define FSH_SA_RESTART UINT32_C(268435456)
-#define FSH_SA_NODEFER UINT32_C(1073741824)
-#define FSH_SA_RESETHAND UINT32_C(2147483648)
+typedef uint64_t fsh_sigaction_flag;
+#define FSH_SA_NOCLDSTOP UINT64_C(1)
+#define FSH_SA_NOCLDWAIT UINT64_C(2)
+#define FSH_SA_SIGINFO UINT64_C(4)
+#define FSH_SA_RESTORER UINT64_C(67108864)
+#define FSH_SA_ONSTACK UINT64_C(134217728)
+#define FSH_SA_RESTART UINT64_C(268435456)
+#define FSH_SA_NODEFER UINT64_C(1073741824)
+#define FSH_SA_RESETHAND UINT64_C(2147483648)
 
 /* rt_sigprocmask(2). */
 typedef uint32_t fsh_sig_how;
@@ -667,9 +677,9 @@ typedef uint32_t fsh_sig_how;
 #define FSH_SIG_SETMASK UINT32_C(2)
 
 /* Special handler values. */
-typedef uint32_t fsh_sig_handler;
-#define FSH_SIG_DFL UINT32_C(0)
-#define FSH_SIG_IGN UINT32_C(1)
+typedef uint64_t fsh_sig_handler;
+#define FSH_SIG_DFL UINT64_C(0)
+#define FSH_SIG_IGN UINT64_C(1)
 
 /* sigaltstack(2). */
 typedef uint32_t fsh_sig_stack_flag;
@@ -1075,25 +1085,37 @@ typedef uint32_t fsh_auxv;
 #define FSH_AT_SYSINFO_EHDR UINT32_C(33)
 #define FSH_AT_MINSIGSTKSZ UINT32_C(51)
 
-/* ELF (uapi linux/elf.h). */
-typedef uint32_t fsh_elf_const;
+/* Bytes of an ELF file's e_ident (uapi linux/elf.h). */
+typedef uint8_t fsh_elf_ident;
+#define FSH_ELFDATA2LSB UINT32_C(1)
+#define FSH_ELFCLASS64 UINT32_C(2)
+
+/* ELF e_type. */
+typedef uint16_t fsh_elf_type;
+#define FSH_ET_EXEC UINT32_C(2)
+#define FSH_ET_DYN UINT32_C(3)
+#define FSH_ET_CORE UINT32_C(4)
+
+/* ELF e_machine. */
+typedef uint16_t fsh_elf_machine;
+#define FSH_EM_RISCV UINT32_C(243)
+
+/* ELF p_type. */
+typedef uint32_t fsh_elf_segment;
 #define FSH_PT_NULL UINT32_C(0)
 #define FSH_PT_LOAD UINT32_C(1)
-#define FSH_ELFDATA2LSB UINT32_C(1)
-#define FSH_PF_X UINT32_C(1)
 #define FSH_PT_DYNAMIC UINT32_C(2)
-#define FSH_ET_EXEC UINT32_C(2)
-#define FSH_ELFCLASS64 UINT32_C(2)
-#define FSH_PF_W UINT32_C(2)
 #define FSH_PT_INTERP UINT32_C(3)
-#define FSH_ET_DYN UINT32_C(3)
 #define FSH_PT_NOTE UINT32_C(4)
-#define FSH_PF_R UINT32_C(4)
-#define FSH_ET_CORE UINT32_C(4)
 #define FSH_PT_PHDR UINT32_C(6)
 #define FSH_PT_TLS UINT32_C(7)
-#define FSH_EM_RISCV UINT32_C(243)
 #define FSH_PT_GNU_STACK UINT32_C(1685382481)
+
+/* ELF p_flags. */
+typedef uint32_t fsh_elf_segment_flag;
+#define FSH_PF_X UINT32_C(1)
+#define FSH_PF_W UINT32_C(2)
+#define FSH_PF_R UINT32_C(4)
 
 /* Notes of a core file (uapi linux/elf.h). */
 typedef uint32_t fsh_core_note;
@@ -1212,19 +1234,6 @@ typedef int16_t fsh_flock_type;
 #define FSH_F_RDLCK INT32_C(0)
 #define FSH_F_WRLCK INT32_C(1)
 #define FSH_F_UNLCK INT32_C(2)
-
-/* fcntl(2) commands for locks of open file descriptions, pipes' leases and owners. */
-typedef uint32_t fsh_fcntl_file_cmd;
-#define FSH_F_SETSIG UINT32_C(10)
-#define FSH_F_GETSIG UINT32_C(11)
-#define FSH_F_SETOWN_EX UINT32_C(15)
-#define FSH_F_GETOWN_EX UINT32_C(16)
-#define FSH_F_OFD_GETLK UINT32_C(36)
-#define FSH_F_OFD_SETLK UINT32_C(37)
-#define FSH_F_OFD_SETLKW UINT32_C(38)
-#define FSH_F_SETLEASE UINT32_C(1024)
-#define FSH_F_GETLEASE UINT32_C(1025)
-#define FSH_F_NOTIFY UINT32_C(1026)
 
 /* Kinds of owners of F_SETOWN_EX. */
 typedef uint32_t fsh_file_owner;
@@ -4256,7 +4265,7 @@ _Static_assert(offsetof(struct fsh_held_references, reserved0) == 58, "offset of
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {
   /* System call number. Unit: number. Written by: kernel. */
-  uint32_t number;
+  fsh_syscall number;
   /* What it waits for. Written by: kernel. */
   fsh_wait_reason reason;
   /* Its arguments. Unit: value. Written by: kernel. */
@@ -4293,7 +4302,7 @@ struct fsh_sigaltstack {
   /* Written by: kernel, guest. */
   uint64_t sp;
   /* Written by: kernel, guest. */
-  int32_t flags;
+  fsh_sig_stack_flag flags;
   int32_t pad;
   /* Written by: kernel, guest. */
   uint64_t size;
@@ -4417,7 +4426,7 @@ struct fsh_thread_status {
   /* Blocked: what it waits for. Written by: kernel. */
   fsh_wait_reason reason;
   /* Blocked: the system call that waits. Unit: number. Written by: kernel. */
-  uint32_t syscall;
+  fsh_syscall syscall;
   /* Exited, ProcessExited: wait status. Unit: value. Written by: kernel. */
   uint32_t status;
   /* Monotonic time. Unit: ns. Written by: kernel. */
@@ -4908,9 +4917,9 @@ _Static_assert(offsetof(struct fsh_user_slot, reserved0) == 28, "offset of UserS
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {
   /* Written by: kernel, guest. */
-  uint64_t handler;
+  fsh_sig_handler handler;
   /* Written by: kernel, guest. */
-  uint64_t flags;
+  fsh_sigaction_flag flags;
   /* Written by: kernel, guest. */
   uint64_t mask;
 };
@@ -6707,9 +6716,9 @@ struct fsh_elf64_ehdr {
   /* Written by: kernel, guest. */
   uint8_t ident[16];
   /* Written by: kernel, guest. */
-  uint16_t type;
+  fsh_elf_type type;
   /* Written by: kernel, guest. */
-  uint16_t machine;
+  fsh_elf_machine machine;
   /* Written by: kernel, guest. */
   uint32_t version;
   /* Written by: kernel, guest. */
@@ -6752,9 +6761,9 @@ _Static_assert(offsetof(struct fsh_elf64_ehdr, shstrndx) == 62, "offset of Elf64
 /* Elf64_Phdr. */
 struct fsh_elf64_phdr {
   /* Written by: kernel, guest. */
-  uint32_t type;
+  fsh_elf_segment type;
   /* Written by: kernel, guest. */
-  uint32_t flags;
+  fsh_elf_segment_flag flags;
   /* Written by: kernel, guest. */
   uint64_t offset;
   /* Written by: kernel, guest. */

@@ -65,6 +65,16 @@ export const FcntlCmd = {
   F_SETLKW: 7,
   F_SETOWN: 8,
   F_GETOWN: 9,
+  F_SETSIG: 10,
+  F_GETSIG: 11,
+  F_SETOWN_EX: 15,
+  F_GETOWN_EX: 16,
+  F_OFD_GETLK: 36,
+  F_OFD_SETLK: 37,
+  F_OFD_SETLKW: 38,
+  F_SETLEASE: 1024,
+  F_GETLEASE: 1025,
+  F_NOTIFY: 1026,
   F_DUPFD_CLOEXEC: 1030,
   F_SETPIPE_SZ: 1031,
   F_GETPIPE_SZ: 1032,
@@ -1115,31 +1125,75 @@ export function auxvName(value: number): string {
 }
 
 
-/** ELF (uapi linux/elf.h). */
-export const ElfConst = {
+/** Bytes of an ELF file's e_ident (uapi linux/elf.h). */
+export const ElfIdent = {
+  ELFDATA2LSB: 1,
+  ELFCLASS64: 2,
+} as const;
+export type ElfIdent = (typeof ElfIdent)[keyof typeof ElfIdent];
+
+/** Names a number of ElfIdent. */
+export function elfIdentName(value: number): string {
+  return enumName("ElfIdent", ElfIdent, value);
+}
+
+
+/** ELF e_type. */
+export const ElfType = {
+  ET_EXEC: 2,
+  ET_DYN: 3,
+  ET_CORE: 4,
+} as const;
+export type ElfType = (typeof ElfType)[keyof typeof ElfType];
+
+/** Names a number of ElfType. */
+export function elfTypeName(value: number): string {
+  return enumName("ElfType", ElfType, value);
+}
+
+
+/** ELF e_machine. */
+export const ElfMachine = {
+  EM_RISCV: 243,
+} as const;
+export type ElfMachine = (typeof ElfMachine)[keyof typeof ElfMachine];
+
+/** Names a number of ElfMachine. */
+export function elfMachineName(value: number): string {
+  return enumName("ElfMachine", ElfMachine, value);
+}
+
+
+/** ELF p_type. */
+export const ElfSegment = {
   PT_NULL: 0,
   PT_LOAD: 1,
-  ELFDATA2LSB: 1,
-  PF_X: 1,
   PT_DYNAMIC: 2,
-  ET_EXEC: 2,
-  ELFCLASS64: 2,
-  PF_W: 2,
   PT_INTERP: 3,
-  ET_DYN: 3,
   PT_NOTE: 4,
-  PF_R: 4,
-  ET_CORE: 4,
   PT_PHDR: 6,
   PT_TLS: 7,
-  EM_RISCV: 243,
   PT_GNU_STACK: 1685382481,
 } as const;
-export type ElfConst = (typeof ElfConst)[keyof typeof ElfConst];
+export type ElfSegment = (typeof ElfSegment)[keyof typeof ElfSegment];
 
-/** Names a number of ElfConst. */
-export function elfConstName(value: number): string {
-  return enumName("ElfConst", ElfConst, value);
+/** Names a number of ElfSegment. */
+export function elfSegmentName(value: number): string {
+  return enumName("ElfSegment", ElfSegment, value);
+}
+
+
+/** ELF p_flags. */
+export const ElfSegmentFlag = {
+  PF_X: 1,
+  PF_W: 2,
+  PF_R: 4,
+} as const;
+export type ElfSegmentFlag = (typeof ElfSegmentFlag)[keyof typeof ElfSegmentFlag];
+
+/** Names a number of ElfSegmentFlag. */
+export function elfSegmentFlagName(value: number): string {
+  return enumName("ElfSegmentFlag", ElfSegmentFlag, value);
 }
 
 

@@ -18,27 +18,6 @@ export function flockTypeName(value: number): string {
 }
 
 
-/** fcntl(2) commands for locks of open file descriptions, pipes' leases and owners. */
-export const FcntlFileCmd = {
-  F_SETSIG: 10,
-  F_GETSIG: 11,
-  F_SETOWN_EX: 15,
-  F_GETOWN_EX: 16,
-  F_OFD_GETLK: 36,
-  F_OFD_SETLK: 37,
-  F_OFD_SETLKW: 38,
-  F_SETLEASE: 1024,
-  F_GETLEASE: 1025,
-  F_NOTIFY: 1026,
-} as const;
-export type FcntlFileCmd = (typeof FcntlFileCmd)[keyof typeof FcntlFileCmd];
-
-/** Names a number of FcntlFileCmd. */
-export function fcntlFileCmdName(value: number): string {
-  return enumName("FcntlFileCmd", FcntlFileCmd, value);
-}
-
-
 /** Kinds of owners of F_SETOWN_EX. */
 export const FileOwner = {
   F_OWNER_TID: 0,

@@ -4385,11 +4385,11 @@ export class Sigaltstack {
 
   /** Written by: kernel, guest. */
   get flags(): number {
-    return this.$mem.i32[(this.$base + 8) >>> 2]!;
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
   }
 
   set flags(value: number) {
-    this.$mem.i32[(this.$base + 8) >>> 2] = value;
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
   }
 
   /** Written by: kernel, guest. */

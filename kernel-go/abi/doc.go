@@ -8,6 +8,6 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0x413f3b88
-	LayoutHashHi uint32 = 0x177d643a
+	LayoutHashLo uint32 = 0xe3e6a13b
+	LayoutHashHi uint32 = 0x4e445591
 )

@@ -188,7 +188,7 @@ var objectsOfOfdKind = [...]SlotKind{
 
 // Object is the table of the slots of which such a one stands for one, None for those that stand for none.
 func (v OfdKind) Object() SlotKind {
-	if int(v) < len(objectsOfOfdKind) {
+	if v < OfdKind(len(objectsOfOfdKind)) {
 		return objectsOfOfdKind[v]
 	}
 	return SlotKindNone

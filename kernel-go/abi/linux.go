@@ -128,6 +128,16 @@ const (
 	F_SETLKW        FcntlCmd = 7
 	F_SETOWN        FcntlCmd = 8
 	F_GETOWN        FcntlCmd = 9
+	F_SETSIG        FcntlCmd = 10
+	F_GETSIG        FcntlCmd = 11
+	F_SETOWN_EX     FcntlCmd = 15
+	F_GETOWN_EX     FcntlCmd = 16
+	F_OFD_GETLK     FcntlCmd = 36
+	F_OFD_SETLK     FcntlCmd = 37
+	F_OFD_SETLKW    FcntlCmd = 38
+	F_SETLEASE      FcntlCmd = 1024
+	F_GETLEASE      FcntlCmd = 1025
+	F_NOTIFY        FcntlCmd = 1026
 	F_DUPFD_CLOEXEC FcntlCmd = 1030
 	F_SETPIPE_SZ    FcntlCmd = 1031
 	F_GETPIPE_SZ    FcntlCmd = 1032
@@ -158,6 +168,26 @@ func (v FcntlCmd) String() string {
 		return "F_SETOWN"
 	case F_GETOWN:
 		return "F_GETOWN"
+	case F_SETSIG:
+		return "F_SETSIG"
+	case F_GETSIG:
+		return "F_GETSIG"
+	case F_SETOWN_EX:
+		return "F_SETOWN_EX"
+	case F_GETOWN_EX:
+		return "F_GETOWN_EX"
+	case F_OFD_GETLK:
+		return "F_OFD_GETLK"
+	case F_OFD_SETLK:
+		return "F_OFD_SETLK"
+	case F_OFD_SETLKW:
+		return "F_OFD_SETLKW"
+	case F_SETLEASE:
+		return "F_SETLEASE"
+	case F_GETLEASE:
+		return "F_GETLEASE"
+	case F_NOTIFY:
+		return "F_NOTIFY"
 	case F_DUPFD_CLOEXEC:
 		return "F_DUPFD_CLOEXEC"
 	case F_SETPIPE_SZ:
@@ -811,7 +841,7 @@ func (v Signal) String() string {
 }
 
 // SigactionFlag: sigaction(2) sa_flags.
-type SigactionFlag uint32
+type SigactionFlag uint64
 
 // Numbers of SigactionFlag.
 const (
@@ -872,7 +902,7 @@ func (v SigHow) String() string {
 }
 
 // SigHandler: Special handler values.
-type SigHandler uint32
+type SigHandler uint64
 
 // Numbers of SigHandler.
 const (
@@ -2271,32 +2301,83 @@ func (v Auxv) String() string {
 	return "Auxv(?)"
 }
 
-// ElfConst: ELF (uapi linux/elf.h).
-type ElfConst uint32
+// ElfIdent: Bytes of an ELF file's e_ident (uapi linux/elf.h).
+type ElfIdent uint8
 
-// Numbers of ElfConst.
+// Numbers of ElfIdent.
 const (
-	PT_NULL      ElfConst = 0
-	PT_LOAD      ElfConst = 1
-	ELFDATA2LSB  ElfConst = PT_LOAD
-	PF_X         ElfConst = PT_LOAD
-	PT_DYNAMIC   ElfConst = 2
-	ET_EXEC      ElfConst = PT_DYNAMIC
-	ELFCLASS64   ElfConst = PT_DYNAMIC
-	PF_W         ElfConst = PT_DYNAMIC
-	PT_INTERP    ElfConst = 3
-	ET_DYN       ElfConst = PT_INTERP
-	PT_NOTE      ElfConst = 4
-	PF_R         ElfConst = PT_NOTE
-	ET_CORE      ElfConst = PT_NOTE
-	PT_PHDR      ElfConst = 6
-	PT_TLS       ElfConst = 7
-	EM_RISCV     ElfConst = 243
-	PT_GNU_STACK ElfConst = 1685382481
+	ELFDATA2LSB ElfIdent = 1
+	ELFCLASS64  ElfIdent = 2
 )
 
-// String names the number; "ElfConst(?)" stands for an unknown one.
-func (v ElfConst) String() string {
+// String names the number; "ElfIdent(?)" stands for an unknown one.
+func (v ElfIdent) String() string {
+	switch v {
+	case ELFDATA2LSB:
+		return "ELFDATA2LSB"
+	case ELFCLASS64:
+		return "ELFCLASS64"
+	}
+	return "ElfIdent(?)"
+}
+
+// ElfType: ELF e_type.
+type ElfType uint16
+
+// Numbers of ElfType.
+const (
+	ET_EXEC ElfType = 2
+	ET_DYN  ElfType = 3
+	ET_CORE ElfType = 4
+)
+
+// String names the number; "ElfType(?)" stands for an unknown one.
+func (v ElfType) String() string {
+	switch v {
+	case ET_EXEC:
+		return "ET_EXEC"
+	case ET_DYN:
+		return "ET_DYN"
+	case ET_CORE:
+		return "ET_CORE"
+	}
+	return "ElfType(?)"
+}
+
+// ElfMachine: ELF e_machine.
+type ElfMachine uint16
+
+// Numbers of ElfMachine.
+const (
+	EM_RISCV ElfMachine = 243
+)
+
+// String names the number; "ElfMachine(?)" stands for an unknown one.
+func (v ElfMachine) String() string {
+	switch v {
+	case EM_RISCV:
+		return "EM_RISCV"
+	}
+	return "ElfMachine(?)"
+}
+
+// ElfSegment: ELF p_type.
+type ElfSegment uint32
+
+// Numbers of ElfSegment.
+const (
+	PT_NULL      ElfSegment = 0
+	PT_LOAD      ElfSegment = 1
+	PT_DYNAMIC   ElfSegment = 2
+	PT_INTERP    ElfSegment = 3
+	PT_NOTE      ElfSegment = 4
+	PT_PHDR      ElfSegment = 6
+	PT_TLS       ElfSegment = 7
+	PT_GNU_STACK ElfSegment = 1685382481
+)
+
+// String names the number; "ElfSegment(?)" stands for an unknown one.
+func (v ElfSegment) String() string {
 	switch v {
 	case PT_NULL:
 		return "PT_NULL"
@@ -2312,12 +2393,33 @@ func (v ElfConst) String() string {
 		return "PT_PHDR"
 	case PT_TLS:
 		return "PT_TLS"
-	case EM_RISCV:
-		return "EM_RISCV"
 	case PT_GNU_STACK:
 		return "PT_GNU_STACK"
 	}
-	return "ElfConst(?)"
+	return "ElfSegment(?)"
+}
+
+// ElfSegmentFlag: ELF p_flags.
+type ElfSegmentFlag uint32
+
+// Numbers of ElfSegmentFlag.
+const (
+	PF_X ElfSegmentFlag = 1
+	PF_W ElfSegmentFlag = 2
+	PF_R ElfSegmentFlag = 4
+)
+
+// String names the number; "ElfSegmentFlag(?)" stands for an unknown one.
+func (v ElfSegmentFlag) String() string {
+	switch v {
+	case PF_X:
+		return "PF_X"
+	case PF_W:
+		return "PF_W"
+	case PF_R:
+		return "PF_R"
+	}
+	return "ElfSegmentFlag(?)"
 }
 
 // CoreNote: Notes of a core file (uapi linux/elf.h).

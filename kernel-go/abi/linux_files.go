@@ -28,50 +28,6 @@ func (v FlockType) String() string {
 	return "FlockType(?)"
 }
 
-// FcntlFileCmd: fcntl(2) commands for locks of open file descriptions, pipes' leases and owners.
-type FcntlFileCmd uint32
-
-// Numbers of FcntlFileCmd.
-const (
-	F_SETSIG     FcntlFileCmd = 10
-	F_GETSIG     FcntlFileCmd = 11
-	F_SETOWN_EX  FcntlFileCmd = 15
-	F_GETOWN_EX  FcntlFileCmd = 16
-	F_OFD_GETLK  FcntlFileCmd = 36
-	F_OFD_SETLK  FcntlFileCmd = 37
-	F_OFD_SETLKW FcntlFileCmd = 38
-	F_SETLEASE   FcntlFileCmd = 1024
-	F_GETLEASE   FcntlFileCmd = 1025
-	F_NOTIFY     FcntlFileCmd = 1026
-)
-
-// String names the number; "FcntlFileCmd(?)" stands for an unknown one.
-func (v FcntlFileCmd) String() string {
-	switch v {
-	case F_SETSIG:
-		return "F_SETSIG"
-	case F_GETSIG:
-		return "F_GETSIG"
-	case F_SETOWN_EX:
-		return "F_SETOWN_EX"
-	case F_GETOWN_EX:
-		return "F_GETOWN_EX"
-	case F_OFD_GETLK:
-		return "F_OFD_GETLK"
-	case F_OFD_SETLK:
-		return "F_OFD_SETLK"
-	case F_OFD_SETLKW:
-		return "F_OFD_SETLKW"
-	case F_SETLEASE:
-		return "F_SETLEASE"
-	case F_GETLEASE:
-		return "F_GETLEASE"
-	case F_NOTIFY:
-		return "F_NOTIFY"
-	}
-	return "FcntlFileCmd(?)"
-}
-
 // FileOwner: Kinds of owners of F_SETOWN_EX.
 type FileOwner uint32
 

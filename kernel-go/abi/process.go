@@ -563,7 +563,7 @@ type BlockedSyscall struct {
 	_ structs.HostLayout
 	// System call number.
 	// Unit: number. Written by: kernel.
-	Number uint32
+	Number Syscall
 	// What it waits for.
 	// Written by: kernel.
 	Reason WaitReason
@@ -751,7 +751,7 @@ type ThreadStatus struct {
 	Reason WaitReason
 	// Blocked: the system call that waits.
 	// Unit: number. Written by: kernel.
-	Syscall uint32
+	Syscall Syscall
 	// Exited, ProcessExited: wait status.
 	// Unit: value. Written by: kernel.
 	Status uint32

@@ -477,9 +477,9 @@ const SigactionSize = 24
 type Sigaction struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Handler uint64
+	Handler SigHandler
 	// Written by: kernel, guest.
-	Flags uint64
+	Flags SigactionFlag
 	// Written by: kernel, guest.
 	Mask uint64
 }
@@ -493,7 +493,7 @@ type Sigaltstack struct {
 	// Written by: kernel, guest.
 	Sp uint64
 	// Written by: kernel, guest.
-	Flags int32
+	Flags SigStackFlag
 	Pad   int32
 	// Written by: kernel, guest.
 	Size uint64
@@ -750,9 +750,9 @@ type Elf64Ehdr struct {
 	// Written by: kernel, guest.
 	Ident [16]uint8
 	// Written by: kernel, guest.
-	Type uint16
+	Type ElfType
 	// Written by: kernel, guest.
-	Machine uint16
+	Machine ElfMachine
 	// Written by: kernel, guest.
 	Version uint32
 	// Written by: kernel, guest.
@@ -784,9 +784,9 @@ const Elf64PhdrSize = 56
 type Elf64Phdr struct {
 	_ structs.HostLayout
 	// Written by: kernel, guest.
-	Type uint32
+	Type ElfSegment
 	// Written by: kernel, guest.
-	Flags uint32
+	Flags ElfSegmentFlag
 	// Written by: kernel, guest.
 	Offset uint64
 	// Written by: kernel, guest.

@@ -63,7 +63,6 @@ var variables = map[string]struct {
 	"procfs.limitNames":      {isTable, "names of /proc/PID/limits"},
 	"procfs.moreVMFlagNames": {isTable, "names of smaps"},
 	"procfs.vmFlagNames":     {isTable, "names of smaps"},
-	"proc.autodisarm":        {isTable, "a number that is no constant expression of its type"},
 	"riscv.InsnTable":        {isTable, "instructions"},
 	"riscv.arena":            {isDerived, "decoded code: made anew from guest pages after boot or Attach"},
 	"riscv.csrNames":         {isTable, "names for the disassembler"},

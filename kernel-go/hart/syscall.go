@@ -28,7 +28,7 @@ func traced(c *sched.Ctx, h *abi.HartSlot) bool {
 }
 
 // numberOf is the call that a register names; what is beyond 32 bits names none.
-func numberOf(a7 uint64) uint32 { return uint32(min(a7, 1<<32-1)) }
+func numberOf(a7 uint64) abi.Syscall { return abi.Syscall(min(a7, 1<<32-1)) }
 
 // begin fills the thread's record of a new system call.
 func begin(c *sched.Ctx) {
@@ -65,7 +65,7 @@ func syscall(c *sched.Ctx, h *abi.HartSlot) {
 		// Its end was told when a signal interrupted it; now it goes on.
 		_ = trace.Entry(c, trace.Call{Number: b.Number, Letters: syscalls.Letters(b.Number), Args: &b.Args}, false)
 	}
-	holdFor(c, abi.HoldKindSystemCall, b.Number)
+	holdFor(c, abi.HoldKindSystemCall, uint32(b.Number))
 	v, e := syscalls.Dispatch(c, b.Number)
 	if e == abi.ERESCHED {
 		syscalls.Hold(c, b.Number)

@@ -47,7 +47,7 @@ func Fork(c *sched.Ctx, parentIndex abi.AddressSpaceRef) (abi.AddressSpaceRef, a
 
 // ForkAbandoned drops what a thread that dies in the middle of clone(2) had made.
 func ForkAbandoned(b *abi.BlockedSyscall) {
-	clones := b.Number == uint32(abi.SYS_clone) || b.Number == uint32(abi.SYS_clone3)
+	clones := b.Number == abi.SYS_clone || b.Number == abi.SYS_clone3
 	if w := b.ForkWait(); clones && b.Attempt != 0 && b.Reason != abi.WaitReasonVfork && w.Child != 0 {
 		Drop(w.Child)
 		w.Child = 0

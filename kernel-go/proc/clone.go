@@ -193,7 +193,7 @@ func completeProcess(c *sched.Ctx, a *CloneArgs, i abi.ProcessRef, tid uint32) (
 	p.State.Nice = n.State.Nice
 	n.State.AltStack = c.T().State.AltStack
 	if f&abi.CLONE_VM != 0 && f&abi.CLONE_VFORK == 0 {
-		n.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+		n.State.AltStack = abi.Sigaltstack{Flags: abi.SS_DISABLE}
 	}
 	n.Cpu.As = p.State.AddressSpace
 	e := tellTids(c, leader, p.State.AddressSpace, a)

@@ -251,11 +251,11 @@ func (f *coreFile) describe(s *Sig) {
 	h := blank[abi.Elf64Ehdr](f, abi.Elf64EhdrSize)
 	copy(h.Ident[:], "\x7fELF")
 	h.Ident[4], h.Ident[5], h.Ident[6] = byte(abi.ELFCLASS64), byte(abi.ELFDATA2LSB), 1
-	h.Type, h.Machine, h.Version, h.Flags = uint16(abi.ET_CORE), uint16(abi.EM_RISCV), 1, coreFlags
+	h.Type, h.Machine, h.Version, h.Flags = abi.ET_CORE, abi.EM_RISCV, 1, coreFlags
 	h.Ehsize, h.Phoff, h.Phentsize, h.Phnum = uint16(abi.Elf64EhdrSize), uint64(abi.Elf64EhdrSize), uint16(abi.Elf64PhdrSize), uint16(headers)
 	f.put(c.InPage(abi.Elf64EhdrSize))
 	n := blank[abi.Elf64Phdr](f, abi.Elf64PhdrSize)
-	n.Type, n.Offset, n.Filesz = uint32(abi.PT_NOTE), at, notes
+	n.Type, n.Offset, n.Filesz = abi.PT_NOTE, at, notes
 	f.put(c.InPage(abi.Elf64PhdrSize))
 	f.segments(alignUp(at+notes, uint64(kmem.PageSize)))
 	f.thread(c.Thread, s)
@@ -286,16 +286,16 @@ func (f *coreFile) segments(at uint64) {
 		v := kmem.Vma(i)
 		size := uint64(mm.DumpedPages(f.c.As, v)) << kmem.PageShift
 		h := blank[abi.Elf64Phdr](f, abi.Elf64PhdrSize)
-		h.Type, h.Offset, h.Align, h.Filesz = uint32(abi.PT_LOAD), at, uint64(kmem.PageSize), size
+		h.Type, h.Offset, h.Align, h.Filesz = abi.PT_LOAD, at, uint64(kmem.PageSize), size
 		h.Vaddr, h.Memsz = uint64(v.StartPage)<<kmem.PageShift, uint64(v.EndPage-v.StartPage)<<kmem.PageShift
 		if v.Flags&abi.VmaFlagRead != 0 {
-			h.Flags |= uint32(abi.PF_R)
+			h.Flags |= abi.PF_R
 		}
 		if v.Flags&abi.VmaFlagWrite != 0 {
-			h.Flags |= uint32(abi.PF_W)
+			h.Flags |= abi.PF_W
 		}
 		if v.Flags&abi.VmaFlagExec != 0 {
-			h.Flags |= uint32(abi.PF_X)
+			h.Flags |= abi.PF_X
 		}
 		f.put(kmem.Span{Addr: f.c.Page, Len: abi.Elf64PhdrSize})
 		at += size

@@ -102,7 +102,7 @@ func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	if id[0] != 0x7f || id[1] != 'E' || id[2] != 'L' || id[3] != 'F' || id[4] != byte(abi.ELFCLASS64) || id[5] != byte(abi.ELFDATA2LSB) {
 		return nil, abi.ENOEXEC
 	}
-	if h.Machine != uint16(abi.EM_RISCV) || h.Type != uint16(abi.ET_EXEC) && h.Type != uint16(abi.ET_DYN) {
+	if h.Machine != abi.EM_RISCV || h.Type != abi.ET_EXEC && h.Type != abi.ET_DYN {
 		return nil, abi.ENOEXEC
 	}
 	if uint32(h.Phentsize) != abi.Elf64PhdrSize || h.Phnum == 0 || uint32(h.Phnum) > maxPhdrs {
@@ -111,7 +111,7 @@ func readHeaders(c *sched.Ctx, im *image) (*abi.Elf64Ehdr, abi.Errno) {
 	if e := readAt(c, im.inode, h.Phoff, c.InPath2(uint32(h.Phnum)*abi.Elf64PhdrSize)); e != abi.OK {
 		return nil, e
 	}
-	im.phnum, im.dyn = uint32(h.Phnum), h.Type == uint16(abi.ET_DYN)
+	im.phnum, im.dyn = uint32(h.Phnum), h.Type == abi.ET_DYN
 	im.entry = h.Entry
 	return h, abi.OK
 }
@@ -127,14 +127,14 @@ func checkSegments(c *sched.Ctx, im *image, phoff uint64) abi.Errno {
 	for i := range im.phnum {
 		p := phdrAt(c, i)
 		switch p.Type {
-		case uint32(abi.PT_GNU_STACK):
-			im.execStack = p.Flags&uint32(abi.PF_X) != 0
-		case uint32(abi.PT_INTERP):
+		case abi.PT_GNU_STACK:
+			im.execStack = p.Flags&abi.PF_X != 0
+		case abi.PT_INTERP:
 			if p.Filesz < 2 || p.Filesz > uint64(abi.FixedPathMax) || p.Offset > size || p.Filesz > size-p.Offset {
 				return abi.ENOEXEC
 			}
 			im.interp = true
-		case uint32(abi.PT_LOAD):
+		case abi.PT_LOAD:
 			if p.Memsz == 0 {
 				continue
 			}
@@ -195,7 +195,7 @@ func load(c *sched.Ctx, as abi.AddressSpaceRef, im *image, base uint64) abi.Errn
 		im.phdr += im.bias
 	}
 	for i := range im.phnum {
-		if p := phdrAt(c, i); p.Type == uint32(abi.PT_LOAD) && p.Memsz != 0 {
+		if p := phdrAt(c, i); p.Type == abi.PT_LOAD && p.Memsz != 0 {
 			if e := mapSegment(c, as, im, *p); e != abi.OK {
 				return e
 			}
@@ -208,13 +208,13 @@ const mmapMin = 0x10000
 
 func mapSegment(c *sched.Ctx, as abi.AddressSpaceRef, im *image, p abi.Elf64Phdr) abi.Errno {
 	flags := abi.VmaFlag(0)
-	if p.Flags&uint32(abi.PF_R) != 0 {
+	if p.Flags&abi.PF_R != 0 {
 		flags |= abi.VmaFlagRead
 	}
-	if p.Flags&uint32(abi.PF_W) != 0 {
+	if p.Flags&abi.PF_W != 0 {
 		flags |= abi.VmaFlagWrite
 	}
-	if p.Flags&uint32(abi.PF_X) != 0 {
+	if p.Flags&abi.PF_X != 0 {
 		flags |= abi.VmaFlagExec
 	}
 	start := p.Vaddr + im.bias

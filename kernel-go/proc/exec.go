@@ -262,7 +262,7 @@ func (p *plan) prepend(c *sched.Ctx, src kmem.Span) bool {
 func (p *plan) loadInterp(c *sched.Ctx) abi.Errno {
 	n := uint32(0) // the program's headers are still where load read them
 	for i := range p.main.phnum {
-		if ph := phdrAt(c, i); ph.Type == uint32(abi.PT_INTERP) {
+		if ph := phdrAt(c, i); ph.Type == abi.PT_INTERP {
 			n = uint32(ph.Filesz)
 			if e := readAt(c, p.main.inode, ph.Offset, c.InPath(n)); e != abi.OK {
 				return e
@@ -328,7 +328,7 @@ func (p *plan) commit(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef
 	}
 	resetActions(s.Sighand)
 	t := kmem.Thread(thread)
-	t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+	t.State.AltStack = abi.Sigaltstack{Flags: abi.SS_DISABLE}
 	t.State.ClearChildTid, t.State.RobustList = 0, 0
 	kmem.SetName(&t.Header, &t.State.Name, &s.Comm)
 	instret := t.Cpu.Instret
@@ -392,8 +392,8 @@ func resetActions(sighand abi.SighandRef) {
 	h := kmem.Sighand(sighand)
 	for i := range h.Actions {
 		a := &h.Actions[i]
-		if a.Handler != uint64(abi.SIG_IGN) {
-			a.Handler = uint64(abi.SIG_DFL)
+		if a.Handler != abi.SIG_IGN {
+			a.Handler = abi.SIG_DFL
 		}
 		a.Flags, a.Mask = 0, 0
 	}

@@ -52,14 +52,14 @@ func Ending(c *sched.Ctx) (status uint32, yes bool) {
 func exits(t *abi.ThreadSlot, stage abi.EndStage) *abi.BlockedSyscall {
 	b := &t.State.Blocked
 	kmem.Assert(b.Held.Held == 0, "a record that becomes another's holds nothing")
-	*b = abi.BlockedSyscall{Number: uint32(abi.SYS_exit_group), DeadlineNs: ^uint64(0), Attempt: 1}
+	*b = abi.BlockedSyscall{Number: abi.SYS_exit_group, DeadlineNs: ^uint64(0), Attempt: 1}
 	b.EndWait().Stage = stage
 	t.Live.Traced = 1 // maybe nobody made that call
 	return b
 }
 
 func endsAt(b *abi.BlockedSyscall, stage abi.EndStage) bool {
-	return b.Number == uint32(abi.SYS_exit_group) && b.Attempt != 0 && b.EndWait().Stage == stage
+	return b.Number == abi.SYS_exit_group && b.Attempt != 0 && b.EndWait().Stage == stage
 }
 
 // ExitGroup ends the calling thread's process with a wait status.
@@ -219,7 +219,7 @@ func notifyParent(c *sched.Ctx, process abi.ProcessRef) {
 	autoReap := false
 	if p.State.ExitSignal == abi.SIGCHLD && o.State.Sighand != 0 {
 		a := &kmem.Sighand(o.State.Sighand).Actions[abi.SIGCHLD-1]
-		autoReap = a.Handler == uint64(abi.SIG_IGN) || a.Flags&uint64(abi.SA_NOCLDWAIT) != 0
+		autoReap = a.Handler == abi.SIG_IGN || a.Flags&abi.SA_NOCLDWAIT != 0
 	}
 	// clone(2) takes any byte for it; what is no signal is not sent.
 	if s := p.State.ExitSignal; s != 0 && s <= sigCount {

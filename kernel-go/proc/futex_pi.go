@@ -29,7 +29,7 @@ const (
 )
 
 func futexCmd(t *abi.ThreadSlot) abi.FutexOp {
-	return abi.FutexOp(uint32(t.State.Blocked.Args[1]) &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
+	return abi.FutexOp(t.State.Blocked.Args[1]) &^ (abi.FUTEX_PRIVATE_FLAG | abi.FUTEX_CLOCK_REALTIME)
 }
 
 // inherits says whether a waiter takes part in priority inheritance: only

@@ -47,7 +47,7 @@ func mayMoveTo(c *sched.Ctx, thread abi.ThreadRef, k2 futexKey) bool {
 	if futexCmd(t) != abi.FUTEX_WAIT_REQUEUE_PI || t.Live.PiOwner != 0 {
 		return false
 	}
-	private := uint32(b.Args[1])&uint32(abi.FUTEX_PRIVATE_FLAG) != 0
+	private := abi.FutexOp(b.Args[1])&abi.FUTEX_PRIVATE_FLAG != 0
 	k, e := futexKeyOf(c, kmem.Process(t.State.Process).State.AddressSpace, FutexWord{Va: b.Args[4], Private: private}, mm.Write)
 	if e == abi.EBLOCKED {
 		sched.CancelWaits(c)

@@ -81,5 +81,5 @@ func SignalProcess(c *sched.Ctx, process abi.ProcessRef, signo abi.Signal) {
 
 // IgnoredOrBlocked says whether the caller would not notice a signal.
 func IgnoredOrBlocked(c *sched.Ctx, signo abi.Signal) bool {
-	return c.T().State.Sigmask&bit(signo) != 0 || action(c.P(), signo).Handler == uint64(abi.SIG_IGN)
+	return c.T().State.Sigmask&bit(signo) != 0 || action(c.P(), signo).Handler == abi.SIG_IGN
 }

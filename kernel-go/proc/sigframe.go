@@ -24,7 +24,7 @@ func pcOf(va uint64) uint64 { return va &^ 1 }
 
 func onAltStack(t *abi.ThreadSlot, sp uint64) bool {
 	a := &t.State.AltStack
-	return a.Flags&int32(abi.SS_DISABLE) == 0 && sp > a.Sp && sp-a.Sp <= a.Size
+	return a.Flags&abi.SS_DISABLE == 0 && sp > a.Sp && sp-a.Sp <= a.Size
 }
 
 // pushFrame makes the thread run a handler; false when its stack cannot take
@@ -33,7 +33,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	t := c.T()
 	cpu := &t.Cpu
 	sp := cpu.X[regSP]
-	if a.Flags&uint64(abi.SA_ONSTACK) != 0 && t.State.AltStack.Flags&int32(abi.SS_DISABLE) == 0 && !onAltStack(t, sp) {
+	if a.Flags&abi.SA_ONSTACK != 0 && t.State.AltStack.Flags&abi.SS_DISABLE == 0 && !onAltStack(t, sp) {
 		sp = t.State.AltStack.Sp + t.State.AltStack.Size
 	} else if onAltStack(t, sp) && !onAltStack(t, sp-abi.RtSigframeSize) {
 		return false
@@ -44,7 +44,7 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 	fillSiginfo(&f.Info, s)
 	f.Uc.Stack = t.State.AltStack
 	if onAltStack(t, cpu.X[regSP]) {
-		f.Uc.Stack.Flags |= int32(abi.SS_ONSTACK)
+		f.Uc.Stack.Flags |= abi.SS_ONSTACK
 	}
 	mask := t.State.Sigmask
 	if t.State.Flags&abi.ThreadFlagHasSavedSigmask != 0 {
@@ -61,24 +61,22 @@ func pushFrame(c *sched.Ctx, s *Sig, a *abi.Sigaction) bool {
 		return false
 	}
 	t.State.Flags &^= abi.ThreadFlagHasSavedSigmask
-	if t.State.AltStack.Flags&int32(autodisarm) != 0 {
-		t.State.AltStack = abi.Sigaltstack{Flags: int32(abi.SS_DISABLE)}
+	if t.State.AltStack.Flags&abi.SS_AUTODISARM != 0 {
+		t.State.AltStack = abi.Sigaltstack{Flags: abi.SS_DISABLE}
 	}
 	cpu.X[regRA] = vdsoAddress + vdsoSigreturn
 	cpu.X[regSP] = sp
 	cpu.X[regA0] = uint64(s.Signo)
 	cpu.X[regA1] = sp
 	cpu.X[regA2] = sp + abi.SiginfoSize
-	cpu.Pc = pcOf(a.Handler)
+	cpu.Pc = pcOf(uint64(a.Handler))
 	cpu.LrValid = 0
 	t.State.Sigmask |= a.Mask &^ unmaskable
-	if a.Flags&uint64(abi.SA_NODEFER) == 0 {
+	if a.Flags&abi.SA_NODEFER == 0 {
 		t.State.Sigmask |= bit(s.Signo)
 	}
 	return true
 }
-
-var autodisarm = abi.SS_AUTODISARM
 
 func fillSiginfo(i *abi.Siginfo, s *Sig) {
 	i.Signo, i.Errno, i.Code = int32(s.Signo), s.Errno, s.Code
@@ -113,8 +111,8 @@ func Sigreturn(c *sched.Ctx) abi.Errno {
 	cpu.F, cpu.Fcsr = m.Fp.F, m.Fp.Fcsr&0xff
 	cpu.LrValid = 0
 	st := f.Uc.Stack
-	st.Flags &^= int32(abi.SS_ONSTACK)
-	if st.Flags&^(int32(abi.SS_DISABLE)|int32(autodisarm)) == 0 && (st.Flags&int32(abi.SS_DISABLE) != 0 || st.Size >= uint64(abi.MINSIGSTKSZ)) {
+	st.Flags &^= abi.SS_ONSTACK
+	if st.Flags&^(abi.SS_DISABLE|abi.SS_AUTODISARM) == 0 && (st.Flags&abi.SS_DISABLE != 0 || st.Size >= uint64(abi.MINSIGSTKSZ)) {
 		t.State.AltStack = st
 	}
 	return abi.ENORETURN

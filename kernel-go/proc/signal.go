@@ -54,7 +54,7 @@ func action(p *abi.ProcessSlot, signo abi.Signal) *abi.Sigaction {
 
 func ignored(p *abi.ProcessSlot, signo abi.Signal) bool {
 	a := action(p, signo)
-	return a.Handler == uint64(abi.SIG_IGN) || a.Handler == uint64(abi.SIG_DFL) && ignoredByDefault&bit(signo) != 0
+	return a.Handler == abi.SIG_IGN || a.Handler == abi.SIG_DFL && ignoredByDefault&bit(signo) != 0
 }
 
 // SendProcess sends a signal of the kernel's own to a process.
@@ -82,7 +82,7 @@ func SendChild(c *sched.Ctx, child, parent abi.ProcessRef) {
 	signo := p.State.ExitSignal
 	if w.Code != int32(abi.CLD_EXITED) && w.Code != int32(abi.CLD_KILLED) && w.Code != int32(abi.CLD_DUMPED) {
 		signo = abi.SIGCHLD
-		if a := action(kmem.Process(parent), signo); a.Flags&uint64(abi.SA_NOCLDSTOP) != 0 {
+		if a := action(kmem.Process(parent), signo); a.Flags&abi.SA_NOCLDSTOP != 0 {
 			return
 		}
 	}
@@ -259,12 +259,12 @@ func DeliverSignals(c *sched.Ctx) bool {
 			return !End(c, uint32(s.Signo))
 		}
 		if s.Signo == abi.SIGSTOP {
-			a.Handler = uint64(abi.SIG_DFL)
+			a.Handler = abi.SIG_DFL
 		}
 		switch {
-		case a.Handler == uint64(abi.SIG_IGN):
+		case a.Handler == abi.SIG_IGN:
 			continue
-		case a.Handler == uint64(abi.SIG_DFL):
+		case a.Handler == abi.SIG_DFL:
 			if ignoredByDefault&bit(s.Signo) != 0 {
 				continue
 			}
@@ -287,8 +287,8 @@ func DeliverSignals(c *sched.Ctx) bool {
 			forceSegv(c, s.Signo)
 			continue
 		}
-		if a.Flags&uint64(abi.SA_RESETHAND) != 0 {
-			action(p, s.Signo).Handler = uint64(abi.SIG_DFL)
+		if a.Flags&abi.SA_RESETHAND != 0 {
+			action(p, s.Signo).Handler = abi.SIG_DFL
 		}
 	}
 	if c.P().State.LoadRunState() == abi.ProcessRunStateStopped {
@@ -301,14 +301,14 @@ func DeliverSignals(c *sched.Ctx) bool {
 
 // settleRestart decides, now that a handler will run, whether an interrupted
 // system call is made again after it or returns EINTR (signal(7)).
-func settleRestart(t *abi.ThreadSlot, flags uint64) {
+func settleRestart(t *abi.ThreadSlot, flags abi.SigactionFlag) {
 	e := abi.Errno(t.State.Restart)
 	if e == abi.OK {
 		return
 	}
 	t.State.Restart = 0
 	t.State.Blocked.Attempt = 0
-	if e == abi.ERESTARTNOINTR || e == abi.ERESTARTSYS && flags&uint64(abi.SA_RESTART) != 0 {
+	if e == abi.ERESTARTNOINTR || e == abi.ERESTARTSYS && flags&abi.SA_RESTART != 0 {
 		return // pc is still at the ecall, and the arguments are as they were
 	}
 	eintr := -int64(abi.EINTR)
@@ -347,8 +347,8 @@ func SwapMask(c *sched.Ctx, mask uint64) {
 func ForceSignal(c *sched.Ctx, s *Sig) {
 	t, p := c.T(), c.P()
 	a := action(p, s.Signo)
-	if t.State.Sigmask&bit(s.Signo) != 0 || a.Handler == uint64(abi.SIG_IGN) {
-		a.Handler = uint64(abi.SIG_DFL)
+	if t.State.Sigmask&bit(s.Signo) != 0 || a.Handler == abi.SIG_IGN {
+		a.Handler = abi.SIG_DFL
 		t.State.Sigmask &^= bit(s.Signo)
 	}
 	_ = threadQueue(p, t).enqueue(p, s)
@@ -356,7 +356,7 @@ func ForceSignal(c *sched.Ctx, s *Sig) {
 
 func forceSegv(c *sched.Ctx, during abi.Signal) {
 	if during == abi.SIGSEGV {
-		action(c.P(), during).Handler = uint64(abi.SIG_DFL)
+		action(c.P(), during).Handler = abi.SIG_DFL
 	}
 	s := Sig{Signo: abi.SIGSEGV, Code: int32(abi.SI_KERNEL)}
 	ForceSignal(c, &s)

@@ -134,7 +134,7 @@ func newThread(process abi.ProcessRef, tid uint32) abi.ThreadRef {
 	t.State.Tid, t.State.Process = tid, process
 	t.State.Name = p.State.Comm // until the caller knows better: readers outside the kernel see no thread without a name
 	kmem.WriteEnd(&t.Header)
-	t.State.AltStack.Flags = int32(abi.SS_DISABLE)
+	t.State.AltStack.Flags = abi.SS_DISABLE
 	t.State.Affinity = sched.AllHarts
 	t.State.StartNs = sched.NowNs()
 	t.Live.NextInProcess = p.Live.ThreadHead

@@ -157,7 +157,7 @@ func TestIgnoredTimerGoesOn(t *testing.T) {
 	c := timerMachine(t)
 	c.T().State.Sigmask = 0
 	a := action(c.P(), abi.SIGUSR1)
-	a.Handler = uint64(abi.SIG_IGN)
+	a.Handler = abi.SIG_IGN
 	i := newTimer(t, c, abi.CLOCK_MONOTONIC, abi.SIGUSR1, 0)
 	SetTimer(i, 1, 1, false) // every nanosecond
 	advance(1)

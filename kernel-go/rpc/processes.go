@@ -180,18 +180,18 @@ func BlobRequest(source uint32, position uint64, into kmem.Span, token uint32) {
 }
 
 // Unsupported reports a system call that is not there, once per process and number.
-func Unsupported(c *sched.Ctx, number uint32) {
+func Unsupported(c *sched.Ctx, number abi.Syscall) {
 	p := c.P()
 	key := uint64(p.State.Pid)<<32 | uint64(number) | 1<<63
 	reported := &state().Reported
-	slot := (p.State.Pid*31 + number) % uint32(len(reported))
+	slot := (p.State.Pid*31 + uint32(number)) % uint32(len(reported))
 	if reported[slot] == key {
 		return
 	}
 	reported[slot] = key
 	var e abi.UnsupportedSyscallEvent
 	e.Header.Opcode = abi.OpcodeUnsupportedSyscall
-	e.Pid, e.Number = p.State.Pid, number
+	e.Pid, e.Number = p.State.Pid, uint32(number)
 	for i := range e.Args {
 		e.Args[i] = c.Arg(i)
 	}

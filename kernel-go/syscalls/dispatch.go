@@ -24,11 +24,11 @@ import (
 
 // Unsupported is told once per process and number (and counted each time) of
 // calls that the table lacks (a hook: boot/wire.go).
-var Unsupported func(c *sched.Ctx, number uint32)
+var Unsupported func(c *sched.Ctx, number abi.Syscall)
 
 // Dispatch makes system call `number` with the arguments in the thread's record.
-func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
-	if number < uint32(len(table)) {
+func Dispatch(c *sched.Ctx, number abi.Syscall) (uint64, abi.Errno) {
+	if number < abi.Syscall(len(table)) {
 		if h := table[number].handler; h != nil {
 			return h(c)
 		}
@@ -40,7 +40,7 @@ func Dispatch(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 
 // Hold has a call that will be made again go on with the files that the
 // descriptors among its arguments name now, whatever becomes of these.
-func Hold(c *sched.Ctx, number uint32) {
+func Hold(c *sched.Ctx, number abi.Syscall) {
 	letters := Letters(number)
 	for i := range len(letters) {
 		if letters[i] == descriptor {
@@ -54,8 +54,8 @@ const descriptor = '.'
 
 // AccountIO counts what a call that is over has read or written. One whose descriptor
 // was wrong did not come that far, and one that is to be made again is not over.
-func AccountIO(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
-	if number >= uint32(len(table)) || e == abi.EBADF || e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK {
+func AccountIO(c *sched.Ctx, number abi.Syscall, v uint64, e abi.Errno) {
+	if number >= abi.Syscall(len(table)) || e == abi.EBADF || e >= abi.ERESTARTSYS && e <= abi.ERESTARTBLOCK {
 		return
 	}
 	flags, l := table[number].flags, &c.P().Live
@@ -74,9 +74,9 @@ func AccountIO(c *sched.Ctx, number uint32, v uint64, e abi.Errno) {
 
 // Interrupted ends a call whose wait a signal ended: with what it has done, or
 // a restart errno. EBLOCKED when a page of the caller must come in for that.
-func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
+func Interrupted(c *sched.Ctx, number abi.Syscall) (uint64, abi.Errno) {
 	b := &c.T().State.Blocked
-	switch abi.Syscall(number) {
+	switch number {
 	case abi.SYS_futex:
 		return 0, proc.FutexInterrupted(c)
 	case abi.SYS_nanosleep:
@@ -86,7 +86,7 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 			return sleepInterrupted(c, abi.Clock(arg32(c, 0)), c.Arg(3))
 		}
 	}
-	if number >= uint32(len(table)) {
+	if number >= abi.Syscall(len(table)) {
 		return 0, abi.ERESTARTSYS
 	}
 	switch flags := table[number].flags; {
@@ -99,8 +99,8 @@ func Interrupted(c *sched.Ctx, number uint32) (uint64, abi.Errno) {
 }
 
 // Letters is what traces show of a call's arguments (trace/letters.go).
-func Letters(number uint32) string {
-	if number >= uint32(len(abi.SyscallLetters)) {
+func Letters(number abi.Syscall) string {
+	if number >= abi.Syscall(len(abi.SyscallLetters)) {
 		return ""
 	}
 	return abi.SyscallLetters[number]

@@ -57,8 +57,6 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		return uint64(*seals), abi.OK
-	}
-	switch abi.FcntlFileCmd(cmd) {
 	case abi.F_OFD_GETLK:
 		return fcntlLock(c, ofd, abi.F_GETLK, true)
 	case abi.F_OFD_SETLK:
@@ -73,7 +71,7 @@ func sysFcntl(c *sched.Ctx) (uint64, abi.Errno) {
 	case abi.F_GETLEASE:
 		return uint64(file.Lease(ofd)), abi.OK
 	}
-	if v, e, ok := fcntlOwner(c, ofd, uint32(cmd)); ok {
+	if v, e, ok := fcntlOwner(c, ofd, cmd); ok {
 		return v, e
 	}
 	return 0, abi.EINVAL

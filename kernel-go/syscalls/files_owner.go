@@ -79,10 +79,10 @@ func ownerOf(ofd abi.OfdRef) (kind abi.FileOwner, id int32) {
 
 // fcntlOwner makes the commands of fcntl(2) that are about owners; ok is false
 // for others.
-func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno, ok bool) {
+func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd abi.FcntlCmd) (v uint64, e abi.Errno, ok bool) {
 	l := &kmem.Ofd(ofd).Live
-	switch {
-	case cmd == uint32(abi.F_SETOWN):
+	switch cmd {
+	case abi.F_SETOWN:
 		id := int32(arg32(c, 2))
 		if id == -1<<31 {
 			return 0, abi.EINVAL, true
@@ -93,13 +93,13 @@ func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno
 			v, e = setOwner(c, ofd, abi.F_OWNER_PID, id)
 		}
 		return v, e, true
-	case cmd == uint32(abi.F_GETOWN):
+	case abi.F_GETOWN:
 		kind, id := ownerOf(ofd)
 		if kind == abi.F_OWNER_PGRP {
 			id = -id
 		}
 		return uint64(int64(id)), abi.OK, true
-	case cmd == uint32(abi.F_SETOWN_EX):
+	case abi.F_SETOWN_EX:
 		if e := mm.CopyIn(c, c.InPage(8), c.Arg(2)); e != abi.OK {
 			return 0, e, true
 		}
@@ -109,18 +109,18 @@ func fcntlOwner(c *sched.Ctx, ofd abi.OfdRef, cmd uint32) (v uint64, e abi.Errno
 		}
 		v, e = setOwner(c, ofd, kind, int32(kmem.Load32(c.Page+4)))
 		return v, e, true
-	case cmd == uint32(abi.F_GETOWN_EX):
+	case abi.F_GETOWN_EX:
 		kind, id := ownerOf(ofd)
 		kmem.Store32(c.Page, uint32(kind))
 		kmem.Store32(c.Page+4, uint32(id))
 		return 0, mm.CopyOut(c, c.Arg(2), c.InPage(8)), true
-	case cmd == uint32(abi.F_SETSIG):
+	case abi.F_SETSIG:
 		if !validSignal(c.Arg(2)) {
 			return 0, abi.EINVAL, true
 		}
 		l.AsyncSignal = abi.Signal(arg32(c, 2))
 		return 0, abi.OK, true
-	case cmd == uint32(abi.F_GETSIG):
+	case abi.F_GETSIG:
 		return uint64(l.AsyncSignal), abi.OK, true
 	}
 	return 0, abi.OK, false

@@ -11,10 +11,10 @@ import (
 const futexAny = uint32(abi.FUTEX_BITSET_MATCH_ANY)
 
 func sysFutex(c *sched.Ctx) (uint64, abi.Errno) {
-	op := arg32(c, 1)
-	private := op&uint32(abi.FUTEX_PRIVATE_FLAG) != 0
-	realtime := op&uint32(abi.FUTEX_CLOCK_REALTIME) != 0
-	cmd := abi.FutexOp(op &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME))
+	op := abi.FutexOp(arg32(c, 1))
+	private := op&abi.FUTEX_PRIVATE_FLAG != 0
+	realtime := op&abi.FUTEX_CLOCK_REALTIME != 0
+	cmd := op &^ (abi.FUTEX_PRIVATE_FLAG | abi.FUTEX_CLOCK_REALTIME)
 	deadline := forever
 	switch cmd {
 	case abi.FUTEX_WAIT, abi.FUTEX_WAIT_BITSET, abi.FUTEX_WAIT_REQUEUE_PI, abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2:

@@ -222,7 +222,7 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 	t := c.T()
 	old := t.State.AltStack
 	sp := t.Cpu.X[2]
-	on := old.Flags&int32(abi.SS_DISABLE) == 0 && sp > old.Sp && sp-old.Sp <= old.Size
+	on := old.Flags&abi.SS_DISABLE == 0 && sp > old.Sp && sp-old.Sp <= old.Size
 	if va := c.Arg(0); va != 0 {
 		if e := mm.CopyIn(c, c.InPage(abi.SigaltstackSize), va); e != abi.OK {
 			return 0, e
@@ -234,8 +234,7 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 		if on {
 			return 0, abi.EPERM
 		}
-		autodisarm := abi.SS_AUTODISARM
-		mode := abi.SigStackFlag(n.Flags) &^ autodisarm
+		mode := n.Flags &^ abi.SS_AUTODISARM
 		if mode != 0 && mode != abi.SS_DISABLE && mode != abi.SS_ONSTACK {
 			return 0, abi.EINVAL
 		}
@@ -244,13 +243,13 @@ func sysSigaltstack(c *sched.Ctx) (uint64, abi.Errno) {
 		} else if n.Size < uint64(abi.MINSIGSTKSZ) {
 			return 0, abi.ENOMEM
 		}
-		n.Flags = int32(abi.SigStackFlag(n.Flags) &^ abi.SS_ONSTACK)
+		n.Flags &^= abi.SS_ONSTACK
 		n.Pad = 0
 		t.State.AltStack = n
 	}
 	if va := c.Arg(1); va != 0 {
 		if on {
-			old.Flags |= int32(abi.SS_ONSTACK)
+			old.Flags |= abi.SS_ONSTACK
 		}
 		*(*abi.Sigaltstack)(kmem.Ptr(c.Page)) = old
 		return 0, mm.CopyOut(c, va, c.InPage(abi.SigaltstackSize))

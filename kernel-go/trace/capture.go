@@ -188,11 +188,11 @@ func setBytes(count uint64) uint32 {
 }
 
 // lockCommand says whether a command of fcntl(2) reads or writes a struct flock.
-func lockCommand(command uint32) (reads, writes bool) {
+func lockCommand(command abi.FcntlCmd) (reads, writes bool) {
 	switch command {
-	case uint32(abi.F_GETLK), uint32(abi.F_OFD_GETLK):
+	case abi.F_GETLK, abi.F_OFD_GETLK:
 		return true, true
-	case uint32(abi.F_SETLK), uint32(abi.F_SETLKW), uint32(abi.F_OFD_SETLK), uint32(abi.F_OFD_SETLKW):
+	case abi.F_SETLK, abi.F_SETLKW, abi.F_OFD_SETLK, abi.F_OFD_SETLKW:
 		return true, false
 	}
 	return false, false
@@ -232,12 +232,12 @@ func (r *record) read(c *sched.Ctx, letter byte, i int, args *[6]uint64) abi.Err
 			return r.take(c, va, n)
 		}
 	case '|':
-		if reads, _ := lockCommand(uint32(args[1])); reads {
+		if reads, _ := lockCommand(abi.FcntlCmd(args[1])); reads {
 			return r.take(c, va, abi.FlockSize)
 		}
 	case '~':
-		switch op := uint32(args[1]) &^ uint32(abi.FUTEX_PRIVATE_FLAG|abi.FUTEX_CLOCK_REALTIME); op {
-		case uint32(abi.FUTEX_WAIT), uint32(abi.FUTEX_WAIT_BITSET), uint32(abi.FUTEX_LOCK_PI), uint32(abi.FUTEX_LOCK_PI2), uint32(abi.FUTEX_WAIT_REQUEUE_PI):
+		switch op := abi.FutexOp(args[1]) &^ (abi.FUTEX_PRIVATE_FLAG | abi.FUTEX_CLOCK_REALTIME); op {
+		case abi.FUTEX_WAIT, abi.FUTEX_WAIT_BITSET, abi.FUTEX_LOCK_PI, abi.FUTEX_LOCK_PI2, abi.FUTEX_WAIT_REQUEUE_PI:
 			return r.take(c, va, abi.TimespecSize)
 		}
 	case '%':
@@ -287,7 +287,7 @@ func (r *record) written(c *sched.Ctx, call Call, i int, result uint32) {
 			_ = r.take(c, va, n)
 		}
 	case '|':
-		if _, writes := lockCommand(uint32(args[1])); writes {
+		if _, writes := lockCommand(abi.FcntlCmd(args[1])); writes {
 			_ = r.take(c, va, abi.FlockSize)
 		}
 	case '%':

@@ -79,10 +79,10 @@ func begin(c *sched.Ctx, phase abi.TracePhase, who Who) *record {
 }
 
 // beginCall starts the record of a system call of the context's thread.
-func beginCall(c *sched.Ctx, phase abi.TracePhase, number uint32, args *[6]uint64) *record {
+func beginCall(c *sched.Ctx, phase abi.TracePhase, number abi.Syscall, args *[6]uint64) *record {
 	r := begin(c, phase, Who{c.T().State.Tid, c.P().State.Pid})
 	h := r.head()
-	h.Number, h.Args = number, *args
+	h.Number, h.Args = uint32(number), *args
 	return r
 }
 
@@ -96,7 +96,7 @@ func (r *record) send() {
 // Call is a system call: its number, what traces show of its arguments (a letter
 // each), and these as it began.
 type Call struct {
-	Number  uint32
+	Number  abi.Syscall
 	Letters string
 	Args    *[6]uint64
 }
@@ -115,7 +115,7 @@ func Entry(c *sched.Ctx, call Call, wait bool) abi.Errno {
 	for i := 0; i < len(call.Letters) && e == abi.OK; i++ {
 		e = r.read(c, call.Letters[i], i, call.Args)
 	}
-	if e == abi.OK && call.Number == uint32(abi.SYS_rt_sigreturn) {
+	if e == abi.OK && call.Number == abi.SYS_rt_sigreturn {
 		e = r.take(c, t.Cpu.X[regSP]+abi.SiginfoSize+uint64(unsafe.Offsetof(abi.Ucontext{}.Sigmask)), abi.SigsetSize)
 	}
 	if e != abi.OK {

@@ -6,7 +6,7 @@
  * Sources: elf(5), uapi linux/elf.h and linux/elf-em.h, execve(2).
  */
 
-import { Elf64Ehdr, Elf64Phdr, ElfConst } from "@foreshore/abi";
+import { Elf64Ehdr, Elf64Phdr, ElfIdent, ElfMachine, ElfSegment, ElfType } from "@foreshore/abi";
 
 /** As much of a program as `describeProgram` wants to see, in bytes. */
 export const PROGRAM_HEAD = 4096;
@@ -71,17 +71,17 @@ export function describeProgram(head: Uint8Array, size: number): Program {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const ehdr = Elf64Ehdr.OFFSET;
   if (head.length < ehdr.machine + 2) return { runs: false, why: `an ELF file that is cut off after ${size} bytes` };
-  const is64 = head[4] === ElfConst.ELFCLASS64;
-  const little = head[5] === ElfConst.ELFDATA2LSB;
+  const is64 = head[4] === ElfIdent.ELFCLASS64;
+  const little = head[5] === ElfIdent.ELFDATA2LSB;
   const machine = view.getUint16(ehdr.machine, little);
-  if (machine !== ElfConst.EM_RISCV) {
+  if (machine !== ElfMachine.EM_RISCV) {
     return { runs: false, why: `ELF for ${MACHINES[machine] ?? `machine ${machine}`}; ${RUNS}` };
   }
   if (!is64) return { runs: false, why: `ELF for 32-bit RISC-V; ${RUNS}` };
   if (!little) return { runs: false, why: `ELF for big-endian RISC-V; ${RUNS}` };
   if (head.length < Elf64Ehdr.SIZE) return { runs: false, why: `an ELF file that is cut off after ${size} bytes` };
   const type = view.getUint16(ehdr.type, true);
-  if (type !== ElfConst.ET_EXEC && type !== ElfConst.ET_DYN) {
+  if (type !== ElfType.ET_EXEC && type !== ElfType.ET_DYN) {
     return { runs: false, why: `${NO_PROGRAMS[type] ?? `ELF of type ${type}`}, not a program` };
   }
   return describeSegments(view, head, size);
@@ -105,7 +105,7 @@ function describeSegments(view: DataView, head: Uint8Array, size: number): Progr
     if (offset + filesz > size) {
       return { runs: false, why: `an ELF file that is cut off: segment ${i} ends after its ${size} bytes` };
     }
-    if (view.getUint32(at + phdr.type, true) === ElfConst.PT_INTERP && offset + filesz <= head.length) {
+    if (view.getUint32(at + phdr.type, true) === ElfSegment.PT_INTERP && offset + filesz <= head.length) {
       interpreter = textOf(head.subarray(offset, offset + filesz));
     }
   }

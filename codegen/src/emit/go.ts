@@ -165,7 +165,7 @@ function objectText(item: EnumModel): string[] {
     "",
     "// Object is the table of the slots of which such a one stands for one, None for those that stand for none.",
     `func (v ${item.name}) Object() SlotKind {`,
-    `\tif int(v) < len(${name}) {`,
+    `\tif v < ${item.name}(len(${name})) {`,
     `\t\treturn ${name}[v]`,
     "\t}",
     "\treturn SlotKindNone",

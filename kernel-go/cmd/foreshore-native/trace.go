@@ -41,7 +41,7 @@ func traceLine(p []byte) string {
 
 func callLine(r *abi.TraceRecord) string {
 	name := strings.TrimPrefix(abi.Syscall(r.Number).String(), "SYS_")
-	args := make([]string, len(syscalls.Letters(r.Number)))
+	args := make([]string, len(syscalls.Letters(abi.Syscall(r.Number))))
 	for i := range args {
 		args[i] = fmt.Sprintf("%#x", r.Args[i])
 	}

@@ -178,8 +178,8 @@ func handlers(p abi.ProcessRef) (ignored, caught uint64) {
 	}
 	for k := range kmem.Sighand(i).Actions {
 		switch kmem.Sighand(i).Actions[k].Handler {
-		case uint64(abi.SIG_DFL):
-		case uint64(abi.SIG_IGN):
+		case abi.SIG_DFL:
+		case abi.SIG_IGN:
 			ignored |= 1 << k
 		default:
 			caught |= 1 << k

@@ -1,6 +1,6 @@
 /** Numbers in strace(1)'s words: names of values and of bits. */
 
-import { AtFlag, CloneFlag, FcntlCmd, FcntlFileCmd, FdFlag, OpenFlag, Signal } from "@foreshore/abi";
+import { AtFlag, CloneFlag, FcntlCmd, FdFlag, OpenFlag, Signal } from "@foreshore/abi";
 
 export type Names = Readonly<Record<string, number>>;
 
@@ -95,9 +95,9 @@ const LOCKS: readonly number[] = [
   FcntlCmd.F_GETLK,
   FcntlCmd.F_SETLK,
   FcntlCmd.F_SETLKW,
-  FcntlFileCmd.F_OFD_GETLK,
-  FcntlFileCmd.F_OFD_SETLK,
-  FcntlFileCmd.F_OFD_SETLKW,
+  FcntlCmd.F_OFD_GETLK,
+  FcntlCmd.F_OFD_SETLK,
+  FcntlCmd.F_OFD_SETLKW,
 ];
 
 /** Whether a command of fcntl takes a struct flock. */
@@ -107,7 +107,7 @@ export function isLockCommand(cmd: bigint): boolean {
 
 /** Whether it writes one. */
 export function isLockQuery(cmd: bigint): boolean {
-  return int32(cmd) === FcntlCmd.F_GETLK || int32(cmd) === FcntlFileCmd.F_OFD_GETLK;
+  return int32(cmd) === FcntlCmd.F_GETLK || int32(cmd) === FcntlCmd.F_OFD_GETLK;
 }
 
 const REALTIME = 32;
