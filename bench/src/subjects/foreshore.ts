@@ -39,7 +39,7 @@ export class Foreshore implements Subject {
     await this.runtime.fs.mkdir("/tmp", { recursive: true });
     const before = await this.#retired();
     const from = performance.now();
-    const process = await this.runtime.spawn(path, args, { stdin: "null" });
+    const process = await this.runtime.spawn(path, args, { stdin: "null", env: {} });
     const text = process.output();
     await process.exit;
     const wallMs = performance.now() - from;
