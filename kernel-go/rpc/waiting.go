@@ -91,6 +91,10 @@ func finish(i abi.PendingRequestRef, e abi.Errno, words *abi.ReplyEvent) {
 	forget(i)
 	p := kmem.Pending(i)
 	client := p.Client
+	// A refusal is its errno and no more; only who was refused for its version is told ours.
+	if e != abi.OK && (*abi.RpcHeader)(unsafe.Pointer(&p.Entry)).Opcode != abi.OpcodeKernelInit {
+		*words = abi.ReplyEvent{}
+	}
 	seal(words, idOf(p), e)
 	if q := answersOf(client); q.Head != 0 || used(kmem.Client(client)) >= replyRoom {
 		p.Entry, p.Answered = *(*[8]uint64)(unsafe.Pointer(words)), 1

@@ -1,5 +1,5 @@
 /** Which errnos a request may answer. */
-import { KernelWorkerRequestRules, type Opcode } from "../../ts/index.ts";
+import { KernelWorkerRequestRules, Opcode, type ReplyEventData } from "../../ts/index.ts";
 import type { RequestRules } from "../core/request.ts";
 
 /** What any request may fail with, said once in docs/abi/opcodes.md. */
@@ -17,4 +17,20 @@ export function declaredErrnos(opcode: number): ReadonlySet<string> | undefined 
     sets.set(opcode, set);
   }
   return set;
+}
+
+/** Words of a reply that are not 0 although nothing is declared of them: "value 7". A refusal says its errno only. */
+export function unaskedWords(opcode: number, reply: ReplyEventData): string[] {
+  const rules = (KernelWorkerRequestRules as Readonly<Partial<Record<Opcode, RequestRules>>>)[opcode as Opcode];
+  if (rules === undefined) return [];
+  const refused = reply.result < 0n;
+  // Who was refused for its version is told ours.
+  const says = refused && opcode !== Opcode.KernelInit ? [] : rules.says;
+  const words: readonly [RequestRules["says"][number], bigint][] = [
+    ["result", refused ? 0n : reply.result],
+    ["value", reply.value],
+    ["value2", reply.value2],
+    ["handle", BigInt(reply.handle.index) + BigInt(reply.handle.generation)],
+  ];
+  return words.filter(([name, word]) => word !== 0n && !says.includes(name)).map(([name, word]) => `${name} ${word}`);
 }

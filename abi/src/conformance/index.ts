@@ -15,6 +15,8 @@ export {
   tapLine,
   tapLines,
 } from "./kit.ts";
+export { LOCK } from "./lock-file.ts";
+export { type LayoutLock, type Mutation, mutated, mutations } from "./mutation.ts";
 export { serveSubject } from "./serve.ts";
 export { type SharedMachineOptions, sharedMachine } from "./shared-machine.ts";
 export {

@@ -28,6 +28,8 @@ export interface KitOptions {
   readonly only?: ((family: Family, name: string) => boolean) | undefined;
   /** How long one answer may take, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** Nothing more is run after a case that failed. Default false. */
+  readonly bail?: boolean | undefined;
   /** Called for each result as it comes. */
   readonly onResult?: ((result: CaseResult) => void) | undefined;
 }
@@ -114,7 +116,7 @@ export async function runKit(subject: Subject, options: KitOptions = {}): Promis
   const machines = new Machines(subject, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const results: CaseResult[] = [];
   const run = async (item: { family: Family; name: string }, work: () => Promise<void>): Promise<void> => {
-    if (!only(item.family, item.name)) return;
+    if (!only(item.family, item.name) || (options.bail === true && results.at(-1)?.outcome === "failed")) return;
     let judgement: { outcome: Outcome; detail: string } = { outcome: "passed", detail: "" };
     try {
       await work();

@@ -1,5 +1,17 @@
 /** Opcodes of files and folders. */
-import { type ArenaSpanData, AtFlag, FileRecordKind, Opcode, OpenFlag, RenameFlag, Stat } from "../../ts/index.ts";
+import {
+  type ArenaSpanData,
+  AtFlag,
+  Dirent64,
+  FileRecordKind,
+  InodeSlot,
+  LayerMore,
+  Opcode,
+  OpenFlag,
+  RenameFlag,
+  SlotKind,
+  Stat,
+} from "../../ts/index.ts";
 import { byControl, byHost, cancelWaiting, EIO, FULL, type OpcodeCases, outside, pathErrnos } from "./opcode-table.ts";
 import type { Ask } from "./peer.ts";
 import { exits } from "./programs.ts";
@@ -139,7 +151,21 @@ async function layer(t: Trial, ...list: RecordOf[]): Promise<Ask> {
 
 export const applyFileLayer: OpcodeCases = {
   good: async (t) => layer(t, ...(await twoRecords(t))),
-  check: (t, { result }) => twoWritten(t, result),
+  async check(t, { result }) {
+    await twoWritten(t, result);
+    // In two batches, and one that is forgotten: nothing is there before the last has come.
+    const batch = async (name: string, more: number) =>
+      ({ ...(await layer(t, { path: `${await t.folder()}/${name}`, data: name })), more }) as Ask;
+    await t.peer.ok(await batch("early", LayerMore.Follow));
+    await gone(t, "early");
+    await t.peer.ok(await batch("late", LayerMore.Last));
+    await contains(t, "early", "early");
+    await contains(t, "late", "late");
+    await t.peer.ok(await batch("never", LayerMore.Follow));
+    await t.peer.ok({ ...(await layer(t)), more: LayerMore.Forget } as Ask);
+    await t.peer.ok(await batch("other", LayerMore.Last));
+    await gone(t, "never");
+  },
   bad: async (t) => {
     // All or nothing: the first record is sound, the second is not.
     const folder = await t.folder();
@@ -186,6 +212,17 @@ export const readFile: OpcodeCases = {
     t.equal(reply.result, 4n, "the count of bytes");
     t.equal(reply.value, 10n, "the file's size");
     t.equal(await t.peer.text(ask.reply), "3456", "the bytes");
+    const about = await t.peer.ok(await statOf(t, await t.path("text")));
+    t.equal(reply.value2, about.value2, "the change sequence, by Stat's");
+    await t.peer.ok({ ...(await write(t, await t.path("text"), 0)), position: 1 } as Ask);
+    const again = await t.peer.ok({ ...ask, path: await t.path("text") });
+    t.check(again.value2 !== reply.value2, "a write in place changes no change sequence");
+    t.equal(again.handle.index, reply.handle.index, "the inode of the same file");
+    t.equal(again.handle.generation, reply.handle.generation, "the generation of the same file's inode");
+    if (!t.machine.features.has("memory")) return;
+    const inode = new InodeSlot(await t.slot(SlotKind.Inode, reply.handle.index), 0).toData();
+    t.equal(inode.header.generation, reply.handle.generation, "the generation of the inode's slot");
+    t.equal(Number(inode.state.size), 10, "the size that the inode's slot says");
   },
   bad: "ENOENT",
   cancelled: async (t) => {
@@ -250,12 +287,29 @@ const statOf = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
 
 const statCases: OpcodeCases = {
   good: async (t) => statOf(t, await t.peer.place(await t.symlink("link", await t.file("text", "12345")))),
-  async check(t, { result }, ask) {
+  async check(t, { result, value2 }, ask) {
     if (ask.opcode !== Opcode.Stat) return;
     t.equal(Number(result), Stat.SIZE, "the result");
     const data = new Stat(memOf(await t.peer.bytes(ask.reply)), 0).toData();
     t.equal(Number(data.size), 5, "the size");
     t.equal(data.mode, 0o100644, "the mode");
+    t.equal(data.nlink, 1, "the number of links");
+    t.equal(data.uid, 0, "the owner");
+    t.equal(data.gid, 0, "the group");
+    t.equal(data.rdev, 0n, "the device number of a file that is none");
+    t.check(data.blksize >= 512 && (data.blksize & (data.blksize - 1)) === 0, `blocks of ${data.blksize} bytes`);
+    const blocks = Number(data.blocks) * 512;
+    t.check(blocks >= 5 && blocks <= 5 + data.blksize, `${data.blocks} blocks for 5 bytes`);
+    const same = await t.peer.ok(await read(t, await t.path("text")));
+    t.equal(value2, same.value2, "the change sequence, by ReadFile's");
+    if (t.machine.features.has("memory")) {
+      const { state } = new InodeSlot(await t.slot(SlotKind.Inode, same.handle.index), 0).toData();
+      t.equal(
+        BigInt(data.ctime) * 1_000_000_000n + BigInt(data.ctimeNsec),
+        BigInt(state.ctimeNs),
+        "the ctime, by the inode's slot",
+      );
+    }
     t.equal((await stat(t, "link")).mode & 0o170000, 0o120000, "the type of the link itself");
   },
   bad: "EINVAL",
@@ -277,19 +331,28 @@ const list = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
   cookie: 0,
 });
 
-/** Names of the Dirent64 records. */
-function namesIn(bytes: Uint8Array): string[] {
+/** d_type of a regular file. */
+const DT_REG = 8;
+
+/** The Dirent64 records. */
+function recordsIn(bytes: Uint8Array) {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const names: string[] = [];
-  for (let at = 0; at + 19 <= bytes.length; ) {
-    const length = words.getUint16(at + 16, true);
-    if (length < 19) break;
-    const name = bytes.subarray(at + 19, at + length);
+  const { OFFSET } = Dirent64;
+  const records: { readonly name: string; readonly ino: bigint; readonly off: bigint; readonly type: number }[] = [];
+  for (let at = 0; at + OFFSET.name <= bytes.length; ) {
+    const length = words.getUint16(at + OFFSET.reclen, true);
+    if (length < OFFSET.name) break;
+    const name = bytes.subarray(at + OFFSET.name, at + length);
     const end = name.indexOf(0);
-    names.push(new TextDecoder().decode(name.slice(0, end < 0 ? name.length : end)));
+    records.push({
+      name: new TextDecoder().decode(name.slice(0, end < 0 ? name.length : end)),
+      ino: words.getBigUint64(at + OFFSET.ino, true),
+      off: words.getBigUint64(at + OFFSET.off, true),
+      type: words.getUint8(at + OFFSET.type),
+    });
     at += length;
   }
-  return names;
+  return records;
 }
 
 export const readdir: OpcodeCases = {
@@ -302,8 +365,15 @@ export const readdir: OpcodeCases = {
     const names: string[] = [];
     let reply = first;
     // The span takes a few records only: the cookie says where to go on.
-    while (reply.result > 0n && names.length < 32) {
-      names.push(...namesIn(await t.peer.bytes(ask.reply, Number(reply.result))));
+    for (let n = 0; reply.result > 0n; n++) {
+      if (n === 32) t.fail("the directory does not end");
+      const records = recordsIn(await t.peer.bytes(ask.reply, Number(reply.result)));
+      names.push(...records.map(({ name }) => name));
+      t.equal(records.at(-1)?.off, reply.value, "where the last record says to go on");
+      for (const { name, type, ino } of records.filter((record) => record.name.startsWith("d"))) {
+        t.equal(type, DT_REG, `the type of ${name}`);
+        t.equal(ino, (await stat(t, name)).ino, `the inode number of ${name}`);
+      }
       reply = await t.peer.ok({ ...ask, cookie: Number(reply.value) });
     }
     const own = names.filter((name) => !/^\.\.?$/.test(name)).sort();
@@ -409,6 +479,8 @@ export const chown: OpcodeCases = {
     await t.peer.ok(link);
     t.equal((await stat(t, "owned")).uid, 7, "the owner behind a link that was not followed");
     t.equal((await stat(t, "link")).gid, 9, "the group of the link itself");
+    await t.peer.ok({ ...link, path: await t.path("link"), uid: 6, follow: 1 });
+    t.equal((await stat(t, "owned")).uid, 6, "the owner behind a link that was followed");
   },
   bad: "ENOENT",
   errnos: { ...pathErrnos(owner), EPERM: async (t) => owner(t, await t.peer.place("/proc/version")) },
@@ -436,6 +508,8 @@ export const utimes: OpcodeCases = {
     await t.peer.ok(link);
     t.equal((await stat(t, "dated")).mtimeNsec, MTIME % 1_000_000_000n, "the time behind a link that was not followed");
     t.equal((await stat(t, "link")).mtimeNsec, 5n, "the time of the link itself");
+    await t.peer.ok({ ...link, path: await t.path("link"), mtimeNs: 6n, follow: 1 });
+    t.equal((await stat(t, "dated")).mtimeNsec, 6n, "the time behind a link that was followed");
   },
   bad: "ENOENT",
   errnos: {

@@ -8,6 +8,7 @@ import {
   Opcode,
   PollEvent,
   ProcessRow,
+  ProcessRunState,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
 import { byControl, byHost, NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
@@ -82,6 +83,9 @@ export const cancel: OpcodeCases = {
   errnos: { ENOENT: async () => ({ opcode: Opcode.Cancel, target: 0x7ffffffe }) },
 };
 
+const nameIn = (comm: ArrayLike<number>): string =>
+  new TextDecoder().decode(Uint8Array.from(comm)).replace(/\0.*$/s, "");
+
 export const processes: OpcodeCases = {
   good: async (t) => {
     const { process } = await t.process("echo");
@@ -97,9 +101,27 @@ export const processes: OpcodeCases = {
     const names: string[] = [];
     for (let at = 0; at < Number(result); at += ProcessRow.SIZE) {
       const { comm } = new ProcessRow(mem, at).toData();
-      names.push(new TextDecoder().decode(Uint8Array.from(comm)).replace(/\0.*$/s, ""));
+      names.push(nameIn(comm));
     }
     t.check(names.includes("echo"), `no row is called echo: ${names.join()}`);
+    const { handle: owner } = await t.peer.ok({ opcode: Opcode.CreateOwner, budget: 0 });
+    t.after(() => t.peer.ok({ opcode: Opcode.CloseOwner, owner }));
+    const made = await t.process("echo", { owner: owner.index });
+    await t.start(made.process);
+    const own = await t.peer.ok({ ...ask, owner: owner.index });
+    t.equal(Number(own.result), ProcessRow.SIZE, "the bytes of an owner's only row");
+    t.equal(own.value, 1n, "the number of its processes");
+    const row = new ProcessRow(memOf(await t.peer.bytes(ask.reply, ProcessRow.SIZE)), 0).toData();
+    t.equal(row.handle.index, made.process.index, "the row's process");
+    t.equal(row.handle.generation, made.process.generation, "its generation");
+    t.equal(row.pid, made.pid, "its pid");
+    t.equal(row.pgid, made.pid, "its group");
+    t.equal(row.sid, made.pid, "its session");
+    t.check(row.ppid <= 1, `its parent is ${row.ppid}, neither the machine's first process nor the host`);
+    t.equal(row.state, ProcessRunState.Running, "its state");
+    t.equal(row.threads, 1, "its threads");
+    t.equal(row.fds, 3, "its descriptors");
+    t.equal(nameIn(row.comm), "echo", "its name");
   },
   bad: "EINVAL",
   errnos: { EINVAL: async (t) => ({ opcode: Opcode.Processes, reply: outside(t), owner: 0 }) },
@@ -114,6 +136,17 @@ export const diagnostics: OpcodeCases = {
     await t.peer.ok(ask);
     const after = new MachineCounters(memOf(await t.peer.bytes(ask.reply)), 0).toData();
     t.check(after.rpcRequests > before.rpcRequests, "the count of requests does not grow");
+    if (!t.machine.features.has("memory")) return;
+    // Requests are made by looking; all else is still once no guest runs.
+    const still = (counters: MachineCounters): string =>
+      JSON.stringify({ ...counters.toData(), rpcRequests: 0 }, (_, value) =>
+        typeof value === "bigint" ? `${value}` : value,
+      );
+    await t.until("the reply's counters are those of the header", async () => {
+      await t.peer.ok(ask);
+      const reply = new MachineCounters(memOf(await t.peer.bytes(ask.reply)), 0);
+      return still(reply) === still((await t.header()).counters);
+    });
   },
   bad: "EINVAL",
   errnos: {

@@ -2,12 +2,15 @@
 import {
   Limit,
   Opcode,
+  OwnerSlot,
   PollEvent,
+  RegisterProcessReply,
   type SlotHandleData,
   SlotKind,
   StdioKind,
   ThreadRunState,
   ThreadSlot,
+  TtySlot,
 } from "../../ts/index.ts";
 import {
   BY_CANCEL,
@@ -20,7 +23,7 @@ import {
   pathErrnos,
 } from "./opcode-table.ts";
 import { type Ask, resultText } from "./peer.ts";
-import { cutOff, ECHO_CODE, exits, interpreted } from "./programs.ts";
+import { COUNTS_ENV, counts, cutOff, ECHO_CODE, exits, interpreted } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
 
 const SIGKILL = 9;
@@ -33,16 +36,42 @@ const LONG_ARGUMENT = 136 * 1024;
 export const registerProcess: OpcodeCases = {
   good: async (t) => {
     await t.process("exits"); // writes the program; this one never runs
-    return await t.program(`${await t.folder()}/exits`);
+    const ask = await t.program(`${await t.folder()}/exits`);
+    return { ...ask, stdin: StdioKind.Pipe, stderr: StdioKind.Pipe };
   },
   async check(t, reply, ask) {
     if (ask.opcode !== Opcode.RegisterProcess) return;
     const made = await t.registered(ask.reply);
+    t.equal(Number(reply.result), RegisterProcessReply.SIZE, "the bytes of the reply");
     t.equal(BigInt(made.pid), reply.value, "the pid in reply and table");
     t.equal(made.process.index, reply.handle.index, "the process's index in reply and table");
     t.equal(made.process.generation, reply.handle.generation, "its generation");
+    t.equal(made.stdout.index, 0, "the stream of an output that is none");
+    for (const [ofd, events] of [
+      [made.stdin, OUT],
+      [made.stderr, 0],
+    ] as const) {
+      t.check(ofd.index !== 0, "there is no stream where a pipe was asked for");
+      // The other end of what it reads has room, and of what it writes nothing: both are streams of this client.
+      if (events !== 0) await t.peer.ok({ opcode: Opcode.StreamPoll, ofd, events });
+      else await t.peer.refused({ opcode: Opcode.StreamRead, ofd, reply: await t.peer.room(8) }, "EAGAIN");
+    }
+    t.check(made.stdin.index !== made.stderr.index, "two streams have one slot");
+    for (const ofd of [made.stdin, made.stderr])
+      await t.peer.refused({ opcode: Opcode.ResizeTerminal, ofd, columns: 80, rows: 24 }, "ENOTTY");
     await t.start(made.process);
     t.equal((await t.wait(made.process)).value, exitedWith(3), "the wait status");
+    // What it is given: two arguments, and one variable.
+    const counted = await t.program(await t.file("counts", counts(), 0o755));
+    const given = { strings: await t.peer.place("counts\0x\0A=1\0"), argc: 2, envc: 1 };
+    await t.peer.ok({ ...counted, ...given });
+    const { process } = await t.registered(counted.reply);
+    await t.start(process);
+    t.equal(
+      (await t.wait(process)).value,
+      exitedWith(2 + COUNTS_ENV),
+      "what a program of two arguments and a variable counts",
+    );
   },
   bad: "ENOEXEC",
   errnos: {
@@ -309,12 +338,19 @@ async function threadOf(t: Trial, process: SlotHandleData, state: number): Promi
 
 export const resumeBlockedSyscall: OpcodeCases = {
   good: async (t) => {
-    const { process } = await t.process("echo");
+    const { process, streams } = await t.process("echo");
     await t.start(process);
-    // Its read(2) answers 0, as at the end of the input: it ends.
+    // Its read(2) answers 4, though nothing was written: it copies what its memory has, 0.
     const thread = await threadOf(t, process, ThreadRunState.Blocked);
-    t.after(async () => t.equal((await t.wait(process)).value, exitedWith(ECHO_CODE), "the wait status"));
-    return { opcode: Opcode.ResumeBlockedSyscall, thread, result: 0n };
+    t.after(async () => {
+      await t.peer.ok({ opcode: Opcode.StreamPoll, ofd: streams[1], events: IN });
+      const reply = await t.peer.room(64);
+      const { result } = await t.peer.ok({ opcode: Opcode.StreamRead, ofd: streams[1], reply });
+      t.equal(await t.peer.text(reply, Number(result)), "\0\0\0\0", "the bytes that were never written");
+      await t.peer.ok({ opcode: Opcode.StreamClose, ofd: streams[0] });
+      t.equal((await t.wait(process)).value, exitedWith(ECHO_CODE), "the wait status");
+    });
+    return { opcode: Opcode.ResumeBlockedSyscall, thread, result: 4n };
   },
   bad: "ESRCH",
   errnos: {
@@ -331,6 +367,8 @@ export const createOwner: OpcodeCases = {
   good: async () => ({ opcode: Opcode.CreateOwner, budget: 2 }),
   async check(t, { handle }) {
     t.check((handle.generation & 1) === 1, `the owner's generation ${handle.generation} is even: not in use`);
+    if (t.machine.features.has("memory"))
+      t.equal(new OwnerSlot(await t.slot(SlotKind.Owner, handle.index), 0).toData().budget, 2, "the owner's budget");
     await t.peer.ok({ opcode: Opcode.CloseOwner, owner: handle });
   },
   bad: "ENOSPC",
@@ -370,7 +408,17 @@ export const closeOwner: OpcodeCases = {
 };
 
 export const resizeTerminal: OpcodeCases = {
-  good: async (t) => ({ opcode: Opcode.ResizeTerminal, ofd: await master(t), columns: 132, rows: 43 }),
+  good: async (t) => {
+    const before = await sizes(t);
+    const ofd = await master(t);
+    t.after(async () => {
+      if (before !== undefined)
+        t.check((await sizes(t))?.includes("132x43") === true, "no terminal has 132 columns and 43 rows");
+    });
+    if (before !== undefined)
+      t.check((await sizes(t))?.includes("80x24") === true, "no terminal has 80 columns and 24 rows");
+    return { opcode: Opcode.ResizeTerminal, ofd, columns: 132, rows: 43 };
+  },
   bad: "ENOTTY",
   errnos: {
     EBADF: async () => ({ opcode: Opcode.ResizeTerminal, ofd: NOBODY, columns: 80, rows: 24 }),
@@ -381,6 +429,18 @@ export const resizeTerminal: OpcodeCases = {
     },
   },
 };
+
+/** What sizes the machine's terminals have, undefined where its memory is not to be seen. */
+async function sizes(t: Trial): Promise<string[] | undefined> {
+  if (!t.machine.features.has("memory")) return undefined;
+  const { highWater } = await t.table(SlotKind.Tty);
+  const found: string[] = [];
+  for (let index = 1; index < highWater; index++) {
+    const { header, state } = new TtySlot(await t.slot(SlotKind.Tty, index), 0).toData();
+    if ((header.generation & 1) === 1) found.push(`${state.winsize.col}x${state.winsize.row}`);
+  }
+  return found;
+}
 
 async function master(t: Trial): Promise<SlotHandleData> {
   return (await t.process("echo", { stdio: StdioKind.Pty })).streams[0];

@@ -4,6 +4,7 @@ import {
   type ArenaSpanData,
   decodeKernelWorkerOutbound,
   decodeKernelWorkerRequest,
+  encodeKernelWorkerOutbound,
   encodeKernelWorkerRequest,
   errnoName,
   Fixed,
@@ -15,7 +16,7 @@ import {
 } from "../../ts/index.ts";
 import { ArenaAllocator } from "../client/arena.ts";
 import { Mem } from "../core/mem.ts";
-import { declaredErrnos } from "./declared.ts";
+import { declaredErrnos, unaskedWords } from "./declared.ts";
 import { SubjectError, type SubjectMachine } from "./subject.ts";
 
 const ENTRY = Fixed.RingEntryBytes;
@@ -143,10 +144,24 @@ export class Peer {
       this.#scratch.u8.set(bytes.subarray(at, at + ENTRY), 0);
       const raw = this.#scratch.u16[0] ?? 0;
       const entry = decodeKernelWorkerOutbound(this.#scratch, 0);
-      if (entry === undefined) this.#problems.push(`a completion has opcode ${raw}, which no kernel sends`);
-      else this.#receive(entry);
+      if (entry === undefined) {
+        this.#problems.push(`a completion has opcode ${raw}, which no kernel sends`);
+        continue;
+      }
+      const written = this.#again(entry);
+      const odd = written.findIndex((byte, i) => byte !== this.#scratch.u8[i]);
+      if (odd >= 0) this.#problems.push(`${opcodeName(raw)}: byte ${odd} of the entry is reserved, and not 0`);
+      if (entry.flags !== 0) this.#problems.push(`${opcodeName(raw)} has flags ${entry.flags}; none is defined`);
+      this.#receive(entry);
     }
     return bytes.length > 0;
+  }
+
+  /** The entry as it is written: 0 in reserved words. */
+  #again(entry: KernelWorkerOutbound): Uint8Array {
+    const mem = new Mem(new ArrayBuffer(ENTRY));
+    encodeKernelWorkerOutbound(mem, 0, entry);
+    return mem.u8;
   }
 
   #receive(entry: KernelWorkerOutbound): void {
@@ -163,6 +178,11 @@ export class Peer {
     }
     this.#waiting.delete(requestId);
     this.#replies.set(requestId, entry);
+    const unasked = unaskedWords(asked, entry);
+    if (unasked.length > 0)
+      this.#problems.push(
+        `${opcodeName(asked)} answers ${resultText(entry.result)} with ${unasked.join(", ")}; nothing says what that is`,
+      );
     if (entry.result >= 0n) return;
     const errno = Number(-entry.result);
     const declared = declaredErrnos(asked);

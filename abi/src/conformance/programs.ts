@@ -28,6 +28,22 @@ export function exits(code: number): Uint8Array {
   return elf([li(a0, code), li(a7, Syscall.SYS_exit_group), ecall]);
 }
 
+/** What `counts` adds when there is a second-to-last word of its stack: a variable behind two arguments. */
+export const COUNTS_ENV = 16;
+
+/** Ends with the number of its arguments, and COUNTS_ENV more where the word behind two arguments and their end is none. */
+export function counts(): Uint8Array {
+  return elf([
+    0x00013503, // ld a0, 0(sp): argc
+    0x02013583, // ld a1, 32(sp): envp[0] behind two arguments
+    0x00b035b3, // snez a1, a1
+    0x00459593, // slli a1, a1, 4
+    0x00b50533, // add a0, a0, a1
+    li(a7, Syscall.SYS_exit_group),
+    ecall,
+  ]);
+}
+
 /** The status that `echoes` ends with. */
 export const ECHO_CODE = 7;
 

@@ -157,8 +157,8 @@ export class Trial {
   /** A request that needs a lazy file's bytes, which are said to be lost: it must fail with EIO. */
   async sourceFails(ask: Ask): Promise<undefined> {
     const [id = 0] = await this.peer.send(ask);
-    const { token } = await this.peer.event(Opcode.BlobRequest);
-    await this.peer.ok({ opcode: Opcode.BlobFilled, token, result: Errno.EIO, bytes: 0 });
+    const { token, length } = await this.peer.event(Opcode.BlobRequest);
+    await this.peer.ok({ opcode: Opcode.BlobFilled, token, result: Errno.EIO, bytes: length });
     this.equal((await this.peer.answer(id)).result, BigInt(-Errno.EIO), "the result where the source failed");
   }
 
