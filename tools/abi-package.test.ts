@@ -1,9 +1,10 @@
 /** What the package of the ABI carries beside its code, so that others can generate their own. */
-import { execFileSync } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { hello } from "../runtime/src/testing/guests.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const ABI = join(ROOT, "abi");
@@ -97,4 +98,28 @@ test("the packed package works in an empty folder: module, vectors, conformance 
   const subject = join(ROOT, "test/conformance/subject-main.ts");
   const only = ["--only", "version: ", "--", process.execPath, subject];
   expect(execFileSync(command, only, { encoding: "utf8" })).toContain("12 passed, 0 failed, 0 skipped");
+
+  // The examples, as their READMEs say: copied out of the package, for node strips no types below node_modules.
+  const installed = join(home, "node_modules/@foreshore/abi");
+  cpSync(join(installed, "examples"), home, { recursive: true });
+  const program = join(home, "hello");
+  writeFileSync(program, hello("from the package\n", 42), { mode: 0o755 });
+  const host = spawnSync(process.execPath, ["mini-host/main.ts", join(ROOT, "build/kernel.wasm"), program], {
+    cwd: home,
+    encoding: "utf8",
+  });
+  expect(host).toMatchObject({ status: 42, stdout: "from the package\n", stderr: "" });
+  const compile = [
+    "-std=c11",
+    "-Wall",
+    "-Werror",
+    "-I",
+    join(installed, "c"),
+    "-o",
+    join(home, "top"),
+    join(home, "c-top/top.c"),
+  ];
+  execFileSync("gcc", compile);
+  const client = spawnSync("python3", ["python/foreshore.py"], { cwd: home, encoding: "utf8" });
+  expect(client.stderr).toContain("foreshore.py LOCK SOCKET version");
 });

@@ -145,7 +145,7 @@ async function buildPackage(workspace: string, declarations: string, dist: strin
       cpSync(join(ROOT, "abi", path), join(out, path));
       exports[`./${path}`] = `./${path}`;
     }
-    for (const folder of ["docs/abi", "examples/mini-host"]) {
+    for (const folder of ["docs/abi", "examples/mini-host", "examples/c-top", "examples/python"]) {
       cpSync(join(ROOT, folder), join(out, folder), { recursive: true });
     }
   }

@@ -83,6 +83,68 @@ function program(): string {
   ].join("\n");
 }
 
+/** A thread changes a slot as fast as it can, half at a time; what is loaded of it is never a mixture. */
+const TORN = `
+#include "foreshore_abi.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* As long as a slot stays as it is, in turns of a loop: some copies fit in between, others do not. */
+enum { WORDS = 64, LOADS = 50000, QUIET = 400 };
+static _Alignas(64) _Atomic(uint32_t) slot[2 * WORDS];
+static atomic_int over;
+static void *writer(void *unused) {
+  uint64_t value = 1;
+  (void)unused;
+  while (!atomic_load(&over)) {
+    uint32_t seq = atomic_load_explicit(&slot[0], memory_order_relaxed);
+    atomic_store_explicit(&slot[0], seq + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (int i = 4; i < 2 * WORDS; i++) atomic_store_explicit(&slot[i], (uint32_t)value, memory_order_relaxed);
+    atomic_store_explicit(&slot[0], seq + 2, memory_order_release);
+    value++;
+    for (volatile int i = 0; i < QUIET; i++);
+  }
+  return NULL;
+}
+int main(void) {
+  pthread_t thread;
+  int loaded = 0;
+  uint32_t copy[2 * WORDS];
+  atomic_store(&slot[1], 1);
+  if (pthread_create(&thread, NULL, writer, NULL) != 0) return 2;
+  while (loaded < LOADS) {
+    int outcome = fsh_slot_load((const void *)slot, copy, sizeof copy);
+    if (outcome == 0) return 3;
+    if (outcome < 0) continue;
+    loaded++;
+    for (int k = 5; k < 2 * WORDS; k++) if (copy[k] != copy[4]) { printf("torn at %d\\n", k); return 1; }
+  }
+  atomic_store(&over, 1);
+  pthread_join(thread, NULL);
+  atomic_store(&slot[1], 2);
+  printf("whole, then %d\\n", fsh_slot_load((const void *)slot, copy, sizeof copy));
+  return 0;
+}
+`;
+
+test("a slot that changes meanwhile is loaded whole, or not at all", () => {
+  const source = join(folder, "torn.c");
+  const binary = join(folder, "torn");
+  writeFileSync(source, TORN);
+  const built = spawnSync("gcc", [...FLAGS, "-O2", "-pthread", "-o", binary, source], { encoding: "utf8" });
+  expect(built.error?.message ?? built.stderr).toBe("");
+  expect(spawnSync(binary, { encoding: "utf8" })).toMatchObject({ status: 0, stdout: "whole, then 0\n" });
+});
+
+test.each(["c++11", "c++14", "c++17", "c++20"])("takes the header as %s, pedantically", (standard) => {
+  const source = join(folder, "alone.cpp");
+  writeFileSync(source, '#include "foreshore_abi.h"\n#include "foreshore_abi.h"\nint main() { return 0; }\n');
+  const flags = FLAGS.map((flag) => (flag === "-std=c11" ? `-std=${standard}` : flag));
+  const built = spawnSync("g++", [...flags, "-fsyntax-only", source], { encoding: "utf8" });
+  expect(built.error?.message ?? built.stderr).toBe("");
+});
+
 describe.each(COMPILERS)("$name", ({ name, run, link = [] }) => {
   test("writes the bytes of the vectors", () => {
     const source = join(folder, "vectors.c");

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -29,18 +31,39 @@ type machine struct {
 	failed chan error
 }
 
-// size is how large a machine is.
-type size struct{ harts, memoryMiB, clients uint32 }
+// size is how large a machine is. Its memory is a file, if share names one.
+type size struct {
+	harts, memoryMiB, clients uint32
+	share                     string
+}
+
+// memory is memory for a machine. Of the Go heap it costs what is used of it: large
+// blocks are untouched.
+func memory(bytes uintptr, share string) ([]byte, error) {
+	if share == "" {
+		mem := make([]byte, bytes+uintptr(kmem.PageSize))
+		skip := -uintptr(unsafe.Pointer(unsafe.SliceData(mem))) & uintptr(kmem.PageMask)
+		return mem[skip : skip+bytes], nil
+	}
+	file, err := os.OpenFile(share, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := file.Truncate(int64(bytes)); err != nil {
+		return nil, err
+	}
+	return syscall.Mmap(int(file.Fd()), 0, int(bytes), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+}
 
 // start boots a machine on memory of its own and has its harts and its kernel
 // worker run. log gets the kernel's lines, trace the records of system call traces.
 func start(of size, log func(string), trace func([]byte)) (*machine, error) {
-	// The memory comes from the Go heap, which gives large blocks untouched:
-	// what a machine does not use costs no memory.
-	bytes := uintptr(of.memoryMiB) << 20
-	mem := make([]byte, bytes+uintptr(kmem.PageSize))
-	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(mem))) & uintptr(kmem.PageMask)
-	kmem.UseRegion(mem[skip : skip+bytes])
+	mem, err := memory(uintptr(of.memoryMiB)<<20, of.share)
+	if err != nil {
+		return nil, fmt.Errorf("-share %s: %w", of.share, err)
+	}
+	kmem.UseRegion(mem)
 	host.Native.Log = func(_ abi.LogLevel, p []byte) { log(string(p)) }
 	host.Native.Trace = trace
 	config := kmem.Config{

@@ -48,6 +48,7 @@ Runs a riscv64 Linux program on the Foreshore kernel, built natively.
   -rounds N         runs PROGRAM ARG… SEED for N seeds and after each PROGRAM after, which must end with 0;
                     exit code 125 when slots or frames of the machine are left
   -seed SEED        the first of them (default 1)
+  -share FILE       the machine's memory is that file, for others to look at
   -log FILE         what the machine says of itself to FILE, not standard error
   -subject          instead of a program: speaks the conformance kit's JSON lines on the standard streams
 
@@ -59,6 +60,7 @@ type options struct {
 	roots, files, env []string
 	harts, memoryMiB  uint
 	cwd, logFile      string
+	share             string
 	timeout           float64
 	strace            bool
 	rounds            uint
@@ -143,6 +145,7 @@ func parse(args []string) (*options, error) {
 	set.UintVar(&o.rounds, "rounds", 0, "")
 	set.Uint64Var(&o.seed, "seed", 1, "")
 	set.StringVar(&o.logFile, "log", "", "")
+	set.StringVar(&o.share, "share", "", "")
 	set.BoolVar(&o.subject, "subject", false, "")
 	set.BoolVar(&o.subjectMachine, "subject-machine", false, "")
 	if err := set.Parse(args); err != nil {
@@ -193,7 +196,7 @@ func runProgram(o *options, stdin io.Reader, stdout, stderr io.Writer) (int, err
 		defer mu.Unlock()
 		fmt.Fprintf(say, "foreshore-native: %s\n", text)
 	}
-	m, err := start(size{uint32(o.harts), uint32(o.memoryMiB), 1}, log, trace)
+	m, err := start(size{uint32(o.harts), uint32(o.memoryMiB), 1, o.share}, log, trace)
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ const (
 
 // census counts what is in use: slots of each table, frames of each type.
 type census struct {
-	slots  [abi.SlotKindCount]uint32
+	slots  [abi.SlotKinds]uint32
 	frames [256]uint32
 	// shared are frames of the page cache that somebody else holds, too.
 	shared uint32

@@ -167,7 +167,7 @@ func startRelayed(self string, o *options, stderr io.Writer) (*relayed, error) {
 // serveMachine is what -subject-machine does: one machine, driven by lines.
 func serveMachine(o *options, in io.Reader, out, stderr io.Writer) error {
 	log := func(text string) { fmt.Fprintf(stderr, "foreshore-native: %s\n", text) }
-	m, err := start(size{uint32(o.harts), uint32(o.memoryMiB), uint32(abi.LimitClients)}, log, func([]byte) {})
+	m, err := start(size{uint32(o.harts), uint32(o.memoryMiB), uint32(abi.LimitClients), ""}, log, func([]byte) {})
 	if err != nil {
 		return err
 	}
