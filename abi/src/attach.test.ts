@@ -26,7 +26,7 @@ function machine(): { memory: WebAssembly.Memory; header: MachineHeader } {
   header.layoutHashHi = LayoutHashHi;
   header.layoutHashLo = LayoutHashLo;
   for (const kind of Object.values(SlotKind)) {
-    if (kind === SlotKind.None || kind === SlotKind.Count) continue;
+    if (kind === SlotKind.None) continue;
     const table = header.tables(kind);
     // All tables lie at one place: only one of them is used.
     table.base = TABLE;

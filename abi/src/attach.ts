@@ -7,15 +7,12 @@
  * is trusted: it could as well write there.
  */
 import {
-  AbiVersion,
   AddressSpaceSlot,
   DentrySlot,
   FdTableSlot,
   Fixed,
   HartSlot,
   InodeSlot,
-  LayoutHashHi,
-  LayoutHashLo,
   MachineHeader,
   MountSlot,
   OfdSlot,
@@ -28,6 +25,7 @@ import {
   VmaSlot,
 } from "../ts/index.ts";
 import { Mem, type MemSource } from "./core/mem.ts";
+import { ABI, abiText, versionMismatch } from "./version.ts";
 
 /** How often a slot that changes under the reader is tried; a change takes well under a microsecond. */
 const TRIES = 64;
@@ -50,18 +48,8 @@ export class AttachError extends Error {
   }
 }
 
-/** A layout hash as 16 hexadecimal digits. */
-export function layoutText(hashHi: number, hashLo: number): string {
-  return [hashHi, hashLo].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
-}
-
-/** "0.1 (layout 0123456789abcdef)". */
-export function abiText(major: number, minor: number, hashHi: number, hashLo: number): string {
-  return `${major}.${minor} (layout ${layoutText(hashHi, hashLo)})`;
-}
-
 /**
- * The machine's header, once magic, version and layout are those of this package.
+ * The machine's header, once its magic is right and its version one that these packages understand.
  * @throws AttachError
  */
 export function checkedHeader(mem: Mem): MachineHeader {
@@ -71,24 +59,14 @@ export function checkedHeader(mem: Mem): MachineHeader {
   } catch {
     throw new AttachError("none", `a memory of ${mem.u8.length} bytes holds no Foreshore machine`);
   }
-  const ours = abiText(AbiVersion.Major, AbiVersion.Minor, LayoutHashHi, LayoutHashLo);
   if (header.magic !== Fixed.Magic) {
     throw new AttachError(
       "none",
-      `no booted Foreshore machine (magic ${header.magic.toString(16)}); these packages speak ABI ${ours}`,
+      `no booted Foreshore machine (magic ${header.magic.toString(16)}); these packages speak ABI ${abiText(ABI)}`,
     );
   }
-  if (
-    header.abiMajor !== AbiVersion.Major ||
-    header.layoutHashHi !== LayoutHashHi ||
-    header.layoutHashLo !== LayoutHashLo
-  ) {
-    const theirs = abiText(header.abiMajor, header.abiMinor, header.layoutHashHi, header.layoutHashLo);
-    throw new AttachError(
-      "abi",
-      `these packages speak ABI ${ours}, the machine ${theirs}: use packages of the same release`,
-    );
-  }
+  const mismatch = versionMismatch(header, "machine");
+  if (mismatch !== undefined) throw new AttachError("abi", mismatch);
   return header;
 }
 

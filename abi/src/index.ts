@@ -3,11 +3,9 @@ export * from "../ts/index.ts";
 export {
   AttachError,
   type AttachErrorKind,
-  abiText,
   attach,
   checkedHeader,
   clientAddress,
-  layoutText,
   MachineView,
   type SlotOutcome,
   SlotReader,
@@ -42,3 +40,4 @@ export type {
   VmaRow,
 } from "./rows.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
+export { ABI, abiText, layoutText, versionMismatch, versionOf } from "./version.ts";

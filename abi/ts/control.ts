@@ -32,6 +32,8 @@ export const ControlStatus = {
   Busy: 2,
   /** The machine has stopped, or its memory cannot be seen from here. */
   Unavailable: 3,
+  /** That was no hello of this channel: another magic, or frames that are too short. */
+  Protocol: 4,
 } as const;
 export type ControlStatus = (typeof ControlStatus)[keyof typeof ControlStatus];
 
@@ -70,8 +72,6 @@ export const ControlFaultCode = {
   FrameLength: 1,
   /** No kind that a client sends. */
   FrameKind: 2,
-  /** No opcode of a request. */
-  Opcode: 3,
   /** A span outside the arena, or reply spans larger together than it. */
   Span: 4,
   /** A request id that is 0, or in flight. */

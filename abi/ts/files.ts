@@ -141,6 +141,21 @@ export function ofdKindObject(value: number): SlotKind | undefined {
 }
 
 
+/** What is true of a pipe. */
+export const PipeFlag = {
+  /** It belongs to an inode with a name. */
+  Fifo: 1,
+  /** The addresses of its ring's frames lie in a frame of their own. */
+  Large: 2,
+} as const;
+export type PipeFlag = (typeof PipeFlag)[keyof typeof PipeFlag];
+
+/** Names the bits of PipeFlag. */
+export function pipeFlagName(value: number): string {
+  return flagNames(PipeFlag, value);
+}
+
+
 /** What is true of a pair of pseudo-terminals. */
 export const TtyFlag = {
   /** The slave may not be opened yet (TIOCSPTLCK). */
@@ -274,7 +289,7 @@ export class ProcNode {
 /** The values of a TextNode, outside the memory. */
 export interface TextNodeData {
   /**
-   * Its entry in the table of procfs.
+   * Which file of /proc it is: a number of the kernel's own.
    * Unit: index. Written by: kernel.
    */
   entry: number;
@@ -301,7 +316,7 @@ export class TextNode {
   }
 
   /**
-   * Its entry in the table of procfs.
+   * Which file of /proc it is: a number of the kernel's own.
    * Unit: index. Written by: kernel.
    */
   get entry(): number {
@@ -489,7 +504,8 @@ export interface InodeStateData {
    */
   ofFs: number[];
   /**
-   * Change counter for the published view.
+   * Raised whenever the contents, or a directory's names, become others, and when pages leave memory: as long as it is the same, so
+   * are they, but for stores through mappings into pages that could be written before.
    * Unit: seq. Written by: kernel.
    */
   changeSeq: number;
@@ -803,7 +819,8 @@ export class InodeState {
   }
 
   /**
-   * Change counter for the published view.
+   * Raised whenever the contents, or a directory's names, become others, and when pages leave memory: as long as it is the same, so
+   * are they, but for stores through mappings into pages that could be written before.
    * Unit: seq. Written by: kernel.
    */
   get changeSeq(): number {
@@ -2566,7 +2583,7 @@ export class OfdState {
 /** The values of a ContentLive, outside the memory. */
 export interface ContentLiveData {
   /**
-   * Index frame of the content (package procfs), 0 none.
+   * Address of the frame that lists the frames of the content, 0 none.
    * Unit: address. Written by: kernel.
    */
   frames: number;
@@ -2598,7 +2615,7 @@ export class ContentLive {
   }
 
   /**
-   * Index frame of the content (package procfs), 0 none.
+   * Address of the frame that lists the frames of the content, 0 none.
    * Unit: address. Written by: kernel.
    */
   get frames(): number {
@@ -3329,8 +3346,8 @@ export interface PipeStateData {
    */
   writerOpens: number;
   /**
-   * State of the pipe: see package pipe.
-   * Unit: bits. Written by: kernel.
+   * What is true of it.
+   * Written by: kernel.
    */
   flags: number;
 }
@@ -3440,8 +3457,8 @@ export class PipeState {
   }
 
   /**
-   * State of the pipe: see package pipe.
-   * Unit: bits. Written by: kernel.
+   * What is true of it.
+   * Written by: kernel.
    */
   get flags(): number {
     return this.$mem.u32[(this.$base + 28) >>> 2]!;

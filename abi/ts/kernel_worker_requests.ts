@@ -653,7 +653,7 @@ export class KernelWorkerRequests {
   }
 
   /**
-   * The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
+   * What a client asks first, to learn whether it is understood; any time later it says the same. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
    * @throws SystemError EPROTO, EINVAL, EOVERFLOW
    */
   kernelInit(args: KernelInitArguments, options?: CallOptions): Promise<KernelInitAnswer> {
@@ -1850,6 +1850,7 @@ export class KernelWorkerRequests {
 export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opcode"], RequestRules>> = {
   [Opcode.Noop]: {
     errnos: [],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1857,6 +1858,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.KernelInit]: {
     errnos: ["EPROTO", "EINVAL", "EOVERFLOW"],
+    says: ["result", "value", "value2"],
     host: false,
     own: [],
     gives: [],
@@ -1864,6 +1866,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.WriteFile]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY", "EPERM"],
+    says: ["result"],
     host: false,
     own: [],
     gives: [],
@@ -1871,6 +1874,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.WriteFiles]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM", "EPERM", "EXDEV"],
+    says: ["result"],
     host: false,
     own: [],
     gives: [],
@@ -1878,6 +1882,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.ApplyFileLayer]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EEXIST", "EBUSY", "ENOSPC", "ENOMEM", "EPERM", "EXDEV"],
+    says: ["result"],
     host: false,
     own: [],
     gives: [],
@@ -1885,6 +1890,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Symlink]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1892,6 +1898,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.ReadFile]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EIO"],
+    says: ["result", "value", "value2", "handle"],
     host: false,
     own: [],
     gives: [],
@@ -1899,6 +1906,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Readlink]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"],
+    says: ["result"],
     host: false,
     own: [],
     gives: [],
@@ -1906,6 +1914,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Mkdir]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "ENOSPC", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1913,6 +1922,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Stat]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"],
+    says: ["result", "value2"],
     host: false,
     own: [],
     gives: [],
@@ -1920,6 +1930,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Readdir]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"],
+    says: ["result", "value"],
     host: false,
     own: [],
     gives: [],
@@ -1927,6 +1938,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Unlink]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "ENOTEMPTY", "EPERM", "EBUSY"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1934,6 +1946,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Rename]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EEXIST", "EISDIR", "ENOTEMPTY", "EXDEV", "EPERM", "EBUSY"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1941,6 +1954,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.RegisterProcess]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EBADF", "ESRCH", "EACCES", "ENOEXEC", "ELIBBAD", "ETXTBSY", "EIO", "E2BIG", "EAGAIN", "ENOMEM", "ENFILE", "ENOSPC"],
+    says: ["result", "value", "handle"],
     host: false,
     own: [{ field: "owner", kind: SlotKind.Owner, errno: Errno.ESRCH }, { field: "program", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [{ kind: SlotKind.Process, offset: RegisterProcessReply.OFFSET.process }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stdin }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stdout }, { kind: SlotKind.Ofd, offset: RegisterProcessReply.OFFSET.stderr }],
@@ -1948,6 +1962,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.StartProcess]: {
     errnos: ["ESRCH"],
+    says: [],
     host: false,
     own: [{ field: "process", kind: SlotKind.Process, errno: Errno.ESRCH }],
     gives: [],
@@ -1955,6 +1970,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.WaitProcess]: {
     errnos: ["ESRCH", "ECHILD", "ECANCELED"],
+    says: ["value", "value2"],
     host: false,
     own: [{ field: "process", kind: SlotKind.Process, errno: Errno.ESRCH }],
     gives: [],
@@ -1962,6 +1978,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.KillProcess]: {
     errnos: ["ESRCH", "EINVAL"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1969,6 +1986,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.StreamRead]: {
     errnos: ["EBADF", "EINVAL", "EAGAIN", "ENOMEM"],
+    says: ["result"],
     host: false,
     own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
@@ -1976,6 +1994,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.StreamWrite]: {
     errnos: ["EBADF", "EINVAL", "EAGAIN", "EPIPE", "EFBIG", "ENOSPC", "ENOMEM"],
+    says: ["result"],
     host: false,
     own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
@@ -1983,6 +2002,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.StreamClose]: {
     errnos: ["EBADF"],
+    says: [],
     host: false,
     own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
@@ -1990,6 +2010,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Cancel]: {
     errnos: ["ENOENT"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -1997,6 +2018,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.BlobFilled]: {
     errnos: ["EINVAL", "EPERM"],
+    says: [],
     host: true,
     own: [],
     gives: [],
@@ -2004,6 +2026,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.ResumeBlockedSyscall]: {
     errnos: ["ESRCH", "EINVAL"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -2011,6 +2034,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Processes]: {
     errnos: ["EINVAL"],
+    says: ["result", "value"],
     host: false,
     own: [],
     gives: [],
@@ -2018,6 +2042,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Diagnostics]: {
     errnos: ["EINVAL"],
+    says: ["result"],
     host: false,
     own: [],
     gives: [],
@@ -2025,6 +2050,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.CreateOwner]: {
     errnos: ["ENOSPC", "ENOMEM"],
+    says: ["handle"],
     host: false,
     own: [],
     gives: [{ kind: SlotKind.Owner, offset: undefined }],
@@ -2032,6 +2058,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.CloseOwner]: {
     errnos: ["ESRCH", "EPERM", "ECANCELED"],
+    says: [],
     host: false,
     own: [{ field: "owner", kind: SlotKind.Owner, errno: Errno.ESRCH }],
     gives: [],
@@ -2039,6 +2066,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.AttachClient]: {
     errnos: ["ENOSPC", "EPERM"],
+    says: ["handle"],
     host: true,
     own: [],
     gives: [{ kind: SlotKind.Client, offset: undefined }],
@@ -2046,6 +2074,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.DetachClient]: {
     errnos: ["EINVAL", "ESRCH", "EPERM"],
+    says: [],
     host: true,
     own: [],
     gives: [],
@@ -2053,6 +2082,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Chmod]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -2060,6 +2090,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.SetTrace]: {
     errnos: [],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -2067,6 +2098,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.ResizeTerminal]: {
     errnos: ["EBADF", "EINVAL", "ENOTTY"],
+    says: [],
     host: false,
     own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
@@ -2074,6 +2106,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.StreamPoll]: {
     errnos: ["EBADF", "ENOMEM", "ECANCELED"],
+    says: ["result", "value"],
     host: false,
     own: [{ field: "ofd", kind: SlotKind.Ofd, errno: Errno.EBADF }],
     gives: [],
@@ -2081,6 +2114,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.MakeMemfd]: {
     errnos: ["EINVAL", "ENFILE", "ENOMEM"],
+    says: ["handle"],
     host: false,
     own: [],
     gives: [{ kind: SlotKind.Ofd, offset: undefined }],
@@ -2088,6 +2122,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Chown]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -2095,6 +2130,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Utimes]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],
@@ -2102,6 +2138,7 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   },
   [Opcode.Truncate]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY", "EPERM"],
+    says: [],
     host: false,
     own: [],
     gives: [],

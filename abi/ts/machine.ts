@@ -49,7 +49,6 @@ export const SlotKind = {
   PosixTimer: 24,
   Tty: 25,
   Mount: 26,
-  Count: 27,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];
 

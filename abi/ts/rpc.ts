@@ -406,7 +406,7 @@ export interface KernelInitRequestData {
 }
 
 /**
- * The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
+ * What a client asks first, to learn whether it is understood; any time later it says the same. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
  * Member of KernelWorkerRequest for opcode KernelInit.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */

@@ -11,7 +11,7 @@ import {
   type RawType,
 } from "./bfbs.ts";
 import { checkBoundary, isBoundary, readBoundary } from "./boundary.ts";
-import { checkEnum, checkSlots, checkStruct, checkUnions } from "./checks.ts";
+import { checkEnum, checkOpcodes, checkSlots, checkStruct, checkUnions } from "./checks.ts";
 import {
   type BoundaryItem,
   type ConstantsModel,
@@ -114,7 +114,11 @@ class Builder {
       for (const sentence of checkPayload(`struct ${item.name}`, item.reply, declared))
         this.#refuse(item.where, sentence);
     }
-    this.#problems.push(...checkUnions(unions, structs), ...checkSlots([...structs.values()], enums));
+    this.#problems.push(
+      ...checkUnions(unions, structs),
+      ...checkOpcodes(unions, enums),
+      ...checkSlots([...structs.values()], enums),
+    );
     this.#problems.push(...checkBoundary(boundary), ...checkTables(tables), ...checkCalls(declared));
     const files = this.#files(declared);
     const rank = (item: BoundaryItem): number => Number(/:(\d+)$/.exec(item.where)?.[1] ?? 0);
@@ -177,6 +181,7 @@ class Builder {
         const described = {
           ...(shown !== undefined && { shown }),
           ...(object !== undefined && { object }),
+          ...(raw.attributes.has("frozen") && { frozen: true as const }),
           ...(call !== undefined && { call }),
         };
         values.push({ name: raw.name, value, aliases, doc: raw.doc, ...described });
@@ -204,7 +209,12 @@ class Builder {
           `${label}: flatc turns a default above 2^63 into 0; make the constant a long`,
         );
       }
-      return { name: field.name, value: field.defaultInteger, doc: field.doc };
+      return {
+        name: field.name,
+        value: field.defaultInteger,
+        ...(field.attributes.has("frozen") && { frozen: true as const }),
+        doc: field.doc,
+      };
     });
     return {
       name: local(item.name),
@@ -274,7 +284,9 @@ class Builder {
       align: item.minAlign,
       fields: item.fields.map((field) => this.#field(item, field, enums)),
       cacheLine: cacheLine === undefined ? undefined : Number(cacheLine),
+      frozen: item.attributes.has("frozen"),
       slot: item.attributes.get("slot"),
+      headless: item.attributes.has("headless"),
       owner: item.attributes.get("owner"),
       uapi: item.attributes.has("uapi"),
       reply: this.#reply(item, where, enums),
@@ -311,6 +323,7 @@ class Builder {
       atomic: attributes.has("atomic"),
       bounded: attributes.has("bounded"),
       reserved: attributes.has("reserved"),
+      frozen: attributes.has("frozen"),
       line: attributes.has("line"),
       owner: attributes.get("owner") ?? (base === BaseType.Obj ? undefined : owner.attributes.get("owner")),
       unit: attributes.get("unit"),

@@ -176,6 +176,22 @@ export function checkUnions(unions: readonly UnionModel[], structs: Structs): st
   return problems;
 }
 
+/** A number of a union's opcodes without an entry is one that nobody can send. */
+export function checkOpcodes(unions: readonly UnionModel[], enums: ReadonlyMap<string, EnumModel>): string[] {
+  return [...new Set(unions.map((union) => union.opcodeEnum))].flatMap((name) => {
+    const item = enums.get(name);
+    const used = new Set(
+      unions.filter((union) => union.opcodeEnum === name).flatMap((union) => union.members.map(({ opcode }) => opcode)),
+    );
+    return (item?.values ?? [])
+      .filter((value) => value.value !== 0n && !used.has(value.name))
+      .map(
+        (value) =>
+          `${item?.where}: ${name}.${value.name}: no struct has this (opcode); declare one or remove the number.`,
+      );
+  });
+}
+
 /** A header's fields stand among its entry's own in TypeScript's data object. */
 function checkHeader(item: StructModel, union: UnionModel, structs: Structs): string[] {
   const header = item.fields.find((field) => union.path.length === 2 && field.name === union.path[0]);
@@ -216,6 +232,15 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
     if (item.size % SLOT_ALIGN !== 0) {
       problems.push(
         `${item.where}: struct ${item.name}: a slot of ${item.size} bytes; readers copy words of ${SLOT_ALIGN}, add reserved ones at its end.`,
+      );
+    }
+    const head = item.fields[0];
+    const headed = head !== undefined && "struct" in head.type && head.type.struct === "SlotHeader";
+    if (item.headless === headed && structs.some(({ name }) => name === "SlotHeader")) {
+      problems.push(
+        headed
+          ? `${item.where}: struct ${item.name}: it begins with a SlotHeader; remove (headless).`
+          : `${item.where}: struct ${item.name}: readers of slots want a SlotHeader at its beginning; add one, or (headless).`,
       );
     }
     if (!hasValue(kinds, item.slot)) {

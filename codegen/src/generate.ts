@@ -12,6 +12,7 @@ import { tsEmitter } from "./emit/ts.ts";
 import { vectorsEmitter } from "./emit/vectors.ts";
 import type { Emitter } from "./emitter.ts";
 import { compileSchema } from "./flatc.ts";
+import { checkFrozen, frozenProblems } from "./frozen.ts";
 import { checkVersion, compareLocks, makeLock, parseLock, renderLock } from "./lock.ts";
 
 const LOCK = "abi/abi.lock.json";
@@ -47,12 +48,15 @@ export interface GenerateOptions {
 export function generate(root: string, options: GenerateOptions): Generated {
   const { bfbs, sources } = compileSchema(join(root, "abi/foreshore.fbs"));
   const model = buildModel(readBfbs(bfbs), sources);
-  const undocumented = options.drafts === true ? [] : checkDocumentation(model);
-  if (undocumented.length > 0) throw new SchemaError(undocumented);
+  const broken = [...(options.drafts === true ? [] : checkDocumentation(model)), ...checkFrozen(model)];
+  if (broken.length > 0) throw new SchemaError(broken);
   const old = readLock(join(root, LOCK));
   const lock = makeLock(model, old);
   const changes = old === undefined ? [] : compareLocks(old, lock);
-  const problems = old === undefined ? [] : checkVersion(old, lock, changes, options.accept);
+  const problems =
+    old === undefined
+      ? []
+      : [...frozenProblems(old.frozen ?? {}, lock.frozen ?? {}), ...checkVersion(old, lock, changes, options.accept)];
   if (problems.length > 0) throw new SchemaError(problems);
   const texts = [...EMITTERS.flatMap((emitter) => emitter.emit(model)), { path: LOCK, text: renderLock(lock) }];
   const encoder = new TextEncoder();

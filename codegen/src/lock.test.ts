@@ -17,6 +17,34 @@ struct ArenaSpan { offset: uint; length: uint; }
 struct Ask (union: "U", opcode: "A", errnos: "", value: "size: of it", payload: "Row records") { opcode: Op; a: ushort; reply: ArenaSpan (span: "reply"); }`;
 const BASE = `${R} ${M} ${S} ${E} table T (constants) { X: uint = 1; } ${F} ${I}`;
 
+/** Facts that only some declarations have: before, after, what is said, and whether that is a breach. */
+const ERRNOS = BASE.replace("OK = 0", "OK = 0, EIO = 5");
+const TOLD: [string, string, string, RegExp, boolean][] = [
+  [
+    "the unit of a table's field",
+    BASE.replace("{ a: uint; b: string; }", '{ a: uint (unit: "ns"); b: string; }'),
+    BASE.replace("{ a: uint; b: string; }", '{ a: uint (unit: "ms"); b: string; }'),
+    /^M\.a: its unit was ns and is ms; put it back or take a new field/,
+    true,
+  ],
+  [
+    "the unit of a parameter of the boundary",
+    BASE.replace(F, F.replace("a: uint", 'a: uint (unit: "index")')),
+    BASE.replace(F, F.replace("a: uint", 'a: uint (unit: "bytes")')),
+    /^export f: it was \(a u32 index\) -> i32 by hart and is \(a u32 bytes\)/,
+    true,
+  ],
+  [
+    "bytes of a reply that are told in other words",
+    BASE.replace('"Row records"', '"its text"'),
+    BASE.replace('"Row records"', '"its text and a NUL"'),
+    /^Ask: its reply's payload was in words \(\w+\) and is in words \(\w+\); put it back and add an opcode/,
+    true,
+  ],
+  ["an errno more", ERRNOS, ERRNOS.replace('errnos: ""', 'errnos: "EIO"'), /^Ask: it may be answered EIO/, false],
+  ["an errno less", ERRNOS.replace('errnos: ""', 'errnos: "EIO"'), ERRNOS, /^Ask: it is answered EIO no more/, false],
+];
+
 /** Generates `before`, then `after` over its lock; returns the problems, or the notes when it went through. */
 function change(
   before: string,
@@ -176,6 +204,12 @@ describe("before the first release", () => {
 
   test.each(ADDITIVE)("%s added is free", (_, after, sentence) => {
     expect(change(BASE, after, DRAFT).notes).toContain(sentence);
+  });
+
+  test.each(TOLD)("%s", (_, before, after, said, breaks) => {
+    const { problems, notes } = change(before, after, DRAFT);
+    expect(breaks ? problems : notes).toEqual([expect.stringMatching(said)]);
+    expect(change(before, after, DRAFT, true)).toEqual({ problems: [], notes: [expect.stringMatching(said)] });
   });
 
   test("documentation is no change", () => {

@@ -2,12 +2,16 @@
  * `abi/abi.lock.json`: every number and layout as last accepted. The schema is
  * compared with it, so that what others rely on changes only on purpose.
  */
+import { createHash } from "node:crypto";
+import { type FrozenParts, frozenParts } from "./frozen.ts";
 import {
   boundaryText,
   type EnumModel,
   type FieldModel,
   fieldSize,
   type Model,
+  payloadLayout,
+  type ReplyModel,
   replyNames,
   type StructModel,
   tableTypeText,
@@ -39,6 +43,8 @@ export interface LockedStruct {
   readonly opcode?: string;
   /** Of a request: what the words of its reply are called, and the layout of its bytes. */
   readonly reply?: Readonly<Record<string, string>>;
+  /** Of a request: what it may be answered. */
+  readonly errnos?: readonly string[];
   readonly fields: readonly LockedField[];
 }
 
@@ -52,8 +58,8 @@ export interface LockedEnum {
 export interface LockedTable {
   /** File identifier. */
   readonly root?: string;
-  /** By name: place in the table, and type. */
-  readonly fields: Readonly<Record<string, { readonly id: number; readonly type: string }>>;
+  /** By name: place in the table, type, and what its number counts. */
+  readonly fields: Readonly<Record<string, { readonly id: number; readonly type: string; readonly unit?: string }>>;
 }
 
 export interface Lock {
@@ -66,6 +72,8 @@ export interface Lock {
   readonly tables?: Readonly<Record<string, LockedTable>>;
   /** Imports ("import host.now") and exports ("export hart_run") of kernel.wasm. */
   readonly boundary?: Readonly<Record<string, string>>;
+  /** What stays in every version. */
+  readonly frozen?: FrozenParts;
 }
 
 export interface Change {
@@ -113,7 +121,14 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
         {
           ...(item.root === undefined ? {} : { root: item.root }),
           fields: Object.fromEntries(
-            item.fields.map((field) => [field.name, { id: field.id, type: tableTypeText(field) }]),
+            item.fields.map((field) => [
+              field.name,
+              {
+                id: field.id,
+                type: tableTypeText(field),
+                ...(field.unit === undefined ? {} : { unit: field.unit }),
+              },
+            ]),
           ),
         },
       ]),
@@ -121,9 +136,10 @@ export function makeLock(model: Model, previous: Lock | undefined): Lock {
     boundary: sorted(
       model.boundary.map((item): [string, string] => [
         `${item.direction} ${item.module === "" ? "" : `${item.module}.`}${item.symbol}`,
-        boundaryText(item),
+        boundaryText(item, true),
       ]),
     ),
+    frozen: frozenParts(model),
   };
 }
 
@@ -149,13 +165,15 @@ function compareTables(name: string, old: LockedTable, next: LockedTable): Chang
     changes.push(
       breaking(`table ${name}: its root was ${old.root ?? "none"} and is ${next.root ?? "none"}; put it back`),
     );
-  for (const [field, { id, type }] of Object.entries(old.fields)) {
+  for (const [field, before] of Object.entries(old.fields)) {
+    const { id, type } = before;
     const now = next.fields[field];
     if (now === undefined) changes.push(breaking(`${name}.${field}: it was removed or renamed; put it back`));
     else if (now.id !== id)
       changes.push(breaking(`${name}.${field}: its place was ${id} and is ${now.id}; new fields go to the end`));
     else if (now.type !== type)
       changes.push(breaking(`${name}.${field}: it was ${type} and is ${now.type}; put it back and add a new field`));
+    else changes.push(...compareMeaning(`${name}.${field}`, before, now));
   }
   for (const [field, { type }] of Object.entries(next.fields)) {
     if (field in old.fields) continue;
@@ -270,6 +288,7 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
     );
   }
   changes.push(...compareReplies(name, old.reply ?? {}, next.reply ?? {}));
+  changes.push(...compareErrnos(name, old.errnos ?? [], next.errnos ?? []));
   const now = new Map(next.fields.map((field) => [field.name, field]));
   for (const field of old.fields) {
     if (field.reserved === true) continue;
@@ -299,7 +318,11 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
 }
 
 /** Who writes a field, and what its number counts: a reader relies on both, though the bytes are the same. */
-function compareMeaning(label: string, old: LockedField, next: LockedField): Change[] {
+function compareMeaning(
+  label: string,
+  old: Pick<LockedField, "owner" | "unit">,
+  next: Pick<LockedField, "owner" | "unit">,
+): Change[] {
   return (["owner", "unit"] as const).flatMap((fact) => {
     const [was, is] = [old[fact], next[fact]];
     if (was === is) return [];
@@ -320,6 +343,16 @@ function compareReplies(name: string, old: Readonly<Record<string, string>>, nex
       const sentence = `${name}: its reply's ${word} was ${old[word]} and is ${next[word] ?? "nothing"}`;
       return breaking(`${sentence}; put it back and add an opcode`);
     }),
+  ];
+}
+
+/** Clients know that a kernel may have errors of which they have not heard; what they rely on is none of them. */
+function compareErrnos(name: string, old: readonly string[], next: readonly string[]): Change[] {
+  return [
+    ...next.filter((errno) => !old.includes(errno)).map((errno) => additive(`${name}: it may be answered ${errno}`)),
+    ...old
+      .filter((errno) => !next.includes(errno))
+      .map((errno) => additive(`${name}: it is answered ${errno} no more`)),
   ];
 }
 
@@ -354,9 +387,20 @@ function lockStruct(item: StructModel): LockedStruct {
     ...(item.cacheLine === undefined ? {} : { cacheLine: item.cacheLine }),
     ...(item.slot === undefined ? {} : { slot: item.slot }),
     ...(item.union === undefined ? {} : { union: item.union.name, opcode: item.union.opcode }),
-    ...(item.reply === undefined ? {} : { reply: replyNames(item.reply) }),
+    ...(item.reply === undefined
+      ? {}
+      : {
+          reply: { ...replyNames(item.reply), ...payloadWords(item.reply) },
+          ...(item.reply.errnos.length === 0 ? {} : { errnos: [...item.reply.errnos].sort() }),
+        }),
     fields: item.fields.map(lockField),
   };
+}
+
+/** Bytes that are told in words: other words may tell of other bytes. */
+function payloadWords(reply: ReplyModel): Record<string, string> {
+  if (reply.payload === undefined || payloadLayout(reply) !== undefined) return {};
+  return { payload: `in words (${createHash("sha256").update(reply.payload).digest("hex").slice(0, 12)})` };
 }
 
 function lockField(field: FieldModel): LockedField {

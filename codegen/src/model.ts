@@ -80,6 +80,8 @@ export interface EnumValueModel {
   readonly shown?: string;
   /** The table of the slots of which such a one stands for one. */
   readonly object?: string;
+  /** It stays in every version. */
+  readonly frozen?: true;
   /** Of a system call: how it is described (syscalls.ts). */
   readonly call?: CallText;
   readonly doc: readonly string[];
@@ -107,6 +109,8 @@ export interface FieldModel {
   readonly atomic: boolean;
   readonly bounded: boolean;
   readonly reserved: boolean;
+  /** It stays in every version. */
+  readonly frozen: boolean;
   /** Starts a cache line of its struct. */
   readonly line: boolean;
   readonly owner: string | undefined;
@@ -165,8 +169,12 @@ export interface StructModel extends Declaration {
   readonly fields: readonly FieldModel[];
   /** Bytes of the cache line that the struct starts on; undefined when it declares none. */
   readonly cacheLine: number | undefined;
+  /** It stays in every version. */
+  readonly frozen: boolean;
   /** SlotKind whose slot table consists of these structs. */
   readonly slot: string | undefined;
+  /** Its slots begin with no SlotHeader. */
+  readonly headless: boolean;
   /** Who writes the fields that say nothing else. */
   readonly owner: string | undefined;
   /** A structure of Linux's headers, which document its fields. */
@@ -183,6 +191,8 @@ export interface StructModel extends Declaration {
 export interface ConstantModel {
   readonly name: string;
   readonly value: bigint;
+  /** It stays in every version. */
+  readonly frozen?: true;
   readonly doc: readonly string[];
 }
 
@@ -217,6 +227,8 @@ export interface TableField {
 export interface TableModel extends Declaration {
   /** File identifier, when the table may be a buffer of its own. */
   readonly root: string | undefined;
+  /** Its fields stay in every version; others may be added. */
+  readonly frozen: boolean;
   readonly fields: readonly TableField[];
 }
 
@@ -275,9 +287,18 @@ export interface BoundaryItem extends Declaration {
   readonly toolchain: boolean;
 }
 
-/** `(hart u32, budget_insns i32) -> i32:HartExit by hart after kernel_boot`: all that a caller relies on. */
-export function boundaryText(item: BoundaryItem): string {
-  const params = item.params.map((param) => `${param.name} ${param.scalar}`).join(", ");
+/**
+ * `(hart u32, budget_insns i32) -> i32:HartExit by hart after kernel_boot`: all that a caller relies on.
+ *
+ * @param units what the parameters count and whose numbers they are, too: `(hart u32 index, …)`
+ */
+export function boundaryText(item: BoundaryItem, units = false): string {
+  const params = item.params
+    .map((param) => {
+      const type = units && param.enum !== undefined ? `${param.enum}:${param.scalar}` : param.scalar;
+      return `${param.name} ${type}${units && param.unit !== undefined ? ` ${param.unit}` : ""}`;
+    })
+    .join(", ");
   const shape = item.kind === "function" ? `(${params})` : `${item.mutable ? "mutable " : ""}${item.kind}`;
   const result =
     item.result === undefined ? "" : ` -> ${item.result}${item.status === undefined ? "" : `:${item.status}`}`;

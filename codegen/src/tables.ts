@@ -26,6 +26,7 @@ export function readTableModel(item: RawObject, context: TableContext): TableMod
     doc: item.doc,
     where: context.where,
     root,
+    frozen: item.attributes.has("frozen"),
     fields: item.fields.map((field) => readField(field, context)),
   };
 }

@@ -25,6 +25,7 @@ const (
 	ControlStatusVersion     ControlStatus = 1 // The versions do not fit: see AbiVersion.
 	ControlStatusBusy        ControlStatus = 2 // Too many connections, all of which hold something in the machine.
 	ControlStatusUnavailable ControlStatus = 3 // The machine has stopped, or its memory cannot be seen from here.
+	ControlStatusProtocol    ControlStatus = 4 // That was no hello of this channel: another magic, or frames that are too short.
 )
 
 // String names the number; "ControlStatus(?)" stands for an unknown one.
@@ -38,6 +39,8 @@ func (v ControlStatus) String() string {
 		return "Busy"
 	case ControlStatusUnavailable:
 		return "Unavailable"
+	case ControlStatusProtocol:
+		return "Protocol"
 	}
 	return "ControlStatus(?)"
 }
@@ -82,7 +85,6 @@ const (
 	ControlFaultCodeNone        ControlFaultCode = 0
 	ControlFaultCodeFrameLength ControlFaultCode = 1 // Longer than the limit, or not what its kind needs.
 	ControlFaultCodeFrameKind   ControlFaultCode = 2 // No kind that a client sends.
-	ControlFaultCodeOpcode      ControlFaultCode = 3 // No opcode of a request.
 	ControlFaultCodeSpan        ControlFaultCode = 4 // A span outside the arena, or reply spans larger together than it.
 	ControlFaultCodeRequestId   ControlFaultCode = 5 // A request id that is 0, or in flight.
 	ControlFaultCodeInFlight    ControlFaultCode = 6 // More in flight than Control allows.
@@ -100,8 +102,6 @@ func (v ControlFaultCode) String() string {
 		return "FrameLength"
 	case ControlFaultCodeFrameKind:
 		return "FrameKind"
-	case ControlFaultCodeOpcode:
-		return "Opcode"
 	case ControlFaultCodeSpan:
 		return "Span"
 	case ControlFaultCodeRequestId:

@@ -8,6 +8,11 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xe3e6a13b
-	LayoutHashHi uint32 = 0x4e445591
+	LayoutHashLo uint32 = 0xc6a13179
+	LayoutHashHi uint32 = 0xb28ad70f
 )
+
+// Fits says whether this package and a side of another version understand one another: AbiVersion's rule.
+func Fits(major, minor uint16, hashLo, hashHi uint32) bool {
+	return major == AbiVersionMajor && ((major != 0 && minor != AbiVersionMinor) || (hashLo == LayoutHashLo && hashHi == LayoutHashHi))
+}

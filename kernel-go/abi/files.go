@@ -194,6 +194,26 @@ func (v OfdKind) Object() SlotKind {
 	return SlotKindNone
 }
 
+// PipeFlag: What is true of a pipe.
+type PipeFlag uint32
+
+// Numbers of PipeFlag.
+const (
+	PipeFlagFifo  PipeFlag = 0x1 // It belongs to an inode with a name.
+	PipeFlagLarge PipeFlag = 0x2 // The addresses of its ring's frames lie in a frame of their own.
+)
+
+// String names a single bit; "PipeFlag(?)" stands for none, several or unknown ones.
+func (v PipeFlag) String() string {
+	switch v {
+	case PipeFlagFifo:
+		return "Fifo"
+	case PipeFlagLarge:
+		return "Large"
+	}
+	return "PipeFlag(?)"
+}
+
 // TtyFlag: What is true of a pair of pseudo-terminals.
 type TtyFlag uint32
 
@@ -282,7 +302,7 @@ const TextNodeSize = 8
 type TextNode struct {
 	_         structs.HostLayout
 	Reserved0 uint32
-	// Its entry in the table of procfs.
+	// Which file of /proc it is: a number of the kernel's own.
 	// Unit: index. Written by: kernel.
 	Entry uint32
 }
@@ -356,7 +376,8 @@ type InodeState struct {
 	// What the file system has beside that.
 	// Unit: value. Written by: kernel.
 	OfFs [2]uint32
-	// Change counter for the published view.
+	// Raised whenever the contents, or a directory's names, become others, and when pages leave memory: as long as it is the same, so
+	// are they, but for stores through mappings into pages that could be written before.
 	// Unit: seq. Written by: kernel.
 	ChangeSeq atomic.Uint32
 }
@@ -627,7 +648,7 @@ const ContentLiveSize = 8
 // ContentLive: Of a generated file: what was made when a read was at its begin.
 type ContentLive struct {
 	_ structs.HostLayout
-	// Index frame of the content (package procfs), 0 none.
+	// Address of the frame that lists the frames of the content, 0 none.
 	// Unit: address. Written by: kernel.
 	Frames uint32
 	// Length of the content.
@@ -761,9 +782,9 @@ type PipeState struct {
 	// Opens for writing ever.
 	// Unit: count. Written by: kernel.
 	WriterOpens uint32
-	// State of the pipe: see package pipe.
-	// Unit: bits. Written by: kernel.
-	Flags uint32
+	// What is true of it.
+	// Written by: kernel.
+	Flags PipeFlag
 }
 
 // PipeLiveSize is the size of PipeLive in bytes.

@@ -69,7 +69,6 @@ const (
 	SlotKindPosixTimer     SlotKind = 24
 	SlotKindTty            SlotKind = 25
 	SlotKindMount          SlotKind = 26
-	SlotKindCount          SlotKind = 27
 )
 
 // String names the number; "SlotKind(?)" stands for an unknown one.
@@ -129,8 +128,6 @@ func (v SlotKind) String() string {
 		return "Tty"
 	case SlotKindMount:
 		return "Mount"
-	case SlotKindCount:
-		return "Count"
 	}
 	return "SlotKind(?)"
 }

@@ -2,6 +2,9 @@
 
 package abi
 
+// SlotKinds is one more than the highest SlotKind: an array by kind has as many elements.
+const SlotKinds SlotKind = 27
+
 // Ref is the index of a slot, whose type says of which table; 0 names none.
 type Ref interface {
 	~uint32

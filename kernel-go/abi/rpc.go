@@ -272,7 +272,7 @@ type NoopRequest struct {
 // KernelInitRequestSize is the size of KernelInitRequest in bytes.
 const KernelInitRequestSize = 64
 
-// KernelInitRequest: The first request of every client. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
+// KernelInitRequest: What a client asks first, to learn whether it is understood; any time later it says the same. Reply: a KernelRuntimeState, result is its bytes; value carries the kernel's version (Major | Minor << 16), value2 its layout hash, also when the client is refused (EPROTO).
 // Member of KernelWorkerRequest for opcode KernelInit.
 type KernelInitRequest struct {
 	_ structs.HostLayout

@@ -204,6 +204,7 @@ var vectorEnums = map[string]func(int64) string{
 	"FsType":           func(v int64) string { return FsType(v).String() },
 	"DentryFlag":       func(v int64) string { return DentryFlag(v).String() },
 	"OfdKind":          func(v int64) string { return OfdKind(v).String() },
+	"PipeFlag":         func(v int64) string { return PipeFlag(v).String() },
 	"TtyFlag":          func(v int64) string { return TtyFlag(v).String() },
 	"FileLockKind":     func(v int64) string { return FileLockKind(v).String() },
 	"OpenFlag":         func(v int64) string { return OpenFlag(v).String() },

@@ -150,7 +150,7 @@ func Attach() abi.Errno {
 
 // derive makes the copies of the header's words that are asked for all the time.
 func derive() {
-	for kind := range abi.SlotKindCount {
+	for kind := range abi.SlotKinds {
 		bases[kind], strides[kind] = Table(kind).Base, Table(kind).Stride
 	}
 	Areas = Kernel().Areas

@@ -7,7 +7,7 @@ import (
 )
 
 // bases and strides are copies of the header's tables (derive): two loads a slot.
-var bases, strides [abi.SlotKindCount]uint32
+var bases, strides [abi.SlotKinds]uint32
 
 func slotAddr(kind abi.SlotKind, i uint32) uint32 { return bases[kind] + i*strides[kind] }
 

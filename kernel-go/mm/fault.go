@@ -118,6 +118,7 @@ func modified(inode abi.InodeRef) {
 	now := sched.RealNs()
 	kmem.WriteBegin(&in.Header)
 	in.State.CtimeNs, in.State.MtimeNs = now, now
+	in.State.ChangeSeq.Add(1)
 	kmem.WriteEnd(&in.Header)
 }
 

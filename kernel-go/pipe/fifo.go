@@ -52,11 +52,11 @@ func Open(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) (i abi.PipeRef, 
 		if i = newPipe(inode); i == 0 {
 			return 0, false, abi.ENFILE
 		}
-		kmem.Pipe(i).State.Flags |= flagFifo
+		kmem.Pipe(i).State.Flags |= abi.PipeFlagFifo
 	}
 	p := kmem.Pipe(i)
 	// A pipe without a name, through /proc/PID/fd, has no other side that may come.
-	alone := p.State.Flags&flagFifo != 0 && (read != write) && (read && p.State.Writers == 0 || write && p.State.Readers == 0)
+	alone := p.State.Flags&abi.PipeFlagFifo != 0 && (read != write) && (read && p.State.Writers == 0 || write && p.State.Readers == 0)
 	switch {
 	case !alone:
 	case nonblock && write:

@@ -25,14 +25,6 @@ const (
 	pollOut = abi.POLLOUT | abi.POLLWRNORM
 )
 
-// Pipe flags.
-const (
-	// flagFifo: the pipe belongs to an inode with a name.
-	flagFifo = 1 << iota
-	// flagLarge: the ring's addresses lie in a frame of their own.
-	flagLarge
-)
-
 // SigPipe sends SIGPIPE to the caller (a hook: boot/wire.go).
 var SigPipe func(c *sched.Ctx)
 
@@ -82,7 +74,7 @@ func Release(i abi.PipeRef) {
 			kmem.UnrefFrame(*w)
 		}
 	}
-	if p.State.Flags&flagLarge != 0 {
+	if p.State.Flags&abi.PipeFlagLarge != 0 {
 		kmem.UnrefFrame(p.Live.Frames[0])
 	}
 	kmem.Inode(p.Live.Inode).Live.Pipe = 0

@@ -16,7 +16,7 @@ const (
 )
 
 func ringFrames(p *abi.PipeSlot) uint32 {
-	if p.State.Flags&flagLarge != 0 {
+	if p.State.Flags&abi.PipeFlagLarge != 0 {
 		return largeFrames
 	}
 	return usualFrames
@@ -24,7 +24,7 @@ func ringFrames(p *abi.PipeSlot) uint32 {
 
 // frameOf is where the address of a page's frame stands.
 func frameOf(p *abi.PipeSlot, page uint32) *uint32 {
-	if p.State.Flags&flagLarge != 0 {
+	if p.State.Flags&abi.PipeFlagLarge != 0 {
 		return (*uint32)(kmem.Ptr(p.Live.Frames[0] + page%largeFrames*4))
 	}
 	return &p.Live.Frames[page%usualFrames]
@@ -48,7 +48,7 @@ func SetCapacity(i abi.PipeRef, bytes uint64) (uint32, abi.Errno) {
 	if Bytes(i) > size {
 		return 0, abi.EBUSY
 	}
-	if size > usualBytes && p.State.Flags&flagLarge == 0 {
+	if size > usualBytes && p.State.Flags&abi.PipeFlagLarge == 0 {
 		if e := enlarge(p); e != abi.OK {
 			return 0, e
 		}
@@ -88,7 +88,7 @@ func enlarge(p *abi.PipeSlot) abi.Errno {
 		kmem.Store32(table+last%largeFrames*4, tail)
 	}
 	p.Live.Frames = [usualFrames]uint32{table}
-	p.State.Flags |= flagLarge
+	p.State.Flags |= abi.PipeFlagLarge
 	kmem.WriteEnd(&p.Header)
 	return abi.OK
 }

@@ -7,16 +7,6 @@ import (
 	"foreshore.dev/kernel/uts"
 )
 
-// fits says whether a client of the request's version understands this
-// machine: see AbiVersion.
-func fits(r *abi.KernelInitRequest, h *abi.MachineHeader) bool {
-	if r.AbiMajor != h.AbiMajor {
-		return false
-	}
-	return h.AbiMajor != 0 && r.AbiMinor != h.AbiMinor ||
-		r.LayoutHashLo == h.LayoutHashLo && r.LayoutHashHi == h.LayoutHashHi
-}
-
 // kernelInit is the handshake: a client of another ABI is refused, and told
 // what this machine speaks.
 func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitRequest, a *abi.KernelInitAnswer) abi.Errno {
@@ -24,7 +14,7 @@ func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitReques
 	hash := uint64(h.LayoutHashHi)<<32 | uint64(h.LayoutHashLo)
 	a.Version = uint64(h.AbiMajor) | uint64(h.AbiMinor)<<16
 	a.LayoutHash = hash
-	if !fits(r, h) {
+	if !abi.Fits(r.AbiMajor, r.AbiMinor, r.LayoutHashLo, r.LayoutHashHi) {
 		return abi.EPROTO
 	}
 	if r.Reply.Length == 0 {
@@ -43,7 +33,7 @@ func kernelInit(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.KernelInitReques
 	d.BootState, d.Client, d.Harts, d.Clients = h.LoadBootState(), p.Client, h.HartCount, h.ClientCount
 	d.MemoryPages, d.MemoryMaxPages = h.MemoryPages.Load(), h.MemoryMaxPages
 	d.RealtimeOffsetNs, d.HeaderAddress = h.RealtimeOffsetNs, uint32(abi.FixedHeaderAddress)
-	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKindCount], &h.Counters, release
+	d.Tables, d.Counters, d.Release = h.Tables[:abi.SlotKinds], &h.Counters, release
 	n, ok := d.Build(kmem.Bytes(c.Page, kmem.PageSize))
 	if !ok || n > to.Len {
 		return abi.EOVERFLOW

@@ -84,7 +84,8 @@ func DevOf(inode abi.InodeRef) uint64 {
 	return 0x10 + uint64(s.FsType)
 }
 
-// change sets an inode's ctime, and with modified its mtime, to now.
+// change sets an inode's ctime to now, and with modified its mtime, too: its
+// contents, or its names, are others.
 func change(inode abi.InodeRef, modified bool) {
 	in := kmem.Inode(inode)
 	now := sched.RealNs()
@@ -92,6 +93,7 @@ func change(inode abi.InodeRef, modified bool) {
 	in.State.CtimeNs = now
 	if modified {
 		in.State.MtimeNs = now
+		in.State.ChangeSeq.Add(1)
 	}
 	kmem.WriteEnd(&in.Header)
 }

@@ -255,6 +255,7 @@ func fillFile(c *sched.Ctx, inode abi.InodeRef) abi.Errno {
 		kmem.WriteBegin(&in.Header)
 		in.State.Source, in.State.SourceOffset = r.Source, r.SourceOffset
 		in.State.SourceBytes, in.State.Size = r.Size, r.Size
+		in.State.ChangeSeq.Add(1)
 		kmem.WriteEnd(&in.Header)
 	} else {
 		kmem.WriteBegin(&in.Header)

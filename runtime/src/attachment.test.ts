@@ -216,13 +216,37 @@ describe("refused", () => {
     await session.close();
     expect(await failure(connect(attachment))).toMatchObject({ kind: "detached" });
     const other = await posted();
-    const foreign = await failure(connect({ ...other, abi: { ...other.abi, major: 7 } }));
-    expect(foreign).toMatchObject({ kind: "abi" });
-    expect(String(foreign)).toMatch(/speak ABI 0\.\d+ .*machine 7\.\d+/);
     expect(await failure(connect({ ...other, client: { index: 0, generation: 1 } }))).toMatchObject({ kind: "bounds" });
     const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
     expect(await failure(connect({ ...other, memory }))).toMatchObject({ kind: "none" });
     await (await connect(other)).close();
+  });
+
+  test("a client of another ABI names both versions, and gives its slot back", async () => {
+    for (let i = 0; i < Limit.Clients * 2; i++) {
+      const attachment = await posted();
+      const generation = (): number =>
+        Atomics.load(new Int32Array(attachment.memory.buffer), attachment.words.generation / 4);
+      const before = generation();
+      const foreign = await failure(connect({ ...attachment, abi: { ...attachment.abi, abiMajor: 7 } }));
+      expect(foreign).toMatchObject({ kind: "abi" });
+      expect(String(foreign)).toMatch(/speak ABI 0\.\d+ .*machine 7\.\d+/);
+      await expect.poll(generation).not.toBe(before);
+      // Once more is nothing: the slot may be another's.
+      expect(await failure(connect({ ...attachment, abi: { ...attachment.abi, abiMajor: 7 } }))).toMatchObject({
+        kind: "abi",
+      });
+    }
+  });
+
+  test("words that lie nowhere are left alone", async () => {
+    const attachment = await posted();
+    const abi = { ...attachment.abi, abiMajor: 7 };
+    for (const address of [-4, 2, 2 ** 40, Number.NaN]) {
+      const words = { generation: address, state: address, doorbell: address };
+      expect(await failure(connect({ ...attachment, abi, words }))).toMatchObject({ kind: "abi" });
+    }
+    await (await connect(attachment)).close();
   });
 
   test("more connections than there are clients, by name; one that closes makes room", async () => {

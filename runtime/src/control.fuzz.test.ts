@@ -13,6 +13,7 @@ import {
   ControlState,
   ControlStatus,
   type Duplex,
+  Errno,
   encodeHello,
   encodeKernelWorkerRequest,
   FrameReader,
@@ -92,37 +93,70 @@ async function held(): Promise<Record<string, number>> {
 }
 
 describe("a peer that does what it may not", () => {
-  test.each<[string, Uint8Array, number]>([
+  test.each<[string, Uint8Array, number, number, number]>([
     [
       "a frame longer than the limit",
       frame(ControlFrameKind.Request, new Uint8Array(8), 2 ** 31),
       ControlFaultCode.FrameLength,
+      0,
+      2 ** 31,
     ],
     [
       "a length that is no multiple of 8",
       frame(ControlFrameKind.Request, new Uint8Array(8), 7),
       ControlFaultCode.FrameLength,
+      0,
+      7,
     ],
-    ["a request without an entry", frame(ControlFrameKind.Request, new Uint8Array(8)), ControlFaultCode.FrameLength],
-    ["an unknown kind", frame(77, new Uint8Array(64)), ControlFaultCode.FrameKind],
-    ["a kind of the machine's", frame(ControlFrameKind.Outbound, new Uint8Array(64)), ControlFaultCode.FrameKind],
-    ["an unknown opcode", frame(ControlFrameKind.Request, new Uint8Array(64).fill(0xee)), ControlFaultCode.Opcode],
-    ["request id 0", request(noop(0)), ControlFaultCode.RequestId],
-    ["a span outside the arena", request(stat(2 ** 32 - 8, 64), 64), ControlFaultCode.Span],
-    ["a reply outside the arena", request(stat(0, 8, { offset: 2 ** 31, length: 8 }), 8), ControlFaultCode.Span],
-    ["bytes that its spans do not name", request(stat(0, 8), 64), ControlFaultCode.FrameLength],
-    ["a query of what has no records", query(SlotKind.Client), ControlFaultCode.Query],
-    ["a filter of what has none", query(SlotKind.Pipe, 3), ControlFaultCode.Query],
-    ["a query of another size", frame(ControlFrameKind.Query, new Uint8Array(8)), ControlFaultCode.FrameLength],
-  ])("%s ends its connection with the reason", async (_what, bytes, fault) => {
+    [
+      "a request without an entry",
+      frame(ControlFrameKind.Request, new Uint8Array(8)),
+      ControlFaultCode.FrameLength,
+      0,
+      8,
+    ],
+    ["an unknown kind", frame(77, new Uint8Array(64)), ControlFaultCode.FrameKind, 0, 77],
+    ["a kind of the machine's", frame(ControlFrameKind.Outbound, new Uint8Array(64)), ControlFaultCode.FrameKind, 0, 2],
+    ["request id 0", request(noop(0)), ControlFaultCode.RequestId, 0, 0],
+    ["a span outside the arena", request(stat(2 ** 32 - 8, 64), 64), ControlFaultCode.Span, 7, 2 ** 32 - 8],
+    [
+      "a reply outside the arena",
+      request(stat(0, 8, { offset: 2 ** 31, length: 8 }), 8),
+      ControlFaultCode.Span,
+      7,
+      2 ** 31,
+    ],
+    ["bytes that its spans do not name", request(stat(0, 8), 64), ControlFaultCode.FrameLength, 7, 128],
+    ["a query of what has no records", query(SlotKind.Client), ControlFaultCode.Query, 1, SlotKind.Client],
+    ["a filter of what has none", query(SlotKind.Pipe, 3), ControlFaultCode.Query, 1, 3],
+    ["a query of another size", frame(ControlFrameKind.Query, new Uint8Array(8)), ControlFaultCode.FrameLength, 0, 8],
+  ])("%s ends its connection with the reason, and says what it is about", async (_what, bytes, fault, id, value) => {
     const { duplex, serving, reader } = await peer();
     await duplex.write(bytes);
     const last = await reader.next();
     expect(last?.kind).toBe(ControlFrameKind.Fault);
-    expect(new DataView(last!.bytes.buffer).getUint32(0, true)).toBe(fault);
+    const said = new DataView(last!.bytes.buffer);
+    expect([0, 4, 8].map((at) => said.getUint32(at, true))).toEqual([fault, id, value]);
     expect(await reader.next()).toBeUndefined();
-    expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", fault });
+    expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", fault, about: { id, value } });
     await machine.noop();
+  });
+
+  test("an opcode that this side does not know is answered EOPNOTSUPP, and the connection goes on", async () => {
+    const { duplex, serving, reader } = await peer();
+    const unknown = new Uint8Array(256).fill(0xee);
+    new DataView(unknown.buffer).setUint32(4, 9, true);
+    await duplex.write(frame(ControlFrameKind.Request, unknown));
+    await duplex.write(request(noop(10)));
+    const answers = [(await reader.next())!.bytes, (await reader.next())!.bytes].map(
+      (bytes) => new DataView(bytes.buffer),
+    );
+    expect(answers.map((view) => [view.getUint32(4, true), view.getBigInt64(8, true)])).toEqual([
+      [9, -BigInt(Errno.EOPNOTSUPP)],
+      [10, 0n],
+    ]);
+    duplex.close();
+    expect(await serving.ended).toBeUndefined();
   });
 
   test.each([1, 2 ** 31, 2 ** 32 - 8, 2 ** 32 - 1])(

@@ -219,6 +219,21 @@ describe("versions", () => {
     expect(String(await serving.ended)).toMatch(/these packages speak ABI .* the peer .*12345678/);
   });
 
+  test.each<[string, number, number, RegExp]>([
+    ["another magic", ControlHello.OFFSET.magic, 0x12345678, /does not speak Foreshore's control channel/],
+    ["frames that are too short", ControlHello.OFFSET.frameBytes, 4096, /takes frames of 4096 bytes only/],
+  ])("%s is no version: the machine says so", async (_, at, value, why) => {
+    const [ours, theirs] = channel();
+    const serving = machine.serveControl(theirs);
+    const hello = encodeHello({ status: ControlStatus.Ok, arenaBytes: 0 });
+    new DataView(hello.buffer).setUint32(at, value, true);
+    await ours.write(hello);
+    const answer = new ControlHello(memOf((await new FrameReader(ours).exactly(ControlHello.SIZE))!), 0);
+    expect(answer.status).toBe(ControlStatus.Protocol);
+    expect(await serving.ended).toMatchObject({ code: "ERR_CONTROL", status: ControlStatus.Protocol });
+    expect(String(await serving.ended)).toMatch(why);
+  });
+
   test("a machine of another version is refused by the client, which names both", async () => {
     const [ours, theirs] = channel();
     const opening = ControlClient.open(ours);

@@ -1,6 +1,7 @@
 /**
  * Attachments that are forged, stale, of another version or to machines that ended, and client slots that say anything: `connect`
- * refuses by a typed error, or is told when its rings are taken back; a refusal leaves the memory alone.
+ * refuses by a typed error, or is told when its rings are taken back; a refusal leaves the memory alone, but for the two
+ * words by which a client of another version gives its slot back.
  */
 import { expect, test } from "vitest";
 import kept from "../../testdata/fuzz/attachment.json" with { type: "json" };
@@ -9,7 +10,8 @@ import { AttachError } from "../attach.ts";
 import { Mem } from "../core/mem.ts";
 import { differs, type Edit, type FuzzTarget, fuzz, fuzzTestMs, mutateEdits, type Random } from "../testing/fuzz.ts";
 import { sampleMachine } from "../testing/sample-machine.ts";
-import { attachmentAbi, connect } from "./attachment.ts";
+import { versionOf } from "../version.ts";
+import { attachmentWords, connect } from "./attachment.ts";
 import { AbiMismatch, MachineFailed, MachineStopped, SessionClosed, SystemError } from "./errors.ts";
 
 interface Input {
@@ -17,6 +19,8 @@ interface Input {
   readonly client: readonly [index: number, generation: number];
   /** What is added to the words of the attachment's version: major, minor, hash. */
   readonly abi: readonly number[];
+  /** What is added to the addresses of the slot's words. */
+  readonly words: readonly number[];
   /** Words of the client's slot that are other than a kernel left them: [index in the slot, value]. */
   readonly slot: readonly Edit[];
   /** As `slot`, of the header. */
@@ -25,7 +29,7 @@ interface Input {
 
 const sample = sampleMachine();
 const plain = new MachineHeader(new Mem(sample.bytes.buffer as ArrayBuffer), Fixed.HeaderAddress);
-const GOOD: Input = { client: [1, 1], abi: [], slot: [], header: [] };
+const GOOD: Input = { client: [1, 1], abi: [], words: [], slot: [], header: [] };
 /** What the machine's tables are is the other target's; here the slot is found. */
 const HEADER_WORDS = [plain.bootStateIndex(), plain.lockIndex()].map((word) => word - Fixed.HeaderAddress / 4);
 
@@ -34,13 +38,18 @@ const SEEDS: Input[] = [
   ...[0, 2, 3, -1, 2 ** 32, Number.MAX_SAFE_INTEGER, 0.5].map((index) => ({ ...GOOD, client: [index, 1] as const })),
   ...[0, 2, 3, -1].map((generation) => ({ ...GOOD, client: [1, generation] as const })),
   ...[[1], [0, 1], [0, 0, 1], [0, 0, 0, -1]].map((abi) => ({ ...GOOD, abi })),
+  ...[1, 4, -(2 ** 40), 2 ** 40, 0.5].flatMap((by) =>
+    [0, 1, 2].map((word) => ({ ...GOOD, abi: [1], words: [0, 1, 2].map((at) => (at === word ? by : 0)) })),
+  ),
   ...[0, 1, 3, 4, 77].map((state) => ({ ...GOOD, header: [[HEADER_WORDS[0]!, state]] as const })),
   ...Array.from({ length: 16 }, (_, word) => ({ ...GOOD, slot: [[word, 0xffff_fff8]] as const })),
 ];
 
 function mutate(random: Random, input: Input): Input {
   const value = () => random.value();
-  switch (random.below(6)) {
+  switch (random.below(7)) {
+    case 6:
+      return { ...input, abi: [1], words: [0, 1, 2].map(() => (random.once(2) ? 0 : random.value())) };
     case 0:
       return { ...input, client: [random.once(2) ? 1 : random.value(), random.once(2) ? 1 : random.value()] };
     case 1:
@@ -69,20 +78,28 @@ async function run(input: Input): Promise<string> {
   for (const [word, value] of input.slot) mem.u32[slot.$base / 4 + word] = value;
   for (const [word, value] of input.header) mem.u32[Fixed.HeaderAddress / 4 + word] = value;
   const before = bytes.slice();
-  const abi = attachmentAbi(plain);
+  const abi = versionOf(plain);
   const [major = 0, minor = 0, hi = 0, lo = 0] = input.abi;
   let outcome: string | undefined;
   const [index, generation] = input.client;
+  const right = attachmentWords(header, 1);
+  const [atGeneration = 0, atState = 0, atDoorbell = 0] = input.words;
+  const words = {
+    generation: right.generation + atGeneration,
+    state: right.state + atState,
+    doorbell: right.doorbell + atDoorbell,
+  };
   const done = connect({
     // All that is asked of a memory, its buffer has too.
     memory: buffer as unknown as WebAssembly.Memory,
     abi: {
-      major: abi.major + major,
-      minor: abi.minor + minor,
+      abiMajor: abi.abiMajor + major,
+      abiMinor: abi.abiMinor + minor,
       layoutHashHi: abi.layoutHashHi + hi,
       layoutHashLo: abi.layoutHashLo + lo,
     },
     client: { index, generation },
+    words,
   }).then(
     async (connection) => {
       outcome = "connected";
@@ -91,7 +108,10 @@ async function run(input: Input): Promise<string> {
     (error: unknown) => {
       outcome = nameOf(error);
       if (!(error instanceof AttachError)) return;
-      expect(differs(before, bytes), "a refusal writes nothing").toBe(-1);
+      const back = error.kind === "abi" ? [words.state, words.doorbell] : [];
+      for (const at of back.filter((place) => place >= 0 && place + 4 <= bytes.length))
+        bytes.set(before.subarray(at, at + 4), at);
+      expect(differs(before, bytes), "a refusal writes nothing else").toBe(-1);
     },
   );
   for (let i = 0; i < 8; i++) await undefined;

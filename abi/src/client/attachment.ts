@@ -4,19 +4,12 @@
  * The Runtime makes an `Attachment` and posts it; whoever gets it calls `connect`. It is trusted as much as the
  * machine's own workers: it could as well write to the memory.
  */
-import {
-  AbiVersion,
-  ClientSlot,
-  ClientState,
-  LayoutHashHi,
-  LayoutHashLo,
-  type MachineHeader,
-  type SlotHandleData,
-} from "../../ts/index.ts";
-import { AttachError, abiText, checkedHeader, clientAddress, MachineView } from "../attach.ts";
+import { ClientSlot, ClientState, type MachineHeader, type SideVersion, type SlotHandleData } from "../../ts/index.ts";
+import { AttachError, checkedHeader, clientAddress, MachineView } from "../attach.ts";
 import { Mem } from "../core/mem.ts";
 import { memoryRows } from "../memory-rows.ts";
 import type { RowSource } from "../rows.ts";
+import { versionMismatch } from "../version.ts";
 import { handshake } from "./calls.ts";
 import { SessionClosed } from "./errors.ts";
 import { type KeepAlive, RpcClient, type RpcClientOptions } from "./rpc-client.ts";
@@ -27,16 +20,32 @@ import { endOf, SharedTransport } from "./shared-transport.ts";
 export interface Attachment {
   readonly memory: WebAssembly.Memory;
   /** What the machine speaks: compared before the memory is looked at. */
-  readonly abi: AttachmentAbi;
+  readonly abi: SideVersion;
   /** The client slot whose rings these are. */
   readonly client: SlotHandleData;
+  /** Where words of that slot lie, for who does not understand the others: a client of another ABI gives it back. */
+  readonly words: AttachmentWords;
 }
 
-export interface AttachmentAbi {
-  readonly major: number;
-  readonly minor: number;
-  readonly layoutHashHi: number;
-  readonly layoutHashLo: number;
+/** Byte addresses in the machine's memory. */
+export interface AttachmentWords {
+  /** SlotHeader.generation of the client slot. */
+  readonly generation: number;
+  /** ClientSlot.state. */
+  readonly state: number;
+  /** MachineHeader.kernel_doorbell. */
+  readonly doorbell: number;
+}
+
+/** Where they lie in a machine of these packages. */
+export function attachmentWords(header: MachineHeader, index: number): AttachmentWords {
+  const slot = new ClientSlot(header.$mem, clientAddress(header, index));
+  const address = (word: number): number => word * Int32Array.BYTES_PER_ELEMENT;
+  return {
+    generation: address(slot.header.generationIndex()),
+    state: address(slot.stateIndex()),
+    doorbell: address(header.kernelDoorbellIndex()),
+  };
 }
 
 export interface Connection extends Session {
@@ -54,19 +63,19 @@ const LOOK_MS = 200;
 /** setInterval's largest delay. */
 const LONG_MS = 2 ** 31 - 1;
 
-/** What a machine of these packages speaks. */
-export function attachmentAbi(header: MachineHeader): AttachmentAbi {
-  const { abiMajor: major, abiMinor: minor, layoutHashHi, layoutHashLo } = header;
-  return { major, minor, layoutHashHi, layoutHashLo };
-}
-
 /**
  * Connects to a machine by its attachment.
  * @throws AttachError another ABI (both are named), an attachment that is in use or was detached, or a host without
  *   Atomics.waitAsync; MachineStopped and MachineFailed when the machine has ended
  */
 export async function connect(attachment: Attachment, options: ConnectOptions = {}): Promise<Connection> {
-  const connection = new MemoryConnection(attachment, options);
+  let connection: MemoryConnection;
+  try {
+    connection = new MemoryConnection(attachment, options);
+  } catch (error) {
+    if (error instanceof AttachError && (error.kind === "abi" || error.kind === "host")) giveBack(attachment);
+    throw error;
+  }
   try {
     await handshake(connection.client);
   } catch (error) {
@@ -92,14 +101,23 @@ function claim(attachment: Attachment, header: MachineHeader): ClientSlot {
   return slot;
 }
 
-function checkAbi({ major, minor, layoutHashHi, layoutHashLo }: AttachmentAbi): void {
-  if (major === AbiVersion.Major && layoutHashHi === LayoutHashHi && layoutHashLo === LayoutHashLo) return;
-  const ours = abiText(AbiVersion.Major, AbiVersion.Minor, LayoutHashHi, LayoutHashLo);
-  const theirs = abiText(major, minor, layoutHashHi, layoutHashLo);
-  throw new AttachError(
-    "abi",
-    `these packages speak ABI ${ours}, the attachment's machine ${theirs}: use packages of the same release`,
-  );
+/** Nobody will connect by it: the machine frees the client slot, whatever version either speaks. */
+function giveBack({ memory, client, words }: Attachment): void {
+  const all = new Int32Array(memory.buffer);
+  const index = (address: number): number => address / Int32Array.BYTES_PER_ELEMENT;
+  const [generation, state, doorbell] = [words.generation, words.state, words.doorbell].map(index);
+  if (generation === undefined || state === undefined || doorbell === undefined) return;
+  // What lies nowhere is no word of a machine.
+  if (![generation, state, doorbell].every((at) => Number.isInteger(at) && at >= 0 && at < all.length)) return;
+  if (Atomics.load(all, generation) >>> 0 !== client.generation) return;
+  if (Atomics.compareExchange(all, state, ClientState.Attached, ClientState.Lost) !== ClientState.Attached) return;
+  Atomics.add(all, doorbell, 1);
+  Atomics.notify(all, doorbell);
+}
+
+function checkAbi(abi: SideVersion): void {
+  const mismatch = versionMismatch(abi, "attachment's machine");
+  if (mismatch !== undefined) throw new AttachError("abi", mismatch);
 }
 
 class MemoryConnection implements Connection {

@@ -3,11 +3,8 @@
  * made of them. Each rejects with SystemError for an errno of the kernel, and as `RpcClient.call` does.
  */
 import {
-  AbiVersion,
   Errno,
   type KernelRuntimeStateData,
-  LayoutHashHi,
-  LayoutHashLo,
   PollEvent,
   ProcessRow,
   type ProcessRowData,
@@ -17,6 +14,7 @@ import {
   StdioKind,
 } from "../../ts/index.ts";
 import { decodeText, encodeText, type PathLike, pathText } from "../core/text.ts";
+import { ABI } from "../version.ts";
 import { RpcProtocolError, SystemError } from "./errors.ts";
 import type { CallOptions, RpcClient } from "./rpc-client.ts";
 import { type ExitStatus, exitStatus } from "./wait-status.ts";
@@ -30,10 +28,7 @@ const STATE_BYTES = 8192;
  */
 export async function handshake(client: RpcClient): Promise<KernelRuntimeStateData> {
   const { payload } = await client.request.kernelInit({
-    abiMajor: AbiVersion.Major,
-    abiMinor: AbiVersion.Minor,
-    layoutHashLo: LayoutHashLo,
-    layoutHashHi: LayoutHashHi,
+    ...ABI,
     replyBytes: STATE_BYTES,
   });
   if (payload === undefined) throw new RpcProtocolError("kernel-init answers without the state that was asked for");

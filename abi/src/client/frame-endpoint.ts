@@ -8,6 +8,7 @@ import {
   Control,
   ControlFaultCode,
   ControlFrameKind,
+  ControlStatus,
   decodeKernelWorkerRequest,
   Errno,
   encodeKernelWorkerOutbound,
@@ -17,7 +18,7 @@ import {
   ReplyEvent,
   RpcHeader,
 } from "../../ts/index.ts";
-import { align, ControlError } from "../control/frames.ts";
+import { align, ControlError, type FaultAbout } from "../control/frames.ts";
 import { Mem, memOf } from "../core/mem.ts";
 import { entryFrame, replySpan, requestSpans } from "./frames.ts";
 import type { Transport } from "./transport.ts";
@@ -71,45 +72,34 @@ export class FrameEndpoint {
    * @throws ControlError when it is no request, or more than a client may have in flight
    */
   request(bytes: Uint8Array): void {
-    if (bytes.length < Fixed.RingEntryBytes) {
-      throw new ControlError(`a request of ${bytes.length} bytes`, ControlFaultCode.FrameLength);
-    }
-    const entry = memOf(bytes.subarray(0, Fixed.RingEntryBytes));
-    const request = decodeKernelWorkerRequest(entry, 0);
+    const id = requestIdOf(bytes);
+    if (this.#inFlight.has(id)) fault(ControlFaultCode.RequestId, `request id ${id} is in flight`, { id, value: id });
+    const value = this.#inFlight.size;
+    if (value >= Control.RequestsAndPrompt)
+      fault(ControlFaultCode.InFlight, `${value} requests are in flight`, { id, value });
+    const request = decodeKernelWorkerRequest(memOf(bytes.subarray(0, Fixed.RingEntryBytes)), 0);
     if (request === undefined) {
-      throw new ControlError(`opcode ${entry.u16[0]} is no request`, ControlFaultCode.Opcode);
-    }
-    const { requestId: id } = request;
-    if (id === 0 || this.#inFlight.has(id)) {
-      throw new ControlError(`request id ${id} is 0 or in flight`, ControlFaultCode.RequestId);
-    }
-    if (this.#inFlight.size >= Control.RequestsAndPrompt) {
-      throw new ControlError(`${this.#inFlight.size} requests are in flight`, ControlFaultCode.InFlight);
+      // A later minor's, perhaps: what it carries is no business of a side that does not know it.
+      this.#answer(id, Errno.EOPNOTSUPP);
+      return;
     }
     const { arenaBytes, arenaBase, mem } = this.#transport;
     let length: number = Fixed.RingEntryBytes;
     const spans = requestSpans(request);
     const reply = replySpan(request);
     for (const span of reply === undefined ? spans : [...spans, reply]) {
-      if (span.offset + span.length > arenaBytes) {
-        throw new ControlError(
-          `a span of ${span.length} bytes at ${span.offset} lies outside the arena`,
-          ControlFaultCode.Span,
-        );
-      }
+      const said = (where: string): string => `a span of ${span.length} bytes at ${span.offset} lies ${where}`;
+      const about = { id, value: span.offset };
+      if (span.offset + span.length > arenaBytes) fault(ControlFaultCode.Span, said("outside the arena"), about);
       // `answered` reads there what the kernel has said, not what the peer has put over it.
       for (const taken of this.#replies.values()) {
-        if (overlap(span, taken)) {
-          throw new ControlError(
-            `a span of ${span.length} bytes at ${span.offset} lies over a reply in flight`,
-            ControlFaultCode.Span,
-          );
-        }
+        if (overlap(span, taken)) fault(ControlFaultCode.Span, said("over a reply in flight"), about);
       }
       if (span !== reply) length += align(span.length);
     }
     if (length !== bytes.length) {
-      throw new ControlError(`a request of ${bytes.length} bytes names ${length}`, ControlFaultCode.FrameLength);
+      const about = { id, value: bytes.length };
+      fault(ControlFaultCode.FrameLength, `a request of ${bytes.length} bytes names ${length}`, about);
     }
     const refused = this.#events.refuse?.(request);
     if (refused !== undefined) {
@@ -229,15 +219,23 @@ function errorFrame(requestId: number, errno: number): Uint8Array<ArrayBuffer> {
   return entryFrame(ControlFrameKind.Outbound, mem, 0, []);
 }
 
+function fault(code: ControlFaultCode, message: string, about: FaultAbout): never {
+  throw new ControlError(message, code, ControlStatus.Ok, about);
+}
+
+/** @throws ControlError when a Request frame carries no entry, or one that cannot be answered */
+function requestIdOf(bytes: Uint8Array): number {
+  if (bytes.length < Fixed.RingEntryBytes)
+    fault(ControlFaultCode.FrameLength, `a request of ${bytes.length} bytes`, { value: bytes.length });
+  const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(RpcHeader.OFFSET.requestId, true);
+  if (id === 0) fault(ControlFaultCode.RequestId, "request id 0", {});
+  return id;
+}
+
 /**
  * The answer to what a Request frame carries, without a machine that looks at it.
  * @throws ControlError when it is no request
  */
 export function refusalFrame(bytes: Uint8Array, errno: number): Uint8Array<ArrayBuffer> {
-  if (bytes.length < Fixed.RingEntryBytes) {
-    throw new ControlError(`a request of ${bytes.length} bytes`, ControlFaultCode.FrameLength);
-  }
-  const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(RpcHeader.OFFSET.requestId, true);
-  if (id === 0) throw new ControlError("request id 0", ControlFaultCode.RequestId);
-  return errorFrame(id, errno);
+  return errorFrame(requestIdOf(bytes), errno);
 }

@@ -2,8 +2,8 @@
 export { ArenaAllocator } from "./arena.ts";
 export {
   type Attachment,
-  type AttachmentAbi,
-  attachmentAbi,
+  type AttachmentWords,
+  attachmentWords,
   type Connection,
   type ConnectOptions,
   connect,

@@ -185,7 +185,8 @@ export class ControlClient implements Session {
       case ControlFrameKind.Fault: {
         if (bytes.length !== ControlFault.SIZE) throw new ControlError(`a fault of ${bytes.length} bytes`);
         const fault = new ControlFault(memOf(bytes), 0).toData();
-        throw new ControlError(faultText(fault), fault.code as ControlError["fault"]);
+        const { id, value } = fault;
+        throw new ControlError(faultText(fault), fault.code as ControlError["fault"], undefined, { id, value });
       }
       default:
         throw new ControlError(`the machine sent a frame of kind ${kind}`);

@@ -1,6 +1,5 @@
 /** Hellos and frames of the control channel as bytes: see abi/control.fbs. */
 import {
-  AbiVersion,
   Control,
   ControlFault,
   ControlFaultCode,
@@ -10,12 +9,16 @@ import {
   type ControlHelloData,
   ControlStatus,
   controlFaultCodeName,
-  LayoutHashHi,
-  LayoutHashLo,
 } from "../../ts/index.ts";
-import { abiText } from "../attach.ts";
 import { Mem, memOf } from "../core/mem.ts";
+import { ABI, versionMismatch } from "../version.ts";
 import type { Duplex } from "./duplex.ts";
+
+/** What a fault is about: the request or query, and the number that was wrong; 0 none. */
+export interface FaultAbout {
+  readonly id?: number;
+  readonly value?: number;
+}
 
 /** A control channel that cannot be opened, or that ended because one side did what it may not. */
 export class ControlError extends Error {
@@ -24,17 +27,19 @@ export class ControlError extends Error {
   readonly fault: ControlFaultCode;
   /** ControlStatus with which the machine refused us. */
   readonly status: ControlStatus;
+  readonly about: Required<FaultAbout>;
 
   constructor(
     message: string,
     fault: ControlFaultCode = ControlFaultCode.None,
     status: ControlStatus = ControlStatus.Ok,
-    options?: ErrorOptions,
+    options?: ErrorOptions & FaultAbout,
   ) {
     super(message, options);
     this.name = "ControlError";
     this.fault = fault;
     this.status = status;
+    this.about = { id: options?.id ?? 0, value: options?.value ?? 0 };
   }
 }
 
@@ -45,10 +50,7 @@ export function encodeHello(fields: Pick<ControlHelloData, "status" | "arenaByte
   const mem = new Mem(new ArrayBuffer(ControlHello.SIZE));
   new ControlHello(mem, 0).setData({
     magic: Control.Magic,
-    abiMajor: AbiVersion.Major,
-    abiMinor: AbiVersion.Minor,
-    layoutHashLo: LayoutHashLo,
-    layoutHashHi: LayoutHashHi,
+    ...ABI,
     frameBytes: Control.FrameBytes,
     ...fields,
   });
@@ -59,19 +61,18 @@ export function decodeHello(bytes: Uint8Array): ControlHelloData {
   return new ControlHello(memOf(bytes), 0).toData();
 }
 
-/** What is wrong with the other side's hello, in one sentence that names both versions; undefined when they fit. */
-export function helloMismatch(theirs: ControlHelloData, who: string): string | undefined {
-  const ours = abiText(AbiVersion.Major, AbiVersion.Minor, LayoutHashHi, LayoutHashLo);
-  if (theirs.magic !== Control.Magic) {
-    return `the ${who} does not speak Foreshore's control channel (magic ${theirs.magic.toString(16)})`;
-  }
-  const { abiMajor, abiMinor, layoutHashHi, layoutHashLo } = theirs;
-  // AbiVersion's rule; records are read by this package's own layout, so that the hashes must be equal, too.
-  if (abiMajor === AbiVersion.Major && layoutHashHi === LayoutHashHi && layoutHashLo === LayoutHashLo) {
-    if (theirs.frameBytes >= Control.FrameBytes) return undefined;
-    return `the ${who} takes frames of ${theirs.frameBytes} bytes only; ${Control.FrameBytes} are the least`;
-  }
-  return `these packages speak ABI ${ours}, the ${who} ${abiText(abiMajor, abiMinor, layoutHashHi, layoutHashLo)}: use packages of the same release`;
+/** What is wrong with the other side's hello, and how it is refused; undefined when they fit. A version's sentence names both. */
+export function helloMismatch(
+  theirs: ControlHelloData,
+  who: string,
+): { readonly status: ControlStatus; readonly why: string } | undefined {
+  const protocol = (why: string) => ({ status: ControlStatus.Protocol, why });
+  if (theirs.magic !== Control.Magic)
+    return protocol(`the ${who} does not speak Foreshore's control channel (magic ${theirs.magic.toString(16)})`);
+  const mismatch = versionMismatch(theirs, who);
+  if (mismatch !== undefined) return { status: ControlStatus.Version, why: mismatch };
+  if (theirs.frameBytes >= Control.FrameBytes) return undefined;
+  return protocol(`the ${who} takes frames of ${theirs.frameBytes} bytes only; ${Control.FrameBytes} are the least`);
 }
 
 /** A frame of `length` bytes behind its header; the caller fills them in from HEADER on. */
@@ -81,9 +82,9 @@ export function newFrame(kind: ControlFrameKind, length: number): Mem {
   return mem;
 }
 
-export function faultFrame(code: ControlFaultCode, id: number, value: number): Uint8Array {
+export function faultFrame(code: ControlFaultCode, about: Required<FaultAbout>): Uint8Array {
   const mem = newFrame(ControlFrameKind.Fault, ControlFault.SIZE);
-  new ControlFault(mem, HEADER).setData({ code, id, value });
+  new ControlFault(mem, HEADER).setData({ code, ...about });
   return mem.u8;
 }
 
@@ -175,6 +176,8 @@ export class FrameReader {
       throw new ControlError(
         `a frame of ${length} bytes; up to ${Control.FrameBytes - HEADER} are taken, multiples of ${Control.Align}`,
         ControlFaultCode.FrameLength,
+        ControlStatus.Ok,
+        { value: length },
       );
     }
     return { length, kind };

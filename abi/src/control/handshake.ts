@@ -6,6 +6,7 @@ import { ControlError, decodeHello, encodeHello, FrameReader, helloMismatch } fr
 
 const WHY: Readonly<Record<number, string>> = {
   [ControlStatus.Busy]: "it has too many connections",
+  [ControlStatus.Protocol]: "it did not understand our hello",
   [ControlStatus.Unavailable]: "the machine has stopped or cannot be reached",
 };
 
@@ -37,7 +38,8 @@ export async function openChannel(duplex: Duplex, signal?: AbortSignal): Promise
     if (bytes === undefined) throw new ControlError("the control channel was closed before it was open");
     const hello = decodeHello(bytes);
     const mismatch = helloMismatch(hello, "machine");
-    if (mismatch !== undefined) throw new AbiMismatch(mismatch);
+    if (mismatch?.status === ControlStatus.Version) throw new AbiMismatch(mismatch.why);
+    if (mismatch !== undefined) throw new ControlError(mismatch.why, undefined, mismatch.status);
     if (hello.status !== ControlStatus.Ok) {
       const why = WHY[hello.status] ?? controlStatusName(hello.status);
       throw new ControlError(

@@ -90,10 +90,13 @@ const KINDS: ReadonlyMap<number, Portable> = new Map<number, Portable>([
 /** Kinds of slots that have records. */
 export const RECORD_KINDS: readonly number[] = [...KINDS.keys()];
 
-function kindOf(kind: number): Portable {
+function kindOf({ kind, id }: Pick<ControlQueryData, "kind" | "id">): Portable {
   const found = KINDS.get(kind);
-  if (found === undefined) throw new ControlError(`slots of kind ${kind} have no records`, ControlFaultCode.Query);
-  return found;
+  if (found !== undefined) return found;
+  throw new ControlError(`slots of kind ${kind} have no records`, ControlFaultCode.Query, undefined, {
+    value: kind,
+    id,
+  });
 }
 
 /** Answers state queries from a machine's memory. */
@@ -111,7 +114,8 @@ export class RecordSource {
    */
   answer(bytes: Uint8Array): Uint8Array {
     if (bytes.length !== ControlQuery.SIZE) {
-      throw new ControlError(`a query of ${bytes.length} bytes`, ControlFaultCode.FrameLength);
+      const value = bytes.length;
+      throw new ControlError(`a query of ${value} bytes`, ControlFaultCode.FrameLength, undefined, { value });
     }
     const query = new ControlQuery(memOf(bytes), 0).toData();
     return query.kind === SlotKind.None ? this.#machine(query) : this.#slots(query);
@@ -131,11 +135,13 @@ export class RecordSource {
 
   #slots(query: ControlQueryData): Uint8Array {
     const { kind, from, filter, most } = query;
-    const { parent } = kindOf(kind);
+    const known = kindOf(query);
+    const { parent } = known;
     if (filter !== 0 && parent === undefined) {
-      throw new ControlError(`${slotKindName(kind)} slots have no filter`, ControlFaultCode.Query);
+      const about = { id: query.id, value: filter };
+      throw new ControlError(`${slotKindName(kind)} slots have no filter`, ControlFaultCode.Query, undefined, about);
     }
-    const reader = this.#reader(kind);
+    const reader = this.#reader(kind, known);
     const { $mem: own } = reader.slot;
     const limit = most === 0 ? reader.bytes : Math.min(reader.bytes, FIRST + align(most));
     const room = new Uint8Array(Control.StateBytes + ControlRecord.SIZE + reader.bytes);
@@ -149,7 +155,7 @@ export class RecordSource {
       if (outcome === "changing") missed++;
       if (outcome !== "loaded") continue;
       if (filter !== 0 && own.u32[parent! >>> 2] !== filter) continue;
-      hideLive(own.u32, kindOf(kind), reader.bytes);
+      hideLive(own.u32, known, reader.bytes);
       let last = limit;
       // Zeros at the end are known without being said.
       while (last > FIRST && own.u32[(last >>> 2) - 1] === 0 && own.u32[(last >>> 2) - 2] === 0) last -= Control.Align;
@@ -168,10 +174,9 @@ export class RecordSource {
     return mem.u8;
   }
 
-  #reader(kind: number): SlotReader<SlotView> {
+  #reader(kind: number, known: Portable): SlotReader<SlotView> {
     const made = this.#readers.get(kind);
     if (made !== undefined) return made;
-    const known = kindOf(kind);
     const reader = new SlotReader(this.#header, kind, known.Struct, travels(known));
     this.#readers.set(kind, reader);
     return reader;
@@ -226,7 +231,7 @@ export function recordView(header: Uint8Array, tables: readonly RecordPages[]): 
   let bytes: number = Fixed.HeaderAddress + align(MachineHeader.SIZE);
   const bases = tables.map(({ kind }, i) => {
     const base = bytes;
-    bytes += kindOf(kind).Struct.SIZE * ends[i]!;
+    bytes += kindOf({ kind, id: 0 }).Struct.SIZE * ends[i]!;
     return base;
   });
   if (bytes > MAX_BYTES) throw new ControlError(`the machine claims tables of ${bytes} bytes`);
@@ -234,7 +239,7 @@ export function recordView(header: Uint8Array, tables: readonly RecordPages[]): 
   putHeader(mem, header);
   const machine = new MachineHeader(mem, Fixed.HeaderAddress);
   for (const [i, { kind, pages }] of tables.entries()) {
-    const known = kindOf(kind);
+    const known = kindOf({ kind, id: 0 });
     const { Struct } = known;
     const table = machine.tables(kind);
     table.base = bases[i]!;
@@ -258,8 +263,8 @@ function putHeader(mem: Mem, page: Uint8Array): void {
     throw new ControlError(`a machine header of ${page.length - from} bytes`);
   mem.u8.set(page.subarray(from, from + MachineHeader.SIZE), Fixed.HeaderAddress);
   const header = new MachineHeader(mem, Fixed.HeaderAddress);
-  for (const kind of Object.values(SlotKind)) {
-    if (kind === SlotKind.Count) continue;
+  // Those, too, of which only a later minor knows.
+  for (let kind = 0; kind < MachineHeader.LENGTH.tables; kind++) {
     const table = header.tables(kind);
     table.base = Fixed.HeaderAddress;
     table.capacity = 0;

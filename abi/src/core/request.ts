@@ -99,6 +99,8 @@ export interface GivenSlot {
 export interface RequestRules {
   /** Errors of its own, by name; those that any request may have are in docs/abi/opcodes.md. */
   readonly errnos: readonly string[];
+  /** Words of its reply that say something where it succeeds; the others are 0. */
+  readonly says: readonly ("result" | "value" | "value2" | "handle")[];
   /** Only the machine's own host may make it; a control channel is answered EPERM. */
   readonly host: boolean;
   readonly own: readonly OwnField[];

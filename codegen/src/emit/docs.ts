@@ -17,6 +17,7 @@ import {
   type UnionModel,
 } from "../model.ts";
 import { camel } from "../names.ts";
+import { byHandPage, hasControl } from "./by-hand.ts";
 import { hasCalls } from "./syscalls.ts";
 
 const FOLDER = "docs/abi";
@@ -32,6 +33,7 @@ export const docsEmitter: Emitter = {
       ["README", index(model, files)],
       ...(model.unions.length === 0 ? [] : [["opcodes", opcodes(model)] as [string, readonly string[]]]),
       ...(model.boundary.length === 0 ? [] : [["wasm", boundary(model)] as [string, readonly string[]]]),
+      ...(hasControl(model) ? [["by-hand", byHandPage(model)] as [string, readonly string[]]] : []),
       ...files.map((file): [string, readonly string[]] => [`schema-${file.stem}`, filePage(file, model)]),
     ];
     return pages.map(([name, lines]) => ({
@@ -77,6 +79,11 @@ function index(model: Model, files: readonly FileModel[]): string[] {
     ...(model.unions.length === 0 ? [] : ["- [Opcodes](opcodes.md): ring entries, what they carry, what is answered"]),
     ...(hasCalls(model) ? ["- [System calls](syscalls.md): their arguments, and what the kernel has of each"] : []),
     ...(model.boundary.length === 0 ? [] : ["- [The wasm boundary](wasm.md): imports and exports of kernel.wasm"]),
+    ...(hasControl(model)
+      ? [
+          "- [A client in another language](by-hand.md): a hello, a request, a reply and a query as bytes; reading the memory",
+        ]
+      : []),
     ...(model.unions.length === 0
       ? []
       : ["- [The conformance kit](conformance.md): how an implementation of all this proves itself"]),
@@ -131,6 +138,7 @@ function enumPart(item: EnumModel): string[] {
         item.bitFlags ? `0x${value.value.toString(16)}` : String(value.value),
         cell([
           ...value.doc,
+          ...(value.frozen === true ? [FROZEN] : []),
           ...(value.shown === undefined ? [] : [`Shown as \`${value.shown}\`.`]),
           ...(value.object === undefined ? [] : [`Stands for a slot of \`${value.object}\`.`]),
         ]),
@@ -154,17 +162,22 @@ function fieldRows(item: StructModel, model: Model): string[][] {
     `\`${typeText(field)}\``,
     field.unit === undefined ? "" : `\`${field.unit}\``,
     ownerOf(field, item, model),
-    field.reserved ? "0" : cell(field.doc),
+    field.reserved ? "0" : cell(field.frozen && !item.frozen ? [...field.doc, FROZEN] : field.doc),
   ]);
 }
+
+const FROZEN = "Frozen: the same in every version.";
 
 const FIELD_HEAD = ["offset", "bytes", "field", "type", "unit", "written by", ""];
 
 function structPart(item: StructModel, model: Model): string[] {
   const facts = [
     `${item.size} bytes, alignment ${item.align}.`,
+    ...(item.frozen ? [FROZEN] : []),
     ...(item.cacheLine === undefined ? [] : [`Starts on a line of ${item.cacheLine} bytes.`]),
-    ...(item.slot === undefined ? [] : [`Element of the slot table \`SlotKind.${item.slot}\`.`]),
+    ...(item.slot === undefined
+      ? []
+      : [`Element of the slot table \`SlotKind.${item.slot}\`${item.headless ? ", without a SlotHeader" : ""}.`]),
     ...(item.union === undefined
       ? []
       : [`\`${item.union.name}\` for [\`${item.union.opcode}\`](opcodes.md#${item.union.opcode.toLowerCase()}).`]),
@@ -178,7 +191,7 @@ function tablePart(item: TableModel): string[] {
     "",
     ...item.doc,
     "",
-    `A table${item.root === undefined ? "" : `; as a buffer of its own it has the file identifier \`${item.root}\``}.`,
+    `${item.frozen ? `${FROZEN} ` : ""}A table${item.root === undefined ? "" : `; as a buffer of its own it has the file identifier \`${item.root}\``}.`,
     "",
     ...table(
       ["place", "field", "type", "unit", ""],
@@ -199,7 +212,8 @@ function opcodes(model: Model): string[] {
     "",
     "A ring entry has 64 bytes. Every request gets exactly one `Reply`; its `result` is 0 or more, or a negative errno.",
     "Any request may also fail with EINVAL (a span outside the arena), EAGAIN (too much of this client waits already), ECANCELED (`Cancel`)",
-    "and EOPNOTSUPP (an opcode that this kernel does not know).",
+    "and EOPNOTSUPP (an opcode that this kernel does not know). Words of a reply that its opcode says nothing of are 0, and so are all of a refusal but",
+    "`result`, except where an opcode says otherwise; `flags` and reserved words are 0 in every entry.",
     "",
     ...model.unions.flatMap((union) => [
       `# ${union.name}`,
@@ -221,7 +235,7 @@ function opcodePart(union: UnionModel, opcode: string, value: bigint, item: Stru
   return [
     `## ${opcode}`,
     "",
-    `${union.opcodeEnum} ${value}, \`${item.name}\`. ${item.doc.join(" ")}`,
+    [`${union.opcodeEnum} ${value}, \`${item.name}\`.`, ...item.doc, ...(item.frozen ? [FROZEN] : [])].join(" "),
     "",
     ...table(
       FIELD_HEAD,

@@ -3,6 +3,7 @@
  * (no maps, no initialisers that run) and be clean under gofmt.
  */
 import { type Emitter, fieldDoc, MARKER, type OutputFile } from "../emitter.ts";
+import { FITS, type RuleLanguage, ruleText } from "../fits.ts";
 import {
   type ConstantsModel,
   type EnumModel,
@@ -12,6 +13,7 @@ import {
   type ScalarKind,
   type StructModel,
   slotKind,
+  VERSION,
 } from "../model.ts";
 import { goConstant, pascal } from "../names.ts";
 import { goBoundary } from "./boundary.ts";
@@ -61,6 +63,17 @@ export const goEmitter: Emitter = {
   },
 };
 
+const GO_RULE: RuleLanguage = {
+  words: {
+    major: { theirs: "major", ours: `${VERSION}Major` },
+    minor: { theirs: "minor", ours: `${VERSION}Minor` },
+    hashLo: { theirs: "hashLo", ours: "LayoutHashLo" },
+    hashHi: { theirs: "hashHi", ours: "LayoutHashHi" },
+  },
+  equal: "==",
+  unequal: "!=",
+};
+
 function packageFile(model: Model): string {
   return [
     `// ${MARKER}`,
@@ -80,6 +93,11 @@ function packageFile(model: Model): string {
       ]),
     ),
     ")",
+    "",
+    `// Fits says whether this package and a side of another version understand one another: ${VERSION}'s rule.`,
+    "func Fits(major, minor uint16, hashLo, hashHi uint32) bool {",
+    `\treturn ${ruleText(FITS, GO_RULE)}`,
+    "}",
     "",
   ].join("\n");
 }
@@ -267,10 +285,14 @@ function refsFile(model: Model): OutputFile[] {
     `func (${kind}Ref) Kind() SlotKind { return SlotKind${kind} }`,
     "",
   ]);
+  const numbers = model.enums.get("SlotKind")?.values.map(({ value }) => Number(value)) ?? [];
   const text = [
     `// ${MARKER}`,
     "",
     "package abi",
+    "",
+    "// SlotKinds is one more than the highest SlotKind: an array by kind has as many elements.",
+    `const SlotKinds SlotKind = ${Math.max(...numbers) + 1}`,
     "",
     "// Ref is the index of a slot, whose type says of which table; 0 names none.",
     "type Ref interface {",

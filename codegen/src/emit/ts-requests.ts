@@ -360,6 +360,7 @@ class RequestsWriter {
       ...requests.flatMap((item) => [
         `  [${opcodeEnum}.${opcodeOf(item)}]: {`,
         `    errnos: [${(item.reply?.errnos ?? []).map((errno) => `"${errno}"`).join(", ")}],`,
+        `    says: [${[...new Set(repliedWords(item))].map((word) => `"${word}"`).join(", ")}],`,
         `    host: ${item.request?.host === true},`,
         `    own: [${item.fields.flatMap((field) => this.#own(field)).join(", ")}],`,
         `    gives: [${(item.request?.gives ?? []).map((given) => this.#given(item, given)).join(", ")}],`,
@@ -442,4 +443,10 @@ function comment(lines: readonly string[], indent = ""): string[] {
   if (text.length === 0) return [];
   if (text.length === 1) return [`${indent}/** ${text[0]} */`];
   return [`${indent}/**`, ...text.map((line) => `${indent} * ${line}`), `${indent} */`];
+}
+
+/** Where there are bytes, `result` says how many. */
+function repliedWords(item: StructModel): string[] {
+  const { reply } = item;
+  return [...(reply?.payload === undefined ? [] : ["result"]), ...(reply?.parts ?? []).map((part) => part.from)];
 }

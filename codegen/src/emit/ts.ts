@@ -15,12 +15,14 @@ import {
   StructureKind,
 } from "ts-morph";
 import { type Emitter, MARKER, type OutputFile } from "../emitter.ts";
+import { FITS, ruleText } from "../fits.ts";
 import {
   type ConstantsModel,
   type EnumModel,
   type FileModel,
   type Model,
   type StructModel,
+  VERSION,
   viewField,
 } from "../model.ts";
 import { camel } from "../names.ts";
@@ -77,16 +79,49 @@ export const tsEmitter: Emitter = {
 };
 
 function hashFile(model: Model): OutputFile {
+  const stem = model.files.find((file) => file.constants.some((item) => item.name === VERSION))?.stem ?? "";
   const text = [
     `// ${MARKER}`,
+    `import { ${VERSION} } from "./${stem}.ts";`,
     "",
     "/** Low half of the layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */",
     `export const LayoutHashLo = 0x${model.layoutHash.slice(8)};`,
     "/** High half of the layout hash. */",
     `export const LayoutHashHi = 0x${model.layoutHash.slice(0, 8)};`,
+    ...fitsText(),
     "",
   ].join("\n");
   return { path: `${FOLDER}/layout_hash.ts`, text };
+}
+
+/** What a side says of its version, as MachineHeader, KernelInitRequest and ControlHello do. */
+function fitsText(): string[] {
+  const word = (name: string, ours: string) => ({ theirs: `theirs.${name}`, ours });
+  const rule = ruleText(FITS, {
+    words: {
+      major: word("abiMajor", `${VERSION}.Major`),
+      minor: word("abiMinor", `${VERSION}.Minor`),
+      hashLo: word("layoutHashLo", "LayoutHashLo"),
+      hashHi: word("layoutHashHi", "LayoutHashHi"),
+    },
+    equal: "===",
+    unequal: "!==",
+  });
+  return [
+    "",
+    "/** What a side says of its version: a machine's header, a client's first request, the hello of a control channel. */",
+    "export interface SideVersion {",
+    "  readonly abiMajor: number;",
+    "  readonly abiMinor: number;",
+    "  readonly layoutHashLo: number;",
+    "  readonly layoutHashHi: number;",
+    "}",
+    "",
+    `/** Whether these packages and another side understand one another: ${VERSION}'s rule. */`,
+    "export function abiFits(theirs: SideVersion): boolean {",
+    `  return ${rule};`,
+    "}",
+  ];
 }
 
 function fileName(file: OutputFile): string {

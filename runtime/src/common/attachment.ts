@@ -2,28 +2,32 @@
 import {
   AttachError,
   type Attachment,
-  type AttachmentAbi,
-  attachmentAbi,
+  type AttachmentWords,
+  attachmentWords,
   Errno,
   Limit,
   type MachineHeader,
   type RpcClient,
+  type SideVersion,
   type SlotHandleData,
   SystemError,
+  versionOf,
 } from "@foreshore/abi";
 
 /** An attachment as its machine's Runtime has it. What is posted of it is the `Attachment`. */
 export class RuntimeAttachment implements Attachment {
   readonly memory: WebAssembly.Memory;
-  readonly abi: AttachmentAbi;
+  readonly abi: SideVersion;
   readonly client: SlotHandleData;
+  readonly words: AttachmentWords;
   readonly #rpc: RpcClient;
 
-  constructor(rpc: RpcClient, memory: WebAssembly.Memory, abi: AttachmentAbi, client: SlotHandleData) {
+  constructor(rpc: RpcClient, memory: WebAssembly.Memory, header: MachineHeader, client: SlotHandleData) {
     this.#rpc = rpc;
     this.memory = memory;
-    this.abi = abi;
+    this.abi = versionOf(header);
     this.client = client;
+    this.words = attachmentWords(header, client.index);
   }
 
   /**
@@ -55,10 +59,9 @@ export async function attachment(machine: AttachedMachine): Promise<RuntimeAttac
       "this machine is of a single worker, whose memory nobody shares: it needs a host that shares memory",
     );
   }
-  const abi = attachmentAbi(header);
   try {
     const { client: slot } = await client.request.attachClient();
-    return new RuntimeAttachment(client, memory, abi, slot);
+    return new RuntimeAttachment(client, memory, header, slot);
   } catch (error) {
     if (!(error instanceof SystemError && error.errno === Errno.ENOSPC)) throw error;
     throw new AttachError(

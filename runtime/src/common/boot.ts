@@ -1,16 +1,5 @@
 /** From a compiled module to a booted machine. */
-import {
-  AbiVersion,
-  abiText,
-  Errno,
-  errnoName,
-  Fixed,
-  type KernelExports,
-  LayoutHashHi,
-  LayoutHashLo,
-  MachineHeader,
-  Mem,
-} from "@foreshore/abi";
+import { ABI, abiFits, abiText, Errno, errnoName, Fixed, type KernelExports, MachineHeader, Mem } from "@foreshore/abi";
 import { instantiate, type KernelSink } from "./kernel-instance.ts";
 
 /** Why a machine could not start; the Runtime makes a typed error of it. */
@@ -97,14 +86,10 @@ async function makeInstance(
 /** Compares magic, version and layout before anything else of the header is believed. */
 function checkHeader(mem: Mem, bootResult: number): void {
   const header = new MachineHeader(mem, Fixed.HeaderAddress);
-  const ours = abiText(AbiVersion.Major, AbiVersion.Minor, LayoutHashHi, LayoutHashLo);
-  const theirs = abiText(header.abiMajor, header.abiMinor, header.layoutHashHi, header.layoutHashLo);
+  const ours = abiText(ABI);
+  const theirs = abiText(header);
   const versioned = header.abiMajor !== 0 || header.abiMinor !== 0;
-  const same =
-    header.abiMajor === AbiVersion.Major &&
-    header.layoutHashHi === LayoutHashHi &&
-    header.layoutHashLo === LayoutHashLo;
-  if (versioned && !same) {
+  if (versioned && !abiFits(header)) {
     throw new StartFailure(
       "abi",
       `this runtime speaks ABI ${ours}, the kernel module ${theirs}: use a kernel.wasm of the same release`,

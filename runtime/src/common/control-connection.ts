@@ -143,7 +143,7 @@ export class Connection implements SlotUser {
     if (this.#reason !== undefined) throw this.#reason;
     if (bytes === undefined) throw new ControlError("the peer left before it said hello");
     const mismatch = helloMismatch(decodeHello(bytes), "peer");
-    if (mismatch !== undefined) throw await this.#refuse(ControlStatus.Version, mismatch);
+    if (mismatch !== undefined) throw await this.#refuse(mismatch.status, mismatch.why);
     if (this.#busy) throw await this.#refuse(ControlStatus.Busy, "there are too many connections");
     const { header, error } = this.#machine;
     if (header === undefined || error !== undefined) {
@@ -202,7 +202,9 @@ export class Connection implements SlotUser {
           this.#writer.push(records.answer(frame.bytes));
           break;
         default:
-          throw new ControlError(`a frame of kind ${frame.kind}`, ControlFaultCode.FrameKind);
+          throw new ControlError(`a frame of kind ${frame.kind}`, ControlFaultCode.FrameKind, undefined, {
+            value: frame.kind,
+          });
       }
     }
   }
@@ -256,7 +258,7 @@ export class Connection implements SlotUser {
   async #fault(error: unknown): Promise<void> {
     const code = error instanceof ControlError ? error.fault : ControlFaultCode.Stopped;
     if (code === ControlFaultCode.None) return;
-    this.#writer.push(faultFrame(code, 0, 0));
+    this.#writer.push(faultFrame(code, error instanceof ControlError ? error.about : { id: 0, value: 0 }));
     await this.#flushed();
     this.#writer.close();
   }

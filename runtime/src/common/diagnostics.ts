@@ -71,7 +71,7 @@ const WASM_PAGE = 65536;
 
 /** Read from the header and slots in place, without a request. */
 export function liveDiagnostics(header: MachineHeader): LiveDiagnostics {
-  const kinds = Object.values(SlotKind).filter((kind) => kind !== SlotKind.None && kind !== SlotKind.Count);
+  const kinds = Object.values(SlotKind).filter((kind) => kind !== SlotKind.None);
   return {
     memoryBytes: header.memoryPages * WASM_PAGE,
     memoryMaxBytes: header.memoryMaxPages * WASM_PAGE,

@@ -6,7 +6,7 @@ import { freemem } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { AbiVersion, abiText, LayoutHashHi, LayoutHashLo } from "@foreshore/abi";
+import { ABI, abiText } from "@foreshore/abi";
 import { Runtime } from "@foreshore/runtime";
 import { defaultKernelUrl, defaultWorkerUrl } from "@foreshore/runtime/node";
 import { ISOLATION_HEADERS } from "../node/serve.ts";
@@ -128,7 +128,7 @@ function workerFile(): Finding {
 
 /** Starts one: a kernel of another ABI refuses here, with both versions. */
 async function machine(): Promise<Finding> {
-  const ours = abiText(AbiVersion.Major, AbiVersion.Minor, LayoutHashHi, LayoutHashLo);
+  const ours = abiText(ABI);
   const from = performance.now();
   try {
     await using runtime = await Runtime.create({ memory: 128, harts: 1, workerUrl: defaultWorkerUrl() });

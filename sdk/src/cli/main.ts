@@ -2,7 +2,7 @@
 
 /** The `foreshore` command. */
 
-import { AbiVersion, LayoutHashHi, LayoutHashLo, layoutText } from "@foreshore/abi";
+import { ABI, layoutText } from "@foreshore/abi";
 import manifest from "../../package.json" with { type: "json" };
 import { LayerError } from "../layers/entry.ts";
 import { parseCommand, UsageError } from "./arguments.ts";
@@ -60,7 +60,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function version(json: boolean): string {
-  const abi = { major: AbiVersion.Major, minor: AbiVersion.Minor, layout: layoutText(LayoutHashHi, LayoutHashLo) };
+  const abi = { major: ABI.abiMajor, minor: ABI.abiMinor, layout: layoutText(ABI) };
   if (json) return `${JSON.stringify({ version: manifest.version, abi })}\n`;
   return `foreshore ${manifest.version} (ABI ${abi.major}.${abi.minor}, layout ${abi.layout})\n`;
 }

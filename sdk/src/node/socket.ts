@@ -10,6 +10,8 @@ import { errorCode } from "./host-file.ts";
 const READ_AHEAD = 256 * 1024;
 /** How long a socket that was closed may take to get the last bytes out. */
 const LAST_MS = 1000;
+/** Refusals that are worth a line: somebody has packages of another kind. */
+const REFUSED: readonly ControlStatus[] = [ControlStatus.Version, ControlStatus.Protocol];
 /** How long a machine may take to say hello. */
 const ANSWER_MS = 10_000;
 
@@ -192,7 +194,7 @@ export function controlSocket(
 ): Promise<ListeningSocket> {
   return listenSocket(path, (socket) => {
     void runtime.serveControl(socketDuplex(socket)).ended.then((why) => {
-      if (why instanceof ControlError && (why.fault !== ControlFaultCode.None || why.status === ControlStatus.Version))
+      if (why instanceof ControlError && (why.fault !== ControlFaultCode.None || REFUSED.includes(why.status)))
         note(`control channel: ${why.message}`);
     });
   });
