@@ -1,9 +1,18 @@
 /** examples/c-top: a machine's memory read by a program in C, from the generated header alone; live, and as a dump. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ABI, abiText, Fixed, MachineHeader } from "@foreshore/abi";
+import { ABI, abiText, Fixed, MachineHeader, Mem, SlotKind } from "@foreshore/abi";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { spin } from "../runtime/src/testing/guests.ts";
 import { nativeKernel } from "./oracle/native-kernel.ts";
@@ -14,6 +23,7 @@ const shared = join(folder, "machine");
 const top = join(folder, "top");
 /** Of which the first has the others' time in it. */
 const BUILD_MS = 300_000;
+const WAIT_MS = 60_000;
 let native = "";
 
 beforeAll(async () => {
@@ -28,32 +38,44 @@ const look = (file: string) => spawnSync(top, [file], { encoding: "utf8" });
 const instructions = (text: string): number =>
   Number(/^ +\d+ +0 running +\d+ KiB +(\d+) {2}spin$/m.exec(text)?.[1] ?? -1);
 
-test("a machine that runs is seen as it goes on, and its dump as it was", async () => {
-  const program = join(folder, "spin");
-  writeFileSync(program, spin(), { mode: 0o755 });
-  const host = spawn(native, ["-memory", "64", "-share", shared, program], { stdio: "ignore" });
-  const ended = new Promise((resolve) => host.once("exit", resolve));
-  try {
-    await expect.poll(() => instructions(look(shared).stdout), { timeout: 60_000 }).toBeGreaterThan(0);
-    const before = instructions(look(shared).stdout);
-    await expect.poll(() => instructions(look(shared).stdout), { timeout: 60_000 }).toBeGreaterThan(before);
-  } finally {
-    host.kill("SIGKILL");
-    await ended;
-  }
-  const dump = join(folder, "dump");
-  copyFileSync(shared, dump);
-  const seen = look(dump);
-  expect(seen).toMatchObject({ status: 0, stderr: "", stdout: look(shared).stdout });
-  expect(instructions(seen.stdout)).toBeGreaterThan(0);
-});
+test(
+  "a machine that runs is seen as it goes on, and its dump as it was",
+  async () => {
+    const program = join(folder, "spin");
+    const dump = join(folder, "dump");
+    writeFileSync(program, spin(), { mode: 0o755 });
+    const host = spawn(native, ["-memory", "64", "-share", shared, program], { stdio: "ignore" });
+    const ended = new Promise((resolve) => host.once("exit", resolve));
+    try {
+      await expect.poll(() => instructions(look(shared).stdout), { timeout: WAIT_MS }).toBeGreaterThan(0);
+      const before = instructions(look(shared).stdout);
+      await expect.poll(() => instructions(look(shared).stdout), { timeout: WAIT_MS }).toBeGreaterThan(before);
+      // Stopped in the middle of a change, a slot would stay odd: it goes on a little, then.
+      const stopped = (): number => {
+        host.kill("SIGSTOP");
+        copyFileSync(shared, dump);
+        const seen = instructions(look(dump).stdout);
+        if (seen <= before) host.kill("SIGCONT");
+        return seen;
+      };
+      await expect.poll(stopped, { timeout: WAIT_MS }).toBeGreaterThan(before);
+      expect(look(dump)).toMatchObject({ status: 0, stderr: "", stdout: look(shared).stdout });
+    } finally {
+      host.kill("SIGKILL");
+      await ended;
+    }
+  },
+  4 * WAIT_MS,
+);
 
 test("another ABI is refused, and both versions are named", () => {
   const other = join(folder, "other");
   writeFileSync(other, readFileSync(shared).subarray(0, 65536));
   const word = new Uint8Array(4);
   new DataView(word.buffer).setUint32(0, 0x12345678, true);
-  writeSync(openSync(other, "r+"), word, 0, 4, Fixed.HeaderAddress + MachineHeader.OFFSET.layoutHashLo);
+  const file = openSync(other, "r+");
+  writeSync(file, word, 0, 4, Fixed.HeaderAddress + MachineHeader.OFFSET.layoutHashLo);
+  closeSync(file);
   const theirs = { ...ABI, layoutHashLo: 0x12345678 };
   expect(look(other)).toMatchObject({
     status: 1,
@@ -71,6 +93,19 @@ test("what is no machine, or is cut short, is said", () => {
   // The header, and none of its tables.
   writeFileSync(file, readFileSync(shared).subarray(0, 65536));
   expect(look(file)).toMatchObject({ status: 0, stdout: expect.not.stringContaining("spin") });
+  // Tables that say anything: of slots of 8 bytes at the memory's end, and of more than there can be.
+  const bytes = new Uint8Array(readFileSync(shared).subarray(0, 65536));
+  const header = new MachineHeader(new Mem(bytes.buffer), Fixed.HeaderAddress);
+  for (const [base, stride, capacity] of [
+    [65528, 8, 2 ** 32 - 1],
+    [0, 0, 2 ** 32 - 1],
+    [2 ** 32 - 8, 2 ** 32 - 8, 2 ** 32 - 1],
+  ] as const) {
+    for (const kind of [SlotKind.Process, SlotKind.Thread])
+      header.tables(kind).setData({ ...header.tables(kind).toData(), base, stride, capacity, highWater: capacity });
+    writeFileSync(file, bytes);
+    expect(look(file)).toMatchObject({ status: 0, signal: null, stdout: expect.not.stringContaining("spin") });
+  }
   expect(spawnSync(top, [], { encoding: "utf8" }).status).toBe(2);
   expect(look(join(folder, "nothing")).status).toBe(1);
 });

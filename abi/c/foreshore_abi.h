@@ -6994,21 +6994,22 @@ static inline uint64_t fsh_load64(const void *at) {
 static inline void fsh_acquire(void) { atomic_thread_fence(memory_order_acquire); }
 #endif
 
-/* Where slot `index` of a table lies in a machine's memory of `size` bytes; NULL where there is none: no such table, no such
-   slot, or one outside of the memory. Its magic and version have been compared before. */
-static inline const void *fsh_slot(const void *memory, size_t size, fsh_slot_kind kind, uint32_t index) {
-  const unsigned char *bytes = (const unsigned char *)memory;
-  const struct fsh_machine_header *header = (const struct fsh_machine_header *)(const void *)(bytes + FSH_FIXED_HEADER_ADDRESS);
+/* Where slot `index` of a table lies in a machine's memory of `size` bytes, of which slot `bytes` are wanted; NULL where there
+   are none: no such table, no such slot, a smaller one, or one outside of the memory. Its magic and version have been compared
+   before. */
+static inline const void *fsh_slot(const void *memory, size_t size, fsh_slot_kind kind, uint32_t index, size_t bytes) {
+  const unsigned char *from = (const unsigned char *)memory;
+  const struct fsh_machine_header *header = (const struct fsh_machine_header *)(const void *)(from + FSH_FIXED_HEADER_ADDRESS);
   const struct fsh_slot_table *table;
   uint64_t at;
   if (size < FSH_FIXED_HEADER_ADDRESS + sizeof *header || kind >= sizeof header->tables / sizeof *table) return NULL;
   table = &header->tables[kind];
   at = table->base + (uint64_t)table->stride * index;
-  if (index >= table->capacity || at % 8 != 0 || at + table->stride > size) return NULL;
-  return bytes + at;
+  if (index >= table->capacity || bytes > table->stride || at % 8 != 0 || at + table->stride > size) return NULL;
+  return from + at;
 }
 
-/* Copies the first `bytes` bytes of a slot, a multiple of 8 and no more than its stride, as they were at one moment.
+/* Copies the first `bytes` bytes of a slot, a multiple of 8, its SlotHeader at least and no more than its stride, as they were at one moment.
    1: they are in `to`; 0: the slot is free; -1: it changed at every try. For tables whose slots begin with a SlotHeader. */
 static inline int fsh_slot_load(const void *slot, void *to, size_t bytes) {
   const size_t seq_at = offsetof(struct fsh_slot_header, seq), generation_at = offsetof(struct fsh_slot_header, generation);

@@ -122,5 +122,9 @@ describe("frozen parts", () => {
     expect(() => generate(root, { accept: false, drafts: true })).toThrow(
       "S.inner: it is frozen, and the Inner that it is is not; mark struct Inner (frozen), too.",
     );
+    const table = workspace(BASE.replace('"FSST") { a: uint; }', '"FSST") { a: uint; part: Part; }'));
+    expect(() => generate(table, { accept: false, drafts: true })).toThrow(
+      "State.part: it is frozen, and the Part that it is is not; mark struct Part (frozen), too.",
+    );
   });
 });

@@ -50,15 +50,30 @@ export function frozenProblems(old: FrozenParts, next: FrozenParts): string[] {
     });
 }
 
-/** A frozen struct stands on others: those must be frozen, too. */
+/** What is frozen stands on structs: those must be frozen, too. */
 export function checkFrozen(model: Model): string[] {
-  return [...model.structs.values()].flatMap((item) =>
-    item.fields.flatMap((field) => {
-      if (!(item.frozen || field.frozen) || !("struct" in field.type)) return [];
-      if (model.structs.get(field.type.struct)?.frozen === true) return [];
-      return [
-        `${field.where}: ${item.name}.${field.name}: it is frozen, and the ${field.type.struct} that it is is not; mark struct ${field.type.struct} (frozen), too.`,
-      ];
-    }),
-  );
+  const stands = (label: string, where: string, struct: string | undefined): string[] =>
+    struct === undefined || model.structs.get(struct)?.frozen === true
+      ? []
+      : [`${where}: ${label}: it is frozen, and the ${struct} that it is is not; mark struct ${struct} (frozen), too.`];
+  return [
+    ...[...model.structs.values()].flatMap((item) =>
+      item.fields
+        .filter((field) => item.frozen || field.frozen)
+        .flatMap((field) =>
+          stands(`${item.name}.${field.name}`, field.where, "struct" in field.type ? field.type.struct : undefined),
+        ),
+    ),
+    ...[...model.tables.values()]
+      .filter((item) => item.frozen)
+      .flatMap((item) =>
+        item.fields.flatMap((field) =>
+          stands(
+            `${item.name}.${field.name}`,
+            field.where,
+            field.type.kind === "struct" ? field.type.struct : undefined,
+          ),
+        ),
+      ),
+  ];
 }

@@ -28,7 +28,7 @@ static const char *state_name(fsh_process_run_state state) {
 
 /* A slot as it was at one moment; 0 when there is none, or it changes all the time. */
 static int load(fsh_slot_kind kind, uint32_t index, void *to, size_t bytes) {
-  const void *slot = index == 0 ? NULL : fsh_slot(memory, size, kind, index);
+  const void *slot = index == 0 ? NULL : fsh_slot(memory, size, kind, index, bytes);
   return slot != NULL && fsh_slot_load(slot, to, bytes) == 1;
 }
 
@@ -46,6 +46,14 @@ static const struct fsh_machine_header *machine(void) {
     return NULL;
   }
   return header;
+}
+
+/* One more than the highest index in use, as the header says; no more than the memory can hold, whatever it says. */
+static uint32_t end_of(const struct fsh_machine_header *header, fsh_slot_kind kind) {
+  const struct fsh_slot_table *table = &header->tables[kind];
+  uint64_t room = table->stride == 0 ? 0 : size / table->stride;
+  uint32_t end = table->high_water < table->capacity ? table->high_water : table->capacity;
+  return end < room ? end : (uint32_t)room;
 }
 
 /* What the living threads of a process have run; it has itself what those that ended have. */
@@ -89,8 +97,8 @@ int main(int argc, char **argv) {
   }
   const struct fsh_machine_header *header = machine();
   if (header == NULL) return 1;
-  uint32_t end = header->tables[FSH_SLOT_KIND_PROCESS].high_water;
+  uint32_t end = end_of(header, FSH_SLOT_KIND_PROCESS);
   printf("  PID  PPID STATE       RESIDENT   INSTRUCTIONS  NAME\n");
-  for (uint32_t index = 1; index < end; index++) process(index, header->tables[FSH_SLOT_KIND_THREAD].high_water);
+  for (uint32_t index = 1; index < end; index++) process(index, end_of(header, FSH_SLOT_KIND_THREAD));
   return 0;
 }

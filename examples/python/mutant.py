@@ -13,8 +13,7 @@ import sys
 
 class Mutant:
     def __init__(self, lock, where, opcode, field):
-        self.where, self.waiting = where, set()
-        self.opcode = int(lock["enums"]["Opcode"]["values"][opcode])
+        self.where, self.waiting, self.opcode = where, set(), int(lock["enums"]["Opcode"]["values"][opcode])
         self.reply = int(lock["enums"]["Opcode"]["values"]["Reply"])
         self.entry = int(lock["constants"]["Fixed"]["RingEntryBytes"])
         header = {item["name"]: item for item in lock["structs"]["RpcHeader"]["fields"]}
@@ -22,16 +21,17 @@ class Mutant:
         fields = lock["structs"][f"{opcode}Request" if where == "request" else "ReplyEvent"]["fields"]
         found = next((item for item in fields if item["name"] == field), None) or sys.exit(f"{opcode} has no field {field}")
         self.field = self._place(found)
+        self.result = self._place(next(item for item in lock["structs"]["ReplyEvent"]["fields"] if item["name"] == "result"))
 
     @staticmethod
     def _place(item):
         return slice(item["offset"], item["offset"] + item["size"])
 
-    def _each(self, text, change):
+    def _each(self, text, client, change):
         data = bytearray(base64.b64decode(text))
         for at in range(0, len(data), self.entry):
             entry = data[at : at + self.entry]
-            change(entry, int.from_bytes(entry[self.names], "little"), bytes(entry[self.ids]))
+            change(entry, int.from_bytes(entry[self.names], "little"), (client, bytes(entry[self.ids])))
             data[at : at + self.entry] = entry
         return base64.b64encode(data).decode()
 
@@ -46,17 +46,19 @@ class Mutant:
         if opcode != self.reply or number not in self.waiting:
             return
         self.waiting.discard(number)
+        if int.from_bytes(entry[self.result], "little", signed=True) < 0:
+            return
         value, size = int.from_bytes(entry[self.field], "little"), self.field.stop - self.field.start
         entry[self.field] = ((value + 1) % (1 << 8 * size)).to_bytes(size, "little")
 
     def question(self, line):
         if line.get("op") == "submit":
-            line["entries"] = self._each(line["entries"], self._request)
+            line["entries"] = self._each(line["entries"], line["client"], self._request)
         return line
 
     def answer(self, line, question):
         if question.get("op") == "completions" and self.where == "reply" and "ok" in line:
-            line["ok"]["entries"] = self._each(line["ok"]["entries"], self._reply)
+            line["ok"]["entries"] = self._each(line["ok"]["entries"], question["client"], self._reply)
         return line
 
 
@@ -68,7 +70,8 @@ def main(lock, where, opcode, field, dashes, *command):
     for text in sys.stdin:
         question = json.loads(text)
         print(json.dumps(mutant.question(question)), file=subject.stdin, flush=True)
-        print(json.dumps(mutant.answer(json.loads(subject.stdout.readline()), question)), flush=True)
+        line = subject.stdout.readline() or sys.exit("the subject has ended")
+        print(json.dumps(mutant.answer(json.loads(line), question)), flush=True)
     subject.stdin.close()
     sys.exit(subject.wait())
 

@@ -166,10 +166,12 @@ func SetSize(c *sched.Ctx, inode abi.InodeRef, size uint64) {
 	if in.State.SourceBytes > size {
 		in.State.SourceBytes = size
 	}
+	if size != old {
+		in.State.ChangeSeq.Add(1)
+	}
 	kmem.WriteEnd(&in.Header)
 	if size < old {
 		RemoveRange(c, inode, PagesOf(size), ^uint32(0))
-		in.State.ChangeSeq.Add(1)
 		sched.RecordEffect(abi.SyncEffectFs)
 		zeroTail(inode, size)
 	} else {

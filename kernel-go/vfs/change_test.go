@@ -40,6 +40,8 @@ func TestChangeSeq(t *testing.T) {
 		}},
 		{"truncating", f, true, func() abi.Errno { return Truncate(c, f, 4000) }},
 		{"growing", f, true, func() abi.Errno { return Truncate(c, f, 9000) }},
+		{"growing by what is reserved", f, true, func() abi.Errno { return Allocate(c, f, 0, Extent{9000, 5000}) }},
+		{"reserving what is there", f, false, func() abi.Errno { return Allocate(c, f, 0, Extent{0, 100}) }},
 		{"a hole", f, true, func() abi.Errno {
 			return Allocate(c, f, abi.FALLOC_FL_PUNCH_HOLE|abi.FALLOC_FL_KEEP_SIZE, Extent{0, 4096})
 		}},

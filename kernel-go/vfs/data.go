@@ -313,6 +313,8 @@ func zeroRange(c *sched.Ctx, inode abi.InodeRef, offset, end uint64) abi.Errno {
 		kmem.Zero(frame+uint32(lo-from), uint32(hi-lo))
 		dropCode(frame)
 		pagecache.MarkDirty(frame)
+		// The other page may have to be waited for, or never come.
+		in.State.ChangeSeq.Add(1)
 	}
 	if first >= last {
 		return abi.OK

@@ -239,11 +239,28 @@ describe("refused", () => {
     }
   });
 
+  test("one of another ABI takes nothing from who is connected by the same attachment", async () => {
+    const attachment = await posted();
+    const session = await connect(attachment);
+    const abi = { ...attachment.abi, abiMajor: 7 };
+    expect(await failure(connect({ ...attachment, abi }))).toMatchObject({ kind: "abi" });
+    await session.client.request.noop();
+    expect((await session.rows("process")).rows.length).toBeGreaterThan(0);
+    await session.close();
+  });
+
+  test("an attachment as an older Runtime posts it, without the words, is refused as well", async () => {
+    const { words: _, ...older } = await posted();
+    const abi = { ...older.abi, abiMajor: 7 };
+    expect(await failure(connect({ ...older, abi } as Attachment))).toMatchObject({ kind: "abi" });
+    await (await connect(older as Attachment)).close();
+  });
+
   test("words that lie nowhere are left alone", async () => {
     const attachment = await posted();
     const abi = { ...attachment.abi, abiMajor: 7 };
     for (const address of [-4, 2, 2 ** 40, Number.NaN]) {
-      const words = { generation: address, state: address, doorbell: address };
+      const words = { generation: address, state: address, connected: address, doorbell: address };
       expect(await failure(connect({ ...attachment, abi, words }))).toMatchObject({ kind: "abi" });
     }
     await (await connect(attachment)).close();

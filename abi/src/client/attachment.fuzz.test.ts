@@ -1,6 +1,6 @@
 /**
  * Attachments that are forged, stale, of another version or to machines that ended, and client slots that say anything: `connect`
- * refuses by a typed error, or is told when its rings are taken back; a refusal leaves the memory alone, but for the two
+ * refuses by a typed error, or is told when its rings are taken back; a refusal leaves the memory alone, but for the three
  * words by which a client of another version gives its slot back.
  */
 import { expect, test } from "vitest";
@@ -39,7 +39,7 @@ const SEEDS: Input[] = [
   ...[0, 2, 3, -1].map((generation) => ({ ...GOOD, client: [1, generation] as const })),
   ...[[1], [0, 1], [0, 0, 1], [0, 0, 0, -1]].map((abi) => ({ ...GOOD, abi })),
   ...[1, 4, -(2 ** 40), 2 ** 40, 0.5].flatMap((by) =>
-    [0, 1, 2].map((word) => ({ ...GOOD, abi: [1], words: [0, 1, 2].map((at) => (at === word ? by : 0)) })),
+    [0, 1, 2, 3].map((word) => ({ ...GOOD, abi: [1], words: [0, 1, 2, 3].map((at) => (at === word ? by : 0)) })),
   ),
   ...[0, 1, 3, 4, 77].map((state) => ({ ...GOOD, header: [[HEADER_WORDS[0]!, state]] as const })),
   ...Array.from({ length: 16 }, (_, word) => ({ ...GOOD, slot: [[word, 0xffff_fff8]] as const })),
@@ -49,7 +49,7 @@ function mutate(random: Random, input: Input): Input {
   const value = () => random.value();
   switch (random.below(7)) {
     case 6:
-      return { ...input, abi: [1], words: [0, 1, 2].map(() => (random.once(2) ? 0 : random.value())) };
+      return { ...input, abi: [1], words: [0, 1, 2, 3].map(() => (random.once(2) ? 0 : random.value())) };
     case 0:
       return { ...input, client: [random.once(2) ? 1 : random.value(), random.once(2) ? 1 : random.value()] };
     case 1:
@@ -83,10 +83,11 @@ async function run(input: Input): Promise<string> {
   let outcome: string | undefined;
   const [index, generation] = input.client;
   const right = attachmentWords(header, 1);
-  const [atGeneration = 0, atState = 0, atDoorbell = 0] = input.words;
+  const [atGeneration = 0, atState = 0, atDoorbell = 0, atConnected = 0] = input.words;
   const words = {
     generation: right.generation + atGeneration,
     state: right.state + atState,
+    connected: right.connected + atConnected,
     doorbell: right.doorbell + atDoorbell,
   };
   const done = connect({
@@ -108,7 +109,7 @@ async function run(input: Input): Promise<string> {
     (error: unknown) => {
       outcome = nameOf(error);
       if (!(error instanceof AttachError)) return;
-      const back = error.kind === "abi" ? [words.state, words.doorbell] : [];
+      const back = error.kind === "abi" ? [words.connected, words.state, words.doorbell] : [];
       for (const at of back.filter((place) => place >= 0 && place + 4 <= bytes.length))
         bytes.set(before.subarray(at, at + 4), at);
       expect(differs(before, bytes), "a refusal writes nothing else").toBe(-1);

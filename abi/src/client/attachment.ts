@@ -33,6 +33,8 @@ export interface AttachmentWords {
   readonly generation: number;
   /** ClientSlot.state. */
   readonly state: number;
+  /** ClientSlot.connected. */
+  readonly connected: number;
   /** MachineHeader.kernel_doorbell. */
   readonly doorbell: number;
 }
@@ -44,6 +46,7 @@ export function attachmentWords(header: MachineHeader, index: number): Attachmen
   return {
     generation: address(slot.header.generationIndex()),
     state: address(slot.stateIndex()),
+    connected: address(slot.connectedIndex()),
     doorbell: address(header.kernelDoorbellIndex()),
   };
 }
@@ -101,15 +104,24 @@ function claim(attachment: Attachment, header: MachineHeader): ClientSlot {
   return slot;
 }
 
-/** Nobody will connect by it: the machine frees the client slot, whatever version either speaks. */
-function giveBack({ memory, client, words }: Attachment): void {
-  const all = new Int32Array(memory.buffer);
+/**
+ * Nobody will connect by it, if nobody has: the machine frees the client slot, whatever version either speaks. An attachment of
+ * another version may lack the words.
+ */
+function giveBack({ memory, client, words }: Partial<Attachment>): void {
+  if (memory === undefined || client === undefined || words === undefined) return;
+  const all = new Mem(memory).i32;
   const index = (address: number): number => address / Int32Array.BYTES_PER_ELEMENT;
-  const [generation, state, doorbell] = [words.generation, words.state, words.doorbell].map(index);
-  if (generation === undefined || state === undefined || doorbell === undefined) return;
+  const generation = index(words.generation);
+  const state = index(words.state);
+  const connected = index(words.connected);
+  const doorbell = index(words.doorbell);
   // What lies nowhere is no word of a machine.
-  if (![generation, state, doorbell].every((at) => Number.isInteger(at) && at >= 0 && at < all.length)) return;
+  const places = [generation, state, connected, doorbell];
+  if (!places.every((at) => Number.isInteger(at) && at >= 0 && at < all.length)) return;
   if (Atomics.load(all, generation) >>> 0 !== client.generation) return;
+  // As `claim` does: who is connected by it already keeps it.
+  if (Atomics.compareExchange(all, connected, 0, 1) !== 0) return;
   if (Atomics.compareExchange(all, state, ClientState.Attached, ClientState.Lost) !== ClientState.Attached) return;
   Atomics.add(all, doorbell, 1);
   Atomics.notify(all, doorbell);

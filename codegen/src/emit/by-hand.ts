@@ -102,7 +102,7 @@ export function byHandPage(model: Model): string[] {
     "",
     ...hello(0),
     "The machine's has the same fields, of its own. `status` 0 (`ControlStatus.Ok`) is a welcome and `arena_bytes` the room for the spans of requests;",
-    "after another status nothing follows, and the version says why. Whether two versions fit is decided by `AbiVersion`'s rule in `abi/README.md`.",
+    "after another status nothing follows: it says why, and after `Version` the other words say which version met. Whether two versions fit is decided by `AbiVersion`'s rule in `abi/README.md`.",
     "",
     "## 2. A request",
     "",
@@ -161,8 +161,8 @@ function memory(model: Model): string[] {
     "",
     `1. The [\`MachineHeader\`](schema-machine.md#machineheader) lies at \`Fixed.HeaderAddress\`. Compare its \`magic\`, then the version, before anything else.`,
     "2. `tables[SlotKind]` says where the slots of a kind begin, how many there are and their `stride`: the slot's size is that, not the struct's.",
-    "   Slot 0 is none in all tables but `Hart`.",
-    `3. A slot begins with a \`SlotHeader\`. It is in use while \`${at("generation")}\` is odd. What it says is copied between two looks at \`${at("seq")}\`:`,
+    "   Slot 0 is none in all tables but `Hart` and `Client`.",
+    `3. A slot, but of \`Frame\`, begins with a \`SlotHeader\`. It is in use while \`${at("generation")}\` is odd. What it says is copied between two looks at \`${at("seq")}\`:`,
     "",
     "   | step | memory order in C and C++ |",
     "   |---|---|",
@@ -177,7 +177,7 @@ function memory(model: Model): string[] {
     "   `address_space`, a pipe's `capacity`, an open file description's `inode`). The kernel writes that word last, and zeros it first.",
     "5. Two slots are of one moment when the one that leads to the other is found unchanged (`seq` and `generation`) after the other was read.",
     "",
-    "In C that is `fsh_slot(memory, size, kind, index)` and `fsh_slot_load(slot, to, bytes)` of `abi/c/foreshore_abi.h`.",
+    "In C that is `fsh_slot(memory, size, kind, index, bytes)` and `fsh_slot_load(slot, to, bytes)` of `abi/c/foreshore_abi.h`.",
   ];
 }
 
