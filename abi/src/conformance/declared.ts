@@ -5,11 +5,14 @@ import type { RequestRules } from "../core/request.ts";
 /** What any request may fail with, said once in docs/abi/opcodes.md. */
 export const COMMON_ERRNOS: readonly string[] = ["EINVAL", "EAGAIN", "ECANCELED", "EOPNOTSUPP"];
 
+/** By what may be no opcode. */
+const RULES: Readonly<Partial<Record<number, RequestRules>>> = KernelWorkerRequestRules;
+
 const sets = new Map<number, ReadonlySet<string>>();
 
 /** Undefined for what is no request's opcode. */
 export function declaredErrnos(opcode: number): ReadonlySet<string> | undefined {
-  const rules = (KernelWorkerRequestRules as Readonly<Partial<Record<Opcode, RequestRules>>>)[opcode as Opcode];
+  const rules = RULES[opcode];
   if (rules === undefined) return undefined;
   let set = sets.get(opcode);
   if (set === undefined) {
@@ -21,7 +24,7 @@ export function declaredErrnos(opcode: number): ReadonlySet<string> | undefined 
 
 /** Words of a reply that are not 0 although nothing is declared of them: "value 7". A refusal says its errno only. */
 export function unaskedWords(opcode: number, reply: ReplyEventData): string[] {
-  const rules = (KernelWorkerRequestRules as Readonly<Partial<Record<Opcode, RequestRules>>>)[opcode as Opcode];
+  const rules = RULES[opcode];
   if (rules === undefined) return [];
   const refused = reply.result < 0n;
   // Who was refused for its version is told ours.

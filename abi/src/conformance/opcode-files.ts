@@ -3,6 +3,7 @@ import {
   type ArenaSpanData,
   AtFlag,
   Dirent64,
+  DirentType,
   FileRecordKind,
   InodeSlot,
   LayerMore,
@@ -331,9 +332,6 @@ const list = async (t: Trial, path: ArenaSpanData): Promise<Ask> => ({
   cookie: 0,
 });
 
-/** d_type of a regular file. */
-const DT_REG = 8;
-
 /** The Dirent64 records. */
 function recordsIn(bytes: Uint8Array) {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -371,7 +369,7 @@ export const readdir: OpcodeCases = {
       names.push(...records.map(({ name }) => name));
       t.equal(records.at(-1)?.off, reply.value, "where the last record says to go on");
       for (const { name, type, ino } of records.filter((record) => record.name.startsWith("d"))) {
-        t.equal(type, DT_REG, `the type of ${name}`);
+        t.equal(type, DirentType.DT_REG, `the type of ${name}`);
         t.equal(ino, (await stat(t, name)).ino, `the inode number of ${name}`);
       }
       reply = await t.peer.ok({ ...ask, cookie: Number(reply.value) });

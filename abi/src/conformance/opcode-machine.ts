@@ -11,6 +11,7 @@ import {
   ProcessRunState,
   readKernelRuntimeState,
 } from "../../ts/index.ts";
+import { fixedText } from "../slot-rows.ts";
 import { byControl, byHost, NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
 import type { Ask, Peer } from "./peer.ts";
 import { memOf } from "./trial.ts";
@@ -83,9 +84,6 @@ export const cancel: OpcodeCases = {
   errnos: { ENOENT: async () => ({ opcode: Opcode.Cancel, target: 0x7ffffffe }) },
 };
 
-const nameIn = (comm: ArrayLike<number>): string =>
-  new TextDecoder().decode(Uint8Array.from(comm)).replace(/\0.*$/s, "");
-
 export const processes: OpcodeCases = {
   good: async (t) => {
     const { process } = await t.process("echo");
@@ -101,7 +99,7 @@ export const processes: OpcodeCases = {
     const names: string[] = [];
     for (let at = 0; at < Number(result); at += ProcessRow.SIZE) {
       const { comm } = new ProcessRow(mem, at).toData();
-      names.push(nameIn(comm));
+      names.push(fixedText(Uint8Array.from(comm)));
     }
     t.check(names.includes("echo"), `no row is called echo: ${names.join()}`);
     const { handle: owner } = await t.peer.ok({ opcode: Opcode.CreateOwner, budget: 0 });
@@ -121,7 +119,7 @@ export const processes: OpcodeCases = {
     t.equal(row.state, ProcessRunState.Running, "its state");
     t.equal(row.threads, 1, "its threads");
     t.equal(row.fds, 3, "its descriptors");
-    t.equal(nameIn(row.comm), "echo", "its name");
+    t.equal(fixedText(Uint8Array.from(row.comm)), "echo", "its name");
   },
   bad: "EINVAL",
   errnos: { EINVAL: async (t) => ({ opcode: Opcode.Processes, reply: outside(t), owner: 0 }) },
