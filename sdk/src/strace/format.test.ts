@@ -75,6 +75,10 @@ function threads(trace: string): string[][] {
     const lines = all.get(tid) ?? [];
     all.set(tid, lines);
     if (UNKNOWN.test(text)) continue;
+    if (text.startsWith("+++ ") && lines.at(-1)?.endsWith(UNFINISHED)) {
+      // strace may learn that a thread is gone without having seen its call end.
+      lines.push(`${lines.pop()!.slice(0, -UNFINISHED.length)}) = ?`);
+    }
     const resumed = RESUMED.exec(text);
     const before = lines.at(-1);
     if (resumed === null) {
