@@ -31,8 +31,8 @@ extern "C" {
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xc6a13179)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xb28ad70f)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x9d61c7e1)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x8464f45e)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1708,6 +1708,7 @@ typedef uint16_t fsh_opcode;
 #define FSH_OPCODE_CHOWN UINT32_C(35)
 #define FSH_OPCODE_UTIMES UINT32_C(36)
 #define FSH_OPCODE_TRUNCATE UINT32_C(37)
+#define FSH_OPCODE_WATCH_CHANGES UINT32_C(38)
 #define FSH_OPCODE_REPLY UINT32_C(64)
 #define FSH_OPCODE_BLOB_REQUEST UINT32_C(65)
 #define FSH_OPCODE_UNSUPPORTED_SYSCALL UINT32_C(66)
@@ -3396,6 +3397,32 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_trace_live, sequence) == 0, "offset of Tra
 FSH_STATIC_ASSERT(offsetof(struct fsh_trace_live, on) == 8, "offset of TraceLive.on");
 FSH_STATIC_ASSERT(offsetof(struct fsh_trace_live, reserved0) == 12, "offset of TraceLive.reserved0");
 
+/* Packages kmem and rpc: who is told when slots change. */
+struct fsh_changes_live {
+  /* 1 << SlotKind of each table that a client watches. Unit: bits. Written by: kernel. */
+  uint64_t watched;
+  /* Of those, the ones at whose next change somebody who waits is to be told. Unit: bits. Written by: kernel. */
+  uint64_t awaited;
+  /* What was told last. Unit: seq. Written by: kernel. */
+  uint64_t number;
+  /* By SlotKind: one more than what had been told when a slot of it changed last. Kept for tables that are watched. Unit: seq. Written by: kernel. */
+  uint64_t changed[64];
+  /* By client: what it watches. Unit: bits. Written by: kernel. */
+  uint64_t kinds[8];
+  /* Requests that wait for a change. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t wait;
+  /* Not 0: they are to look again. Unit: flag. Written by: kernel. */
+  uint32_t due;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_changes_live) == 608, "size of ChangesLive");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, watched) == 0, "offset of ChangesLive.watched");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, awaited) == 8, "offset of ChangesLive.awaited");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, number) == 16, "offset of ChangesLive.number");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, changed) == 24, "offset of ChangesLive.changed");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, kinds) == 536, "offset of ChangesLive.kinds");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, wait) == 600, "offset of ChangesLive.wait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, due) == 604, "offset of ChangesLive.due");
+
 /* State of the kernel that is in no slot: a machine's memory is all of the machine. */
 struct fsh_kernel_live {
   /* Where boot put what. */
@@ -3416,12 +3443,14 @@ struct fsh_kernel_live {
   struct fsh_requests_live requests;
   /* Traces. */
   struct fsh_trace_live trace;
+  /* Who is told of changes. */
+  struct fsh_changes_live changes;
   /* /proc/sys/kernel/random/boot_id. Unit: value. Written by: boot. */
   uint8_t boot_id[16];
   /* Pages on their way. */
   struct fsh_page_cache_live page_cache;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 15256, "size of KernelLive");
+FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 15864, "size of KernelLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, areas) == 0, "offset of KernelLive.areas");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, frames) == 72, "offset of KernelLive.frames");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, scheduler) == 80, "offset of KernelLive.scheduler");
@@ -3431,8 +3460,9 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, files) == 192, "offset of Ker
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, open_files) == 248, "offset of KernelLive.open_files");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, requests) == 272, "offset of KernelLive.requests");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, trace) == 2400, "offset of KernelLive.trace");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 2416, "offset of KernelLive.boot_id");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 2432, "offset of KernelLive.page_cache");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, changes) == 2416, "offset of KernelLive.changes");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 3024, "offset of KernelLive.boot_id");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 3040, "offset of KernelLive.page_cache");
 
 /* One mounted file system. The machine's root covers nothing. */
 struct fsh_mount_slot {
@@ -5642,6 +5672,22 @@ FSH_STATIC_ASSERT(sizeof(struct fsh_stream_close_request) == 64, "size of Stream
 FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, header) == 0, "offset of StreamCloseRequest.header");
 FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, ofd) == 8, "offset of StreamCloseRequest.ofd");
 FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, reserved0) == 16, "offset of StreamCloseRequest.reserved0");
+
+/* Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now. Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again. What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest). */
+struct fsh_watch_changes_request {
+  /* Opcode and request id. */
+  struct fsh_rpc_header header;
+  /* 1 << SlotKind of each table. Unit: bits. Written by: client. Below 2^53. */
+  uint64_t kinds;
+  /* Change number up to which the client knows. Unit: seq. Written by: client. Below 2^53. */
+  uint64_t since;
+  uint32_t reserved0[10];
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_watch_changes_request) == 64, "size of WatchChangesRequest");
+FSH_STATIC_ASSERT(offsetof(struct fsh_watch_changes_request, header) == 0, "offset of WatchChangesRequest.header");
+FSH_STATIC_ASSERT(offsetof(struct fsh_watch_changes_request, kinds) == 8, "offset of WatchChangesRequest.kinds");
+FSH_STATIC_ASSERT(offsetof(struct fsh_watch_changes_request, since) == 16, "offset of WatchChangesRequest.since");
+FSH_STATIC_ASSERT(offsetof(struct fsh_watch_changes_request, reserved0) == 24, "offset of WatchChangesRequest.reserved0");
 
 /* Cancels the request `target`: it answers ECANCELED, unless it was done already. */
 struct fsh_cancel_request {

@@ -2331,6 +2331,276 @@ export class TraceLive {
   }
 }
 
+/** The values of a ChangesLive, outside the memory. */
+export interface ChangesLiveData {
+  /**
+   * 1 << SlotKind of each table that a client watches.
+   * Unit: bits. Written by: kernel.
+   */
+  watched: bigint;
+  /**
+   * Of those, the ones at whose next change somebody who waits is to be told.
+   * Unit: bits. Written by: kernel.
+   */
+  awaited: bigint;
+  /**
+   * What was told last.
+   * Unit: seq. Written by: kernel.
+   */
+  number: bigint;
+  /**
+   * By SlotKind: one more than what had been told when a slot of it changed last. Kept for tables that are watched.
+   * Unit: seq. Written by: kernel.
+   */
+  changed: bigint[];
+  /**
+   * By client: what it watches.
+   * Unit: bits. Written by: kernel.
+   */
+  kinds: bigint[];
+  /**
+   * Requests that wait for a change.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  wait: number;
+  /**
+   * Not 0: they are to look again.
+   * Unit: flag. Written by: kernel.
+   */
+  due: number;
+}
+
+/**
+ * Packages kmem and rpc: who is told when slots change.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class ChangesLive {
+  /** Bytes. */
+  static readonly SIZE = 608;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { watched: 0, awaited: 8, number: 16, changed: 24, kinds: 536, wait: 600, due: 604 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { changed: 64, kinds: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * 1 << SlotKind of each table that a client watches.
+   * Unit: bits. Written by: kernel.
+   */
+  get watched(): bigint {
+    return this.$mem.u64[(this.$base) >>> 3]!;
+  }
+
+  set watched(value: bigint) {
+    this.$mem.u64[(this.$base) >>> 3] = value;
+  }
+
+  /** Low 32 bits of watched. */
+  get watchedLo(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set watchedLo(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /** High 32 bits of watched. */
+  get watchedHi(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set watchedHi(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  }
+
+  /**
+   * Of those, the ones at whose next change somebody who waits is to be told.
+   * Unit: bits. Written by: kernel.
+   */
+  get awaited(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set awaited(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of awaited. */
+  get awaitedLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set awaitedLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of awaited. */
+  get awaitedHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set awaitedHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /**
+   * What was told last.
+   * Unit: seq. Written by: kernel.
+   */
+  get number(): bigint {
+    return this.$mem.u64[(this.$base + 16) >>> 3]!;
+  }
+
+  set number(value: bigint) {
+    this.$mem.u64[(this.$base + 16) >>> 3] = value;
+  }
+
+  /** Low 32 bits of number. */
+  get numberLo(): number {
+    return this.$mem.u32[(this.$base + 16) >>> 2]!;
+  }
+
+  set numberLo(value: number) {
+    this.$mem.u32[(this.$base + 16) >>> 2] = value;
+  }
+
+  /** High 32 bits of number. */
+  get numberHi(): number {
+    return this.$mem.u32[(this.$base + 16 + 4) >>> 2]!;
+  }
+
+  set numberHi(value: number) {
+    this.$mem.u32[(this.$base + 16 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Requests that wait for a change.
+   * Unit: slot:WaitEntry. Written by: kernel.
+   */
+  get wait(): number {
+    return this.$mem.u32[(this.$base + 600) >>> 2]!;
+  }
+
+  set wait(value: number) {
+    this.$mem.u32[(this.$base + 600) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: they are to look again.
+   * Unit: flag. Written by: kernel.
+   */
+  get due(): number {
+    return this.$mem.u32[(this.$base + 604) >>> 2]!;
+  }
+
+  set due(value: number) {
+    this.$mem.u32[(this.$base + 604) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 608, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /**
+   * By SlotKind: one more than what had been told when a slot of it changed last. Kept for tables that are watched.
+   * Unit: seq. Written by: kernel.
+   */
+  changed(index: number): bigint {
+    return this.$mem.u64[(this.$base + 24 + element(index, 64) * 8) >>> 3]!;
+  }
+
+  setChanged(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 24 + element(index, 64) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of changed. */
+  changedLo(index: number): number {
+    return this.$mem.u32[(this.$base + 24 + element(index, 64) * 8) >>> 2]!;
+  }
+
+  setChangedLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 24 + element(index, 64) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of changed. */
+  changedHi(index: number): number {
+    return this.$mem.u32[(this.$base + 24 + element(index, 64) * 8 + 4) >>> 2]!;
+  }
+
+  setChangedHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 24 + element(index, 64) * 8 + 4) >>> 2] = value;
+  }
+
+  /**
+   * By client: what it watches.
+   * Unit: bits. Written by: kernel.
+   */
+  kinds(index: number): bigint {
+    return this.$mem.u64[(this.$base + 536 + element(index, 8) * 8) >>> 3]!;
+  }
+
+  setKinds(index: number, value: bigint): void {
+    this.$mem.u64[(this.$base + 536 + element(index, 8) * 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of kinds. */
+  kindsLo(index: number): number {
+    return this.$mem.u32[(this.$base + 536 + element(index, 8) * 8) >>> 2]!;
+  }
+
+  setKindsLo(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 536 + element(index, 8) * 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of kinds. */
+  kindsHi(index: number): number {
+    return this.$mem.u32[(this.$base + 536 + element(index, 8) * 8 + 4) >>> 2]!;
+  }
+
+  setKindsHi(index: number, value: number): void {
+    this.$mem.u32[(this.$base + 536 + element(index, 8) * 8 + 4) >>> 2] = value;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): ChangesLiveData {
+    return {
+      watched: this.watched,
+      awaited: this.awaited,
+      number: this.number,
+      changed: Array.from({ length: 64 }, (_, i) => this.changed(i)),
+      kinds: Array.from({ length: 8 }, (_, i) => this.kinds(i)),
+      wait: this.wait,
+      due: this.due,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: ChangesLiveData): void {
+    this.watched = data.watched;
+    this.awaited = data.awaited;
+    this.number = data.number;
+    for (let i = 0; i < 64; i++) this.setChanged(i, fixedElement(data.changed, i, 64));
+    for (let i = 0; i < 8; i++) this.setKinds(i, fixedElement(data.kinds, i, 8));
+    this.wait = data.wait;
+    this.due = data.due;
+  }
+}
+
 /** The values of a KernelLive, outside the memory. */
 export interface KernelLiveData {
   /** Where boot put what. */
@@ -2351,6 +2621,8 @@ export interface KernelLiveData {
   requests: RequestsLiveData;
   /** Traces. */
   trace: TraceLiveData;
+  /** Who is told of changes. */
+  changes: ChangesLiveData;
   /**
    * /proc/sys/kernel/random/boot_id.
    * Unit: value. Written by: boot.
@@ -2366,11 +2638,11 @@ export interface KernelLiveData {
  */
 export class KernelLive {
   /** Bytes. */
-  static readonly SIZE = 15256;
+  static readonly SIZE = 15864;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, requests: 272, trace: 2400, bootId: 2416, pageCache: 2432 } as const;
+  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, requests: 272, trace: 2400, changes: 2416, bootId: 3024, pageCache: 3040 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { bootId: 16 } as const;
   readonly $mem: Mem;
@@ -2385,6 +2657,7 @@ export class KernelLive {
   #openFiles: OpenFilesLive | undefined;
   #requests: RequestsLive | undefined;
   #trace: TraceLive | undefined;
+  #changes: ChangesLive | undefined;
   #pageCache: PageCacheLive | undefined;
 
   constructor(mem: Mem, addr?: number) {
@@ -2455,10 +2728,17 @@ export class KernelLive {
     return view;
   }
 
+  /** Who is told of changes. */
+  get changes(): ChangesLive {
+    const view = (this.#changes ??= new ChangesLive(this.$mem));
+    view.$base = this.$base + 2416;
+    return view;
+  }
+
   /** Pages on their way. */
   get pageCache(): PageCacheLive {
     const view = (this.#pageCache ??= new PageCacheLive(this.$mem));
-    view.$base = this.$base + 2432;
+    view.$base = this.$base + 3040;
     return view;
   }
 
@@ -2467,7 +2747,7 @@ export class KernelLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 15256, 8);
+    this.$mem.check(addr, 15864, 8);
     this.$base = addr;
     return this;
   }
@@ -2477,16 +2757,16 @@ export class KernelLive {
    * Unit: value. Written by: boot.
    */
   bootId(index: number): number {
-    return this.$mem.u8[this.$base + 2416 + element(index, 16)]!;
+    return this.$mem.u8[this.$base + 3024 + element(index, 16)]!;
   }
 
   setBootId(index: number, value: number): void {
-    this.$mem.u8[this.$base + 2416 + element(index, 16)] = value;
+    this.$mem.u8[this.$base + 3024 + element(index, 16)] = value;
   }
 
   /** The bytes of bootId, in place. */
   bootIdBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 2416, this.$base + 2432);
+    return this.$mem.u8.subarray(this.$base + 3024, this.$base + 3040);
   }
 
   /** Copies the values out of the memory. */
@@ -2501,6 +2781,7 @@ export class KernelLive {
       openFiles: this.openFiles.toData(),
       requests: this.requests.toData(),
       trace: this.trace.toData(),
+      changes: this.changes.toData(),
       bootId: this.bootIdBytes().slice(),
       pageCache: this.pageCache.toData(),
     };
@@ -2517,6 +2798,7 @@ export class KernelLive {
     this.openFiles.setData(data.openFiles);
     this.requests.setData(data.requests);
     this.trace.setData(data.trace);
+    this.changes.setData(data.changes);
     copyBytes(this.bootIdBytes(), data.bootId);
     this.pageCache.setData(data.pageCache);
   }

@@ -617,6 +617,28 @@ export interface TruncateArguments {
   readonly size: number;
 }
 
+/** What WatchChanges is asked with. */
+export interface WatchChangesArguments {
+  /**
+   * 1 << SlotKind of each table.
+   * Unit: bits. Below 2^53.
+   */
+  readonly kinds: number;
+  /**
+   * Change number up to which the client knows.
+   * Unit: seq. Below 2^53.
+   */
+  readonly since?: number | undefined;
+}
+
+/** What WatchChanges answers. */
+export interface WatchChangesAnswer {
+  /** Kinds: 1 << SlotKind of each that has changed. */
+  readonly kinds: number;
+  /** Number: what the next request waits from. */
+  readonly number: number;
+}
+
 /**
  * Every KernelWorkerRequest as a method: it encodes the request, sends it by `caller`, and decodes the reply. Each rejects with
  * SystemError for an errno, and as the caller's `call` does.
@@ -1844,6 +1866,41 @@ export class KernelWorkerRequests {
       options,
     );
   }
+
+  /**
+   * Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and
+   * the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now.
+   * Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again.
+   * What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest).
+   * @throws SystemError EINVAL, ENOMEM, ECANCELED
+   */
+  watchChanges(args: WatchChangesArguments, options?: CallOptions): Promise<WatchChangesAnswer> {
+    return this.#caller.call(
+      {
+        syscall: options?.syscall ?? "watch-changes",
+        path: undefined,
+        bytes: 0,
+        room: undefined,
+        exact: false,
+        prompt: false,
+        encode: () => {
+          return {
+            opcode: Opcode.WatchChanges,
+            flags: 0,
+            requestId: 0,
+            kinds: args.kinds,
+            since: args.since ?? 0,
+          };
+        },
+        decode: (_result, reply) => ({
+          kinds: reply.valueHi * 2 ** 32 + reply.valueLo,
+          number: reply.value2Hi * 2 ** 32 + reply.value2Lo,
+        }),
+        undo: undefined,
+      },
+      options,
+    );
+  }
 }
 
 /** What holds for each KernelWorkerRequest, by opcode. */
@@ -2139,6 +2196,14 @@ export const KernelWorkerRequestRules: Readonly<Record<KernelWorkerRequest["opco
   [Opcode.Truncate]: {
     errnos: ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL", "EISDIR", "EFBIG", "EIO", "ENOSPC", "ENOMEM", "ETXTBSY", "EPERM"],
     says: [],
+    host: false,
+    own: [],
+    gives: [],
+    takes: undefined,
+  },
+  [Opcode.WatchChanges]: {
+    errnos: ["EINVAL", "ENOMEM", "ECANCELED"],
+    says: ["value", "value2"],
     host: false,
     own: [],
     gives: [],

@@ -2,9 +2,9 @@
 import { AbiVersion } from "./version.ts";
 
 /** Low half of the layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-export const LayoutHashLo = 0xc6a13179;
+export const LayoutHashLo = 0x9d61c7e1;
 /** High half of the layout hash. */
-export const LayoutHashHi = 0xb28ad70f;
+export const LayoutHashHi = 0x8464f45e;
 
 /** What a side says of its version: a machine's header, a client's first request, the hello of a control channel. */
 export interface SideVersion {

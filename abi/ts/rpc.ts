@@ -45,6 +45,7 @@ export const Opcode = {
   Chown: 35,
   Utimes: 36,
   Truncate: 37,
+  WatchChanges: 38,
   Reply: 64,
   BlobRequest: 65,
   UnsupportedSyscall: 66,
@@ -3640,6 +3641,123 @@ export class StreamCloseRequest {
   }
 }
 
+/** The values of a WatchChangesRequest, outside the memory. */
+export interface WatchChangesRequestData {
+  /**
+   * What the entry is.
+   * Written by: any.
+   */
+  opcode: typeof Opcode.WatchChanges;
+  /**
+   * None is defined yet: 0.
+   * Unit: bits. Written by: any.
+   */
+  flags: number;
+  /**
+   * Chosen by the client; 0 in events that answer nothing.
+   * Unit: id. Written by: any.
+   */
+  requestId: number;
+  /**
+   * 1 << SlotKind of each table.
+   * Unit: bits. Written by: client. Below 2^53.
+   */
+  kinds: number;
+  /**
+   * Change number up to which the client knows.
+   * Unit: seq. Written by: client. Below 2^53.
+   */
+  since: number;
+}
+
+/**
+ * Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and
+ * the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now.
+ * Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again.
+ * What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest).
+ * Member of KernelWorkerRequest for opcode WatchChanges.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class WatchChangesRequest {
+  /** Bytes. */
+  static readonly SIZE = 64;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { header: 0, kinds: 8, since: 16 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+  #header: RpcHeader | undefined;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /** Opcode and request id. */
+  get header(): RpcHeader {
+    const view = (this.#header ??= new RpcHeader(this.$mem));
+    view.$base = this.$base;
+    return view;
+  }
+
+  /**
+   * 1 << SlotKind of each table.
+   * Unit: bits. Written by: client. Below 2^53.
+   */
+  get kinds(): number {
+    return this.$mem.u53(this.$base + 8);
+  }
+
+  set kinds(value: number) {
+    this.$mem.setU53(this.$base + 8, value);
+  }
+
+  /**
+   * Change number up to which the client knows.
+   * Unit: seq. Written by: client. Below 2^53.
+   */
+  get since(): number {
+    return this.$mem.u53(this.$base + 16);
+  }
+
+  set since(value: number) {
+    this.$mem.setU53(this.$base + 16, value);
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 64, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): WatchChangesRequestData {
+    return {
+      opcode: Opcode.WatchChanges,
+      flags: this.header.flags,
+      requestId: this.header.requestId,
+      kinds: this.kinds,
+      since: this.since,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: WatchChangesRequestData): void {
+    this.header.opcode = Opcode.WatchChanges;
+    this.header.flags = data.flags;
+    this.header.requestId = data.requestId;
+    this.kinds = data.kinds;
+    this.since = data.since;
+    this.$mem.u8.fill(0, this.$base + 24, this.$base + 64);
+  }
+}
+
 /** The values of a CancelRequest, outside the memory. */
 export interface CancelRequestData {
   /**
@@ -6167,7 +6285,8 @@ export type KernelWorkerRequest =
     | MakeMemfdRequestData
     | ChownRequestData
     | UtimesRequestData
-    | TruncateRequestData;
+    | TruncateRequestData
+    | WatchChangesRequestData;
 
 /**
  * Reads the entry at `addr`, each word once.
@@ -6251,6 +6370,8 @@ export function decodeKernelWorkerRequest(mem: Mem, addr: number): KernelWorkerR
       return new UtimesRequest(mem, addr).toData();
     case Opcode.Truncate:
       return new TruncateRequest(mem, addr).toData();
+    case Opcode.WatchChanges:
+      return new WatchChangesRequest(mem, addr).toData();
     default:
       return undefined;
   }
@@ -6336,5 +6457,7 @@ export function encodeKernelWorkerRequest(mem: Mem, addr: number, entry: KernelW
       return new UtimesRequest(mem, addr).setData(entry);
     case Opcode.Truncate:
       return new TruncateRequest(mem, addr).setData(entry);
+    case Opcode.WatchChanges:
+      return new WatchChangesRequest(mem, addr).setData(entry);
   }
 }

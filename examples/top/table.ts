@@ -1,5 +1,5 @@
 /** What top shows, made of a session's rows: the same for a terminal and a page, over shared memory and a control channel. */
-import type { HartRow, MemoryRow, ProcessStatus, Session } from "@foreshore/abi";
+import { changes, type HartRow, type MemoryRow, type ProcessStatus, type Session } from "@foreshore/abi";
 
 export interface TopView {
   /** Lines above the table. */
@@ -7,6 +7,8 @@ export interface TopView {
   readonly columns: readonly TopColumn[];
   /** A cell per column, the busiest process first. */
   readonly rows: readonly (readonly string[])[];
+  /** Something has used a processor since the look before, so that the next one shows other shares. */
+  readonly busy: boolean;
 }
 
 export interface TopColumn {
@@ -66,9 +68,48 @@ export class Top {
     const now = await sample(this.#session);
     const before = this.#before;
     this.#before = now;
-    return { header: header(now, before), columns: COLUMNS, rows: rows(now, before) };
+    const busy = before === undefined || usedNs(now) !== usedNs(before);
+    return { header: header(now, before), columns: COLUMNS, rows: rows(now, before), busy };
+  }
+
+  /**
+   * Looks, with a rest of at least `restMs` between two; where nothing runs, when the machine says that something has changed.
+   * @param signal ends it
+   * @throws what `next` throws
+   */
+  async *looks(restMs: number, signal?: AbortSignal): AsyncGenerator<TopView, void> {
+    const changed = changes(this.#session.client, ["process", "hart", "memory", "fd"], { signal });
+    try {
+      for (;;) {
+        const view = await this.next();
+        yield view;
+        await rest(restMs, signal);
+        if (!view.busy && !signal?.aborted) await changed.next();
+        if (signal?.aborted) return;
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    } finally {
+      await changed.return();
+    }
   }
 }
+
+/** Settles after `ms`, or when `signal` says so. */
+function rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+  });
+}
+
+const usedNs = ({ processes }: Sample): number =>
+  processes.reduce((sum, { userNs, systemNs }) => sum + userNs + systemNs, 0);
 
 function header({ atMs, processes, harts, memory }: Sample, before: Sample | undefined): string[] {
   const busy = harts.reduce((sum, { busyNs }) => sum + busyNs, 0);

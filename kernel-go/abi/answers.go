@@ -168,3 +168,12 @@ type MakeMemfdAnswer struct {
 	_   uint64
 	Ofd SlotHandle
 }
+
+// WatchChangesAnswer is what the reply to a WatchChangesRequest says.
+type WatchChangesAnswer struct {
+	_      structs.HostLayout
+	_      int64
+	Kinds  uint64
+	Number uint64
+	_      SlotHandle
+}

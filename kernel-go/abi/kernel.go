@@ -372,8 +372,37 @@ type TraceLive struct {
 	Reserved0 uint32
 }
 
+// ChangesLiveSize is the size of ChangesLive in bytes.
+const ChangesLiveSize = 608
+
+// ChangesLive: Packages kmem and rpc: who is told when slots change.
+type ChangesLive struct {
+	_ structs.HostLayout
+	// 1 << SlotKind of each table that a client watches.
+	// Unit: bits. Written by: kernel.
+	Watched uint64
+	// Of those, the ones at whose next change somebody who waits is to be told.
+	// Unit: bits. Written by: kernel.
+	Awaited uint64
+	// What was told last.
+	// Unit: seq. Written by: kernel.
+	Number uint64
+	// By SlotKind: one more than what had been told when a slot of it changed last. Kept for tables that are watched.
+	// Unit: seq. Written by: kernel.
+	Changed [64]uint64
+	// By client: what it watches.
+	// Unit: bits. Written by: kernel.
+	Kinds [8]uint64
+	// Requests that wait for a change.
+	// Unit: slot:WaitEntry. Written by: kernel.
+	Wait WaitEntryRef
+	// Not 0: they are to look again.
+	// Unit: flag. Written by: kernel.
+	Due uint32
+}
+
 // KernelLiveSize is the size of KernelLive in bytes.
-const KernelLiveSize = 15256
+const KernelLiveSize = 15864
 
 // KernelLive: State of the kernel that is in no slot: a machine's memory is all of the machine.
 type KernelLive struct {
@@ -396,6 +425,8 @@ type KernelLive struct {
 	Requests RequestsLive
 	// Traces.
 	Trace TraceLive
+	// Who is told of changes.
+	Changes ChangesLive
 	// /proc/sys/kernel/random/boot_id.
 	// Unit: value. Written by: boot.
 	BootId [16]uint8

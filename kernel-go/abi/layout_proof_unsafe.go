@@ -906,8 +906,27 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15256
-	_ uintptr = 15256 - unsafe.Sizeof(KernelLive{})
+	_ uintptr = unsafe.Sizeof(ChangesLive{}) - 608
+	_ uintptr = 608 - unsafe.Sizeof(ChangesLive{})
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Watched) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ChangesLive{}.Watched)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Awaited) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ChangesLive{}.Awaited)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Number) - 16
+	_ uintptr = 16 - unsafe.Offsetof(ChangesLive{}.Number)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Changed) - 24
+	_ uintptr = 24 - unsafe.Offsetof(ChangesLive{}.Changed)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Kinds) - 536
+	_ uintptr = 536 - unsafe.Offsetof(ChangesLive{}.Kinds)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Wait) - 600
+	_ uintptr = 600 - unsafe.Offsetof(ChangesLive{}.Wait)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Due) - 604
+	_ uintptr = 604 - unsafe.Offsetof(ChangesLive{}.Due)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15864
+	_ uintptr = 15864 - unsafe.Sizeof(KernelLive{})
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Areas) - 0
 	_ uintptr = 0 - unsafe.Offsetof(KernelLive{}.Areas)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Frames) - 72
@@ -926,10 +945,12 @@ const (
 	_ uintptr = 272 - unsafe.Offsetof(KernelLive{}.Requests)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Trace) - 2400
 	_ uintptr = 2400 - unsafe.Offsetof(KernelLive{}.Trace)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 2416
-	_ uintptr = 2416 - unsafe.Offsetof(KernelLive{}.BootId)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 2432
-	_ uintptr = 2432 - unsafe.Offsetof(KernelLive{}.PageCache)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Changes) - 2416
+	_ uintptr = 2416 - unsafe.Offsetof(KernelLive{}.Changes)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 3024
+	_ uintptr = 3024 - unsafe.Offsetof(KernelLive{}.BootId)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 3040
+	_ uintptr = 3040 - unsafe.Offsetof(KernelLive{}.PageCache)
 )
 
 const (
@@ -2571,6 +2592,19 @@ const (
 	_ uintptr = 8 - unsafe.Offsetof(StreamCloseRequest{}.Ofd)
 	_ uintptr = unsafe.Offsetof(StreamCloseRequest{}.Reserved0) - 16
 	_ uintptr = 16 - unsafe.Offsetof(StreamCloseRequest{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(WatchChangesRequest{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(WatchChangesRequest{})
+	_ uintptr = unsafe.Offsetof(WatchChangesRequest{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(WatchChangesRequest{}.Header)
+	_ uintptr = unsafe.Offsetof(WatchChangesRequest{}.Kinds) - 8
+	_ uintptr = 8 - unsafe.Offsetof(WatchChangesRequest{}.Kinds)
+	_ uintptr = unsafe.Offsetof(WatchChangesRequest{}.Since) - 16
+	_ uintptr = 16 - unsafe.Offsetof(WatchChangesRequest{}.Since)
+	_ uintptr = unsafe.Offsetof(WatchChangesRequest{}.Reserved0) - 24
+	_ uintptr = 24 - unsafe.Offsetof(WatchChangesRequest{}.Reserved0)
 )
 
 const (

@@ -48,6 +48,7 @@ const (
 	OpcodeChown                Opcode = 35
 	OpcodeUtimes               Opcode = 36
 	OpcodeTruncate             Opcode = 37
+	OpcodeWatchChanges         Opcode = 38
 	OpcodeReply                Opcode = 64
 	OpcodeBlobRequest          Opcode = 65
 	OpcodeUnsupportedSyscall   Opcode = 66
@@ -132,6 +133,8 @@ func (v Opcode) String() string {
 		return "Utimes"
 	case OpcodeTruncate:
 		return "Truncate"
+	case OpcodeWatchChanges:
+		return "WatchChanges"
 	case OpcodeReply:
 		return "Reply"
 	case OpcodeBlobRequest:
@@ -787,6 +790,27 @@ type StreamCloseRequest struct {
 	// Unit: slot:Ofd.
 	Ofd       SlotHandle
 	Reserved0 [12]uint32
+}
+
+// WatchChangesRequestSize is the size of WatchChangesRequest in bytes.
+const WatchChangesRequestSize = 64
+
+// WatchChangesRequest: Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and
+// the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now.
+// Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again.
+// What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest).
+// Member of KernelWorkerRequest for opcode WatchChanges.
+type WatchChangesRequest struct {
+	_ structs.HostLayout
+	// Opcode and request id.
+	Header RpcHeader
+	// 1 << SlotKind of each table.
+	// Unit: bits. Written by: client. Below 2^53.
+	Kinds uint64
+	// Change number up to which the client knows.
+	// Unit: seq. Written by: client. Below 2^53.
+	Since     uint64
+	Reserved0 [10]uint32
 }
 
 // CancelRequestSize is the size of CancelRequest in bytes.

@@ -268,12 +268,16 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	localOf(c.Hart).entered = now
 	h.Thread.Store(uint32(i))
 	h.State.Store(uint32(abi.HartStateInKernel))
+	kmem.Changed(kmem.Ran)
 	kmem.Header().Counters.ContextSwitches++
 	return true
 }
 
 // switchOut: the hart's thread is blocked, stopped or gone.
-func switchOut(h *abi.HartSlot) { h.Thread.Store(0) }
+func switchOut(h *abi.HartSlot) {
+	h.Thread.Store(0)
+	kmem.Changed(kmem.Ran)
+}
 
 // yield puts the running thread back into its queue, before its equals if it was
 // displaced.
@@ -332,6 +336,7 @@ func guest(c *sched.Ctx, h *abi.HartSlot, left int32) int32 {
 	c.T().State.UserNs += spent
 	c.P().Live.UserNs += spent
 	h.BusyNs += spent
+	kmem.Changed(kmem.Ran)
 	if c.P().Live.CpuTimers != 0 {
 		proc.CheckCpuTimers(c)
 	}

@@ -102,6 +102,15 @@ func NotifyWord(w *atomic.Uint32, count uint32) {
 	wasmNotify((*uint32)(unsafe.Pointer(w)), count)
 }
 
+// RingKernel wakes the kernel worker.
+func RingKernel() {
+	h := Header()
+	h.KernelDoorbell.Add(1)
+	if h.KernelSleeping.Load() != 0 {
+		NotifyWord(&h.KernelDoorbell, 1)
+	}
+}
+
 // WriteBegin makes the slot's sequence odd: readers that see it retry. The
 // fence keeps the payload's stores behind it on machines with weak ordering.
 func WriteBegin(h *abi.SlotHeader) {
@@ -110,9 +119,10 @@ func WriteBegin(h *abi.SlotHeader) {
 	Fence()
 }
 
-// WriteEnd publishes the slot.
+// WriteEnd publishes the slot, and tells who watches its table.
 func WriteEnd(h *abi.SlotHeader) {
 	Fence()
 	h.Seq.Add(1)
 	ends(h)
+	changedSlot(h)
 }

@@ -218,7 +218,7 @@ func freeProcess(i abi.ProcessRef) {
 	if o.Processes.Load() == 0 {
 		sched.WakeAll(&o.ExitWait)
 		if o.Client == NoClient {
-			sched.RingKernel() // the owner goes, too
+			kmem.RingKernel() // the owner goes, too
 		}
 	}
 	queueOf(p).empty()

@@ -26,6 +26,7 @@ func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRe
 		s.Connected.Store(0)
 		s.Header.Generation.Add(1)
 		s.StoreState(abi.ClientStateAttached)
+		kmem.Changed(kmem.ClientKind)
 		a.Client = kmem.HandleOf(abi.SlotKindClient, i)
 		return abi.OK
 	}
@@ -50,12 +51,14 @@ func detachClient(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.DetachClientRe
 func releaseClient(c *sched.Ctx, i uint32) {
 	s := kmem.Client(i)
 	dropRequests(i)
+	watch(i, 0)
 	vfs.DropLayer(i)
 	dropOwners(c, i)
 	proc.LeaveToThemselves(c, i)
 	closeStreams(c, i)
 	s.Header.Generation.Add(1)
 	s.StoreState(abi.ClientStateFree)
+	kmem.Changed(kmem.ClientKind)
 	// One that closed waits for this; one that was detached is to look.
 	kmem.NotifyWord(&s.State, ^uint32(0))
 	kmem.NotifyWord(&s.CompletionTail, ^uint32(0))

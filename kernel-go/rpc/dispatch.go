@@ -89,6 +89,8 @@ func dispatch(c *sched.Ctx, p *abi.PendingRequestSlot, reply *abi.ReplyEvent) ab
 		return utimes(c, p, (*abi.UtimesRequest)(entry))
 	case abi.OpcodeTruncate:
 		return truncate(c, p, (*abi.TruncateRequest)(entry))
+	case abi.OpcodeWatchChanges:
+		return watchChanges(c, p, (*abi.WatchChangesRequest)(entry), (*abi.WatchChangesAnswer)(words))
 	}
 	return abi.EOPNOTSUPP
 }

@@ -114,7 +114,7 @@ func send(e unsafe.Pointer, mayDrop bool) {
 	}
 	*queued(q.EventTail) = *(*[8]uint64)(e)
 	q.EventTail++
-	sched.RingKernel()
+	kmem.RingKernel()
 }
 
 func flushEvents() {
@@ -130,6 +130,7 @@ func flushEvents() {
 // requests that wait. It never waits itself.
 func Service(c *sched.Ctx) {
 	flushEvents()
+	tellChanges()
 	retryReady(c)
 	for i := range kmem.Header().ClientCount {
 		s := kmem.Client(i)
@@ -163,7 +164,7 @@ func consume(c *sched.Ctx, client uint32, s *abi.ClientSlot) {
 		// one entry ago: it has looked at the head before this was moved.
 		wasFull = wasFull || n >= entries-1
 		if done == batch {
-			sched.RingKernel()
+			kmem.RingKernel()
 			break
 		}
 		at := s.SubmissionBase + head&entryMask*entrySize
@@ -183,7 +184,7 @@ func consume(c *sched.Ctx, client uint32, s *abi.ClientSlot) {
 func PrepareSleep() bool {
 	h := kmem.Header()
 	h.KernelSleeping.Store(1)
-	if sched.RequestsReady() {
+	if sched.RequestsReady() || changes().Due != 0 {
 		return false
 	}
 	for i := range h.ClientCount {

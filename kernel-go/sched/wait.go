@@ -266,7 +266,7 @@ func MarkRequestReady(r abi.PendingRequestRef) {
 		}
 		s.RequestTail = r
 	}
-	RingKernel()
+	kmem.RingKernel()
 }
 
 // TakeReadyRequest takes the oldest request that is to be made again, 0 when
@@ -284,15 +284,6 @@ func TakeReadyRequest() abi.PendingRequestRef {
 
 // RequestsReady says whether parked requests are to be made again.
 func RequestsReady() bool { return state().RequestHead != 0 }
-
-// RingKernel wakes the kernel worker.
-func RingKernel() {
-	h := kmem.Header()
-	h.KernelDoorbell.Add(1)
-	if h.KernelSleeping.Load() != 0 {
-		kmem.NotifyWord(&h.KernelDoorbell, 1)
-	}
-}
 
 // Unblock makes a blocked thread ready, whatever it waits for. It does nothing
 // to a thread that is not blocked.

@@ -2,12 +2,14 @@
 import {
   AttachError,
   type CallOptions,
+  changes,
   type Duplex,
   handshake,
   type KernelRuntimeStateData,
   killProcess,
   type ProcessInfo,
   processes,
+  type RowKind,
   type RpcClient,
 } from "@foreshore/abi";
 import { attachment, type RuntimeAttachment } from "./common/attachment.ts";
@@ -119,6 +121,11 @@ export class Runtime {
   /** All processes of the machine. */
   processes(): Promise<ProcessInfo[]> {
     return processes(this.#host.client);
+  }
+
+  /** Goes on when rows of `kinds` have changed: see `changes` of @foreshore/abi. */
+  changes<K extends RowKind>(kinds: readonly K[], options?: CallOptions): AsyncGenerator<readonly K[], void> {
+    return changes(this.#host.client, kinds, options);
   }
 
   /**

@@ -100,6 +100,7 @@ describe("top", () => {
         { title: "COMMAND", width: 0 },
       ],
       rows: [["7", "evil\x1b[2J\x9b2J"]],
+      busy: false,
     };
     expect(textLines(view, 14, 10)).toEqual(["one line", "", "  PID COMMAND", "    7 evil?[2J"]);
     expect(textLines(view, 8, 3)).toEqual(["one line", "", "  PID CO"]);

@@ -29,7 +29,8 @@ interface PageConfig {
   readonly why: string;
 }
 
-const REFRESH_MS = 500;
+/** Between two looks at a machine that is at work. */
+const REST_MS = 500;
 /** Files are held in memory on their way; larger ones are left to other ways. */
 const MAX_FILE_BYTES = 512 << 20;
 const MIB = 1 << 20;
@@ -148,17 +149,25 @@ async function showProcesses(machine: Machine, view: MachineView | undefined): P
     `${hartCount} harts; memory ${(memoryPages / 16).toFixed(0)} of at most ${(memoryMaxPages / 16).toFixed(0)} MiB, ${((freeFrames * PAGE_BYTES) / MIB).toFixed(0)} of them free`;
 }
 
+/** Settles when somebody can see the page. */
+async function visible(): Promise<void> {
+  while (document.hidden)
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
 function watchProcesses(machine: Machine): void {
   const view = machine.memory === undefined ? undefined : attach(machine.memory);
   element("source").textContent = view === undefined ? "(by request)" : "(live from shared memory)";
-  const look = async (): Promise<void> => {
-    if (!document.hidden) await showProcesses(machine, view);
-    setTimeout(() => void look().catch(ended), REFRESH_MS);
+  const watch = async (): Promise<void> => {
+    for await (const _ of machine.changes(["process", "memory"])) {
+      await visible();
+      await showProcesses(machine, view);
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    }
   };
-  const ended = (error: unknown): void => {
+  watch().catch((error: unknown) => {
     element("machine").textContent = String(error);
-  };
-  void look().catch(ended);
+  });
 }
 
 function wireFiles(machine: Machine): void {

@@ -9,6 +9,7 @@ export {
   connect,
 } from "./attachment.ts";
 export * from "./calls.ts";
+export { changes } from "./changes.ts";
 export { DEFAULT_ENV, TERMINAL_ENV } from "./environment.ts";
 export * from "./errors.ts";
 export { type EndpointEvents, FrameEndpoint, refusalFrame } from "./frame-endpoint.ts";

@@ -10,11 +10,21 @@ import {
   ProcessRow,
   ProcessRunState,
   readKernelRuntimeState,
+  SlotKind,
 } from "../../ts/index.ts";
 import { fixedText } from "../slot-rows.ts";
-import { byControl, byHost, NOBODY, type OpcodeCases, outside } from "./opcode-table.ts";
-import type { Ask, Peer } from "./peer.ts";
-import { memOf } from "./trial.ts";
+import {
+  BY_CANCEL,
+  byControl,
+  byHost,
+  cancelWaiting,
+  FULL,
+  NOBODY,
+  type OpcodeCases,
+  outside,
+} from "./opcode-table.ts";
+import { type Ask, type Peer, resultText } from "./peer.ts";
+import { memOf, type Trial } from "./trial.ts";
 
 /** Room for a KernelRuntimeState. */
 const STATE_BYTES = 8192;
@@ -190,6 +200,59 @@ export const detachClient: OpcodeCases = {
     EINVAL: byHost({ opcode: Opcode.DetachClient, client: { index: 0, generation: 1 } }),
     ESRCH: byHost({ opcode: Opcode.DetachClient, client: NOBODY }),
     EPERM: byControl({ opcode: Opcode.DetachClient, client: NOBODY }),
+  },
+};
+
+const watch = (kinds: number, since = 0): Ask => ({ opcode: Opcode.WatchChanges, kinds, since });
+const PROCESS = 2 ** SlotKind.Process;
+const MOUNT = 2 ** SlotKind.Mount;
+
+/** The number from which on nothing has changed in a table. */
+async function seen(t: Trial, kinds: number): Promise<number> {
+  return Number((await t.peer.ok(watch(kinds))).value2);
+}
+
+export const watchChanges: OpcodeCases = {
+  good: async () => watch(PROCESS + MOUNT),
+  async check(t, { value, value2 }) {
+    t.equal(Number(value), PROCESS + MOUNT, "the kinds of an answer to since 0");
+    t.check(value2 > 0n, "the first change number is 0");
+    const since = await seen(t, PROCESS + MOUNT);
+    t.check(BigInt(since) > value2, "the change number does not grow with each answer");
+    const [id = 0] = await t.peer.send(watch(PROCESS + MOUNT, since));
+    const [other = 0] = await t.peer.send(watch(MOUNT, since));
+    const { process } = await t.process("exits");
+    const told = await t.peer.answer(id);
+    t.equal(resultText(told.result), "0", "the result once a process was made");
+    t.equal(Number(told.value), PROCESS, "the kinds once a process was made");
+    t.check(told.value2 > BigInt(since), "the change number of a change is that before it");
+    // Another viewer of the same client, which knows less, is told the same.
+    const late = await t.peer.ok(watch(PROCESS, since));
+    t.equal(Number(late.value), PROCESS, "the kinds told to a second viewer");
+    // A number that no machine has given yet is answered as 0 is.
+    const strange = await t.peer.ok(watch(MOUNT, 2 ** 52));
+    t.equal(Number(strange.value), MOUNT, "the kinds told for a number that was never given");
+    t.check(!(await t.peer.answered(other)), "a change of a process is told to who watches mounts");
+    await t.peer.ok({ opcode: Opcode.Cancel, target: other });
+    t.equal(resultText((await t.peer.answer(other)).result), "ECANCELED", "the result of the cancelled WatchChanges");
+    await t.start(process);
+    await t.wait(process);
+    const end = await t.peer.ok(watch(0));
+    t.equal(end.value, 0n, "the kinds of the end");
+    t.equal(end.value2, 0n, "the change number of the end");
+  },
+  bad: "EINVAL",
+  cancelled: async (t) => {
+    await cancelWaiting(t, watch(MOUNT, await seen(t, MOUNT)));
+  },
+  errnos: {
+    EINVAL: async (t) => {
+      for (const kind of [SlotKind.None, SlotKind.WaitEntry, SlotKind.PendingRequest, 52])
+        await t.peer.refused(watch(2 ** kind), "EINVAL");
+      return watch(MOUNT + 2 ** 52);
+    },
+    ENOMEM: FULL,
+    ECANCELED: BY_CANCEL,
   },
 };
 

@@ -1,15 +1,5 @@
 /** A client of a machine whose memory it does not share: requests and state records over a byte stream or a MessagePort. */
-import {
-  AddressSpaceSlot,
-  AddressSpaceState,
-  ControlFault,
-  ControlFrameKind,
-  ControlQuery,
-  ProcessSlot,
-  ProcessState,
-  SlotHeader,
-  SlotKind,
-} from "../../ts/index.ts";
+import { ControlFault, ControlFrameKind, ControlQuery, SlotKind } from "../../ts/index.ts";
 import type { MachineView } from "../attach.ts";
 import { SessionClosed } from "../client/errors.ts";
 import { FrameTransport } from "../client/frame-transport.ts";
@@ -22,47 +12,12 @@ import type { Duplex } from "./duplex.ts";
 import { ControlError, type FrameReader, FrameWriter, faultText, HEADER, newFrame } from "./frames.ts";
 import { openChannel } from "./handshake.ts";
 import { type RecordPages, recordView, stateOf } from "./records.ts";
+import { type RecordQuery, ROW_TABLES } from "./row-tables.ts";
 
 export interface ControlOptions {
   /** Ends the attempt to connect. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Slots that are wanted. */
-export interface RecordQuery {
-  /** A SlotKind. */
-  readonly kind: number;
-  /** Only slots that belong to this one: see ControlQuery.filter. */
-  readonly filter?: number | undefined;
-  /** Of each record's bytes at most so many. */
-  readonly most?: number | undefined;
-}
-
-/** Without supplementary groups and limits, which no row shows. */
-const PROCESSES = {
-  kind: SlotKind.Process,
-  most: ProcessSlot.OFFSET.state + ProcessState.OFFSET.groups - SlotHeader.SIZE,
-};
-/** Without the auxiliary vector. */
-const SPACES = {
-  kind: SlotKind.AddressSpace,
-  most: AddressSpaceSlot.OFFSET.state + AddressSpaceState.OFFSET.auxvLen - SlotHeader.SIZE,
-};
-const of = (kind: number): RecordQuery => ({ kind });
-
-/** What rows are made of. */
-const TABLES: Readonly<Record<RowKind, readonly RecordQuery[]>> = {
-  process: [PROCESSES, of(SlotKind.Thread), SPACES],
-  thread: [PROCESSES, of(SlotKind.Thread)],
-  fd: [PROCESSES, of(SlotKind.FdTable), of(SlotKind.Ofd)],
-  ofd: [of(SlotKind.Ofd), of(SlotKind.Inode), of(SlotKind.Dentry)],
-  pipe: [of(SlotKind.Pipe), of(SlotKind.Inode)],
-  vma: [PROCESSES, SPACES, of(SlotKind.Vma), of(SlotKind.Inode), of(SlotKind.Dentry)],
-  cache: [of(SlotKind.Inode), of(SlotKind.Dentry)],
-  mount: [of(SlotKind.Mount), of(SlotKind.Inode), of(SlotKind.Dentry)],
-  hart: [of(SlotKind.Hart), of(SlotKind.Thread), PROCESSES],
-  memory: [],
-};
 
 export class ControlClient implements Session {
   readonly client: RpcClient;
@@ -117,7 +72,7 @@ export class ControlClient implements Session {
   readonly rows: RowSource = async <K extends RowKind>(kind: K, filter?: RowFilter): Promise<Rows<K>> => {
     const [header, ...tables] = await Promise.all([
       this.#query({ kind: SlotKind.None }, 0),
-      ...TABLES[kind].map((query) => this.#pages(query)),
+      ...ROW_TABLES[kind].map((query) => this.#pages(query)),
     ]);
     const pages = tables as RecordPages[];
     const { rows, changing } = memoryRows(recordView(header as Uint8Array, pages), kind, filter);

@@ -1,5 +1,5 @@
 /** The control channel: a machine over a byte stream or a MessagePort. */
-export { ControlClient, type ControlOptions, type RecordQuery } from "./control-client.ts";
+export { ControlClient, type ControlOptions } from "./control-client.ts";
 export { type Duplex, type PortLike, portDuplex, streamDuplex } from "./duplex.ts";
 export {
   ControlError,
@@ -12,3 +12,4 @@ export {
   helloMismatch,
 } from "./frames.ts";
 export { RECORD_KINDS, RecordSource } from "./records.ts";
+export type { RecordQuery } from "./row-tables.ts";

@@ -1,6 +1,7 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "../benchmark.ts";
 import { busy } from "./busy.ts";
+import { changing } from "./changes.ts";
 import { control } from "./control.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
@@ -29,6 +30,7 @@ export const suite: readonly Benchmark[] = [
   ...busy,
   ...holds,
   ...sleeping,
+  ...changing,
   ...processes,
   ...files,
   ...scaling,

@@ -46,17 +46,22 @@ async function memory(): Promise<number> {
   }
 }
 
-/** Percent of a processor that this program uses while a machine's processes sleep. */
+/** Percent of a processor that this program uses from now on, once what has just begun has settled. */
+export async function processorShare(): Promise<number> {
+  await pass(SETTLE_MS);
+  const from = performance.now();
+  const before = process.cpuUsage();
+  await pass(WATCH_MS);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 10 / (performance.now() - from);
+}
+
+/** The same of a machine whose processes sleep. */
 async function processor(): Promise<number> {
   const runtime = await Runtime.create({ harts: 2 });
   try {
     await sleepers(runtime);
-    await pass(SETTLE_MS);
-    const from = performance.now();
-    const before = process.cpuUsage();
-    await pass(WATCH_MS);
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 10 / (performance.now() - from);
+    return await processorShare();
   } finally {
     await runtime.stop();
   }

@@ -5,7 +5,7 @@
 import { type Attachment, ControlClient, connect, portDuplex, type Session } from "@foreshore/abi";
 import { Top, type TopView } from "../table.ts";
 
-const EVERY_MS = 1000;
+const REST_MS = 1000;
 
 type Given = { readonly attachment: Attachment } | { readonly port: MessagePort };
 
@@ -45,11 +45,7 @@ function show({ header, columns, rows }: TopView): void {
 
 async function watch(session: Session): Promise<void> {
   addEventListener("pagehide", () => void session.close());
-  const top = new Top(session);
-  for (;;) {
-    show(await top.next());
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
+  for await (const view of new Top(session).looks(REST_MS)) show(view);
 }
 
 addEventListener("message", async ({ data, origin }: MessageEvent<Given | undefined>) => {

@@ -7,7 +7,7 @@ import { attachedSession, socketSession } from "../../node/session.ts";
 import { Top, textLines } from "../table.ts";
 
 const USAGE = "usage: node examples/top/node/main.ts SOCKET [--once]";
-const EVERY_MS = 1000;
+const REST_MS = 1000;
 const ONCE_MS = 500;
 const CLEAR = "\x1b[H\x1b[J";
 
@@ -43,10 +43,9 @@ async function show(top: Top): Promise<void> {
     });
   }
   try {
-    while (!ended.signal.aborted) {
+    for await (const view of top.looks(REST_MS, ended.signal)) {
       const { columns = 80, rows = 24 } = stdout;
-      stdout.write(`${CLEAR}${textLines(await top.next(), columns, rows - 1).join("\r\n")}`);
-      await sleep(EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+      stdout.write(`${CLEAR}${textLines(view, columns, rows - 1).join("\r\n")}`);
     }
     stdout.write("\r\n");
   } finally {

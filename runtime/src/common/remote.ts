@@ -3,9 +3,11 @@ import {
   type CallOptions,
   ControlClient,
   type ControlOptions,
+  changes,
   type Duplex,
   killProcess,
   type ProcessStatus,
+  type RowKind,
   type RowSource,
   type RpcClient,
 } from "@foreshore/abi";
@@ -59,6 +61,11 @@ export class RemoteMachine {
   /** Rows of the machine's tables: `await remote.rows("process")`. */
   get rows(): RowSource {
     return this.#control.rows;
+  }
+
+  /** Goes on when rows of `kinds` have changed: see `changes` of @foreshore/abi. */
+  changes<K extends RowKind>(kinds: readonly K[], options?: CallOptions): AsyncGenerator<readonly K[], void> {
+    return changes(this.rpc, kinds, options);
   }
 
   /** All processes, by pid. */

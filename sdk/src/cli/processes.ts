@@ -66,14 +66,21 @@ async function show(
       throw why ?? new Error("closed");
     });
     gone.catch(() => undefined);
+    const unlessQuit = (error: unknown): void => {
+      if (!quit.signal.aborted) throw error;
+    };
     const colour = !process.env["NO_COLOR"];
+    const changed = remote.changes(["process", "hart", "memory"], { signal: quit.signal });
     let last: Sample | undefined;
     while (!quit.signal.aborted) {
       const sample = await take(remote);
       const lines = topScreen(sample, last, stdout.rows, colour).map((line) => fit(line, stdout.columns));
       stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
+      const still = last !== undefined && processorNs(sample) === processorNs(last);
       last = sample;
       await Promise.race([pause(quit.signal), gone]);
+      // Shares of what has run are shown once more when it runs no longer; then there is nothing to show until the machine says so.
+      if (still) await Promise.race([changed.next(), gone]).catch(unlessQuit);
     }
     return 0;
   } finally {
@@ -130,6 +137,11 @@ async function take(remote: RemoteMachine): Promise<Sample> {
     remote.rows("memory"),
   ]);
   return { rows: processes.rows, harts: harts.rows, memory: memory.rows[0]!, atMs: performance.now() };
+}
+
+/** Processor time of all processes that are there. */
+function processorNs({ rows }: Sample): number {
+  return rows.reduce((sum, { userNs, systemNs }) => sum + userNs + systemNs, 0);
 }
 
 /** What `top` shows; the share of a processor is of the time since the last sample, or of a process's life. */

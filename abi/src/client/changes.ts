@@ -1,0 +1,40 @@
+/** Changes of a machine's tables, told by the kernel: what viewers wait for instead of looking again and again. */
+import { SlotKind } from "../../ts/index.ts";
+import { ROW_TABLES } from "../control/row-tables.ts";
+import type { RowKind } from "../rows.ts";
+import type { CallOptions, RpcClient } from "./rpc-client.ts";
+
+/** What rows of a kind change with: the tables that they are made of; what memory there is with its frames. */
+function tablesOf(rows: RowKind): readonly number[] {
+  return rows === "memory" ? [SlotKind.Frame] : ROW_TABLES[rows].map(({ kind }) => kind);
+}
+
+/** Bits above 31 count, too: no operator of 32 bits will do. */
+const has = (bits: number, kind: number): boolean => Math.floor(bits / 2 ** kind) % 2 === 1;
+
+/**
+ * Goes on each time rows of one of `kinds` may read differently than when it went on before, with the kinds of which that is so; the first
+ * time at once, with all. What changes while its user is busy is told once, when it is asked again: how often a viewer looks
+ * is how long it rests between two turns. Nothing runs while nothing changes.
+ * @param options a signal that ends it: it throws the signal's reason
+ * @throws what a request throws when the machine or the session has ended
+ */
+export async function* changes<K extends RowKind>(
+  client: RpcClient,
+  kinds: readonly K[],
+  options?: CallOptions,
+): AsyncGenerator<readonly K[], void> {
+  const tables = new Set(kinds.flatMap(tablesOf));
+  const bits = [...tables].reduce((sum, kind) => sum + 2 ** kind, 0);
+  if (bits === 0) throw new RangeError("changes of no kind of row: name at least one");
+  try {
+    for (let since = 0; ; ) {
+      const answer = await client.request.watchChanges({ kinds: bits, since }, options);
+      since = answer.number;
+      yield kinds.filter((kind) => tablesOf(kind).some((table) => has(answer.kinds, table)));
+    }
+  } finally {
+    // Others of this client watch on; where the session has ended there is nothing to end.
+    client.request.watchChanges({ kinds: 0 }).catch(() => undefined);
+  }
+}

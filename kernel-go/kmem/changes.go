@@ -1,0 +1,56 @@
+package kmem
+
+import (
+	"math/bits"
+	"unsafe"
+
+	"foreshore.dev/kernel/abi"
+)
+
+// Kinds is a set of tables: 1 << SlotKind of each.
+type Kinds uint64
+
+// What changes beside the sequence of a slot.
+const (
+	// Ran are the tables in which a stretch of guest code leaves times and counts.
+	Ran = Kinds(1<<abi.SlotKindHart | 1<<abi.SlotKindThread | 1<<abi.SlotKindProcess | 1<<abi.SlotKindAddressSpace)
+	// Clients come and go by their state word, frames by their count of references.
+	ClientKind = Kinds(1 << abi.SlotKindClient)
+	FrameKind  = Kinds(1 << abi.SlotKindFrame)
+)
+
+// Changed notes that slots of tables have changed, for those who watch them
+// (rpc/changes.go); WriteEnd does it by itself. Where nobody watches, it costs the
+// look at one word.
+func Changed(kinds Kinds) {
+	w := &Kernel().Changes
+	if kinds &= Kinds(w.Watched); kinds != 0 {
+		note(w, kinds)
+	}
+}
+
+// changedSlot is Changed for the table in which a slot lies.
+func changedSlot(h *abi.SlotHeader) {
+	w := &Kernel().Changes
+	if w.Watched == 0 {
+		return
+	}
+	at := Addr(unsafe.Pointer(h))
+	for kind := abi.SlotKind(1); kind < abi.SlotKinds; kind++ {
+		if t := Table(kind); at-t.Base < t.Capacity*t.Stride {
+			Changed(1 << kind)
+			return
+		}
+	}
+}
+
+// note marks changes with the number that the next answer has: many are one.
+func note(w *abi.ChangesLive, kinds Kinds) {
+	for left := kinds; left != 0; left &= left - 1 {
+		w.Changed[bits.TrailingZeros64(uint64(left))] = w.Number + 1
+	}
+	if w.Awaited&uint64(kinds) != 0 {
+		w.Awaited, w.Due = 0, 1
+		RingKernel()
+	}
+}
