@@ -29,12 +29,11 @@ func Changed(kinds Kinds) {
 	}
 }
 
-// changedSlot is Changed for the table in which a slot lies.
+// changedSlot is Changed for the table in which a slot lies. Apart from WriteEnd, which
+// is in a hundred places, for the size of the kernel.
+//
+//go:noinline
 func changedSlot(h *abi.SlotHeader) {
-	w := &Kernel().Changes
-	if w.Watched == 0 {
-		return
-	}
 	at := Addr(unsafe.Pointer(h))
 	for kind := abi.SlotKind(1); kind < abi.SlotKinds; kind++ {
 		if t := Table(kind); at-t.Base < t.Capacity*t.Stride {
@@ -45,6 +44,8 @@ func changedSlot(h *abi.SlotHeader) {
 }
 
 // note marks changes with the number that the next answer has: many are one.
+//
+//go:noinline
 func note(w *abi.ChangesLive, kinds Kinds) {
 	for left := kinds; left != 0; left &= left - 1 {
 		w.Changed[bits.TrailingZeros64(uint64(left))] = w.Number + 1

@@ -124,5 +124,7 @@ func WriteEnd(h *abi.SlotHeader) {
 	Fence()
 	h.Seq.Add(1)
 	ends(h)
-	changedSlot(h)
+	if Kernel().Changes.Watched != 0 {
+		changedSlot(h)
+	}
 }
