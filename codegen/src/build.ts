@@ -323,6 +323,8 @@ class Builder {
       atomic: attributes.has("atomic"),
       bounded: attributes.has("bounded"),
       reserved: attributes.has("reserved"),
+      seqlock: attributes.has("seqlock"),
+      counts: attributes.has("counts"),
       frozen: attributes.has("frozen"),
       line: attributes.has("line"),
       owner: attributes.get("owner") ?? (base === BaseType.Obj ? undefined : owner.attributes.get("owner")),

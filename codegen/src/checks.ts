@@ -243,6 +243,11 @@ export function checkSlots(structs: readonly StructModel[], enums: ReadonlyMap<s
           : `${item.where}: struct ${item.name}: readers of slots want a SlotHeader at its beginning; add one, or (headless).`,
       );
     }
+    const under = item.fields.filter(({ seqlock, counts }) => seqlock || counts);
+    if (item.headless && under.length !== 0)
+      problems.push(
+        `${item.where}: struct ${item.name}: a slot without a SlotHeader has no sequence; remove (seqlock), (counts).`,
+      );
     if (!hasValue(kinds, item.slot)) {
       problems.push(
         `${item.where}: struct ${item.name}: SlotKind has no value ${item.slot}; add it or correct (slot).`,
@@ -344,6 +349,8 @@ export function checkDocumentation(model: Model): string[] {
         const label = `${item.name}.${field.name}`;
         if (!item.uapi) described({ ...field, name: label });
         if (item.slot !== undefined || inSlots.has(item.name)) checkOneMeaning(label, field, refuse);
+        else if (field.seqlock || field.counts)
+          refuse(field.where, `${label}: it lies in no slot, so that there is no sequence; remove (seqlock), (counts)`);
         if (!("scalar" in field.type)) continue;
         if (field.owner === undefined)
           refuse(field.where, `${label}: nobody may write it; add (owner: "kernel") to it, or to ${item.name} for all`);

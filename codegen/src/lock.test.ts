@@ -230,6 +230,32 @@ describe("before the first release", () => {
   });
 });
 
+describe("what readers of a slot rely on", () => {
+  const slot = (a: string): string =>
+    BASE.replace(
+      "struct S",
+      `struct SlotHeader { seq: uint; generation: uint; next_free: uint; refs: uint; }
+struct ASlot (slot: "A") { header: SlotHeader; a: uint${a}; b: uint; }
+enum SlotKind : uint { None = 0, A = 1 }
+struct S`,
+    );
+
+  test("may become more, and then stays", () => {
+    const [none, under, counts] = [slot(""), slot(" (seqlock)"), slot(" (counts, seqlock)")];
+    expect(change(none, under, DRAFT)).toEqual({
+      problems: [],
+      notes: ["ASlot.a: its seqlock is under the sequence."],
+    });
+    for (const [before, after, was, is] of [
+      [under, none, "under the sequence", "not declared"],
+      [counts, under, "under the sequence, makes the slot count", "under the sequence"],
+    ] as const)
+      expect(change(before, after, DRAFT).problems.join()).toContain(
+        `ASlot.a: its seqlock was ${was} and is ${is}; put it back`,
+      );
+  });
+});
+
 describe("after the first release", () => {
   const added = ADDITIVE[0]?.[1] ?? "";
   const broken = BREAKING[0]?.[1] ?? "";

@@ -32,6 +32,8 @@ export interface LockedField {
   readonly reserved?: true;
   readonly owner?: string;
   readonly unit?: string;
+  /** What readers of a slot may rely on. */
+  readonly seqlock?: string;
 }
 
 export interface LockedStruct {
@@ -317,13 +319,13 @@ function compareStructs(name: string, old: LockedStruct, next: LockedStruct): Ch
   return changes;
 }
 
-/** Who writes a field, and what its number counts: a reader relies on both, though the bytes are the same. */
+/** Who writes a field, what its number counts, and when it may change: a reader relies on it, though the bytes are the same. */
 function compareMeaning(
   label: string,
-  old: Pick<LockedField, "owner" | "unit">,
-  next: Pick<LockedField, "owner" | "unit">,
+  old: Pick<LockedField, "owner" | "unit" | "seqlock">,
+  next: Pick<LockedField, "owner" | "unit" | "seqlock">,
 ): Change[] {
-  return (["owner", "unit"] as const).flatMap((fact) => {
+  return (["owner", "unit", "seqlock"] as const).flatMap((fact) => {
     const [was, is] = [old[fact], next[fact]];
     if (was === is) return [];
     if (was === undefined) return [additive(`${label}: its ${fact} is ${is}`)];
@@ -412,7 +414,13 @@ function lockField(field: FieldModel): LockedField {
     ...(field.reserved ? { reserved: true as const } : {}),
     ...(field.owner === undefined ? {} : { owner: field.owner }),
     ...(field.unit === undefined ? {} : { unit: field.unit }),
+    ...lockSeqlock(field),
   };
+}
+
+function lockSeqlock({ seqlock, counts }: FieldModel): { seqlock?: string } {
+  const words = [...(seqlock ? ["under the sequence"] : []), ...(counts ? ["makes the slot count"] : [])];
+  return words.length === 0 ? {} : { seqlock: words.join(", ") };
 }
 
 function sorted<T>(pairs: readonly (readonly [string, T])[]): Record<string, T> {

@@ -109,6 +109,10 @@ export interface FieldModel {
   readonly atomic: boolean;
   readonly bounded: boolean;
   readonly reserved: boolean;
+  /** Of a slot, or of what lies in one: it changes only while the slot's sequence is odd. */
+  readonly seqlock: boolean;
+  /** Of a slot, or of what lies in one: while it is 0 the slot is being made. */
+  readonly counts: boolean;
   /** It stays in every version. */
   readonly frozen: boolean;
   /** Starts a cache line of its struct. */

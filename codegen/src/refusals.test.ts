@@ -269,6 +269,11 @@ describe("declarations", () => {
       "struct A: a slot of 4 bytes; readers copy words of 8, add reserved ones at its end.",
     ],
     [
+      "a sequence of slots that have none",
+      'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe", headless) { a: ulong (seqlock); }',
+      "struct A: a slot without a SlotHeader has no sequence; remove (seqlock), (counts).",
+    ],
+    [
       "a slot table of two structs",
       'enum SlotKind : uint { None = 0, Pipe = 1 } struct A (slot: "Pipe") { a: ulong; } struct B (slot: "Pipe") { a: ulong; }',
       "struct B: slot table Pipe has elements already, A; give it a kind of its own.",
@@ -336,6 +341,11 @@ describe("documentation", () => {
       "a unit",
       whole.replace(' (unit: "count")', ""),
       'S.a: it has no unit; add (unit: "bytes"), (unit: "slot:Thread") or another.',
+    ],
+    [
+      "a slot for what lies under a sequence",
+      whole.replace('unit: "count"', 'unit: "count", seqlock'),
+      "S.a: it lies in no slot, so that there is no sequence; remove (seqlock), (counts).",
     ],
     [
       "a slot kind of a unit",

@@ -29,6 +29,7 @@ var variables = map[string]struct {
 	class  class
 	reason string
 }{
+	"abi.SeqlockRules":       {isTable, "which words lie under a slot's sequence, in paranoid builds"},
 	"abi.SyscallArguments":   {isTable, "words of a system call's arguments, by number"},
 	"abi.SyscallLetters":     {isTable, "what traces show of a system call's memory, by number"},
 	"abi.SyscallLevels":      {isTable, "how far a system call is there, by number"},
@@ -44,6 +45,8 @@ var variables = map[string]struct {
 	"kmem.cursor":            {isDerived, "where boot is in its memory; nothing after boot"},
 	"kmem.frameBase":         {isDerived, "the header's table of frames"},
 	"kmem.heapBase":          {isProgram, "a symbol of the linker: where memory begins that is not the program's"},
+	"kmem.keptNow":           {isTesting, "which of keptSlots have changed in this hold of the lock, in paranoid builds"},
+	"kmem.keptSlots":         {isTesting, "words of slots as their last change left them, in paranoid builds"},
 	"kmem.limited":           {isProgram, "what the host's log has been told, by text: texts are the program's"},
 	"kmem.line":              {isProgram, "a line for the host's log, while it is put together"},
 	"kmem.never":             {isProgram, "a word that nobody changes, to sleep on"},

@@ -25,12 +25,17 @@ func place(t abi.FdTableRef, fd uint32) *abi.FdTableRef {
 	return kmem.Word[abi.FdTableRef](kmem.FdTable(t).Parts + fd/PerSlot*4)
 }
 
+// slotOf is the slot of a table that has a descriptor, for which there is room.
+func slotOf(t abi.FdTableRef, fd uint32) abi.FdTableRef {
+	if fd >= PerSlot {
+		return *place(t, fd)
+	}
+	return t
+}
+
 // Entry is the place of a descriptor, which the table has room for.
 func Entry(t abi.FdTableRef, fd uint32) *abi.FdEntryState {
-	if fd >= PerSlot {
-		t = *place(t, fd)
-	}
-	return &kmem.FdTable(t).Entries[fd%PerSlot]
+	return &kmem.FdTable(slotOf(t, fd)).Entries[fd%PerSlot]
 }
 
 // At is the OFD of a descriptor, 0 when there is none.
@@ -107,6 +112,23 @@ func Grow(t abi.FdTableRef, fd uint32) abi.Errno {
 	return abi.OK
 }
 
+// Begins makes the sequences of a table and of the slot that has descriptor fd odd,
+// Ends makes them even again: readers of either see that fd changes.
+func Begins(t abi.FdTableRef, fd uint32) {
+	kmem.WriteBegin(&kmem.FdTable(t).Header)
+	if part := slotOf(t, fd); part != t {
+		kmem.WriteBegin(&kmem.FdTable(part).Header)
+	}
+}
+
+// Ends is the other half of Begins.
+func Ends(t abi.FdTableRef, fd uint32) {
+	if part := slotOf(t, fd); part != t {
+		kmem.WriteEnd(&kmem.FdTable(part).Header)
+	}
+	kmem.WriteEnd(&kmem.FdTable(t).Header)
+}
+
 // Shrink frees the slots behind what a table has in use.
 func Shrink(t abi.FdTableRef) {
 	first := kmem.FdTable(t)
@@ -136,22 +158,20 @@ func Copy(t abi.FdTableRef) abi.FdTableRef {
 	if n == 0 {
 		return 0
 	}
-	from, to := kmem.FdTable(t), kmem.FdTable(n)
-	count := from.Count
+	count := kmem.FdTable(t).Count
 	if count > PerSlot && Grow(n, count-1) != abi.OK {
 		kmem.Free(n)
 		return 0
 	}
-	first := to
-	kmem.WriteBegin(&first.Header)
-	first.Count, first.FirstFree = count, from.FirstFree
-	for left := count; ; left -= PerSlot {
-		copy(to.Entries[:min(left, PerSlot)], from.Entries[:min(left, PerSlot)])
-		if left <= PerSlot {
-			break
-		}
-		from, to = kmem.FdTable(from.Next), kmem.FdTable(to.Next)
+	for fd := uint32(0); fd < count; fd += PerSlot {
+		most := min(count-fd, PerSlot)
+		Begins(n, fd)
+		copy(kmem.FdTable(slotOf(n, fd)).Entries[:most], kmem.FdTable(slotOf(t, fd)).Entries[:most])
+		Ends(n, fd)
 	}
+	first := kmem.FdTable(n)
+	kmem.WriteBegin(&first.Header)
+	first.Count, first.FirstFree = count, kmem.FdTable(t).FirstFree
 	kmem.WriteEnd(&first.Header)
 	return n
 }

@@ -135,8 +135,10 @@ func TestReadWaitsInTheMiddle(t *testing.T) {
 		tokens = append(tokens, [2]uint32{token, into.Len})
 	}
 	f := open(t, c, "/f", abi.O_CREAT|abi.O_RDWR)
-	s := &kmem.Inode(kmem.Ofd(f).State.Inode).State
-	s.Source, s.SourceBytes, s.Size = 1, 3*4096, 3*4096
+	in := kmem.Inode(kmem.Ofd(f).State.Inode)
+	kmem.WriteBegin(&in.Header)
+	in.State.Source, in.State.SourceBytes, in.State.Size = 1, 3*4096, 3*4096
+	kmem.WriteEnd(&in.Header)
 	first, e := pagecache.InsertZero(kmem.Ofd(f).State.Inode, 0)
 	if e != abi.OK {
 		t.Fatal(e)

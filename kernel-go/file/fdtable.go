@@ -28,6 +28,23 @@ func CloneTable(t abi.FdTableRef) abi.FdTableRef {
 	return n
 }
 
+// UnshareTable gives a process a table of its own, with the same descriptors.
+func UnshareTable(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
+	shared := p.State.FdTable
+	if kmem.FdTable(shared).Header.Refs == 1 {
+		return abi.OK
+	}
+	own := CloneTable(shared)
+	if own == 0 {
+		return abi.ENOMEM
+	}
+	kmem.WriteBegin(&p.Header)
+	p.State.FdTable = own
+	kmem.WriteEnd(&p.Header)
+	DropTable(c, shared)
+	return abi.OK
+}
+
 // DropTable gives a reference back; the last one closes all descriptors.
 func DropTable(c *sched.Ctx, t abi.FdTableRef) {
 	s := kmem.FdTable(t)
@@ -63,7 +80,7 @@ func closeIn(c *sched.Ctx, t abi.FdTableRef, fd uint32) {
 	e := fdtable.Entry(t, fd)
 	ofd := e.Ofd
 	sched.RecordEffect(abi.SyncEffectFd)
-	kmem.WriteBegin(&s.Header)
+	fdtable.Begins(t, fd)
 	*e = abi.FdEntryState{}
 	if fd < s.FirstFree {
 		s.FirstFree = fd
@@ -72,7 +89,7 @@ func closeIn(c *sched.Ctx, t abi.FdTableRef, fd uint32) {
 	if last {
 		s.Count = fdtable.LastInUse(t)
 	}
-	kmem.WriteEnd(&s.Header)
+	fdtable.Ends(t, fd)
 	if last {
 		fdtable.Shrink(t)
 	}
@@ -143,14 +160,15 @@ func FreeFd(c *sched.Ctx, from uint32) (uint32, abi.Errno) {
 
 // Install puts an OFD at a free descriptor; its reference passes to the table.
 func Install(c *sched.Ctx, fd uint32, ofd abi.OfdRef, cloexec bool) {
-	t, e := tableOf(c), fdtable.Entry(c.P().State.FdTable, fd)
+	table := c.P().State.FdTable
+	t, e := kmem.FdTable(table), fdtable.Entry(table, fd)
 	kmem.Assert(e.Ofd == 0, "descriptor is free")
 	sched.RecordEffect(abi.SyncEffectFd)
 	flags := abi.FdFlag(0)
 	if cloexec {
 		flags = abi.FD_CLOEXEC
 	}
-	kmem.WriteBegin(&t.Header)
+	fdtable.Begins(table, fd)
 	*e = abi.FdEntryState{Ofd: ofd, Flags: flags}
 	if fd >= t.Count {
 		t.Count = fd + 1
@@ -158,7 +176,7 @@ func Install(c *sched.Ctx, fd uint32, ofd abi.OfdRef, cloexec bool) {
 	if fd == t.FirstFree {
 		t.FirstFree = fd + 1
 	}
-	kmem.WriteEnd(&t.Header)
+	fdtable.Ends(table, fd)
 }
 
 // InstallIn puts an OFD at a low descriptor of any table: a process that is
@@ -169,10 +187,10 @@ func InstallIn(table abi.FdTableRef, fd uint32, ofd abi.OfdRef) {
 	kmem.WriteBegin(&t.Header)
 	t.Entries[fd] = abi.FdEntryState{Ofd: ofd}
 	t.Count = max(t.Count, fd+1)
-	kmem.WriteEnd(&t.Header)
 	for t.FirstFree < min(t.Count, fdtable.PerSlot) && t.Entries[t.FirstFree].Ofd != 0 {
 		t.FirstFree++
 	}
+	kmem.WriteEnd(&t.Header)
 }
 
 // NewFd puts an OFD at the lowest free descriptor. On EMFILE the OFD is put.
@@ -243,7 +261,7 @@ func CloseRange(c *sched.Ctx, first, last uint32, mark bool) abi.Errno {
 	t, done := c.P().State.FdTable, 0
 	for fd, ok := fdtable.Next(t, first); ok && fd <= last; fd, ok = fdtable.Next(t, fd+1) {
 		if mark {
-			fdtable.Entry(t, fd).Flags |= abi.FD_CLOEXEC
+			setFdFlags(t, fd, abi.FD_CLOEXEC)
 			continue
 		}
 		closeIn(c, t, fd)
@@ -278,9 +296,12 @@ func FlagsOf(c *sched.Ctx, fd int32) abi.FdFlag {
 
 // SetFlagsOf sets the descriptor flags.
 func SetFlagsOf(c *sched.Ctx, fd int32, flags abi.FdFlag) {
-	t := tableOf(c)
+	setFdFlags(c.P().State.FdTable, uint32(fd), flags&abi.FD_CLOEXEC)
+}
+
+func setFdFlags(t abi.FdTableRef, fd uint32, flags abi.FdFlag) {
 	sched.RecordEffect(abi.SyncEffectFd)
-	kmem.WriteBegin(&t.Header)
-	fdtable.Entry(c.P().State.FdTable, uint32(fd)).Flags = flags & abi.FD_CLOEXEC
-	kmem.WriteEnd(&t.Header)
+	fdtable.Begins(t, fd)
+	fdtable.Entry(t, fd).Flags = flags
+	fdtable.Ends(t, fd)
 }

@@ -51,7 +51,9 @@ func NewOfd(kind abi.OfdKind, flags abi.OpenFlag) abi.OfdRef {
 		return 0
 	}
 	o := kmem.Ofd(i)
+	kmem.WriteBegin(&o.Header)
 	o.State.Kind, o.State.Flags = kind, flags&statusFlags
+	kmem.WriteEnd(&o.Header)
 	return i
 }
 
@@ -219,10 +221,12 @@ func openDentry(c *sched.Ctx, i abi.OfdRef, d abi.DentryRef, flags abi.OpenFlag)
 	}
 	if flags&abi.O_PATH != 0 {
 		kind = abi.OfdKindPath
-		o.State.Flags = flags & (abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW)
 	}
 	kmem.WriteBegin(&o.Header)
 	o.State.Kind = kind
+	if kind == abi.OfdKindPath {
+		o.State.Flags = flags & (abi.O_PATH | abi.O_DIRECTORY | abi.O_NOFOLLOW)
+	}
 	kmem.WriteEnd(&o.Header)
 	attach(i, inode, d)
 	return waits, abi.OK

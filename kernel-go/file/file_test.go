@@ -65,6 +65,8 @@ func newProcess(t testing.TB, pid uint32) abi.ProcessRef {
 	t.Helper()
 	p := kmem.Alloc[abi.ProcessRef]()
 	s := kmem.Process(p)
+	kmem.WriteBegin(&s.Header)
+	defer kmem.WriteEnd(&s.Header)
 	s.State.Pid, s.State.Owner = pid, 1
 	root := kmem.Header().RootDentry
 	s.State.FsContext, s.State.FdTable = vfs.NewContext(root, root, 0o022), NewTable()
@@ -79,10 +81,14 @@ func newThread(t testing.TB, p abi.ProcessRef, tid uint32) abi.ThreadRef {
 	t.Helper()
 	i := kmem.Alloc[abi.ThreadRef]()
 	s, ps := kmem.Thread(i), kmem.Process(p)
+	kmem.WriteBegin(&s.Header)
 	s.State.Tid, s.State.Process = tid, p
+	kmem.WriteEnd(&s.Header)
 	s.Live.NextInProcess, ps.Live.ThreadHead = ps.Live.ThreadHead, i
 	if ps.State.Leader == 0 {
+		kmem.WriteBegin(&ps.Header)
 		ps.State.Leader = i
+		kmem.WriteEnd(&ps.Header)
 	}
 	b := kmem.Word[abi.ThreadRef](kmem.Areas.PidBuckets + tid&(kmem.Areas.PidBucketCount-1)*4)
 	s.Live.TidNext = *b

@@ -153,6 +153,7 @@ func derive() {
 	for kind := range abi.SlotKinds {
 		bases[kind], strides[kind] = Table(kind).Base, Table(kind).Stride
 	}
+	forgetKept()
 	Areas = Kernel().Areas
 	frameBase, zeroFrame = bases[abi.SlotKindFrame], Kernel().Frames.ZeroFrame
 }

@@ -129,6 +129,7 @@ func TestSlots(t *testing.T) {
 			if _, taken := live[i]; taken {
 				t.Fatalf("slot %d is in use", i)
 			}
+			kmem.WriteBegin(kmem.SlotAt(abi.SlotKindPipe, i))
 			body := kmem.Bytes(kmem.Addr(unsafe.Pointer(kmem.SlotAt(abi.SlotKindPipe, i)))+uint32(unsafe.Sizeof(abi.SlotHeader{})), kmem.Table(abi.SlotKindPipe).Stride-uint32(unsafe.Sizeof(abi.SlotHeader{})))
 			for k, b := range body {
 				if b != 0 {
@@ -136,6 +137,7 @@ func TestSlots(t *testing.T) {
 				}
 				body[k] = 0xee
 			}
+			kmem.WriteEnd(kmem.SlotAt(abi.SlotKindPipe, i))
 			live[i] = kmem.HandleOf(abi.SlotKindPipe, i)
 		} else {
 			for i, h := range live {

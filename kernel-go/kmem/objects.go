@@ -7,7 +7,9 @@ import "foreshore.dev/kernel/abi"
 
 // SetObject gives an open file description its object.
 func SetObject[R abi.Ref](o *abi.OfdSlot, r R) {
+	WriteBegin(&o.Header)
 	o.State.Object, o.Live.ObjectGeneration = uint32(r), Slot(r).Generation.Load()
+	WriteEnd(&o.Header)
 }
 
 // Object is the slot that an open file description stands for. It is the one

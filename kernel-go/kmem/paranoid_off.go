@@ -9,4 +9,5 @@ import "foreshore.dev/kernel/abi"
 func check(abi.SlotKind, uint32) {}
 func begins(*abi.SlotHeader)     {}
 func ends(*abi.SlotHeader)       {}
+func forgetKept()                {}
 func quiet()                     {}

@@ -42,6 +42,7 @@ func begins(h *abi.SlotHeader) {
 	if h.Seq.Load()&1 != 1 {
 		fail("a slot that changes begins to change")
 	}
+	compare(Addr(ptrOf(h)))
 	writing++
 }
 
@@ -50,6 +51,7 @@ func ends(h *abi.SlotHeader) {
 		fail("a slot that does not change ends to change")
 	}
 	writing--
+	keeps(Addr(ptrOf(h)))
 }
 
 // quiet is asked before the machine lock is given back.
@@ -57,4 +59,8 @@ func quiet() {
 	if writing != 0 {
 		fail("the machine lock is given back while a slot changes")
 	}
+	for _, addr := range keptNow {
+		compare(addr)
+	}
+	keptNow = keptNow[:0]
 }

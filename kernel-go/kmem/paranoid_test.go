@@ -35,3 +35,48 @@ func TestParanoid(t *testing.T) {
 	fails(t, "the lock given back within a change", kmem.Unlock)
 	kmem.WriteEnd(&p.Header)
 }
+
+// What the schema says to lie under a slot's sequence changes with it only, from
+// when the slot counts: readers outside the kernel rely on it.
+func TestWordsUnderTheSequence(t *testing.T) {
+	pipe := func(t *testing.T) *abi.PipeSlot {
+		kmemtest.New(t, 64)
+		return kmem.Pipe(kmem.Alloc[abi.PipeRef]())
+	}
+	change := func(p *abi.PipeSlot, capacity, head uint32) {
+		kmem.WriteBegin(&p.Header)
+		p.State.Capacity, p.State.Head = capacity, head
+		kmem.WriteEnd(&p.Header)
+	}
+	t.Run("before it counts", func(t *testing.T) {
+		p := pipe(t)
+		p.State.Head = 5
+		kmem.Unlock()
+		kmem.Lock(kmem.WorkerIndex)
+		change(p, 1, 6)
+		kmem.Unlock()
+	})
+	t.Run("found when the lock is given back", func(t *testing.T) {
+		p := pipe(t)
+		change(p, 1, 0)
+		p.State.Head = 5
+		fails(t, "a change beside the sequence", kmem.Unlock)
+	})
+	t.Run("found at the next change", func(t *testing.T) {
+		p := pipe(t)
+		change(p, 1, 0)
+		kmem.Unlock()
+		kmem.Lock(kmem.WorkerIndex)
+		p.State.Head = 5
+		fails(t, "a change beside the sequence", func() { kmem.WriteBegin(&p.Header) })
+		p.State.Head = 0
+		p.Header.Seq.Store(0)
+		kmem.Unlock()
+	})
+	t.Run("links are free", func(t *testing.T) {
+		p := pipe(t)
+		change(p, 1, 0)
+		p.Live.ReadWait = 7
+		kmem.Unlock()
+	})
+}

@@ -49,10 +49,9 @@ func Detach(i abi.PipeRef, read, write bool) {
 func Open(c *sched.Ctx, inode abi.InodeRef, flags abi.OpenFlag) (i abi.PipeRef, waits bool, e abi.Errno) {
 	read, write, nonblock := flags&abi.O_ACCMODE != abi.O_WRONLY, flags&abi.O_ACCMODE != abi.O_RDONLY, flags&abi.O_NONBLOCK != 0
 	if i = kmem.Inode(inode).Live.Pipe; i == 0 {
-		if i = newPipe(inode); i == 0 {
+		if i = newPipe(inode, abi.PipeFlagFifo); i == 0 {
 			return 0, false, abi.ENFILE
 		}
-		kmem.Pipe(i).State.Flags |= abi.PipeFlagFifo
 	}
 	p := kmem.Pipe(i)
 	// A pipe without a name, through /proc/PID/fd, has no other side that may come.

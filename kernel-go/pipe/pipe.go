@@ -39,7 +39,7 @@ func New(c *sched.Ctx) (pipe abi.PipeRef, e abi.Errno) {
 	if inode == 0 {
 		return 0, abi.ENFILE
 	}
-	i := newPipe(inode)
+	i := newPipe(inode, 0)
 	if i == 0 {
 		vfs.DropInode(inode)
 		return 0, abi.ENFILE
@@ -48,7 +48,7 @@ func New(c *sched.Ctx) (pipe abi.PipeRef, e abi.Errno) {
 }
 
 // newPipe gives an inode a pipe. The inode is held by those who open it.
-func newPipe(inode abi.InodeRef) abi.PipeRef {
+func newPipe(inode abi.InodeRef, flags abi.PipeFlag) abi.PipeRef {
 	i := kmem.Alloc[abi.PipeRef]()
 	if i == 0 {
 		return 0
@@ -56,7 +56,7 @@ func newPipe(inode abi.InodeRef) abi.PipeRef {
 	sched.RecordEffect(abi.SyncEffectPipe)
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
-	p.State.Capacity = usualBytes
+	p.State.Capacity, p.State.Flags = usualBytes, flags
 	p.Live.Inode = inode
 	kmem.WriteEnd(&p.Header)
 	kmem.Inode(inode).Live.Pipe = i

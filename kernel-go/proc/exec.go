@@ -348,14 +348,8 @@ func (p *plan) commit(c *sched.Ctx, process abi.ProcessRef, thread abi.ThreadRef
 
 // unshareForExec gives the process files and actions of its own.
 func unshareForExec(c *sched.Ctx, p *abi.ProcessSlot) abi.Errno {
-	if kmem.FdTable(p.State.FdTable).Header.Refs > 1 {
-		own := file.CloneTable(p.State.FdTable)
-		if own == 0 {
-			return abi.ENOMEM
-		}
-		shared := p.State.FdTable
-		p.State.FdTable = own
-		file.DropTable(c, shared)
+	if e := file.UnshareTable(c, p); e != abi.OK {
+		return e
 	}
 	if kmem.Sighand(p.State.Sighand).Header.Refs > 1 {
 		own := kmem.Alloc[abi.SighandRef]()
@@ -378,11 +372,15 @@ func becomeLeader(process abi.ProcessRef, thread abi.ThreadRef) {
 		return
 	}
 	pid := p.State.Pid
+	kmem.WriteBegin(&p.Header)
 	p.State.Leader = thread
+	kmem.WriteEnd(&p.Header)
 	freeThread(old)
 	unhashThread(thread)
 	t := kmem.Thread(thread)
+	kmem.WriteBegin(&t.Header)
 	t.State.Tid = pid
+	kmem.WriteEnd(&t.Header)
 	t.State.Flags |= abi.ThreadFlagLeader
 	hashThread(thread)
 }

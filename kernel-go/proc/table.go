@@ -133,10 +133,10 @@ func newThread(process abi.ProcessRef, tid uint32) abi.ThreadRef {
 	kmem.WriteBegin(&t.Header)
 	t.State.Tid, t.State.Process = tid, process
 	t.State.Name = p.State.Comm // until the caller knows better: readers outside the kernel see no thread without a name
+	t.State.StartNs = sched.NowNs()
 	kmem.WriteEnd(&t.Header)
 	t.State.AltStack.Flags = abi.SS_DISABLE
 	t.State.Affinity = sched.AllHarts
-	t.State.StartNs = sched.NowNs()
 	t.Live.NextInProcess = p.Live.ThreadHead
 	if p.Live.ThreadHead != 0 {
 		kmem.Thread(p.Live.ThreadHead).Live.PrevInProcess = i

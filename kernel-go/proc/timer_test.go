@@ -37,7 +37,9 @@ func timerMachine(t *testing.T) *sched.Ctx {
 	p := newProcess(0, owner)
 	s := kmem.Process(p)
 	th := newThread(p, newTid())
+	kmem.WriteBegin(&s.Header)
 	s.State.Pid, s.State.Leader = kmem.Thread(th).State.Tid, th
+	kmem.WriteEnd(&s.Header)
 	s.State.StoreRunState(abi.ProcessRunStateRunning)
 	s.State.Sighand = kmem.Alloc[abi.SighandRef]()
 	for i := range kmem.Sighand(s.State.Sighand).Actions {

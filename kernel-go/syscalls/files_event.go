@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/vfs"
 )
 
 func sysEventfd2(c *sched.Ctx) (uint64, abi.Errno) {
@@ -157,7 +158,7 @@ func sysMemfdCreate(c *sched.Ctx) (uint64, abi.Errno) {
 	}
 	if noexec {
 		in := kmem.Inode(kmem.Ofd(ofd).State.Inode)
-		in.State.Mode &^= 0o111
+		vfs.SetMode(kmem.Ofd(ofd).State.Inode, in.State.Mode&^0o111)
 		in.Live.Seals |= abi.F_SEAL_EXEC
 	}
 	fd, e := file.NewFd(c, ofd, flags&abi.MFD_CLOEXEC != 0)

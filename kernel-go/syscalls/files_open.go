@@ -254,26 +254,11 @@ func sysCloseRange(c *sched.Ctx) (uint64, abi.Errno) {
 		return 0, abi.EINVAL
 	}
 	if flags&abi.CLOSE_RANGE_UNSHARE != 0 {
-		if e := unshareFds(c); e != abi.OK {
+		if e := file.UnshareTable(c, c.P()); e != abi.OK {
 			return 0, e
 		}
 	}
 	return 0, file.CloseRange(c, first, last, flags&abi.CLOSE_RANGE_CLOEXEC != 0)
-}
-
-// unshareFds gives the process a descriptor table of its own.
-func unshareFds(c *sched.Ctx) abi.Errno {
-	old := c.P().State.FdTable
-	if kmem.FdTable(old).Header.Refs == 1 {
-		return abi.OK
-	}
-	t := file.CloneTable(old)
-	if t == 0 {
-		return abi.ENOMEM
-	}
-	c.P().State.FdTable = t
-	file.DropTable(c, old)
-	return abi.OK
 }
 
 func sysDup(c *sched.Ctx) (uint64, abi.Errno) {

@@ -8,6 +8,7 @@ import (
 	"foreshore.dev/kernel/file"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
+	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/sched"
 	"foreshore.dev/kernel/vfs"
 )
@@ -138,7 +139,7 @@ func sysMmap(c *sched.Ctx) (uint64, abi.Errno) {
 		if anon = vfs.NewInode(abi.FsTypeAnon, abi.S_IFREG|0o600, 0, 0); anon == 0 {
 			return 0, abi.ENOMEM
 		}
-		kmem.Inode(anon).State.Size = uint64(m.Pages) << kmem.PageShift
+		pagecache.SetSize(c, anon, uint64(m.Pages)<<kmem.PageShift)
 		m.Inode = anon
 	}
 	page, e := mm.Map(c, c.As, m)

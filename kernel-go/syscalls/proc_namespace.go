@@ -37,11 +37,13 @@ func sysUnshare(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, abi.ENOMEM
 		}
 		shared := s.FsContext
+		kmem.WriteBegin(&c.P().Header)
 		s.FsContext = own
+		kmem.WriteEnd(&c.P().Header)
 		vfs.DropContext(shared)
 	}
 	if flags&abi.CLONE_FILES != 0 {
-		return 0, unshareFds(c)
+		return 0, file.UnshareTable(c, c.P())
 	}
 	return 0, abi.OK
 }

@@ -68,6 +68,14 @@ func newDentry(parent abi.DentryRef, inode abi.InodeRef, name kmem.Span) abi.Den
 	return i
 }
 
+// setFlags adds and takes away flags of a dentry.
+func setFlags(i abi.DentryRef, add, remove abi.DentryFlag) {
+	d := kmem.Dentry(i)
+	kmem.WriteBegin(&d.Header)
+	d.Flags = d.Flags&^remove | add
+	kmem.WriteEnd(&d.Header)
+}
+
 // Hold adds a reference.
 func Hold(d abi.DentryRef) { kmem.Ref(&kmem.Dentry(d).Header) }
 
@@ -141,9 +149,7 @@ func link(i abi.DentryRef) {
 	sched.RecordEffect(abi.SyncEffectFs)
 	dir := InodeOf(d.Parent)
 	appendChild(dir, i)
-	kmem.WriteBegin(&d.Header)
-	d.Flags |= abi.DentryFlagLinked
-	kmem.WriteEnd(&d.Header)
+	setFlags(i, abi.DentryFlagLinked, 0)
 	kmem.Ref(&d.Header)
 	hashIn(i)
 }
@@ -155,9 +161,7 @@ func unlinkDentry(i abi.DentryRef) {
 	sched.RecordEffect(abi.SyncEffectFs)
 	unhash(i)
 	removeChild(InodeOf(d.Parent), i)
-	kmem.WriteBegin(&d.Header)
-	d.Flags &^= abi.DentryFlagLinked
-	kmem.WriteEnd(&d.Header)
+	setFlags(i, 0, abi.DentryFlagLinked)
 	Put(i)
 }
 

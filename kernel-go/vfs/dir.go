@@ -57,11 +57,7 @@ func create(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, as made) (abi.De
 	if inode == 0 {
 		return 0, abi.ENOSPC
 	}
-	s := &kmem.Inode(inode).State
-	s.Rdev, s.Node = as.rdev, ds.Node
-	if mode&abi.S_IFMT == abi.S_IFDIR {
-		s.Nlink = 2
-	}
+	setNode(inode, as.rdev, ds.Node)
 	d := newDentry(parent, inode, name)
 	dropInode(inode)
 	if d == 0 {
@@ -93,7 +89,7 @@ func implied(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mark bool) (abi
 	}
 	d, e := create(c, parent, name, made{mode: abi.S_IFDIR | 0o755})
 	if e == abi.OK && mark {
-		kmem.Dentry(d).Flags |= abi.DentryFlagImplied
+		setFlags(d, abi.DentryFlagImplied, 0)
 	}
 	return d, e
 }
@@ -197,7 +193,7 @@ func linkIn(parent abi.DentryRef, name kmem.Span, old abi.DentryRef) abi.Errno {
 	}
 	link(d)
 	Put(d)
-	kmem.Dentry(old).Flags &^= abi.DentryFlagTmpfile
+	setFlags(old, 0, abi.DentryFlagTmpfile)
 	setNlink(inode, s.Nlink+1)
 	change(inode, false)
 	change(InodeOf(parent), true)

@@ -22,6 +22,9 @@ func NewInode(fs abi.FsType, mode abi.FileMode, uid, gid uint32) abi.InodeRef {
 	files.Inodes++
 	s.Ino = files.Inodes
 	s.FsType, s.Mode, s.Uid, s.Gid, s.Nlink = fs, mode, uid, gid, 1
+	if mode&abi.S_IFMT == abi.S_IFDIR {
+		s.Nlink = 2
+	}
 	s.AtimeNs, s.MtimeNs, s.CtimeNs, s.BtimeNs = now, now, now, now
 	in.Live.NextCookie = firstCookie
 	if fs == abi.FsTypeTmpfs {
@@ -29,6 +32,15 @@ func NewInode(fs abi.FsType, mode abi.FileMode, uid, gid uint32) abi.InodeRef {
 	}
 	kmem.WriteEnd(&in.Header)
 	return i
+}
+
+// setNode says of a new inode which device it is, and to which file system of its
+// type it belongs.
+func setNode(inode abi.InodeRef, rdev uint64, node uint32) {
+	in := kmem.Inode(inode)
+	kmem.WriteBegin(&in.Header)
+	in.State.Rdev, in.State.Node = rdev, node
+	kmem.WriteEnd(&in.Header)
 }
 
 func holdInode(inode abi.InodeRef) { kmem.Ref(&kmem.Inode(inode).Header) }

@@ -150,7 +150,7 @@ func makePrefix(c *sched.Ctx, prefix kmem.Span) (d, first abi.DentryRef, e abi.E
 	}
 	for up := d; kmem.Dentry(up).Flags&abi.DentryFlagImplied != 0; up = kmem.Dentry(up).Parent {
 		first = up
-		kmem.Dentry(up).Flags &^= abi.DentryFlagImplied
+		setFlags(up, 0, abi.DentryFlagImplied)
 	}
 	if first != 0 {
 		Hold(first)
@@ -311,10 +311,12 @@ func settle(top abi.DentryRef) {
 		d = next
 	}
 	for d := top; d != 0; d = nextBelow(d, top) {
-		kmem.Dentry(d).Flags &^= abi.DentryFlagImplied
+		setFlags(d, 0, abi.DentryFlagImplied)
 		in := kmem.Inode(InodeOf(d))
 		if in.State.Mode&abi.S_IFMT == abi.S_IFDIR {
+			kmem.WriteBegin(&in.Header)
 			in.State.MtimeNs, in.State.StagedNode().Target = in.State.AtimeNs, 0
+			kmem.WriteEnd(&in.Header)
 		}
 	}
 }

@@ -51,16 +51,43 @@ func Mount(fs abi.FsType, over abi.DentryRef, mode abi.FileMode) (abi.DentryRef,
 		return 0, e
 	}
 	Hold(over)
-	treeBegin()
-	kmem.Dentry(root).Covers = over
-	kmem.Dentry(over).Mounted = root
-	treeEnd()
+	covers(root, over)
 	m := kmem.Mount(i)
 	kmem.WriteBegin(&m.Header)
 	m.Root = root
 	kmem.WriteEnd(&m.Header)
 	mountsChanged()
 	return root, abi.OK
+}
+
+// covers has a root lie over a directory.
+func covers(root, over abi.DentryRef) {
+	treeBegin()
+	setCovers(root, over)
+	setMounted(over, root)
+	treeEnd()
+}
+
+// uncovers is the opposite.
+func uncovers(root, over abi.DentryRef) {
+	treeBegin()
+	setMounted(over, 0)
+	setCovers(root, 0)
+	treeEnd()
+}
+
+func setCovers(root, over abi.DentryRef) {
+	d := kmem.Dentry(root)
+	kmem.WriteBegin(&d.Header)
+	d.Covers = over
+	kmem.WriteEnd(&d.Header)
+}
+
+func setMounted(over, root abi.DentryRef) {
+	d := kmem.Dentry(over)
+	kmem.WriteBegin(&d.Header)
+	d.Mounted = root
+	kmem.WriteEnd(&d.Header)
 }
 
 // Unmount takes away the file system whose root is given: EINVAL when it is
@@ -77,10 +104,7 @@ func Unmount(root abi.DentryRef) abi.Errno {
 		if over == 0 || d.Mounted != 0 || busyBelow(root) {
 			return abi.EBUSY
 		}
-		treeBegin()
-		kmem.Dentry(over).Mounted = 0
-		d.Covers = 0
-		treeEnd()
+		uncovers(root, over)
 		kmem.Free(i)
 		RemoveTree(root)
 		Put(over)

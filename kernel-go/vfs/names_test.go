@@ -449,8 +449,10 @@ func TestTimes(t *testing.T) {
 	f, _ := resolve(c, "/d/f", 0)
 	d, s := &kmem.Inode(InodeOf(dir)).State, &kmem.Inode(InodeOf(f)).State
 	reset := func() {
-		for _, x := range []*abi.InodeState{d, s} {
-			x.AtimeNs, x.MtimeNs, x.CtimeNs = 1, 1, 1
+		for _, x := range []*abi.InodeSlot{kmem.Inode(InodeOf(dir)), kmem.Inode(InodeOf(f))} {
+			kmem.WriteBegin(&x.Header)
+			x.State.AtimeNs, x.State.MtimeNs, x.State.CtimeNs = 1, 1, 1
+			kmem.WriteEnd(&x.Header)
 		}
 	}
 	for _, x := range []struct {

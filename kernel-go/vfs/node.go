@@ -24,8 +24,7 @@ func AddNode(parent abi.DentryRef, name kmem.Span, n Node) (abi.DentryRef, abi.E
 	if inode == 0 {
 		return 0, abi.ENOSPC
 	}
-	s := &kmem.Inode(inode).State
-	s.Rdev, s.Node = n.Rdev, ds.Node
+	setNode(inode, n.Rdev, ds.Node)
 	d := newDentry(parent, inode, name)
 	dropInode(inode)
 	if d == 0 {

@@ -217,7 +217,7 @@ func tmpfileIn(c *sched.Ctx, parent abi.DentryRef, how How) (abi.DentryRef, abi.
 		return 0, abi.ENOSPC
 	}
 	if how.Flags&abi.O_EXCL == 0 {
-		kmem.Dentry(d).Flags |= abi.DentryFlagTmpfile
+		setFlags(d, abi.DentryFlagTmpfile, 0)
 	}
 	return d, abi.OK
 }

@@ -171,7 +171,7 @@ func applyNew(c *sched.Ctx, f *Found, root, base abi.DentryRef) abi.Errno {
 			return abi.OK // what there was is gone
 		}
 		if d, e = create(c, f.Parent, f.Name, made{mode: abi.S_IFREG}); e == abi.OK {
-			kmem.Dentry(d).Flags |= abi.DentryFlagWhiteout
+			setFlags(d, abi.DentryFlagWhiteout, 0)
 		}
 	}
 	if e != abi.OK {
@@ -200,9 +200,9 @@ func applyDirectory(c *sched.Ctx, f *Found) abi.Errno {
 	if !isDir(d) {
 		return abi.EEXIST
 	}
-	kmem.Dentry(d).Flags &^= abi.DentryFlagImplied
+	setFlags(d, 0, abi.DentryFlagImplied)
 	inode := InodeOf(d)
-	setMode(inode, r.Mode)
+	SetMode(inode, r.Mode)
 	setAttributes(c, inode)
 	return abi.OK
 }
@@ -250,7 +250,7 @@ func fillFile(c *sched.Ctx, inode abi.InodeRef) abi.Errno {
 	if e := Truncate(c, inode, 0); e != abi.OK {
 		return e
 	}
-	setMode(inode, r.Mode)
+	SetMode(inode, r.Mode)
 	if r.Kind == abi.FileRecordKindLazyFile {
 		kmem.WriteBegin(&in.Header)
 		in.State.Source, in.State.SourceOffset = r.Source, r.SourceOffset
@@ -273,7 +273,8 @@ func fillFile(c *sched.Ctx, inode abi.InodeRef) abi.Errno {
 // maxLazyBytes keeps offsets below 2^53, as the ABI says.
 const maxLazyBytes = 1 << 44
 
-func setMode(inode abi.InodeRef, mode abi.FileMode) {
+// SetMode sets the permission bits of an inode.
+func SetMode(inode abi.InodeRef, mode abi.FileMode) {
 	in := kmem.Inode(inode)
 	kmem.WriteBegin(&in.Header)
 	in.State.Mode = in.State.Mode&abi.S_IFMT | mode&permBits

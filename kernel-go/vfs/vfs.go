@@ -88,11 +88,9 @@ func newRoot(fs abi.FsType, mode abi.FileMode) (abi.DentryRef, abi.Errno) {
 	if inode == 0 {
 		return 0, abi.ENFILE
 	}
-	in := kmem.Inode(inode)
-	in.State.Nlink = 2
 	s := state()
 	s.FileSystems++
-	in.State.Node = s.FileSystems
+	setNode(inode, 0, s.FileSystems)
 	d := newDentry(0, inode, kmem.Span{Addr: 0, Len: 0})
 	dropInode(inode)
 	if d == 0 {

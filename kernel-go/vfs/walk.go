@@ -98,7 +98,7 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name kmem.Span) (abi.DentryRef, abi
 		}
 		// What it stood for is gone; a namesake is another file.
 		unhash(d)
-		kmem.Dentry(d).Flags &^= abi.DentryFlagDynamic
+		setFlags(d, 0, abi.DentryFlagDynamic)
 	}
 	made, e := dynamic.Lookup(c, inode, name)
 	if e == abi.ENOENT {
@@ -112,7 +112,7 @@ func lookup(c *sched.Ctx, dir abi.DentryRef, name kmem.Span) (abi.DentryRef, abi
 	if d == 0 {
 		return 0, abi.ENOMEM
 	}
-	kmem.Dentry(d).Flags |= abi.DentryFlagDynamic
+	setFlags(d, abi.DentryFlagDynamic, 0)
 	hashIn(d)
 	return d, abi.OK
 }

@@ -17,6 +17,7 @@ import {
   type UnionModel,
 } from "../model.ts";
 import { camel } from "../names.ts";
+import { slotRules } from "../sequence.ts";
 import { byHandPage, hasControl } from "./by-hand.ts";
 import { hasCalls } from "./syscalls.ts";
 
@@ -98,8 +99,35 @@ function index(model: Model, files: readonly FileModel[]): string[] {
         ...Object.entries(UNITS).map(([name, what]) => [`\`${name}\``, what]),
       ],
     ),
+    ...sequencePart(model),
   ];
 }
+
+function sequencePart(model: Model): string[] {
+  const rules = slotRules(model);
+  if (rules.length === 0) return [];
+  return [
+    "## The sequence of a slot",
+    "",
+    "Words that lie **under** a slot's sequence (`SlotHeader.seq`) change only while it is odd: copied between two looks at it that find the same even",
+    "number, they are of one moment. That holds from when the slot **counts**, which is when it is in use and the word by which it counts is not 0:",
+    "until then it is being made. Where a table has no such word, a slot counts when something that counts names it. A build of the kernel checks both",
+    "in its tests (`kernel-go/kmem/seqlock_paranoid.go`). Other words are read alone, and each may change at any time; those of tables that are not",
+    "listed, too.",
+    "",
+    ...table(
+      ["table", "counts by", "under the sequence"],
+      rules.map(({ item, kind, counts, under }) => [
+        `[\`${kind}\`](schema-${stemOf(item, model)}.md#${item.name.toLowerCase()})`,
+        counts === undefined ? "" : `\`${counts.name}\``,
+        under.map(({ name }) => `\`${name}\``).join(", "),
+      ]),
+    ),
+  ];
+}
+
+const stemOf = (item: StructModel, model: Model): string =>
+  model.files.find(({ structs }) => structs.includes(item))?.stem ?? "";
 
 function filePage(file: FileModel, model: Model): string[] {
   return [
@@ -154,6 +182,13 @@ function ownerOf(field: FieldModel, item: StructModel, model: Model): string {
   return (field.owner ?? inner ?? item.owner ?? "").replaceAll("|", ", ");
 }
 
+/** Some of its words lie under the sequence of the slot that it is or lies in. */
+const sequenced = (item: StructModel): boolean => item.fields.some(({ seqlock, counts }) => seqlock || counts);
+
+function sequenceCell({ seqlock, counts }: FieldModel): string {
+  return [...(seqlock ? ["under"] : []), ...(counts ? ["counts"] : [])].join(", ");
+}
+
 function fieldRows(item: StructModel, model: Model): string[][] {
   return item.fields.map((field) => [
     String(field.offset),
@@ -162,13 +197,15 @@ function fieldRows(item: StructModel, model: Model): string[][] {
     `\`${typeText(field)}\``,
     field.unit === undefined ? "" : `\`${field.unit}\``,
     ownerOf(field, item, model),
+    ...(sequenced(item) ? [sequenceCell(field)] : []),
     field.reserved ? "0" : cell(field.frozen && !item.frozen ? [...field.doc, FROZEN] : field.doc),
   ]);
 }
 
 const FROZEN = "Frozen: the same in every version.";
 
-const FIELD_HEAD = ["offset", "bytes", "field", "type", "unit", "written by", ""];
+const FIELD_HEAD = ["offset", "bytes", "field", "type", "unit", "written by"];
+const SEQUENCE_HEAD = "[sequence](README.md#the-sequence-of-a-slot)";
 
 function structPart(item: StructModel, model: Model): string[] {
   const facts = [
@@ -182,7 +219,15 @@ function structPart(item: StructModel, model: Model): string[] {
       ? []
       : [`\`${item.union.name}\` for [\`${item.union.opcode}\`](opcodes.md#${item.union.opcode.toLowerCase()}).`]),
   ];
-  return [`## ${item.name}`, "", ...item.doc, "", facts.join(" "), "", ...table(FIELD_HEAD, fieldRows(item, model))];
+  return [
+    `## ${item.name}`,
+    "",
+    ...item.doc,
+    "",
+    facts.join(" "),
+    "",
+    ...table([...FIELD_HEAD, ...(sequenced(item) ? [SEQUENCE_HEAD] : []), ""], fieldRows(item, model)),
+  ];
 }
 
 function tablePart(item: TableModel): string[] {

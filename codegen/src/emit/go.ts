@@ -19,6 +19,7 @@ import { goConstant, pascal } from "../names.ts";
 import { goBoundary } from "./boundary.ts";
 import { alignColumns } from "./columns.ts";
 import { goRequests } from "./go-requests.ts";
+import { goSeqlock } from "./go-seqlock.ts";
 import { shapesText, tableText, usesMath } from "./go-tables.ts";
 
 const FOLDER = "kernel-go/abi";
@@ -59,6 +60,7 @@ export const goEmitter: Emitter = {
       ...refsFile(model),
       ...goBoundary(model),
       ...goRequests(model),
+      ...goSeqlock(model),
     ];
   },
 };

@@ -196,8 +196,10 @@ func Init(over abi.DentryRef) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	s := &kmem.Inode(vfs.InodeOf(root)).State
-	s.Ino, s.Node = 1, uint32(nodeRoot)
+	in := kmem.Inode(vfs.InodeOf(root))
+	kmem.WriteBegin(&in.Header)
+	in.State.Ino, in.State.Node = 1, uint32(nodeRoot)
+	kmem.WriteEnd(&in.Header)
 	makeBootID()
 	return abi.OK
 }
@@ -299,12 +301,12 @@ func makeInode(n node, mode abi.FileMode, pid, arg uint32) (abi.InodeRef, abi.Er
 	if i == 0 {
 		return 0, abi.ENOMEM
 	}
-	s := &kmem.Inode(i).State
+	in := kmem.Inode(i)
+	kmem.WriteBegin(&in.Header)
+	s := &in.State
 	s.Node, s.Ino = uint32(n), inoOf(n, pid, arg)
 	*s.ProcNode() = abi.ProcNode{Pid: pid, Number: arg}
-	if mode&abi.S_IFDIR == abi.S_IFDIR {
-		s.Nlink = 2
-	}
+	kmem.WriteEnd(&in.Header)
 	return i, abi.OK
 }
 

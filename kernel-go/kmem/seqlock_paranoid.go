@@ -1,0 +1,87 @@
+//go:build paranoid && !tinygo
+
+package kmem
+
+import (
+	"bytes"
+
+	"foreshore.dev/kernel/abi"
+)
+
+// What readers outside the kernel rely on: words that the schema says to lie under
+// a slot's sequence change while that is odd, and at no other time, from when the
+// slot counts until it is given back. Each slot's words are kept as its last change
+// left them, and compared when its next one begins, and at the end of the hold of
+// the lock in which it changed.
+
+// kept is a slot as its last change left it.
+type kept struct {
+	kind  abi.SlotKind
+	words []byte
+}
+
+var (
+	keptSlots = map[uint32]*kept{}
+	// keptNow are those that have changed in this hold of the lock.
+	keptNow []uint32
+)
+
+// forgetKept begins anew with another memory.
+func forgetKept() {
+	clear(keptSlots)
+	keptNow = nil
+}
+
+// keeps notes a slot as it is.
+func keeps(addr uint32) {
+	s := keptSlots[addr]
+	if s == nil {
+		kind := kindAt(addr)
+		if len(abi.SeqlockRules[kind].Words) == 0 {
+			return
+		}
+		s = &kept{kind: kind}
+		keptSlots[addr] = s
+	}
+	s.words = s.words[:0]
+	for _, w := range abi.SeqlockRules[s.kind].Words {
+		s.words = append(s.words, Bytes(addr+w.Offset, w.Bytes)...)
+	}
+	keptNow = append(keptNow, addr)
+}
+
+// counts says whether a slot is one for readers.
+func (s *kept) counts(addr uint32) bool {
+	if (*abi.SlotHeader)(Ptr(addr)).Generation.Load()&1 == 0 {
+		return false
+	}
+	c := abi.SeqlockRules[s.kind].Counts
+	return c.Bytes == 0 || !zeros(Bytes(addr+c.Offset, c.Bytes))
+}
+
+func zeros(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// compare fails when a word has changed since the slot's last change ended.
+func compare(addr uint32) {
+	s := keptSlots[addr]
+	if s == nil || !s.counts(addr) {
+		return
+	}
+	left := s.words
+	for _, w := range abi.SeqlockRules[s.kind].Words {
+		if !bytes.Equal(left[:w.Bytes], Bytes(addr+w.Offset, w.Bytes)) {
+			fail("a word changes outside of its slot's sequence: " + s.kind.String() + "." + w.Name)
+		}
+		left = left[w.Bytes:]
+	}
+}
+
+// kindAt is the table in which a slot lies.
+func kindAt(addr uint32) abi.SlotKind {
+	for kind := abi.SlotKind(1); kind < abi.SlotKinds; kind++ {
+		if t := Table(kind); addr-t.Base < t.Capacity*t.Stride {
+			return kind
+		}
+	}
+	return abi.SlotKindNone
+}
