@@ -5141,7 +5141,7 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_wait_entry_slot, next_of_waiter) == 36, "o
 FSH_STATIC_ASSERT(offsetof(struct fsh_wait_entry_slot, events) == 40, "offset of WaitEntrySlot.events");
 FSH_STATIC_ASSERT(offsetof(struct fsh_wait_entry_slot, reserved0) == 44, "offset of WaitEntrySlot.reserved0");
 
-/* First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply. */
+/* First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply. Replies come in any order, to requests that were published together, too. */
 struct fsh_rpc_header {
   /* What the entry is. Written by: any. */
   fsh_opcode opcode;

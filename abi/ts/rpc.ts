@@ -124,7 +124,7 @@ export interface RpcHeaderData {
 }
 
 /**
- * First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply.
+ * First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply. Replies come in any order, to requests that were published together, too.
  * A view: `at` positions it, every property reads or writes the memory in place.
  */
 export class RpcHeader {

@@ -232,7 +232,7 @@ func (v FileRecordKind) String() string {
 // RpcHeaderSize is the size of RpcHeader in bytes.
 const RpcHeaderSize = 8
 
-// RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply.
+// RpcHeader: First 8 bytes of every entry. requestId 0 marks an unsolicited event; every request, Cancel and BlobFilled too, gets exactly one Reply. Replies come in any order, to requests that were published together, too.
 type RpcHeader struct {
 	_ structs.HostLayout
 	// What the entry is.

@@ -40,15 +40,16 @@ func readVectors(t *testing.T) vectorFile {
 // reads every field.
 func TestVectorStructs(t *testing.T) {
 	vectors := readVectors(t)
-	if len(vectors.Structs) != len(vectorStructs) {
-		t.Errorf("%d vectors for %d structs", len(vectors.Structs), len(vectorStructs))
+	if len(vectors.Structs) != len(StructsByName) {
+		t.Errorf("%d vectors for %d structs", len(vectors.Structs), len(StructsByName))
 	}
 	for _, vector := range vectors.Structs {
-		value := reflect.ValueOf(vectorStructs[vector.Struct])
-		if !value.IsValid() {
+		make := StructsByName[vector.Struct]
+		if make == nil {
 			t.Errorf("%s: no such Go struct", vector.Struct)
 			continue
 		}
+		value := reflect.ValueOf(make())
 		data, err := hex.DecodeString(vector.Bytes)
 		if err != nil {
 			t.Fatal(err)
@@ -65,8 +66,8 @@ func TestVectorStructs(t *testing.T) {
 // TestVectorEnums compares String of every number.
 func TestVectorEnums(t *testing.T) {
 	vectors := readVectors(t)
-	if len(vectors.Enums) != len(vectorEnums) {
-		t.Errorf("%d vectors for %d enums", len(vectors.Enums), len(vectorEnums))
+	if len(vectors.Enums) != len(EnumsByName) {
+		t.Errorf("%d vectors for %d enums", len(vectors.Enums), len(EnumsByName))
 	}
 	for enum, values := range vectors.Enums {
 		for name, text := range values {
@@ -78,7 +79,7 @@ func TestVectorEnums(t *testing.T) {
 				}
 				number = int64(unsigned)
 			}
-			if got := vectorEnums[enum](number); got != name {
+			if got := EnumsByName[enum](number); got != name {
 				t.Errorf("%s(%s).String() = %q, want %q", enum, text, got, name)
 			}
 		}

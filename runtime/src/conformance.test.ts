@@ -35,7 +35,7 @@ test.each([1, 4])("a Runtime with %i harts", async (harts) => {
   ).toEqual(OTHERS);
 });
 
-test("a control channel", async () => {
+test("a control channel, and the same machine once more", async () => {
   const runtime = await Runtime.create({ harts: 2, log: () => undefined });
   const connect = async () => {
     const { port1, port2 } = new MessageChannel();
@@ -54,6 +54,7 @@ test("a control channel", async () => {
       ),
     ).toEqual([]);
     expect(results.length - left.length).toBeGreaterThan(150);
+    expect(await runKit(controlSubject("a control channel", connect))).toEqual(results);
   } finally {
     await runtime.stop();
   }

@@ -4,7 +4,16 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type CaseResult, jsonLinesSubject, listCases, runKit, SubjectError } from "@foreshore/abi/conformance";
+import {
+  type CaseResult,
+  jsonLinesSubject,
+  LOCK,
+  listCases,
+  mutated,
+  mutations,
+  runKit,
+  SubjectError,
+} from "@foreshore/abi/conformance";
 import { Runtime } from "@foreshore/runtime";
 import { beforeAll, describe, expect, test } from "vitest";
 import { childSubject } from "../../abi/src/conformance/cli/child.ts";
@@ -61,8 +70,7 @@ describe("our machines", () => {
     try {
       const results = await runKit(subject, { vectors });
       expect(failures(results)).toEqual([]);
-      // It has no codec: the vectors are proved by kernel-go/abi's own tests. All else is run.
-      expect(skipped(results).filter((name) => !name.startsWith("vectors: "))).toEqual(ONLY_CONTROL);
+      expect(skipped(results)).toEqual(ONLY_CONTROL);
     } finally {
       await subject.close();
     }
@@ -95,6 +103,21 @@ describe("faults are found", async () => {
       expect(failures(results).length).toBeGreaterThan(0);
     },
   );
+
+  test("one fault of what cases are set up with is told by those that are about it, and by the others as what it is", async () => {
+    const wrong = async (name: string): Promise<string[]> => {
+      const mutation = mutations(LOCK).find((each) => each.name === name);
+      if (mutation === undefined) throw new Error(`there is no mutation "${name}"`);
+      return failures(await runKit(mutated(sound, mutation, LOCK), { only: (family) => family === "opcodes" }));
+    };
+    const files = await wrong("WriteFile: open_flags is not heard");
+    expect(files.length).toBeGreaterThan(50);
+    const other = files.filter((text) => !text.startsWith("opcodes: WriteFile: "));
+    expect(other.filter((text) => !/: it could not be tried without (a file|a process): /.test(text))).toEqual([]);
+    // Folders are made one by one: who does not make parents fails where that is tried.
+    const parents = await wrong("Mkdir: parents is not heard");
+    expect(parents).toEqual(["good", "cancelled"].map((which) => `opcodes: Mkdir: ${which}: Mkdir answers ENOENT`));
+  });
 
   test("a case that fails leaves the next ones a machine of their own", async () => {
     const never = mutants(sound).find(({ name }) => name === "never cancels");

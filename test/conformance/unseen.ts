@@ -15,8 +15,6 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   "Processes: instret in the reply's bytes is one more": OWN_COUNT,
   "Processes: resident_pages in the reply's bytes is one more": OWN_COUNT,
   "Processes: syscalls in the reply's bytes is one more": OWN_COUNT,
-  "ResizeTerminal: the generation of ofd is not looked at":
-    "no case frees a terminal's stream and has its slot used again",
   "SetTrace: syscalls is not heard": TRACE,
   "SetTrace: syscalls is one more": TRACE,
   "Stat: dev in the reply's bytes is one more": "numbers of devices are the kernel's own, and no other word says them",

@@ -15,8 +15,8 @@ const LOOK_MS = 20;
 const HELLO_MS = 10_000;
 
 /**
- * @param connect opens one more connection; each is used for as long as its cases go well. Its machine must be as it was
- *   booted, or at least have no `/conformance`
+ * @param connect opens one more connection; each is used for as long as its cases go well. Its machine is left with folders
+ *   `/conformance`, `/conformance-2`…, one for each run and connection
  */
 export function controlSubject(name: string, connect: () => Promise<Duplex>): Subject {
   return {
@@ -57,12 +57,12 @@ async function open(duplex: Duplex): Promise<SubjectMachine> {
   const options = {
     frames,
     features: ["control"] as const,
-    async turn(): Promise<void> {
+    async turn(mostMs: number): Promise<void> {
       if (ended === undefined && frames.next() < 0) {
         let timer: ReturnType<typeof setTimeout> | undefined;
         await new Promise<void>((resolve) => {
           look = resolve;
-          timer = setTimeout(resolve, LOOK_MS);
+          timer = setTimeout(resolve, Math.min(LOOK_MS, mostMs));
         });
         clearTimeout(timer);
       }

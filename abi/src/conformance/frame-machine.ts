@@ -13,10 +13,10 @@ export interface FrameMachineOptions {
   readonly client: number;
   readonly features: readonly Feature[];
   /**
-   * Lets the machine go on, at most for some milliseconds; awaited between two looks at what has come.
+   * Lets the machine go on, for some milliseconds and at most for so many; awaited between two looks at what has come.
    * @throws what has ended the machine
    */
-  turn(): Promise<void>;
+  turn(mostMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export function frameMachine(options: FrameMachineOptions): SubjectMachine {
     },
     async completions(_client, most, timeoutMs) {
       const until = performance.now() + timeoutMs;
-      do await options.turn();
+      do await options.turn(Math.max(0, until - performance.now()));
       while (frames.next() < 0 && performance.now() < until);
       const taken: number[] = [];
       while (taken.length < most * ENTRY) {
@@ -64,7 +64,7 @@ export function frameMachine(options: FrameMachineOptions): SubjectMachine {
     readArena: async (_client, offset, length) => mem.u8.slice(arenaBase + offset, arenaBase + offset + length),
     async wake() {
       frames.flush();
-      await options.turn();
+      await options.turn(0);
     },
     read: unreachable,
     write: unreachable,

@@ -5,6 +5,7 @@ import {
   OwnerSlot,
   PollEvent,
   RegisterProcessReply,
+  Signal,
   type SlotHandleData,
   SlotKind,
   StdioKind,
@@ -26,7 +27,11 @@ import { type Ask, resultText } from "./peer.ts";
 import { COUNTS_ENV, counts, cutOff, ECHO_CODE, exits, interpreted } from "./programs.ts";
 import { exitedWith, memOf, type Trial } from "./trial.ts";
 
-const SIGKILL = 9;
+const { SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1 } = Signal;
+
+/** Whom KillProcess is to reach. */
+type Target = (process: SlotHandleData, pid: number) => { readonly pid: number; readonly process: SlotHandleData };
+
 const PAGE = 4096;
 /** More than a pipe holds (Limit.PipeBytes). */
 const MORE_THAN_A_PIPE = 80 * 1024;
@@ -160,12 +165,21 @@ export const killProcess: OpcodeCases = {
     const { process, pid } = await t.process("echo");
     await t.start(process);
     t.after(async () => t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status"));
-    // By its handle, and as the leader of its group.
-    for (const group of [0, -1]) {
-      const { process } = await t.process("echo");
+    // By its handle and by its pid, as one and as the leader of its group: each with a signal of its own.
+    for (const [ended, target] of [
+      [SIGKILL, (process, _) => ({ pid: 0, process })],
+      [SIGTERM, (process, _) => ({ pid: -1, process })],
+      [SIGINT, (process, pid) => ({ pid: -pid, process })],
+      [SIGUSR1, (_, pid) => ({ pid, process: NONE })],
+      [SIGHUP, (_, pid) => ({ pid: -pid, process: NONE })],
+    ] as const satisfies readonly (readonly [number, Target])[]) {
+      const { process, pid } = await t.process("echo");
       await t.start(process);
-      await t.peer.ok({ opcode: Opcode.KillProcess, pid: group, signal: SIGKILL, process });
-      t.equal((await t.wait(process)).value, BigInt(SIGKILL), "the wait status");
+      // Signal 0 only looks.
+      await t.peer.ok({ opcode: Opcode.KillProcess, ...target(process, pid), signal: 0 });
+      await t.peer.ok({ opcode: Opcode.KillProcess, ...target(process, pid), signal: ended });
+      t.equal((await t.wait(process)).value, BigInt(ended), `the wait status of one that signal ${ended} ended`);
+      await t.peer.refused({ opcode: Opcode.KillProcess, pid: -pid, signal: 0, process: NONE }, "ESRCH");
     }
     // One that never ran leaves nothing, and who waits for it is told.
     const { process: prepared } = await t.process("echo");

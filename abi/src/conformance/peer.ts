@@ -28,7 +28,7 @@ const ALL = 2 * Fixed.RingEntries;
 
 /** A case that did not go as the ABI says. */
 export class CaseFailure extends Error {
-  override readonly name = "CaseFailure";
+  override readonly name: string = "CaseFailure";
 }
 
 /** A request without what the peer fills in. */

@@ -18,13 +18,18 @@ import {
   StdioKind,
 } from "../../ts/index.ts";
 import { Mem } from "../core/mem.ts";
-import { type Ask, CaseFailure, Peer, type Reply } from "./peer.ts";
+import { type Ask, CaseFailure, Peer, type Reply, resultText } from "./peer.ts";
 import { echoes, exits } from "./programs.ts";
 import type { Feature, OpenOptions, SubjectMachine } from "./subject.ts";
 
 /** The case cannot be tried on this subject. */
 export class CaseSkipped extends Error {
   override readonly name = "CaseSkipped";
+}
+
+/** What a case needs before it tries anything could not be made: it says nothing of what the case is about. */
+export class SetupFailure extends CaseFailure {
+  override readonly name = "SetupFailure";
 }
 
 export type Family = "vectors" | "version" | "rings" | "handles" | "opcodes";
@@ -47,7 +52,11 @@ export interface TrialProcess extends RegisterProcessReplyData {
   readonly streams: readonly [SlotHandleData, SlotHandleData, SlotHandleData];
 }
 
+/** Where a run has its folders: one that no earlier run on the same machine has taken. */
+const roots = new WeakMap<SubjectMachine, Promise<string>>();
 let trials = 0;
+/** Earlier runs on one machine that leave room for one more. */
+const MOST_RUNS = 1000;
 
 export class Trial {
   readonly machine: SubjectMachine;
@@ -99,11 +108,36 @@ export class Trial {
   /** A folder of the case's own. */
   async folder(): Promise<string> {
     if (this.#folder !== undefined) return this.#folder;
-    const folder = `/conformance/case-${++trials}`;
-    const path = await this.peer.place(folder);
-    await this.peer.ok({ opcode: Opcode.Mkdir, path, mode: 0o755, parents: 1 });
-    this.#folder = folder;
-    return folder;
+    return await this.#setUp("a folder of its own", async () => {
+      const root = roots.get(this.machine) ?? this.#root();
+      roots.set(this.machine, root);
+      const folder = `${await root}/case-${++trials}`;
+      // Without parents, which is a thing to be tried.
+      await this.peer.ok({ opcode: Opcode.Mkdir, path: await this.peer.place(folder), mode: 0o755, parents: 0 });
+      this.#folder = folder;
+      return folder;
+    });
+  }
+
+  async #root(): Promise<string> {
+    for (let run = 1; ; run++) {
+      const root = run === 1 ? "/conformance" : `/conformance-${run}`;
+      const path = await this.peer.place(root);
+      const { result } = await this.peer.request({ opcode: Opcode.Mkdir, path, mode: 0o755, parents: 0 });
+      if (result === 0n) return root;
+      if (result !== BigInt(-Errno.EEXIST) || run === MOST_RUNS)
+        this.fail(`Mkdir of ${root} answers ${resultText(result)}`);
+    }
+  }
+
+  /** What fails in here is told as what the case could not have, whatever it is about. */
+  async #setUp<T>(what: string, make: () => Promise<T>): Promise<T> {
+    try {
+      return await make();
+    } catch (error) {
+      if (!(error instanceof CaseFailure) || error instanceof SetupFailure) throw error;
+      throw new SetupFailure(`it could not be tried without ${what}: ${error.message}`);
+    }
   }
 
   /** The path of `name` in the case's folder, in the arena. */
@@ -113,31 +147,37 @@ export class Trial {
 
   /** A file of the case's folder; returns its path. */
   async file(name: string, data: Uint8Array | string = "contents", mode = 0o644): Promise<string> {
-    const path = `${await this.folder()}/${name}`;
-    const openFlags = OpenFlag.O_CREAT | OpenFlag.O_TRUNC;
-    const ask: Ask = {
-      opcode: Opcode.WriteFile,
-      path: await this.peer.place(path),
-      data: await this.peer.place(data),
-      position: 0,
-      openFlags,
-      mode,
-    };
-    await this.peer.ok(ask);
-    return path;
+    return await this.#setUp("a file", async () => {
+      const path = `${await this.folder()}/${name}`;
+      const openFlags = OpenFlag.O_CREAT | OpenFlag.O_TRUNC;
+      const ask: Ask = {
+        opcode: Opcode.WriteFile,
+        path: await this.peer.place(path),
+        data: await this.peer.place(data),
+        position: 0,
+        openFlags,
+        mode,
+      };
+      await this.peer.ok(ask);
+      return path;
+    });
   }
 
   async directory(name: string): Promise<string> {
-    const path = `${await this.folder()}/${name}`;
-    await this.peer.ok({ opcode: Opcode.Mkdir, path: await this.peer.place(path), mode: 0o755, parents: 0 });
-    return path;
+    return await this.#setUp("a folder", async () => {
+      const path = `${await this.folder()}/${name}`;
+      await this.peer.ok({ opcode: Opcode.Mkdir, path: await this.peer.place(path), mode: 0o755, parents: 0 });
+      return path;
+    });
   }
 
   async symlink(name: string, target: string): Promise<string> {
-    const path = `${await this.folder()}/${name}`;
-    const { peer } = this;
-    await peer.ok({ opcode: Opcode.Symlink, path: await peer.place(path), target: await peer.place(target) });
-    return path;
+    return await this.#setUp("a symbolic link", async () => {
+      const path = `${await this.folder()}/${name}`;
+      const { peer } = this;
+      await peer.ok({ opcode: Opcode.Symlink, path: await peer.place(path), target: await peer.place(target) });
+      return path;
+    });
   }
 
   /** FileRecords in the arena. */
@@ -150,7 +190,9 @@ export class Trial {
     this.need("events");
     const path = `${await this.folder()}/${name}`;
     const records = await this.records({ path: `${path}`, kind: FileRecordKind.LazyFile, source: 0x7fff, size, mode });
-    await this.peer.ok({ opcode: Opcode.ApplyFileLayer, records, prefix: NOWHERE, count: 1, more: 0 });
+    await this.#setUp("a file whose bytes come later", () =>
+      this.peer.ok({ opcode: Opcode.ApplyFileLayer, records, prefix: NOWHERE, count: 1, more: 0 }),
+    );
     return path;
   }
 
@@ -192,7 +234,7 @@ export class Trial {
     const path = this.#programs.get(what) ?? (await this.file(what, what === "echo" ? echoes() : exits(3), 0o755));
     this.#programs.set(what, path);
     const ask = await this.program(path, { stdio: what === "echo" ? StdioKind.Pipe : StdioKind.Null, ...options });
-    await this.peer.ok(ask);
+    await this.#setUp("a process", () => this.peer.ok(ask));
     return await this.registered(ask.reply);
   }
 
@@ -223,7 +265,7 @@ export class Trial {
   /** Another client of the machine. */
   async other(): Promise<{ readonly peer: Peer; readonly handle: SlotHandleData }> {
     this.need("clients");
-    const { handle } = await this.peer.ok({ opcode: Opcode.AttachClient });
+    const { handle } = await this.#setUp("a second client", () => this.peer.ok({ opcode: Opcode.AttachClient }));
     const other = { peer: new Peer(this.machine, handle.index, this.#timeoutMs), handle };
     this.#others.push(other);
     return other;

@@ -2,6 +2,7 @@
 import type { Benchmark } from "../benchmark.ts";
 import { busy } from "./busy.ts";
 import { changing } from "./changes.ts";
+import { conformance } from "./conformance.ts";
 import { control } from "./control.ts";
 import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
@@ -25,6 +26,7 @@ export const suite: readonly Benchmark[] = [
   ...page,
   ...views,
   ...control,
+  ...conformance,
   ...waiting,
   ...waking,
   ...busy,

@@ -52,7 +52,7 @@ export const goEmitter: Emitter = {
       { path: `${FOLDER}/doc.go`, text: packageFile(model) },
       { path: `${FOLDER}/layout_proof_unsafe.go`, text: proofFile(model) },
       ...viewsFiles(model),
-      { path: `${FOLDER}/vector_types_test.go`, text: vectorTypesFile(model) },
+      { path: `${FOLDER}/by_name_native.go`, text: byNameFile(model) },
       ...model.files
         .filter((file) => file.enums.length + file.constants.length + file.structs.length + file.tables.length > 0)
         .map((file) => ({ path: `${FOLDER}/${file.stem}.go`, text: sourceFile(file, model) })),
@@ -360,27 +360,56 @@ function viewsFiles(model: Model): OutputFile[] {
 }
 
 /** What the test of abi/vectors.json needs, since reflection finds no type by its name. */
-function vectorTypesFile(model: Model): string {
-  const structs = model.files.flatMap((file) => file.structs.map((item) => `"${item.name}": &${item.name}{},`));
+/** For native programs that are told a name: tests, and the conformance kit's subject. */
+function byNameFile(model: Model): string {
+  const structs = model.files.flatMap((file) =>
+    file.structs.map((item) => `"${item.name}": func() any { return new(${item.name}) },`),
+  );
   const enums = model.files.flatMap((file) =>
     file.enums.map((item) => `"${item.name}": func(v int64) string { return ${item.name}(v).String() },`),
+  );
+  const reserved = model.files.flatMap((file) =>
+    file.structs.flatMap((item) => {
+      const names = item.fields.filter((field) => field.reserved).map((field) => `"${pascal(field.name)}"`);
+      return names.length === 0 ? [] : [`"${item.name}": {${names.join(", ")}},`];
+    }),
+  );
+  const roots = [...model.tables.values()].filter(({ root }) => root !== undefined);
+  const verifiers = roots.map(
+    ({ name }) => `"${name}": func(b []byte) TableFault { _, f := Verify${name}(b, TableMax); return f },`,
   );
   const rows = (lines: readonly string[]): string[] => indent(alignColumns(lines.map((line) => splitKey(line))));
   return [
     `// ${MARKER}`,
     "",
+    "//go:build !tinygo",
+    "",
     "package abi",
     "",
-    "// vectorStructs holds one value of every struct.",
-    "var vectorStructs = map[string]any{",
+    "// StructsByName makes a zero value of every struct.",
+    "var StructsByName = map[string]func() any{",
     ...rows(structs),
     "}",
     "",
-    "// vectorEnums names a number of every enum.",
-    "var vectorEnums = map[string]func(int64) string{",
+    "// ReservedByName are the fields of structs that are 0.",
+    "var ReservedByName = map[string][]string{",
+    ...rows(reserved),
+    "}",
+    "",
+    "// EnumsByName names a number of every enum.",
+    "var EnumsByName = map[string]func(int64) string{",
     ...rows(enums),
     "}",
     "",
+    ...(roots.length === 0
+      ? []
+      : [
+          "// VerifiersByName says what is wrong with a buffer of every table that may be one.",
+          "var VerifiersByName = map[string]func([]byte) TableFault{",
+          ...rows(verifiers),
+          "}",
+          "",
+        ]),
   ].join("\n");
 }
 

@@ -43,6 +43,10 @@ type subjectRequest struct {
 	RingStart *uint32 `json:"ringStart"`
 	Entries   []byte  `json:"entries"`
 	Bytes     []byte  `json:"bytes"`
+	// Of a codec.
+	Struct string         `json:"struct"`
+	Table  string         `json:"table"`
+	Values map[string]any `json:"values"`
 }
 
 type object map[string]any
@@ -118,9 +122,12 @@ func serveSubject(o *options, in io.Reader, out, stderr io.Writer) error {
 	return eachLine(in, out, func(line []byte, r *subjectRequest) (object, bool, error) {
 		switch r.Op {
 		case "hello":
-			return object{"protocol": subjectProtocol, "name": fmt.Sprintf("foreshore-native with %d harts", o.harts), "codec": false}, false, nil
+			return object{"protocol": subjectProtocol, "name": fmt.Sprintf("foreshore-native with %d harts", o.harts), "codec": true}, false, nil
 		case "bye":
 			return object{}, true, nil
+		case "decode", "encode", "verify":
+			ok, err := answerCodec(r)
+			return ok, false, err
 		case "open":
 			p, err := startRelayed(self, o, stderr)
 			if err != nil {
