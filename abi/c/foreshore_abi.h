@@ -31,8 +31,8 @@ extern "C" {
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x9d61c7e1)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0x8464f45e)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x5815567b)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xaa537d66)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -3409,19 +3409,21 @@ struct fsh_changes_live {
   uint64_t changed[64];
   /* By client: what it watches. Unit: bits. Written by: kernel. */
   uint64_t kinds[8];
+  /* What has changed of what was awaited: who waits for it is to look again. Unit: bits. Written by: kernel. */
+  uint64_t due;
   /* Requests that wait for a change. Unit: slot:WaitEntry. Written by: kernel. */
   uint32_t wait;
-  /* Not 0: they are to look again. Unit: flag. Written by: kernel. */
-  uint32_t due;
+  uint32_t reserved0;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_changes_live) == 608, "size of ChangesLive");
+FSH_STATIC_ASSERT(sizeof(struct fsh_changes_live) == 616, "size of ChangesLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, watched) == 0, "offset of ChangesLive.watched");
 FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, awaited) == 8, "offset of ChangesLive.awaited");
 FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, number) == 16, "offset of ChangesLive.number");
 FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, changed) == 24, "offset of ChangesLive.changed");
 FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, kinds) == 536, "offset of ChangesLive.kinds");
-FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, wait) == 600, "offset of ChangesLive.wait");
-FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, due) == 604, "offset of ChangesLive.due");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, due) == 600, "offset of ChangesLive.due");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, wait) == 608, "offset of ChangesLive.wait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_changes_live, reserved0) == 612, "offset of ChangesLive.reserved0");
 
 /* State of the kernel that is in no slot: a machine's memory is all of the machine. */
 struct fsh_kernel_live {
@@ -3450,7 +3452,7 @@ struct fsh_kernel_live {
   /* Pages on their way. */
   struct fsh_page_cache_live page_cache;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 15864, "size of KernelLive");
+FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 15872, "size of KernelLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, areas) == 0, "offset of KernelLive.areas");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, frames) == 72, "offset of KernelLive.frames");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, scheduler) == 80, "offset of KernelLive.scheduler");
@@ -3461,8 +3463,8 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, open_files) == 248, "offset o
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, requests) == 272, "offset of KernelLive.requests");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, trace) == 2400, "offset of KernelLive.trace");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, changes) == 2416, "offset of KernelLive.changes");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 3024, "offset of KernelLive.boot_id");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 3040, "offset of KernelLive.page_cache");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 3032, "offset of KernelLive.boot_id");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 3048, "offset of KernelLive.page_cache");
 
 /* One mounted file system. The machine's root covers nothing. */
 struct fsh_mount_slot {
@@ -5673,7 +5675,7 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, header) == 0, "offse
 FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, ofd) == 8, "offset of StreamCloseRequest.ofd");
 FSH_STATIC_ASSERT(offsetof(struct fsh_stream_close_request, reserved0) == 16, "offset of StreamCloseRequest.reserved0");
 
-/* Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now. Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again. What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest). */
+/* Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now. Changes in between count once. What counts as a change says abi/README.md. EINVAL: no kind, a kind that is none, or one of which a slot changes by waiting (WaitEntry, PendingRequest). */
 struct fsh_watch_changes_request {
   /* Opcode and request id. */
   struct fsh_rpc_header header;

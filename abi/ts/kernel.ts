@@ -2359,15 +2359,15 @@ export interface ChangesLiveData {
    */
   kinds: bigint[];
   /**
+   * What has changed of what was awaited: who waits for it is to look again.
+   * Unit: bits. Written by: kernel.
+   */
+  due: bigint;
+  /**
    * Requests that wait for a change.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   wait: number;
-  /**
-   * Not 0: they are to look again.
-   * Unit: flag. Written by: kernel.
-   */
-  due: number;
 }
 
 /**
@@ -2376,11 +2376,11 @@ export interface ChangesLiveData {
  */
 export class ChangesLive {
   /** Bytes. */
-  static readonly SIZE = 608;
+  static readonly SIZE = 616;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { watched: 0, awaited: 8, number: 16, changed: 24, kinds: 536, wait: 600, due: 604 } as const;
+  static readonly OFFSET = { watched: 0, awaited: 8, number: 16, changed: 24, kinds: 536, due: 600, wait: 608 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { changed: 64, kinds: 8 } as const;
   readonly $mem: Mem;
@@ -2483,27 +2483,45 @@ export class ChangesLive {
   }
 
   /**
+   * What has changed of what was awaited: who waits for it is to look again.
+   * Unit: bits. Written by: kernel.
+   */
+  get due(): bigint {
+    return this.$mem.u64[(this.$base + 600) >>> 3]!;
+  }
+
+  set due(value: bigint) {
+    this.$mem.u64[(this.$base + 600) >>> 3] = value;
+  }
+
+  /** Low 32 bits of due. */
+  get dueLo(): number {
+    return this.$mem.u32[(this.$base + 600) >>> 2]!;
+  }
+
+  set dueLo(value: number) {
+    this.$mem.u32[(this.$base + 600) >>> 2] = value;
+  }
+
+  /** High 32 bits of due. */
+  get dueHi(): number {
+    return this.$mem.u32[(this.$base + 600 + 4) >>> 2]!;
+  }
+
+  set dueHi(value: number) {
+    this.$mem.u32[(this.$base + 600 + 4) >>> 2] = value;
+  }
+
+  /**
    * Requests that wait for a change.
    * Unit: slot:WaitEntry. Written by: kernel.
    */
   get wait(): number {
-    return this.$mem.u32[(this.$base + 600) >>> 2]!;
+    return this.$mem.u32[(this.$base + 608) >>> 2]!;
   }
 
   set wait(value: number) {
-    this.$mem.u32[(this.$base + 600) >>> 2] = value;
-  }
-
-  /**
-   * Not 0: they are to look again.
-   * Unit: flag. Written by: kernel.
-   */
-  get due(): number {
-    return this.$mem.u32[(this.$base + 604) >>> 2]!;
-  }
-
-  set due(value: number) {
-    this.$mem.u32[(this.$base + 604) >>> 2] = value;
+    this.$mem.u32[(this.$base + 608) >>> 2] = value;
   }
 
   /**
@@ -2511,7 +2529,7 @@ export class ChangesLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 608, 8);
+    this.$mem.check(addr, 616, 8);
     this.$base = addr;
     return this;
   }
@@ -2584,8 +2602,8 @@ export class ChangesLive {
       number: this.number,
       changed: Array.from({ length: 64 }, (_, i) => this.changed(i)),
       kinds: Array.from({ length: 8 }, (_, i) => this.kinds(i)),
-      wait: this.wait,
       due: this.due,
+      wait: this.wait,
     };
   }
 
@@ -2596,8 +2614,9 @@ export class ChangesLive {
     this.number = data.number;
     for (let i = 0; i < 64; i++) this.setChanged(i, fixedElement(data.changed, i, 64));
     for (let i = 0; i < 8; i++) this.setKinds(i, fixedElement(data.kinds, i, 8));
-    this.wait = data.wait;
     this.due = data.due;
+    this.wait = data.wait;
+    this.$mem.u8.fill(0, this.$base + 612, this.$base + 616);
   }
 }
 
@@ -2638,11 +2657,11 @@ export interface KernelLiveData {
  */
 export class KernelLive {
   /** Bytes. */
-  static readonly SIZE = 15864;
+  static readonly SIZE = 15872;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, requests: 272, trace: 2400, changes: 2416, bootId: 3024, pageCache: 3040 } as const;
+  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, requests: 272, trace: 2400, changes: 2416, bootId: 3032, pageCache: 3048 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { bootId: 16 } as const;
   readonly $mem: Mem;
@@ -2738,7 +2757,7 @@ export class KernelLive {
   /** Pages on their way. */
   get pageCache(): PageCacheLive {
     const view = (this.#pageCache ??= new PageCacheLive(this.$mem));
-    view.$base = this.$base + 3040;
+    view.$base = this.$base + 3048;
     return view;
   }
 
@@ -2747,7 +2766,7 @@ export class KernelLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 15864, 8);
+    this.$mem.check(addr, 15872, 8);
     this.$base = addr;
     return this;
   }
@@ -2757,16 +2776,16 @@ export class KernelLive {
    * Unit: value. Written by: boot.
    */
   bootId(index: number): number {
-    return this.$mem.u8[this.$base + 3024 + element(index, 16)]!;
+    return this.$mem.u8[this.$base + 3032 + element(index, 16)]!;
   }
 
   setBootId(index: number, value: number): void {
-    this.$mem.u8[this.$base + 3024 + element(index, 16)] = value;
+    this.$mem.u8[this.$base + 3032 + element(index, 16)] = value;
   }
 
   /** The bytes of bootId, in place. */
   bootIdBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 3024, this.$base + 3040);
+    return this.$mem.u8.subarray(this.$base + 3032, this.$base + 3048);
   }
 
   /** Copies the values out of the memory. */

@@ -1870,8 +1870,8 @@ export class KernelWorkerRequests {
   /**
    * Waits for a change: answers when a slot of one of `kinds` has changed after the change number `since`, with the kinds of which one has, and
    * the number to wait from next. At once where `since` is 0, is no number that this machine has given, or nobody watched a kind until now.
-   * Changes in between count once. `kinds` 0 ends it: nothing is noted for this client any more, and what it has waiting looks again.
-   * What counts as a change says abi/README.md. EINVAL: a kind that is none, or of which a slot changes by waiting (WaitEntry, PendingRequest).
+   * Changes in between count once. What counts as a change says abi/README.md. EINVAL: no kind, a kind that is none, or one of which a slot
+   * changes by waiting (WaitEntry, PendingRequest).
    * @throws SystemError EINVAL, ENOMEM, ECANCELED
    */
   watchChanges(args: WatchChangesArguments, options?: CallOptions): Promise<WatchChangesAnswer> {

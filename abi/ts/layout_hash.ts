@@ -2,9 +2,9 @@
 import { AbiVersion } from "./version.ts";
 
 /** Low half of the layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-export const LayoutHashLo = 0x9d61c7e1;
+export const LayoutHashLo = 0x5815567b;
 /** High half of the layout hash. */
-export const LayoutHashHi = 0x8464f45e;
+export const LayoutHashHi = 0xaa537d66;
 
 /** What a side says of its version: a machine's header, a client's first request, the hello of a control channel. */
 export interface SideVersion {

@@ -223,6 +223,7 @@ var ReservedByName = map[string][]string{
 	"AddressSpacesLive":           {"Reserved0"},
 	"ProcessesLive":               {"Reserved0"},
 	"TraceLive":                   {"Reserved0"},
+	"ChangesLive":                 {"Reserved0"},
 	"MountSlot":                   {"Reserved0"},
 	"SignalfdSiginfo":             {"Pad2", "Pad"},
 	"SlotTable":                   {"Reserved0"},

@@ -373,7 +373,7 @@ type TraceLive struct {
 }
 
 // ChangesLiveSize is the size of ChangesLive in bytes.
-const ChangesLiveSize = 608
+const ChangesLiveSize = 616
 
 // ChangesLive: Packages kmem and rpc: who is told when slots change.
 type ChangesLive struct {
@@ -393,16 +393,17 @@ type ChangesLive struct {
 	// By client: what it watches.
 	// Unit: bits. Written by: kernel.
 	Kinds [8]uint64
+	// What has changed of what was awaited: who waits for it is to look again.
+	// Unit: bits. Written by: kernel.
+	Due uint64
 	// Requests that wait for a change.
 	// Unit: slot:WaitEntry. Written by: kernel.
-	Wait WaitEntryRef
-	// Not 0: they are to look again.
-	// Unit: flag. Written by: kernel.
-	Due uint32
+	Wait      WaitEntryRef
+	Reserved0 uint32
 }
 
 // KernelLiveSize is the size of KernelLive in bytes.
-const KernelLiveSize = 15864
+const KernelLiveSize = 15872
 
 // KernelLive: State of the kernel that is in no slot: a machine's memory is all of the machine.
 type KernelLive struct {

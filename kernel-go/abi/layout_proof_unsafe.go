@@ -906,8 +906,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ChangesLive{}) - 608
-	_ uintptr = 608 - unsafe.Sizeof(ChangesLive{})
+	_ uintptr = unsafe.Sizeof(ChangesLive{}) - 616
+	_ uintptr = 616 - unsafe.Sizeof(ChangesLive{})
 	_ uintptr = unsafe.Offsetof(ChangesLive{}.Watched) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ChangesLive{}.Watched)
 	_ uintptr = unsafe.Offsetof(ChangesLive{}.Awaited) - 8
@@ -918,15 +918,17 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(ChangesLive{}.Changed)
 	_ uintptr = unsafe.Offsetof(ChangesLive{}.Kinds) - 536
 	_ uintptr = 536 - unsafe.Offsetof(ChangesLive{}.Kinds)
-	_ uintptr = unsafe.Offsetof(ChangesLive{}.Wait) - 600
-	_ uintptr = 600 - unsafe.Offsetof(ChangesLive{}.Wait)
-	_ uintptr = unsafe.Offsetof(ChangesLive{}.Due) - 604
-	_ uintptr = 604 - unsafe.Offsetof(ChangesLive{}.Due)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Due) - 600
+	_ uintptr = 600 - unsafe.Offsetof(ChangesLive{}.Due)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Wait) - 608
+	_ uintptr = 608 - unsafe.Offsetof(ChangesLive{}.Wait)
+	_ uintptr = unsafe.Offsetof(ChangesLive{}.Reserved0) - 612
+	_ uintptr = 612 - unsafe.Offsetof(ChangesLive{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15864
-	_ uintptr = 15864 - unsafe.Sizeof(KernelLive{})
+	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15872
+	_ uintptr = 15872 - unsafe.Sizeof(KernelLive{})
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Areas) - 0
 	_ uintptr = 0 - unsafe.Offsetof(KernelLive{}.Areas)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Frames) - 72
@@ -947,10 +949,10 @@ const (
 	_ uintptr = 2400 - unsafe.Offsetof(KernelLive{}.Trace)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Changes) - 2416
 	_ uintptr = 2416 - unsafe.Offsetof(KernelLive{}.Changes)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 3024
-	_ uintptr = 3024 - unsafe.Offsetof(KernelLive{}.BootId)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 3040
-	_ uintptr = 3040 - unsafe.Offsetof(KernelLive{}.PageCache)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 3032
+	_ uintptr = 3032 - unsafe.Offsetof(KernelLive{}.BootId)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 3048
+	_ uintptr = 3048 - unsafe.Offsetof(KernelLive{}.PageCache)
 )
 
 const (

@@ -69,7 +69,7 @@ var SeqlockRules = [SlotKinds]SeqlockRule{
 		},
 	},
 	SlotKindOfd: {
-		Counts: SeqlockWord{"state.inode", 32, 4},
+		Counts: SeqlockWord{"state.kind", 16, 4},
 		Words: []SeqlockWord{
 			{"state.kind", 16, 4},
 			{"state.flags", 20, 4},

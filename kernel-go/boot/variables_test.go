@@ -29,11 +29,15 @@ var variables = map[string]struct {
 	class  class
 	reason string
 }{
+	"abi.EnumsByName":        {isTable, "for native programs: numbers of enums by name"},
+	"abi.ReservedByName":     {isTable, "for native programs: fields of structs that are 0"},
 	"abi.SeqlockRules":       {isTable, "which words lie under a slot's sequence, in paranoid builds"},
+	"abi.StructsByName":      {isTable, "for native programs: structs by name"},
 	"abi.SyscallArguments":   {isTable, "words of a system call's arguments, by number"},
 	"abi.SyscallLetters":     {isTable, "what traces show of a system call's memory, by number"},
 	"abi.SyscallLevels":      {isTable, "how far a system call is there, by number"},
 	"abi.TracedSizes":        {isTable, "sizes of structures by letter"},
+	"abi.VerifiersByName":    {isTable, "for native programs: verifiers of tables by name"},
 	"abi.objectsOfOfdKind":   {isTable, "slot tables by kind of open file"},
 	"abi.tableShapes":        {isTable, "what verifiers of FlatBuffers tables go by"},
 	"boot.nodes":             {isTable, "device nodes and directories that boot makes"},
@@ -45,6 +49,8 @@ var variables = map[string]struct {
 	"kmem.cursor":            {isDerived, "where boot is in its memory; nothing after boot"},
 	"kmem.frameBase":         {isDerived, "the header's table of frames"},
 	"kmem.heapBase":          {isProgram, "a symbol of the linker: where memory begins that is not the program's"},
+	"kmem.keptAll":           {isTesting, "the keys of keptSlots, in paranoid builds"},
+	"kmem.keptTurn":          {isTesting, "which of keptAll is compared next, in paranoid builds"},
 	"kmem.keptNow":           {isTesting, "which of keptSlots have changed in this hold of the lock, in paranoid builds"},
 	"kmem.keptSlots":         {isTesting, "words of slots as their last change left them, in paranoid builds"},
 	"kmem.limited":           {isProgram, "what the host's log has been told, by text: texts are the program's"},

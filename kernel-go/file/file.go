@@ -72,7 +72,10 @@ func attach(i abi.OfdRef, inode abi.InodeRef, dentry abi.DentryRef) {
 }
 
 // Hold adds a reference to an OFD.
-func Hold(i abi.OfdRef) { kmem.Ref(&kmem.Ofd(i).Header) }
+func Hold(i abi.OfdRef) {
+	kmem.Ref(&kmem.Ofd(i).Header)
+	kmem.Changed(1 << abi.SlotKindOfd) // viewers show how many hold it
+}
 
 func readable(o *abi.OfdSlot) bool { return vfs.Readable(o.State.Flags) }
 
@@ -90,6 +93,7 @@ func Put(c *sched.Ctx, i abi.OfdRef) {
 	kmem.Assert(o.Header.Refs != 0, "open file description has the reference that is put")
 	if o.Header.Refs != 1 {
 		o.Header.Refs--
+		kmem.Changed(1 << abi.SlotKindOfd)
 		return
 	}
 	// Readers outside the kernel see that what it names is about to go.

@@ -46,5 +46,5 @@ func takeOver(c *sched.Ctx, h *abi.HartSlot) {
 	riscv.Abandon(cpuOf(h))
 	localOf(c.Hart).fetches = [fetchSlots]fetched{}
 	h.Poll.Store(0)
-	h.State.Store(uint32(abi.HartStateInKernel))
+	setState(h, abi.HartStateInKernel)
 }

@@ -157,7 +157,7 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 	left := budget
 	for {
 		if s := kmem.Header().LoadBootState(); s != abi.BootStateReady {
-			h.State.Store(uint32(abi.HartStateDead))
+			setState(h, abi.HartStateDead)
 			if s == abi.BootStateFailed {
 				return abi.HartExitFailed
 			}
@@ -177,7 +177,7 @@ func loop(c *sched.Ctx, h *abi.HartSlot, budget int32) abi.HartExit {
 				sched.KickIdle() // for what may only run elsewhere
 				h.WakeAtNs = kmem.Header().NextTimerNs
 				h.DoorbellSeen = h.Doorbell.Load()
-				h.State.Store(uint32(abi.HartStateIdle))
+				setState(h, abi.HartStateIdle)
 				return abi.HartExitIdle
 			}
 		}
@@ -271,6 +271,14 @@ func switchIn(c *sched.Ctx, h *abi.HartSlot, now uint64) bool {
 	kmem.Changed(kmem.Ran)
 	kmem.Header().Counters.ContextSwitches++
 	return true
+}
+
+// setState is a state of a hart that does not run, which viewers show.
+func setState(h *abi.HartSlot, state abi.HartState) {
+	if abi.HartState(h.State.Load()) != state {
+		h.State.Store(uint32(state))
+		kmem.Changed(1 << abi.SlotKindHart)
+	}
 }
 
 // switchOut: the hart's thread is blocked, stopped or gone.

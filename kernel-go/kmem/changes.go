@@ -10,14 +10,8 @@ import (
 // Kinds is a set of tables: 1 << SlotKind of each.
 type Kinds uint64
 
-// What changes beside the sequence of a slot.
-const (
-	// Ran are the tables in which a stretch of guest code leaves times and counts.
-	Ran = Kinds(1<<abi.SlotKindHart | 1<<abi.SlotKindThread | 1<<abi.SlotKindProcess | 1<<abi.SlotKindAddressSpace)
-	// Clients come and go by their state word, frames by their count of references.
-	ClientKind = Kinds(1 << abi.SlotKindClient)
-	FrameKind  = Kinds(1 << abi.SlotKindFrame)
-)
+// Ran are the tables in which a stretch of guest code leaves times and counts.
+const Ran = Kinds(1<<abi.SlotKindHart | 1<<abi.SlotKindThread | 1<<abi.SlotKindProcess | 1<<abi.SlotKindAddressSpace)
 
 // Changed notes that slots of tables have changed, for those who watch them
 // (rpc/changes.go); WriteEnd does it by itself. Where nobody watches, it costs the
@@ -50,8 +44,9 @@ func note(w *abi.ChangesLive, kinds Kinds) {
 	for left := kinds; left != 0; left &= left - 1 {
 		w.Changed[bits.TrailingZeros64(uint64(left))] = w.Number + 1
 	}
-	if w.Awaited&uint64(kinds) != 0 {
-		w.Awaited, w.Due = 0, 1
+	if due := w.Awaited & uint64(kinds); due != 0 {
+		w.Awaited &^= due
+		w.Due |= due
 		RingKernel()
 	}
 }

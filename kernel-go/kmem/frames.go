@@ -75,7 +75,7 @@ func AllocFrameRaw(t abi.FrameType) uint32 {
 func counted(n uint32) {
 	h := Header()
 	h.FreeFrames.Store(h.FreeFrames.Load() + n)
-	Changed(FrameKind)
+	Changed(1 << abi.SlotKindFrame)
 }
 
 // AllocUserFrame is AllocFrame for guest pages and page cache: it leaves the

@@ -24,7 +24,12 @@ func TestBrokenReferences(t *testing.T) {
 	kmemtest.New(t, 64)
 	pipe, ofd := kmem.Alloc[abi.PipeRef](), kmem.Alloc[abi.OfdRef]()
 	o := kmem.Ofd(ofd)
-	o.State.Kind = abi.OfdKindFifo
+	setKind := func(kind abi.OfdKind) {
+		kmem.WriteBegin(&o.Header)
+		o.State.Kind = kind
+		kmem.WriteEnd(&o.Header)
+	}
+	setKind(abi.OfdKindFifo)
 	kmem.SetObject(o, pipe)
 	if got := kmem.PipeOf(o); got != pipe {
 		t.Fatalf("object %d, want %d", got, pipe)
@@ -35,7 +40,7 @@ func TestBrokenReferences(t *testing.T) {
 		t.Fatalf("slot %d, want %d again", again, pipe)
 	}
 	fails(t, "an object whose slot is another's", func() { kmem.PipeOf(o) })
-	o.State.Kind = abi.OfdKindFile
+	setKind(abi.OfdKindFile)
 	fails(t, "the object of a kind that has none", func() { kmem.PipeOf(o) })
 
 	kmem.Ref(&o.Header)

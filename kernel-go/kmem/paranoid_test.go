@@ -73,6 +73,14 @@ func TestWordsUnderTheSequence(t *testing.T) {
 		p.Header.Seq.Store(0)
 		kmem.Unlock()
 	})
+	t.Run("found in time where nothing changes", func(t *testing.T) {
+		p := pipe(t)
+		change(p, 1, 0)
+		kmem.Unlock()
+		p.State.Head = 5
+		kmem.Lock(kmem.WorkerIndex)
+		fails(t, "a change beside the sequence", kmem.Unlock)
+	})
 	t.Run("links are free", func(t *testing.T) {
 		p := pipe(t)
 		change(p, 1, 0)

@@ -11,8 +11,8 @@ import (
 // What readers outside the kernel rely on: words that the schema says to lie under
 // a slot's sequence change while that is odd, and at no other time, from when the
 // slot counts until it is given back. Each slot's words are kept as its last change
-// left them, and compared when its next one begins, and at the end of the hold of
-// the lock in which it changed.
+// left them, and compared when its next one begins, at the end of the hold of the
+// lock in which it changed, and some at the end of each hold, by turns.
 
 // kept is a slot as its last change left it.
 type kept struct {
@@ -24,12 +24,18 @@ var (
 	keptSlots = map[uint32]*kept{}
 	// keptNow are those that have changed in this hold of the lock.
 	keptNow []uint32
+	// keptAll are all of them, of which keptTurn is compared next.
+	keptAll  []uint32
+	keptTurn int
 )
+
+// keptEach is how many are compared at the end of each hold, whichever they are.
+const keptEach = 4
 
 // forgetKept begins anew with another memory.
 func forgetKept() {
 	clear(keptSlots)
-	keptNow = nil
+	keptNow, keptAll, keptTurn = nil, nil, 0
 }
 
 // keeps notes a slot as it is.
@@ -42,6 +48,7 @@ func keeps(addr uint32) {
 		}
 		s = &kept{kind: kind}
 		keptSlots[addr] = s
+		keptAll = append(keptAll, addr)
 	}
 	s.words = s.words[:0]
 	for _, w := range abi.SeqlockRules[s.kind].Words {
@@ -73,6 +80,18 @@ func compare(addr uint32) {
 			fail("a word changes outside of its slot's sequence: " + s.kind.String() + "." + w.Name)
 		}
 		left = left[w.Bytes:]
+	}
+}
+
+// compareSome is asked before the machine lock is given back.
+func compareSome() {
+	for _, addr := range keptNow {
+		compare(addr)
+	}
+	keptNow = keptNow[:0]
+	for range min(keptEach, len(keptAll)) {
+		keptTurn = (keptTurn + 1) % len(keptAll)
+		compare(keptAll[keptTurn])
 	}
 }
 

@@ -146,6 +146,7 @@ func dropPages(as *abi.AddressSpaceSlot, pages Range) {
 						releasePte(pte)
 					}
 					as.State.ResidentPages--
+					kmem.Changed(1 << abi.SlotKindAddressSpace)
 					as.State.AnonPages -= anonPages(pte)
 				}
 			}

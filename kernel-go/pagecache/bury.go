@@ -37,6 +37,7 @@ func removeLeaf(inode abi.InodeRef, page uint32, now bool) {
 	count(inode, -pages, -dirty)
 	kmem.Header().CachedFrames.Add(-pages)
 	kmem.Header().DirtyFrames.Add(-dirty)
+	kmem.Changed(1 << abi.SlotKindFrame)
 	kmem.RefFrame(leaf)
 	kmem.Frame(leaf).Words = 0
 	pruneEmpty(inode, page)

@@ -65,6 +65,7 @@ func insert(inode abi.InodeRef, page, frame uint32) abi.Errno {
 	counted(inode, page)
 	count(inode, 1, 0)
 	kmem.Header().CachedFrames.Add(1)
+	kmem.Changed(1 << abi.SlotKindFrame)
 	return abi.OK
 }
 
@@ -99,6 +100,7 @@ func MarkDirty(frame uint32) {
 		f.Flags |= abi.FrameFlagDirty
 		count(f.Inode, 0, 1)
 		kmem.Header().DirtyFrames.Add(1)
+		kmem.Changed(1 << abi.SlotKindFrame)
 	}
 }
 
@@ -113,10 +115,12 @@ func remove(inode abi.InodeRef, w *uint32) {
 		f.Flags &^= abi.FrameFlagDirty
 		dirty = 1
 		kmem.Header().DirtyFrames.Add(^uint32(0))
+		kmem.Changed(1 << abi.SlotKindFrame)
 	}
 	f.Inode, f.Page = 0, 0
 	count(inode, ^uint32(0), -dirty)
 	kmem.Header().CachedFrames.Add(^uint32(0))
+	kmem.Changed(1 << abi.SlotKindFrame)
 	kmem.UnrefFrame(frame)
 }
 

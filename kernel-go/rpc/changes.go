@@ -7,8 +7,8 @@ import (
 )
 
 // Who watches tables. A client's subscription is what it has asked for since it
-// came; the request alone says from which change on it wants to know, so that any
-// number of viewers may share a client. Nothing is counted per change: a table has
+// came; the request alone says from which change on it wants to know, so that several
+// viewers may share a client. Nothing is counted per change: a table has
 // the number of the answer that tells of its last one, and a change rings the
 // kernel worker only where a request waits for it, which is then answered. Who is
 // slow to ask again costs nothing meanwhile.
@@ -22,14 +22,8 @@ func changes() *abi.ChangesLive { return &kmem.Kernel().Changes }
 
 func watchChanges(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WatchChangesRequest, a *abi.WatchChangesAnswer) abi.Errno {
 	w, kinds := changes(), kmem.Kinds(r.Kinds)
-	if kinds&^watchable != 0 {
+	if kinds == 0 || kinds&^watchable != 0 {
 		return abi.EINVAL
-	}
-	if kinds == 0 {
-		watch(p.Client, 0)
-		// Others of this client's that wait watch again, or nobody would tell them.
-		sched.WakeAll(&w.Wait)
-		return abi.OK
 	}
 	watch(p.Client, kinds|kmem.Kinds(w.Kinds[p.Client]))
 	told := kmem.Kinds(0)
@@ -39,7 +33,7 @@ func watchChanges(c *sched.Ctx, p *abi.PendingRequestSlot, r *abi.WatchChangesRe
 		}
 	}
 	if told == 0 {
-		e := sched.WaitOn(c, &w.Wait, sched.AllEvents)
+		e := sched.WaitOn(c, &w.Wait, eventsOf(kinds))
 		if e == abi.EBLOCKED {
 			w.Awaited |= r.Kinds
 		}
@@ -62,11 +56,15 @@ func watch(client uint32, kinds kmem.Kinds) {
 	kmem.Changed(kmem.Kinds(w.Watched) &^ before)
 }
 
-// tellChanges has the requests that wait look again when something has changed
-// that one of them waits for.
+// tellChanges has the requests look again that wait for what has changed.
 func tellChanges() {
-	if w := changes(); w.Due != 0 {
+	w := changes()
+	if due := kmem.Kinds(w.Due); due != 0 {
 		w.Due = 0
-		sched.WakeAll(&w.Wait)
+		sched.Wake(&w.Wait, eventsOf(due))
 	}
 }
+
+// eventsOf is a set of tables as wait queues tell waiters apart: some more of them
+// may look again than have to.
+func eventsOf(kinds kmem.Kinds) abi.PollEvent { return abi.PollEvent(kinds | kinds>>32) }

@@ -80,8 +80,10 @@ func changesBySeed(t *testing.T, random *rand.Rand) {
 			v.kinds, v.id = kinds, ids
 			v.c.put(abi.OpcodeWatchChanges, v.id, watchBody(v.kinds, v.since)...)
 		case 3:
-			ids++
-			v.c.put(abi.OpcodeWatchChanges, ids, watchBody(0, 0)...)
+			// One more viewer, which soon gives up.
+			ids += 2
+			v.c.put(abi.OpcodeWatchChanges, ids-1, watchBody(1<<abi.SlotKindTty, 1<<50)...)
+			v.c.put(abi.OpcodeCancel, ids, span(ids-1, 0)...)
 		}
 		if random.Intn(3) == 0 {
 			continue
@@ -163,6 +165,51 @@ func TestChangesRingForWhoWaits(t *testing.T) {
 	}
 	if kmem.Kernel().Changes.Watched != 0 {
 		t.Fatalf("%#x are watched by nobody", kmem.Kernel().Changes.Watched)
+	}
+}
+
+// Who waits for other tables is left alone, and who waits for none that has changed
+// is not answered when another viewer of its client comes or goes.
+func TestChangesWakeWhoWaitsForThem(t *testing.T) {
+	c := machine(t)
+	mounts, ttys := uint64(1)<<abi.SlotKindMount, uint64(1)<<abi.SlotKindTty
+	c.put(abi.OpcodeWatchChanges, 1, watchBody(mounts|ttys, 0)...)
+	c.service()
+	since := c.reply(1).Value2
+	const many = 100
+	for id := uint32(10); id < 10+many; id++ {
+		c.put(abi.OpcodeWatchChanges, id, watchBody(mounts, since)...)
+	}
+	c.put(abi.OpcodeWatchChanges, 2, watchBody(ttys, since)...)
+	for range 4 {
+		c.service()
+	}
+	entries := kmem.Table(abi.SlotKindWaitEntry).InUse.Load()
+	changed(abi.SlotKindTty)
+	kmem.Lock(kmem.WorkerIndex)
+	woken := kmem.Kernel().Changes.Due
+	kmem.Unlock()
+	c.service()
+	if r := c.reply(2); r.Value != ttys || woken != ttys {
+		t.Fatalf("told of %#x, woken for %#x", r.Value, woken)
+	}
+	if left := kmem.Table(abi.SlotKindWaitEntry).InUse.Load(); left != entries-1 {
+		t.Fatalf("%d entries of %d wait on", left, entries)
+	}
+	c.put(abi.OpcodeWatchChanges, 3, watchBody(mounts|ttys, 0)...)
+	c.service()
+	c.reply(3)
+	if _, answered := c.take(); answered {
+		t.Fatal("one that waits is told of another viewer")
+	}
+	changed(abi.SlotKindMount)
+	for range 4 {
+		c.service()
+	}
+	for range many {
+		if r, ok := c.take(); !ok || r.Value != mounts {
+			t.Fatalf("%+v, %v", r, ok)
+		}
 	}
 }
 

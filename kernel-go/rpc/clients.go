@@ -26,7 +26,7 @@ func attachClient(_ *sched.Ctx, _ *abi.PendingRequestSlot, _ *abi.AttachClientRe
 		s.Connected.Store(0)
 		s.Header.Generation.Add(1)
 		s.StoreState(abi.ClientStateAttached)
-		kmem.Changed(kmem.ClientKind)
+		kmem.Changed(1 << abi.SlotKindClient)
 		a.Client = kmem.HandleOf(abi.SlotKindClient, i)
 		return abi.OK
 	}
@@ -58,7 +58,7 @@ func releaseClient(c *sched.Ctx, i uint32) {
 	closeStreams(c, i)
 	s.Header.Generation.Add(1)
 	s.StoreState(abi.ClientStateFree)
-	kmem.Changed(kmem.ClientKind)
+	kmem.Changed(1 << abi.SlotKindClient)
 	// One that closed waits for this; one that was detached is to look.
 	kmem.NotifyWord(&s.State, ^uint32(0))
 	kmem.NotifyWord(&s.CompletionTail, ^uint32(0))

@@ -187,6 +187,7 @@ func KickIdle() {
 		}
 		// Marked busy at once, so that the next kick finds another one.
 		h.State.Store(uint32(abi.HartStateInKernel))
+		kmem.Changed(1 << abi.SlotKindHart)
 		h.Doorbell.Add(1)
 		kmem.NotifyWord(&h.Doorbell, 1)
 		want--

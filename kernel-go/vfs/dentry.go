@@ -222,7 +222,10 @@ func renumber(dir abi.InodeRef) {
 	l := &kmem.Inode(dir).Live
 	l.NextCookie = firstCookie
 	for i := l.ChildHead; i != 0; i = kmem.Dentry(i).NextChild {
-		kmem.Dentry(i).Cookie = l.NextCookie
+		d := kmem.Dentry(i)
+		kmem.WriteBegin(&d.Header)
+		d.Cookie = l.NextCookie
+		kmem.WriteEnd(&d.Header)
 		l.NextCookie++
 	}
 }

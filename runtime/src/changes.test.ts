@@ -1,10 +1,25 @@
 /** Changes are told to who waits for them, over rings and the control channel; nobody looks while nothing changes. */
-import { changes, connect, portDuplex, type Session } from "@foreshore/abi";
+import { changes, connect, portDuplex, type RowKind, type Session } from "@foreshore/abi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RemoteMachine, Runtime } from "./index.ts";
 import { cat } from "./testing/guests.ts";
 
 const CAT = "/bin/cat";
+const SIGKILL = 9;
+const SIGCONT = 18;
+const SIGSTOP = 19;
+const KINDS = [
+  "process",
+  "thread",
+  "fd",
+  "ofd",
+  "pipe",
+  "vma",
+  "cache",
+  "mount",
+  "hart",
+  "memory",
+] as const satisfies readonly RowKind[];
 
 let machine: Runtime;
 
@@ -119,16 +134,61 @@ describe.each([1, 4])("a machine of %i harts", (harts) => {
       await viewer.client.request.noop();
     });
 
-    test("any number of viewers share a client, and one that ends leaves the others", async () => {
-      const all = [1, 2, 3].map(() => changes(viewer.client, ["mount", "process"]));
+    test("several viewers share a client, and one that ends leaves the others where they are", async () => {
+      const kinds = ["process", "pipe"] as const;
+      const all = [1, 2, 3].map(() => changes(viewer.client, kinds));
       for (const each of all) await each.next();
-      await all[0]?.return();
-      const others = all.slice(1).map((each) => each.next());
+      let others = all.slice(1).map((each) => each.next());
+      for (const [i, each] of all.slice(1).entries())
+        while ((await soFar(others[i] as Promise<unknown>)) !== undefined) others = others.with(i, each.next());
+      const waiting = all[0]?.next();
+      expect(await all[0]?.return()).toEqual({ done: true, value: undefined });
+      expect(await waiting).toEqual({ done: true, value: undefined });
+      const late = changes(viewer.client, kinds);
+      expect((await late.next()).done).toBe(false);
+      expect(await soFar(Promise.race(others))).toBe(undefined);
       const process = await machine.spawn(CAT, [], { stdout: "null", stderr: "null" });
       for (const each of await Promise.all(others)) expect(each.done).toBe(false);
       await process.kill(9);
       await process.exit;
-      for (const each of all) await each.return();
+      for (const each of [...all, late]) await each.return();
+    });
+
+    test("rows of every kind are read anew when they are others", async () => {
+      const end = new AbortController();
+      const shown = new Map<RowKind, unknown>();
+      const watch = async (kind: RowKind): Promise<void> => {
+        for await (const _ of changes(viewer.client, [kind], { signal: end.signal }))
+          shown.set(kind, (await viewer.rows(kind)).rows);
+      };
+      const watching = KINDS.map((kind) => watch(kind).catch((error: unknown) => error));
+      /** Once nothing happens any more, whoever looks when it is told knows what there is. */
+      const known = async (): Promise<void> => {
+        for (const kind of KINDS)
+          await expect
+            .poll(async () => ({ kind, rows: (await viewer.rows(kind)).rows }), { timeout: 20_000 })
+            .toEqual({
+              kind,
+              get rows() {
+                return shown.get(kind);
+              },
+            });
+      };
+      await known();
+      for (let i = 0; i < 4; i++) {
+        const process = await machine.spawn(CAT, [], { stdout: "null", stderr: "null" });
+        await known();
+        await process.kill(SIGSTOP);
+        await known();
+        await process.kill(SIGCONT);
+        await known();
+        await process.kill(SIGKILL);
+        await process.exit;
+        await machine.fs.writeFile(`/file-${i % 2}`, new Uint8Array(5_000 * (i + 1)));
+        await known();
+      }
+      end.abort(new Error("enough"));
+      expect(await Promise.all(watching)).toEqual(KINDS.map(() => new Error("enough")));
     });
 
     test("a machine that stops ends it", async () => {

@@ -13,7 +13,7 @@ import { type Process, Runtime } from "@foreshore/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketSession } from "../../examples/node/session.ts";
 import { RemoteShell } from "../../examples/remote-shell/shell.ts";
-import { Top, textLines } from "../../examples/top/table.ts";
+import { Top, type TopView, textLines } from "../../examples/top/table.ts";
 import { cat, hello, spin, windowSizes } from "../../runtime/src/testing/guests.ts";
 
 const run = promisify(execFile);
@@ -90,6 +90,37 @@ describe("top", () => {
     }
     expect(views[0]).toEqual(views[1]);
     expect(Object.fromEntries(views[0] ?? [])).toMatchObject({ PPID: "1", S: "R", THR: "1", FD: "3", COMMAND: "spin" });
+  });
+
+  test("looks when something changes, and not where nothing does", async () => {
+    const quiet = await Runtime.create({ harts: 1, memory: 64 });
+    const session = await connect({ ...(await quiet.attachment()) });
+    try {
+      await quiet.fs.writeFile("/cat", cat(), { mode: 0o755 });
+      const end = new AbortController();
+      const looks = new Top(session).looks(1, end.signal);
+      /** The next look, undefined where there is none when all that was asked before has been answered. */
+      const soon = async (look: Promise<IteratorResult<TopView>>): Promise<TopView | undefined> => {
+        let view: TopView | undefined;
+        void look.then(({ value }) => {
+          view = value || undefined;
+        });
+        for (let i = 0; i < 20; i++) await quiet.noop();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await quiet.noop();
+        return view;
+      };
+      let next = looks.next();
+      while ((await soon(next)) !== undefined) next = looks.next();
+      const process = await quiet.spawn("/cat", [], { stdout: "null", stderr: "null" });
+      for (let shown = false; !shown; next = looks.next())
+        shown = ((await next).value || undefined)?.rows.some(([pid]) => pid === String(process.pid)) ?? false;
+      end.abort();
+      for (let ended = false; !ended; ) ended = (await looks.next()).done ?? false;
+    } finally {
+      await session.close();
+      await quiet.stop();
+    }
   });
 
   test("fits its lines into the terminal, and lets no program's name command it", () => {

@@ -15,14 +15,33 @@ const has = (bits: number, kind: number): boolean => Math.floor(bits / 2 ** kind
 /**
  * Goes on each time rows of one of `kinds` may read differently than when it went on before, with the kinds of which that is so; the first
  * time at once, with all. What changes while its user is busy is told once, when it is asked again: how often a viewer looks
- * is how long it rests between two turns. Nothing runs while nothing changes.
+ * is how long it rests between two turns. Nothing runs while nothing changes. `return` ends it, also where it waits.
  * @param options a signal that ends it: it throws the signal's reason
  * @throws what a request throws when the machine or the session has ended
  */
-export async function* changes<K extends RowKind>(
+export function changes<K extends RowKind>(
   client: RpcClient,
   kinds: readonly K[],
-  options?: CallOptions,
+  options: CallOptions = {},
+): AsyncGenerator<readonly K[], void> {
+  const returned = new AbortController();
+  const signals = [returned.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  const told = waits(client, kinds, { ...options, signal: AbortSignal.any(signals) }, returned.signal);
+  const end = told.return.bind(told);
+  // A generator's own would come after the change that it waits for.
+  return Object.assign(told, {
+    return(): Promise<IteratorResult<readonly K[], void>> {
+      returned.abort();
+      return end();
+    },
+  });
+}
+
+async function* waits<K extends RowKind>(
+  client: RpcClient,
+  kinds: readonly K[],
+  options: CallOptions,
+  returned: AbortSignal,
 ): AsyncGenerator<readonly K[], void> {
   const tables = new Set(kinds.flatMap(tablesOf));
   const bits = [...tables].reduce((sum, kind) => sum + 2 ** kind, 0);
@@ -33,8 +52,7 @@ export async function* changes<K extends RowKind>(
       since = answer.number;
       yield kinds.filter((kind) => tablesOf(kind).some((table) => has(answer.kinds, table)));
     }
-  } finally {
-    // Others of this client watch on; where the session has ended there is nothing to end.
-    client.request.watchChanges({ kinds: 0 }).catch(() => undefined);
+  } catch (error) {
+    if (!returned.aborted) throw error;
   }
 }

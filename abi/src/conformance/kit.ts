@@ -6,7 +6,7 @@ import { CaseFailure, Peer } from "./peer.ts";
 import { PLACE_CASES } from "./place-cases.ts";
 import { RING_CASES } from "./ring-cases.ts";
 import { type OpenOptions, type Subject, SubjectError, type SubjectMachine } from "./subject.ts";
-import { type Case, CaseSkipped, type Family, Trial } from "./trial.ts";
+import { type Case, CaseSkipped, type Family, SetupFailure, Trial } from "./trial.ts";
 import { type VectorCase, vectorCases } from "./vector-cases.ts";
 import { VERSION_CASES } from "./version-cases.ts";
 
@@ -87,7 +87,7 @@ class Machines {
       await trial.finish();
     } catch (error) {
       if (!(error instanceof CaseSkipped) && own === undefined) await this.close();
-      throw error;
+      throw aboutItself(error, item);
     } finally {
       await own?.machine.close();
     }
@@ -98,6 +98,13 @@ class Machines {
     this.#shared = undefined;
     await shared?.machine.close();
   }
+}
+
+/** Where what a case could not be set up with is what it is about, that alone is told. */
+function aboutItself(error: unknown, { name }: Case): unknown {
+  if (!(error instanceof SetupFailure) || !(error.cause instanceof CaseFailure)) return error;
+  const [opcode = ""] = name.split(":");
+  return error.cause.message.startsWith(`${opcode} `) ? error.cause : error;
 }
 
 function judged(error: unknown): { outcome: Outcome; detail: string } {

@@ -56,7 +56,7 @@ export interface TrialProcess extends RegisterProcessReplyData {
 const roots = new WeakMap<SubjectMachine, Promise<string>>();
 let trials = 0;
 /** Earlier runs on one machine that leave room for one more. */
-const MOST_RUNS = 1000;
+const MOST_RUNS = 60;
 
 export class Trial {
   readonly machine: SubjectMachine;
@@ -136,7 +136,7 @@ export class Trial {
       return await make();
     } catch (error) {
       if (!(error instanceof CaseFailure) || error instanceof SetupFailure) throw error;
-      throw new SetupFailure(`it could not be tried without ${what}: ${error.message}`);
+      throw new SetupFailure(`it could not be tried without ${what}: ${error.message}`, { cause: error });
     }
   }
 

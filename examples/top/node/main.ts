@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { attachedSession, socketSession } from "../../node/session.ts";
-import { Top, textLines } from "../table.ts";
+import { Top, type TopView, textLines } from "../table.ts";
 
 const USAGE = "usage: node examples/top/node/main.ts SOCKET [--once]";
 const REST_MS = 1000;
@@ -42,15 +42,22 @@ async function show(top: Top): Promise<void> {
       if (keys.includes("q") || keys.includes(3)) ended.abort();
     });
   }
+  let shown: TopView | undefined;
+  const draw = (): void => {
+    const { columns = 80, rows = 24 } = stdout;
+    if (shown !== undefined) stdout.write(`${CLEAR}${textLines(shown, columns, rows - 1).join("\r\n")}`);
+  };
+  stdout.on("resize", draw);
   try {
     for await (const view of top.looks(REST_MS, ended.signal)) {
-      const { columns = 80, rows = 24 } = stdout;
-      stdout.write(`${CLEAR}${textLines(view, columns, rows - 1).join("\r\n")}`);
+      shown = view;
+      draw();
     }
     stdout.write("\r\n");
   } finally {
     if (stdin.isTTY) stdin.setRawMode(false);
     stdin.destroy();
+    stdout.off("resize", draw);
   }
 }
 

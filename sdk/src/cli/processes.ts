@@ -71,6 +71,14 @@ async function show(
     };
     const colour = !process.env["NO_COLOR"];
     const changed = remote.changes(["process", "hart", "memory"], { signal: quit.signal });
+    let told: Promise<unknown> | undefined;
+    const changesOr = (other: Promise<unknown>): Promise<unknown> => {
+      // One that was left for something else is waited for on.
+      told ??= changed.next().finally(() => {
+        told = undefined;
+      });
+      return Promise.race([told, other]);
+    };
     let last: Sample | undefined;
     while (!quit.signal.aborted) {
       const sample = await take(remote);
@@ -80,7 +88,11 @@ async function show(
       last = sample;
       await Promise.race([pause(quit.signal), gone]);
       // Shares of what has run are shown once more when it runs no longer; then there is nothing to show until the machine says so.
-      if (still) await Promise.race([changed.next(), gone]).catch(unlessQuit);
+      if (!still) continue;
+      const waited = new AbortController();
+      const size = resized(stdout, AbortSignal.any([quit.signal, waited.signal]));
+      await Promise.race([changesOr(size), gone]).catch(unlessQuit);
+      waited.abort();
     }
     return 0;
   } finally {
@@ -90,6 +102,19 @@ async function show(
     stdout.write("\x1b[?25h\r\n");
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, end);
   }
+}
+
+/** Settles when the terminal has another size, or `signal` ends. */
+function resized(terminal: WriteStream, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      terminal.off("resize", end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    terminal.on("resize", end);
+    signal.addEventListener("abort", end);
+  });
 }
 
 function pause(signal: AbortSignal): Promise<void> {
