@@ -15,8 +15,8 @@ const LOOK_MS = 20;
 const HELLO_MS = 10_000;
 
 /**
- * @param connect opens one more connection; each is used for as long as its cases go well. Its machine is left with folders
- *   `/conformance`, `/conformance-2`…, one for each run and connection
+ * @param connect opens one more connection; each is used for as long as its cases go well. Its machine is left with folders in
+ *   `/conformance`
  */
 export function controlSubject(name: string, connect: () => Promise<Duplex>): Subject {
   return {

@@ -52,11 +52,10 @@ export interface TrialProcess extends RegisterProcessReplyData {
   readonly streams: readonly [SlotHandleData, SlotHandleData, SlotHandleData];
 }
 
-/** Where a run has its folders: one that no earlier run on the same machine has taken. */
-const roots = new WeakMap<SubjectMachine, Promise<string>>();
+const ROOT = "/conformance";
+/** Tells the folders of this run from those that an earlier one has left on the machine. */
+const RUN = Math.random().toString(36).slice(2, 10);
 let trials = 0;
-/** Earlier runs on one machine that leave room for one more. */
-const MOST_RUNS = 60;
 
 export class Trial {
   readonly machine: SubjectMachine;
@@ -109,25 +108,15 @@ export class Trial {
   async folder(): Promise<string> {
     if (this.#folder !== undefined) return this.#folder;
     return await this.#setUp("a folder of its own", async () => {
-      const root = roots.get(this.machine) ?? this.#root();
-      roots.set(this.machine, root);
-      const folder = `${await root}/case-${++trials}`;
+      const root = await this.peer.place(ROOT);
+      const { result } = await this.peer.request({ opcode: Opcode.Mkdir, path: root, mode: 0o755, parents: 0 });
+      if (result !== 0n && result !== BigInt(-Errno.EEXIST)) this.fail(`Mkdir answers ${resultText(result)}`);
+      const folder = `${ROOT}/${RUN}-${++trials}`;
       // Without parents, which is a thing to be tried.
       await this.peer.ok({ opcode: Opcode.Mkdir, path: await this.peer.place(folder), mode: 0o755, parents: 0 });
       this.#folder = folder;
       return folder;
     });
-  }
-
-  async #root(): Promise<string> {
-    for (let run = 1; ; run++) {
-      const root = run === 1 ? "/conformance" : `/conformance-${run}`;
-      const path = await this.peer.place(root);
-      const { result } = await this.peer.request({ opcode: Opcode.Mkdir, path, mode: 0o755, parents: 0 });
-      if (result === 0n) return root;
-      if (result !== BigInt(-Errno.EEXIST) || run === MOST_RUNS)
-        this.fail(`Mkdir of ${root} answers ${resultText(result)}`);
-    }
   }
 
   /** What fails in here is told as what the case could not have, whatever it is about. */

@@ -11,7 +11,7 @@ const USAGE = `usage: foreshore-conformance [options] -- command [args…]
        foreshore-conformance [options] --control SOCKET
 
 Starts the command and drives it by JSON lines on its standard streams (docs/abi/conformance.md), or puts the cases to
-the machine behind a control channel, which must not be in use: it gets files in /conformance (a further run in /conformance-2), and programs are run.
+the machine behind a control channel, which must not be in use: it gets files in /conformance, and programs are run.
 
   --control SOCKET the unix socket of a control channel (foreshore run --control SOCKET)
   --list           only names the cases, a line each: family, tab, name
