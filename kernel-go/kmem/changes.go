@@ -2,7 +2,6 @@ package kmem
 
 import (
 	"math/bits"
-	"unsafe"
 
 	"foreshore.dev/kernel/abi"
 )
@@ -27,14 +26,16 @@ func Changed(kinds Kinds) {
 // is in a hundred places, for the size of the kernel.
 //
 //go:noinline
-func changedSlot(h *abi.SlotHeader) {
-	at := Addr(unsafe.Pointer(h))
+func changedSlot(h *abi.SlotHeader) { Changed(1 << kindAt(Addr(ptrOf(h)))) }
+
+// kindAt is the table in which a slot lies, None where it lies in none.
+func kindAt(addr uint32) abi.SlotKind {
 	for kind := abi.SlotKind(1); kind < abi.SlotKinds; kind++ {
-		if t := Table(kind); at-t.Base < t.Capacity*t.Stride {
-			Changed(1 << kind)
-			return
+		if t := Table(kind); addr-t.Base < t.Capacity*t.Stride {
+			return kind
 		}
 	}
+	return abi.SlotKindNone
 }
 
 // note marks changes with the number that the next answer has: many are one.

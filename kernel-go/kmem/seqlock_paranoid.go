@@ -94,13 +94,3 @@ func compareSome() {
 		compare(keptAll[keptTurn])
 	}
 }
-
-// kindAt is the table in which a slot lies.
-func kindAt(addr uint32) abi.SlotKind {
-	for kind := abi.SlotKind(1); kind < abi.SlotKinds; kind++ {
-		if t := Table(kind); addr-t.Base < t.Capacity*t.Stride {
-			return kind
-		}
-	}
-	return abi.SlotKindNone
-}

@@ -44,9 +44,9 @@ func TestChangesAreTold(t *testing.T) {
 type viewer struct {
 	c            *client
 	kinds, since uint64
-	// asked is the step at which it asked, 0 when it does not wait; id names the request.
+	// id names the request with which it waits, 0 when it does not.
 	id uint32
-	// knew is, by kind, the step after which it has seen nothing.
+	// knew is the step up to which it has been told.
 	knew int
 }
 

@@ -51,7 +51,7 @@ func Mount(fs abi.FsType, over abi.DentryRef, mode abi.FileMode) (abi.DentryRef,
 		return 0, e
 	}
 	Hold(over)
-	covers(root, over)
+	setCovering(root, over, true)
 	m := kmem.Mount(i)
 	kmem.WriteBegin(&m.Header)
 	m.Root = root
@@ -60,34 +60,22 @@ func Mount(fs abi.FsType, over abi.DentryRef, mode abi.FileMode) (abi.DentryRef,
 	return root, abi.OK
 }
 
-// covers has a root lie over a directory.
-func covers(root, over abi.DentryRef) {
+// setCovering has a root lie over a directory, or take itself away from it.
+func setCovering(root, over abi.DentryRef, covering bool) {
+	covers, mounted := over, root
+	if !covering {
+		covers, mounted = 0, 0
+	}
 	treeBegin()
-	setCovers(root, over)
-	setMounted(over, root)
-	treeEnd()
-}
-
-// uncovers is the opposite.
-func uncovers(root, over abi.DentryRef) {
-	treeBegin()
-	setMounted(over, 0)
-	setCovers(root, 0)
-	treeEnd()
-}
-
-func setCovers(root, over abi.DentryRef) {
 	d := kmem.Dentry(root)
 	kmem.WriteBegin(&d.Header)
-	d.Covers = over
+	d.Covers = covers
 	kmem.WriteEnd(&d.Header)
-}
-
-func setMounted(over, root abi.DentryRef) {
-	d := kmem.Dentry(over)
+	d = kmem.Dentry(over)
 	kmem.WriteBegin(&d.Header)
-	d.Mounted = root
+	d.Mounted = mounted
 	kmem.WriteEnd(&d.Header)
+	treeEnd()
 }
 
 // Unmount takes away the file system whose root is given: EINVAL when it is
@@ -104,7 +92,7 @@ func Unmount(root abi.DentryRef) abi.Errno {
 		if over == 0 || d.Mounted != 0 || busyBelow(root) {
 			return abi.EBUSY
 		}
-		uncovers(root, over)
+		setCovering(root, over, false)
 		kmem.Free(i)
 		RemoveTree(root)
 		Put(over)

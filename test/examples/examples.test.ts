@@ -8,7 +8,16 @@ import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { type Attachment, connect, type Session, streamDuplex } from "@foreshore/abi";
+import {
+  type Attachment,
+  attach,
+  ClientSlot,
+  clientAddress,
+  connect,
+  Mem,
+  type Session,
+  streamDuplex,
+} from "@foreshore/abi";
 import { type Process, Runtime } from "@foreshore/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketSession } from "../../examples/node/session.ts";
@@ -94,29 +103,25 @@ describe("top", () => {
 
   test("looks when something changes, and not where nothing does", async () => {
     const quiet = await Runtime.create({ harts: 1, memory: 64 });
-    const session = await connect({ ...(await quiet.attachment()) });
+    const attachment = await quiet.attachment();
+    const session = await connect({ ...attachment });
     try {
       await quiet.fs.writeFile("/cat", cat(), { mode: 0o755 });
+      const { memory } = quiet;
+      if (memory === undefined) throw new Error("the machine has no shared memory");
+      const slot = new ClientSlot(new Mem(memory), clientAddress(attach(memory).header, attachment.client.index));
       const end = new AbortController();
-      const looks = new Top(session).looks(1, end.signal);
-      /** The next look, undefined where there is none when all that was asked before has been answered. */
-      const soon = async (look: Promise<IteratorResult<TopView>>): Promise<TopView | undefined> => {
-        let view: TopView | undefined;
-        void look.then(({ value }) => {
-          view = value || undefined;
-        });
-        for (let i = 0; i < 20; i++) await quiet.noop();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        await quiet.noop();
-        return view;
-      };
-      let next = looks.next();
-      while ((await soon(next)) !== undefined) next = looks.next();
-      const process = await quiet.spawn("/cat", [], { stdout: "null", stderr: "null" });
-      for (let shown = false; !shown; next = looks.next())
-        shown = ((await next).value || undefined)?.rows.some(([pid]) => pid === String(process.pid)) ?? false;
+      let shown: TopView | undefined;
+      const looking = (async () => {
+        for await (const view of new Top(session).looks(1, end.signal)) shown = view;
+      })();
+      // Its rows come from shared memory: only a viewer that waits for a change has a request in flight.
+      await expect.poll(() => slot.inFlight).toBe(1);
+      const { pid } = await quiet.spawn("/cat", [], { stdout: "null", stderr: "null" });
+      await expect.poll(() => shown?.rows.map(([first]) => first)).toContain(String(pid));
+      await expect.poll(() => slot.inFlight).toBe(1);
       end.abort();
-      for (let ended = false; !ended; ) ended = (await looks.next()).done ?? false;
+      await looking;
     } finally {
       await session.close();
       await quiet.stop();

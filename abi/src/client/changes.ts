@@ -1,6 +1,6 @@
 /** Changes of a machine's tables, told by the kernel: what viewers wait for instead of looking again and again. */
 import { SlotKind } from "../../ts/index.ts";
-import { ROW_TABLES } from "../control/row-tables.ts";
+import { ROW_TABLES } from "../row-tables.ts";
 import type { RowKind } from "../rows.ts";
 import type { CallOptions, RpcClient } from "./rpc-client.ts";
 

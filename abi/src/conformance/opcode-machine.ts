@@ -237,8 +237,10 @@ export const watchChanges: OpcodeCases = {
     if (!t.machine.features.has("clients")) return;
     const { peer } = await t.other();
     const [far = 0] = await peer.send(watch(PROCESS, Number((await peer.ok(watch(PROCESS))).value2)));
-    await t.process("exits");
+    const { process: another } = await t.process("exits");
     t.equal(Number((await peer.answer(far)).value), PROCESS, "the kinds told to a second client");
+    await t.start(another);
+    await t.wait(another);
   },
   bad: "EINVAL",
   cancelled: async (t) => {

@@ -7,12 +7,12 @@ import { RpcClient } from "../client/rpc-client.ts";
 import type { Session } from "../client/session.ts";
 import { memOf } from "../core/mem.ts";
 import { memoryRows } from "../memory-rows.ts";
+import { type RecordQuery, ROW_TABLES } from "../row-tables.ts";
 import type { RowFilter, RowKind, RowSource, Rows } from "../rows.ts";
 import type { Duplex } from "./duplex.ts";
 import { ControlError, type FrameReader, FrameWriter, faultText, HEADER, newFrame } from "./frames.ts";
 import { openChannel } from "./handshake.ts";
 import { type RecordPages, recordView, stateOf } from "./records.ts";
-import { type RecordQuery, ROW_TABLES } from "./row-tables.ts";
 
 export interface ControlOptions {
   /** Ends the attempt to connect. */

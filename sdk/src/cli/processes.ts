@@ -1,5 +1,7 @@
 /** `foreshore ps` and `foreshore top`: the processes of a machine that runs already. */
 
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ReadStream, WriteStream } from "node:tty";
 import type { HartRow, MemoryRow, ProcessStatus } from "@foreshore/abi";
 import type { RemoteMachine } from "@foreshore/runtime";
@@ -86,12 +88,12 @@ async function show(
       stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
       const still = last !== undefined && processorNs(sample) === processorNs(last);
       last = sample;
-      await Promise.race([pause(quit.signal), gone]);
+      await Promise.race([sleep(REFRESH_MS, undefined, { signal: quit.signal }), gone]).catch(unlessQuit);
       // Shares of what has run are shown once more when it runs no longer; then there is nothing to show until the machine says so.
       if (!still) continue;
       const waited = new AbortController();
-      const size = resized(stdout, AbortSignal.any([quit.signal, waited.signal]));
-      await Promise.race([changesOr(size), gone]).catch(unlessQuit);
+      const resized = once(stdout, "resize", { signal: AbortSignal.any([quit.signal, waited.signal]) });
+      await Promise.race([changesOr(resized), gone]).catch(unlessQuit);
       waited.abort();
     }
     return 0;
@@ -102,29 +104,6 @@ async function show(
     stdout.write("\x1b[?25h\r\n");
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, end);
   }
-}
-
-/** Settles when the terminal has another size, or `signal` ends. */
-function resized(terminal: WriteStream, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      terminal.off("resize", end);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    terminal.on("resize", end);
-    signal.addEventListener("abort", end);
-  });
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, REFRESH_MS);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 function write(io: Pick<RunIo, "stdout">, text: string): Promise<void> {

@@ -1,13 +1,6 @@
 /** Which tables the rows of a kind are made of, and how much of their slots. */
-import {
-  AddressSpaceSlot,
-  AddressSpaceState,
-  ProcessSlot,
-  ProcessState,
-  SlotHeader,
-  SlotKind,
-} from "../../ts/index.ts";
-import type { RowKind } from "../rows.ts";
+import { AddressSpaceSlot, AddressSpaceState, ProcessSlot, ProcessState, SlotHeader, SlotKind } from "../ts/index.ts";
+import type { RowKind } from "./rows.ts";
 
 /** Slots that are wanted. */
 export interface RecordQuery {
