@@ -55,6 +55,19 @@ describe.skipIf(missingTool())("copies per path", () => {
     expectCopies((await run("pipe", String(SIZE))) - idle, 2);
   });
 
+  for (const [kind, name] of [
+    ["unix", "stream of AF_UNIX"],
+    ["tcp", "TCP, inside the machine"],
+  ] as const)
+    test(`${name}, write(2) to read(2): 2`, async () => {
+      expectCopies((await run(kind, String(SIZE))) - idle, 2);
+    });
+
+  test("a descriptor by SCM_RIGHTS, with as much in it as it holds: 0", async () => {
+    // The bytes are copied once, into the pipe; a hundred messages carry its end.
+    expectCopies((await run("rights", String(SIZE))) - idle, 1);
+  });
+
   test("file, read(2): 1", async () => {
     expectCopies((await run("read", "/blob", String(SIZE))) - idle, 1);
   });

@@ -31,8 +31,8 @@ extern "C" {
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0x5815567b)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xaa537d66)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0xdff1074d)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0xdaf11fb5)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -108,6 +108,8 @@ extern "C" {
 #define FSH_LIMIT_FD_TABLES_PER_GIB INT32_C(16384)
 #define FSH_LIMIT_OFDS_PER_GIB INT32_C(65536)
 #define FSH_LIMIT_PIPES_PER_GIB INT32_C(4096)
+#define FSH_LIMIT_SOCKETS_PER_GIB INT32_C(8192)
+#define FSH_LIMIT_SOCKET_MESSAGES_PER_GIB INT32_C(16384)
 #define FSH_LIMIT_EPOLL_ITEMS_PER_GIB INT32_C(16384)
 #define FSH_LIMIT_SIG_INFOS_PER_GIB INT32_C(16384)
 #define FSH_LIMIT_WAIT_ENTRIES_PER_GIB INT32_C(32768)
@@ -370,6 +372,7 @@ typedef uint32_t fsh_fs_type;
 #define FSH_FS_TYPE_SYSFS UINT32_C(4)
 #define FSH_FS_TYPE_ANON UINT32_C(5)
 #define FSH_FS_TYPE_DEVPTS UINT32_C(6)
+#define FSH_FS_TYPE_SOCKFS UINT32_C(7)
 
 /* What is true of a name. */
 typedef uint16_t fsh_dentry_flag;
@@ -402,13 +405,12 @@ typedef uint32_t fsh_ofd_kind;
 #define FSH_OFD_KIND_TIMERFD UINT32_C(13)
 #define FSH_OFD_KIND_SIGNALFD UINT32_C(14)
 #define FSH_OFD_KIND_PIDFD UINT32_C(15)
+#define FSH_OFD_KIND_SOCKET UINT32_C(16)
 
 /* What is true of a pipe. */
 typedef uint32_t fsh_pipe_flag;
 /* It belongs to an inode with a name. */
 #define FSH_PIPE_FLAG_FIFO UINT32_C(1)
-/* The addresses of its ring's frames lie in a frame of their own. */
-#define FSH_PIPE_FLAG_LARGE UINT32_C(2)
 
 /* What is true of a pair of pseudo-terminals. */
 typedef uint32_t fsh_tty_flag;
@@ -981,6 +983,10 @@ typedef uint32_t fsh_capability;
 #define FSH_CAP_SETUID UINT32_C(7)
 #define FSH_CAP_SETPCAP UINT32_C(8)
 #define FSH_CAP_LINUX_IMMUTABLE UINT32_C(9)
+#define FSH_CAP_NET_BIND_SERVICE UINT32_C(10)
+#define FSH_CAP_NET_BROADCAST UINT32_C(11)
+#define FSH_CAP_NET_ADMIN UINT32_C(12)
+#define FSH_CAP_NET_RAW UINT32_C(13)
 #define FSH_CAP_IPC_LOCK UINT32_C(14)
 #define FSH_CAP_SYS_RAWIO UINT32_C(17)
 #define FSH_CAP_SYS_CHROOT UINT32_C(18)
@@ -1052,6 +1058,34 @@ typedef uint32_t fsh_ioctl;
 #define FSH_FIONCLEX UINT32_C(21584)
 #define FSH_FIOCLEX UINT32_C(21585)
 #define FSH_FIOASYNC UINT32_C(21586)
+#define FSH_SIOCATMARK UINT32_C(35077)
+#define FSH_SIOCADDRT UINT32_C(35083)
+#define FSH_SIOCDELRT UINT32_C(35084)
+#define FSH_SIOCGIFNAME UINT32_C(35088)
+#define FSH_SIOCGIFCONF UINT32_C(35090)
+#define FSH_SIOCGIFFLAGS UINT32_C(35091)
+#define FSH_SIOCSIFFLAGS UINT32_C(35092)
+#define FSH_SIOCGIFADDR UINT32_C(35093)
+#define FSH_SIOCSIFADDR UINT32_C(35094)
+#define FSH_SIOCGIFDSTADDR UINT32_C(35095)
+#define FSH_SIOCSIFDSTADDR UINT32_C(35096)
+#define FSH_SIOCGIFBRDADDR UINT32_C(35097)
+#define FSH_SIOCSIFBRDADDR UINT32_C(35098)
+#define FSH_SIOCGIFNETMASK UINT32_C(35099)
+#define FSH_SIOCSIFNETMASK UINT32_C(35100)
+#define FSH_SIOCGIFMETRIC UINT32_C(35101)
+#define FSH_SIOCSIFMETRIC UINT32_C(35102)
+#define FSH_SIOCGIFMTU UINT32_C(35105)
+#define FSH_SIOCSIFMTU UINT32_C(35106)
+#define FSH_SIOCSIFNAME UINT32_C(35107)
+#define FSH_SIOCSIFHWADDR UINT32_C(35108)
+#define FSH_SIOCGIFHWADDR UINT32_C(35111)
+#define FSH_SIOCADDMULTI UINT32_C(35121)
+#define FSH_SIOCDELMULTI UINT32_C(35122)
+#define FSH_SIOCGIFINDEX UINT32_C(35123)
+#define FSH_SIOCGIFTXQLEN UINT32_C(35138)
+#define FSH_SIOCSIFTXQLEN UINT32_C(35139)
+#define FSH_SIOCGIFMAP UINT32_C(35184)
 #define FSH_TIOCSPTLCK UINT32_C(1074025521)
 #define FSH_TIOCSIG UINT32_C(1074025526)
 #define FSH_TCSETS2 UINT32_C(1076646955)
@@ -1163,6 +1197,7 @@ typedef uint32_t fsh_fs_magic;
 #define FSH_PROC_SUPER_MAGIC UINT32_C(40864)
 #define FSH_TMPFS_MAGIC UINT32_C(16914836)
 #define FSH_PIPEFS_MAGIC UINT32_C(1346981957)
+#define FSH_SOCKFS_MAGIC UINT32_C(1397703499)
 #define FSH_SYSFS_MAGIC UINT32_C(1650812274)
 
 /* membarrier(2). */
@@ -1448,6 +1483,285 @@ typedef uint32_t fsh_device_number;
 #define FSH_DEV_TTY UINT32_C(1280)
 #define FSH_DEV_PTMX UINT32_C(1282)
 
+/* socket(2) families (linux/socket.h). The kernel has AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK. */
+typedef uint16_t fsh_address_family;
+#define FSH_AF_UNSPEC UINT32_C(0)
+#define FSH_AF_UNIX UINT32_C(1)
+#define FSH_AF_INET UINT32_C(2)
+#define FSH_AF_AX25 UINT32_C(3)
+#define FSH_AF_IPX UINT32_C(4)
+#define FSH_AF_APPLETALK UINT32_C(5)
+#define FSH_AF_X25 UINT32_C(9)
+#define FSH_AF_INET6 UINT32_C(10)
+#define FSH_AF_KEY UINT32_C(15)
+#define FSH_AF_NETLINK UINT32_C(16)
+#define FSH_AF_PACKET UINT32_C(17)
+#define FSH_AF_RDS UINT32_C(21)
+#define FSH_AF_CAN UINT32_C(29)
+#define FSH_AF_BLUETOOTH UINT32_C(31)
+#define FSH_AF_ALG UINT32_C(38)
+#define FSH_AF_VSOCK UINT32_C(40)
+#define FSH_AF_XDP UINT32_C(44)
+
+/* socket(2) types and flags (linux/net.h). */
+typedef uint32_t fsh_socket_type;
+#define FSH_SOCK_STREAM UINT32_C(1)
+#define FSH_SOCK_DGRAM UINT32_C(2)
+#define FSH_SOCK_RAW UINT32_C(3)
+#define FSH_SOCK_RDM UINT32_C(4)
+#define FSH_SOCK_SEQPACKET UINT32_C(5)
+#define FSH_SOCK_PACKET UINT32_C(10)
+#define FSH_SOCK_NONBLOCK UINT32_C(2048)
+#define FSH_SOCK_CLOEXEC UINT32_C(524288)
+
+/* Protocols of Internet sockets (uapi linux/in.h). */
+typedef uint32_t fsh_ip_protocol;
+#define FSH_IPPROTO_IP UINT32_C(0)
+#define FSH_IPPROTO_ICMP UINT32_C(1)
+#define FSH_IPPROTO_TCP UINT32_C(6)
+#define FSH_IPPROTO_UDP UINT32_C(17)
+#define FSH_IPPROTO_IPV6 UINT32_C(41)
+#define FSH_IPPROTO_ICMPV6 UINT32_C(58)
+#define FSH_IPPROTO_RAW UINT32_C(255)
+
+/* send(2) and recv(2) flags (linux/socket.h). */
+typedef uint32_t fsh_message_flag;
+#define FSH_MSG_OOB UINT32_C(1)
+#define FSH_MSG_PEEK UINT32_C(2)
+#define FSH_MSG_DONTROUTE UINT32_C(4)
+#define FSH_MSG_CTRUNC UINT32_C(8)
+#define FSH_MSG_PROBE UINT32_C(16)
+#define FSH_MSG_TRUNC UINT32_C(32)
+#define FSH_MSG_DONTWAIT UINT32_C(64)
+#define FSH_MSG_EOR UINT32_C(128)
+#define FSH_MSG_WAITALL UINT32_C(256)
+#define FSH_MSG_CONFIRM UINT32_C(2048)
+#define FSH_MSG_ERRQUEUE UINT32_C(8192)
+#define FSH_MSG_NOSIGNAL UINT32_C(16384)
+#define FSH_MSG_MORE UINT32_C(32768)
+#define FSH_MSG_WAITFORONE UINT32_C(65536)
+#define FSH_MSG_FASTOPEN UINT32_C(536870912)
+#define FSH_MSG_CMSG_CLOEXEC UINT32_C(1073741824)
+
+/* shutdown(2). */
+typedef uint32_t fsh_shutdown_how;
+#define FSH_SHUT_RD UINT32_C(0)
+#define FSH_SHUT_WR UINT32_C(1)
+#define FSH_SHUT_RDWR UINT32_C(2)
+
+/* Levels of options and of control messages (linux/socket.h). */
+typedef uint32_t fsh_socket_level;
+#define FSH_SOL_IP UINT32_C(0)
+#define FSH_SOL_SOCKET UINT32_C(1)
+#define FSH_SOL_TCP UINT32_C(6)
+#define FSH_SOL_UDP UINT32_C(17)
+#define FSH_SOL_IPV6 UINT32_C(41)
+#define FSH_SOL_RAW UINT32_C(255)
+#define FSH_SOL_NETLINK UINT32_C(270)
+
+/* Control messages of SOL_SOCKET (linux/socket.h). */
+typedef uint32_t fsh_control_message;
+#define FSH_SCM_RIGHTS UINT32_C(1)
+#define FSH_SCM_CREDENTIALS UINT32_C(2)
+#define FSH_SCM_SECURITY UINT32_C(3)
+#define FSH_SCM_TIMESTAMP UINT32_C(29)
+
+/* Options of SOL_SOCKET (uapi asm-generic/socket.h). */
+typedef uint32_t fsh_socket_option;
+#define FSH_SO_DEBUG UINT32_C(1)
+#define FSH_SO_REUSEADDR UINT32_C(2)
+#define FSH_SO_TYPE UINT32_C(3)
+#define FSH_SO_ERROR UINT32_C(4)
+#define FSH_SO_DONTROUTE UINT32_C(5)
+#define FSH_SO_BROADCAST UINT32_C(6)
+#define FSH_SO_SNDBUF UINT32_C(7)
+#define FSH_SO_RCVBUF UINT32_C(8)
+#define FSH_SO_KEEPALIVE UINT32_C(9)
+#define FSH_SO_OOBINLINE UINT32_C(10)
+#define FSH_SO_NO_CHECK UINT32_C(11)
+#define FSH_SO_PRIORITY UINT32_C(12)
+#define FSH_SO_LINGER UINT32_C(13)
+#define FSH_SO_BSDCOMPAT UINT32_C(14)
+#define FSH_SO_REUSEPORT UINT32_C(15)
+#define FSH_SO_PASSCRED UINT32_C(16)
+#define FSH_SO_PEERCRED UINT32_C(17)
+#define FSH_SO_RCVLOWAT UINT32_C(18)
+#define FSH_SO_SNDLOWAT UINT32_C(19)
+#define FSH_SO_RCVTIMEO UINT32_C(20)
+#define FSH_SO_SNDTIMEO UINT32_C(21)
+#define FSH_SO_BINDTODEVICE UINT32_C(25)
+#define FSH_SO_ATTACH_FILTER UINT32_C(26)
+#define FSH_SO_DETACH_FILTER UINT32_C(27)
+#define FSH_SO_PEERNAME UINT32_C(28)
+#define FSH_SO_TIMESTAMP UINT32_C(29)
+#define FSH_SO_ACCEPTCONN UINT32_C(30)
+#define FSH_SO_PEERSEC UINT32_C(31)
+#define FSH_SO_SNDBUFFORCE UINT32_C(32)
+#define FSH_SO_RCVBUFFORCE UINT32_C(33)
+#define FSH_SO_PASSSEC UINT32_C(34)
+#define FSH_SO_TIMESTAMPNS UINT32_C(35)
+#define FSH_SO_MARK UINT32_C(36)
+#define FSH_SO_TIMESTAMPING UINT32_C(37)
+#define FSH_SO_PROTOCOL UINT32_C(38)
+#define FSH_SO_DOMAIN UINT32_C(39)
+#define FSH_SO_RXQ_OVFL UINT32_C(40)
+#define FSH_SO_WIFI_STATUS UINT32_C(41)
+#define FSH_SO_PEEK_OFF UINT32_C(42)
+#define FSH_SO_NOFCS UINT32_C(43)
+#define FSH_SO_LOCK_FILTER UINT32_C(44)
+#define FSH_SO_BUSY_POLL UINT32_C(46)
+#define FSH_SO_MAX_PACING_RATE UINT32_C(47)
+#define FSH_SO_INCOMING_CPU UINT32_C(49)
+#define FSH_SO_ATTACH_BPF UINT32_C(50)
+#define FSH_SO_INCOMING_NAPI_ID UINT32_C(56)
+#define FSH_SO_COOKIE UINT32_C(57)
+#define FSH_SO_PEERGROUPS UINT32_C(59)
+#define FSH_SO_ZEROCOPY UINT32_C(60)
+#define FSH_SO_TXTIME UINT32_C(61)
+#define FSH_SO_BINDTOIFINDEX UINT32_C(62)
+#define FSH_SO_PREFER_BUSY_POLL UINT32_C(69)
+#define FSH_SO_NETNS_COOKIE UINT32_C(71)
+#define FSH_SO_BUF_LOCK UINT32_C(72)
+#define FSH_SO_RESERVE_MEM UINT32_C(73)
+#define FSH_SO_PASSPIDFD UINT32_C(76)
+#define FSH_SO_PEERPIDFD UINT32_C(77)
+
+/* Options of SOL_TCP (uapi linux/tcp.h). */
+typedef uint32_t fsh_tcp_option;
+#define FSH_TCP_NODELAY UINT32_C(1)
+#define FSH_TCP_MAXSEG UINT32_C(2)
+#define FSH_TCP_CORK UINT32_C(3)
+#define FSH_TCP_KEEPIDLE UINT32_C(4)
+#define FSH_TCP_KEEPINTVL UINT32_C(5)
+#define FSH_TCP_KEEPCNT UINT32_C(6)
+#define FSH_TCP_SYNCNT UINT32_C(7)
+#define FSH_TCP_LINGER2 UINT32_C(8)
+#define FSH_TCP_DEFER_ACCEPT UINT32_C(9)
+#define FSH_TCP_WINDOW_CLAMP UINT32_C(10)
+#define FSH_TCP_INFO UINT32_C(11)
+#define FSH_TCP_QUICKACK UINT32_C(12)
+#define FSH_TCP_CONGESTION UINT32_C(13)
+#define FSH_TCP_MD5SIG UINT32_C(14)
+#define FSH_TCP_USER_TIMEOUT UINT32_C(18)
+#define FSH_TCP_REPAIR UINT32_C(19)
+#define FSH_TCP_FASTOPEN UINT32_C(23)
+#define FSH_TCP_TIMESTAMP UINT32_C(24)
+#define FSH_TCP_NOTSENT_LOWAT UINT32_C(25)
+#define FSH_TCP_FASTOPEN_CONNECT UINT32_C(30)
+#define FSH_TCP_ULP UINT32_C(31)
+
+/* States of a TCP connection, as TCP_INFO and /proc/net/tcp number them (net/tcp_states.h). */
+typedef uint32_t fsh_tcp_state;
+#define FSH_TCP_ESTABLISHED UINT32_C(1)
+#define FSH_TCP_SYN_SENT UINT32_C(2)
+#define FSH_TCP_SYN_RECV UINT32_C(3)
+#define FSH_TCP_FIN_WAIT1 UINT32_C(4)
+#define FSH_TCP_FIN_WAIT2 UINT32_C(5)
+#define FSH_TCP_TIME_WAIT UINT32_C(6)
+#define FSH_TCP_CLOSE UINT32_C(7)
+#define FSH_TCP_CLOSE_WAIT UINT32_C(8)
+#define FSH_TCP_LAST_ACK UINT32_C(9)
+#define FSH_TCP_LISTEN UINT32_C(10)
+#define FSH_TCP_CLOSING UINT32_C(11)
+
+/* Options of SOL_IP (uapi linux/in.h). */
+typedef uint32_t fsh_ip_option;
+#define FSH_IP_TOS UINT32_C(1)
+#define FSH_IP_TTL UINT32_C(2)
+#define FSH_IP_HDRINCL UINT32_C(3)
+#define FSH_IP_OPTIONS UINT32_C(4)
+#define FSH_IP_RECVOPTS UINT32_C(6)
+#define FSH_IP_PKTINFO UINT32_C(8)
+#define FSH_IP_MTU_DISCOVER UINT32_C(10)
+#define FSH_IP_RECVERR UINT32_C(11)
+#define FSH_IP_RECVTTL UINT32_C(12)
+#define FSH_IP_RECVTOS UINT32_C(13)
+#define FSH_IP_MTU UINT32_C(14)
+#define FSH_IP_FREEBIND UINT32_C(15)
+#define FSH_IP_TRANSPARENT UINT32_C(19)
+#define FSH_IP_BIND_ADDRESS_NO_PORT UINT32_C(24)
+#define FSH_IP_MULTICAST_IF UINT32_C(32)
+#define FSH_IP_MULTICAST_TTL UINT32_C(33)
+#define FSH_IP_MULTICAST_LOOP UINT32_C(34)
+#define FSH_IP_ADD_MEMBERSHIP UINT32_C(35)
+#define FSH_IP_DROP_MEMBERSHIP UINT32_C(36)
+#define FSH_IP_MULTICAST_ALL UINT32_C(49)
+#define FSH_IP_LOCAL_PORT_RANGE UINT32_C(51)
+
+/* Options of SOL_IPV6 (uapi linux/in6.h). */
+typedef uint32_t fsh_ipv6_option;
+#define FSH_IPV6_UNICAST_HOPS UINT32_C(16)
+#define FSH_IPV6_MULTICAST_IF UINT32_C(17)
+#define FSH_IPV6_MULTICAST_HOPS UINT32_C(18)
+#define FSH_IPV6_MULTICAST_LOOP UINT32_C(19)
+#define FSH_IPV6_JOIN_GROUP UINT32_C(20)
+#define FSH_IPV6_LEAVE_GROUP UINT32_C(21)
+#define FSH_IPV6_MTU_DISCOVER UINT32_C(23)
+#define FSH_IPV6_MTU UINT32_C(24)
+#define FSH_IPV6_RECVERR UINT32_C(25)
+#define FSH_IPV6_V6ONLY UINT32_C(26)
+#define FSH_IPV6_RECVPKTINFO UINT32_C(49)
+#define FSH_IPV6_PKTINFO UINT32_C(50)
+#define FSH_IPV6_RECVHOPLIMIT UINT32_C(51)
+#define FSH_IPV6_RECVTCLASS UINT32_C(66)
+#define FSH_IPV6_TCLASS UINT32_C(67)
+#define FSH_IPV6_FREEBIND UINT32_C(78)
+
+/* What an interface is (uapi linux/if.h). */
+typedef uint32_t fsh_interface_flag;
+#define FSH_IFF_UP UINT32_C(1)
+#define FSH_IFF_LOOPBACK UINT32_C(8)
+#define FSH_IFF_RUNNING UINT32_C(64)
+#define FSH_IFF_LOWER_UP UINT32_C(65536)
+
+/* Kind of an interface's hardware (uapi linux/if_arp.h). */
+typedef uint16_t fsh_interface_type;
+#define FSH_ARPHRD_LOOPBACK UINT32_C(772)
+
+/* Types of messages of netlink(7) and rtnetlink(7): of each kind of object NEW, DEL, GET and SET follow one another. */
+typedef uint16_t fsh_netlink_type;
+#define FSH_NLMSG_NOOP UINT32_C(1)
+#define FSH_NLMSG_ERROR UINT32_C(2)
+#define FSH_NLMSG_DONE UINT32_C(3)
+#define FSH_RTM_NEWLINK UINT32_C(16)
+#define FSH_RTM_GETLINK UINT32_C(18)
+#define FSH_RTM_SETLINK UINT32_C(19)
+#define FSH_RTM_NEWADDR UINT32_C(20)
+#define FSH_RTM_GETADDR UINT32_C(22)
+#define FSH_RTM_GETROUTE UINT32_C(26)
+#define FSH_RTM_MAX UINT32_C(123)
+
+/* Flags of these (uapi linux/netlink.h). */
+typedef uint16_t fsh_netlink_flag;
+#define FSH_NLM_F_REQUEST UINT32_C(1)
+#define FSH_NLM_F_MULTI UINT32_C(2)
+#define FSH_NLM_F_ACK UINT32_C(4)
+#define FSH_NLM_F_CAPPED UINT32_C(256)
+#define FSH_NLM_F_DUMP UINT32_C(768)
+
+/* Attributes of a link (uapi linux/if_link.h). */
+typedef uint16_t fsh_link_attribute;
+#define FSH_IFLA_ADDRESS UINT32_C(1)
+#define FSH_IFLA_BROADCAST UINT32_C(2)
+#define FSH_IFLA_IFNAME UINT32_C(3)
+#define FSH_IFLA_MTU UINT32_C(4)
+#define FSH_IFLA_QDISC UINT32_C(6)
+#define FSH_IFLA_STATS UINT32_C(7)
+#define FSH_IFLA_TXQLEN UINT32_C(13)
+#define FSH_IFLA_OPERSTATE UINT32_C(16)
+#define FSH_IFLA_LINKMODE UINT32_C(17)
+#define FSH_IFLA_STATS64 UINT32_C(23)
+#define FSH_IFLA_GROUP UINT32_C(27)
+#define FSH_IFLA_ALT_IFNAME UINT32_C(53)
+
+/* Attributes of an interface's address (uapi linux/if_addr.h). */
+typedef uint16_t fsh_interface_attribute;
+#define FSH_IFA_ADDRESS UINT32_C(1)
+#define FSH_IFA_LOCAL UINT32_C(2)
+#define FSH_IFA_LABEL UINT32_C(3)
+#define FSH_IFA_CACHEINFO UINT32_C(6)
+#define FSH_IFA_FLAGS UINT32_C(8)
+
 /* How far a machine is. */
 typedef uint32_t fsh_boot_state;
 #define FSH_BOOT_STATE_NONE UINT32_C(0)
@@ -1485,6 +1799,8 @@ typedef uint32_t fsh_slot_kind;
 #define FSH_SLOT_KIND_POSIX_TIMER UINT32_C(24)
 #define FSH_SLOT_KIND_TTY UINT32_C(25)
 #define FSH_SLOT_KIND_MOUNT UINT32_C(26)
+#define FSH_SLOT_KIND_SOCKET UINT32_C(27)
+#define FSH_SLOT_KIND_SOCKET_MESSAGE UINT32_C(28)
 
 /* What the machine lock was held for. */
 typedef uint16_t fsh_hold_kind;
@@ -1599,6 +1915,7 @@ typedef uint32_t fsh_wait_reason;
 #define FSH_WAIT_REASON_EVENTFD UINT32_C(10)
 #define FSH_WAIT_REASON_TTY UINT32_C(11)
 #define FSH_WAIT_REASON_LOCK UINT32_C(12)
+#define FSH_WAIT_REASON_SOCKET UINT32_C(13)
 
 /* What the end of a process still does. */
 typedef uint32_t fsh_end_stage;
@@ -1630,6 +1947,8 @@ typedef uint32_t fsh_sync_effect;
 #define FSH_SYNC_EFFECT_FS UINT32_C(16)
 /* A process ended, or one that ended was taken (wait4). */
 #define FSH_SYNC_EFFECT_CHILD_EXIT UINT32_C(32)
+/* A socket: its bytes, names, connections. */
+#define FSH_SYNC_EFFECT_SOCKET UINT32_C(64)
 
 /* Why a ThreadStatus was written. */
 typedef uint32_t fsh_thread_stop;
@@ -1735,6 +2054,53 @@ typedef uint32_t fsh_file_record_kind;
 #define FSH_FILE_RECORD_KIND_FIFO UINT32_C(5)
 #define FSH_FILE_RECORD_KIND_CHAR_DEVICE UINT32_C(6)
 #define FSH_FILE_RECORD_KIND_WHITEOUT UINT32_C(7)
+
+/* How far a socket is. */
+typedef uint32_t fsh_socket_phase;
+/* Neither listens nor has a peer. */
+#define FSH_SOCKET_PHASE_IDLE UINT32_C(0)
+#define FSH_SOCKET_PHASE_LISTENING UINT32_C(1)
+/* Waits until the listener has room for it. */
+#define FSH_SOCKET_PHASE_CONNECTING UINT32_C(2)
+/* Has a peer; of datagrams: a default destination. */
+#define FSH_SOCKET_PHASE_CONNECTED UINT32_C(3)
+/* Had a peer, which has gone or was reset. */
+#define FSH_SOCKET_PHASE_CLOSED UINT32_C(4)
+
+/* What is true of a socket. */
+typedef uint32_t fsh_socket_flag;
+/* It has a name, or a port, of its own. */
+#define FSH_SOCKET_FLAG_BOUND UINT32_C(1)
+/* Nothing more will come in (shutdown(2), or the peer's end). */
+#define FSH_SOCKET_FLAG_SHUT_READ UINT32_C(2)
+/* Nothing more goes out. */
+#define FSH_SOCKET_FLAG_SHUT_WRITE UINT32_C(4)
+/* A connect(2) that was answered EINPROGRESS has not been asked about since. */
+#define FSH_SOCKET_FLAG_ESTABLISHING UINT32_C(8)
+/* SO_PASSCRED. */
+#define FSH_SOCKET_FLAG_PASS_CRED UINT32_C(16)
+#define FSH_SOCKET_FLAG_REUSE_ADDRESS UINT32_C(32)
+#define FSH_SOCKET_FLAG_REUSE_PORT UINT32_C(64)
+#define FSH_SOCKET_FLAG_KEEP_ALIVE UINT32_C(128)
+#define FSH_SOCKET_FLAG_BROADCAST UINT32_C(256)
+#define FSH_SOCKET_FLAG_OOB_INLINE UINT32_C(512)
+/* SO_LINGER. */
+#define FSH_SOCKET_FLAG_LINGER UINT32_C(1024)
+#define FSH_SOCKET_FLAG_NO_DELAY UINT32_C(2048)
+#define FSH_SOCKET_FLAG_CORK UINT32_C(4096)
+#define FSH_SOCKET_FLAG_V6_ONLY UINT32_C(8192)
+/* IP_RECVERR or IPV6_RECVERR. */
+#define FSH_SOCKET_FLAG_RECEIVE_ERRORS UINT32_C(16384)
+/* IP_PKTINFO or IPV6_RECVPKTINFO. */
+#define FSH_SOCKET_FLAG_PACKET_INFO UINT32_C(32768)
+/* Its connection was ended by a reset. */
+#define FSH_SOCKET_FLAG_RESET UINT32_C(65536)
+/* The machine's own name of no one: bound by connect(2), sendto(2) or listen(2). */
+#define FSH_SOCKET_FLAG_AUTOBOUND UINT32_C(131072)
+/* SO_DONTROUTE. */
+#define FSH_SOCKET_FLAG_DONT_ROUTE UINT32_C(262144)
+/* SO_TIMESTAMP. */
+#define FSH_SOCKET_FLAG_TIMESTAMP UINT32_C(524288)
 
 /* System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS. */
 typedef uint32_t fsh_syscall;
@@ -2106,6 +2472,33 @@ typedef uint32_t fsh_trace_phase;
 /* It ended: args[0] is the wait status. */
 #define FSH_TRACE_PHASE_ENDED UINT32_C(4)
 
+/* How full a queue of bytes is. The counters run freely; tail - head = bytes inside. */
+struct fsh_byte_queue {
+  /* Bytes ever taken out. Unit: bytes. Written by: kernel. */
+  uint32_t head;
+  /* Bytes ever put in. Unit: bytes. Written by: kernel. */
+  uint32_t tail;
+  /* How many it holds at most. Unit: bytes. Written by: kernel. */
+  uint32_t capacity;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_byte_queue) == 12, "size of ByteQueue");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue, head) == 0, "offset of ByteQueue.head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue, tail) == 4, "offset of ByteQueue.tail");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue, capacity) == 8, "offset of ByteQueue.capacity");
+
+/* Where a queue's bytes lie. */
+struct fsh_byte_queue_live {
+  /* Byte n of the stream lies in frame n / 4096 mod 16, unless there is a table. Unit: address. Written by: kernel. */
+  uint32_t frames[16];
+  /* Address of a frame of 256 addresses, of which frame n / 4096 mod 256 has byte n: of a queue that once held more than Limit.PipeBytes; 0 for none. Unit: address. Written by: kernel. */
+  uint32_t table;
+  uint32_t reserved0;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_byte_queue_live) == 72, "size of ByteQueueLive");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue_live, frames) == 0, "offset of ByteQueueLive.frames");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue_live, table) == 64, "offset of ByteQueueLive.table");
+FSH_STATIC_ASSERT(offsetof(struct fsh_byte_queue_live, reserved0) == 68, "offset of ByteQueueLive.reserved0");
+
 /* First 64 bytes in both directions, the client's first. This struct never changes, whatever the version: by it both sides can say which versions met. After a status other than Ok nothing follows. */
 struct fsh_control_hello {
   /* Control.Magic. Unit: number. Written by: any. */
@@ -2362,7 +2755,8 @@ struct fsh_inode_live {
   uint32_t memfd;
   /* Frame of the extended attributes, 0 when there are none. Unit: address. Written by: kernel. */
   uint32_t xattrs;
-  uint32_t reserved0;
+  /* The socket that is bound to this name. Unit: slot:Socket. Written by: kernel. */
+  uint32_t socket;
 };
 FSH_STATIC_ASSERT(sizeof(struct fsh_inode_live) == 96, "size of InodeLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, direct) == 0, "offset of InodeLive.direct");
@@ -2385,7 +2779,7 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, seals) == 76, "offset of Inode
 FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, dirty_pages) == 80, "offset of InodeLive.dirty_pages");
 FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, memfd) == 84, "offset of InodeLive.memfd");
 FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, xattrs) == 88, "offset of InodeLive.xattrs");
-FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, reserved0) == 92, "offset of InodeLive.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_inode_live, socket) == 92, "offset of InodeLive.socket");
 
 /* First words of every slot. `seq` is a seqlock: odd while the slot changes. `generation` counts the slot's uses; odd while the slot is in use. */
 struct fsh_slot_header {
@@ -2706,16 +3100,12 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_ofd_slot, pad0) == 144, "offset of OfdSlot
 
 /* How full a pipe or FIFO is, and who has it open. */
 struct fsh_pipe_state {
-  /* Free-running byte counters; tail - head = bytes inside. Unit: bytes. Written by: kernel. */
-  uint32_t head;
-  /* Bytes ever written, free-running. Unit: bytes. Written by: kernel. */
-  uint32_t tail;
+  /* Its bytes; how much it holds is F_SETPIPE_SZ's. */
+  struct fsh_byte_queue queue;
   /* Open read ends. Unit: count. Written by: kernel. */
   uint32_t readers;
   /* Open write ends. Unit: count. Written by: kernel. */
   uint32_t writers;
-  /* How much it holds (F_SETPIPE_SZ). Unit: bytes. Written by: kernel. */
-  uint32_t capacity;
   /* Counts of opens ever, for FIFO open rules. Unit: count. Written by: kernel. */
   uint32_t reader_opens;
   /* Opens for writing ever. Unit: count. Written by: kernel. */
@@ -2724,11 +3114,9 @@ struct fsh_pipe_state {
   fsh_pipe_flag flags;
 };
 FSH_STATIC_ASSERT(sizeof(struct fsh_pipe_state) == 32, "size of PipeState");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, head) == 0, "offset of PipeState.head");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, tail) == 4, "offset of PipeState.tail");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, readers) == 8, "offset of PipeState.readers");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, writers) == 12, "offset of PipeState.writers");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, capacity) == 16, "offset of PipeState.capacity");
+FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, queue) == 0, "offset of PipeState.queue");
+FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, readers) == 12, "offset of PipeState.readers");
+FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, writers) == 16, "offset of PipeState.writers");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, reader_opens) == 20, "offset of PipeState.reader_opens");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, writer_opens) == 24, "offset of PipeState.writer_opens");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_state, flags) == 28, "offset of PipeState.flags");
@@ -2743,15 +3131,15 @@ struct fsh_pipe_live {
   uint32_t open_wait;
   /* Inode slot of the pipe. Unit: slot:Inode. Written by: kernel. */
   uint32_t inode;
-  /* Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than Limit.PipeBytes has the address of a frame of 256 addresses in frames[0]. Unit: address. Written by: kernel. */
-  uint32_t frames[16];
+  /* Where its bytes lie. */
+  struct fsh_byte_queue_live queue;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_pipe_live) == 80, "size of PipeLive");
+FSH_STATIC_ASSERT(sizeof(struct fsh_pipe_live) == 88, "size of PipeLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, read_wait) == 0, "offset of PipeLive.read_wait");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, write_wait) == 4, "offset of PipeLive.write_wait");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, open_wait) == 8, "offset of PipeLive.open_wait");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, inode) == 12, "offset of PipeLive.inode");
-FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, frames) == 16, "offset of PipeLive.frames");
+FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_live, queue) == 16, "offset of PipeLive.queue");
 
 /* One pipe or FIFO. */
 struct fsh_pipe_slot {
@@ -2762,7 +3150,7 @@ struct fsh_pipe_slot {
   /* Links and queues, which mean something in this memory only. */
   struct fsh_pipe_live live;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_pipe_slot) == 128, "size of PipeSlot");
+FSH_STATIC_ASSERT(sizeof(struct fsh_pipe_slot) == 136, "size of PipeSlot");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_slot, header) == 0, "offset of PipeSlot.header");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_slot, state) == 16, "offset of PipeSlot.state");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pipe_slot, live) == 48, "offset of PipeSlot.live");
@@ -3334,6 +3722,43 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_open_files_live, async_head) == 12, "offse
 FSH_STATIC_ASSERT(offsetof(struct fsh_open_files_live, signal_wait) == 16, "offset of OpenFilesLive.signal_wait");
 FSH_STATIC_ASSERT(offsetof(struct fsh_open_files_live, pts_root) == 20, "offset of OpenFilesLive.pts_root");
 
+/* Package sock: who has which name, and what is on its way. */
+struct fsh_sockets_live {
+  /* Sockets with abstract names by their hash, and of the Internet by their port's. Unit: slot:Socket. Written by: kernel. */
+  uint32_t bound[256];
+  /* First of the sockets to which messages have references. Unit: slot:Socket. Written by: kernel. */
+  uint32_t flight_head;
+  /* How many of them. Unit: count. Written by: kernel. */
+  uint32_t in_flight;
+  /* Changes of such references since the last search for cycles. Unit: count. Written by: kernel. */
+  uint32_t changes;
+  /* Messages whose descriptors are to be given back. Unit: slot:SocketMessage. Written by: kernel. */
+  uint32_t buried;
+  /* Not 0 while that is done, under the machine lock. Unit: flag. Written by: kernel. */
+  uint32_t reaping;
+  /* Not 0: meanwhile a socket was left to messages only. Unit: flag. Written by: kernel. */
+  uint32_t suspects;
+  uint32_t reserved0;
+  /* Abstract name that was given last. Unit: number. Written by: kernel. */
+  uint32_t autobound;
+  /* Port of the machine's choice that was given last, from the first of them on. Unit: number. Written by: kernel. */
+  uint32_t ephemeral;
+  /* Connections to names that several sockets share: whose turn it is. Unit: count. Written by: kernel. */
+  uint32_t turn;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_sockets_live) == 1064, "size of SocketsLive");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, bound) == 0, "offset of SocketsLive.bound");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, flight_head) == 1024, "offset of SocketsLive.flight_head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, in_flight) == 1028, "offset of SocketsLive.in_flight");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, changes) == 1032, "offset of SocketsLive.changes");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, buried) == 1036, "offset of SocketsLive.buried");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, reaping) == 1040, "offset of SocketsLive.reaping");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, suspects) == 1044, "offset of SocketsLive.suspects");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, reserved0) == 1048, "offset of SocketsLive.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, autobound) == 1052, "offset of SocketsLive.autobound");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, ephemeral) == 1056, "offset of SocketsLive.ephemeral");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockets_live, turn) == 1060, "offset of SocketsLive.turn");
+
 /* Package proc: ids and the list of processes, whose head is in the header. */
 struct fsh_processes_live {
   /* Id that was given last, 0 none yet. Unit: id. Written by: kernel. */
@@ -3441,6 +3866,8 @@ struct fsh_kernel_live {
   struct fsh_files_live files;
   /* Queues of open files. */
   struct fsh_open_files_live open_files;
+  /* Sockets. */
+  struct fsh_sockets_live sockets;
   /* Requests of clients. */
   struct fsh_requests_live requests;
   /* Traces. */
@@ -3452,7 +3879,7 @@ struct fsh_kernel_live {
   /* Pages on their way. */
   struct fsh_page_cache_live page_cache;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 15872, "size of KernelLive");
+FSH_STATIC_ASSERT(sizeof(struct fsh_kernel_live) == 16936, "size of KernelLive");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, areas) == 0, "offset of KernelLive.areas");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, frames) == 72, "offset of KernelLive.frames");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, scheduler) == 80, "offset of KernelLive.scheduler");
@@ -3460,11 +3887,12 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, spaces) == 160, "offset of Ke
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, processes) == 176, "offset of KernelLive.processes");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, files) == 192, "offset of KernelLive.files");
 FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, open_files) == 248, "offset of KernelLive.open_files");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, requests) == 272, "offset of KernelLive.requests");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, trace) == 2400, "offset of KernelLive.trace");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, changes) == 2416, "offset of KernelLive.changes");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 3032, "offset of KernelLive.boot_id");
-FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 3048, "offset of KernelLive.page_cache");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, sockets) == 272, "offset of KernelLive.sockets");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, requests) == 1336, "offset of KernelLive.requests");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, trace) == 3464, "offset of KernelLive.trace");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, changes) == 3480, "offset of KernelLive.changes");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, boot_id) == 4096, "offset of KernelLive.boot_id");
+FSH_STATIC_ASSERT(offsetof(struct fsh_kernel_live, page_cache) == 4112, "offset of KernelLive.page_cache");
 
 /* One mounted file system. The machine's root covers nothing. */
 struct fsh_mount_slot {
@@ -3553,6 +3981,225 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_signalfd_siginfo, syscall) == 84, "offset 
 FSH_STATIC_ASSERT(offsetof(struct fsh_signalfd_siginfo, call_addr) == 88, "offset of SignalfdSiginfo.call_addr");
 FSH_STATIC_ASSERT(offsetof(struct fsh_signalfd_siginfo, arch) == 96, "offset of SignalfdSiginfo.arch");
 FSH_STATIC_ASSERT(offsetof(struct fsh_signalfd_siginfo, pad) == 100, "offset of SignalfdSiginfo.pad");
+
+/* struct msghdr as riscv64 has it. */
+struct fsh_msghdr {
+  /* Written by: kernel, guest. */
+  uint64_t name;
+  /* Written by: kernel, guest. */
+  uint32_t namelen;
+  uint32_t pad0;
+  /* Written by: kernel, guest. */
+  uint64_t iov;
+  /* Written by: kernel, guest. */
+  uint64_t iovlen;
+  /* Written by: kernel, guest. */
+  uint64_t control;
+  /* Written by: kernel, guest. */
+  uint64_t controllen;
+  /* Written by: kernel, guest. */
+  fsh_message_flag flags;
+  uint32_t pad1;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_msghdr) == 56, "size of Msghdr");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, name) == 0, "offset of Msghdr.name");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, namelen) == 8, "offset of Msghdr.namelen");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, pad0) == 12, "offset of Msghdr.pad0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, iov) == 16, "offset of Msghdr.iov");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, iovlen) == 24, "offset of Msghdr.iovlen");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, control) == 32, "offset of Msghdr.control");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, controllen) == 40, "offset of Msghdr.controllen");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, flags) == 48, "offset of Msghdr.flags");
+FSH_STATIC_ASSERT(offsetof(struct fsh_msghdr, pad1) == 52, "offset of Msghdr.pad1");
+
+/* struct mmsghdr. */
+struct fsh_mmsghdr {
+  struct fsh_msghdr hdr;
+  /* Written by: kernel, guest. */
+  uint32_t len;
+  uint32_t pad0;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_mmsghdr) == 64, "size of Mmsghdr");
+FSH_STATIC_ASSERT(offsetof(struct fsh_mmsghdr, hdr) == 0, "offset of Mmsghdr.hdr");
+FSH_STATIC_ASSERT(offsetof(struct fsh_mmsghdr, len) == 56, "offset of Mmsghdr.len");
+FSH_STATIC_ASSERT(offsetof(struct fsh_mmsghdr, pad0) == 60, "offset of Mmsghdr.pad0");
+
+/* Fixed part of struct cmsghdr; its data follow. */
+struct fsh_cmsghdr {
+  /* Written by: kernel, guest. */
+  uint64_t len;
+  /* Written by: kernel, guest. */
+  fsh_socket_level level;
+  /* Written by: kernel, guest. */
+  fsh_control_message type;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_cmsghdr) == 16, "size of Cmsghdr");
+FSH_STATIC_ASSERT(offsetof(struct fsh_cmsghdr, len) == 0, "offset of Cmsghdr.len");
+FSH_STATIC_ASSERT(offsetof(struct fsh_cmsghdr, level) == 8, "offset of Cmsghdr.level");
+FSH_STATIC_ASSERT(offsetof(struct fsh_cmsghdr, type) == 12, "offset of Cmsghdr.type");
+
+/* struct ucred. */
+struct fsh_ucred {
+  /* Written by: kernel, guest. */
+  uint32_t pid;
+  /* Written by: kernel, guest. */
+  uint32_t uid;
+  /* Written by: kernel, guest. */
+  uint32_t gid;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_ucred) == 12, "size of Ucred");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ucred, pid) == 0, "offset of Ucred.pid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ucred, uid) == 4, "offset of Ucred.uid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ucred, gid) == 8, "offset of Ucred.gid");
+
+/* struct linger. */
+struct fsh_linger {
+  /* Written by: kernel, guest. */
+  int32_t onoff;
+  /* Written by: kernel, guest. */
+  int32_t seconds;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_linger) == 8, "size of Linger");
+FSH_STATIC_ASSERT(offsetof(struct fsh_linger, onoff) == 0, "offset of Linger.onoff");
+FSH_STATIC_ASSERT(offsetof(struct fsh_linger, seconds) == 4, "offset of Linger.seconds");
+
+/* struct sockaddr_in; port and address have the network's byte order. */
+struct fsh_sockaddr_in {
+  /* Written by: kernel, guest. */
+  fsh_address_family family;
+  /* Written by: kernel, guest. */
+  uint16_t port;
+  /* Written by: kernel, guest. */
+  uint8_t address[4];
+  uint8_t zero[8];
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_sockaddr_in) == 16, "size of SockaddrIn");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in, family) == 0, "offset of SockaddrIn.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in, port) == 2, "offset of SockaddrIn.port");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in, address) == 4, "offset of SockaddrIn.address");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in, zero) == 8, "offset of SockaddrIn.zero");
+
+/* struct sockaddr_in6. */
+struct fsh_sockaddr_in6 {
+  /* Written by: kernel, guest. */
+  fsh_address_family family;
+  /* Written by: kernel, guest. */
+  uint16_t port;
+  /* Written by: kernel, guest. */
+  uint32_t flowinfo;
+  /* Written by: kernel, guest. */
+  uint8_t address[16];
+  /* Written by: kernel, guest. */
+  uint32_t scope;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_sockaddr_in6) == 28, "size of SockaddrIn6");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in6, family) == 0, "offset of SockaddrIn6.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in6, port) == 2, "offset of SockaddrIn6.port");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in6, flowinfo) == 4, "offset of SockaddrIn6.flowinfo");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in6, address) == 8, "offset of SockaddrIn6.address");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_in6, scope) == 24, "offset of SockaddrIn6.scope");
+
+/* struct sockaddr_nl. */
+struct fsh_sockaddr_nl {
+  /* Written by: kernel, guest. */
+  fsh_address_family family;
+  uint16_t pad0;
+  /* Written by: kernel, guest. */
+  uint32_t pid;
+  /* Written by: kernel, guest. */
+  uint32_t groups;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_sockaddr_nl) == 12, "size of SockaddrNl");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_nl, family) == 0, "offset of SockaddrNl.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_nl, pad0) == 2, "offset of SockaddrNl.pad0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_nl, pid) == 4, "offset of SockaddrNl.pid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_sockaddr_nl, groups) == 8, "offset of SockaddrNl.groups");
+
+/* struct nlmsghdr. */
+struct fsh_nlmsghdr {
+  /* Written by: kernel, guest. */
+  uint32_t len;
+  /* Written by: kernel, guest. */
+  fsh_netlink_type type;
+  /* Written by: kernel, guest. */
+  fsh_netlink_flag flags;
+  /* Written by: kernel, guest. */
+  uint32_t seq;
+  /* Written by: kernel, guest. */
+  uint32_t pid;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_nlmsghdr) == 16, "size of Nlmsghdr");
+FSH_STATIC_ASSERT(offsetof(struct fsh_nlmsghdr, len) == 0, "offset of Nlmsghdr.len");
+FSH_STATIC_ASSERT(offsetof(struct fsh_nlmsghdr, type) == 4, "offset of Nlmsghdr.type");
+FSH_STATIC_ASSERT(offsetof(struct fsh_nlmsghdr, flags) == 6, "offset of Nlmsghdr.flags");
+FSH_STATIC_ASSERT(offsetof(struct fsh_nlmsghdr, seq) == 8, "offset of Nlmsghdr.seq");
+FSH_STATIC_ASSERT(offsetof(struct fsh_nlmsghdr, pid) == 12, "offset of Nlmsghdr.pid");
+
+/* struct ifinfomsg. */
+struct fsh_ifinfomsg {
+  /* Written by: kernel, guest. */
+  uint8_t family;
+  uint8_t pad0;
+  /* Written by: kernel, guest. */
+  fsh_interface_type type;
+  /* Written by: kernel, guest. */
+  int32_t index;
+  /* Written by: kernel, guest. */
+  fsh_interface_flag flags;
+  /* Written by: kernel, guest. */
+  uint32_t change;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_ifinfomsg) == 16, "size of Ifinfomsg");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, family) == 0, "offset of Ifinfomsg.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, pad0) == 1, "offset of Ifinfomsg.pad0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, type) == 2, "offset of Ifinfomsg.type");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, index) == 4, "offset of Ifinfomsg.index");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, flags) == 8, "offset of Ifinfomsg.flags");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifinfomsg, change) == 12, "offset of Ifinfomsg.change");
+
+/* struct ifaddrmsg. */
+struct fsh_ifaddrmsg {
+  /* Written by: kernel, guest. */
+  uint8_t family;
+  /* Written by: kernel, guest. */
+  uint8_t prefixlen;
+  /* Written by: kernel, guest. */
+  uint8_t flags;
+  /* Written by: kernel, guest. */
+  uint8_t scope;
+  /* Written by: kernel, guest. */
+  uint32_t index;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_ifaddrmsg) == 8, "size of Ifaddrmsg");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifaddrmsg, family) == 0, "offset of Ifaddrmsg.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifaddrmsg, prefixlen) == 1, "offset of Ifaddrmsg.prefixlen");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifaddrmsg, flags) == 2, "offset of Ifaddrmsg.flags");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifaddrmsg, scope) == 3, "offset of Ifaddrmsg.scope");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifaddrmsg, index) == 4, "offset of Ifaddrmsg.index");
+
+/* struct ifreq; what its data are is told by the request. */
+struct fsh_ifreq {
+  /* Written by: kernel, guest. */
+  uint8_t name[16];
+  /* Written by: kernel, guest. */
+  uint8_t value[24];
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_ifreq) == 40, "size of Ifreq");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifreq, name) == 0, "offset of Ifreq.name");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifreq, value) == 16, "offset of Ifreq.value");
+
+/* struct ifconf. */
+struct fsh_ifconf {
+  /* Written by: kernel, guest. */
+  int32_t len;
+  uint32_t pad0;
+  /* Written by: kernel, guest. */
+  uint64_t buf;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_ifconf) == 16, "size of Ifconf");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifconf, len) == 0, "offset of Ifconf.len");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifconf, pad0) == 4, "offset of Ifconf.pad0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_ifconf, buf) == 8, "offset of Ifconf.buf");
 
 /* Where the slots of one kind lie; whoever reads slots takes base and stride from here. */
 struct fsh_slot_table {
@@ -4246,6 +4893,19 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_signal_wait, set) == 0, "offset of SignalW
 FSH_STATIC_ASSERT(offsetof(struct fsh_signal_wait, known) == 8, "offset of SignalWait.known");
 FSH_STATIC_ASSERT(offsetof(struct fsh_signal_wait, reserved0) == 12, "offset of SignalWait.reserved0");
 
+/* What a call keeps that sends or receives messages. */
+struct fsh_socket_wait {
+  /* Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several. Unit: bytes. Written by: kernel. */
+  uint32_t moved;
+  uint32_t reserved0;
+  /* When recvmmsg(2) takes no more messages, 0 for never. Unit: ns. Written by: kernel. */
+  uint64_t deadline_ns;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_wait) == 16, "size of SocketWait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, moved) == 0, "offset of SocketWait.moved");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, reserved0) == 4, "offset of SocketWait.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, deadline_ns) == 8, "offset of SocketWait.deadline_ns");
+
 /* What mmap(2) keeps while the pages of a mapping that is made already come in. */
 struct fsh_map_wait {
   /* First page of the mapping. Unit: pages. Written by: kernel. */
@@ -4297,6 +4957,8 @@ struct fsh_held_references {
   struct fsh_slot_handle made;
   /* The file that its path named. */
   struct fsh_slot_handle dentry;
+  /* A message that it sends, with the descriptors in it (SocketMessage). */
+  struct fsh_slot_handle message;
   /* First frame of an array that it has copied in (the first word of each is the next frame), 0 for none. Unit: address. Written by: kernel. */
   uint32_t frames;
   /* Elements of the array. Unit: count. Written by: kernel. */
@@ -4311,18 +4973,19 @@ struct fsh_held_references {
   uint8_t held;
   uint16_t reserved0;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_held_references) == 60, "size of HeldReferences");
+FSH_STATIC_ASSERT(sizeof(struct fsh_held_references) == 68, "size of HeldReferences");
 FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, descriptors) == 0, "offset of HeldReferences.descriptors");
 FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, files) == 8, "offset of HeldReferences.files");
 FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, made) == 24, "offset of HeldReferences.made");
 FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, dentry) == 32, "offset of HeldReferences.dentry");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, frames) == 40, "offset of HeldReferences.frames");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, count) == 44, "offset of HeldReferences.count");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, covered) == 48, "offset of HeldReferences.covered");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, memory) == 52, "offset of HeldReferences.memory");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, array) == 56, "offset of HeldReferences.array");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, held) == 57, "offset of HeldReferences.held");
-FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, reserved0) == 58, "offset of HeldReferences.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, message) == 40, "offset of HeldReferences.message");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, frames) == 48, "offset of HeldReferences.frames");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, count) == 52, "offset of HeldReferences.count");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, covered) == 56, "offset of HeldReferences.covered");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, memory) == 60, "offset of HeldReferences.memory");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, array) == 64, "offset of HeldReferences.array");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, held) == 65, "offset of HeldReferences.held");
+FSH_STATIC_ASSERT(offsetof(struct fsh_held_references, reserved0) == 66, "offset of HeldReferences.reserved0");
 
 /* A system call that is blocked or restarts: all that is needed to make it again lives here, never on a stack. */
 struct fsh_blocked_syscall {
@@ -4347,7 +5010,7 @@ struct fsh_blocked_syscall {
   /* What it has resolved. */
   struct fsh_held_references held;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_blocked_syscall) == 168, "size of BlockedSyscall");
+FSH_STATIC_ASSERT(sizeof(struct fsh_blocked_syscall) == 176, "size of BlockedSyscall");
 FSH_STATIC_ASSERT(offsetof(struct fsh_blocked_syscall, number) == 0, "offset of BlockedSyscall.number");
 FSH_STATIC_ASSERT(offsetof(struct fsh_blocked_syscall, reason) == 4, "offset of BlockedSyscall.reason");
 FSH_STATIC_ASSERT(offsetof(struct fsh_blocked_syscall, args) == 8, "offset of BlockedSyscall.args");
@@ -4437,7 +5100,7 @@ struct fsh_thread_state {
   /* What 0 sets it to: its parent's. Unit: ns. Written by: kernel. */
   uint64_t default_timer_slack_ns;
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_thread_state) == 368, "size of ThreadState");
+FSH_STATIC_ASSERT(sizeof(struct fsh_thread_state) == 376, "size of ThreadState");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, tid) == 0, "offset of ThreadState.tid");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, process) == 4, "offset of ThreadState.process");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, run_state) == 8, "offset of ThreadState.run_state");
@@ -4452,22 +5115,22 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, flags) == 80, "offset of Thr
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, exit_code) == 84, "offset of ThreadState.exit_code");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, name) == 88, "offset of ThreadState.name");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, blocked) == 104, "offset of ThreadState.blocked");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, start_ns) == 272, "offset of ThreadState.start_ns");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, user_ns) == 280, "offset of ThreadState.user_ns");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, system_ns) == 288, "offset of ThreadState.system_ns");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, affinity) == 296, "offset of ThreadState.affinity");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, voluntary_switches) == 304, "offset of ThreadState.voluntary_switches");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, involuntary_switches) == 308, "offset of ThreadState.involuntary_switches");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, syscalls) == 312, "offset of ThreadState.syscalls");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, restart) == 320, "offset of ThreadState.restart");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, effects) == 324, "offset of ThreadState.effects");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, virtual_time) == 328, "offset of ThreadState.virtual_time");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, policy) == 336, "offset of ThreadState.policy");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, priority) == 340, "offset of ThreadState.priority");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, nice) == 344, "offset of ThreadState.nice");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, reserved0) == 348, "offset of ThreadState.reserved0");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, timer_slack_ns) == 352, "offset of ThreadState.timer_slack_ns");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, default_timer_slack_ns) == 360, "offset of ThreadState.default_timer_slack_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, start_ns) == 280, "offset of ThreadState.start_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, user_ns) == 288, "offset of ThreadState.user_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, system_ns) == 296, "offset of ThreadState.system_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, affinity) == 304, "offset of ThreadState.affinity");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, voluntary_switches) == 312, "offset of ThreadState.voluntary_switches");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, involuntary_switches) == 316, "offset of ThreadState.involuntary_switches");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, syscalls) == 320, "offset of ThreadState.syscalls");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, restart) == 328, "offset of ThreadState.restart");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, effects) == 332, "offset of ThreadState.effects");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, virtual_time) == 336, "offset of ThreadState.virtual_time");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, policy) == 344, "offset of ThreadState.policy");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, priority) == 348, "offset of ThreadState.priority");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, nice) == 352, "offset of ThreadState.nice");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, reserved0) == 356, "offset of ThreadState.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, timer_slack_ns) == 360, "offset of ThreadState.timer_slack_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_state, default_timer_slack_ns) == 368, "offset of ThreadState.default_timer_slack_ns");
 
 /* What one stop of a thread left: a record in the status ring of its process's owner. The kernel overwrites the oldest and waits for no reader: one that falls behind by Fixed.StatusEntries has lost records, and sees it by `sequence`. */
 struct fsh_thread_status {
@@ -4604,14 +5267,16 @@ struct fsh_thread_slot {
   struct fsh_thread_state state;
   /* Links and queues, which mean something in this memory only. */
   struct fsh_thread_live live;
+  uint32_t pad1[14];
 };
-FSH_STATIC_ASSERT(sizeof(struct fsh_thread_slot) == 1152, "size of ThreadSlot");
+FSH_STATIC_ASSERT(sizeof(struct fsh_thread_slot) == 1216, "size of ThreadSlot");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, header) == 0, "offset of ThreadSlot.header");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, pi) == 16, "offset of ThreadSlot.pi");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, pad0) == 32, "offset of ThreadSlot.pad0");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, cpu) == 64, "offset of ThreadSlot.cpu");
 FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, state) == 680, "offset of ThreadSlot.state");
-FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, live) == 1048, "offset of ThreadSlot.live");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, live) == 1056, "offset of ThreadSlot.live");
+FSH_STATIC_ASSERT(offsetof(struct fsh_thread_slot, pad1) == 1160, "offset of ThreadSlot.pad1");
 
 /* struct rlimit64. */
 struct fsh_rlimit64 {
@@ -4967,14 +5632,15 @@ struct fsh_user_slot {
   uint32_t queued;
   /* Next user whose id has the same hash. Unit: slot:User. Written by: kernel. */
   uint32_t next;
-  uint32_t reserved0;
+  /* Descriptors in messages on their way that their processes have sent. Unit: count. Written by: kernel. */
+  uint32_t in_flight;
 };
 FSH_STATIC_ASSERT(sizeof(struct fsh_user_slot) == 32, "size of UserSlot");
 FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, header) == 0, "offset of UserSlot.header");
 FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, uid) == 16, "offset of UserSlot.uid");
 FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, queued) == 20, "offset of UserSlot.queued");
 FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, next) == 24, "offset of UserSlot.next");
-FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, reserved0) == 28, "offset of UserSlot.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_user_slot, in_flight) == 28, "offset of UserSlot.in_flight");
 
 /* struct sigaction (kernel's; RISC-V has no sa_restorer). */
 struct fsh_sigaction {
@@ -6027,6 +6693,260 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_pending_request_slot, progress) == 36, "of
 FSH_STATIC_ASSERT(offsetof(struct fsh_pending_request_slot, answered) == 40, "offset of PendingRequestSlot.answered");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pending_request_slot, reserved1) == 44, "offset of PendingRequestSlot.reserved1");
 FSH_STATIC_ASSERT(offsetof(struct fsh_pending_request_slot, entry) == 64, "offset of PendingRequestSlot.entry");
+
+/* A struct sockaddr as Linux has it: its family comes first. */
+struct fsh_socket_address {
+  /* Bytes of it, 0 for none. Unit: bytes. Written by: kernel. */
+  uint16_t length;
+  /* The address: of AF_UNIX the name without a NUL at its end. Unit: value. Written by: kernel. */
+  uint8_t bytes[110];
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_address) == 112, "size of SocketAddress");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_address, length) == 0, "offset of SocketAddress.length");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_address, bytes) == 2, "offset of SocketAddress.bytes");
+
+/* Who a process was when it said so. */
+struct fsh_socket_credentials {
+  /* Process id, 0 for none. Unit: id. Written by: kernel. */
+  uint32_t pid;
+  /* Effective user, ~0 for none. Unit: id. Written by: kernel. */
+  uint32_t uid;
+  /* Effective group, ~0 for none. Unit: id. Written by: kernel. */
+  uint32_t gid;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_credentials) == 12, "size of SocketCredentials");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_credentials, pid) == 0, "offset of SocketCredentials.pid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_credentials, uid) == 4, "offset of SocketCredentials.uid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_credentials, gid) == 8, "offset of SocketCredentials.gid");
+
+/* A socket: what it is, its names, options and how full its queue is. */
+struct fsh_socket_state {
+  /* Address family. Written by: kernel. */
+  fsh_address_family family;
+  uint16_t reserved0;
+  /* Type, without flags. Unit: number. Written by: kernel. */
+  fsh_socket_type type;
+  /* Protocol, as SO_PROTOCOL tells it. Unit: number. Written by: kernel. */
+  uint32_t protocol;
+  /* How far it is. Written by: kernel. */
+  fsh_socket_phase phase;
+  /* What is true of it. Written by: kernel. */
+  fsh_socket_flag flags;
+  /* The error that the next call is told (SO_ERROR), 0 none. Written by: kernel. */
+  fsh_errno error;
+  /* Bytes that have come in and were not read. */
+  struct fsh_byte_queue queue;
+  /* Messages among them: each datagram, and of a stream what has rights or credentials of its own. Unit: count. Written by: kernel. */
+  uint32_t messages;
+  /* SO_SNDBUF. Unit: bytes. Written by: kernel. */
+  uint32_t send_buffer;
+  /* SO_RCVBUF. Unit: bytes. Written by: kernel. */
+  uint32_t receive_buffer;
+  /* SO_RCVLOWAT. Unit: bytes. Written by: kernel. */
+  uint32_t low_water;
+  /* Of a listening socket: connections that may wait for accept(2). Unit: count. Written by: kernel. */
+  uint32_t backlog;
+  /* Connections that do. Unit: count. Written by: kernel. */
+  uint32_t waiting;
+  /* SO_LINGER's time. Unit: s. Written by: kernel. */
+  uint32_t linger_s;
+  /* SO_PRIORITY. Unit: value. Written by: kernel. */
+  uint32_t priority;
+  /* IP_TOS or IPV6_TCLASS. Unit: value. Written by: kernel. */
+  uint32_t traffic_class;
+  /* SO_RCVTIMEO, 0 for ever. Unit: ns. Written by: kernel. */
+  uint64_t receive_timeout_ns;
+  /* SO_SNDTIMEO, 0 for ever. Unit: ns. Written by: kernel. */
+  uint64_t send_timeout_ns;
+  /* TCP_KEEPIDLE. Unit: s. Written by: kernel. */
+  uint32_t keep_idle_s;
+  /* TCP_KEEPINTVL. Unit: s. Written by: kernel. */
+  uint32_t keep_interval_s;
+  /* TCP_KEEPCNT. Unit: count. Written by: kernel. */
+  uint32_t keep_count;
+  /* TCP_USER_TIMEOUT. Unit: ms. Written by: kernel. */
+  uint32_t user_timeout_ms;
+  /* IP_TTL or IPV6_UNICAST_HOPS. Unit: count. Written by: kernel. */
+  uint32_t hops;
+  /* The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen. */
+  struct fsh_socket_credentials peer;
+  /* Bytes that were dropped since the queue was full (datagrams of AF_INET). Unit: count. Written by: kernel. */
+  uint32_t drops;
+  /* Its own name. */
+  struct fsh_socket_address local;
+  /* The peer's. */
+  struct fsh_socket_address remote;
+  uint32_t reserved1;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_state) == 352, "size of SocketState");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, family) == 0, "offset of SocketState.family");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, reserved0) == 2, "offset of SocketState.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, type) == 4, "offset of SocketState.type");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, protocol) == 8, "offset of SocketState.protocol");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, phase) == 12, "offset of SocketState.phase");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, flags) == 16, "offset of SocketState.flags");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, error) == 20, "offset of SocketState.error");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, queue) == 24, "offset of SocketState.queue");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, messages) == 36, "offset of SocketState.messages");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, send_buffer) == 40, "offset of SocketState.send_buffer");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, receive_buffer) == 44, "offset of SocketState.receive_buffer");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, low_water) == 48, "offset of SocketState.low_water");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, backlog) == 52, "offset of SocketState.backlog");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, waiting) == 56, "offset of SocketState.waiting");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, linger_s) == 60, "offset of SocketState.linger_s");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, priority) == 64, "offset of SocketState.priority");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, traffic_class) == 68, "offset of SocketState.traffic_class");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, receive_timeout_ns) == 72, "offset of SocketState.receive_timeout_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, send_timeout_ns) == 80, "offset of SocketState.send_timeout_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, keep_idle_s) == 88, "offset of SocketState.keep_idle_s");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, keep_interval_s) == 92, "offset of SocketState.keep_interval_s");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, keep_count) == 96, "offset of SocketState.keep_count");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, user_timeout_ms) == 100, "offset of SocketState.user_timeout_ms");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, hops) == 104, "offset of SocketState.hops");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, peer) == 108, "offset of SocketState.peer");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, drops) == 120, "offset of SocketState.drops");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, local) == 124, "offset of SocketState.local");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, remote) == 236, "offset of SocketState.remote");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_state, reserved1) == 348, "offset of SocketState.reserved1");
+
+/* Who waits at a socket, and what it is linked to. */
+struct fsh_socket_live {
+  /* Who waits for bytes, messages or connections. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t read_wait;
+  /* Who waits to send more. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t write_wait;
+  /* Who waits for room in this socket's queue, or in a listener's. Unit: slot:WaitEntry. Written by: kernel. */
+  uint32_t room_wait;
+  /* Inode of its description, 0 before accept(2). Unit: slot:Inode. Written by: kernel. */
+  uint32_t inode;
+  /* Where its bytes lie. */
+  struct fsh_byte_queue_live queue;
+  /* Messages in its queue, oldest first. Unit: slot:SocketMessage. Written by: kernel. */
+  uint32_t message_head;
+  /* The youngest. Unit: slot:SocketMessage. Written by: kernel. */
+  uint32_t message_tail;
+  /* The socket that it is connected to. Unit: slot:Socket. Written by: kernel. */
+  uint32_t peer;
+  /* First of the sockets of which it is the peer. Unit: slot:Socket. Written by: kernel. */
+  uint32_t connected_head;
+  /* Next socket with the same peer. Unit: slot:Socket. Written by: kernel. */
+  uint32_t connected_next;
+  /* Previous one. Unit: slot:Socket. Written by: kernel. */
+  uint32_t connected_prev;
+  /* The listener in whose queue it is; its own of a connection that waits for room there. Unit: slot:Socket. Written by: kernel. */
+  uint32_t listener;
+  /* Of a listener: connections that wait for accept(2), oldest first. Unit: slot:Socket. Written by: kernel. */
+  uint32_t accept_head;
+  /* The youngest. Unit: slot:Socket. Written by: kernel. */
+  uint32_t accept_tail;
+  /* Of a listener: sockets that wait for room among those, oldest first. Unit: slot:Socket. Written by: kernel. */
+  uint32_t pending_head;
+  /* The youngest. Unit: slot:Socket. Written by: kernel. */
+  uint32_t pending_tail;
+  /* Next socket in the same queue of a listener. Unit: slot:Socket. Written by: kernel. */
+  uint32_t queue_next;
+  /* Next socket with the same hash of its name. Unit: slot:Socket. Written by: kernel. */
+  uint32_t bound_next;
+  /* Previous one, 0 for the first. Unit: slot:Socket. Written by: kernel. */
+  uint32_t bound_prev;
+  /* Inode of its name in the tree of files. Unit: slot:Inode. Written by: kernel. */
+  uint32_t name_inode;
+  /* The description that it is the object of, 0 before accept(2). Unit: slot:Ofd. Written by: kernel. */
+  uint32_t ofd;
+  /* References to that in messages. Unit: count. Written by: kernel. */
+  uint32_t in_flight;
+  /* Those that a search for cycles has not found yet. Unit: count. Written by: kernel. */
+  uint32_t unseen;
+  /* Next socket with such references. Unit: slot:Socket. Written by: kernel. */
+  uint32_t flight_next;
+  /* Previous one. Unit: slot:Socket. Written by: kernel. */
+  uint32_t flight_prev;
+  /* Next in the list of a search. Unit: slot:Socket. Written by: kernel. */
+  uint32_t search_next;
+  uint32_t reserved0;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_live) == 176, "size of SocketLive");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, read_wait) == 0, "offset of SocketLive.read_wait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, write_wait) == 4, "offset of SocketLive.write_wait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, room_wait) == 8, "offset of SocketLive.room_wait");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, inode) == 12, "offset of SocketLive.inode");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, queue) == 16, "offset of SocketLive.queue");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, message_head) == 88, "offset of SocketLive.message_head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, message_tail) == 92, "offset of SocketLive.message_tail");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, peer) == 96, "offset of SocketLive.peer");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, connected_head) == 100, "offset of SocketLive.connected_head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, connected_next) == 104, "offset of SocketLive.connected_next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, connected_prev) == 108, "offset of SocketLive.connected_prev");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, listener) == 112, "offset of SocketLive.listener");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, accept_head) == 116, "offset of SocketLive.accept_head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, accept_tail) == 120, "offset of SocketLive.accept_tail");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, pending_head) == 124, "offset of SocketLive.pending_head");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, pending_tail) == 128, "offset of SocketLive.pending_tail");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, queue_next) == 132, "offset of SocketLive.queue_next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, bound_next) == 136, "offset of SocketLive.bound_next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, bound_prev) == 140, "offset of SocketLive.bound_prev");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, name_inode) == 144, "offset of SocketLive.name_inode");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, ofd) == 148, "offset of SocketLive.ofd");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, in_flight) == 152, "offset of SocketLive.in_flight");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, unseen) == 156, "offset of SocketLive.unseen");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, flight_next) == 160, "offset of SocketLive.flight_next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, flight_prev) == 164, "offset of SocketLive.flight_prev");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, search_next) == 168, "offset of SocketLive.search_next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_live, reserved0) == 172, "offset of SocketLive.reserved0");
+
+/* One socket. */
+struct fsh_socket_slot {
+  /* Uses and seqlock of the slot. */
+  struct fsh_slot_header header;
+  /* The portable part. */
+  struct fsh_socket_state state;
+  /* Links and queues, which mean something in this memory only. */
+  struct fsh_socket_live live;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_slot) == 544, "size of SocketSlot");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_slot, header) == 0, "offset of SocketSlot.header");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_slot, state) == 16, "offset of SocketSlot.state");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_slot, live) == 368, "offset of SocketSlot.live");
+
+/* A message in a socket's queue: what belongs to some of its bytes. */
+struct fsh_socket_message_slot {
+  /* Uses and seqlock of the slot. */
+  struct fsh_slot_header header;
+  /* Next message of the queue. Unit: slot:SocketMessage. Written by: kernel. */
+  uint32_t next;
+  /* Counter of the queue's bytes at which it begins. Unit: bytes. Written by: kernel. */
+  uint32_t start;
+  /* Its length. Unit: bytes. Written by: kernel. */
+  uint32_t length;
+  /* Descriptors that it carries. Unit: count. Written by: kernel. */
+  uint32_t rights;
+  /* Real user of whoever sent them, for whom they count. Unit: id. Written by: kernel. */
+  uint32_t rights_uid;
+  uint32_t reserved0;
+  /* When it came, since 1970, if its reader had asked for that; 0 otherwise. Unit: ns. Written by: kernel. */
+  uint64_t arrived_ns;
+  /* Who sent it. */
+  struct fsh_socket_credentials sender;
+  /* What they name (Ofd), held: the first of them. */
+  struct fsh_slot_handle first_rights[4];
+  /* Address of the frame with the others, 0 for none. Unit: address. Written by: kernel. */
+  uint32_t more_rights;
+  /* Name of the sender's socket. */
+  struct fsh_socket_address from;
+};
+FSH_STATIC_ASSERT(sizeof(struct fsh_socket_message_slot) == 208, "size of SocketMessageSlot");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, header) == 0, "offset of SocketMessageSlot.header");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, next) == 16, "offset of SocketMessageSlot.next");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, start) == 20, "offset of SocketMessageSlot.start");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, length) == 24, "offset of SocketMessageSlot.length");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, rights) == 28, "offset of SocketMessageSlot.rights");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, rights_uid) == 32, "offset of SocketMessageSlot.rights_uid");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, reserved0) == 36, "offset of SocketMessageSlot.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, arrived_ns) == 40, "offset of SocketMessageSlot.arrived_ns");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, sender) == 48, "offset of SocketMessageSlot.sender");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, first_rights) == 60, "offset of SocketMessageSlot.first_rights");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, more_rights) == 92, "offset of SocketMessageSlot.more_rights");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_message_slot, from) == 96, "offset of SocketMessageSlot.from");
 
 /* struct timespec (64-bit). */
 struct fsh_timespec {

@@ -60,7 +60,19 @@ function mutate(random: Random, input: Input): Input {
   return { ...input, edits: mutateEdits(random, input.edits, place, () => random.value()) };
 }
 
-const KINDS: readonly RowKind[] = ["process", "thread", "fd", "ofd", "pipe", "vma", "cache", "mount", "hart", "memory"];
+const KINDS: readonly RowKind[] = [
+  "process",
+  "thread",
+  "fd",
+  "ofd",
+  "pipe",
+  "socket",
+  "vma",
+  "cache",
+  "mount",
+  "hart",
+  "memory",
+];
 
 function run(input: Input): string {
   const buffer = new SharedArrayBuffer(input.length ?? sample.bytes.length);

@@ -21,6 +21,7 @@ import {
   ProcessState,
   SlotHeader,
   SlotKind,
+  SocketSlot,
   ThreadSlot,
   VmaSlot,
 } from "../ts/index.ts";
@@ -245,6 +246,7 @@ export class MachineView {
   readonly fdTables: SlotReader<FdTableSlot>;
   readonly ofds: SlotReader<OfdSlot>;
   readonly pipes: SlotReader<PipeSlot>;
+  readonly sockets: SlotReader<SocketSlot>;
   readonly inodes: SlotReader<InodeSlot>;
   readonly dentries: SlotReader<DentrySlot>;
   readonly mounts: SlotReader<MountSlot>;
@@ -261,6 +263,7 @@ export class MachineView {
     this.fdTables = new SlotReader(header, SlotKind.FdTable, FdTableSlot);
     this.ofds = new SlotReader(header, SlotKind.Ofd, OfdSlot);
     this.pipes = new SlotReader(header, SlotKind.Pipe, PipeSlot);
+    this.sockets = new SlotReader(header, SlotKind.Socket, SocketSlot);
     this.inodes = new SlotReader(header, SlotKind.Inode, InodeSlot);
     this.dentries = new SlotReader(header, SlotKind.Dentry, DentrySlot);
     this.mounts = new SlotReader(header, SlotKind.Mount, MountSlot);

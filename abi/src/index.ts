@@ -36,6 +36,7 @@ export type {
   RowSource,
   Rows,
   RowTypes,
+  SocketRow,
   ThreadRow,
   VmaRow,
 } from "./rows.ts";

@@ -5,6 +5,7 @@
  * found unchanged. Two rows may be of different moments. A slot that does not come to rest is in no row, and counted.
  */
 import {
+  addressFamilyName,
   DentrySlot,
   FdEntryState,
   FdFlag,
@@ -17,6 +18,9 @@ import {
   type OfdSlot,
   ofdKindName,
   ofdKindShown,
+  type SocketAddress,
+  socketPhaseName,
+  socketTypeName,
   ThreadRunState,
   VmaFlag,
   waitReasonName,
@@ -34,10 +38,12 @@ import type {
   RowFilter,
   RowKind,
   Rows,
+  SocketRow,
   ThreadRow,
   VmaRow,
 } from "./rows.ts";
 import { CHANGING, collect, fixedText, inodeNumber, Pids, pathOf, TRIES, together, u64 } from "./slot-rows.ts";
+import { socketAddressText } from "./socket-address.ts";
 
 const WASM_PAGE = 65536;
 
@@ -52,6 +58,7 @@ const READERS: { readonly [K in RowKind]: Reader<K> } = {
   fd: fdRows,
   ofd: ofdRows,
   pipe: pipeRows,
+  socket: socketRows,
   vma: vmaRows,
   cache: cacheRows,
   mount: mountRows,
@@ -145,7 +152,8 @@ function ofdRows(view: MachineView): Rows<"ofd"> {
     const unnamed = ofdKindShown(kind);
     if (kind === OfdKind.None || header.refs === 0 || (state.inode === 0 && unnamed === undefined)) return undefined;
     const inode = inodeNumber(view, state.inode);
-    const path = state.dentry === 0 ? (unnamed ?? `pipe:[${inode}]`) : pathOf(view, state.dentry);
+    const nameless = unnamed ?? `${kind === OfdKind.Socket ? "socket" : "pipe"}:[${inode}]`;
+    const path = state.dentry === 0 ? nameless : pathOf(view, state.dentry);
     if (path === CHANGING) return CHANGING;
     return {
       handle: { index, generation: view.ofds.generation },
@@ -163,15 +171,40 @@ function ofdRows(view: MachineView): Rows<"ofd"> {
 function pipeRows(view: MachineView): Rows<"pipe"> {
   const rows: PipeRow[] = [];
   const changing = collect(view.pipes, rows, ({ state, live }, index): PipeRow | undefined => {
+    const { queue } = state;
     // Its capacity comes with its inode; before, it is being made.
-    if (state.capacity === 0) return undefined;
+    if (queue.capacity === 0) return undefined;
     return {
       handle: { index, generation: view.pipes.generation },
       inode: inodeNumber(view, live.inode),
-      bytes: (state.tail - state.head) >>> 0,
-      capacity: state.capacity,
+      bytes: (queue.tail - queue.head) >>> 0,
+      capacity: queue.capacity,
       readers: state.readers,
       writers: state.writers,
+    };
+  });
+  return { rows, changing };
+}
+
+function socketRows(view: MachineView): Rows<"socket"> {
+  const rows: SocketRow[] = [];
+  const name = (address: SocketAddress) => socketAddressText(address.bytesBytes().slice(0, address.length));
+  const changing = collect(view.sockets, rows, ({ state, live }, index): SocketRow | undefined => {
+    if (state.type === 0) return undefined;
+    const generation = live.peer === 0 ? 0 : view.sockets.generationOf(live.peer);
+    return {
+      handle: { index, generation: view.sockets.generation },
+      inode: inodeNumber(view, live.inode),
+      family: addressFamilyName(state.family),
+      type: socketTypeName(state.type),
+      phase: socketPhaseName(state.phase),
+      local: name(state.local),
+      remote: name(state.remote),
+      bytes: (state.queue.tail - state.queue.head) >>> 0,
+      messages: state.messages,
+      waiting: state.waiting,
+      backlog: state.backlog,
+      peer: live.peer === 0 ? undefined : { index: live.peer, generation },
     };
   });
   return { rows, changing };

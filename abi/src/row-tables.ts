@@ -31,6 +31,7 @@ export const ROW_TABLES: Readonly<Record<RowKind, readonly RecordQuery[]>> = {
   fd: [PROCESSES, of(SlotKind.FdTable), of(SlotKind.Ofd)],
   ofd: [of(SlotKind.Ofd), of(SlotKind.Inode), of(SlotKind.Dentry)],
   pipe: [of(SlotKind.Pipe), of(SlotKind.Inode)],
+  socket: [of(SlotKind.Socket), of(SlotKind.Inode)],
   vma: [PROCESSES, SPACES, of(SlotKind.Vma), of(SlotKind.Inode), of(SlotKind.Dentry)],
   cache: [of(SlotKind.Inode), of(SlotKind.Dentry)],
   mount: [of(SlotKind.Mount), of(SlotKind.Inode), of(SlotKind.Dentry)],

@@ -69,7 +69,7 @@ export interface OfdRow {
   readonly handle: SlotHandleData;
   /** As OfdKind names it: "File", "PipeRead"… */
   readonly kind: string;
-  /** As /proc/PID/fd shows it: a path, "pipe:[INODE]", "anon_inode:[eventpoll]"; " (deleted)" behind a name that is gone. */
+  /** As /proc/PID/fd shows it: a path, "pipe:[INODE]", "socket:[INODE]", "anon_inode:[eventpoll]"; " (deleted)" behind a name that is gone. */
   readonly path: string;
   /** Inode number, 0 none. */
   readonly inode: number;
@@ -91,6 +91,31 @@ export interface PipeRow {
   /** Open ends. */
   readonly readers: number;
   readonly writers: number;
+}
+
+/** A socket. One that waits for accept(2) has inode 0. */
+export interface SocketRow {
+  readonly handle: SlotHandleData;
+  readonly inode: number;
+  /** As AddressFamily names it: "AF_UNIX", "AF_INET"… */
+  readonly family: string;
+  /** As SocketType names it: "SOCK_STREAM"… */
+  readonly type: string;
+  /** As SocketPhase names it: "Idle", "Listening", "Connected"… */
+  readonly phase: string;
+  /** "/run/x.sock", "@abstract", "127.0.0.1:80", "[::1]:80"; empty without a name. */
+  readonly local: string;
+  /** The same of its peer. */
+  readonly remote: string;
+  /** What has come in and was not read, in bytes. */
+  readonly bytes: number;
+  /** Messages among them: each datagram, and of a stream what carries descriptors or credentials. */
+  readonly messages: number;
+  /** Of a listening socket: connections that wait for accept(2), and how many may. */
+  readonly waiting: number;
+  readonly backlog: number;
+  /** The socket to which it is connected, where that is one of this machine and has not gone. */
+  readonly peer: SlotHandleData | undefined;
 }
 
 /** A mapping of a process, as a line of /proc/PID/maps. */
@@ -165,6 +190,7 @@ export interface RowTypes {
   readonly fd: FdRow;
   readonly ofd: OfdRow;
   readonly pipe: PipeRow;
+  readonly socket: SocketRow;
   readonly vma: VmaRow;
   readonly cache: CacheRow;
   readonly mount: MountRow;

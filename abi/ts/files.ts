@@ -3,6 +3,7 @@
 
 import { type Mem, copyBytes, element, fixedElement } from "../src/core/mem.ts";
 import { enumName, flagNames } from "../src/core/names.ts";
+import { ByteQueue, type ByteQueueData, ByteQueueLive, type ByteQueueLiveData } from "./bytes.ts";
 import { SlotHandle, type SlotHandleData, SlotHeader, type SlotHeaderData, SlotKind } from "./machine.ts";
 import { TimerLive, type TimerLiveData } from "./process.ts";
 import { Termios2, type Termios2Data, Winsize, type WinsizeData } from "./structs.ts";
@@ -16,6 +17,7 @@ export const FsType = {
   Sysfs: 4,
   Anon: 5,
   Devpts: 6,
+  Sockfs: 7,
 } as const;
 export type FsType = (typeof FsType)[keyof typeof FsType];
 
@@ -41,6 +43,8 @@ export function fsTypeShown(value: number): string | undefined {
       return "anon_inodefs";
     case FsType.Devpts:
       return "devpts";
+    case FsType.Sockfs:
+      return "sockfs";
     default:
       return undefined;
   }
@@ -86,6 +90,7 @@ export const OfdKind = {
   Timerfd: 13,
   Signalfd: 14,
   Pidfd: 15,
+  Socket: 16,
 } as const;
 export type OfdKind = (typeof OfdKind)[keyof typeof OfdKind];
 
@@ -135,6 +140,8 @@ export function ofdKindObject(value: number): SlotKind | undefined {
       return SlotKind.Eventfd;
     case OfdKind.Pidfd:
       return SlotKind.Process;
+    case OfdKind.Socket:
+      return SlotKind.Socket;
     default:
       return undefined;
   }
@@ -145,8 +152,6 @@ export function ofdKindObject(value: number): SlotKind | undefined {
 export const PipeFlag = {
   /** It belongs to an inode with a name. */
   Fifo: 1,
-  /** The addresses of its ring's frames lie in a frame of their own. */
-  Large: 2,
 } as const;
 export type PipeFlag = (typeof PipeFlag)[keyof typeof PipeFlag];
 
@@ -1037,6 +1042,11 @@ export interface InodeLiveData {
    * Unit: address. Written by: kernel.
    */
   xattrs: number;
+  /**
+   * The socket that is bound to this name.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  socket: number;
 }
 
 /**
@@ -1049,7 +1059,7 @@ export class InodeLive {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80, memfd: 84, xattrs: 88 } as const;
+  static readonly OFFSET = { direct: 0, radixRoot: 16, radixHeight: 20, vmaHead: 24, childHead: 28, childTail: 32, childCount: 36, nextCookie: 40, dentry: 44, pageWait: 48, pipe: 52, opens: 56, pages: 60, fillsInFlight: 64, execs: 68, lockHead: 72, seals: 76, dirtyPages: 80, memfd: 84, xattrs: 88, socket: 92 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { direct: 4 } as const;
   readonly $mem: Mem;
@@ -1290,6 +1300,18 @@ export class InodeLive {
   }
 
   /**
+   * The socket that is bound to this name.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  get socket(): number {
+    return this.$mem.u32[(this.$base + 92) >>> 2]!;
+  }
+
+  set socket(value: number) {
+    this.$mem.u32[(this.$base + 92) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -1334,6 +1356,7 @@ export class InodeLive {
       dirtyPages: this.dirtyPages,
       memfd: this.memfd,
       xattrs: this.xattrs,
+      socket: this.socket,
     };
   }
 
@@ -1359,7 +1382,7 @@ export class InodeLive {
     this.dirtyPages = data.dirtyPages;
     this.memfd = data.memfd;
     this.xattrs = data.xattrs;
-    this.$mem.u8.fill(0, this.$base + 92, this.$base + 96);
+    this.socket = data.socket;
   }
 }
 
@@ -3310,16 +3333,8 @@ export class OfdSlot {
 
 /** The values of a PipeState, outside the memory. */
 export interface PipeStateData {
-  /**
-   * Free-running byte counters; tail - head = bytes inside.
-   * Unit: bytes. Written by: kernel.
-   */
-  head: number;
-  /**
-   * Bytes ever written, free-running.
-   * Unit: bytes. Written by: kernel.
-   */
-  tail: number;
+  /** Its bytes; how much it holds is F_SETPIPE_SZ's. */
+  queue: ByteQueueData;
   /**
    * Open read ends.
    * Unit: count. Written by: kernel.
@@ -3330,11 +3345,6 @@ export interface PipeStateData {
    * Unit: count. Written by: kernel.
    */
   writers: number;
-  /**
-   * How much it holds (F_SETPIPE_SZ).
-   * Unit: bytes. Written by: kernel.
-   */
-  capacity: number;
   /**
    * Counts of opens ever, for FIFO open rules.
    * Unit: count. Written by: kernel.
@@ -3362,38 +3372,22 @@ export class PipeState {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { head: 0, tail: 4, readers: 8, writers: 12, capacity: 16, readerOpens: 20, writerOpens: 24, flags: 28 } as const;
+  static readonly OFFSET = { queue: 0, readers: 12, writers: 16, readerOpens: 20, writerOpens: 24, flags: 28 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #queue: ByteQueue | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
     if (addr !== undefined) this.at(addr);
   }
 
-  /**
-   * Free-running byte counters; tail - head = bytes inside.
-   * Unit: bytes. Written by: kernel.
-   */
-  get head(): number {
-    return this.$mem.u32[(this.$base) >>> 2]!;
-  }
-
-  set head(value: number) {
-    this.$mem.u32[(this.$base) >>> 2] = value;
-  }
-
-  /**
-   * Bytes ever written, free-running.
-   * Unit: bytes. Written by: kernel.
-   */
-  get tail(): number {
-    return this.$mem.u32[(this.$base + 4) >>> 2]!;
-  }
-
-  set tail(value: number) {
-    this.$mem.u32[(this.$base + 4) >>> 2] = value;
+  /** Its bytes; how much it holds is F_SETPIPE_SZ's. */
+  get queue(): ByteQueue {
+    const view = (this.#queue ??= new ByteQueue(this.$mem));
+    view.$base = this.$base;
+    return view;
   }
 
   /**
@@ -3401,11 +3395,11 @@ export class PipeState {
    * Unit: count. Written by: kernel.
    */
   get readers(): number {
-    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+    return this.$mem.u32[(this.$base + 12) >>> 2]!;
   }
 
   set readers(value: number) {
-    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+    this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
   /**
@@ -3413,22 +3407,10 @@ export class PipeState {
    * Unit: count. Written by: kernel.
    */
   get writers(): number {
-    return this.$mem.u32[(this.$base + 12) >>> 2]!;
-  }
-
-  set writers(value: number) {
-    this.$mem.u32[(this.$base + 12) >>> 2] = value;
-  }
-
-  /**
-   * How much it holds (F_SETPIPE_SZ).
-   * Unit: bytes. Written by: kernel.
-   */
-  get capacity(): number {
     return this.$mem.u32[(this.$base + 16) >>> 2]!;
   }
 
-  set capacity(value: number) {
+  set writers(value: number) {
     this.$mem.u32[(this.$base + 16) >>> 2] = value;
   }
 
@@ -3481,11 +3463,9 @@ export class PipeState {
   /** Copies the values out of the memory. */
   toData(): PipeStateData {
     return {
-      head: this.head,
-      tail: this.tail,
+      queue: this.queue.toData(),
       readers: this.readers,
       writers: this.writers,
-      capacity: this.capacity,
       readerOpens: this.readerOpens,
       writerOpens: this.writerOpens,
       flags: this.flags,
@@ -3494,11 +3474,9 @@ export class PipeState {
 
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: PipeStateData): void {
-    this.head = data.head;
-    this.tail = data.tail;
+    this.queue.setData(data.queue);
     this.readers = data.readers;
     this.writers = data.writers;
-    this.capacity = data.capacity;
     this.readerOpens = data.readerOpens;
     this.writerOpens = data.writerOpens;
     this.flags = data.flags;
@@ -3527,12 +3505,8 @@ export interface PipeLiveData {
    * Unit: slot:Inode. Written by: kernel.
    */
   inode: number;
-  /**
-   * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
-   * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
-   * Unit: address. Written by: kernel.
-   */
-  frames: number[];
+  /** Where its bytes lie. */
+  queue: ByteQueueLiveData;
 }
 
 /**
@@ -3541,16 +3515,15 @@ export interface PipeLiveData {
  */
 export class PipeLive {
   /** Bytes. */
-  static readonly SIZE = 80;
+  static readonly SIZE = 88;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { readWait: 0, writeWait: 4, openWait: 8, inode: 12, frames: 16 } as const;
-  /** Elements of each array. */
-  static readonly LENGTH = { frames: 16 } as const;
+  static readonly OFFSET = { readWait: 0, writeWait: 4, openWait: 8, inode: 12, queue: 16 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
+  #queue: ByteQueueLive | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -3605,27 +3578,21 @@ export class PipeLive {
     this.$mem.u32[(this.$base + 12) >>> 2] = value;
   }
 
+  /** Where its bytes lie. */
+  get queue(): ByteQueueLive {
+    const view = (this.#queue ??= new ByteQueueLive(this.$mem));
+    view.$base = this.$base + 16;
+    return view;
+  }
+
   /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 80, 4);
+    this.$mem.check(addr, 88, 4);
     this.$base = addr;
     return this;
-  }
-
-  /**
-   * Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
-   * Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
-   * Unit: address. Written by: kernel.
-   */
-  frames(index: number): number {
-    return this.$mem.u32[(this.$base + 16 + element(index, 16) * 4) >>> 2]!;
-  }
-
-  setFrames(index: number, value: number): void {
-    this.$mem.u32[(this.$base + 16 + element(index, 16) * 4) >>> 2] = value;
   }
 
   /** Copies the values out of the memory. */
@@ -3635,7 +3602,7 @@ export class PipeLive {
       writeWait: this.writeWait,
       openWait: this.openWait,
       inode: this.inode,
-      frames: Array.from({ length: 16 }, (_, i) => this.frames(i)),
+      queue: this.queue.toData(),
     };
   }
 
@@ -3645,7 +3612,7 @@ export class PipeLive {
     this.writeWait = data.writeWait;
     this.openWait = data.openWait;
     this.inode = data.inode;
-    for (let i = 0; i < 16; i++) this.setFrames(i, fixedElement(data.frames, i, 16));
+    this.queue.setData(data.queue);
   }
 }
 
@@ -3666,7 +3633,7 @@ export interface PipeSlotData {
  */
 export class PipeSlot {
   /** Bytes. */
-  static readonly SIZE = 128;
+  static readonly SIZE = 136;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
@@ -3709,7 +3676,7 @@ export class PipeSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 128, 4);
+    this.$mem.check(addr, 136, 4);
     this.$base = addr;
     return this;
   }

@@ -1868,6 +1868,244 @@ export class OpenFilesLive {
   }
 }
 
+/** The values of a SocketsLive, outside the memory. */
+export interface SocketsLiveData {
+  /**
+   * Sockets with abstract names by their hash, and of the Internet by their port's.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  bound: number[];
+  /**
+   * First of the sockets to which messages have references.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  flightHead: number;
+  /**
+   * How many of them.
+   * Unit: count. Written by: kernel.
+   */
+  inFlight: number;
+  /**
+   * Changes of such references since the last search for cycles.
+   * Unit: count. Written by: kernel.
+   */
+  changes: number;
+  /**
+   * Messages whose descriptors are to be given back.
+   * Unit: slot:SocketMessage. Written by: kernel.
+   */
+  buried: number;
+  /**
+   * Not 0 while that is done, under the machine lock.
+   * Unit: flag. Written by: kernel.
+   */
+  reaping: number;
+  /**
+   * Not 0: meanwhile a socket was left to messages only.
+   * Unit: flag. Written by: kernel.
+   */
+  suspects: number;
+  /**
+   * Abstract name that was given last.
+   * Unit: number. Written by: kernel.
+   */
+  autobound: number;
+  /**
+   * Port of the machine's choice that was given last, from the first of them on.
+   * Unit: number. Written by: kernel.
+   */
+  ephemeral: number;
+  /**
+   * Connections to names that several sockets share: whose turn it is.
+   * Unit: count. Written by: kernel.
+   */
+  turn: number;
+}
+
+/**
+ * Package sock: who has which name, and what is on its way.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class SocketsLive {
+  /** Bytes. */
+  static readonly SIZE = 1064;
+  /** Bytes. */
+  static readonly ALIGN = 4;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { bound: 0, flightHead: 1024, inFlight: 1028, changes: 1032, buried: 1036, reaping: 1040, suspects: 1044, autobound: 1052, ephemeral: 1056, turn: 1060 } as const;
+  /** Elements of each array. */
+  static readonly LENGTH = { bound: 256 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * First of the sockets to which messages have references.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  get flightHead(): number {
+    return this.$mem.u32[(this.$base + 1024) >>> 2]!;
+  }
+
+  set flightHead(value: number) {
+    this.$mem.u32[(this.$base + 1024) >>> 2] = value;
+  }
+
+  /**
+   * How many of them.
+   * Unit: count. Written by: kernel.
+   */
+  get inFlight(): number {
+    return this.$mem.u32[(this.$base + 1028) >>> 2]!;
+  }
+
+  set inFlight(value: number) {
+    this.$mem.u32[(this.$base + 1028) >>> 2] = value;
+  }
+
+  /**
+   * Changes of such references since the last search for cycles.
+   * Unit: count. Written by: kernel.
+   */
+  get changes(): number {
+    return this.$mem.u32[(this.$base + 1032) >>> 2]!;
+  }
+
+  set changes(value: number) {
+    this.$mem.u32[(this.$base + 1032) >>> 2] = value;
+  }
+
+  /**
+   * Messages whose descriptors are to be given back.
+   * Unit: slot:SocketMessage. Written by: kernel.
+   */
+  get buried(): number {
+    return this.$mem.u32[(this.$base + 1036) >>> 2]!;
+  }
+
+  set buried(value: number) {
+    this.$mem.u32[(this.$base + 1036) >>> 2] = value;
+  }
+
+  /**
+   * Not 0 while that is done, under the machine lock.
+   * Unit: flag. Written by: kernel.
+   */
+  get reaping(): number {
+    return this.$mem.u32[(this.$base + 1040) >>> 2]!;
+  }
+
+  set reaping(value: number) {
+    this.$mem.u32[(this.$base + 1040) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: meanwhile a socket was left to messages only.
+   * Unit: flag. Written by: kernel.
+   */
+  get suspects(): number {
+    return this.$mem.u32[(this.$base + 1044) >>> 2]!;
+  }
+
+  set suspects(value: number) {
+    this.$mem.u32[(this.$base + 1044) >>> 2] = value;
+  }
+
+  /**
+   * Abstract name that was given last.
+   * Unit: number. Written by: kernel.
+   */
+  get autobound(): number {
+    return this.$mem.u32[(this.$base + 1052) >>> 2]!;
+  }
+
+  set autobound(value: number) {
+    this.$mem.u32[(this.$base + 1052) >>> 2] = value;
+  }
+
+  /**
+   * Port of the machine's choice that was given last, from the first of them on.
+   * Unit: number. Written by: kernel.
+   */
+  get ephemeral(): number {
+    return this.$mem.u32[(this.$base + 1056) >>> 2]!;
+  }
+
+  set ephemeral(value: number) {
+    this.$mem.u32[(this.$base + 1056) >>> 2] = value;
+  }
+
+  /**
+   * Connections to names that several sockets share: whose turn it is.
+   * Unit: count. Written by: kernel.
+   */
+  get turn(): number {
+    return this.$mem.u32[(this.$base + 1060) >>> 2]!;
+  }
+
+  set turn(value: number) {
+    this.$mem.u32[(this.$base + 1060) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 1064, 4);
+    this.$base = addr;
+    return this;
+  }
+
+  /**
+   * Sockets with abstract names by their hash, and of the Internet by their port's.
+   * Unit: slot:Socket. Written by: kernel.
+   */
+  bound(index: number): number {
+    return this.$mem.u32[(this.$base + element(index, 256) * 4) >>> 2]!;
+  }
+
+  setBound(index: number, value: number): void {
+    this.$mem.u32[(this.$base + element(index, 256) * 4) >>> 2] = value;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): SocketsLiveData {
+    return {
+      bound: Array.from({ length: 256 }, (_, i) => this.bound(i)),
+      flightHead: this.flightHead,
+      inFlight: this.inFlight,
+      changes: this.changes,
+      buried: this.buried,
+      reaping: this.reaping,
+      suspects: this.suspects,
+      autobound: this.autobound,
+      ephemeral: this.ephemeral,
+      turn: this.turn,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: SocketsLiveData): void {
+    for (let i = 0; i < 256; i++) this.setBound(i, fixedElement(data.bound, i, 256));
+    this.flightHead = data.flightHead;
+    this.inFlight = data.inFlight;
+    this.changes = data.changes;
+    this.buried = data.buried;
+    this.reaping = data.reaping;
+    this.suspects = data.suspects;
+    this.autobound = data.autobound;
+    this.ephemeral = data.ephemeral;
+    this.turn = data.turn;
+    this.$mem.u8.fill(0, this.$base + 1048, this.$base + 1052);
+  }
+}
+
 /** The values of a ProcessesLive, outside the memory. */
 export interface ProcessesLiveData {
   /**
@@ -2636,6 +2874,8 @@ export interface KernelLiveData {
   files: FilesLiveData;
   /** Queues of open files. */
   openFiles: OpenFilesLiveData;
+  /** Sockets. */
+  sockets: SocketsLiveData;
   /** Requests of clients. */
   requests: RequestsLiveData;
   /** Traces. */
@@ -2657,11 +2897,11 @@ export interface KernelLiveData {
  */
 export class KernelLive {
   /** Bytes. */
-  static readonly SIZE = 15872;
+  static readonly SIZE = 16936;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, requests: 272, trace: 2400, changes: 2416, bootId: 3032, pageCache: 3048 } as const;
+  static readonly OFFSET = { areas: 0, frames: 72, scheduler: 80, spaces: 160, processes: 176, files: 192, openFiles: 248, sockets: 272, requests: 1336, trace: 3464, changes: 3480, bootId: 4096, pageCache: 4112 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { bootId: 16 } as const;
   readonly $mem: Mem;
@@ -2674,6 +2914,7 @@ export class KernelLive {
   #processes: ProcessesLive | undefined;
   #files: FilesLive | undefined;
   #openFiles: OpenFilesLive | undefined;
+  #sockets: SocketsLive | undefined;
   #requests: RequestsLive | undefined;
   #trace: TraceLive | undefined;
   #changes: ChangesLive | undefined;
@@ -2733,31 +2974,38 @@ export class KernelLive {
     return view;
   }
 
+  /** Sockets. */
+  get sockets(): SocketsLive {
+    const view = (this.#sockets ??= new SocketsLive(this.$mem));
+    view.$base = this.$base + 272;
+    return view;
+  }
+
   /** Requests of clients. */
   get requests(): RequestsLive {
     const view = (this.#requests ??= new RequestsLive(this.$mem));
-    view.$base = this.$base + 272;
+    view.$base = this.$base + 1336;
     return view;
   }
 
   /** Traces. */
   get trace(): TraceLive {
     const view = (this.#trace ??= new TraceLive(this.$mem));
-    view.$base = this.$base + 2400;
+    view.$base = this.$base + 3464;
     return view;
   }
 
   /** Who is told of changes. */
   get changes(): ChangesLive {
     const view = (this.#changes ??= new ChangesLive(this.$mem));
-    view.$base = this.$base + 2416;
+    view.$base = this.$base + 3480;
     return view;
   }
 
   /** Pages on their way. */
   get pageCache(): PageCacheLive {
     const view = (this.#pageCache ??= new PageCacheLive(this.$mem));
-    view.$base = this.$base + 3048;
+    view.$base = this.$base + 4112;
     return view;
   }
 
@@ -2766,7 +3014,7 @@ export class KernelLive {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 15872, 8);
+    this.$mem.check(addr, 16936, 8);
     this.$base = addr;
     return this;
   }
@@ -2776,16 +3024,16 @@ export class KernelLive {
    * Unit: value. Written by: boot.
    */
   bootId(index: number): number {
-    return this.$mem.u8[this.$base + 3032 + element(index, 16)]!;
+    return this.$mem.u8[this.$base + 4096 + element(index, 16)]!;
   }
 
   setBootId(index: number, value: number): void {
-    this.$mem.u8[this.$base + 3032 + element(index, 16)] = value;
+    this.$mem.u8[this.$base + 4096 + element(index, 16)] = value;
   }
 
   /** The bytes of bootId, in place. */
   bootIdBytes(): Uint8Array {
-    return this.$mem.u8.subarray(this.$base + 3032, this.$base + 3048);
+    return this.$mem.u8.subarray(this.$base + 4096, this.$base + 4112);
   }
 
   /** Copies the values out of the memory. */
@@ -2798,6 +3046,7 @@ export class KernelLive {
       processes: this.processes.toData(),
       files: this.files.toData(),
       openFiles: this.openFiles.toData(),
+      sockets: this.sockets.toData(),
       requests: this.requests.toData(),
       trace: this.trace.toData(),
       changes: this.changes.toData(),
@@ -2815,6 +3064,7 @@ export class KernelLive {
     this.processes.setData(data.processes);
     this.files.setData(data.files);
     this.openFiles.setData(data.openFiles);
+    this.sockets.setData(data.sockets);
     this.requests.setData(data.requests);
     this.trace.setData(data.trace);
     this.changes.setData(data.changes);

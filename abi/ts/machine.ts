@@ -49,6 +49,8 @@ export const SlotKind = {
   PosixTimer: 24,
   Tty: 25,
   Mount: 26,
+  Socket: 27,
+  SocketMessage: 28,
 } as const;
 export type SlotKind = (typeof SlotKind)[keyof typeof SlotKind];
 

@@ -38,6 +38,7 @@ export const WaitReason = {
   Eventfd: 10,
   Tty: 11,
   Lock: 12,
+  Socket: 13,
 } as const;
 export type WaitReason = (typeof WaitReason)[keyof typeof WaitReason];
 
@@ -93,6 +94,8 @@ export const SyncEffect = {
   Fs: 16,
   /** A process ended, or one that ended was taken (wait4). */
   ChildExit: 32,
+  /** A socket: its bytes, names, connections. */
+  Socket: 64,
 } as const;
 export type SyncEffect = (typeof SyncEffect)[keyof typeof SyncEffect];
 
@@ -1480,6 +1483,108 @@ export class SignalWait {
   }
 }
 
+/** The values of a SocketWait, outside the memory. */
+export interface SocketWaitData {
+  /**
+   * Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several.
+   * Unit: bytes. Written by: kernel.
+   */
+  moved: number;
+  /**
+   * When recvmmsg(2) takes no more messages, 0 for never.
+   * Unit: ns. Written by: kernel.
+   */
+  deadlineNs: bigint;
+}
+
+/**
+ * What a call keeps that sends or receives messages.
+ * A view: `at` positions it, every property reads or writes the memory in place.
+ */
+export class SocketWait {
+  /** Bytes. */
+  static readonly SIZE = 16;
+  /** Bytes. */
+  static readonly ALIGN = 8;
+  /** Offset of each field in bytes. */
+  static readonly OFFSET = { moved: 0, deadlineNs: 8 } as const;
+  readonly $mem: Mem;
+  /** Address of the struct. */
+  $base = 0;
+
+  constructor(mem: Mem, addr?: number) {
+    this.$mem = mem;
+    if (addr !== undefined) this.at(addr);
+  }
+
+  /**
+   * Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several.
+   * Unit: bytes. Written by: kernel.
+   */
+  get moved(): number {
+    return this.$mem.u32[(this.$base) >>> 2]!;
+  }
+
+  set moved(value: number) {
+    this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * When recvmmsg(2) takes no more messages, 0 for never.
+   * Unit: ns. Written by: kernel.
+   */
+  get deadlineNs(): bigint {
+    return this.$mem.u64[(this.$base + 8) >>> 3]!;
+  }
+
+  set deadlineNs(value: bigint) {
+    this.$mem.u64[(this.$base + 8) >>> 3] = value;
+  }
+
+  /** Low 32 bits of deadlineNs. */
+  get deadlineNsLo(): number {
+    return this.$mem.u32[(this.$base + 8) >>> 2]!;
+  }
+
+  set deadlineNsLo(value: number) {
+    this.$mem.u32[(this.$base + 8) >>> 2] = value;
+  }
+
+  /** High 32 bits of deadlineNs. */
+  get deadlineNsHi(): number {
+    return this.$mem.u32[(this.$base + 8 + 4) >>> 2]!;
+  }
+
+  set deadlineNsHi(value: number) {
+    this.$mem.u32[(this.$base + 8 + 4) >>> 2] = value;
+  }
+
+  /**
+   * Moves the view.
+   * @throws RangeError when the struct would lie outside the memory or misaligned
+   */
+  at(addr: number): this {
+    this.$mem.check(addr, 16, 8);
+    this.$base = addr;
+    return this;
+  }
+
+  /** Copies the values out of the memory. */
+  toData(): SocketWaitData {
+    return {
+      moved: this.moved,
+      deadlineNs: this.deadlineNs,
+    };
+  }
+
+  /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
+  setData(data: SocketWaitData): void {
+    this.moved = data.moved;
+    this.deadlineNs = data.deadlineNs;
+    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
+  }
+}
+
 /** The values of a MapWait, outside the memory. */
 export interface MapWaitData {
   /**
@@ -1774,6 +1879,8 @@ export interface HeldReferencesData {
   made: SlotHandleData;
   /** The file that its path named. */
   dentry: SlotHandleData;
+  /** A message that it sends, with the descriptors in it (SocketMessage). */
+  message: SlotHandleData;
   /**
    * First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
    * Unit: address. Written by: kernel.
@@ -1813,11 +1920,11 @@ export interface HeldReferencesData {
  */
 export class HeldReferences {
   /** Bytes. */
-  static readonly SIZE = 60;
+  static readonly SIZE = 68;
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, frames: 40, count: 44, covered: 48, memory: 52, array: 56, held: 57 } as const;
+  static readonly OFFSET = { descriptors: 0, files: 8, made: 24, dentry: 32, message: 40, frames: 48, count: 52, covered: 56, memory: 60, array: 64, held: 65 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { descriptors: 2, files: 2 } as const;
   readonly $mem: Mem;
@@ -1826,6 +1933,7 @@ export class HeldReferences {
   #files: SlotHandle | undefined;
   #made: SlotHandle | undefined;
   #dentry: SlotHandle | undefined;
+  #message: SlotHandle | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -1846,16 +1954,23 @@ export class HeldReferences {
     return view;
   }
 
+  /** A message that it sends, with the descriptors in it (SocketMessage). */
+  get message(): SlotHandle {
+    const view = (this.#message ??= new SlotHandle(this.$mem));
+    view.$base = this.$base + 40;
+    return view;
+  }
+
   /**
    * First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
    * Unit: address. Written by: kernel.
    */
   get frames(): number {
-    return this.$mem.u32[(this.$base + 40) >>> 2]!;
+    return this.$mem.u32[(this.$base + 48) >>> 2]!;
   }
 
   set frames(value: number) {
-    this.$mem.u32[(this.$base + 40) >>> 2] = value;
+    this.$mem.u32[(this.$base + 48) >>> 2] = value;
   }
 
   /**
@@ -1863,11 +1978,11 @@ export class HeldReferences {
    * Unit: count. Written by: kernel.
    */
   get count(): number {
-    return this.$mem.u32[(this.$base + 44) >>> 2]!;
+    return this.$mem.u32[(this.$base + 52) >>> 2]!;
   }
 
   set count(value: number) {
-    this.$mem.u32[(this.$base + 44) >>> 2] = value;
+    this.$mem.u32[(this.$base + 52) >>> 2] = value;
   }
 
   /**
@@ -1875,11 +1990,11 @@ export class HeldReferences {
    * Unit: count. Written by: kernel.
    */
   get covered(): number {
-    return this.$mem.u32[(this.$base + 48) >>> 2]!;
+    return this.$mem.u32[(this.$base + 56) >>> 2]!;
   }
 
   set covered(value: number) {
-    this.$mem.u32[(this.$base + 48) >>> 2] = value;
+    this.$mem.u32[(this.$base + 56) >>> 2] = value;
   }
 
   /**
@@ -1887,11 +2002,11 @@ export class HeldReferences {
    * Unit: slot:AddressSpace. Written by: kernel.
    */
   get memory(): number {
-    return this.$mem.u32[(this.$base + 52) >>> 2]!;
+    return this.$mem.u32[(this.$base + 60) >>> 2]!;
   }
 
   set memory(value: number) {
-    this.$mem.u32[(this.$base + 52) >>> 2] = value;
+    this.$mem.u32[(this.$base + 60) >>> 2] = value;
   }
 
   /**
@@ -1899,11 +2014,11 @@ export class HeldReferences {
    * Written by: kernel.
    */
   get array(): number {
-    return this.$mem.u8[this.$base + 56]!;
+    return this.$mem.u8[this.$base + 64]!;
   }
 
   set array(value: number) {
-    this.$mem.u8[this.$base + 56] = value;
+    this.$mem.u8[this.$base + 64] = value;
   }
 
   /**
@@ -1911,11 +2026,11 @@ export class HeldReferences {
    * Unit: flag. Written by: kernel.
    */
   get held(): number {
-    return this.$mem.u8[this.$base + 57]!;
+    return this.$mem.u8[this.$base + 65]!;
   }
 
   set held(value: number) {
-    this.$mem.u8[this.$base + 57] = value;
+    this.$mem.u8[this.$base + 65] = value;
   }
 
   /**
@@ -1923,7 +2038,7 @@ export class HeldReferences {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 60, 4);
+    this.$mem.check(addr, 68, 4);
     this.$base = addr;
     return this;
   }
@@ -1957,6 +2072,7 @@ export class HeldReferences {
       files: Array.from({ length: 2 }, (_, i) => this.files(i).toData()),
       made: this.made.toData(),
       dentry: this.dentry.toData(),
+      message: this.message.toData(),
       frames: this.frames,
       count: this.count,
       covered: this.covered,
@@ -1972,13 +2088,14 @@ export class HeldReferences {
     for (let i = 0; i < 2; i++) this.files(i).setData(fixedElement(data.files, i, 2));
     this.made.setData(data.made);
     this.dentry.setData(data.dentry);
+    this.message.setData(data.message);
     this.frames = data.frames;
     this.count = data.count;
     this.covered = data.covered;
     this.memory = data.memory;
     this.array = data.array;
     this.held = data.held;
-    this.$mem.u8.fill(0, this.$base + 58, this.$base + 60);
+    this.$mem.u8.fill(0, this.$base + 66, this.$base + 68);
   }
 }
 
@@ -2040,7 +2157,7 @@ export interface BlockedSyscallData {
  */
 export class BlockedSyscall {
   /** Bytes. */
-  static readonly SIZE = 168;
+  static readonly SIZE = 176;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
@@ -2061,6 +2178,7 @@ export class BlockedSyscall {
   #signalWait: SignalWait | undefined;
   #mapWait: MapWait | undefined;
   #endWait: EndWait | undefined;
+  #socketWait: SocketWait | undefined;
 
   constructor(mem: Mem, addr?: number) {
     this.$mem = mem;
@@ -2295,11 +2413,21 @@ export class BlockedSyscall {
   }
 
   /**
+   * What kept holds, as a SocketWait.
+   * Written by: kernel.
+   */
+  get socketWait(): SocketWait {
+    const view = (this.#socketWait ??= new SocketWait(this.$mem));
+    view.$base = this.$base + 80;
+    return view;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 168, 8);
+    this.$mem.check(addr, 176, 8);
     this.$base = addr;
     return this;
   }
@@ -2684,11 +2812,11 @@ export interface ThreadStateData {
  */
 export class ThreadState {
   /** Bytes. */
-  static readonly SIZE = 368;
+  static readonly SIZE = 376;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 272, userNs: 280, systemNs: 288, affinity: 296, voluntarySwitches: 304, involuntarySwitches: 308, syscalls: 312, restart: 320, effects: 324, virtualTime: 328, policy: 336, priority: 340, nice: 344, timerSlackNs: 352, defaultTimerSlackNs: 360 } as const;
+  static readonly OFFSET = { tid: 0, process: 4, runState: 8, hart: 12, sigmask: 16, savedSigmask: 24, pending: 32, altStack: 40, clearChildTid: 64, robustList: 72, flags: 80, exitCode: 84, name: 88, blocked: 104, startNs: 280, userNs: 288, systemNs: 296, affinity: 304, voluntarySwitches: 312, involuntarySwitches: 316, syscalls: 320, restart: 328, effects: 332, virtualTime: 336, policy: 344, priority: 348, nice: 352, timerSlackNs: 360, defaultTimerSlackNs: 368 } as const;
   /** Elements of each array. */
   static readonly LENGTH = { name: 16 } as const;
   readonly $mem: Mem;
@@ -2943,29 +3071,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get startNs(): bigint {
-    return this.$mem.u64[(this.$base + 272) >>> 3]!;
+    return this.$mem.u64[(this.$base + 280) >>> 3]!;
   }
 
   set startNs(value: bigint) {
-    this.$mem.u64[(this.$base + 272) >>> 3] = value;
+    this.$mem.u64[(this.$base + 280) >>> 3] = value;
   }
 
   /** Low 32 bits of startNs. */
   get startNsLo(): number {
-    return this.$mem.u32[(this.$base + 272) >>> 2]!;
+    return this.$mem.u32[(this.$base + 280) >>> 2]!;
   }
 
   set startNsLo(value: number) {
-    this.$mem.u32[(this.$base + 272) >>> 2] = value;
+    this.$mem.u32[(this.$base + 280) >>> 2] = value;
   }
 
   /** High 32 bits of startNs. */
   get startNsHi(): number {
-    return this.$mem.u32[(this.$base + 272 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 280 + 4) >>> 2]!;
   }
 
   set startNsHi(value: number) {
-    this.$mem.u32[(this.$base + 272 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 280 + 4) >>> 2] = value;
   }
 
   /**
@@ -2973,29 +3101,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get userNs(): bigint {
-    return this.$mem.u64[(this.$base + 280) >>> 3]!;
+    return this.$mem.u64[(this.$base + 288) >>> 3]!;
   }
 
   set userNs(value: bigint) {
-    this.$mem.u64[(this.$base + 280) >>> 3] = value;
+    this.$mem.u64[(this.$base + 288) >>> 3] = value;
   }
 
   /** Low 32 bits of userNs. */
   get userNsLo(): number {
-    return this.$mem.u32[(this.$base + 280) >>> 2]!;
+    return this.$mem.u32[(this.$base + 288) >>> 2]!;
   }
 
   set userNsLo(value: number) {
-    this.$mem.u32[(this.$base + 280) >>> 2] = value;
+    this.$mem.u32[(this.$base + 288) >>> 2] = value;
   }
 
   /** High 32 bits of userNs. */
   get userNsHi(): number {
-    return this.$mem.u32[(this.$base + 280 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 288 + 4) >>> 2]!;
   }
 
   set userNsHi(value: number) {
-    this.$mem.u32[(this.$base + 280 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 288 + 4) >>> 2] = value;
   }
 
   /**
@@ -3003,29 +3131,29 @@ export class ThreadState {
    * Unit: ns. Written by: hart.
    */
   get systemNs(): bigint {
-    return this.$mem.u64[(this.$base + 288) >>> 3]!;
+    return this.$mem.u64[(this.$base + 296) >>> 3]!;
   }
 
   set systemNs(value: bigint) {
-    this.$mem.u64[(this.$base + 288) >>> 3] = value;
+    this.$mem.u64[(this.$base + 296) >>> 3] = value;
   }
 
   /** Low 32 bits of systemNs. */
   get systemNsLo(): number {
-    return this.$mem.u32[(this.$base + 288) >>> 2]!;
+    return this.$mem.u32[(this.$base + 296) >>> 2]!;
   }
 
   set systemNsLo(value: number) {
-    this.$mem.u32[(this.$base + 288) >>> 2] = value;
+    this.$mem.u32[(this.$base + 296) >>> 2] = value;
   }
 
   /** High 32 bits of systemNs. */
   get systemNsHi(): number {
-    return this.$mem.u32[(this.$base + 288 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 296 + 4) >>> 2]!;
   }
 
   set systemNsHi(value: number) {
-    this.$mem.u32[(this.$base + 288 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 296 + 4) >>> 2] = value;
   }
 
   /**
@@ -3033,29 +3161,29 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get affinity(): bigint {
-    return this.$mem.u64[(this.$base + 296) >>> 3]!;
+    return this.$mem.u64[(this.$base + 304) >>> 3]!;
   }
 
   set affinity(value: bigint) {
-    this.$mem.u64[(this.$base + 296) >>> 3] = value;
+    this.$mem.u64[(this.$base + 304) >>> 3] = value;
   }
 
   /** Low 32 bits of affinity. */
   get affinityLo(): number {
-    return this.$mem.u32[(this.$base + 296) >>> 2]!;
+    return this.$mem.u32[(this.$base + 304) >>> 2]!;
   }
 
   set affinityLo(value: number) {
-    this.$mem.u32[(this.$base + 296) >>> 2] = value;
+    this.$mem.u32[(this.$base + 304) >>> 2] = value;
   }
 
   /** High 32 bits of affinity. */
   get affinityHi(): number {
-    return this.$mem.u32[(this.$base + 296 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 304 + 4) >>> 2]!;
   }
 
   set affinityHi(value: number) {
-    this.$mem.u32[(this.$base + 296 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 304 + 4) >>> 2] = value;
   }
 
   /**
@@ -3063,11 +3191,11 @@ export class ThreadState {
    * Unit: count. Written by: hart.
    */
   get voluntarySwitches(): number {
-    return this.$mem.u32[(this.$base + 304) >>> 2]!;
+    return this.$mem.u32[(this.$base + 312) >>> 2]!;
   }
 
   set voluntarySwitches(value: number) {
-    this.$mem.u32[(this.$base + 304) >>> 2] = value;
+    this.$mem.u32[(this.$base + 312) >>> 2] = value;
   }
 
   /**
@@ -3075,11 +3203,11 @@ export class ThreadState {
    * Unit: count. Written by: hart.
    */
   get involuntarySwitches(): number {
-    return this.$mem.u32[(this.$base + 308) >>> 2]!;
+    return this.$mem.u32[(this.$base + 316) >>> 2]!;
   }
 
   set involuntarySwitches(value: number) {
-    this.$mem.u32[(this.$base + 308) >>> 2] = value;
+    this.$mem.u32[(this.$base + 316) >>> 2] = value;
   }
 
   /**
@@ -3087,11 +3215,11 @@ export class ThreadState {
    * Unit: count. Written by: hart. Below 2^53.
    */
   get syscalls(): number {
-    return this.$mem.u53(this.$base + 312);
+    return this.$mem.u53(this.$base + 320);
   }
 
   set syscalls(value: number) {
-    this.$mem.setU53(this.$base + 312, value);
+    this.$mem.setU53(this.$base + 320, value);
   }
 
   /**
@@ -3099,11 +3227,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get restart(): number {
-    return this.$mem.u32[(this.$base + 320) >>> 2]!;
+    return this.$mem.u32[(this.$base + 328) >>> 2]!;
   }
 
   set restart(value: number) {
-    this.$mem.u32[(this.$base + 320) >>> 2] = value;
+    this.$mem.u32[(this.$base + 328) >>> 2] = value;
   }
 
   /**
@@ -3111,11 +3239,11 @@ export class ThreadState {
    * Unit: bits. Written by: kernel.
    */
   get effects(): number {
-    return this.$mem.u32[(this.$base + 324) >>> 2]!;
+    return this.$mem.u32[(this.$base + 332) >>> 2]!;
   }
 
   set effects(value: number) {
-    this.$mem.u32[(this.$base + 324) >>> 2] = value;
+    this.$mem.u32[(this.$base + 332) >>> 2] = value;
   }
 
   /**
@@ -3123,29 +3251,29 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get virtualTime(): bigint {
-    return this.$mem.u64[(this.$base + 328) >>> 3]!;
+    return this.$mem.u64[(this.$base + 336) >>> 3]!;
   }
 
   set virtualTime(value: bigint) {
-    this.$mem.u64[(this.$base + 328) >>> 3] = value;
+    this.$mem.u64[(this.$base + 336) >>> 3] = value;
   }
 
   /** Low 32 bits of virtualTime. */
   get virtualTimeLo(): number {
-    return this.$mem.u32[(this.$base + 328) >>> 2]!;
+    return this.$mem.u32[(this.$base + 336) >>> 2]!;
   }
 
   set virtualTimeLo(value: number) {
-    this.$mem.u32[(this.$base + 328) >>> 2] = value;
+    this.$mem.u32[(this.$base + 336) >>> 2] = value;
   }
 
   /** High 32 bits of virtualTime. */
   get virtualTimeHi(): number {
-    return this.$mem.u32[(this.$base + 328 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 336 + 4) >>> 2]!;
   }
 
   set virtualTimeHi(value: number) {
-    this.$mem.u32[(this.$base + 328 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 336 + 4) >>> 2] = value;
   }
 
   /**
@@ -3153,11 +3281,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get policy(): number {
-    return this.$mem.u32[(this.$base + 336) >>> 2]!;
+    return this.$mem.u32[(this.$base + 344) >>> 2]!;
   }
 
   set policy(value: number) {
-    this.$mem.u32[(this.$base + 336) >>> 2] = value;
+    this.$mem.u32[(this.$base + 344) >>> 2] = value;
   }
 
   /**
@@ -3165,11 +3293,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get priority(): number {
-    return this.$mem.u32[(this.$base + 340) >>> 2]!;
+    return this.$mem.u32[(this.$base + 348) >>> 2]!;
   }
 
   set priority(value: number) {
-    this.$mem.u32[(this.$base + 340) >>> 2] = value;
+    this.$mem.u32[(this.$base + 348) >>> 2] = value;
   }
 
   /**
@@ -3177,11 +3305,11 @@ export class ThreadState {
    * Unit: value. Written by: kernel.
    */
   get nice(): number {
-    return this.$mem.i32[(this.$base + 344) >>> 2]!;
+    return this.$mem.i32[(this.$base + 352) >>> 2]!;
   }
 
   set nice(value: number) {
-    this.$mem.i32[(this.$base + 344) >>> 2] = value;
+    this.$mem.i32[(this.$base + 352) >>> 2] = value;
   }
 
   /**
@@ -3189,29 +3317,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get timerSlackNs(): bigint {
-    return this.$mem.u64[(this.$base + 352) >>> 3]!;
+    return this.$mem.u64[(this.$base + 360) >>> 3]!;
   }
 
   set timerSlackNs(value: bigint) {
-    this.$mem.u64[(this.$base + 352) >>> 3] = value;
+    this.$mem.u64[(this.$base + 360) >>> 3] = value;
   }
 
   /** Low 32 bits of timerSlackNs. */
   get timerSlackNsLo(): number {
-    return this.$mem.u32[(this.$base + 352) >>> 2]!;
+    return this.$mem.u32[(this.$base + 360) >>> 2]!;
   }
 
   set timerSlackNsLo(value: number) {
-    this.$mem.u32[(this.$base + 352) >>> 2] = value;
+    this.$mem.u32[(this.$base + 360) >>> 2] = value;
   }
 
   /** High 32 bits of timerSlackNs. */
   get timerSlackNsHi(): number {
-    return this.$mem.u32[(this.$base + 352 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 360 + 4) >>> 2]!;
   }
 
   set timerSlackNsHi(value: number) {
-    this.$mem.u32[(this.$base + 352 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 360 + 4) >>> 2] = value;
   }
 
   /**
@@ -3219,29 +3347,29 @@ export class ThreadState {
    * Unit: ns. Written by: kernel.
    */
   get defaultTimerSlackNs(): bigint {
-    return this.$mem.u64[(this.$base + 360) >>> 3]!;
+    return this.$mem.u64[(this.$base + 368) >>> 3]!;
   }
 
   set defaultTimerSlackNs(value: bigint) {
-    this.$mem.u64[(this.$base + 360) >>> 3] = value;
+    this.$mem.u64[(this.$base + 368) >>> 3] = value;
   }
 
   /** Low 32 bits of defaultTimerSlackNs. */
   get defaultTimerSlackNsLo(): number {
-    return this.$mem.u32[(this.$base + 360) >>> 2]!;
+    return this.$mem.u32[(this.$base + 368) >>> 2]!;
   }
 
   set defaultTimerSlackNsLo(value: number) {
-    this.$mem.u32[(this.$base + 360) >>> 2] = value;
+    this.$mem.u32[(this.$base + 368) >>> 2] = value;
   }
 
   /** High 32 bits of defaultTimerSlackNs. */
   get defaultTimerSlackNsHi(): number {
-    return this.$mem.u32[(this.$base + 360 + 4) >>> 2]!;
+    return this.$mem.u32[(this.$base + 368 + 4) >>> 2]!;
   }
 
   set defaultTimerSlackNsHi(value: number) {
-    this.$mem.u32[(this.$base + 360 + 4) >>> 2] = value;
+    this.$mem.u32[(this.$base + 368 + 4) >>> 2] = value;
   }
 
   /**
@@ -3249,7 +3377,7 @@ export class ThreadState {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 368, 8);
+    this.$mem.check(addr, 376, 8);
     this.$base = addr;
     return this;
   }
@@ -3342,7 +3470,7 @@ export class ThreadState {
     this.nice = data.nice;
     this.timerSlackNs = data.timerSlackNs;
     this.defaultTimerSlackNs = data.defaultTimerSlackNs;
-    this.$mem.u8.fill(0, this.$base + 348, this.$base + 352);
+    this.$mem.u8.fill(0, this.$base + 356, this.$base + 360);
   }
 }
 
@@ -4189,11 +4317,11 @@ export interface ThreadSlotData {
  */
 export class ThreadSlot {
   /** Bytes. */
-  static readonly SIZE = 1152;
+  static readonly SIZE = 1216;
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, pi: 16, cpu: 64, state: 680, live: 1048 } as const;
+  static readonly OFFSET = { header: 0, pi: 16, cpu: 64, state: 680, live: 1056 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -4239,7 +4367,7 @@ export class ThreadSlot {
   /** Links and queues, which mean something in this memory only. */
   get live(): ThreadLive {
     const view = (this.#live ??= new ThreadLive(this.$mem));
-    view.$base = this.$base + 1048;
+    view.$base = this.$base + 1056;
     return view;
   }
 
@@ -4248,7 +4376,7 @@ export class ThreadSlot {
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
   at(addr: number): this {
-    this.$mem.check(addr, 1152, 8);
+    this.$mem.check(addr, 1216, 8);
     this.$base = addr;
     return this;
   }
@@ -4272,6 +4400,7 @@ export class ThreadSlot {
     this.state.setData(data.state);
     this.live.setData(data.live);
     this.$mem.u8.fill(0, this.$base + 32, this.$base + 64);
+    this.$mem.u8.fill(0, this.$base + 1160, this.$base + 1216);
   }
 }
 
@@ -7091,6 +7220,11 @@ export interface UserSlotData {
    * Unit: slot:User. Written by: kernel.
    */
   next: number;
+  /**
+   * Descriptors in messages on their way that their processes have sent.
+   * Unit: count. Written by: kernel.
+   */
+  inFlight: number;
 }
 
 /**
@@ -7104,7 +7238,7 @@ export class UserSlot {
   /** Bytes. */
   static readonly ALIGN = 4;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { header: 0, uid: 16, queued: 20, next: 24 } as const;
+  static readonly OFFSET = { header: 0, uid: 16, queued: 20, next: 24, inFlight: 28 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -7159,6 +7293,18 @@ export class UserSlot {
   }
 
   /**
+   * Descriptors in messages on their way that their processes have sent.
+   * Unit: count. Written by: kernel.
+   */
+  get inFlight(): number {
+    return this.$mem.u32[(this.$base + 28) >>> 2]!;
+  }
+
+  set inFlight(value: number) {
+    this.$mem.u32[(this.$base + 28) >>> 2] = value;
+  }
+
+  /**
    * Moves the view.
    * @throws RangeError when the struct would lie outside the memory or misaligned
    */
@@ -7175,6 +7321,7 @@ export class UserSlot {
       uid: this.uid,
       queued: this.queued,
       next: this.next,
+      inFlight: this.inFlight,
     };
   }
 
@@ -7184,7 +7331,7 @@ export class UserSlot {
     this.uid = data.uid;
     this.queued = data.queued;
     this.next = data.next;
-    this.$mem.u8.fill(0, this.$base + 28, this.$base + 32);
+    this.inFlight = data.inFlight;
   }
 }
 

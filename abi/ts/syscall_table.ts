@@ -3,6 +3,7 @@
 
 import { AccessMode, AtFlag, Clock, CloneFlag, EpollOp, EventfdFlag, FallocFlag, FcntlCmd, FutexOp, GrndFlag, IdType, Ioctl, ItimerWhich, Madvice, MapFlag, MclFlag, MembarrierCmd, MemfdFlag, MlockFlag, MremapFlag, MsyncFlag, OpenFlag, PidfdFlag, PrctlOp, PrioWhich, Prot, RenameFlag, RlimitId, RusageWho, SchedPolicy, SeekWhence, SigHow, Signal, StatxMask, WaitFlag } from "./linux.ts";
 import { CloseRangeFlag, EpollCreateFlag, Fadvice, FlockOp, MountFlag, RwfFlag, SignalfdFlag, SpliceFlag, SyncRangeFlag, TimerfdFlag, UmountFlag, XattrFlag } from "./linux_files.ts";
+import { AddressFamily, MessageFlag, ShutdownHow, SocketLevel, SocketType } from "./linux_sockets.ts";
 
 /** How much of a system call the kernel has. */
 export type SyscallLevel = "full" | "partial";
@@ -19,6 +20,7 @@ export type SyscallArgument =
   | "<>offset"
   | "<>pollfds"
   | "<>prctlarg"
+  | "<>socklen"
   | "<>timeout"
   | ">Itimerspec"
   | ">Itimerval"
@@ -46,16 +48,21 @@ export type SyscallArgument =
   | ">gid"
   | ">int"
   | ">iovecs"
+  | ">mmsghdrs"
+  | ">msghdr"
   | ">pair"
   | ">random"
   | ">remaining"
   | ">sched_param"
   | ">size"
+  | ">sockaddr"
+  | ">sockopt"
   | ">status"
   | ">tid"
   | ">timerid"
   | ">uid"
   | "AccessMode"
+  | "AddressFamily"
   | "AtFlag"
   | "Clock"
   | "CloneArgs"
@@ -81,6 +88,7 @@ export type SyscallArgument =
   | "MclFlag"
   | "MembarrierCmd"
   | "MemfdFlag"
+  | "MessageFlag"
   | "MlockFlag"
   | "MountFlag"
   | "MremapFlag"
@@ -100,6 +108,7 @@ export type SyscallArgument =
   | "SchedAttr"
   | "SchedPolicy"
   | "SeekWhence"
+  | "ShutdownHow"
   | "SigHow"
   | "Sigaction"
   | "Sigaltstack"
@@ -108,6 +117,8 @@ export type SyscallArgument =
   | "Signal"
   | "SignalfdFlag"
   | "Sigset"
+  | "SocketLevel"
+  | "SocketType"
   | "SpliceFlag"
   | "StatxMask"
   | "SyncRangeFlag"
@@ -132,17 +143,23 @@ export type SyscallArgument =
   | "int"
   | "int?"
   | "iovecs"
+  | "mmsghdrs"
   | "mode"
   | "mode?"
+  | "msghdr"
   | "newfd"
   | "offset"
   | "offsethigh"
+  | "optname"
   | "path"
   | "pid"
+  | "protocol"
   | "remote_iovecs"
   | "sched_param"
   | "sigmask"
   | "size"
+  | "sockaddr"
+  | "sockopt"
   | "text"
   | "tid"
   | "timerflags"
@@ -319,21 +336,21 @@ export const SYSCALLS: Readonly<Partial<Record<number, SyscallDescription>>> = {
   177: { name: "getegid", args: [], level: "full" },
   178: { name: "gettid", args: [], level: "full" },
   179: { name: "sysinfo", args: [">Sysinfo"], level: "full" },
-  198: { name: "socket", args: ["int", "flags", "int"], level: "partial", note: "no sockets: ENETUNREACH for AF_INET and AF_INET6, EAFNOSUPPORT for others" },
-  199: { name: "socketpair", args: ["int", "flags", "int", ">pair"], level: "partial", note: "no sockets: EOPNOTSUPP for AF_INET and AF_INET6, EAFNOSUPPORT for others" },
-  200: { name: "bind", args: ["fd", "address", "size"], level: "partial", note: "no sockets: ENOTSOCK" },
-  201: { name: "listen", args: ["fd", "int"], level: "partial", note: "no sockets: ENOTSOCK" },
-  202: { name: "accept", args: ["fd", "address", "address"], level: "partial", note: "no sockets: ENOTSOCK" },
-  203: { name: "connect", args: ["fd", "address", "size"], level: "partial", note: "no sockets: ENOTSOCK" },
-  204: { name: "getsockname", args: ["fd", "address", "address"], level: "partial", note: "no sockets: ENOTSOCK" },
-  205: { name: "getpeername", args: ["fd", "address", "address"], level: "partial", note: "no sockets: ENOTSOCK" },
-  206: { name: "sendto", args: ["fd", "bytes", "size", "flags", "address", "size"], level: "partial", note: "no sockets: ENOTSOCK" },
-  207: { name: "recvfrom", args: ["fd", ">bytes", "size", "flags", "address", "address"], level: "partial", note: "no sockets: ENOTSOCK" },
-  208: { name: "setsockopt", args: ["fd", "int", "int", "address", "size"], level: "partial", note: "no sockets: ENOTSOCK" },
-  209: { name: "getsockopt", args: ["fd", "int", "int", "address", "address"], level: "partial", note: "no sockets: ENOTSOCK" },
-  210: { name: "shutdown", args: ["fd", "int"], level: "partial", note: "no sockets: ENOTSOCK" },
-  211: { name: "sendmsg", args: ["fd", "address", "flags"], level: "partial", note: "no sockets: ENOTSOCK" },
-  212: { name: "recvmsg", args: ["fd", "address", "flags"], level: "partial", note: "no sockets: ENOTSOCK" },
+  198: { name: "socket", args: ["AddressFamily", "SocketType", "protocol"], level: "partial", note: "AF_UNIX, AF_INET and AF_INET6 on the machine's loopback; no raw sockets" },
+  199: { name: "socketpair", args: ["AddressFamily", "SocketType", "protocol", ">pair"], level: "full" },
+  200: { name: "bind", args: ["fd", "sockaddr", "int"], level: "full" },
+  201: { name: "listen", args: ["fd", "int"], level: "full" },
+  202: { name: "accept", args: ["fd", ">sockaddr", "<>socklen"], level: "full" },
+  203: { name: "connect", args: ["fd", "sockaddr", "int"], level: "partial", note: "nothing outside of the machine (ENETUNREACH)" },
+  204: { name: "getsockname", args: ["fd", ">sockaddr", "<>socklen"], level: "full" },
+  205: { name: "getpeername", args: ["fd", ">sockaddr", "<>socklen"], level: "full" },
+  206: { name: "sendto", args: ["fd", "bytes", "size", "MessageFlag", "sockaddr", "int"], level: "partial", note: "no urgent data (EOPNOTSUPP), nothing outside of the machine (ENETUNREACH)" },
+  207: { name: "recvfrom", args: ["fd", ">bytes", "size", "MessageFlag", ">sockaddr", "<>socklen"], level: "partial", note: "no urgent data, no MSG_ERRQUEUE" },
+  208: { name: "setsockopt", args: ["fd", "SocketLevel", "optname", "sockopt", "int"], level: "partial", note: "options of SOL_SOCKET, SOL_TCP, SOL_IP and SOL_IPV6 that mean something on a loopback; ENOPROTOOPT for others" },
+  209: { name: "getsockopt", args: ["fd", "SocketLevel", "optname", ">sockopt", "<>socklen"], level: "partial", note: "options of SOL_SOCKET, SOL_TCP, SOL_IP and SOL_IPV6 that mean something on a loopback; ENOPROTOOPT for others" },
+  210: { name: "shutdown", args: ["fd", "ShutdownHow"], level: "full" },
+  211: { name: "sendmsg", args: ["fd", "msghdr", "MessageFlag"], level: "partial", note: "as sendto; of control messages SCM_RIGHTS and SCM_CREDENTIALS, in a page" },
+  212: { name: "recvmsg", args: ["fd", ">msghdr", "MessageFlag"], level: "partial", note: "as recvfrom; of control messages SCM_RIGHTS and SCM_CREDENTIALS" },
   213: { name: "readahead", args: ["fd", "offset", "size"], level: "full" },
   214: { name: "brk", args: ["address"], level: "full" },
   215: { name: "munmap", args: ["address", "size"], level: "full" },
@@ -351,15 +368,15 @@ export const SYSCALLS: Readonly<Partial<Record<number, SyscallDescription>>> = {
   232: { name: "mincore", args: ["address", "size", "address"], level: "full" },
   233: { name: "madvise", args: ["address", "size", "Madvice"], level: "partial", note: "no MADV_COLLAPSE, no MADV_HWPOISON" },
   240: { name: "rt_tgsigqueueinfo", args: ["pid", "tid", "Signal", "Siginfo"], level: "full" },
-  242: { name: "accept4", args: ["fd", "address", "address", "flags"], level: "partial", note: "no sockets: ENOTSOCK" },
-  243: { name: "recvmmsg", args: ["fd", "address", "uint", "flags", "Timespec"], level: "partial", note: "no sockets: ENOTSOCK" },
+  242: { name: "accept4", args: ["fd", ">sockaddr", "<>socklen", "SocketType"], level: "full" },
+  243: { name: "recvmmsg", args: ["fd", ">mmsghdrs", "uint", "MessageFlag", "<>timeout"], level: "partial", note: "as recvmsg; its time-out is looked at between two messages" },
   258: { name: "riscv_hwprobe", args: ["address", "count", "size", "address", "flags"], level: "partial", note: "only keys 0 to 9, no flags" },
   259: { name: "riscv_flush_icache", args: ["address", "address", "flags"], level: "full" },
   260: { name: "wait4", args: ["pid", ">status", "WaitFlag", ">Rusage"], level: "full" },
   261: { name: "prlimit64", args: ["pid", "RlimitId", "Rlimit64", ">Rlimit64"], level: "partial", note: "RLIMIT_MSGQUEUE and RLIMIT_RTTIME limit nothing" },
   267: { name: "syncfs", args: ["fd"], level: "full" },
   268: { name: "setns", args: ["fd", "CloneFlag"], level: "partial", note: "no namespaces (EINVAL)" },
-  269: { name: "sendmmsg", args: ["fd", "address", "uint", "flags"], level: "partial", note: "no sockets: ENOTSOCK" },
+  269: { name: "sendmmsg", args: ["fd", "mmsghdrs", "uint", "MessageFlag"], level: "partial", note: "as sendmsg" },
   270: { name: "process_vm_readv", args: ["pid", ">iovecs", "count", "remote_iovecs", "count", "flags"], level: "full" },
   271: { name: "process_vm_writev", args: ["pid", "iovecs", "count", "remote_iovecs", "count", "flags"], level: "full" },
   274: { name: "sched_setattr", args: ["tid", "SchedAttr", "flags"], level: "partial", note: "no SCHED_DEADLINE, no utilisation clamps" },
@@ -389,6 +406,7 @@ export const SYSCALLS: Readonly<Partial<Record<number, SyscallDescription>>> = {
 /** The enums among the arguments: names and numbers, or bits. */
 export const SYSCALL_ENUMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   AccessMode,
+  AddressFamily,
   AtFlag,
   Clock,
   CloneFlag,
@@ -410,6 +428,7 @@ export const SYSCALL_ENUMS: Readonly<Record<string, Readonly<Record<string, numb
   MclFlag,
   MembarrierCmd,
   MemfdFlag,
+  MessageFlag,
   MlockFlag,
   MountFlag,
   MremapFlag,
@@ -425,9 +444,12 @@ export const SYSCALL_ENUMS: Readonly<Record<string, Readonly<Record<string, numb
   RwfFlag,
   SchedPolicy,
   SeekWhence,
+  ShutdownHow,
   SigHow,
   Signal,
   SignalfdFlag,
+  SocketLevel,
+  SocketType,
   SpliceFlag,
   StatxMask,
   SyncRangeFlag,

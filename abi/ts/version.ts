@@ -73,6 +73,8 @@ export const Limit = {
   FdTablesPerGiB: 16384,
   OfdsPerGiB: 65536,
   PipesPerGiB: 4096,
+  SocketsPerGiB: 8192,
+  SocketMessagesPerGiB: 16384,
   EpollItemsPerGiB: 16384,
   SigInfosPerGiB: 16384,
   WaitEntriesPerGiB: 32768,

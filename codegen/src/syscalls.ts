@@ -76,6 +76,22 @@ export const ARGUMENTS: Readonly<Record<string, ArgumentType>> = {
   fcntlarg: { letters: { "<>": "|" }, doc: "a number or a Flock, by fcntl's command" },
   ioctlarg: { letters: { "<>": "!" }, doc: "a number or memory, by ioctl's command" },
   prctlarg: { letters: { "<>": "%" }, doc: "a number or a name, by prctl's option" },
+  sockaddr: {
+    letters: { "": "$", ">": "^" },
+    doc: "a socket's address: read, of as many bytes as the next argument says; written, of as many as is written where that points",
+  },
+  sockopt: { letters: { "": "$", ">": "^" }, doc: "an option's value, with its length as a sockaddr has it" },
+  socklen: { letters: { "<>": ";" }, doc: "the size of a buffer; how much there was to put into it is written there" },
+  msghdr: {
+    letters: { "": "(", ">": ")" },
+    doc: "a Msghdr with what it points at: name, Iovecs with their bytes, control messages",
+  },
+  mmsghdrs: {
+    letters: { "": "[", ">": "]" },
+    doc: "the same of Mmsghdrs: as many as the next argument says, and are over as the result says",
+  },
+  protocol: { letters: { "": VALUE }, doc: "a protocol of the socket's family" },
+  optname: { letters: { "": VALUE }, doc: "an option of the level before it" },
   futexarg: { letters: { "": "~" }, doc: "a Timespec or a number, by futex's operation" },
 };
 

@@ -20,6 +20,7 @@ const (
 	FsTypeSysfs  FsType = 4
 	FsTypeAnon   FsType = 5
 	FsTypeDevpts FsType = 6
+	FsTypeSockfs FsType = 7
 )
 
 // String names the number; "FsType(?)" stands for an unknown one.
@@ -39,6 +40,8 @@ func (v FsType) String() string {
 		return "Anon"
 	case FsTypeDevpts:
 		return "Devpts"
+	case FsTypeSockfs:
+		return "Sockfs"
 	}
 	return "FsType(?)"
 }
@@ -60,6 +63,8 @@ func (v FsType) Shown() string {
 		return "anon_inodefs"
 	case FsTypeDevpts:
 		return "devpts"
+	case FsTypeSockfs:
+		return "sockfs"
 	}
 	return ""
 }
@@ -114,6 +119,7 @@ const (
 	OfdKindTimerfd   OfdKind = 13
 	OfdKindSignalfd  OfdKind = 14
 	OfdKindPidfd     OfdKind = 15
+	OfdKindSocket    OfdKind = 16
 )
 
 // String names the number; "OfdKind(?)" stands for an unknown one.
@@ -151,6 +157,8 @@ func (v OfdKind) String() string {
 		return "Signalfd"
 	case OfdKindPidfd:
 		return "Pidfd"
+	case OfdKindSocket:
+		return "Socket"
 	}
 	return "OfdKind(?)"
 }
@@ -184,6 +192,7 @@ var objectsOfOfdKind = [...]SlotKind{
 	OfdKindPtySlave:  SlotKindTty,
 	OfdKindTimerfd:   SlotKindEventfd,
 	OfdKindPidfd:     SlotKindProcess,
+	OfdKindSocket:    SlotKindSocket,
 }
 
 // Object is the table of the slots of which such a one stands for one, None for those that stand for none.
@@ -199,8 +208,7 @@ type PipeFlag uint32
 
 // Numbers of PipeFlag.
 const (
-	PipeFlagFifo  PipeFlag = 0x1 // It belongs to an inode with a name.
-	PipeFlagLarge PipeFlag = 0x2 // The addresses of its ring's frames lie in a frame of their own.
+	PipeFlagFifo PipeFlag = 0x1 // It belongs to an inode with a name.
 )
 
 // String names a single bit; "PipeFlag(?)" stands for none, several or unknown ones.
@@ -208,8 +216,6 @@ func (v PipeFlag) String() string {
 	switch v {
 	case PipeFlagFifo:
 		return "Fifo"
-	case PipeFlagLarge:
-		return "Large"
 	}
 	return "PipeFlag(?)"
 }
@@ -447,8 +453,10 @@ type InodeLive struct {
 	Memfd uint32
 	// Frame of the extended attributes, 0 when there are none.
 	// Unit: address. Written by: kernel.
-	Xattrs    uint32
-	Reserved0 uint32
+	Xattrs uint32
+	// The socket that is bound to this name.
+	// Unit: slot:Socket. Written by: kernel.
+	Socket SocketRef
 }
 
 // InodeSlotSize is the size of InodeSlot in bytes.
@@ -761,21 +769,14 @@ const PipeStateSize = 32
 // PipeState: How full a pipe or FIFO is, and who has it open.
 type PipeState struct {
 	_ structs.HostLayout
-	// Free-running byte counters; tail - head = bytes inside.
-	// Unit: bytes. Written by: kernel.
-	Head uint32
-	// Bytes ever written, free-running.
-	// Unit: bytes. Written by: kernel.
-	Tail uint32
+	// Its bytes; how much it holds is F_SETPIPE_SZ's.
+	Queue ByteQueue
 	// Open read ends.
 	// Unit: count. Written by: kernel.
 	Readers uint32
 	// Open write ends.
 	// Unit: count. Written by: kernel.
 	Writers uint32
-	// How much it holds (F_SETPIPE_SZ).
-	// Unit: bytes. Written by: kernel.
-	Capacity uint32
 	// Counts of opens ever, for FIFO open rules.
 	// Unit: count. Written by: kernel.
 	ReaderOpens uint32
@@ -788,7 +789,7 @@ type PipeState struct {
 }
 
 // PipeLiveSize is the size of PipeLive in bytes.
-const PipeLiveSize = 80
+const PipeLiveSize = 88
 
 // PipeLive: Who waits at a pipe, and where its bytes lie.
 type PipeLive struct {
@@ -805,14 +806,12 @@ type PipeLive struct {
 	// Inode slot of the pipe.
 	// Unit: slot:Inode. Written by: kernel.
 	Inode InodeRef
-	// Byte n of the stream lies in frame n / 4096 mod 16; a pipe of more than
-	// Limit.PipeBytes has the address of a frame of 256 addresses in frames[0].
-	// Unit: address. Written by: kernel.
-	Frames [16]uint32
+	// Where its bytes lie.
+	Queue ByteQueueLive
 }
 
 // PipeSlotSize is the size of PipeSlot in bytes.
-const PipeSlotSize = 128
+const PipeSlotSize = 136
 
 // PipeSlot: One pipe or FIFO.
 // Element of the slot table of kind Pipe.

@@ -300,6 +300,45 @@ type OpenFilesLive struct {
 	PtsRoot DentryRef
 }
 
+// SocketsLiveSize is the size of SocketsLive in bytes.
+const SocketsLiveSize = 1064
+
+// SocketsLive: Package sock: who has which name, and what is on its way.
+type SocketsLive struct {
+	_ structs.HostLayout
+	// Sockets with abstract names by their hash, and of the Internet by their port's.
+	// Unit: slot:Socket. Written by: kernel.
+	Bound [256]SocketRef
+	// First of the sockets to which messages have references.
+	// Unit: slot:Socket. Written by: kernel.
+	FlightHead SocketRef
+	// How many of them.
+	// Unit: count. Written by: kernel.
+	InFlight uint32
+	// Changes of such references since the last search for cycles.
+	// Unit: count. Written by: kernel.
+	Changes uint32
+	// Messages whose descriptors are to be given back.
+	// Unit: slot:SocketMessage. Written by: kernel.
+	Buried SocketMessageRef
+	// Not 0 while that is done, under the machine lock.
+	// Unit: flag. Written by: kernel.
+	Reaping uint32
+	// Not 0: meanwhile a socket was left to messages only.
+	// Unit: flag. Written by: kernel.
+	Suspects  uint32
+	Reserved0 uint32
+	// Abstract name that was given last.
+	// Unit: number. Written by: kernel.
+	Autobound uint32
+	// Port of the machine's choice that was given last, from the first of them on.
+	// Unit: number. Written by: kernel.
+	Ephemeral uint32
+	// Connections to names that several sockets share: whose turn it is.
+	// Unit: count. Written by: kernel.
+	Turn uint32
+}
+
 // ProcessesLiveSize is the size of ProcessesLive in bytes.
 const ProcessesLiveSize = 16
 
@@ -403,7 +442,7 @@ type ChangesLive struct {
 }
 
 // KernelLiveSize is the size of KernelLive in bytes.
-const KernelLiveSize = 15872
+const KernelLiveSize = 16936
 
 // KernelLive: State of the kernel that is in no slot: a machine's memory is all of the machine.
 type KernelLive struct {
@@ -422,6 +461,8 @@ type KernelLive struct {
 	Files FilesLive
 	// Queues of open files.
 	OpenFiles OpenFilesLive
+	// Sockets.
+	Sockets SocketsLive
 	// Requests of clients.
 	Requests RequestsLive
 	// Traces.

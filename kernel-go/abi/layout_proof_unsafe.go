@@ -8,6 +8,28 @@ import "unsafe"
 // difference is 0 both ways round, or its constant overflows uintptr.
 
 const (
+	_ uintptr = unsafe.Sizeof(ByteQueue{}) - 12
+	_ uintptr = 12 - unsafe.Sizeof(ByteQueue{})
+	_ uintptr = unsafe.Offsetof(ByteQueue{}.Head) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ByteQueue{}.Head)
+	_ uintptr = unsafe.Offsetof(ByteQueue{}.Tail) - 4
+	_ uintptr = 4 - unsafe.Offsetof(ByteQueue{}.Tail)
+	_ uintptr = unsafe.Offsetof(ByteQueue{}.Capacity) - 8
+	_ uintptr = 8 - unsafe.Offsetof(ByteQueue{}.Capacity)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(ByteQueueLive{}) - 72
+	_ uintptr = 72 - unsafe.Sizeof(ByteQueueLive{})
+	_ uintptr = unsafe.Offsetof(ByteQueueLive{}.Frames) - 0
+	_ uintptr = 0 - unsafe.Offsetof(ByteQueueLive{}.Frames)
+	_ uintptr = unsafe.Offsetof(ByteQueueLive{}.Table) - 64
+	_ uintptr = 64 - unsafe.Offsetof(ByteQueueLive{}.Table)
+	_ uintptr = unsafe.Offsetof(ByteQueueLive{}.Reserved0) - 68
+	_ uintptr = 68 - unsafe.Offsetof(ByteQueueLive{}.Reserved0)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(ControlHello{}) - 64
 	_ uintptr = 64 - unsafe.Sizeof(ControlHello{})
 	_ uintptr = unsafe.Offsetof(ControlHello{}.Magic) - 0
@@ -214,8 +236,8 @@ const (
 	_ uintptr = 84 - unsafe.Offsetof(InodeLive{}.Memfd)
 	_ uintptr = unsafe.Offsetof(InodeLive{}.Xattrs) - 88
 	_ uintptr = 88 - unsafe.Offsetof(InodeLive{}.Xattrs)
-	_ uintptr = unsafe.Offsetof(InodeLive{}.Reserved0) - 92
-	_ uintptr = 92 - unsafe.Offsetof(InodeLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(InodeLive{}.Socket) - 92
+	_ uintptr = 92 - unsafe.Offsetof(InodeLive{}.Socket)
 )
 
 const (
@@ -430,16 +452,12 @@ const (
 const (
 	_ uintptr = unsafe.Sizeof(PipeState{}) - 32
 	_ uintptr = 32 - unsafe.Sizeof(PipeState{})
-	_ uintptr = unsafe.Offsetof(PipeState{}.Head) - 0
-	_ uintptr = 0 - unsafe.Offsetof(PipeState{}.Head)
-	_ uintptr = unsafe.Offsetof(PipeState{}.Tail) - 4
-	_ uintptr = 4 - unsafe.Offsetof(PipeState{}.Tail)
-	_ uintptr = unsafe.Offsetof(PipeState{}.Readers) - 8
-	_ uintptr = 8 - unsafe.Offsetof(PipeState{}.Readers)
-	_ uintptr = unsafe.Offsetof(PipeState{}.Writers) - 12
-	_ uintptr = 12 - unsafe.Offsetof(PipeState{}.Writers)
-	_ uintptr = unsafe.Offsetof(PipeState{}.Capacity) - 16
-	_ uintptr = 16 - unsafe.Offsetof(PipeState{}.Capacity)
+	_ uintptr = unsafe.Offsetof(PipeState{}.Queue) - 0
+	_ uintptr = 0 - unsafe.Offsetof(PipeState{}.Queue)
+	_ uintptr = unsafe.Offsetof(PipeState{}.Readers) - 12
+	_ uintptr = 12 - unsafe.Offsetof(PipeState{}.Readers)
+	_ uintptr = unsafe.Offsetof(PipeState{}.Writers) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PipeState{}.Writers)
 	_ uintptr = unsafe.Offsetof(PipeState{}.ReaderOpens) - 20
 	_ uintptr = 20 - unsafe.Offsetof(PipeState{}.ReaderOpens)
 	_ uintptr = unsafe.Offsetof(PipeState{}.WriterOpens) - 24
@@ -449,8 +467,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(PipeLive{}) - 80
-	_ uintptr = 80 - unsafe.Sizeof(PipeLive{})
+	_ uintptr = unsafe.Sizeof(PipeLive{}) - 88
+	_ uintptr = 88 - unsafe.Sizeof(PipeLive{})
 	_ uintptr = unsafe.Offsetof(PipeLive{}.ReadWait) - 0
 	_ uintptr = 0 - unsafe.Offsetof(PipeLive{}.ReadWait)
 	_ uintptr = unsafe.Offsetof(PipeLive{}.WriteWait) - 4
@@ -459,13 +477,13 @@ const (
 	_ uintptr = 8 - unsafe.Offsetof(PipeLive{}.OpenWait)
 	_ uintptr = unsafe.Offsetof(PipeLive{}.Inode) - 12
 	_ uintptr = 12 - unsafe.Offsetof(PipeLive{}.Inode)
-	_ uintptr = unsafe.Offsetof(PipeLive{}.Frames) - 16
-	_ uintptr = 16 - unsafe.Offsetof(PipeLive{}.Frames)
+	_ uintptr = unsafe.Offsetof(PipeLive{}.Queue) - 16
+	_ uintptr = 16 - unsafe.Offsetof(PipeLive{}.Queue)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(PipeSlot{}) - 128
-	_ uintptr = 128 - unsafe.Sizeof(PipeSlot{})
+	_ uintptr = unsafe.Sizeof(PipeSlot{}) - 136
+	_ uintptr = 136 - unsafe.Sizeof(PipeSlot{})
 	_ uintptr = unsafe.Offsetof(PipeSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(PipeSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(PipeSlot{}.State) - 16
@@ -856,6 +874,33 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(SocketsLive{}) - 1064
+	_ uintptr = 1064 - unsafe.Sizeof(SocketsLive{})
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Bound) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketsLive{}.Bound)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.FlightHead) - 1024
+	_ uintptr = 1024 - unsafe.Offsetof(SocketsLive{}.FlightHead)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.InFlight) - 1028
+	_ uintptr = 1028 - unsafe.Offsetof(SocketsLive{}.InFlight)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Changes) - 1032
+	_ uintptr = 1032 - unsafe.Offsetof(SocketsLive{}.Changes)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Buried) - 1036
+	_ uintptr = 1036 - unsafe.Offsetof(SocketsLive{}.Buried)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Reaping) - 1040
+	_ uintptr = 1040 - unsafe.Offsetof(SocketsLive{}.Reaping)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Suspects) - 1044
+	_ uintptr = 1044 - unsafe.Offsetof(SocketsLive{}.Suspects)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Reserved0) - 1048
+	_ uintptr = 1048 - unsafe.Offsetof(SocketsLive{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Autobound) - 1052
+	_ uintptr = 1052 - unsafe.Offsetof(SocketsLive{}.Autobound)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Ephemeral) - 1056
+	_ uintptr = 1056 - unsafe.Offsetof(SocketsLive{}.Ephemeral)
+	_ uintptr = unsafe.Offsetof(SocketsLive{}.Turn) - 1060
+	_ uintptr = 1060 - unsafe.Offsetof(SocketsLive{}.Turn)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(ProcessesLive{}) - 16
 	_ uintptr = 16 - unsafe.Sizeof(ProcessesLive{})
 	_ uintptr = unsafe.Offsetof(ProcessesLive{}.LastTid) - 0
@@ -927,8 +972,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(KernelLive{}) - 15872
-	_ uintptr = 15872 - unsafe.Sizeof(KernelLive{})
+	_ uintptr = unsafe.Sizeof(KernelLive{}) - 16936
+	_ uintptr = 16936 - unsafe.Sizeof(KernelLive{})
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Areas) - 0
 	_ uintptr = 0 - unsafe.Offsetof(KernelLive{}.Areas)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.Frames) - 72
@@ -943,16 +988,18 @@ const (
 	_ uintptr = 192 - unsafe.Offsetof(KernelLive{}.Files)
 	_ uintptr = unsafe.Offsetof(KernelLive{}.OpenFiles) - 248
 	_ uintptr = 248 - unsafe.Offsetof(KernelLive{}.OpenFiles)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.Requests) - 272
-	_ uintptr = 272 - unsafe.Offsetof(KernelLive{}.Requests)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.Trace) - 2400
-	_ uintptr = 2400 - unsafe.Offsetof(KernelLive{}.Trace)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.Changes) - 2416
-	_ uintptr = 2416 - unsafe.Offsetof(KernelLive{}.Changes)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 3032
-	_ uintptr = 3032 - unsafe.Offsetof(KernelLive{}.BootId)
-	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 3048
-	_ uintptr = 3048 - unsafe.Offsetof(KernelLive{}.PageCache)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Sockets) - 272
+	_ uintptr = 272 - unsafe.Offsetof(KernelLive{}.Sockets)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Requests) - 1336
+	_ uintptr = 1336 - unsafe.Offsetof(KernelLive{}.Requests)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Trace) - 3464
+	_ uintptr = 3464 - unsafe.Offsetof(KernelLive{}.Trace)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.Changes) - 3480
+	_ uintptr = 3480 - unsafe.Offsetof(KernelLive{}.Changes)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.BootId) - 4096
+	_ uintptr = 4096 - unsafe.Offsetof(KernelLive{}.BootId)
+	_ uintptr = unsafe.Offsetof(KernelLive{}.PageCache) - 4112
+	_ uintptr = 4112 - unsafe.Offsetof(KernelLive{}.PageCache)
 )
 
 const (
@@ -1017,6 +1064,179 @@ const (
 	_ uintptr = 96 - unsafe.Offsetof(SignalfdSiginfo{}.Arch)
 	_ uintptr = unsafe.Offsetof(SignalfdSiginfo{}.Pad) - 100
 	_ uintptr = 100 - unsafe.Offsetof(SignalfdSiginfo{}.Pad)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Msghdr{}) - 56
+	_ uintptr = 56 - unsafe.Sizeof(Msghdr{})
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Name) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Msghdr{}.Name)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Namelen) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Msghdr{}.Namelen)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Pad0) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Msghdr{}.Pad0)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Iov) - 16
+	_ uintptr = 16 - unsafe.Offsetof(Msghdr{}.Iov)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Iovlen) - 24
+	_ uintptr = 24 - unsafe.Offsetof(Msghdr{}.Iovlen)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Control) - 32
+	_ uintptr = 32 - unsafe.Offsetof(Msghdr{}.Control)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Controllen) - 40
+	_ uintptr = 40 - unsafe.Offsetof(Msghdr{}.Controllen)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Flags) - 48
+	_ uintptr = 48 - unsafe.Offsetof(Msghdr{}.Flags)
+	_ uintptr = unsafe.Offsetof(Msghdr{}.Pad1) - 52
+	_ uintptr = 52 - unsafe.Offsetof(Msghdr{}.Pad1)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Mmsghdr{}) - 64
+	_ uintptr = 64 - unsafe.Sizeof(Mmsghdr{})
+	_ uintptr = unsafe.Offsetof(Mmsghdr{}.Hdr) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Mmsghdr{}.Hdr)
+	_ uintptr = unsafe.Offsetof(Mmsghdr{}.Len) - 56
+	_ uintptr = 56 - unsafe.Offsetof(Mmsghdr{}.Len)
+	_ uintptr = unsafe.Offsetof(Mmsghdr{}.Pad0) - 60
+	_ uintptr = 60 - unsafe.Offsetof(Mmsghdr{}.Pad0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Cmsghdr{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(Cmsghdr{})
+	_ uintptr = unsafe.Offsetof(Cmsghdr{}.Len) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Cmsghdr{}.Len)
+	_ uintptr = unsafe.Offsetof(Cmsghdr{}.Level) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Cmsghdr{}.Level)
+	_ uintptr = unsafe.Offsetof(Cmsghdr{}.Type) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Cmsghdr{}.Type)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Ucred{}) - 12
+	_ uintptr = 12 - unsafe.Sizeof(Ucred{})
+	_ uintptr = unsafe.Offsetof(Ucred{}.Pid) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Ucred{}.Pid)
+	_ uintptr = unsafe.Offsetof(Ucred{}.Uid) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Ucred{}.Uid)
+	_ uintptr = unsafe.Offsetof(Ucred{}.Gid) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Ucred{}.Gid)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Linger{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(Linger{})
+	_ uintptr = unsafe.Offsetof(Linger{}.Onoff) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Linger{}.Onoff)
+	_ uintptr = unsafe.Offsetof(Linger{}.Seconds) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Linger{}.Seconds)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SockaddrIn{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(SockaddrIn{})
+	_ uintptr = unsafe.Offsetof(SockaddrIn{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SockaddrIn{}.Family)
+	_ uintptr = unsafe.Offsetof(SockaddrIn{}.Port) - 2
+	_ uintptr = 2 - unsafe.Offsetof(SockaddrIn{}.Port)
+	_ uintptr = unsafe.Offsetof(SockaddrIn{}.Address) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SockaddrIn{}.Address)
+	_ uintptr = unsafe.Offsetof(SockaddrIn{}.Zero) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SockaddrIn{}.Zero)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SockaddrIn6{}) - 28
+	_ uintptr = 28 - unsafe.Sizeof(SockaddrIn6{})
+	_ uintptr = unsafe.Offsetof(SockaddrIn6{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SockaddrIn6{}.Family)
+	_ uintptr = unsafe.Offsetof(SockaddrIn6{}.Port) - 2
+	_ uintptr = 2 - unsafe.Offsetof(SockaddrIn6{}.Port)
+	_ uintptr = unsafe.Offsetof(SockaddrIn6{}.Flowinfo) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SockaddrIn6{}.Flowinfo)
+	_ uintptr = unsafe.Offsetof(SockaddrIn6{}.Address) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SockaddrIn6{}.Address)
+	_ uintptr = unsafe.Offsetof(SockaddrIn6{}.Scope) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SockaddrIn6{}.Scope)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SockaddrNl{}) - 12
+	_ uintptr = 12 - unsafe.Sizeof(SockaddrNl{})
+	_ uintptr = unsafe.Offsetof(SockaddrNl{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SockaddrNl{}.Family)
+	_ uintptr = unsafe.Offsetof(SockaddrNl{}.Pad0) - 2
+	_ uintptr = 2 - unsafe.Offsetof(SockaddrNl{}.Pad0)
+	_ uintptr = unsafe.Offsetof(SockaddrNl{}.Pid) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SockaddrNl{}.Pid)
+	_ uintptr = unsafe.Offsetof(SockaddrNl{}.Groups) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SockaddrNl{}.Groups)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Nlmsghdr{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(Nlmsghdr{})
+	_ uintptr = unsafe.Offsetof(Nlmsghdr{}.Len) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Nlmsghdr{}.Len)
+	_ uintptr = unsafe.Offsetof(Nlmsghdr{}.Type) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Nlmsghdr{}.Type)
+	_ uintptr = unsafe.Offsetof(Nlmsghdr{}.Flags) - 6
+	_ uintptr = 6 - unsafe.Offsetof(Nlmsghdr{}.Flags)
+	_ uintptr = unsafe.Offsetof(Nlmsghdr{}.Seq) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Nlmsghdr{}.Seq)
+	_ uintptr = unsafe.Offsetof(Nlmsghdr{}.Pid) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Nlmsghdr{}.Pid)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Ifinfomsg{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(Ifinfomsg{})
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Ifinfomsg{}.Family)
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Pad0) - 1
+	_ uintptr = 1 - unsafe.Offsetof(Ifinfomsg{}.Pad0)
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Type) - 2
+	_ uintptr = 2 - unsafe.Offsetof(Ifinfomsg{}.Type)
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Index) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Ifinfomsg{}.Index)
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Flags) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Ifinfomsg{}.Flags)
+	_ uintptr = unsafe.Offsetof(Ifinfomsg{}.Change) - 12
+	_ uintptr = 12 - unsafe.Offsetof(Ifinfomsg{}.Change)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Ifaddrmsg{}) - 8
+	_ uintptr = 8 - unsafe.Sizeof(Ifaddrmsg{})
+	_ uintptr = unsafe.Offsetof(Ifaddrmsg{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Ifaddrmsg{}.Family)
+	_ uintptr = unsafe.Offsetof(Ifaddrmsg{}.Prefixlen) - 1
+	_ uintptr = 1 - unsafe.Offsetof(Ifaddrmsg{}.Prefixlen)
+	_ uintptr = unsafe.Offsetof(Ifaddrmsg{}.Flags) - 2
+	_ uintptr = 2 - unsafe.Offsetof(Ifaddrmsg{}.Flags)
+	_ uintptr = unsafe.Offsetof(Ifaddrmsg{}.Scope) - 3
+	_ uintptr = 3 - unsafe.Offsetof(Ifaddrmsg{}.Scope)
+	_ uintptr = unsafe.Offsetof(Ifaddrmsg{}.Index) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Ifaddrmsg{}.Index)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Ifreq{}) - 40
+	_ uintptr = 40 - unsafe.Sizeof(Ifreq{})
+	_ uintptr = unsafe.Offsetof(Ifreq{}.Name) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Ifreq{}.Name)
+	_ uintptr = unsafe.Offsetof(Ifreq{}.Value) - 16
+	_ uintptr = 16 - unsafe.Offsetof(Ifreq{}.Value)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(Ifconf{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(Ifconf{})
+	_ uintptr = unsafe.Offsetof(Ifconf{}.Len) - 0
+	_ uintptr = 0 - unsafe.Offsetof(Ifconf{}.Len)
+	_ uintptr = unsafe.Offsetof(Ifconf{}.Pad0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(Ifconf{}.Pad0)
+	_ uintptr = unsafe.Offsetof(Ifconf{}.Buf) - 8
+	_ uintptr = 8 - unsafe.Offsetof(Ifconf{}.Buf)
 )
 
 const (
@@ -1550,6 +1770,17 @@ const (
 )
 
 const (
+	_ uintptr = unsafe.Sizeof(SocketWait{}) - 16
+	_ uintptr = 16 - unsafe.Sizeof(SocketWait{})
+	_ uintptr = unsafe.Offsetof(SocketWait{}.Moved) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketWait{}.Moved)
+	_ uintptr = unsafe.Offsetof(SocketWait{}.Reserved0) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SocketWait{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SocketWait{}.DeadlineNs) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SocketWait{}.DeadlineNs)
+)
+
+const (
 	_ uintptr = unsafe.Sizeof(MapWait{}) - 8
 	_ uintptr = 8 - unsafe.Sizeof(MapWait{})
 	_ uintptr = unsafe.Offsetof(MapWait{}.Page) - 0
@@ -1583,8 +1814,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(HeldReferences{}) - 60
-	_ uintptr = 60 - unsafe.Sizeof(HeldReferences{})
+	_ uintptr = unsafe.Sizeof(HeldReferences{}) - 68
+	_ uintptr = 68 - unsafe.Sizeof(HeldReferences{})
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Descriptors) - 0
 	_ uintptr = 0 - unsafe.Offsetof(HeldReferences{}.Descriptors)
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Files) - 8
@@ -1593,25 +1824,27 @@ const (
 	_ uintptr = 24 - unsafe.Offsetof(HeldReferences{}.Made)
 	_ uintptr = unsafe.Offsetof(HeldReferences{}.Dentry) - 32
 	_ uintptr = 32 - unsafe.Offsetof(HeldReferences{}.Dentry)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Frames) - 40
-	_ uintptr = 40 - unsafe.Offsetof(HeldReferences{}.Frames)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Count) - 44
-	_ uintptr = 44 - unsafe.Offsetof(HeldReferences{}.Count)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Covered) - 48
-	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Covered)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Memory) - 52
-	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Memory)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 56
-	_ uintptr = 56 - unsafe.Offsetof(HeldReferences{}.Array)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 57
-	_ uintptr = 57 - unsafe.Offsetof(HeldReferences{}.Held)
-	_ uintptr = unsafe.Offsetof(HeldReferences{}.Reserved0) - 58
-	_ uintptr = 58 - unsafe.Offsetof(HeldReferences{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Message) - 40
+	_ uintptr = 40 - unsafe.Offsetof(HeldReferences{}.Message)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Frames) - 48
+	_ uintptr = 48 - unsafe.Offsetof(HeldReferences{}.Frames)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Count) - 52
+	_ uintptr = 52 - unsafe.Offsetof(HeldReferences{}.Count)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Covered) - 56
+	_ uintptr = 56 - unsafe.Offsetof(HeldReferences{}.Covered)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Memory) - 60
+	_ uintptr = 60 - unsafe.Offsetof(HeldReferences{}.Memory)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Array) - 64
+	_ uintptr = 64 - unsafe.Offsetof(HeldReferences{}.Array)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Held) - 65
+	_ uintptr = 65 - unsafe.Offsetof(HeldReferences{}.Held)
+	_ uintptr = unsafe.Offsetof(HeldReferences{}.Reserved0) - 66
+	_ uintptr = 66 - unsafe.Offsetof(HeldReferences{}.Reserved0)
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(BlockedSyscall{}) - 168
-	_ uintptr = 168 - unsafe.Sizeof(BlockedSyscall{})
+	_ uintptr = unsafe.Sizeof(BlockedSyscall{}) - 176
+	_ uintptr = 176 - unsafe.Sizeof(BlockedSyscall{})
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Number) - 0
 	_ uintptr = 0 - unsafe.Offsetof(BlockedSyscall{}.Number)
 	_ uintptr = unsafe.Offsetof(BlockedSyscall{}.Reason) - 4
@@ -1650,8 +1883,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadState{}) - 368
-	_ uintptr = 368 - unsafe.Sizeof(ThreadState{})
+	_ uintptr = unsafe.Sizeof(ThreadState{}) - 376
+	_ uintptr = 376 - unsafe.Sizeof(ThreadState{})
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Tid) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadState{}.Tid)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Process) - 4
@@ -1680,38 +1913,38 @@ const (
 	_ uintptr = 88 - unsafe.Offsetof(ThreadState{}.Name)
 	_ uintptr = unsafe.Offsetof(ThreadState{}.Blocked) - 104
 	_ uintptr = 104 - unsafe.Offsetof(ThreadState{}.Blocked)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 272
-	_ uintptr = 272 - unsafe.Offsetof(ThreadState{}.StartNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 280
-	_ uintptr = 280 - unsafe.Offsetof(ThreadState{}.UserNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 288
-	_ uintptr = 288 - unsafe.Offsetof(ThreadState{}.SystemNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 296
-	_ uintptr = 296 - unsafe.Offsetof(ThreadState{}.Affinity)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.VoluntarySwitches) - 304
-	_ uintptr = 304 - unsafe.Offsetof(ThreadState{}.VoluntarySwitches)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.InvoluntarySwitches) - 308
-	_ uintptr = 308 - unsafe.Offsetof(ThreadState{}.InvoluntarySwitches)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 312
-	_ uintptr = 312 - unsafe.Offsetof(ThreadState{}.Syscalls)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 320
-	_ uintptr = 320 - unsafe.Offsetof(ThreadState{}.Restart)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 324
-	_ uintptr = 324 - unsafe.Offsetof(ThreadState{}.Effects)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 328
-	_ uintptr = 328 - unsafe.Offsetof(ThreadState{}.VirtualTime)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 336
-	_ uintptr = 336 - unsafe.Offsetof(ThreadState{}.Policy)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 340
-	_ uintptr = 340 - unsafe.Offsetof(ThreadState{}.Priority)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 344
-	_ uintptr = 344 - unsafe.Offsetof(ThreadState{}.Nice)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 348
-	_ uintptr = 348 - unsafe.Offsetof(ThreadState{}.Reserved0)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.TimerSlackNs) - 352
-	_ uintptr = 352 - unsafe.Offsetof(ThreadState{}.TimerSlackNs)
-	_ uintptr = unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs) - 360
-	_ uintptr = 360 - unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.StartNs) - 280
+	_ uintptr = 280 - unsafe.Offsetof(ThreadState{}.StartNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.UserNs) - 288
+	_ uintptr = 288 - unsafe.Offsetof(ThreadState{}.UserNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.SystemNs) - 296
+	_ uintptr = 296 - unsafe.Offsetof(ThreadState{}.SystemNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Affinity) - 304
+	_ uintptr = 304 - unsafe.Offsetof(ThreadState{}.Affinity)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VoluntarySwitches) - 312
+	_ uintptr = 312 - unsafe.Offsetof(ThreadState{}.VoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.InvoluntarySwitches) - 316
+	_ uintptr = 316 - unsafe.Offsetof(ThreadState{}.InvoluntarySwitches)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Syscalls) - 320
+	_ uintptr = 320 - unsafe.Offsetof(ThreadState{}.Syscalls)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Restart) - 328
+	_ uintptr = 328 - unsafe.Offsetof(ThreadState{}.Restart)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Effects) - 332
+	_ uintptr = 332 - unsafe.Offsetof(ThreadState{}.Effects)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.VirtualTime) - 336
+	_ uintptr = 336 - unsafe.Offsetof(ThreadState{}.VirtualTime)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Policy) - 344
+	_ uintptr = 344 - unsafe.Offsetof(ThreadState{}.Policy)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Priority) - 348
+	_ uintptr = 348 - unsafe.Offsetof(ThreadState{}.Priority)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Nice) - 352
+	_ uintptr = 352 - unsafe.Offsetof(ThreadState{}.Nice)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.Reserved0) - 356
+	_ uintptr = 356 - unsafe.Offsetof(ThreadState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.TimerSlackNs) - 360
+	_ uintptr = 360 - unsafe.Offsetof(ThreadState{}.TimerSlackNs)
+	_ uintptr = unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs) - 368
+	_ uintptr = 368 - unsafe.Offsetof(ThreadState{}.DefaultTimerSlackNs)
 )
 
 const (
@@ -1802,8 +2035,8 @@ const (
 )
 
 const (
-	_ uintptr = unsafe.Sizeof(ThreadSlot{}) - 1152
-	_ uintptr = 1152 - unsafe.Sizeof(ThreadSlot{})
+	_ uintptr = unsafe.Sizeof(ThreadSlot{}) - 1216
+	_ uintptr = 1216 - unsafe.Sizeof(ThreadSlot{})
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Header) - 0
 	_ uintptr = 0 - unsafe.Offsetof(ThreadSlot{}.Header)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pi) - 16
@@ -1814,8 +2047,10 @@ const (
 	_ uintptr = 64 - unsafe.Offsetof(ThreadSlot{}.Cpu)
 	_ uintptr = unsafe.Offsetof(ThreadSlot{}.State) - 680
 	_ uintptr = 680 - unsafe.Offsetof(ThreadSlot{}.State)
-	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 1048
-	_ uintptr = 1048 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Live) - 1056
+	_ uintptr = 1056 - unsafe.Offsetof(ThreadSlot{}.Live)
+	_ uintptr = unsafe.Offsetof(ThreadSlot{}.Pad1) - 1160
+	_ uintptr = 1160 - unsafe.Offsetof(ThreadSlot{}.Pad1)
 )
 
 const (
@@ -2058,8 +2293,8 @@ const (
 	_ uintptr = 20 - unsafe.Offsetof(UserSlot{}.Queued)
 	_ uintptr = unsafe.Offsetof(UserSlot{}.Next) - 24
 	_ uintptr = 24 - unsafe.Offsetof(UserSlot{}.Next)
-	_ uintptr = unsafe.Offsetof(UserSlot{}.Reserved0) - 28
-	_ uintptr = 28 - unsafe.Offsetof(UserSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(UserSlot{}.InFlight) - 28
+	_ uintptr = 28 - unsafe.Offsetof(UserSlot{}.InFlight)
 )
 
 const (
@@ -2870,6 +3105,188 @@ const (
 	_ uintptr = 44 - unsafe.Offsetof(PendingRequestSlot{}.Reserved1)
 	_ uintptr = unsafe.Offsetof(PendingRequestSlot{}.Entry) - 64
 	_ uintptr = 64 - unsafe.Offsetof(PendingRequestSlot{}.Entry)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketAddress{}) - 112
+	_ uintptr = 112 - unsafe.Sizeof(SocketAddress{})
+	_ uintptr = unsafe.Offsetof(SocketAddress{}.Length) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketAddress{}.Length)
+	_ uintptr = unsafe.Offsetof(SocketAddress{}.Bytes) - 2
+	_ uintptr = 2 - unsafe.Offsetof(SocketAddress{}.Bytes)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketCredentials{}) - 12
+	_ uintptr = 12 - unsafe.Sizeof(SocketCredentials{})
+	_ uintptr = unsafe.Offsetof(SocketCredentials{}.Pid) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketCredentials{}.Pid)
+	_ uintptr = unsafe.Offsetof(SocketCredentials{}.Uid) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SocketCredentials{}.Uid)
+	_ uintptr = unsafe.Offsetof(SocketCredentials{}.Gid) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SocketCredentials{}.Gid)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketState{}) - 352
+	_ uintptr = 352 - unsafe.Sizeof(SocketState{})
+	_ uintptr = unsafe.Offsetof(SocketState{}.Family) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketState{}.Family)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Reserved0) - 2
+	_ uintptr = 2 - unsafe.Offsetof(SocketState{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Type) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SocketState{}.Type)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Protocol) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SocketState{}.Protocol)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Phase) - 12
+	_ uintptr = 12 - unsafe.Offsetof(SocketState{}.Phase)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Flags) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SocketState{}.Flags)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Error) - 20
+	_ uintptr = 20 - unsafe.Offsetof(SocketState{}.Error)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Queue) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SocketState{}.Queue)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Messages) - 36
+	_ uintptr = 36 - unsafe.Offsetof(SocketState{}.Messages)
+	_ uintptr = unsafe.Offsetof(SocketState{}.SendBuffer) - 40
+	_ uintptr = 40 - unsafe.Offsetof(SocketState{}.SendBuffer)
+	_ uintptr = unsafe.Offsetof(SocketState{}.ReceiveBuffer) - 44
+	_ uintptr = 44 - unsafe.Offsetof(SocketState{}.ReceiveBuffer)
+	_ uintptr = unsafe.Offsetof(SocketState{}.LowWater) - 48
+	_ uintptr = 48 - unsafe.Offsetof(SocketState{}.LowWater)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Backlog) - 52
+	_ uintptr = 52 - unsafe.Offsetof(SocketState{}.Backlog)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Waiting) - 56
+	_ uintptr = 56 - unsafe.Offsetof(SocketState{}.Waiting)
+	_ uintptr = unsafe.Offsetof(SocketState{}.LingerS) - 60
+	_ uintptr = 60 - unsafe.Offsetof(SocketState{}.LingerS)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Priority) - 64
+	_ uintptr = 64 - unsafe.Offsetof(SocketState{}.Priority)
+	_ uintptr = unsafe.Offsetof(SocketState{}.TrafficClass) - 68
+	_ uintptr = 68 - unsafe.Offsetof(SocketState{}.TrafficClass)
+	_ uintptr = unsafe.Offsetof(SocketState{}.ReceiveTimeoutNs) - 72
+	_ uintptr = 72 - unsafe.Offsetof(SocketState{}.ReceiveTimeoutNs)
+	_ uintptr = unsafe.Offsetof(SocketState{}.SendTimeoutNs) - 80
+	_ uintptr = 80 - unsafe.Offsetof(SocketState{}.SendTimeoutNs)
+	_ uintptr = unsafe.Offsetof(SocketState{}.KeepIdleS) - 88
+	_ uintptr = 88 - unsafe.Offsetof(SocketState{}.KeepIdleS)
+	_ uintptr = unsafe.Offsetof(SocketState{}.KeepIntervalS) - 92
+	_ uintptr = 92 - unsafe.Offsetof(SocketState{}.KeepIntervalS)
+	_ uintptr = unsafe.Offsetof(SocketState{}.KeepCount) - 96
+	_ uintptr = 96 - unsafe.Offsetof(SocketState{}.KeepCount)
+	_ uintptr = unsafe.Offsetof(SocketState{}.UserTimeoutMs) - 100
+	_ uintptr = 100 - unsafe.Offsetof(SocketState{}.UserTimeoutMs)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Hops) - 104
+	_ uintptr = 104 - unsafe.Offsetof(SocketState{}.Hops)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Peer) - 108
+	_ uintptr = 108 - unsafe.Offsetof(SocketState{}.Peer)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Drops) - 120
+	_ uintptr = 120 - unsafe.Offsetof(SocketState{}.Drops)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Local) - 124
+	_ uintptr = 124 - unsafe.Offsetof(SocketState{}.Local)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Remote) - 236
+	_ uintptr = 236 - unsafe.Offsetof(SocketState{}.Remote)
+	_ uintptr = unsafe.Offsetof(SocketState{}.Reserved1) - 348
+	_ uintptr = 348 - unsafe.Offsetof(SocketState{}.Reserved1)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketLive{}) - 176
+	_ uintptr = 176 - unsafe.Sizeof(SocketLive{})
+	_ uintptr = unsafe.Offsetof(SocketLive{}.ReadWait) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketLive{}.ReadWait)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.WriteWait) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SocketLive{}.WriteWait)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.RoomWait) - 8
+	_ uintptr = 8 - unsafe.Offsetof(SocketLive{}.RoomWait)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Inode) - 12
+	_ uintptr = 12 - unsafe.Offsetof(SocketLive{}.Inode)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Queue) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SocketLive{}.Queue)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.MessageHead) - 88
+	_ uintptr = 88 - unsafe.Offsetof(SocketLive{}.MessageHead)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.MessageTail) - 92
+	_ uintptr = 92 - unsafe.Offsetof(SocketLive{}.MessageTail)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Peer) - 96
+	_ uintptr = 96 - unsafe.Offsetof(SocketLive{}.Peer)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.ConnectedHead) - 100
+	_ uintptr = 100 - unsafe.Offsetof(SocketLive{}.ConnectedHead)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.ConnectedNext) - 104
+	_ uintptr = 104 - unsafe.Offsetof(SocketLive{}.ConnectedNext)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.ConnectedPrev) - 108
+	_ uintptr = 108 - unsafe.Offsetof(SocketLive{}.ConnectedPrev)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Listener) - 112
+	_ uintptr = 112 - unsafe.Offsetof(SocketLive{}.Listener)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.AcceptHead) - 116
+	_ uintptr = 116 - unsafe.Offsetof(SocketLive{}.AcceptHead)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.AcceptTail) - 120
+	_ uintptr = 120 - unsafe.Offsetof(SocketLive{}.AcceptTail)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.PendingHead) - 124
+	_ uintptr = 124 - unsafe.Offsetof(SocketLive{}.PendingHead)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.PendingTail) - 128
+	_ uintptr = 128 - unsafe.Offsetof(SocketLive{}.PendingTail)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.QueueNext) - 132
+	_ uintptr = 132 - unsafe.Offsetof(SocketLive{}.QueueNext)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.BoundNext) - 136
+	_ uintptr = 136 - unsafe.Offsetof(SocketLive{}.BoundNext)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.BoundPrev) - 140
+	_ uintptr = 140 - unsafe.Offsetof(SocketLive{}.BoundPrev)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.NameInode) - 144
+	_ uintptr = 144 - unsafe.Offsetof(SocketLive{}.NameInode)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Ofd) - 148
+	_ uintptr = 148 - unsafe.Offsetof(SocketLive{}.Ofd)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.InFlight) - 152
+	_ uintptr = 152 - unsafe.Offsetof(SocketLive{}.InFlight)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Unseen) - 156
+	_ uintptr = 156 - unsafe.Offsetof(SocketLive{}.Unseen)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.FlightNext) - 160
+	_ uintptr = 160 - unsafe.Offsetof(SocketLive{}.FlightNext)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.FlightPrev) - 164
+	_ uintptr = 164 - unsafe.Offsetof(SocketLive{}.FlightPrev)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.SearchNext) - 168
+	_ uintptr = 168 - unsafe.Offsetof(SocketLive{}.SearchNext)
+	_ uintptr = unsafe.Offsetof(SocketLive{}.Reserved0) - 172
+	_ uintptr = 172 - unsafe.Offsetof(SocketLive{}.Reserved0)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketSlot{}) - 544
+	_ uintptr = 544 - unsafe.Sizeof(SocketSlot{})
+	_ uintptr = unsafe.Offsetof(SocketSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(SocketSlot{}.State) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SocketSlot{}.State)
+	_ uintptr = unsafe.Offsetof(SocketSlot{}.Live) - 368
+	_ uintptr = 368 - unsafe.Offsetof(SocketSlot{}.Live)
+)
+
+const (
+	_ uintptr = unsafe.Sizeof(SocketMessageSlot{}) - 208
+	_ uintptr = 208 - unsafe.Sizeof(SocketMessageSlot{})
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Header) - 0
+	_ uintptr = 0 - unsafe.Offsetof(SocketMessageSlot{}.Header)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Next) - 16
+	_ uintptr = 16 - unsafe.Offsetof(SocketMessageSlot{}.Next)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Start) - 20
+	_ uintptr = 20 - unsafe.Offsetof(SocketMessageSlot{}.Start)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Length) - 24
+	_ uintptr = 24 - unsafe.Offsetof(SocketMessageSlot{}.Length)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Rights) - 28
+	_ uintptr = 28 - unsafe.Offsetof(SocketMessageSlot{}.Rights)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.RightsUid) - 32
+	_ uintptr = 32 - unsafe.Offsetof(SocketMessageSlot{}.RightsUid)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Reserved0) - 36
+	_ uintptr = 36 - unsafe.Offsetof(SocketMessageSlot{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.ArrivedNs) - 40
+	_ uintptr = 40 - unsafe.Offsetof(SocketMessageSlot{}.ArrivedNs)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.Sender) - 48
+	_ uintptr = 48 - unsafe.Offsetof(SocketMessageSlot{}.Sender)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.FirstRights) - 60
+	_ uintptr = 60 - unsafe.Offsetof(SocketMessageSlot{}.FirstRights)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.MoreRights) - 92
+	_ uintptr = 92 - unsafe.Offsetof(SocketMessageSlot{}.MoreRights)
+	_ uintptr = unsafe.Offsetof(SocketMessageSlot{}.From) - 96
+	_ uintptr = 96 - unsafe.Offsetof(SocketMessageSlot{}.From)
 )
 
 const (

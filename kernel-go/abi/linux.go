@@ -1825,28 +1825,32 @@ type Capability uint32
 
 // Numbers of Capability.
 const (
-	CAP_CHOWN           Capability = 0
-	CAP_DAC_OVERRIDE    Capability = 1
-	CAP_DAC_READ_SEARCH Capability = 2
-	CAP_FOWNER          Capability = 3
-	CAP_FSETID          Capability = 4
-	CAP_KILL            Capability = 5
-	CAP_SETGID          Capability = 6
-	CAP_SETUID          Capability = 7
-	CAP_SETPCAP         Capability = 8
-	CAP_LINUX_IMMUTABLE Capability = 9
-	CAP_IPC_LOCK        Capability = 14
-	CAP_SYS_RAWIO       Capability = 17
-	CAP_SYS_CHROOT      Capability = 18
-	CAP_SYS_PTRACE      Capability = 19
-	CAP_SYS_ADMIN       Capability = 21
-	CAP_SYS_NICE        Capability = 23
-	CAP_SYS_RESOURCE    Capability = 24
-	CAP_SYS_TTY_CONFIG  Capability = 26
-	CAP_MKNOD           Capability = 27
-	CAP_LEASE           Capability = 28
-	CAP_MAC_OVERRIDE    Capability = 32
-	CAP_LAST_CAP        Capability = 40
+	CAP_CHOWN            Capability = 0
+	CAP_DAC_OVERRIDE     Capability = 1
+	CAP_DAC_READ_SEARCH  Capability = 2
+	CAP_FOWNER           Capability = 3
+	CAP_FSETID           Capability = 4
+	CAP_KILL             Capability = 5
+	CAP_SETGID           Capability = 6
+	CAP_SETUID           Capability = 7
+	CAP_SETPCAP          Capability = 8
+	CAP_LINUX_IMMUTABLE  Capability = 9
+	CAP_NET_BIND_SERVICE Capability = 10
+	CAP_NET_BROADCAST    Capability = 11
+	CAP_NET_ADMIN        Capability = 12
+	CAP_NET_RAW          Capability = 13
+	CAP_IPC_LOCK         Capability = 14
+	CAP_SYS_RAWIO        Capability = 17
+	CAP_SYS_CHROOT       Capability = 18
+	CAP_SYS_PTRACE       Capability = 19
+	CAP_SYS_ADMIN        Capability = 21
+	CAP_SYS_NICE         Capability = 23
+	CAP_SYS_RESOURCE     Capability = 24
+	CAP_SYS_TTY_CONFIG   Capability = 26
+	CAP_MKNOD            Capability = 27
+	CAP_LEASE            Capability = 28
+	CAP_MAC_OVERRIDE     Capability = 32
+	CAP_LAST_CAP         Capability = 40
 )
 
 // String names the number; "Capability(?)" stands for an unknown one.
@@ -1872,6 +1876,14 @@ func (v Capability) String() string {
 		return "CAP_SETPCAP"
 	case CAP_LINUX_IMMUTABLE:
 		return "CAP_LINUX_IMMUTABLE"
+	case CAP_NET_BIND_SERVICE:
+		return "CAP_NET_BIND_SERVICE"
+	case CAP_NET_BROADCAST:
+		return "CAP_NET_BROADCAST"
+	case CAP_NET_ADMIN:
+		return "CAP_NET_ADMIN"
+	case CAP_NET_RAW:
+		return "CAP_NET_RAW"
 	case CAP_IPC_LOCK:
 		return "CAP_IPC_LOCK"
 	case CAP_SYS_RAWIO:
@@ -1990,48 +2002,76 @@ type Ioctl uint32
 
 // Numbers of Ioctl.
 const (
-	TCGETS      Ioctl = 21505
-	TCSETS      Ioctl = 21506
-	TCSETSW     Ioctl = 21507
-	TCSETSF     Ioctl = 21508
-	TCSBRK      Ioctl = 21513
-	TCXONC      Ioctl = 21514
-	TCFLSH      Ioctl = 21515
-	TIOCEXCL    Ioctl = 21516
-	TIOCNXCL    Ioctl = 21517
-	TIOCSCTTY   Ioctl = 21518
-	TIOCGPGRP   Ioctl = 21519
-	TIOCSPGRP   Ioctl = 21520
-	TIOCOUTQ    Ioctl = 21521
-	TIOCSTI     Ioctl = 21522
-	TIOCGWINSZ  Ioctl = 21523
-	TIOCSWINSZ  Ioctl = 21524
-	FIONREAD    Ioctl = 21531
-	TIOCPKT     Ioctl = 21536
-	FIONBIO     Ioctl = 21537
-	TIOCNOTTY   Ioctl = 21538
-	TIOCSETD    Ioctl = 21539
-	TIOCGETD    Ioctl = 21540
-	TCSBRKP     Ioctl = 21541
-	TIOCSBRK    Ioctl = 21543
-	TIOCCBRK    Ioctl = 21544
-	TIOCGSID    Ioctl = 21545
-	TIOCVHANGUP Ioctl = 21559
-	TIOCGPTPEER Ioctl = 21569
-	FIONCLEX    Ioctl = 21584
-	FIOCLEX     Ioctl = 21585
-	FIOASYNC    Ioctl = 21586
-	TIOCSPTLCK  Ioctl = 1074025521
-	TIOCSIG     Ioctl = 1074025526
-	TCSETS2     Ioctl = 1076646955
-	TCSETSW2    Ioctl = 1076646956
-	TCSETSF2    Ioctl = 1076646957
-	TIOCGPTN    Ioctl = 2147767344
-	TIOCGDEV    Ioctl = 2147767346
-	TIOCGPKT    Ioctl = 2147767352
-	TIOCGPTLCK  Ioctl = 2147767353
-	TIOCGEXCL   Ioctl = 2147767360
-	TCGETS2     Ioctl = 2150388778
+	TCGETS         Ioctl = 21505
+	TCSETS         Ioctl = 21506
+	TCSETSW        Ioctl = 21507
+	TCSETSF        Ioctl = 21508
+	TCSBRK         Ioctl = 21513
+	TCXONC         Ioctl = 21514
+	TCFLSH         Ioctl = 21515
+	TIOCEXCL       Ioctl = 21516
+	TIOCNXCL       Ioctl = 21517
+	TIOCSCTTY      Ioctl = 21518
+	TIOCGPGRP      Ioctl = 21519
+	TIOCSPGRP      Ioctl = 21520
+	TIOCOUTQ       Ioctl = 21521
+	TIOCSTI        Ioctl = 21522
+	TIOCGWINSZ     Ioctl = 21523
+	TIOCSWINSZ     Ioctl = 21524
+	FIONREAD       Ioctl = 21531
+	TIOCPKT        Ioctl = 21536
+	FIONBIO        Ioctl = 21537
+	TIOCNOTTY      Ioctl = 21538
+	TIOCSETD       Ioctl = 21539
+	TIOCGETD       Ioctl = 21540
+	TCSBRKP        Ioctl = 21541
+	TIOCSBRK       Ioctl = 21543
+	TIOCCBRK       Ioctl = 21544
+	TIOCGSID       Ioctl = 21545
+	TIOCVHANGUP    Ioctl = 21559
+	TIOCGPTPEER    Ioctl = 21569
+	FIONCLEX       Ioctl = 21584
+	FIOCLEX        Ioctl = 21585
+	FIOASYNC       Ioctl = 21586
+	SIOCATMARK     Ioctl = 35077
+	SIOCADDRT      Ioctl = 35083
+	SIOCDELRT      Ioctl = 35084
+	SIOCGIFNAME    Ioctl = 35088
+	SIOCGIFCONF    Ioctl = 35090
+	SIOCGIFFLAGS   Ioctl = 35091
+	SIOCSIFFLAGS   Ioctl = 35092
+	SIOCGIFADDR    Ioctl = 35093
+	SIOCSIFADDR    Ioctl = 35094
+	SIOCGIFDSTADDR Ioctl = 35095
+	SIOCSIFDSTADDR Ioctl = 35096
+	SIOCGIFBRDADDR Ioctl = 35097
+	SIOCSIFBRDADDR Ioctl = 35098
+	SIOCGIFNETMASK Ioctl = 35099
+	SIOCSIFNETMASK Ioctl = 35100
+	SIOCGIFMETRIC  Ioctl = 35101
+	SIOCSIFMETRIC  Ioctl = 35102
+	SIOCGIFMTU     Ioctl = 35105
+	SIOCSIFMTU     Ioctl = 35106
+	SIOCSIFNAME    Ioctl = 35107
+	SIOCSIFHWADDR  Ioctl = 35108
+	SIOCGIFHWADDR  Ioctl = 35111
+	SIOCADDMULTI   Ioctl = 35121
+	SIOCDELMULTI   Ioctl = 35122
+	SIOCGIFINDEX   Ioctl = 35123
+	SIOCGIFTXQLEN  Ioctl = 35138
+	SIOCSIFTXQLEN  Ioctl = 35139
+	SIOCGIFMAP     Ioctl = 35184
+	TIOCSPTLCK     Ioctl = 1074025521
+	TIOCSIG        Ioctl = 1074025526
+	TCSETS2        Ioctl = 1076646955
+	TCSETSW2       Ioctl = 1076646956
+	TCSETSF2       Ioctl = 1076646957
+	TIOCGPTN       Ioctl = 2147767344
+	TIOCGDEV       Ioctl = 2147767346
+	TIOCGPKT       Ioctl = 2147767352
+	TIOCGPTLCK     Ioctl = 2147767353
+	TIOCGEXCL      Ioctl = 2147767360
+	TCGETS2        Ioctl = 2150388778
 )
 
 // String names the number; "Ioctl(?)" stands for an unknown one.
@@ -2099,6 +2139,62 @@ func (v Ioctl) String() string {
 		return "FIOCLEX"
 	case FIOASYNC:
 		return "FIOASYNC"
+	case SIOCATMARK:
+		return "SIOCATMARK"
+	case SIOCADDRT:
+		return "SIOCADDRT"
+	case SIOCDELRT:
+		return "SIOCDELRT"
+	case SIOCGIFNAME:
+		return "SIOCGIFNAME"
+	case SIOCGIFCONF:
+		return "SIOCGIFCONF"
+	case SIOCGIFFLAGS:
+		return "SIOCGIFFLAGS"
+	case SIOCSIFFLAGS:
+		return "SIOCSIFFLAGS"
+	case SIOCGIFADDR:
+		return "SIOCGIFADDR"
+	case SIOCSIFADDR:
+		return "SIOCSIFADDR"
+	case SIOCGIFDSTADDR:
+		return "SIOCGIFDSTADDR"
+	case SIOCSIFDSTADDR:
+		return "SIOCSIFDSTADDR"
+	case SIOCGIFBRDADDR:
+		return "SIOCGIFBRDADDR"
+	case SIOCSIFBRDADDR:
+		return "SIOCSIFBRDADDR"
+	case SIOCGIFNETMASK:
+		return "SIOCGIFNETMASK"
+	case SIOCSIFNETMASK:
+		return "SIOCSIFNETMASK"
+	case SIOCGIFMETRIC:
+		return "SIOCGIFMETRIC"
+	case SIOCSIFMETRIC:
+		return "SIOCSIFMETRIC"
+	case SIOCGIFMTU:
+		return "SIOCGIFMTU"
+	case SIOCSIFMTU:
+		return "SIOCSIFMTU"
+	case SIOCSIFNAME:
+		return "SIOCSIFNAME"
+	case SIOCSIFHWADDR:
+		return "SIOCSIFHWADDR"
+	case SIOCGIFHWADDR:
+		return "SIOCGIFHWADDR"
+	case SIOCADDMULTI:
+		return "SIOCADDMULTI"
+	case SIOCDELMULTI:
+		return "SIOCDELMULTI"
+	case SIOCGIFINDEX:
+		return "SIOCGIFINDEX"
+	case SIOCGIFTXQLEN:
+		return "SIOCGIFTXQLEN"
+	case SIOCSIFTXQLEN:
+		return "SIOCSIFTXQLEN"
+	case SIOCGIFMAP:
+		return "SIOCGIFMAP"
 	case TIOCSPTLCK:
 		return "TIOCSPTLCK"
 	case TIOCSIG:
@@ -2463,6 +2559,7 @@ const (
 	PROC_SUPER_MAGIC   FsMagic = 40864
 	TMPFS_MAGIC        FsMagic = 16914836
 	PIPEFS_MAGIC       FsMagic = 1346981957
+	SOCKFS_MAGIC       FsMagic = 1397703499
 	SYSFS_MAGIC        FsMagic = 1650812274
 )
 
@@ -2477,6 +2574,8 @@ func (v FsMagic) String() string {
 		return "TMPFS_MAGIC"
 	case PIPEFS_MAGIC:
 		return "PIPEFS_MAGIC"
+	case SOCKFS_MAGIC:
+		return "SOCKFS_MAGIC"
 	case SYSFS_MAGIC:
 		return "SYSFS_MAGIC"
 	}

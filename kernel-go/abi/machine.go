@@ -69,6 +69,8 @@ const (
 	SlotKindPosixTimer     SlotKind = 24
 	SlotKindTty            SlotKind = 25
 	SlotKindMount          SlotKind = 26
+	SlotKindSocket         SlotKind = 27
+	SlotKindSocketMessage  SlotKind = 28
 )
 
 // String names the number; "SlotKind(?)" stands for an unknown one.
@@ -128,6 +130,10 @@ func (v SlotKind) String() string {
 		return "Tty"
 	case SlotKindMount:
 		return "Mount"
+	case SlotKindSocket:
+		return "Socket"
+	case SlotKindSocketMessage:
+		return "SocketMessage"
 	}
 	return "SlotKind(?)"
 }

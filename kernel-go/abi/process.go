@@ -58,6 +58,7 @@ const (
 	WaitReasonEventfd WaitReason = 10
 	WaitReasonTty     WaitReason = 11
 	WaitReasonLock    WaitReason = 12
+	WaitReasonSocket  WaitReason = 13
 )
 
 // String names the number; "WaitReason(?)" stands for an unknown one.
@@ -89,6 +90,8 @@ func (v WaitReason) String() string {
 		return "Tty"
 	case WaitReasonLock:
 		return "Lock"
+	case WaitReasonSocket:
+		return "Socket"
 	}
 	return "WaitReason(?)"
 }
@@ -153,6 +156,7 @@ const (
 	SyncEffectMemory    SyncEffect = 0x8  // Its address space's mappings.
 	SyncEffectFs        SyncEffect = 0x10 // Files: names, contents.
 	SyncEffectChildExit SyncEffect = 0x20 // A process ended, or one that ended was taken (wait4).
+	SyncEffectSocket    SyncEffect = 0x40 // A socket: its bytes, names, connections.
 )
 
 // String names a single bit; "SyncEffect(?)" stands for none, several or unknown ones.
@@ -170,6 +174,8 @@ func (v SyncEffect) String() string {
 		return "Fs"
 	case SyncEffectChildExit:
 		return "ChildExit"
+	case SyncEffectSocket:
+		return "Socket"
 	}
 	return "SyncEffect(?)"
 }
@@ -469,6 +475,21 @@ type SignalWait struct {
 	Reserved0 uint32
 }
 
+// SocketWaitSize is the size of SocketWait in bytes.
+const SocketWaitSize = 16
+
+// SocketWait: What a call keeps that sends or receives messages.
+type SocketWait struct {
+	_ structs.HostLayout
+	// Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several.
+	// Unit: bytes. Written by: kernel.
+	Moved     uint32
+	Reserved0 uint32
+	// When recvmmsg(2) takes no more messages, 0 for never.
+	// Unit: ns. Written by: kernel.
+	DeadlineNs uint64
+}
+
 // MapWaitSize is the size of MapWait in bytes.
 const MapWaitSize = 8
 
@@ -518,7 +539,7 @@ type HeldPoll struct {
 }
 
 // HeldReferencesSize is the size of HeldReferences in bytes.
-const HeldReferencesSize = 60
+const HeldReferencesSize = 68
 
 // HeldReferences: What a system call has resolved at its first attempt, and goes on with when it is made again, whatever became of
 // descriptors, names and memory meanwhile. Each is a reference, which the end of the call gives back.
@@ -533,6 +554,8 @@ type HeldReferences struct {
 	Made SlotHandle
 	// The file that its path named.
 	Dentry SlotHandle
+	// A message that it sends, with the descriptors in it (SocketMessage).
+	Message SlotHandle
 	// First frame of an array that it has copied in (the first word of each is the next frame), 0 for none.
 	// Unit: address. Written by: kernel.
 	Frames uint32
@@ -555,7 +578,7 @@ type HeldReferences struct {
 }
 
 // BlockedSyscallSize is the size of BlockedSyscall in bytes.
-const BlockedSyscallSize = 168
+const BlockedSyscallSize = 176
 
 // BlockedSyscall: A system call that is blocked or restarts: all that is needed to make it
 // again lives here, never on a stack.
@@ -614,7 +637,7 @@ type TimerLive struct {
 }
 
 // ThreadStateSize is the size of ThreadState in bytes.
-const ThreadStateSize = 368
+const ThreadStateSize = 376
 
 // ThreadState: What a thread is beside its registers.
 type ThreadState struct {
@@ -849,7 +872,7 @@ type PiLive struct {
 }
 
 // ThreadSlotSize is the size of ThreadSlot in bytes.
-const ThreadSlotSize = 1152
+const ThreadSlotSize = 1216
 
 // ThreadSlot: One guest thread.
 // Element of the slot table of kind Thread.
@@ -867,6 +890,7 @@ type ThreadSlot struct {
 	State ThreadState
 	// Links and queues, which mean something in this memory only.
 	Live ThreadLive
+	Pad1 [14]uint32
 }
 
 // ProcessStateSize is the size of ProcessState in bytes.
@@ -1234,8 +1258,10 @@ type UserSlot struct {
 	Queued uint32
 	// Next user whose id has the same hash.
 	// Unit: slot:User. Written by: kernel.
-	Next      UserRef
-	Reserved0 uint32
+	Next UserRef
+	// Descriptors in messages on their way that their processes have sent.
+	// Unit: count. Written by: kernel.
+	InFlight uint32
 }
 
 // SighandSlotSize is the size of SighandSlot in bytes.

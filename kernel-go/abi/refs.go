@@ -3,7 +3,7 @@
 package abi
 
 // SlotKinds is one more than the highest SlotKind: an array by kind has as many elements.
-const SlotKinds SlotKind = 27
+const SlotKinds SlotKind = 29
 
 // Ref is the index of a slot, whose type says of which table; 0 names none.
 type Ref interface {
@@ -136,6 +136,18 @@ type SighandRef uint32
 
 // Kind is the slot's table.
 func (SighandRef) Kind() SlotKind { return SlotKindSighand }
+
+// SocketRef is the index of a slot of table Socket.
+type SocketRef uint32
+
+// Kind is the slot's table.
+func (SocketRef) Kind() SlotKind { return SlotKindSocket }
+
+// SocketMessageRef is the index of a slot of table SocketMessage.
+type SocketMessageRef uint32
+
+// Kind is the slot's table.
+func (SocketMessageRef) Kind() SlotKind { return SlotKindSocketMessage }
 
 // ThreadRef is the index of a slot of table Thread.
 type ThreadRef uint32

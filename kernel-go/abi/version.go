@@ -56,6 +56,8 @@ const (
 	LimitFdTablesPerGiB        = 16384
 	LimitOfdsPerGiB            = 65536
 	LimitPipesPerGiB           = 4096
+	LimitSocketsPerGiB         = 8192
+	LimitSocketMessagesPerGiB  = 16384
 	LimitEpollItemsPerGiB      = 16384
 	LimitSigInfosPerGiB        = 16384
 	LimitWaitEntriesPerGiB     = 32768

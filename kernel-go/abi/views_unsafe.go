@@ -108,3 +108,8 @@ func (s *BlockedSyscall) MapWait() *MapWait {
 func (s *BlockedSyscall) EndWait() *EndWait {
 	return (*EndWait)(unsafe.Pointer(&s.Kept))
 }
+
+// SocketWait is what Kept holds, as a SocketWait.
+func (s *BlockedSyscall) SocketWait() *SocketWait {
+	return (*SocketWait)(unsafe.Pointer(&s.Kept))
+}

@@ -14,6 +14,7 @@ import (
 	"foreshore.dev/kernel/riscv"
 	"foreshore.dev/kernel/rpc"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/sock"
 	"foreshore.dev/kernel/syscalls"
 	"foreshore.dev/kernel/tty"
 	"foreshore.dev/kernel/vfs"
@@ -54,7 +55,8 @@ func wire() {
 	epoll.PollOfd, epoll.QueueOf = file.Poll, file.QueueOf
 
 	// Signals.
-	pipe.SigPipe = proc.SigPipe
+	pipe.SigPipe, sock.SigPipe = proc.SigPipe, proc.SigPipe
+	sock.PutOfd, sock.FindUser = file.Put, proc.FindUser
 	file.SendSigio = proc.Sigio
 	file.Signals.Pending, file.Signals.Take = proc.SignalPending, proc.TakeForSignalfd
 	tty.Signals.Group, tty.Signals.Process = proc.SignalGroup, proc.SignalProcess
@@ -79,7 +81,7 @@ func wired() {
 	kmem.Assert(vfs.ReleasePipe != nil && vfs.LeaseBreaker != nil && vfs.FileTooLarge != nil, "hooks of vfs are set")
 	kmem.Assert(procfs.FdInfo != nil, "hooks of procfs are set")
 	kmem.Assert(epoll.PollOfd != nil && epoll.QueueOf != nil, "hooks of epoll are set")
-	kmem.Assert(pipe.SigPipe != nil && file.SendSigio != nil, "hooks of pipe and file are set: signals")
+	kmem.Assert(pipe.SigPipe != nil && sock.SigPipe != nil && sock.PutOfd != nil && sock.FindUser != nil && file.SendSigio != nil, "hooks of pipe and file are set: signals")
 	kmem.Assert(file.Signals.Pending != nil && file.Signals.Take != nil, "hooks of signalfd are set")
 	kmem.Assert(tty.Signals.Group != nil && tty.Signals.Process != nil && tty.Signals.Ignored != nil && tty.Signals.Orphaned != nil, "hooks of tty are set")
 	kmem.Assert(syscalls.Unsupported != nil, "hooks of syscalls are set")

@@ -94,6 +94,9 @@ func Put(c *sched.Ctx, i abi.OfdRef) {
 	if o.Header.Refs != 1 {
 		o.Header.Refs--
 		kmem.Changed(1 << abi.SlotKindOfd)
+		if shared := opsOf(o).shared; shared != nil {
+			shared(c, o)
+		}
 		return
 	}
 	// Readers outside the kernel see that what it names is about to go.

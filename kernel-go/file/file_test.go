@@ -12,6 +12,7 @@ import (
 	"foreshore.dev/kernel/pagecache"
 	"foreshore.dev/kernel/pipe"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/sock"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -53,6 +54,8 @@ func wire() {
 	procfs.FdInfo = FdInfo
 	kmem.Kernel().Processes.LastTid = 100
 	pipe.SigPipe = func(*sched.Ctx) {}
+	sock.SigPipe, sock.PutOfd = pipe.SigPipe, Put
+	sock.FindUser = func(uint32) abi.UserRef { return 0 }
 	Signals.Take = func(*sched.Ctx, uint64, uint32) bool { return false }
 }
 

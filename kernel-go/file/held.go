@@ -6,6 +6,7 @@ import (
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
+	"foreshore.dev/kernel/sock"
 	"foreshore.dev/kernel/vfs"
 )
 
@@ -93,6 +94,9 @@ func LetGo(c *sched.Ctx, thread abi.ThreadRef) {
 		putHeld(c, f)
 	}
 	putHeld(c, held.Made)
+	if held.Message.Index != 0 {
+		sock.Bury(c, kmem.Held[abi.SocketMessageRef](held.Message))
+	}
 	if held.Dentry.Index != 0 {
 		vfs.Put(kmem.Held[abi.DentryRef](held.Dentry))
 	}
@@ -172,7 +176,7 @@ func freeElements(frames uint32) {
 }
 
 // HoldIovecs has the call in progress go on with these iovecs. Where there is no memory for that, it reads the caller's again.
-func HoldIovecs(c *sched.Ctx, vec Iovecs) {
+func HoldIovecs(c *sched.Ctx, vec mm.Iovecs) {
 	h := &c.T().State.Blocked.Held
 	if h.Frames != 0 {
 		return
@@ -184,20 +188,20 @@ func HoldIovecs(c *sched.Ctx, vec Iovecs) {
 			h.Frames, h.Count, h.Array = 0, 0, abi.HeldArrayNone
 			return
 		}
-		*(*abi.Iovec)(kmem.Ptr(to)) = *vec.at(k)
+		*(*abi.Iovec)(kmem.Ptr(to)) = *vec.At(k)
 	}
 }
 
 // HeldIovecs copies the iovecs that the call in progress holds to linear memory at
 // `to`; ok is false when it holds none.
-func HeldIovecs(c *sched.Ctx, to uint32) (vec Iovecs, ok bool) {
+func HeldIovecs(c *sched.Ctx, to uint32) (vec mm.Iovecs, ok bool) {
 	h := &c.T().State.Blocked.Held
 	if h.Array != abi.HeldArrayIovecs {
-		return Iovecs{}, false
+		return mm.Iovecs{}, false
 	}
-	vec = Iovecs{Addr: to, Count: h.Count}
+	vec = mm.Iovecs{Addr: to, Count: h.Count}
 	for k := range h.Count {
-		*vec.at(k) = *(*abi.Iovec)(kmem.Ptr(elementOf(h.Frames, k)))
+		*vec.At(k) = *(*abi.Iovec)(kmem.Ptr(elementOf(h.Frames, k)))
 	}
 	return vec, true
 }
@@ -238,4 +242,15 @@ func HeldPolls(c *sched.Ctx) uint32 { return c.T().State.Blocked.Held.Count }
 // HeldPoll is one of them.
 func HeldPoll(c *sched.Ctx, k uint32) *abi.HeldPoll {
 	return (*abi.HeldPoll)(kmem.Ptr(elementOf(c.T().State.Blocked.Held.Frames, k)))
+}
+
+// NextMessage gives back what a call of several messages holds for the one that is
+// through.
+func NextMessage(c *sched.Ctx) {
+	vfs.ForgetDentry(c)
+	h := &c.T().State.Blocked.Held
+	if h.Array == abi.HeldArrayIovecs {
+		freeElements(h.Frames)
+		h.Frames, h.Count, h.Array = 0, 0, abi.HeldArrayNone
+	}
 }

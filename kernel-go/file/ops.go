@@ -15,9 +15,13 @@ type fileOps struct {
 	// release frees what a description has beside inode and dentry: its last
 	// reference is gone.
 	release func(c *sched.Ctx, o *abi.OfdSlot)
+	// shared is told that a reference has gone, and that others are left.
+	shared func(c *sched.Ctx, o *abi.OfdSlot)
 	// read and write move bytes to or from a buffer, at a position if the kind has
 	// such, and return how many with the error that ended that: EINVAL.
 	read, write func(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno)
+	// vector moves iovecs of the caller as one: each by itself.
+	vector func(c *sched.Ctx, o *abi.OfdSlot, vec mm.Iovecs, write bool) (uint32, abi.Errno)
 	// poll is the POLL* events that there are now: POLLNVAL.
 	poll func(o *abi.OfdSlot) abi.PollEvent
 	// queue is wait queue k, nil when there are no more: none.
@@ -85,6 +89,9 @@ var ops = [...]fileOps{
 		unread: unreadTerminal, control: controlTerminal, splice: spliceFrom | spliceTo, signals: pollIn},
 	abi.OfdKindPath:  {},
 	abi.OfdKindPidfd: {release: releasePidfd, poll: pollPidfd, queue: pidfdQueue, info: infoPidfd},
+	abi.OfdKindSocket: {release: releaseSocket, shared: sharedSocket, read: readSocket, write: writeSocket, vector: vectorSocket,
+		poll: pollSocket, queue: socketQueue, unread: unreadSocket, control: controlSocket, info: infoSocket, splice: spliceFrom | spliceTo,
+		signals: pollIn | pollOut},
 }
 
 func opsOf(o *abi.OfdSlot) *fileOps { return &ops[o.State.Kind] }

@@ -20,9 +20,6 @@ type At struct {
 	write  bool
 }
 
-// Iovecs is Count struct iovecs, checked, in the machine's memory.
-type Iovecs struct{ Addr, Count uint32 }
-
 // progressOf is where the caller's earlier attempts at this call are counted.
 func progressOf(c *sched.Ctx) uint64 {
 	if c.Request != 0 {
@@ -173,29 +170,35 @@ func Write(c *sched.Ctx, i abi.OfdRef, b *mm.Buf, at At) (uint32, abi.Errno) {
 }
 
 // ReadVec reads into iovecs.
-func ReadVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, pos uint64) (uint32, abi.Errno) {
+func ReadVec(c *sched.Ctx, i abi.OfdRef, vec mm.Iovecs, pos uint64) (uint32, abi.Errno) {
 	if e := checkRead(c, i); e != abi.OK {
 		return 0, e
+	}
+	if o := kmem.Ofd(i); opsOf(o).vector != nil {
+		return opsOf(o).vector(c, o, vec, false)
 	}
 	return moveVec(c, i, vec, At{Pos: pos})
 }
 
 // WriteVec writes from iovecs.
-func WriteVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno) {
+func WriteVec(c *sched.Ctx, i abi.OfdRef, vec mm.Iovecs, at At) (uint32, abi.Errno) {
 	if e := checkWrite(c, i); e != abi.OK {
 		return 0, e
 	}
 	o := kmem.Ofd(i)
+	if vector := opsOf(o).vector; vector != nil {
+		return vector(c, o, vec, true)
+	}
 	total := uint64(0)
 	for k := range vec.Count {
-		total += vec.at(k).Len
+		total += vec.At(k).Len
 	}
 	if !regular(o) && total <= uint64(kmem.PageSize) {
 		// Small writes are one write: pipes must not tear them, and what
 		// takes records (eventfd, /proc) gets them whole.
 		to := c.Path2
 		for k := range vec.Count {
-			v := vec.at(k)
+			v := vec.At(k)
 			if e := mm.CopyIn(c, kmem.Span{Addr: to, Len: uint32(v.Len)}, v.Base); e != abi.OK {
 				return 0, e
 			}
@@ -208,9 +211,7 @@ func WriteVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno)
 	return moveVec(c, i, vec, at)
 }
 
-func (v Iovecs) at(k uint32) *abi.Iovec { return (*abi.Iovec)(kmem.Ptr(v.Addr + k*abi.IovecSize)) }
-
-func moveVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno) {
+func moveVec(c *sched.Ctx, i abi.OfdRef, vec mm.Iovecs, at At) (uint32, abi.Errno) {
 	o := kmem.Ofd(i)
 	from := beginOf(c, o, at.Pos)
 	done := uint32(progressOf(c)) // of all attempts
@@ -220,7 +221,7 @@ func moveVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, at At) (uint32, abi.Errno) 
 	part := &c.Piece
 	e := abi.OK
 	for k := uint32(0); k < vec.Count && e == abi.OK; k++ {
-		v := vec.at(k)
+		v := vec.At(k)
 		length := uint32(v.Len)
 		if length <= skip {
 			skip -= length

@@ -54,7 +54,7 @@ func SpliceOut(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
 		}
 		c.Piece = mm.Buf{Addr: uint64(piece.Addr), Len: n}
 		var moved uint32
-		moved, e = writeSome(c, s.To, transfer{buf: &c.Piece, pos: target(o, from.base+done, false), nonblock: true})
+		moved, e = writeSome(c, s.To, transfer{buf: &c.Piece, pos: target(o, from.base+done, false), nonblock: done != 0 || s.Nonblock || o.State.Flags&abi.O_NONBLOCK != 0})
 		pipe.Consume(p, moved)
 		done += uint64(moved)
 	}
@@ -91,7 +91,7 @@ func SpliceIn(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
 		// Through a page of the kernel: what is read fits into the pipe.
 		c.Piece = mm.Buf{Addr: uint64(c.Path2), Len: n}
 		var got uint32
-		got, e = readSome(c, s.From, transfer{buf: &c.Piece, pos: from.base + done, nonblock: true})
+		got, e = readSome(c, s.From, transfer{buf: &c.Piece, pos: from.base + done, nonblock: done != 0 || s.Nonblock || o.State.Flags&abi.O_NONBLOCK != 0})
 		if got == 0 {
 			break
 		}
@@ -136,12 +136,12 @@ func Tee(c *sched.Ctx, s *Splice) (uint64, abi.Errno) {
 // SpliceVec moves bytes from iovecs into a pipe of which this is the end for
 // writing, or from the other end into them: as many as fit, or as are inside. It
 // waits for the first only.
-func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, nonblock bool) (uint32, abi.Errno) {
+func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec mm.Iovecs, nonblock bool) (uint32, abi.Errno) {
 	into := ForWriting(i)
 	p := kmem.PipeOf(kmem.Ofd(i))
 	done, left, e := uint32(0), uint64(0), abi.OK
 	for k := range vec.Count {
-		left += vec.at(k).Len
+		left += vec.At(k).Len
 	}
 	switch {
 	case left == 0:
@@ -152,7 +152,7 @@ func SpliceVec(c *sched.Ctx, i abi.OfdRef, vec Iovecs, nonblock bool) (uint32, a
 		e = pipe.AwaitBytes(c, p, nonblock)
 	}
 	for k := uint32(0); k < vec.Count && e == abi.OK; k++ {
-		v := vec.at(k)
+		v := vec.At(k)
 		limit := pipe.Bytes(p)
 		if into {
 			limit = pipe.Room(p)

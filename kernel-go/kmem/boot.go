@@ -178,6 +178,8 @@ func reserveTables(c Config) bool {
 	table(abi.SlotKindFdTable, abi.FdTableSlotSize, perGiB(abi.LimitFdTablesPerGiB, 512))
 	table(abi.SlotKindOfd, abi.OfdSlotSize, perGiB(abi.LimitOfdsPerGiB, 4096))
 	table(abi.SlotKindPipe, abi.PipeSlotSize, perGiB(abi.LimitPipesPerGiB, 1024))
+	table(abi.SlotKindSocket, abi.SocketSlotSize, perGiB(abi.LimitSocketsPerGiB, 1024))
+	table(abi.SlotKindSocketMessage, abi.SocketMessageSlotSize, perGiB(abi.LimitSocketMessagesPerGiB, 1024))
 	table(abi.SlotKindInode, abi.InodeSlotSize, perGiB(abi.LimitInodesPerGiB, 16384))
 	table(abi.SlotKindDentry, abi.DentrySlotSize, perGiB(abi.LimitDentriesPerGiB, 16384))
 	table(abi.SlotKindSighand, abi.SighandSlotSize, perGiB(abi.LimitProcessesPerGiB, 256))

@@ -52,4 +52,5 @@ func Down(n *uint32) {
 func PipeOf(o *abi.OfdSlot) abi.PipeRef       { return Object[abi.PipeRef](o) }
 func EpollOf(o *abi.OfdSlot) abi.EpollRef     { return Object[abi.EpollRef](o) }
 func EventfdOf(o *abi.OfdSlot) abi.EventfdRef { return Object[abi.EventfdRef](o) }
+func SocketOf(o *abi.OfdSlot) abi.SocketRef   { return Object[abi.SocketRef](o) }
 func TtyOf(o *abi.OfdSlot) abi.TtyRef         { return Object[abi.TtyRef](o) }

@@ -45,12 +45,12 @@ func TestWordsUnderTheSequence(t *testing.T) {
 	}
 	change := func(p *abi.PipeSlot, capacity, head uint32) {
 		kmem.WriteBegin(&p.Header)
-		p.State.Capacity, p.State.Head = capacity, head
+		p.State.Queue.Capacity, p.State.Queue.Head = capacity, head
 		kmem.WriteEnd(&p.Header)
 	}
 	t.Run("before it counts", func(t *testing.T) {
 		p := pipe(t)
-		p.State.Head = 5
+		p.State.Queue.Head = 5
 		kmem.Unlock()
 		kmem.Lock(kmem.WorkerIndex)
 		change(p, 1, 6)
@@ -59,7 +59,7 @@ func TestWordsUnderTheSequence(t *testing.T) {
 	t.Run("found when the lock is given back", func(t *testing.T) {
 		p := pipe(t)
 		change(p, 1, 0)
-		p.State.Head = 5
+		p.State.Queue.Head = 5
 		fails(t, "a change beside the sequence", kmem.Unlock)
 	})
 	t.Run("found at the next change", func(t *testing.T) {
@@ -67,9 +67,9 @@ func TestWordsUnderTheSequence(t *testing.T) {
 		change(p, 1, 0)
 		kmem.Unlock()
 		kmem.Lock(kmem.WorkerIndex)
-		p.State.Head = 5
+		p.State.Queue.Head = 5
 		fails(t, "a change beside the sequence", func() { kmem.WriteBegin(&p.Header) })
-		p.State.Head = 0
+		p.State.Queue.Head = 0
 		p.Header.Seq.Store(0)
 		kmem.Unlock()
 	})
@@ -77,7 +77,7 @@ func TestWordsUnderTheSequence(t *testing.T) {
 		p := pipe(t)
 		change(p, 1, 0)
 		kmem.Unlock()
-		p.State.Head = 5
+		p.State.Queue.Head = 5
 		kmem.Lock(kmem.WorkerIndex)
 		fails(t, "a change beside the sequence", kmem.Unlock)
 	})

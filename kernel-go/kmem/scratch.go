@@ -30,11 +30,13 @@ type Scratch struct {
 	Content [64]byte
 	// Reply is the reply in progress (rpc).
 	Reply [128]byte
+	// Message is the message in progress (sock).
+	Message [512]byte
 	// Random is the generator at work (entropy), and zeros otherwise.
 	Random [128]byte
 	// Trace is the record of a trace in the making, whose bytes are in TraceBytes.
 	Trace [32]byte
-	_     [PageSize - 256 - 256 - 512 - 64 - 64 - 128 - 64 - 128 - 128 - 32]byte
+	_     [PageSize - 256 - 256 - 512 - 64 - 64 - 128 - 64 - 128 - 512 - 128 - 32]byte
 	// Vec is c.Vec.
 	Vec [VecBytes]byte
 	// TraceBytes are not c.Page or c.Vec, since a signal may be told while these are in use.

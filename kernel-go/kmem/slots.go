@@ -154,7 +154,11 @@ func FsContext(i abi.FsContextRef) *abi.FsContextSlot          { return (*abi.Fs
 func Pending(i abi.PendingRequestRef) *abi.PendingRequestSlot {
 	return (*abi.PendingRequestSlot)(at(i))
 }
-func FileLock(i abi.FileLockRef) *abi.FileLockSlot       { return (*abi.FileLockSlot)(at(i)) }
-func Mount(i abi.MountRef) *abi.MountSlot                { return (*abi.MountSlot)(at(i)) }
+func FileLock(i abi.FileLockRef) *abi.FileLockSlot { return (*abi.FileLockSlot)(at(i)) }
+func Mount(i abi.MountRef) *abi.MountSlot          { return (*abi.MountSlot)(at(i)) }
+func Socket(i abi.SocketRef) *abi.SocketSlot       { return (*abi.SocketSlot)(at(i)) }
+func SocketMessage(i abi.SocketMessageRef) *abi.SocketMessageSlot {
+	return (*abi.SocketMessageSlot)(at(i))
+}
 func User(i abi.UserRef) *abi.UserSlot                   { return (*abi.UserSlot)(at(i)) }
 func PosixTimer(i abi.PosixTimerRef) *abi.PosixTimerSlot { return (*abi.PosixTimerSlot)(at(i)) }

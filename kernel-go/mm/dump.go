@@ -11,6 +11,9 @@ import (
 // coredump_filter): memory that no file has, all of a mapping of a file of which
 // some was written, and the first page of a program.
 
+// elfMagic are the first four bytes of a program: "\x7fELF".
+const elfMagic = 0x464c457f
+
 // DumpedPages is how many pages from the mapping's begin on are in a core file.
 func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 	pages := v.EndPage - v.StartPage
@@ -33,7 +36,7 @@ func DumpedPages(asIndex abi.AddressSpaceRef, v *abi.VmaSlot) uint32 {
 		return pages
 	}
 	if v.FilePage == 0 && v.Flags&abi.VmaFlagRead != 0 {
-		if frame := pagecache.Lookup(v.Inode, 0); frame != 0 && string(kmem.Bytes(frame, 4)) == "\x7fELF" {
+		if frame := pagecache.Lookup(v.Inode, 0); frame != 0 && kmem.Load32(frame) == elfMagic {
 			return 1
 		}
 	}

@@ -7,6 +7,7 @@ package pipe
 
 import (
 	"foreshore.dev/kernel/abi"
+	"foreshore.dev/kernel/bytequeue"
 	"foreshore.dev/kernel/kmem"
 	"foreshore.dev/kernel/mm"
 	"foreshore.dev/kernel/sched"
@@ -17,9 +18,6 @@ const (
 	pageSize = kmem.PageSize
 	// AtomicBytes is PIPE_BUF: a write of no more is not torn (pipe(7)).
 	AtomicBytes = uint32(abi.FixedPageSize)
-	// usualBytes is the capacity that a pipe begins with, maxBytes the largest.
-	usualBytes = uint32(abi.LimitPipeBytes)
-	maxBytes   = uint32(abi.LimitPipeMaxBytes)
 
 	pollIn  = abi.POLLIN | abi.POLLRDNORM
 	pollOut = abi.POLLOUT | abi.POLLWRNORM
@@ -56,7 +54,7 @@ func newPipe(inode abi.InodeRef, flags abi.PipeFlag) abi.PipeRef {
 	sched.RecordEffect(abi.SyncEffectPipe)
 	p := kmem.Pipe(i)
 	kmem.WriteBegin(&p.Header)
-	p.State.Capacity, p.State.Flags = usualBytes, flags
+	p.State.Queue.Capacity, p.State.Flags = bytequeue.UsualBytes, flags
 	p.Live.Inode = inode
 	kmem.WriteEnd(&p.Header)
 	kmem.Inode(inode).Live.Pipe = i
@@ -69,20 +67,13 @@ func Release(i abi.PipeRef) {
 	// Who waits holds an end; an epoll item may be left.
 	sched.WakeAll(&p.Live.ReadWait)
 	sched.WakeAll(&p.Live.WriteWait)
-	for k := range ringFrames(p) {
-		if w := frameOf(p, k); *w != 0 {
-			kmem.UnrefFrame(*w)
-		}
-	}
-	if p.State.Flags&abi.PipeFlagLarge != 0 {
-		kmem.UnrefFrame(p.Live.Frames[0])
-	}
+	queueOf(p).Release()
 	kmem.Inode(p.Live.Inode).Live.Pipe = 0
 	kmem.Free(i)
 }
 
 // Bytes is how many bytes are inside (FIONREAD).
-func Bytes(i abi.PipeRef) uint32 { s := &kmem.Pipe(i).State; return s.Tail - s.Head }
+func Bytes(i abi.PipeRef) uint32 { return queueOf(kmem.Pipe(i)).Bytes() }
 
 // Read takes bytes out. It blocks (EBLOCKED) while the pipe is empty and has
 // writers, EAGAIN with nonblock; 0 bytes mean the end.
@@ -91,7 +82,8 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 	if b.Len == 0 {
 		return 0, abi.OK
 	}
-	if p.State.Head == p.State.Tail {
+	q := queueOf(p)
+	if q.Bytes() == 0 {
 		switch {
 		case p.State.Writers == 0:
 			return 0, abi.OK
@@ -100,22 +92,10 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 		}
 		return 0, wait(c, &p.Live.ReadWait, pollIn|abi.POLLHUP)
 	}
-	done, e := uint32(0), abi.OK
-	room := p.State.Capacity - (p.State.Tail - p.State.Head)
-	for b.Len != 0 && p.State.Head != p.State.Tail && e == abi.OK {
-		head := p.State.Head
-		offset := head & kmem.PageMask
-		part := min(b.Len, pageSize-offset, p.State.Tail-head)
-		before := b.Len
-		e = mm.BufOut(c, b, kmem.Span{Addr: *frameOf(p, head>>kmem.PageShift) + offset, Len: part})
-		moved := before - b.Len
-		done += moved
-		consume(p, moved)
-	}
-	// Those who wait for room were told so when there was less than PIPE_BUF.
-	if free := p.State.Capacity - (p.State.Tail - p.State.Head); room < AtomicBytes && free >= AtomicBytes {
-		sched.Wake(&p.Live.WriteWait, pollOut)
-	}
+	room := q.Room()
+	sched.RecordEffect(abi.SyncEffectPipe)
+	done, e := q.Take(c, b, b.Len)
+	drained(p, room)
 	if done != 0 {
 		// What could not be copied stays inside: a short read is a read.
 		return done, abi.OK
@@ -123,22 +103,11 @@ func Read(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.Er
 	return 0, e
 }
 
-// consume moves the head on and frees the frame that it leaves.
-func consume(p *abi.PipeSlot, n uint32) {
-	kmem.Assert(n <= p.State.Tail-p.State.Head, "no more leaves a pipe than it holds")
-	sched.RecordEffect(abi.SyncEffectPipe)
-	kmem.WriteBegin(&p.Header)
-	head := p.State.Head + n
-	p.State.Head = head
-	kmem.WriteEnd(&p.Header)
-	// A full ring whose head was in the middle of a frame has its newest bytes
-	// in that same frame.
-	if n != 0 && head&kmem.PageMask == 0 && p.State.Tail-head <= (ringFrames(p)-1)*pageSize {
-		w := frameOf(p, head>>kmem.PageShift-1)
-		if *w != 0 {
-			kmem.UnrefFrame(*w)
-			*w = 0
-		}
+// drained tells those who wait for room that there is some again. They were told so
+// when there was less than PIPE_BUF.
+func drained(p *abi.PipeSlot, before uint32) {
+	if before < AtomicBytes && queueOf(p).Room() >= AtomicBytes {
+		sched.Wake(&p.Live.WriteWait, pollOut)
 	}
 }
 
@@ -155,16 +124,13 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 		return 0, abi.EPIPE
 	}
 	atomic := b.Len <= AtomicBytes
-	room := p.State.Capacity - (p.State.Tail - p.State.Head)
+	room := queueOf(p).Room()
 	done, e := uint32(0), abi.OK
 	if room != 0 && (!atomic || room >= b.Len) {
 		done, e = fill(c, p, b, min(room, b.Len))
 	}
 	if done != 0 {
-		kmem.WriteBegin(&p.Header)
-		p.State.Tail += done
-		kmem.Assert(p.State.Tail-p.State.Head <= p.State.Capacity, "a pipe holds no more than its capacity")
-		kmem.WriteEnd(&p.Header)
+		queueOf(p).Put(done)
 		sched.Wake(&p.Live.ReadWait, pollIn)
 	}
 	switch {
@@ -184,23 +150,9 @@ func fill(c *sched.Ctx, p *abi.PipeSlot, b *mm.Buf, n uint32) (uint32, abi.Errno
 	sched.RecordEffect(abi.SyncEffectPipe)
 	atomic := b.Len <= AtomicBytes
 	start := *b
-	done := uint32(0)
-	for done < n {
-		at := p.State.Tail + done
-		offset := at & kmem.PageMask
-		w := frameOf(p, at>>kmem.PageShift)
-		if *w == 0 {
-			*w = kmem.AllocUserFrame(abi.FrameTypePipe, false)
-			if *w == 0 {
-				return undo(b, &start, atomic, done), abi.ENOMEM
-			}
-		}
-		before := b.Len
-		e := mm.BufIn(c, b, kmem.Span{Addr: *w + offset, Len: min(n-done, pageSize-offset)})
-		done += before - b.Len
-		if e != abi.OK {
-			return undo(b, &start, atomic, done), e
-		}
+	done, e := queueOf(p).CopyIn(c, b, 0, n)
+	if e != abi.OK {
+		return undo(b, &start, atomic, done), e
 	}
 	return done, abi.OK
 }
@@ -227,7 +179,7 @@ func Poll(i abi.PipeRef, read, write bool, seen uint32) abi.PollEvent {
 	s := &kmem.Pipe(i).State
 	events := abi.PollEvent(0)
 	if read {
-		if s.Head != s.Tail {
+		if s.Queue.Head != s.Queue.Tail {
 			events |= pollIn
 		}
 		if s.Writers == 0 && s.WriterOpens != seen {
@@ -235,7 +187,7 @@ func Poll(i abi.PipeRef, read, write bool, seen uint32) abi.PollEvent {
 		}
 	}
 	if write {
-		if s.Capacity-(s.Tail-s.Head) >= AtomicBytes {
+		if queueOf(kmem.Pipe(i)).Room() >= AtomicBytes {
 			events |= pollOut
 		}
 		if s.Readers == 0 {

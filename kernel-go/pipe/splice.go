@@ -10,39 +10,26 @@ import (
 
 // Peek is where the bytes behind the first `skip` lie, and how many of them
 // follow one another; 0 at the end.
-func Peek(i abi.PipeRef, skip uint32) kmem.Span {
-	p := kmem.Pipe(i)
-	at := p.State.Head + skip
-	if skip >= p.State.Tail-p.State.Head {
-		return kmem.Span{}
-	}
-	offset := at & kmem.PageMask
-	return kmem.Span{Addr: *frameOf(p, at>>kmem.PageShift) + offset, Len: min(pageSize-offset, p.State.Tail-at)}
-}
+func Peek(i abi.PipeRef, skip uint32) kmem.Span { return queueOf(kmem.Pipe(i)).Peek(skip) }
 
 // Consume takes n bytes, which are inside, out.
 func Consume(i abi.PipeRef, n uint32) {
 	p := kmem.Pipe(i)
 	room := Room(i)
-	for n != 0 {
-		part := min(n, pageSize-p.State.Head&kmem.PageMask)
-		consume(p, part)
-		n -= part
-	}
-	if room < AtomicBytes && Room(i) >= AtomicBytes {
-		sched.Wake(&p.Live.WriteWait, pollOut)
-	}
+	sched.RecordEffect(abi.SyncEffectPipe)
+	queueOf(p).Drop(n)
+	drained(p, room)
 }
 
 // Room is how many bytes could be put in.
-func Room(i abi.PipeRef) uint32 { s := &kmem.Pipe(i).State; return s.Capacity - (s.Tail - s.Head) }
+func Room(i abi.PipeRef) uint32 { return queueOf(kmem.Pipe(i)).Room() }
 
 // AwaitBytes is what a reader without a buffer gets while the pipe is empty:
 // OK when there are bytes, or no writers (the end); EAGAIN or EBLOCKED.
 func AwaitBytes(c *sched.Ctx, i abi.PipeRef, nonblock bool) abi.Errno {
 	p := kmem.Pipe(i)
 	switch {
-	case p.State.Head != p.State.Tail, p.State.Writers == 0:
+	case Bytes(i) != 0, p.State.Writers == 0:
 		return abi.OK
 	case nonblock:
 		return abi.EAGAIN

@@ -13,7 +13,8 @@ func userBucket(uid uint32) *abi.UserRef {
 	return kmem.Word[abi.UserRef](kmem.Areas.UserBuckets + uid&(kmem.Areas.UserBucketCount-1)*4)
 }
 
-func findUser(uid uint32) abi.UserRef {
+// FindUser is the user with an id, 0 for one without processes.
+func FindUser(uid uint32) abi.UserRef {
 	i := *userBucket(uid)
 	for i != 0 && kmem.User(i).Uid != uid {
 		i = kmem.User(i).Next
@@ -25,7 +26,7 @@ func findUser(uid uint32) abi.UserRef {
 func joinUser(process abi.ProcessRef) {
 	p := kmem.Process(process)
 	uid := p.State.Uid
-	i := findUser(uid)
+	i := FindUser(uid)
 	if i != 0 {
 		kmem.Ref(&kmem.User(i).Header)
 	} else {
@@ -86,7 +87,7 @@ func queuedFor(p *abi.ProcessSlot) uint32 {
 
 // processesOf counts the processes of a user, for RLIMIT_NPROC.
 func processesOf(uid uint32) uint64 {
-	if i := findUser(uid); i != 0 {
+	if i := FindUser(uid); i != 0 {
 		return uint64(kmem.User(i).Header.Refs)
 	}
 	return 0

@@ -92,6 +92,8 @@ func Interrupted(c *sched.Ctx, number abi.Syscall) (uint64, abi.Errno) {
 	switch flags := table[number].flags; {
 	case flags&transfers != 0 && b.Progress != 0:
 		return b.Progress, abi.OK
+	case flags&bounded != 0 && b.DeadlineNs != forever:
+		return 0, abi.EINTR
 	case flags&neverRestarted != 0:
 		return 0, abi.ERESTARTNOHAND
 	}

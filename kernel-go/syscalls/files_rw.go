@@ -69,12 +69,12 @@ func sysPwrite64(c *sched.Ctx) (uint64, abi.Errno) {
 // vecIn copies the iovecs of arguments 1 and 2 into c.Vec and checks them; the total
 // is cut to MAX_RW_COUNT. A call that is made again goes on with those that it held
 // (vecOver).
-func vecIn(c *sched.Ctx) (file.Iovecs, abi.Errno) {
+func vecIn(c *sched.Ctx) (mm.Iovecs, abi.Errno) {
 	if vec, ok := file.HeldIovecs(c, c.Vec); ok {
 		return vec, abi.OK
 	}
 	_, e := iovecsIn(c, c.Vec, 1)
-	return file.Iovecs{Addr: c.Vec, Count: arg32(c, 2)}, e
+	return mm.Iovecs{Addr: c.Vec, Count: arg32(c, 2)}, e
 }
 
 // iovecsIn copies the iovecs of arguments i (address) and i+1 (how many) to linear
@@ -85,12 +85,16 @@ func iovecsIn(c *sched.Ctx, to uint32, i int) (total uint64, e abi.Errno) {
 	if count > uint64(abi.IOV_MAX) {
 		return 0, abi.EINVAL
 	}
-	n := uint32(count)
-	if e := mm.CopyIn(c, kmem.Span{Addr: to, Len: n * abi.IovecSize}, c.Arg(i)); e != abi.OK {
+	return iovecsAt(c, mm.Iovecs{Addr: to, Count: uint32(count)}, c.Arg(i))
+}
+
+// iovecsAt is iovecsIn from an address, of as many as there can be.
+func iovecsAt(c *sched.Ctx, vec mm.Iovecs, va uint64) (total uint64, e abi.Errno) {
+	if e := mm.CopyIn(c, kmem.Span{Addr: vec.Addr, Len: vec.Count * abi.IovecSize}, va); e != abi.OK {
 		return 0, e
 	}
-	for k := range n {
-		v := (*abi.Iovec)(kmem.Ptr(to + k*abi.IovecSize))
+	for k := range vec.Count {
+		v := vec.At(k)
 		if int64(v.Len) < 0 {
 			return 0, abi.EINVAL
 		}
@@ -101,7 +105,7 @@ func iovecsIn(c *sched.Ctx, to uint32, i int) (total uint64, e abi.Errno) {
 }
 
 // vecOver is a transfer that is over, unless it goes on with the same iovecs.
-func vecOver(c *sched.Ctx, vec file.Iovecs, n uint32, e abi.Errno) (uint64, abi.Errno) {
+func vecOver(c *sched.Ctx, vec mm.Iovecs, n uint32, e abi.Errno) (uint64, abi.Errno) {
 	if sched.GoesOn(e) {
 		file.HoldIovecs(c, vec)
 	}

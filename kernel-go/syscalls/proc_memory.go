@@ -41,7 +41,7 @@ func processVm(c *sched.Ctx, write bool) (uint64, abi.Errno) {
 	done, e := x.copy(c, as)
 	switch {
 	case sched.GoesOn(e):
-		file.HoldIovecs(c, file.Iovecs{Addr: c.Vec, Count: mine + theirs})
+		file.HoldIovecs(c, mm.Iovecs{Addr: c.Vec, Count: mine + theirs})
 		file.HoldMemory(c, as)
 		return 0, e
 	case done != 0:

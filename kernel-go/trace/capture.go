@@ -37,8 +37,9 @@ func (r *record) peek(c *sched.Ctx, dst uint32, va uint64, n uint32) (uint32, ab
 	return mm.Peek(c, kmem.Span{Addr: dst, Len: n}, mm.User{As: r.as, Va: va}, r.wait)
 }
 
-// take adds n bytes of memory, all or none.
+// take adds n bytes of memory, or those in front of where it ends.
 func (r *record) take(c *sched.Ctx, va uint64, n uint32) abi.Errno {
+	r.got = 0
 	if va == 0 || n == 0 || n > r.room() {
 		return abi.OK
 	}
@@ -46,9 +47,10 @@ func (r *record) take(c *sched.Ctx, va uint64, n uint32) abi.Errno {
 	if e == abi.EBLOCKED {
 		return e
 	}
-	if got == n {
-		r.add(va, n, 0)
+	if got != 0 {
+		r.add(va, got, 0)
 	}
+	r.got = got
 	return abi.OK
 }
 
@@ -134,19 +136,42 @@ func (r *record) takeVector(c *sched.Ctx, va uint64, strings bool) abi.Errno {
 
 // takeIovecs adds iovecs and the bytes that they point at, at most `left`.
 func (r *record) takeIovecs(c *sched.Ctx, va, count, left uint64) abi.Errno {
-	n := uint32(min(count, showElements))
-	if n == 0 || n*abi.IovecSize > r.room() {
-		return abi.OK
-	}
-	vec, before := r.data(), r.head().Pieces
-	if e := r.take(c, va, n*abi.IovecSize); e != abi.OK || r.head().Pieces == before {
+	vec := r.data()
+	if e := r.take(c, va, uint32(min(count, showElements))*abi.IovecSize); e != abi.OK {
 		return e
 	}
-	for k := range n {
+	for k := range r.got / abi.IovecSize {
 		v := (*abi.Iovec)(kmem.Ptr(vec + k*abi.IovecSize))
 		bytes := min(v.Len, left)
 		left -= bytes
 		if e := r.take(c, v.Base, uint32(min(bytes, showBytes))); e != abi.OK {
+			return e
+		}
+	}
+	return abi.OK
+}
+
+// takeMessages adds headers of messages: of the kinds that are read, with what they
+// point at, the bytes of vectors to their first, whatever of them was filled.
+func (r *record) takeMessages(c *sched.Ctx, letter byte, va, count uint64) abi.Errno {
+	step := abi.MmsghdrSize
+	if letter == '(' || letter == ')' {
+		step, count = abi.MsghdrSize, 1
+	}
+	heads := r.data()
+	if e := r.take(c, va, uint32(min(count, showElements))*step); e != abi.OK || letter == ')' || letter == ']' {
+		return e
+	}
+	for k := range r.got / step {
+		h := (*abi.Msghdr)(kmem.Ptr(heads + k*step))
+		e := r.take(c, h.Name, min(h.Namelen, namedBytes))
+		if e == abi.OK {
+			e = r.takeIovecs(c, h.Iov, h.Iovlen, ^uint64(0))
+		}
+		if e == abi.OK {
+			e = r.take(c, h.Control, uint32(min(h.Controllen, controlBytes)))
+		}
+		if e != abi.OK {
 			return e
 		}
 	}
@@ -175,8 +200,8 @@ func (r *record) countEntries(c *sched.Ctx, va uint64, n uint32) {
 
 // takeMask adds pselect6's sixth argument and the mask that it points to.
 func (r *record) takeMask(c *sched.Ctx, va uint64) abi.Errno {
-	at, before := r.data(), r.head().Pieces
-	if e := r.take(c, va, 16); e != abi.OK || r.head().Pieces == before {
+	at := r.data()
+	if e := r.take(c, va, 16); e != abi.OK || r.got != 16 {
 		return e
 	}
 	return r.take(c, kmem.Load64(at), abi.SigsetSize)
@@ -227,6 +252,12 @@ func (r *record) read(c *sched.Ctx, letter byte, i int, args *[6]uint64) abi.Err
 		return r.take(c, va, setBytes(args[0]))
 	case '@':
 		return r.takeMask(c, va)
+	case '$':
+		return r.take(c, va, uint32(min(next, namedBytes)))
+	case ';':
+		return r.take(c, va, 4)
+	case '(', ')', '[', ']':
+		return r.takeMessages(c, letter, va, uint64(uint32(next)))
 	case '!':
 		if n, reads := ioctlSize(uint32(args[1])); reads {
 			return r.take(c, va, n)
@@ -276,6 +307,20 @@ func (r *record) written(c *sched.Ctx, call Call, i int, result uint32) {
 		_ = r.take(c, va, abi.TimespecSize)
 	case 'S':
 		_ = r.take(c, va, setBytes(args[0]))
+	case ';':
+		_ = r.take(c, va, 4)
+	case '^':
+		if at := r.data(); r.room() >= 4 {
+			if got, _ := r.peek(c, at, next, 4); got == 4 {
+				_ = r.take(c, va, min(kmem.Load32(at), namedBytes))
+			}
+		}
+	case ')':
+		_ = r.takeMessages(c, '(', va, 1)
+	case '[':
+		_ = r.takeMessages(c, ']', va, uint64(result))
+	case ']':
+		_ = r.takeMessages(c, '[', va, uint64(result))
 	case '+':
 		if at := r.data(); va != 0 && abi.CloneArgsSize <= r.room() {
 			if _, e := r.peek(c, at, va, abi.CloneArgsSize); e == abi.OK {

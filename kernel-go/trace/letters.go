@@ -21,6 +21,12 @@ import "foreshore.dev/kernel/abi"
 //	=  a long that is read and written; &  the same of a Timespec
 //	*  a vector of strings up to NULL; # only how many there are
 //	/  directory entries: only how many
+//	$  bytes that the kernel reads, as many as the next argument says; ^ that it
+//	   writes, as many as the word says that the next argument points at
+//	;  that word of 32 bits
+//	(  a Msghdr that is sent, with what it points at; ) that is filled
+//	[  Mmsghdrs of the same kind, as many as the next argument says; ] that are
+//	   filled, as many as the result says
 //	@  pselect6's mask: address and size, and what is there
 //	+  CloneArgs, and the child's tid where they have it written
 //	!  ioctl's, by argument 1; | fcntl's; ~ futex's; % prctl's, by argument 0

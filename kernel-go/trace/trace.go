@@ -40,6 +40,9 @@ const (
 	showBytes    = 32
 	showElements = 32
 	pathBytes    = uint32(abi.FixedPathMax)
+	// namedBytes is sizeof(struct sockaddr_storage).
+	namedBytes   = 128
+	controlBytes = 1024
 	// countMax bounds the walk along a vector of strings.
 	countMax = 1 << 17
 	// waitsMax is how many pages one call waits for at most: it begins anew for
@@ -56,8 +59,10 @@ const regSP = 2
 // record is one in the making.
 type record struct {
 	base, n uint32
-	as      abi.AddressSpaceRef
-	wait    bool
+	// got is how many bytes the last piece has of those that it was to have.
+	got  uint32
+	as   abi.AddressSpaceRef
+	wait bool
 }
 
 const _ = unsafe.Sizeof(kmem.Scratch{}.Trace) - unsafe.Sizeof(record{})

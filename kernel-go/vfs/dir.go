@@ -97,6 +97,16 @@ func implied(c *sched.Ctx, parent abi.DentryRef, name kmem.Span, mark bool) (abi
 // Mknod is mknodat(2) for regular files, FIFOs, sockets' names and character
 // devices; mode holds the type. EPERM for what only root may make.
 func Mknod(c *sched.Ctx, at PathAt, mode abi.FileMode, rdev uint64) abi.Errno {
+	d, e := MakeNode(c, at, Node{Mode: mode, Rdev: rdev})
+	if e == abi.OK {
+		Put(d)
+	}
+	return e
+}
+
+// MakeNode is Mknod; the dentry is held. The node's owner is the caller.
+func MakeNode(c *sched.Ctx, at PathAt, n Node) (abi.DentryRef, abi.Errno) {
+	mode, rdev := n.Mode, n.Rdev
 	if mode&abi.S_IFMT == 0 {
 		mode |= abi.S_IFREG
 	}
@@ -105,23 +115,20 @@ func Mknod(c *sched.Ctx, at PathAt, mode abi.FileMode, rdev uint64) abi.Errno {
 		rdev = 0
 	case abi.S_IFCHR, abi.S_IFBLK:
 		if !cred.Has(c, abi.CAP_MKNOD) {
-			return abi.EPERM
+			return 0, abi.EPERM
 		}
 	case abi.S_IFDIR:
-		return abi.EPERM
+		return 0, abi.EPERM
 	default:
-		return abi.EINVAL
+		return 0, abi.EINVAL
 	}
 	f, e := placeFor(c, at, false)
 	if e != abi.OK {
-		return e
+		return 0, e
 	}
 	d, e := create(c, f.Parent, f.Name, made{mode & (abi.S_IFMT | permBits) &^ umaskOf(c), rdev})
-	if e == abi.OK {
-		Put(d)
-	}
 	f.Release()
-	return e
+	return d, e
 }
 
 // Symlink is symlinkat(2): the target is n bytes, at most 4095.

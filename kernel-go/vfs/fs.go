@@ -31,6 +31,7 @@ var fileSystems = [...]fileSystem{
 	abi.FsTypePipefs: {magic: uint64(abi.PIPEFS_MAGIC)},
 	abi.FsTypeSysfs:  {magic: uint64(abi.SYSFS_MAGIC), creation: abi.EPERM},
 	abi.FsTypeAnon:   {magic: uint64(abi.ANON_INODE_FS_MAGIC)},
+	abi.FsTypeSockfs: {magic: uint64(abi.SOCKFS_MAGIC)},
 	abi.FsTypeDevpts: {magic: uint64(abi.DEVPTS_SUPER_MAGIC), creation: abi.EPERM},
 }
 

@@ -76,7 +76,10 @@ func DropOpen(inode abi.InodeRef) {
 	dropInode(inode)
 }
 
-// DropInode gives back the reference that NewInode gave.
+// HoldInode adds a reference to an inode.
+func HoldInode(inode abi.InodeRef) { holdInode(inode) }
+
+// DropInode gives back a reference: NewInode's or HoldInode's.
 func DropInode(inode abi.InodeRef) { dropInode(inode) }
 
 // TypeOf is the S_IFMT part of an inode's mode.

@@ -122,6 +122,15 @@ func HeldDentry(c *sched.Ctx) abi.DentryRef {
 	return kmem.Held[abi.DentryRef](c.T().State.Blocked.Held.Dentry)
 }
 
+// ForgetDentry gives back what HoldDentry has held: the part of the call that it was
+// for is over.
+func ForgetDentry(c *sched.Ctx) {
+	if d := HeldDentry(c); d != 0 {
+		c.T().State.Blocked.Held.Dentry = abi.SlotHandle{}
+		Put(d)
+	}
+}
+
 // MayOpen checks that an existing file may be opened, and truncates it when
 // the flags say so.
 func MayOpen(c *sched.Ctx, d abi.DentryRef, flags abi.OpenFlag) abi.Errno {

@@ -14,6 +14,7 @@ const KINDS = [
   "fd",
   "ofd",
   "pipe",
+  "socket",
   "vma",
   "cache",
   "mount",

@@ -1,6 +1,7 @@
 // What viewers of a machine's memory are tested with: processes that come and go, and change their names, files, pipes and
 // mappings so that each row tells whether it is a mixture of two. `stress_views ROUNDS` makes more of it than the check does.
 #include "check.h"
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -47,6 +48,19 @@ static void child(int round) {
     lseek(mine, i * 1000, SEEK_SET);
     name_myself();
   }
+  // Two sockets, of which one takes a name, with a descriptor on its way between them.
+  int s[2], got;
+  sa_family_t family = AF_UNIX;
+  char control[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec v = {bytes, 100};
+  struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) || bind(s[0], (void *)&family, sizeof family)) _exit(16);
+  *CMSG_FIRSTHDR(&m) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &s[1], sizeof(int));
+  if (sendmsg(s[0], &m, 0) != 100 || recvmsg(s[1], &m, 0) != 100 || m.msg_controllen != sizeof control) _exit(17);
+  memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+  if (send(got, bytes, 100, 0) != 100) _exit(18);
+  close(s[1]), close(got);
   mprotect((void *)BASE, PAGES * PAGE, PROT_READ);
   munmap((void *)(BASE + (round % PAGES) * PAGE), 3 * PAGE);
   unlink(own);

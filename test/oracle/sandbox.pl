@@ -29,6 +29,12 @@ if ($emulator ne '-') {
     close $register;
 }
 
+# The network is a loopback, and that is up (SIOCSIFFLAGS, IFF_UP).
+socket(my $socket, 2, 2, 0) or fail("socket: $!");
+my $up = pack('a16 s x22', 'lo', 1);
+ioctl($socket, 0x8914, $up) or fail("loopback: $!");
+close $socket;
+
 mount('-t', 'tmpfs', 'none', $state);
 mkdir "$state/$_" for qw(upper work root);
 my $root = "$state/root";

@@ -37,6 +37,7 @@ const PROGRAM = "stress_views";
 const INIT = 1;
 const SMALL_PIPE = 4096;
 const SMALL_PIPE_BYTES = 3000;
+const SOCKET_BYTES = 100;
 
 /** Names that a process of this pid may have: its own, and those that it had before it named itself. */
 function named(name: string, pid: number): boolean {
@@ -45,7 +46,7 @@ function named(name: string, pid: number): boolean {
   return name === `view-${String(pid).padStart(10, "0")}`;
 }
 
-const path = (text: string): boolean => /^(\/.*|pipe:\[\d+\]|anon_inode:.*|\[\w+\])?$/.test(text);
+const path = (text: string): boolean => /^(\/.*|(pipe|socket):\[\d+\]|anon_inode:.*|\[\w+\])?$/.test(text);
 
 /** What is true of every row, whatever the machine does. */
 const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
@@ -72,6 +73,7 @@ const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
     path(row.path) &&
     (row.kind === "File") === (row.path === MAPPED || /^\/tmp\/views-\d+( \(deleted\))?$/.test(row.path)) &&
     row.kind.startsWith("Pipe") === (row.path === `pipe:[${row.inode}]`) &&
+    (row.kind === "Socket") === (row.path === `socket:[${row.inode}]`) &&
     row.offset <= 5000 &&
     odd(row.handle),
   pipe: (row) =>
@@ -80,6 +82,14 @@ const HOLDS: { readonly [K in RowKind]: (row: RowTypes[K]) => boolean } = {
     row.readers <= 40 &&
     row.writers <= 40 &&
     (row.capacity !== SMALL_PIPE || row.bytes === 0 || row.bytes === SMALL_PIPE_BYTES),
+  socket: (row) =>
+    row.family === "AF_UNIX" &&
+    row.type === "SOCK_STREAM" &&
+    /^(Idle|Connected|Closed)$/.test(row.phase) &&
+    (row.bytes === 0 || row.bytes === SOCKET_BYTES) &&
+    row.messages <= 1 &&
+    /^(@[0-9a-f]{5})?$/.test(row.local) &&
+    odd(row.handle),
   vma: (row) =>
     row.start < row.end &&
     row.pid > 0 &&
@@ -148,7 +158,7 @@ function slots(view: MachineView, report: ViewReport): void {
   }
   for (let index = pipes.first, end = pipes.end; index < end; index++) {
     for (let i = 0; i < HAMMER / 10 && tally(pipes.load(index)); i++) {
-      const { head, tail, capacity } = pipes.slot.state;
+      const { head, tail, capacity } = pipes.slot.state.queue;
       if (capacity !== 0 && (tail - head) >>> 0 > capacity) fault(report, "pipe slot", { head, tail, capacity });
     }
   }

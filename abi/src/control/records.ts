@@ -29,6 +29,8 @@ import {
   ProcessState,
   SlotHeader,
   SlotKind,
+  SocketLive,
+  SocketSlot,
   slotKindName,
   ThreadSlot,
   ThreadState,
@@ -66,8 +68,9 @@ function portable(Struct: SlotStruct, options: { parent?: number; kept?: readonl
   return { Struct, end: Struct.OFFSET.live ?? Struct.SIZE, parent: options.parent, kept: options.kept ?? [] };
 }
 
-/** A pipe's inode; a file's name and how many of its pages are in memory. */
+/** A pipe's inode; a socket's, and its peer; a file's name and how many of its pages are in memory. */
 const PIPE_INODE = PipeSlot.OFFSET.live + PipeLive.OFFSET.inode;
+const SOCKET_LINKS = [SocketLive.OFFSET.inode, SocketLive.OFFSET.peer].map((offset) => SocketSlot.OFFSET.live + offset);
 const INODE_WORDS = [InodeLive.OFFSET.dentry, InodeLive.OFFSET.pages, InodeLive.OFFSET.dirtyPages].map(
   (offset) => InodeSlot.OFFSET.live + offset,
 );
@@ -82,6 +85,7 @@ const KINDS: ReadonlyMap<number, Portable> = new Map<number, Portable>([
   [SlotKind.FdTable, portable(FdTableSlot)],
   [SlotKind.Ofd, portable(OfdSlot)],
   [SlotKind.Pipe, portable(PipeSlot, { kept: [PIPE_INODE] })],
+  [SlotKind.Socket, portable(SocketSlot, { kept: SOCKET_LINKS })],
   [SlotKind.Inode, portable(InodeSlot, { kept: INODE_WORDS })],
   [SlotKind.Dentry, portable(DentrySlot)],
   [SlotKind.Mount, portable(MountSlot)],

@@ -129,7 +129,7 @@ export function sampleMachine(): SampleMachine {
   end.inode = 1;
   end.object = 1;
   const pipe = slot(PipeSlot, SlotKind.Pipe, 1);
-  pipe.state.capacity = 65536;
+  pipe.state.queue.capacity = 65536;
   pipe.live.inode = 1;
   slot(HartSlot, SlotKind.Hart, 0).thread = 1;
   const owner = slot(OwnerSlot, SlotKind.Owner, 1);

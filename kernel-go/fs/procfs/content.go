@@ -129,10 +129,11 @@ func generate(c *sched.Ctx, o *abi.OfdSlot, start, from uint64) abi.Errno {
 	e := abi.OK
 	if s := &kmem.Inode(o.State.Inode).State; s.ProcNode().Pid != 0 {
 		e = w.ofProcess(c, s, from, &sum)
-	} else if node(s.Node) == nodeText {
-		w.str(entries[s.TextNode().Entry].text)
 	} else {
-		w.ofSystem(node(s.Node))
+		if from == 0 { // of a file that has none, the entry is 0, which has none either
+			w.str(entries[s.TextNode().Entry].text)
+		}
+		w.ofSystem(c, node(s.Node), from)
 	}
 	if e == abi.OK && w.full {
 		e = abi.ENOMEM

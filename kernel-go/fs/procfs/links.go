@@ -26,7 +26,7 @@ func MayTrace(c *sched.Ctx, p abi.ProcessRef) bool {
 func target(c *sched.Ctx, inode abi.InodeRef) (dentry abi.DentryRef, ofd abi.OfdRef, e abi.Errno) {
 	s := &kmem.Inode(inode).State
 	n := node(s.Node)
-	if n == nodeSelf || n == nodeThreadSelf || n == nodeMountsLink {
+	if n == nodeSelf || n == nodeThreadSelf || n == nodeTextLink {
 		return 0, 0, abi.OK
 	}
 	p := findProcess(s.ProcNode().Pid)
@@ -84,12 +84,16 @@ func putText(at uint32, s string) uint32 {
 // describe writes what Linux shows for an OFD that has no path.
 func describe(at uint32, ofd abi.OfdRef) uint32 {
 	o := kmem.Ofd(ofd)
-	if o.State.Kind.Object() == abi.SlotKindPipe {
+	switch o.State.Kind.Object() {
+	case abi.SlotKindPipe:
 		at = putText(at, "pipe:[")
-		at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
-		return putText(at, "]")
+	case abi.SlotKindSocket:
+		at = putText(at, "socket:[")
+	default:
+		return putText(at, o.State.Kind.Shown())
 	}
-	return putText(at, o.State.Kind.Shown())
+	at += vfs.PutNumber(at, kmem.Inode(o.State.Inode).State.Ino)
+	return putText(at, "]")
 }
 
 func readlink(c *sched.Ctx, inode abi.InodeRef, dst kmem.Span) (uint32, abi.Errno) {
@@ -113,7 +117,7 @@ func readlink(c *sched.Ctx, inode abi.InodeRef, dst kmem.Span) (uint32, abi.Errn
 	if ofd != 0 {
 		at = describe(at, ofd)
 	} else {
-		at = selfText(c, at, nodeOf(inode))
+		at = selfText(c, at, &kmem.Inode(inode).State)
 		if at == c.Page {
 			return 0, abi.ENOENT
 		}
@@ -131,11 +135,12 @@ func copyText(dst, text kmem.Span) (uint32, abi.Errno) {
 	return text.Len, abi.OK
 }
 
-// selfText writes the target of self, thread-self and mounts; nothing for a
-// caller that is no process.
-func selfText(c *sched.Ctx, at uint32, n node) uint32 {
-	if n == nodeMountsLink {
-		return putText(at, "self/mounts")
+// selfText writes the target of self and thread-self, nothing for a caller that is
+// no process, and of what leads there.
+func selfText(c *sched.Ctx, at uint32, s *abi.InodeState) uint32 {
+	n := node(s.Node)
+	if n == nodeTextLink {
+		return putText(at, entries[s.TextNode().Entry].text)
 	}
 	if c.Process == 0 {
 		return at

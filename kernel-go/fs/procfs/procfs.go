@@ -37,7 +37,8 @@ const (
 	nodeText
 	nodeSelf
 	nodeThreadSelf
-	nodeMountsLink
+	// nodeTextLink is a link whose target never changes: as nodeText.
+	nodeTextLink
 	nodeExe
 	nodeCwd
 	nodeRootLink
@@ -85,10 +86,17 @@ const (
 	nodePidOomScore
 	nodePidCgroup
 	nodePidPersonality
+	nodeNet
+	nodeNetTcp
+	nodeNetTcp6
+	nodeNetUdp
+	nodeNetUdp6
+	nodeNetUnix
+	nodeNetNetlink
 )
 
-// entries are the names that are always there, by the directory they are in,
-// and the text of those that never change.
+// entries are the names that are always there, by the directory they are in, and
+// the text of those that never change, or with which a list begins.
 // Those of nodePid are in every process's directory and in every thread's.
 var entries = [...]struct {
 	in   node
@@ -99,7 +107,8 @@ var entries = [...]struct {
 }{
 	{nodeRoot, "self", nodeSelf, abi.S_IFLNK | 0o777, ""},
 	{nodeRoot, "thread-self", nodeThreadSelf, abi.S_IFLNK | 0o777, ""},
-	{nodeRoot, "mounts", nodeMountsLink, abi.S_IFLNK | 0o777, ""},
+	{nodeRoot, "mounts", nodeTextLink, abi.S_IFLNK | 0o777, "self/mounts"},
+	{nodeRoot, "net", nodeTextLink, abi.S_IFLNK | 0o777, "self/net"},
 	{nodeRoot, "sys", nodeSys, abi.S_IFDIR | 0o555, ""},
 	{nodeRoot, "cpuinfo", nodeCpuinfo, abi.S_IFREG | 0o444, ""},
 	{nodeRoot, "meminfo", nodeMeminfo, abi.S_IFREG | 0o444, ""},
@@ -185,6 +194,16 @@ var entries = [...]struct {
 	{nodePid, "oom_score", nodePidOomScore, abi.S_IFREG | 0o444, ""},
 	{nodePid, "cgroup", nodePidCgroup, abi.S_IFREG | 0o444, ""},
 	{nodePid, "personality", nodePidPersonality, abi.S_IFREG | 0o400, ""},
+	{nodePid, "net", nodeNet, abi.S_IFDIR | 0o555, ""},
+	{nodeNet, "tcp", nodeNetTcp, abi.S_IFREG | 0o444, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"},
+	{nodeNet, "tcp6", nodeNetTcp6, abi.S_IFREG | 0o444, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"},
+	{nodeNet, "udp", nodeNetUdp, abi.S_IFREG | 0o444, "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            \n"},
+	{nodeNet, "udp6", nodeNetUdp6, abi.S_IFREG | 0o444, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"},
+	{nodeNet, "unix", nodeNetUnix, abi.S_IFREG | 0o444, "Num       RefCount Protocol Flags    Type St Inode Path\n"},
+	{nodeNet, "netlink", nodeNetNetlink, abi.S_IFREG | 0o444, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"},
+	{nodeNet, "dev", nodeText, abi.S_IFREG | 0o444, "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n"},
+	{nodeNet, "if_inet6", nodeText, abi.S_IFREG | 0o444, "00000000000000000000000000000001 01 80 10 80       lo\n"},
+	{nodeNet, "route", nodeText, abi.S_IFREG | 0o444, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n"},
 }
 
 // Files are what vfs asks of procfs.
@@ -322,13 +341,17 @@ func (n node) isIn(d, table node) bool {
 	return table == d
 }
 
-// argOf is the second argument of entry i in a directory: its number where the
-// entry is all that there is to know, else the thread.
-func argOf(i int, dir *abi.InodeState) uint32 {
-	if entries[i].node == nodeText {
-		return uint32(i)
+// idsOf are the two numbers of entry i in a directory: its own where its text must be
+// found again, else the thread. Those of net are of no process: all have the same.
+func idsOf(i int, dir *abi.InodeState) abi.ProcNode {
+	d := *dir.ProcNode()
+	if entries[i].in == nodeNet {
+		d.Pid = 0
 	}
-	return dir.ProcNode().Number
+	if entries[i].node == nodeText || entries[i].text != "" {
+		d.Number = uint32(i)
+	}
+	return d
 }
 
 func lookup(_ *sched.Ctx, in abi.InodeRef, name kmem.Span) (abi.InodeRef, abi.Errno) {
@@ -342,7 +365,8 @@ func lookup(_ *sched.Ctx, in abi.InodeRef, name kmem.Span) (abi.InodeRef, abi.Er
 		if !x.node.isIn(node(s.Node), x.in) || !sameName(name, x.name) {
 			continue
 		}
-		return makeInode(x.node, x.mode, pid, argOf(i, s))
+		ids := idsOf(i, s)
+		return makeInode(x.node, x.mode, ids.Pid, ids.Number)
 	}
 	v, ok := number(name)
 	if !ok {
@@ -420,7 +444,8 @@ func next(_ *sched.Ctx, in abi.InodeRef, pos uint64, dst uint32) (after uint64, 
 				continue
 			}
 			copy(kmem.Bytes(dst, uint32(len(x.name))), x.name)
-			return uint64(i) + fixedPos + 1, uint32(len(x.name)), abi.DirentType(x.mode >> 12), inoOf(x.node, s.ProcNode().Pid, argOf(i, s))
+			ids := idsOf(i, s)
+			return uint64(i) + fixedPos + 1, uint32(len(x.name)), abi.DirentType(x.mode >> 12), inoOf(x.node, ids.Pid, ids.Number)
 		}
 		pos = numberPos
 	}

@@ -27,8 +27,9 @@ func (w *Text) line(v uint64) {
 	w.putByte('\n')
 }
 
-// ofSystem writes the content of a file that belongs to no process.
-func (w *Text) ofSystem(n node) {
+// ofSystem writes the content of a file that belongs to no process, or the piece of it
+// that goes on at `from`.
+func (w *Text) ofSystem(c *sched.Ctx, n node, from uint64) {
 	h := kmem.Header()
 	switch n {
 	case nodeCpuinfo:
@@ -88,6 +89,8 @@ func (w *Text) ofSystem(n node) {
 		w.line(uint64(abi.LimitFds))
 	case nodePipeMaxSize:
 		w.line(uint64(abi.LimitPipeMaxBytes))
+	case nodeNetTcp, nodeNetTcp6, nodeNetUdp, nodeNetUdp6, nodeNetUnix, nodeNetNetlink:
+		w.sockets(c, n, from)
 	}
 }
 
