@@ -34,6 +34,7 @@ const GUESTS = [
     "procfs_memory",
     "futex_pi",
   ],
+  ...["socket_unix", "socket_rights", "socket_cycles", "socket_tcp", "socket_udp", "socket_transfer"],
 ];
 const SCRIPTS = new Set([
   "pipelines",

@@ -40,5 +40,6 @@ export type {
   ThreadRow,
   VmaRow,
 } from "./rows.ts";
+export { inet6Text } from "./socket-address.ts";
 export { readStatus, type StatusRecords } from "./status.ts";
 export { ABI, abiText, layoutText, versionMismatch, versionOf } from "./version.ts";

@@ -4,7 +4,7 @@ import { AddressFamily, SockaddrIn, SockaddrIn6, SockaddrNl } from "../ts/index.
 const FAMILY_BYTES = 2;
 
 /** The IPv6 address of 16 bytes as RFC 5952 writes it. */
-function inet6Text(bytes: Uint8Array): string {
+export function inet6Text(bytes: Uint8Array): string {
   const mapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
   if (mapped) return `::ffff:${bytes.subarray(12).join(".")}`;
   const words = Array.from({ length: 8 }, (_, k) => ((bytes[2 * k] ?? 0) << 8) | (bytes[2 * k + 1] ?? 0));

@@ -247,6 +247,8 @@ func getOfSocket(c *sched.Ctx, i abi.SocketRef, name abi.SocketOption, dst kmem.
 		}
 		*(*abi.Ucred)(kmem.Ptr(dst.Addr)) = abi.Ucred{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid}
 		return abi.UcredSize, abi.OK
+	case abi.SO_BINDTODEVICE:
+		return 0, abi.OK // to none
 	case abi.SO_COOKIE:
 		kmem.Store64(dst.Addr, uint64(s.Header.Generation.Load())<<32|uint64(i))
 		return 8, abi.OK

@@ -56,6 +56,13 @@ func bindUnix(c *sched.Ctx, i abi.SocketRef, a *abi.SocketAddress) abi.Errno {
 		return autobind(c, i)
 	}
 	if s.State.Local.Length != 0 {
+		if path {
+			// A name that is there already is the first thing to be wrong.
+			if d, e := vfs.Resolve(c, pathOf(c, a), 0); e == abi.OK {
+				vfs.Put(d)
+				return abi.EADDRINUSE
+			}
+		}
 		return abi.EINVAL
 	}
 	if !path {

@@ -494,10 +494,6 @@ func sysSendmmsg(c *sched.Ctx) (uint64, abi.Errno) {
 // sysRecvmmsg takes messages until it has all, or its time is over, which is looked at
 // between two of them.
 func sysRecvmmsg(c *sched.Ctx) (uint64, abi.Errno) {
-	x, e := throughArg(c, arg32(c, 3))
-	if e != abi.OK {
-		return 0, e
-	}
 	b := moved(c)
 	if c.Arg(4) != 0 && b.DeadlineNs == 0 {
 		ns, e := timespecIn(c, c.Arg(4))
@@ -505,6 +501,10 @@ func sysRecvmmsg(c *sched.Ctx) (uint64, abi.Errno) {
 			return 0, e
 		}
 		b.DeadlineNs = addNs(sched.NowNs(), ns)
+	}
+	x, e := throughArg(c, arg32(c, 3))
+	if e != abi.OK {
+		return 0, e
 	}
 	n, e := many(c, receiveOne, x)
 	if e != abi.OK || c.Arg(4) == 0 {

@@ -154,7 +154,7 @@ func (r *record) takeIovecs(c *sched.Ctx, va, count, left uint64) abi.Errno {
 // takeMessages adds headers of messages: of the kinds that are read, with what they
 // point at, the bytes of vectors to their first, whatever of them was filled.
 func (r *record) takeMessages(c *sched.Ctx, letter byte, va, count uint64) abi.Errno {
-	step := abi.MmsghdrSize
+	step := uint32(abi.MmsghdrSize)
 	if letter == '(' || letter == ')' {
 		step, count = abi.MsghdrSize, 1
 	}

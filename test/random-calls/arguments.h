@@ -33,6 +33,7 @@ static const struct {
     {"Fadvice", 'x'}, {"Madvice", 'x'}, {"FlockOp", 'x'}, {"RlimitId", 'x'}, {"MembarrierCmd", 'x'}, {"IdType", 'y'}, {"SigHow", 'y'},
     {"ItimerWhich", 'y'}, {"PrioWhich", 'y'}, {"RusageWho", 'y'}, {"SchedPolicy", 'y'}, {"MemfdFlag", 'y'}, {"MremapFlag", 'y'}, {"RenameFlag", 'y'},
     {"TimerfdFlag", 'y'}, {"StatxMask", 'B'}, {"EventfdFlag", 'W'}, {"SignalfdFlag", 'W'}, {"EpollCreateFlag", 'W'}, {"PidfdFlag", 'W'},
+    {"protocol", 'z'}, {"optname", 'x'},
 };
 
 /// Kinds of the arguments of some calls, where they are not what the words say ("." where they are).
@@ -208,6 +209,7 @@ static u64 argument(struct caller *c, char letter, char type) {
       if (mine) put8(at, one_in(c, 3) ? 0 : (u64)place(c, 8)), put8(at + 8, one_in(c, 8) ? any(c) : 8);
       return (u64)at;
     case '=': letter = 'q'; break;
+    case ';': letter = 'n'; break;
     case '&': letter = 't'; break;
     case '+': letter = 'c'; break;
     case '~': letter = one_in(c, 2) ? 't' : 0; break;

@@ -8,6 +8,7 @@ import { cpu } from "./cpu.ts";
 import { debian } from "./debian.ts";
 import { files } from "./files.ts";
 import { holds } from "./holds.ts";
+import { ipc } from "./ipc.ts";
 import { page } from "./page.ts";
 import { processes } from "./processes.ts";
 import { rpc } from "./rpc.ts";
@@ -35,6 +36,7 @@ export const suite: readonly Benchmark[] = [
   ...changing,
   ...processes,
   ...files,
+  ...ipc,
   ...scaling,
   ...cpu,
   ...debian,

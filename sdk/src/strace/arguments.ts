@@ -13,7 +13,6 @@ import {
   FlockOp,
   FutexOp,
   Ioctl,
-  Iovec,
   MapFlag,
   MemfdExtra,
   MemfdFlag,
@@ -36,12 +35,13 @@ import {
   UtimeNsec,
   Winsize,
 } from "@foreshore/abi";
+import { argument, buffer, type Call, count, flags, named, type Show, unknownAs, vectors } from "./memory.ts";
 import { quoted, quotedHex, SHOWN } from "./quote.ts";
 import type { Captured } from "./record.ts";
+import { SHOW_SOCKETS, SHOW_SOCKETS_IN } from "./sockets.ts";
 import {
   device,
   fileMode,
-  iovecs,
   isDevice,
   list,
   pollEvents,
@@ -71,57 +71,14 @@ import {
   waitStatus,
 } from "./values.ts";
 
-/** A call as far as it is known: at its beginning without what it came to. */
-export interface Call {
-  readonly number: number;
-  readonly name: string;
-  readonly args: readonly bigint[];
-  /** Memory when it began. */
-  readonly before: Captured;
-  /** When it was over; undefined at its beginning. */
-  readonly after?: Captured | undefined;
-  readonly errno: number;
-  readonly result: bigint;
-}
-
-/** How argument `i` is shown. Undefined: the call does not use it, or strace does not show it. */
-export type Show = (value: bigint, call: Call, i: number) => string | undefined;
-
 const CREATES = BigInt(OpenFlag.O_CREAT);
 const TEMPORARY = BigInt(OpenFlag.O_TMPFILE);
-
-const named =
-  (...tables: readonly Names[]): Show =>
-  (value) =>
-    nameOf(int32(value), ...tables) ?? hex(BigInt.asUintN(32, value));
-
-/** The same, of which strace names the family where it does not know the number. */
-const unknownAs =
-  (family: string, names: Names): Show =>
-  (value) =>
-    nameOf(int32(value), names) ?? `${hex(BigInt.asUintN(32, value))} /* ${family} */`;
-
-const flags =
-  (names: Names, zero?: string, without?: readonly string[]): Show =>
-  (value) =>
-    bits(names, value, zero, without);
 
 /** The same in an order of strace's own. */
 const ordered =
   (names: Names, order: readonly string[]): Show =>
   (value) =>
     inOrder(bits(names, value), order);
-
-const argument = (call: Call, i: number): bigint => call.args[i] ?? 0n;
-const count = (value: bigint): number => Number(value < 0n || value > 0x7fffffffn ? 0x7fffffffn : value);
-
-/** Bytes of memory, of which the kernel took the first SHOWN. */
-function buffer(memory: Captured, value: bigint, length: bigint, quote = quoted): string {
-  if (value === 0n) return "NULL";
-  if (length === 0n) return '""';
-  const bytes = memory.bytes(value, Math.min(count(length), SHOWN));
-  return bytes === undefined ? pointer(value) : `${quote(bytes)}${length > SHOWN ? "..." : ""}`;
-}
 
 /** What the kernel has written: as many bytes as the result says. */
 const written =
@@ -163,24 +120,6 @@ const fixed =
     const bytes = memoryOf(call, out)?.bytes(value, size);
     return bytes === undefined ? pointer(value) : show(bytes);
   };
-
-const ADDRESSABLE = 2n ** 64n / BigInt(Iovec.SIZE);
-
-/** Iovecs; of `left` bytes in them, or all. */
-function vectors(memory: Captured | undefined, value: bigint, length: bigint, left?: bigint, isFilled = true): string {
-  if (length === 0n) return "[]";
-  // strace multiplies in 64 bits.
-  const bytes = length < ADDRESSABLE ? memory?.bytes(value, Math.min(count(length), SHOWN) * Iovec.SIZE) : undefined;
-  if (bytes === undefined || memory === undefined) return pointer(value);
-  let rest = left;
-  const shown = iovecs(bytes).map(({ base, len }) => {
-    const used = rest === undefined || len < rest ? len : rest;
-    if (rest !== undefined) rest -= used;
-    const contents = isFilled ? buffer(memory, base, used) : pointer(base);
-    return `{iov_base=${contents}, iov_len=${len}}`;
-  });
-  return list(shown, length);
-}
 
 function strings(value: bigint, { before }: Call): string {
   const found = before.vector(value);
@@ -476,6 +415,7 @@ const SHOW: Readonly<Record<string, Show>> = {
   "<>fcntlarg?": fcntlArgument,
   "<>ioctlarg?": ioctlArgument,
   "<>prctlarg": prctlArgument,
+  ...SHOW_SOCKETS,
   // Structures that traces do not show.
   RobustListHead: ptr,
   SchedAttr: ptr,
@@ -513,10 +453,11 @@ const SHOW_IN: Readonly<Record<string, Show>> = {
   "membarrier:int?": (value, call, i) => ((argument(call, 1) & 1n) === 0n ? undefined : int(value, call, i)),
   "prctl:value?": prctlRest,
   "rseq:size": hex,
+  ...SHOW_SOCKETS_IN,
 };
 
 /** Words that are shown as what the call made of them, beside those that begin with `>`. */
-const SHOWN_LATE: ReadonlySet<string> = new Set(["<>offset", "<>fcntlarg?", "<>ioctlarg?", "<>prctlarg"]);
+const SHOWN_LATE: ReadonlySet<string> = new Set(["<>offset", "<>fcntlarg?", "<>ioctlarg?", "<>prctlarg", "mmsghdrs"]);
 
 /** Enums of bits are called so. */
 const BITS = /(Flag|Mask)$/;

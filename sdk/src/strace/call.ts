@@ -1,8 +1,9 @@
 /** A system call in strace(1)'s words: what is known when it begins, the rest, and its result. */
 
 import { CloneArgs, Errno, errnoName, Pollfd, Sigset, SYSCALLS, Syscall, syscallName, Timespec } from "@foreshore/abi";
-import { type Call, descriptors, isShownLate, showOf } from "./arguments.ts";
+import { descriptors, isShownLate, showOf } from "./arguments.ts";
 import { ERRNO_TEXT } from "./errno-text.ts";
+import type { Call } from "./memory.ts";
 import { SHOWN } from "./quote.ts";
 import { parentTid, pollEvents, pollfds, SHAPES, words32, words64 } from "./structs.ts";
 import { cloneFlags, fcntlFlags, hex, mode, pointer, signal, signalSet, uint32 } from "./values.ts";
@@ -124,6 +125,11 @@ function remark(call: Call): string {
       return polled(call);
     case "pselect6":
       return selected(call);
+    case "recvmmsg": {
+      if (result === 0n) return " (Timeout)";
+      const time = left(call, 4);
+      return time.length === 0 ? "" : ` (${time.join("")})`;
+    }
     default:
       return "";
   }

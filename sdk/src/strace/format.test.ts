@@ -101,10 +101,11 @@ const DIFFERENT: readonly (readonly [RegExp, string])[] = [
   [/SA_RESTORER/, "0"],
   [/0x[0-9a-f]+/g, "@"],
   [/^clone\((.*)\) = \d+$/, "clone($1) = PID"],
-  [/^(gettid|getpid)\(\) = \d+$/, "$1() = PID"],
+  [/^(gettid|getpid|getuid|getgid)\(\) = \d+$/, "$1() = PID"],
   [/^((?:t?g?kill)\()\d+(?:, \d+(?=, SIG))?/, "$1PID"],
   [/^(wait4\(|waitid\(P_PID, )\d+(.*) = (-1|0|\d+)/, "$1PID$2 = $3"],
   [/^(wait4\(.*) = [1-9]\d*$/, "$1 = PID"],
+  [/\{pid=[1-9]\d*, uid=\d+, gid=\d+\}/g, "{pid=PID, uid=UID, gid=GID}"],
   [/si_pid=\d+, si_uid=\d+/, "si_pid=PID, si_uid=UID"],
   [/si_utime=.*si_stime=\d+( \/\* [\d.]+ s \*\/)?/, "si_utime=N, si_stime=N"],
   [/(ru_[us]time=\{tv_sec=)\d+, tv_usec=\d+/g, "$1N, tv_usec=N"],
@@ -156,6 +157,8 @@ describe("the trace of a machine", () => {
     ["calls", 4],
     ["memory", 1],
     ["memory", 4],
+    ["sockets", 1],
+    ["sockets", 4],
   ] as const)(
     "has the lines of strace: %s, %i harts",
     (name, harts) => {
@@ -212,11 +215,21 @@ describe("the trace of a machine", () => {
         'write(-1, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"..., 4294967296) = -1 EBADF (Bad file descriptor)',
         "writev(-1, @, 1) = -1 EBADF (Bad file descriptor)",
         "execve(@, @, @) = -1 EFAULT (Bad address)",
+        "bind(-1, @, 2147483647) = -1 EBADF (Bad file descriptor)",
+        "setsockopt(-1, SOL_SOCKET, SO_LINGER, @, 8) = -1 EBADF (Bad file descriptor)",
+        "getsockname(-1, @, @) = -1 EBADF (Bad file descriptor)",
+        "sendmsg(-1, {msg_name=NULL, msg_namelen=0, msg_iov=NULL, msg_iovlen=0, msg_control=[{cmsg_len=0, cmsg_level=SOL_IP, cmsg_type=0 /* IP_??? */}, ... /* @ */], msg_controllen=4096, msg_flags=0}, 0) = -1 EBADF (Bad file descriptor)",
       ]) {
         expect(shown).toContain(line);
       }
       expect(
         shown.filter((line) => /^execve\("\/nowhere", \[("", ){32}\.\.\.\], @ \/\* 511 vars \*\/\)/.test(line)),
+      ).toHaveLength(1);
+      const messages = "sendmmsg(-1, [{msg_hdr={msg_name=@, msg_namelen=-1, msg_iov=@, ";
+      expect(shown.filter((line) => line.startsWith(messages))).toHaveLength(3);
+      // More control messages than come along.
+      expect(
+        shown.filter((line) => /^sendmsg\(.*msg_control=\[(\{cmsg_len=16, [^}]*\}, ){64}\.\.\.\], /.test(line)),
       ).toHaveLength(1);
     },
     TIMEOUT_MS,

@@ -5,8 +5,8 @@
  */
 
 import { Errno, Syscall, TracePhase } from "@foreshore/abi";
-import type { Call } from "./arguments.ts";
 import { callName, showArguments, showResult } from "./call.ts";
+import type { Call } from "./memory.ts";
 import { Order } from "./order.ts";
 import { Captured, decodeTrace, type TraceEvent } from "./record.ts";
 import { signalDetail } from "./structs.ts";

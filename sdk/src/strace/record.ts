@@ -29,6 +29,18 @@ export class Captured {
     return undefined;
   }
 
+  /** As many bytes at an address as came along, at most `most`. */
+  some(address: bigint, most: number): Uint8Array {
+    let longest = new Uint8Array();
+    for (const piece of this.#pieces) {
+      const offset = address - piece.address;
+      if (offset < 0n || offset >= BigInt(piece.bytes.length)) continue;
+      const found = piece.bytes.subarray(Number(offset), Number(offset) + most);
+      if (found.length > longest.length) longest = found as Uint8Array<ArrayBuffer>;
+    }
+    return longest;
+  }
+
   /** The string at an address, without its NUL, and whether it is whole. */
   string(address: bigint): { bytes: Uint8Array; whole: boolean } | undefined {
     let longest: Uint8Array | undefined;

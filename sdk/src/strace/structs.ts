@@ -75,7 +75,7 @@ const LARGEST = 512;
 const room = new Mem(new ArrayBuffer(LARGEST));
 
 /** The values of a structure from its bytes, wherever they lie. */
-function read<T>(type: Readable<T>, bytes: Uint8Array): T {
+export function read<T>(type: Readable<T>, bytes: Uint8Array): T {
   room.u8.set(bytes.subarray(0, type.SIZE));
   return new type(room, 0).toData();
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -58,11 +59,41 @@ int main(void) {
   CALL(fcntl, -1, 5, end - 1);
   CALL(prctl, 15, end - 1, 0, 0, 0);
   CALL(waitid, 9, 9, (void *)9, 9, (void *)9);
+  /* Messages that point at themselves, at most of memory and at nothing. */
+  struct mmsghdr *m = (struct mmsghdr *)page;
+  for (int kind = 0; kind < 3; kind++) {
+    for (int i = 0; i < 64; i++) {
+      uint64_t *words = (uint64_t *)(m + i);
+      for (int k = 0; k < 8; k++) words[k] = kind == 1 ? (uint64_t)page : ~0ul;
+      if (kind != 2) m[i].msg_hdr.msg_name = m[i].msg_hdr.msg_iov = m[i].msg_hdr.msg_control = (void *)page;
+    }
+    CALL(sendmsg, -1, m, ~0ul);
+    CALL(sendmmsg, -1, m, ~0ul, ~0ul);
+    CALL(sendmmsg, -1, end - 100, 1ul << 31, 0);
+    CALL(recvmsg, -1, m, ~0ul);
+    CALL(recvmmsg, -1, m, ~0ul, ~0ul, end - 8);
+  }
+  /* Control messages without end. */
+  memset(page, 0, 4096);
+  for (int i = 0; i < 4096; i += 16) page[i] = 16;
+  struct msghdr control = {.msg_control = page, .msg_controllen = 4096};
+  CALL(sendmsg, -1, &control, 0);
+  page[0] = 0;
+  CALL(sendmsg, -1, &control, 0);
+  memset(page, 0xff, 4096);
+  CALL(sendmsg, -1, &control, 0);
+  CALL(bind, -1, page, ~0ul);
+  CALL(bind, -1, page, 1ul << 31);
+  CALL(bind, -1, end - 8, 0x7fffffff);
+  CALL(setsockopt, -1, 1, 13, end - 4, 1ul << 33 | 8);
+  CALL(getsockname, -1, page, end - 2);
   /* Calls by the thousand with arguments at random: half numbers, half addresses near the end. */
   static const int calls[] = {SYS_openat, SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_newfstatat, SYS_statx,
     SYS_ppoll, SYS_pselect6, SYS_readlinkat, SYS_getdents64, SYS_epoll_ctl, SYS_pipe2, SYS_fcntl, SYS_ioctl,
     SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_prlimit64, SYS_utimensat, SYS_sendfile, SYS_getrandom, SYS_clock_gettime,
-    SYS_getcwd, SYS_mount, SYS_linkat, SYS_renameat2, SYS_execve, SYS_sigaltstack, SYS_timer_create, SYS_openat2, 999};
+    SYS_getcwd, SYS_mount, SYS_linkat, SYS_renameat2, SYS_execve, SYS_sigaltstack, SYS_timer_create, SYS_openat2,
+    SYS_socket, SYS_socketpair, SYS_bind, SYS_connect, SYS_accept, SYS_accept4, SYS_getsockname, SYS_getpeername, SYS_sendto,
+    SYS_recvfrom, SYS_setsockopt, SYS_getsockopt, SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, 999};
   static const struct timespec now = {0, 0};
   for (int i = 0; i < 2000; i++) {
     uint64_t a[6];
