@@ -33,6 +33,62 @@ describe.skipIf(missingTool())("programs seen from outside", () => {
     }
   });
 
+  test("viewers see sockets of each kind, in shared memory and over a control channel", async () => {
+    const runtime = await Runtime.create({ harts: 2, memory: 128 });
+    try {
+      const { stdin, stdout, exit } = await runtime.spawn(readFileSync(await guest("outside")), ["sockets"]);
+      await stdout!.getReader().read();
+      const { port1, port2 } = new MessageChannel();
+      runtime.serveControl(portDuplex(port2));
+      const remote = await RemoteMachine.connect(portDuplex(port1));
+      const view = attach(runtime.memory!);
+      const { rows } = memoryRows(view, "socket");
+      expect((await remote.rows("socket")).rows).toEqual(rows);
+      const shown = rows.map(({ family, type, phase, local, bytes, messages, waiting, backlog, inode }) =>
+        [
+          family,
+          type,
+          phase,
+          local.replace(/:(3|4|5|6)\d{4}$/, ":any"),
+          bytes,
+          messages,
+          waiting,
+          backlog,
+          inode === 0,
+        ].join(" "),
+      );
+      expect(shown.sort()).toEqual([
+        "AF_INET SOCK_DGRAM Idle 127.0.0.1:5353 16 2 0 0 false",
+        "AF_INET SOCK_STREAM Connected 127.0.0.1:7000 0 0 0 0 false",
+        "AF_INET SOCK_STREAM Connected 127.0.0.1:any 0 0 0 0 false",
+        "AF_INET SOCK_STREAM Listening 127.0.0.1:7000 0 0 0 9 false",
+        "AF_UNIX SOCK_SEQPACKET Connected  0 0 0 10 false",
+        "AF_UNIX SOCK_SEQPACKET Connected  7 1 0 10 false",
+        "AF_UNIX SOCK_STREAM Connected  0 0 0 10 false",
+        "AF_UNIX SOCK_STREAM Connected listener 5 0 0 10 true",
+        "AF_UNIX SOCK_STREAM Listening listener 0 0 1 5 false",
+      ]);
+      for (const { handle, peer, phase } of rows) {
+        const other = rows.find((row) => row.handle.index === peer?.index);
+        expect(other?.peer).toEqual(phase === "Connected" ? handle : undefined);
+        expect(other?.handle).toEqual(peer);
+      }
+      const open = memoryRows(view, "ofd").rows.filter(({ kind }) => kind === "Socket");
+      expect(open.map(({ path }) => path).sort()).toEqual(
+        rows
+          .filter(({ inode }) => inode !== 0)
+          .map(({ inode }) => `socket:[${inode}]`)
+          .sort(),
+      );
+      await remote.close();
+      await stdin!.close();
+      expect((await exit).code).toBe(0);
+      expect(memoryRows(view, "socket").rows).toEqual([]);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
   test("who writes a core file hears SIGKILL, and leaves nothing open", async () => {
     const runtime = await Runtime.create({ harts: 2, memory: 1024 });
     const open = async (): Promise<number> =>

@@ -6768,9 +6768,9 @@ struct fsh_socket_state {
   uint32_t user_timeout_ms;
   /* IP_TTL or IPV6_UNICAST_HOPS. Unit: count. Written by: kernel. */
   uint32_t hops;
-  /* The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen. */
+  /* The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen, of one with SO_REUSEPORT the user who asked for that. */
   struct fsh_socket_credentials peer;
-  /* Bytes that were dropped since the queue was full (datagrams of AF_INET). Unit: count. Written by: kernel. */
+  /* Datagrams that were dropped since the queue was full (AF_INET, AF_INET6). Unit: count. Written by: kernel. */
   uint32_t drops;
   /* Its own name. */
   struct fsh_socket_address local;

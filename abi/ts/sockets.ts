@@ -374,10 +374,13 @@ export interface SocketStateData {
    * Unit: count. Written by: kernel.
    */
   hops: number;
-  /** The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen. */
+  /**
+   * The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen, of one with SO_REUSEPORT the
+   * user who asked for that.
+   */
   peer: SocketCredentialsData;
   /**
-   * Bytes that were dropped since the queue was full (datagrams of AF_INET).
+   * Datagrams that were dropped since the queue was full (AF_INET, AF_INET6).
    * Unit: count. Written by: kernel.
    */
   drops: number;
@@ -718,7 +721,10 @@ export class SocketState {
     this.$mem.u32[(this.$base + 104) >>> 2] = value;
   }
 
-  /** The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen. */
+  /**
+   * The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen, of one with SO_REUSEPORT the
+   * user who asked for that.
+   */
   get peer(): SocketCredentials {
     const view = (this.#peer ??= new SocketCredentials(this.$mem));
     view.$base = this.$base + 108;
@@ -726,7 +732,7 @@ export class SocketState {
   }
 
   /**
-   * Bytes that were dropped since the queue was full (datagrams of AF_INET).
+   * Datagrams that were dropped since the queue was full (AF_INET, AF_INET6).
    * Unit: count. Written by: kernel.
    */
   get drops(): number {

@@ -214,9 +214,10 @@ type SocketState struct {
 	// IP_TTL or IPV6_UNICAST_HOPS.
 	// Unit: count. Written by: kernel.
 	Hops uint32
-	// The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen.
+	// The peer as SO_PEERCRED tells it; of a listening socket its own process when it began to listen, of one with SO_REUSEPORT the
+	// user who asked for that.
 	Peer SocketCredentials
-	// Bytes that were dropped since the queue was full (datagrams of AF_INET).
+	// Datagrams that were dropped since the queue was full (AF_INET, AF_INET6).
 	// Unit: count. Written by: kernel.
 	Drops uint32
 	// Its own name.

@@ -57,7 +57,9 @@ func maySend(c *sched.Ctx, i abi.SocketRef, m *Message) abi.Errno {
 		return abi.EOPNOTSUPP
 	}
 	if !unix(s) { // there, a reader is told of an error, a writer of the end
-		if e := TakeError(i); e != abi.OK {
+		if e := TakeError(i); e == abi.EPIPE {
+			return broken(c, m)
+		} else if e != abi.OK {
 			return e
 		}
 	}

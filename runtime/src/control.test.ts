@@ -111,19 +111,7 @@ describe("a remote machine", () => {
     const remote = await connected();
     const waiting = await remote.spawn("/bin/cat");
     const view = attach(machine.memory!);
-    const kinds = [
-      "process",
-      "thread",
-      "fd",
-      "ofd",
-      "pipe",
-      "socket",
-      "vma",
-      "cache",
-      "mount",
-      "hart",
-      "memory",
-    ] as const;
+    const kinds = ["process", "thread", "fd", "ofd", "pipe", "vma", "cache", "mount", "hart", "memory"] as const;
     await expect.poll(() => memoryRows(view, "thread").rows.map(({ state }) => state)).toEqual(["blocked", "blocked"]);
     for (const kind of kinds) {
       await expect.poll(async () => (await remote.rows(kind)).rows).toEqual(memoryRows(view, kind).rows);

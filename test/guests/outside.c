@@ -1,11 +1,14 @@
-// Programs that tests look at from outside: outside descriptors COUNT | outside victim | outside dump MIB | outside waits FILE.
+// Programs that tests look at from outside: outside descriptors COUNT | outside sockets | outside victim | outside dump MIB | outside waits FILE.
 #include "check.h"
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define MIB (1 << 20)
 
@@ -20,6 +23,33 @@ static int descriptors(int last) {
   struct rlimit limit = {last + 1, last + 1};
   must(setrlimit(RLIMIT_NOFILE, &limit));
   for (int fd = 3; fd <= last; fd++) must(fcntl(0, fd % 3 ? F_DUPFD : F_DUPFD_CLOEXEC, fd));
+  put("ready\n");
+  char byte;
+  while (read(0, &byte, 1) == 1) continue;
+  return 0;
+}
+
+// A socket of each kind, until its input ends: a listener with a connection that waits and has bytes, a pair in whose queue a
+// descriptor waits, a connection by TCP, and a bound UDP socket with two datagrams.
+static int sockets(void) {
+  struct sockaddr_un name = {AF_UNIX, "listener"};
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(7000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(5353), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int l = must(socket(AF_UNIX, SOCK_STREAM, 0)), c = must(socket(AF_UNIX, SOCK_STREAM, 0));
+  must(bind(l, (void *)&name, sizeof name)), must(listen(l, 5)), must(connect(c, (void *)&name, sizeof name));
+  must(write(c, "early", 5));
+  int s[2];
+  must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s));
+  char control[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec v = {"carried", 7};
+  struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  *CMSG_FIRSTHDR(&m) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &l, sizeof(int));
+  must(sendmsg(s[0], &m, 0));
+  int t = must(socket(AF_INET, SOCK_STREAM, 0)), u = must(socket(AF_INET, SOCK_STREAM, 0)), d = must(socket(AF_INET, SOCK_DGRAM, 0));
+  must(bind(t, (void *)&at, sizeof at)), must(listen(t, 9)), must(connect(u, (void *)&at, sizeof at)), must(accept(t, NULL, NULL));
+  must(bind(d, (void *)&to, sizeof to));
+  for (int i = 0; i < 2; i++) must(sendto(d, "datagram", 8, 0, (void *)&to, sizeof to));
   put("ready\n");
   char byte;
   while (read(0, &byte, 1) == 1) continue;
@@ -133,6 +163,7 @@ int main(int argc, char **argv) {
   if (argc == 2 && !strcmp(argv[1], "leased")) return leased(argv[0]);
   if (argc == 3 && !strcmp(argv[1], "waits")) return waits(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "descriptors")) return descriptors(atoi(argv[2]));
+  if (argc == 2 && !strcmp(argv[1], "sockets")) return sockets();
   if (argc == 2 && !strcmp(argv[1], "victim")) return victim();
   if (argc == 3 && !strcmp(argv[1], "dump")) return dump(atoi(argv[2]));
   return 2;

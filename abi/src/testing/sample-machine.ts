@@ -1,6 +1,7 @@
 /** A machine's memory with a little of everything in it that viewers read, as small as it can be. No kernel has seen it. */
 import {
   AbiVersion,
+  AddressFamily,
   AddressSpaceSlot,
   BootState,
   ClientSlot,
@@ -22,6 +23,9 @@ import {
   ProcessRunState,
   ProcessSlot,
   SlotKind,
+  SocketPhase,
+  SocketSlot,
+  SocketType,
   ThreadRunState,
   ThreadSlot,
   VmaSlot,
@@ -43,6 +47,7 @@ const STRUCTS: readonly (readonly [SlotKind, { readonly SIZE: number }])[] = [
   [SlotKind.FdTable, FdTableSlot],
   [SlotKind.Ofd, OfdSlot],
   [SlotKind.Pipe, PipeSlot],
+  [SlotKind.Socket, SocketSlot],
   [SlotKind.Inode, InodeSlot],
   [SlotKind.Dentry, DentrySlot],
   [SlotKind.Mount, MountSlot],
@@ -131,6 +136,16 @@ export function sampleMachine(): SampleMachine {
   const pipe = slot(PipeSlot, SlotKind.Pipe, 1);
   pipe.state.queue.capacity = 65536;
   pipe.live.inode = 1;
+  for (const index of [1, 2]) {
+    const { state, live } = slot(SocketSlot, SlotKind.Socket, index);
+    state.family = AddressFamily.AF_UNIX;
+    state.type = SocketType.SOCK_STREAM;
+    state.phase = SocketPhase.Connected;
+    state.local.length = 5;
+    state.local.bytesBytes().set([AddressFamily.AF_UNIX, 0, 0x2f, 0x61, 0x62]);
+    live.inode = 1;
+    live.peer = 3 - index;
+  }
   slot(HartSlot, SlotKind.Hart, 0).thread = 1;
   const owner = slot(OwnerSlot, SlotKind.Owner, 1);
   owner.statusBase = at;
