@@ -89,6 +89,7 @@ var variables = map[string]struct {
 	"riscv.xNames":           {isTable, "names for the disassembler"},
 	"sched.loadWeights":      {isTable, "weights of the load averages"},
 	"sched.weights":          {isTable, "weights by nice value"},
+	"sock.keptOptions":       {isTable, "options of sockets that are flags and numbers"},
 	"sock.zeroAttributes":    {isTable, "attributes of the loopback that are 0"},
 	"softfp.qNaN":            {isTable, "a quiet NaN, unpacked"},
 	"syscalls.prctls":        {isTable, "operations of prctl(2)"},

@@ -19,6 +19,8 @@ const (
 	leastSend   = 4608
 	leastRead   = 2304
 	tcpBuffer   = 131072
+	// usualHops is net.ipv4.ip_default_ttl.
+	usualHops = 64
 )
 
 // Option is an option's level and name.
@@ -48,122 +50,95 @@ func setCapacities(s, t *abi.SocketSlot) {
 	kmem.WriteEnd(&t.Header)
 }
 
-// flagOf is the flag that an option of 0 and 1 is, 0 for others.
-func flagOf(s *abi.SocketSlot, o Option) abi.SocketFlag {
-	switch o.Level {
-	case abi.SOL_SOCKET:
-		switch abi.SocketOption(o.Name) {
-		case abi.SO_REUSEADDR:
-			return abi.SocketFlagReuseAddress
-		case abi.SO_REUSEPORT:
-			return abi.SocketFlagReusePort
-		case abi.SO_KEEPALIVE:
-			return abi.SocketFlagKeepAlive
-		case abi.SO_BROADCAST:
-			return abi.SocketFlagBroadcast
-		case abi.SO_OOBINLINE:
-			return abi.SocketFlagOobInline
-		case abi.SO_DONTROUTE:
-			return abi.SocketFlagDontRoute
-		case abi.SO_TIMESTAMP:
-			return abi.SocketFlagTimestamp
-		case abi.SO_PASSCRED:
-			if unix(s) || s.State.Family == abi.AF_NETLINK {
-				return abi.SocketFlagPassCred
-			}
-		}
-	case abi.SOL_TCP:
-		if !tcp(s) {
-			return 0
-		}
-		switch abi.TcpOption(o.Name) {
-		case abi.TCP_NODELAY:
-			return abi.SocketFlagNoDelay
-		case abi.TCP_CORK:
-			return abi.SocketFlagCork
-		}
-	case abi.SOL_IP:
-		if internet(s) && abi.IpOption(o.Name) == abi.IP_RECVERR {
-			return abi.SocketFlagReceiveErrors
-		}
-	case abi.SOL_IPV6:
-		if s.State.Family != abi.AF_INET6 {
-			return 0
-		}
-		switch abi.Ipv6Option(o.Name) {
-		case abi.IPV6_V6ONLY:
-			return abi.SocketFlagV6Only
-		case abi.IPV6_RECVERR:
-			return abi.SocketFlagReceiveErrors
-		}
+// who has an option.
+type who uint8
+
+const (
+	ofUnix who = 1 << iota
+	ofNetlink
+	ofTcp
+	ofInternet
+	ofInet6
+
+	ofAll = ofUnix | ofNetlink | ofInternet
+)
+
+func whoIs(s *abi.SocketSlot) (w who) {
+	switch s.State.Family {
+	case abi.AF_UNIX:
+		return ofUnix
+	case abi.AF_NETLINK:
+		return ofNetlink
+	case abi.AF_INET6:
+		w = ofInet6
 	}
-	return 0
+	if w |= ofInternet; streams(s) {
+		w |= ofTcp
+	}
+	return w
 }
 
-// wordOf is where the value of an option that is a number lies, nil for others.
-func wordOf(s *abi.SocketSlot, o Option) *uint32 {
-	st := &s.State
-	switch o.Level {
-	case abi.SOL_SOCKET:
-		switch abi.SocketOption(o.Name) {
-		case abi.SO_PRIORITY:
-			return &st.Priority
-		case abi.SO_RCVLOWAT:
-			return &st.LowWater
-		}
-	case abi.SOL_TCP:
-		if !tcp(s) {
-			return nil
-		}
-		switch abi.TcpOption(o.Name) {
-		case abi.TCP_KEEPIDLE:
-			return &st.KeepIdleS
-		case abi.TCP_KEEPINTVL:
-			return &st.KeepIntervalS
-		case abi.TCP_KEEPCNT:
-			return &st.KeepCount
-		case abi.TCP_USER_TIMEOUT:
-			return &st.UserTimeoutMs
-		}
-	case abi.SOL_IP:
-		if !internet(s) {
-			return nil
-		}
-		switch abi.IpOption(o.Name) {
-		case abi.IP_TOS:
-			return &st.TrafficClass
-		case abi.IP_TTL:
-			return &st.Hops
-		}
-	case abi.SOL_IPV6:
-		if s.State.Family != abi.AF_INET6 {
-			return nil
-		}
-		switch abi.Ipv6Option(o.Name) {
-		case abi.IPV6_TCLASS:
-			return &st.TrafficClass
-		case abi.IPV6_UNICAST_HOPS:
-			return &st.Hops
+// kept is an option that is a flag, or a number between two bounds, of the socket.
+type kept struct {
+	Option
+	who  who
+	flag abi.SocketFlag
+	// word is where a number lies; usual is what -1 sets it to, where that means so.
+	word               func(s *abi.SocketState) *uint32
+	least, most, usual uint32
+}
+
+const (
+	anyNumber = 1<<31 - 1
+	noUsual   = ^uint32(0)
+)
+
+// keptOptions has a row for each.
+var keptOptions = [...]kept{
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_REUSEADDR)}, who: ofAll, flag: abi.SocketFlagReuseAddress},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_REUSEPORT)}, who: ofAll, flag: abi.SocketFlagReusePort},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_KEEPALIVE)}, who: ofAll, flag: abi.SocketFlagKeepAlive},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_BROADCAST)}, who: ofAll, flag: abi.SocketFlagBroadcast},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_OOBINLINE)}, who: ofAll, flag: abi.SocketFlagOobInline},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_DONTROUTE)}, who: ofAll, flag: abi.SocketFlagDontRoute},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_TIMESTAMP)}, who: ofAll, flag: abi.SocketFlagTimestamp},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_PASSCRED)}, who: ofUnix | ofNetlink, flag: abi.SocketFlagPassCred},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_NODELAY)}, who: ofTcp, flag: abi.SocketFlagNoDelay},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_CORK)}, who: ofTcp, flag: abi.SocketFlagCork},
+	{Option: Option{abi.SOL_IP, uint32(abi.IP_RECVERR)}, who: ofInternet, flag: abi.SocketFlagReceiveErrors},
+	{Option: Option{abi.SOL_IPV6, uint32(abi.IPV6_RECVERR)}, who: ofInet6, flag: abi.SocketFlagReceiveErrors},
+	{Option: Option{abi.SOL_IPV6, uint32(abi.IPV6_V6ONLY)}, who: ofInet6, flag: abi.SocketFlagV6Only},
+
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_PRIORITY)}, who: ofAll, word: priority, most: ^uint32(0), usual: noUsual},
+	{Option: Option{abi.SOL_SOCKET, uint32(abi.SO_RCVLOWAT)}, who: ofAll, word: lowWater, most: ^uint32(0), usual: noUsual},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_KEEPIDLE)}, who: ofTcp, word: keepIdle, least: 1, most: 32767, usual: noUsual},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_KEEPINTVL)}, who: ofTcp, word: keepInterval, least: 1, most: 32767, usual: noUsual},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_KEEPCNT)}, who: ofTcp, word: keepCount, least: 1, most: 127, usual: noUsual},
+	{Option: Option{abi.SOL_TCP, uint32(abi.TCP_USER_TIMEOUT)}, who: ofTcp, word: userTimeout, most: anyNumber, usual: noUsual},
+	{Option: Option{abi.SOL_IP, uint32(abi.IP_TOS)}, who: ofInternet, word: trafficClass, most: 255},
+	{Option: Option{abi.SOL_IP, uint32(abi.IP_TTL)}, who: ofInternet, word: hops, least: 1, most: 255, usual: usualHops},
+	{Option: Option{abi.SOL_IPV6, uint32(abi.IPV6_TCLASS)}, who: ofInet6, word: trafficClass, most: 255},
+	{Option: Option{abi.SOL_IPV6, uint32(abi.IPV6_UNICAST_HOPS)}, who: ofInet6, word: hops, most: 255, usual: usualHops},
+}
+
+func priority(s *abi.SocketState) *uint32     { return &s.Priority }
+func lowWater(s *abi.SocketState) *uint32     { return &s.LowWater }
+func keepIdle(s *abi.SocketState) *uint32     { return &s.KeepIdleS }
+func keepInterval(s *abi.SocketState) *uint32 { return &s.KeepIntervalS }
+func keepCount(s *abi.SocketState) *uint32    { return &s.KeepCount }
+func userTimeout(s *abi.SocketState) *uint32  { return &s.UserTimeoutMs }
+func trafficClass(s *abi.SocketState) *uint32 { return &s.TrafficClass }
+func hops(s *abi.SocketState) *uint32         { return &s.Hops }
+
+// keptOf is the row of an option that a socket has, nil for others.
+func keptOf(s *abi.SocketSlot, o Option) *kept {
+	is := whoIs(s)
+	for k := range keptOptions {
+		if row := &keptOptions[k]; row.Option == o && row.who&is != 0 {
+			return row
 		}
 	}
 	return nil
-}
-
-// boundsOf are the least and the greatest value that a number may have.
-func boundsOf(o Option) (least, most uint32) {
-	switch {
-	case o.Level == abi.SOL_TCP && abi.TcpOption(o.Name) == abi.TCP_KEEPCNT:
-		return 1, 127
-	case o.Level == abi.SOL_TCP && abi.TcpOption(o.Name) == abi.TCP_USER_TIMEOUT:
-		return 0, 1<<31 - 1
-	case o.Level == abi.SOL_TCP:
-		return 1, 32767
-	case o.Level == abi.SOL_IP && abi.IpOption(o.Name) == abi.IP_TTL:
-		return 1, 255
-	case o.Level == abi.SOL_IP || o.Level == abi.SOL_IPV6:
-		return 0, 255
-	}
-	return 0, 1<<31 - 1
 }
 
 func word(dst kmem.Span, v uint32) uint32 {
@@ -174,15 +149,15 @@ func word(dst kmem.Span, v uint32) uint32 {
 // Get writes the value of an option to dst and says how long it is (getsockopt(2)).
 func Get(c *sched.Ctx, i abi.SocketRef, o Option, dst kmem.Span) (uint32, abi.Errno) {
 	s := kmem.Socket(i)
-	if f := flagOf(s, o); f != 0 {
+	if row := keptOf(s, o); row != nil {
 		v := uint32(0)
-		if has(s, f) {
+		switch {
+		case row.word != nil:
+			v = *row.word(&s.State)
+		case has(s, row.flag):
 			v = 1
 		}
 		return word(dst, v), abi.OK
-	}
-	if w := wordOf(s, o); w != nil {
-		return word(dst, *w), abi.OK
 	}
 	switch o.Level {
 	case abi.SOL_SOCKET:
@@ -352,20 +327,11 @@ func Set(c *sched.Ctx, i abi.SocketRef, o Option, src kmem.Span) abi.Errno {
 		kmem.Store32(src.Addr, uint32(kmem.Bytes(src.Addr, 1)[0]))
 	}
 	v := kmem.Load32(src.Addr)
-	if f := flagOf(s, o); f != 0 {
-		if f == abi.SocketFlagV6Only && has(s, abi.SocketFlagBound) {
-			return abi.EINVAL
+	if row := keptOf(s, o); row != nil {
+		if row.word != nil {
+			return setWord(c, s, row, v)
 		}
-		if f == abi.SocketFlagReusePort {
-			kmem.WriteBegin(&s.Header)
-			s.State.Peer.Uid = Credentials(c).Uid
-			kmem.WriteEnd(&s.Header)
-		}
-		set(s, f, v != 0)
-		return abi.OK
-	}
-	if w := wordOf(s, o); w != nil {
-		return setWord(c, s, o, v)
+		return setFlag(c, s, row, v != 0)
 	}
 	switch o.Level {
 	case abi.SOL_SOCKET:
@@ -389,31 +355,41 @@ func Set(c *sched.Ctx, i abi.SocketRef, o Option, src kmem.Span) abi.Errno {
 	return abi.ENOPROTOOPT
 }
 
-func setWord(c *sched.Ctx, s *abi.SocketSlot, o Option, v uint32) abi.Errno {
-	least, most := boundsOf(o)
-	switch {
-	case o.Level == abi.SOL_SOCKET && abi.SocketOption(o.Name) == abi.SO_RCVLOWAT:
-		if v = min(v, 1<<31-1); v == 0 {
-			v = 1
+func setFlag(c *sched.Ctx, s *abi.SocketSlot, row *kept, on bool) abi.Errno {
+	switch row.flag {
+	case abi.SocketFlagV6Only:
+		if has(s, abi.SocketFlagBound) {
+			return abi.EINVAL
 		}
-	case o.Level == abi.SOL_SOCKET && abi.SocketOption(o.Name) == abi.SO_PRIORITY:
+	case abi.SocketFlagReusePort:
+		kmem.WriteBegin(&s.Header)
+		s.State.Peer.Uid = Credentials(c).Uid
+		kmem.WriteEnd(&s.Header)
+	}
+	set(s, row.flag, on)
+	return abi.OK
+}
+
+func setWord(c *sched.Ctx, s *abi.SocketSlot, row *kept, v uint32) abi.Errno {
+	at := row.word(&s.State)
+	switch at {
+	case &s.State.LowWater:
+		v = max(min(v, anyNumber), 1)
+	case &s.State.Priority:
 		if v > 6 && !cred.Has(c, abi.CAP_NET_ADMIN) {
 			return abi.EPERM
 		}
-		most = ^uint32(0)
-	case v == ^uint32(0) && (o.Level == abi.SOL_IP || o.Level == abi.SOL_IPV6):
-		v = 0
-		if w := wordOf(s, o); w == &s.State.Hops {
-			v = 64
-		}
 	}
-	if v < least || v > most {
+	if v == ^uint32(0) && row.usual != noUsual {
+		v = row.usual
+	}
+	if v < row.least || v > row.most {
 		return abi.EINVAL
 	}
 	kmem.WriteBegin(&s.Header)
-	*wordOf(s, o) = v
+	*at = v
 	kmem.WriteEnd(&s.Header)
-	if w := wordOf(s, o); w == &s.State.LowWater && ready(s) {
+	if at == &s.State.LowWater && ready(s) {
 		sched.Wake(&s.Live.ReadWait, pollIn)
 	}
 	return abi.OK

@@ -165,7 +165,7 @@ func New(k Kind) (abi.SocketRef, abi.Errno) {
 		s.State.Backlog = unixDatagrams
 	}
 	if internet(s) {
-		s.State.Hops, s.State.KeepIdleS, s.State.KeepIntervalS, s.State.KeepCount = 64, 7200, 75, 9
+		s.State.Hops, s.State.KeepIdleS, s.State.KeepIntervalS, s.State.KeepCount = usualHops, 7200, 75, 9
 	}
 	s.State.Type = k.Type
 	if tcp(s) {
