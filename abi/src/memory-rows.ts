@@ -172,8 +172,7 @@ function pipeRows(view: MachineView): Rows<"pipe"> {
   const rows: PipeRow[] = [];
   const changing = collect(view.pipes, rows, ({ state, live }, index): PipeRow | undefined => {
     const { queue } = state;
-    // Its capacity comes with its inode; before, it is being made.
-    if (queue.capacity === 0) return undefined;
+    if (live.inode === 0) return undefined; // it is being made
     return {
       handle: { index, generation: view.pipes.generation },
       inode: inodeNumber(view, live.inode),

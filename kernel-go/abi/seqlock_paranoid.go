@@ -81,7 +81,7 @@ var SeqlockRules = [SlotKinds]SeqlockRule{
 		},
 	},
 	SlotKindPipe: {
-		Counts: SeqlockWord{"state.queue", 16, 12},
+		Counts: SeqlockWord{"live.inode", 60, 4},
 		Words: []SeqlockWord{
 			{"state.queue", 16, 12},
 			{"state.readers", 28, 4},

@@ -43,9 +43,9 @@ func TestWordsUnderTheSequence(t *testing.T) {
 		kmemtest.New(t, 64)
 		return kmem.Pipe(kmem.Alloc[abi.PipeRef]())
 	}
-	change := func(p *abi.PipeSlot, capacity, head uint32) {
+	change := func(p *abi.PipeSlot, inode abi.InodeRef, head uint32) {
 		kmem.WriteBegin(&p.Header)
-		p.State.Queue.Capacity, p.State.Queue.Head = capacity, head
+		p.Live.Inode, p.State.Queue.Head = inode, head
 		kmem.WriteEnd(&p.Header)
 	}
 	t.Run("before it counts", func(t *testing.T) {
