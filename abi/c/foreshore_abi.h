@@ -31,8 +31,8 @@ extern "C" {
 #endif
 
 /* The layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-#define FSH_LAYOUT_HASH_LO UINT32_C(0xdff1074d)
-#define FSH_LAYOUT_HASH_HI UINT32_C(0xdaf11fb5)
+#define FSH_LAYOUT_HASH_LO UINT32_C(0x7fac6a15)
+#define FSH_LAYOUT_HASH_HI UINT32_C(0x0abece7a)
 
 /* Numbers of the control channel that both sides must know before they have spoken. */
 /* "FSCC", little endian. */
@@ -1491,17 +1491,46 @@ typedef uint16_t fsh_address_family;
 #define FSH_AF_AX25 UINT32_C(3)
 #define FSH_AF_IPX UINT32_C(4)
 #define FSH_AF_APPLETALK UINT32_C(5)
+#define FSH_AF_NETROM UINT32_C(6)
+#define FSH_AF_BRIDGE UINT32_C(7)
+#define FSH_AF_ATMPVC UINT32_C(8)
 #define FSH_AF_X25 UINT32_C(9)
 #define FSH_AF_INET6 UINT32_C(10)
+#define FSH_AF_ROSE UINT32_C(11)
+#define FSH_AF_DECnet UINT32_C(12)
+#define FSH_AF_NETBEUI UINT32_C(13)
+#define FSH_AF_SECURITY UINT32_C(14)
 #define FSH_AF_KEY UINT32_C(15)
 #define FSH_AF_NETLINK UINT32_C(16)
 #define FSH_AF_PACKET UINT32_C(17)
+#define FSH_AF_ASH UINT32_C(18)
+#define FSH_AF_ECONET UINT32_C(19)
+#define FSH_AF_ATMSVC UINT32_C(20)
 #define FSH_AF_RDS UINT32_C(21)
+#define FSH_AF_SNA UINT32_C(22)
+#define FSH_AF_IRDA UINT32_C(23)
+#define FSH_AF_PPPOX UINT32_C(24)
+#define FSH_AF_WANPIPE UINT32_C(25)
+#define FSH_AF_LLC UINT32_C(26)
+#define FSH_AF_IB UINT32_C(27)
+#define FSH_AF_MPLS UINT32_C(28)
 #define FSH_AF_CAN UINT32_C(29)
+#define FSH_AF_TIPC UINT32_C(30)
 #define FSH_AF_BLUETOOTH UINT32_C(31)
+#define FSH_AF_IUCV UINT32_C(32)
+#define FSH_AF_RXRPC UINT32_C(33)
+#define FSH_AF_ISDN UINT32_C(34)
+#define FSH_AF_PHONET UINT32_C(35)
+#define FSH_AF_IEEE802154 UINT32_C(36)
+#define FSH_AF_CAIF UINT32_C(37)
 #define FSH_AF_ALG UINT32_C(38)
+#define FSH_AF_NFC UINT32_C(39)
 #define FSH_AF_VSOCK UINT32_C(40)
+#define FSH_AF_KCM UINT32_C(41)
+#define FSH_AF_QIPCRTR UINT32_C(42)
+#define FSH_AF_SMC UINT32_C(43)
 #define FSH_AF_XDP UINT32_C(44)
+#define FSH_AF_MCTP UINT32_C(45)
 
 /* socket(2) types and flags (linux/net.h). */
 typedef uint32_t fsh_socket_type;
@@ -1518,11 +1547,21 @@ typedef uint32_t fsh_socket_type;
 typedef uint32_t fsh_ip_protocol;
 #define FSH_IPPROTO_IP UINT32_C(0)
 #define FSH_IPPROTO_ICMP UINT32_C(1)
+#define FSH_IPPROTO_IGMP UINT32_C(2)
+#define FSH_IPPROTO_IPIP UINT32_C(4)
 #define FSH_IPPROTO_TCP UINT32_C(6)
+#define FSH_IPPROTO_EGP UINT32_C(8)
+#define FSH_IPPROTO_PUP UINT32_C(12)
 #define FSH_IPPROTO_UDP UINT32_C(17)
+#define FSH_IPPROTO_IDP UINT32_C(22)
+#define FSH_IPPROTO_TP UINT32_C(29)
+#define FSH_IPPROTO_DCCP UINT32_C(33)
 #define FSH_IPPROTO_IPV6 UINT32_C(41)
 #define FSH_IPPROTO_ICMPV6 UINT32_C(58)
+#define FSH_IPPROTO_SCTP UINT32_C(132)
+#define FSH_IPPROTO_UDPLITE UINT32_C(136)
 #define FSH_IPPROTO_RAW UINT32_C(255)
+#define FSH_IPPROTO_MPTCP UINT32_C(262)
 
 /* send(2) and recv(2) flags (linux/socket.h). */
 typedef uint32_t fsh_message_flag;
@@ -1535,19 +1574,74 @@ typedef uint32_t fsh_message_flag;
 #define FSH_MSG_DONTWAIT UINT32_C(64)
 #define FSH_MSG_EOR UINT32_C(128)
 #define FSH_MSG_WAITALL UINT32_C(256)
+#define FSH_MSG_FIN UINT32_C(512)
+#define FSH_MSG_SYN UINT32_C(1024)
 #define FSH_MSG_CONFIRM UINT32_C(2048)
+#define FSH_MSG_RST UINT32_C(4096)
 #define FSH_MSG_ERRQUEUE UINT32_C(8192)
 #define FSH_MSG_NOSIGNAL UINT32_C(16384)
 #define FSH_MSG_MORE UINT32_C(32768)
 #define FSH_MSG_WAITFORONE UINT32_C(65536)
+#define FSH_MSG_SENDPAGE_NOTLAST UINT32_C(131072)
+#define FSH_MSG_BATCH UINT32_C(262144)
+#define FSH_MSG_NO_SHARED_FRAGS UINT32_C(524288)
+#define FSH_MSG_ZEROCOPY UINT32_C(67108864)
 #define FSH_MSG_FASTOPEN UINT32_C(536870912)
 #define FSH_MSG_CMSG_CLOEXEC UINT32_C(1073741824)
+#define FSH_MSG_CMSG_COMPAT UINT32_C(2147483648)
 
 /* shutdown(2). */
 typedef uint32_t fsh_shutdown_how;
 #define FSH_SHUT_RD UINT32_C(0)
 #define FSH_SHUT_WR UINT32_C(1)
 #define FSH_SHUT_RDWR UINT32_C(2)
+
+/* Protocols of AF_NETLINK (uapi linux/netlink.h). The kernel has NETLINK_ROUTE. */
+typedef uint32_t fsh_netlink_protocol;
+#define FSH_NETLINK_ROUTE UINT32_C(0)
+#define FSH_NETLINK_UNUSED UINT32_C(1)
+#define FSH_NETLINK_USERSOCK UINT32_C(2)
+#define FSH_NETLINK_FIREWALL UINT32_C(3)
+#define FSH_NETLINK_SOCK_DIAG UINT32_C(4)
+#define FSH_NETLINK_NFLOG UINT32_C(5)
+#define FSH_NETLINK_XFRM UINT32_C(6)
+#define FSH_NETLINK_SELINUX UINT32_C(7)
+#define FSH_NETLINK_ISCSI UINT32_C(8)
+#define FSH_NETLINK_AUDIT UINT32_C(9)
+#define FSH_NETLINK_FIB_LOOKUP UINT32_C(10)
+#define FSH_NETLINK_CONNECTOR UINT32_C(11)
+#define FSH_NETLINK_NETFILTER UINT32_C(12)
+#define FSH_NETLINK_IP6_FW UINT32_C(13)
+#define FSH_NETLINK_DNRTMSG UINT32_C(14)
+#define FSH_NETLINK_KOBJECT_UEVENT UINT32_C(15)
+#define FSH_NETLINK_GENERIC UINT32_C(16)
+#define FSH_NETLINK_SCSITRANSPORT UINT32_C(18)
+#define FSH_NETLINK_ECRYPTFS UINT32_C(19)
+#define FSH_NETLINK_RDMA UINT32_C(20)
+#define FSH_NETLINK_CRYPTO UINT32_C(21)
+#define FSH_NETLINK_SMC UINT32_C(22)
+
+/* Options of SOL_NETLINK (uapi linux/netlink.h). */
+typedef uint32_t fsh_netlink_option;
+#define FSH_NETLINK_ADD_MEMBERSHIP UINT32_C(1)
+#define FSH_NETLINK_DROP_MEMBERSHIP UINT32_C(2)
+#define FSH_NETLINK_PKTINFO UINT32_C(3)
+#define FSH_NETLINK_BROADCAST_ERROR UINT32_C(4)
+#define FSH_NETLINK_NO_ENOBUFS UINT32_C(5)
+#define FSH_NETLINK_LISTEN_ALL_NSID UINT32_C(8)
+#define FSH_NETLINK_LIST_MEMBERSHIPS UINT32_C(9)
+#define FSH_NETLINK_CAP_ACK UINT32_C(10)
+#define FSH_NETLINK_EXT_ACK UINT32_C(11)
+#define FSH_NETLINK_GET_STRICT_CHK UINT32_C(12)
+
+/* Options of SOL_UDP (uapi linux/udp.h). */
+typedef uint32_t fsh_udp_option;
+#define FSH_UDP_CORK UINT32_C(1)
+#define FSH_UDP_ENCAP UINT32_C(100)
+#define FSH_UDP_NO_CHECK6_TX UINT32_C(101)
+#define FSH_UDP_NO_CHECK6_RX UINT32_C(102)
+#define FSH_UDP_SEGMENT UINT32_C(103)
+#define FSH_UDP_GRO UINT32_C(104)
 
 /* Levels of options and of control messages (linux/socket.h). */
 typedef uint32_t fsh_socket_level;
@@ -2091,16 +2185,12 @@ typedef uint32_t fsh_socket_flag;
 #define FSH_SOCKET_FLAG_V6_ONLY UINT32_C(8192)
 /* IP_RECVERR or IPV6_RECVERR. */
 #define FSH_SOCKET_FLAG_RECEIVE_ERRORS UINT32_C(16384)
-/* IP_PKTINFO or IPV6_RECVPKTINFO. */
-#define FSH_SOCKET_FLAG_PACKET_INFO UINT32_C(32768)
-/* Its connection was ended by a reset. */
-#define FSH_SOCKET_FLAG_RESET UINT32_C(65536)
 /* The machine's own name of no one: bound by connect(2), sendto(2) or listen(2). */
-#define FSH_SOCKET_FLAG_AUTOBOUND UINT32_C(131072)
+#define FSH_SOCKET_FLAG_AUTOBOUND UINT32_C(32768)
 /* SO_DONTROUTE. */
-#define FSH_SOCKET_FLAG_DONT_ROUTE UINT32_C(262144)
+#define FSH_SOCKET_FLAG_DONT_ROUTE UINT32_C(65536)
 /* SO_TIMESTAMP. */
-#define FSH_SOCKET_FLAG_TIMESTAMP UINT32_C(524288)
+#define FSH_SOCKET_FLAG_TIMESTAMP UINT32_C(131072)
 
 /* System calls of riscv64 Linux (uapi asm-generic/unistd.h and asm/unistd.h). Those that the kernel has say so, with their arguments (docs/abi/syscalls.md); it answers the others with ENOSYS. */
 typedef uint32_t fsh_syscall;
@@ -4897,13 +4987,14 @@ FSH_STATIC_ASSERT(offsetof(struct fsh_signal_wait, reserved0) == 12, "offset of 
 struct fsh_socket_wait {
   /* Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several. Unit: bytes. Written by: kernel. */
   uint32_t moved;
-  uint32_t reserved0;
+  /* Not 0: a connect(2) that waits for the end of what it has begun itself. Unit: flag. Written by: kernel. */
+  uint32_t connects;
   /* When recvmmsg(2) takes no more messages, 0 for never. Unit: ns. Written by: kernel. */
   uint64_t deadline_ns;
 };
 FSH_STATIC_ASSERT(sizeof(struct fsh_socket_wait) == 16, "size of SocketWait");
 FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, moved) == 0, "offset of SocketWait.moved");
-FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, reserved0) == 4, "offset of SocketWait.reserved0");
+FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, connects) == 4, "offset of SocketWait.connects");
 FSH_STATIC_ASSERT(offsetof(struct fsh_socket_wait, deadline_ns) == 8, "offset of SocketWait.deadline_ns");
 
 /* What mmap(2) keeps while the pages of a mapping that is made already come in. */
@@ -6744,7 +6835,7 @@ struct fsh_socket_state {
   uint32_t receive_buffer;
   /* SO_RCVLOWAT. Unit: bytes. Written by: kernel. */
   uint32_t low_water;
-  /* Of a listening socket: connections that may wait for accept(2). Unit: count. Written by: kernel. */
+  /* Of a listening socket: connections that may wait for accept(2); of datagrams of AF_UNIX: messages that may wait. Unit: count. Written by: kernel. */
   uint32_t backlog;
   /* Connections that do. Unit: count. Written by: kernel. */
   uint32_t waiting;

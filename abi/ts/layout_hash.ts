@@ -2,9 +2,9 @@
 import { AbiVersion } from "./version.ts";
 
 /** Low half of the layout hash: the first 64 bits of SHA-256 over every layout and number of the schema. */
-export const LayoutHashLo = 0xdff1074d;
+export const LayoutHashLo = 0x7fac6a15;
 /** High half of the layout hash. */
-export const LayoutHashHi = 0xdaf11fb5;
+export const LayoutHashHi = 0x0abece7a;
 
 /** What a side says of its version: a machine's header, a client's first request, the hello of a control channel. */
 export interface SideVersion {

@@ -12,17 +12,46 @@ export const AddressFamily = {
   AF_AX25: 3,
   AF_IPX: 4,
   AF_APPLETALK: 5,
+  AF_NETROM: 6,
+  AF_BRIDGE: 7,
+  AF_ATMPVC: 8,
   AF_X25: 9,
   AF_INET6: 10,
+  AF_ROSE: 11,
+  AF_DECnet: 12,
+  AF_NETBEUI: 13,
+  AF_SECURITY: 14,
   AF_KEY: 15,
   AF_NETLINK: 16,
   AF_PACKET: 17,
+  AF_ASH: 18,
+  AF_ECONET: 19,
+  AF_ATMSVC: 20,
   AF_RDS: 21,
+  AF_SNA: 22,
+  AF_IRDA: 23,
+  AF_PPPOX: 24,
+  AF_WANPIPE: 25,
+  AF_LLC: 26,
+  AF_IB: 27,
+  AF_MPLS: 28,
   AF_CAN: 29,
+  AF_TIPC: 30,
   AF_BLUETOOTH: 31,
+  AF_IUCV: 32,
+  AF_RXRPC: 33,
+  AF_ISDN: 34,
+  AF_PHONET: 35,
+  AF_IEEE802154: 36,
+  AF_CAIF: 37,
   AF_ALG: 38,
+  AF_NFC: 39,
   AF_VSOCK: 40,
+  AF_KCM: 41,
+  AF_QIPCRTR: 42,
+  AF_SMC: 43,
   AF_XDP: 44,
+  AF_MCTP: 45,
 } as const;
 export type AddressFamily = (typeof AddressFamily)[keyof typeof AddressFamily];
 
@@ -55,11 +84,21 @@ export function socketTypeName(value: number): string {
 export const IpProtocol = {
   IPPROTO_IP: 0,
   IPPROTO_ICMP: 1,
+  IPPROTO_IGMP: 2,
+  IPPROTO_IPIP: 4,
   IPPROTO_TCP: 6,
+  IPPROTO_EGP: 8,
+  IPPROTO_PUP: 12,
   IPPROTO_UDP: 17,
+  IPPROTO_IDP: 22,
+  IPPROTO_TP: 29,
+  IPPROTO_DCCP: 33,
   IPPROTO_IPV6: 41,
   IPPROTO_ICMPV6: 58,
+  IPPROTO_SCTP: 132,
+  IPPROTO_UDPLITE: 136,
   IPPROTO_RAW: 255,
+  IPPROTO_MPTCP: 262,
 } as const;
 export type IpProtocol = (typeof IpProtocol)[keyof typeof IpProtocol];
 
@@ -80,13 +119,21 @@ export const MessageFlag = {
   MSG_DONTWAIT: 64,
   MSG_EOR: 128,
   MSG_WAITALL: 256,
+  MSG_FIN: 512,
+  MSG_SYN: 1024,
   MSG_CONFIRM: 2048,
+  MSG_RST: 4096,
   MSG_ERRQUEUE: 8192,
   MSG_NOSIGNAL: 16384,
   MSG_MORE: 32768,
   MSG_WAITFORONE: 65536,
+  MSG_SENDPAGE_NOTLAST: 131072,
+  MSG_BATCH: 262144,
+  MSG_NO_SHARED_FRAGS: 524288,
+  MSG_ZEROCOPY: 67108864,
   MSG_FASTOPEN: 536870912,
   MSG_CMSG_CLOEXEC: 1073741824,
+  MSG_CMSG_COMPAT: 2147483648,
 } as const;
 export type MessageFlag = (typeof MessageFlag)[keyof typeof MessageFlag];
 
@@ -107,6 +154,77 @@ export type ShutdownHow = (typeof ShutdownHow)[keyof typeof ShutdownHow];
 /** Names a number of ShutdownHow. */
 export function shutdownHowName(value: number): string {
   return enumName("ShutdownHow", ShutdownHow, value);
+}
+
+
+/** Protocols of AF_NETLINK (uapi linux/netlink.h). The kernel has NETLINK_ROUTE. */
+export const NetlinkProtocol = {
+  NETLINK_ROUTE: 0,
+  NETLINK_UNUSED: 1,
+  NETLINK_USERSOCK: 2,
+  NETLINK_FIREWALL: 3,
+  NETLINK_SOCK_DIAG: 4,
+  NETLINK_NFLOG: 5,
+  NETLINK_XFRM: 6,
+  NETLINK_SELINUX: 7,
+  NETLINK_ISCSI: 8,
+  NETLINK_AUDIT: 9,
+  NETLINK_FIB_LOOKUP: 10,
+  NETLINK_CONNECTOR: 11,
+  NETLINK_NETFILTER: 12,
+  NETLINK_IP6_FW: 13,
+  NETLINK_DNRTMSG: 14,
+  NETLINK_KOBJECT_UEVENT: 15,
+  NETLINK_GENERIC: 16,
+  NETLINK_SCSITRANSPORT: 18,
+  NETLINK_ECRYPTFS: 19,
+  NETLINK_RDMA: 20,
+  NETLINK_CRYPTO: 21,
+  NETLINK_SMC: 22,
+} as const;
+export type NetlinkProtocol = (typeof NetlinkProtocol)[keyof typeof NetlinkProtocol];
+
+/** Names a number of NetlinkProtocol. */
+export function netlinkProtocolName(value: number): string {
+  return enumName("NetlinkProtocol", NetlinkProtocol, value);
+}
+
+
+/** Options of SOL_NETLINK (uapi linux/netlink.h). */
+export const NetlinkOption = {
+  NETLINK_ADD_MEMBERSHIP: 1,
+  NETLINK_DROP_MEMBERSHIP: 2,
+  NETLINK_PKTINFO: 3,
+  NETLINK_BROADCAST_ERROR: 4,
+  NETLINK_NO_ENOBUFS: 5,
+  NETLINK_LISTEN_ALL_NSID: 8,
+  NETLINK_LIST_MEMBERSHIPS: 9,
+  NETLINK_CAP_ACK: 10,
+  NETLINK_EXT_ACK: 11,
+  NETLINK_GET_STRICT_CHK: 12,
+} as const;
+export type NetlinkOption = (typeof NetlinkOption)[keyof typeof NetlinkOption];
+
+/** Names a number of NetlinkOption. */
+export function netlinkOptionName(value: number): string {
+  return enumName("NetlinkOption", NetlinkOption, value);
+}
+
+
+/** Options of SOL_UDP (uapi linux/udp.h). */
+export const UdpOption = {
+  UDP_CORK: 1,
+  UDP_ENCAP: 100,
+  UDP_NO_CHECK6_TX: 101,
+  UDP_NO_CHECK6_RX: 102,
+  UDP_SEGMENT: 103,
+  UDP_GRO: 104,
+} as const;
+export type UdpOption = (typeof UdpOption)[keyof typeof UdpOption];
+
+/** Names a number of UdpOption. */
+export function udpOptionName(value: number): string {
+  return enumName("UdpOption", UdpOption, value);
 }
 
 

@@ -1491,6 +1491,11 @@ export interface SocketWaitData {
    */
   moved: number;
   /**
+   * Not 0: a connect(2) that waits for the end of what it has begun itself.
+   * Unit: flag. Written by: kernel.
+   */
+  connects: number;
+  /**
    * When recvmmsg(2) takes no more messages, 0 for never.
    * Unit: ns. Written by: kernel.
    */
@@ -1507,7 +1512,7 @@ export class SocketWait {
   /** Bytes. */
   static readonly ALIGN = 8;
   /** Offset of each field in bytes. */
-  static readonly OFFSET = { moved: 0, deadlineNs: 8 } as const;
+  static readonly OFFSET = { moved: 0, connects: 4, deadlineNs: 8 } as const;
   readonly $mem: Mem;
   /** Address of the struct. */
   $base = 0;
@@ -1527,6 +1532,18 @@ export class SocketWait {
 
   set moved(value: number) {
     this.$mem.u32[(this.$base) >>> 2] = value;
+  }
+
+  /**
+   * Not 0: a connect(2) that waits for the end of what it has begun itself.
+   * Unit: flag. Written by: kernel.
+   */
+  get connects(): number {
+    return this.$mem.u32[(this.$base + 4) >>> 2]!;
+  }
+
+  set connects(value: number) {
+    this.$mem.u32[(this.$base + 4) >>> 2] = value;
   }
 
   /**
@@ -1573,6 +1590,7 @@ export class SocketWait {
   toData(): SocketWaitData {
     return {
       moved: this.moved,
+      connects: this.connects,
       deadlineNs: this.deadlineNs,
     };
   }
@@ -1580,8 +1598,8 @@ export class SocketWait {
   /** Writes the values into the memory, and 0 into reserved words. Not atomic: for memory that nobody reads yet. */
   setData(data: SocketWaitData): void {
     this.moved = data.moved;
+    this.connects = data.connects;
     this.deadlineNs = data.deadlineNs;
-    this.$mem.u8.fill(0, this.$base + 4, this.$base + 8);
   }
 }
 

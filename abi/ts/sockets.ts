@@ -50,16 +50,12 @@ export const SocketFlag = {
   V6Only: 8192,
   /** IP_RECVERR or IPV6_RECVERR. */
   ReceiveErrors: 16384,
-  /** IP_PKTINFO or IPV6_RECVPKTINFO. */
-  PacketInfo: 32768,
-  /** Its connection was ended by a reset. */
-  Reset: 65536,
   /** The machine's own name of no one: bound by connect(2), sendto(2) or listen(2). */
-  Autobound: 131072,
+  Autobound: 32768,
   /** SO_DONTROUTE. */
-  DontRoute: 262144,
+  DontRoute: 65536,
   /** SO_TIMESTAMP. */
-  Timestamp: 524288,
+  Timestamp: 131072,
 } as const;
 export type SocketFlag = (typeof SocketFlag)[keyof typeof SocketFlag];
 
@@ -315,7 +311,7 @@ export interface SocketStateData {
    */
   lowWater: number;
   /**
-   * Of a listening socket: connections that may wait for accept(2).
+   * Of a listening socket: connections that may wait for accept(2); of datagrams of AF_UNIX: messages that may wait.
    * Unit: count. Written by: kernel.
    */
   backlog: number;
@@ -542,7 +538,7 @@ export class SocketState {
   }
 
   /**
-   * Of a listening socket: connections that may wait for accept(2).
+   * Of a listening socket: connections that may wait for accept(2); of datagrams of AF_UNIX: messages that may wait.
    * Unit: count. Written by: kernel.
    */
   get backlog(): number {

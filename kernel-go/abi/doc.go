@@ -8,8 +8,8 @@ package abi
 // bits of SHA-256 over every layout and number of the schema. Kernel and host
 // compare them before they touch a slot.
 const (
-	LayoutHashLo uint32 = 0xdff1074d
-	LayoutHashHi uint32 = 0xdaf11fb5
+	LayoutHashLo uint32 = 0x7fac6a15
+	LayoutHashHi uint32 = 0x0abece7a
 )
 
 // Fits says whether this package and a side of another version understand one another: AbiVersion's rule.

@@ -1774,8 +1774,8 @@ const (
 	_ uintptr = 16 - unsafe.Sizeof(SocketWait{})
 	_ uintptr = unsafe.Offsetof(SocketWait{}.Moved) - 0
 	_ uintptr = 0 - unsafe.Offsetof(SocketWait{}.Moved)
-	_ uintptr = unsafe.Offsetof(SocketWait{}.Reserved0) - 4
-	_ uintptr = 4 - unsafe.Offsetof(SocketWait{}.Reserved0)
+	_ uintptr = unsafe.Offsetof(SocketWait{}.Connects) - 4
+	_ uintptr = 4 - unsafe.Offsetof(SocketWait{}.Connects)
 	_ uintptr = unsafe.Offsetof(SocketWait{}.DeadlineNs) - 8
 	_ uintptr = 8 - unsafe.Offsetof(SocketWait{}.DeadlineNs)
 )

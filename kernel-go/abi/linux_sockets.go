@@ -10,23 +10,52 @@ type AddressFamily uint16
 
 // Numbers of AddressFamily.
 const (
-	AF_UNSPEC    AddressFamily = 0
-	AF_UNIX      AddressFamily = 1
-	AF_INET      AddressFamily = 2
-	AF_AX25      AddressFamily = 3
-	AF_IPX       AddressFamily = 4
-	AF_APPLETALK AddressFamily = 5
-	AF_X25       AddressFamily = 9
-	AF_INET6     AddressFamily = 10
-	AF_KEY       AddressFamily = 15
-	AF_NETLINK   AddressFamily = 16
-	AF_PACKET    AddressFamily = 17
-	AF_RDS       AddressFamily = 21
-	AF_CAN       AddressFamily = 29
-	AF_BLUETOOTH AddressFamily = 31
-	AF_ALG       AddressFamily = 38
-	AF_VSOCK     AddressFamily = 40
-	AF_XDP       AddressFamily = 44
+	AF_UNSPEC     AddressFamily = 0
+	AF_UNIX       AddressFamily = 1
+	AF_INET       AddressFamily = 2
+	AF_AX25       AddressFamily = 3
+	AF_IPX        AddressFamily = 4
+	AF_APPLETALK  AddressFamily = 5
+	AF_NETROM     AddressFamily = 6
+	AF_BRIDGE     AddressFamily = 7
+	AF_ATMPVC     AddressFamily = 8
+	AF_X25        AddressFamily = 9
+	AF_INET6      AddressFamily = 10
+	AF_ROSE       AddressFamily = 11
+	AF_DECnet     AddressFamily = 12
+	AF_NETBEUI    AddressFamily = 13
+	AF_SECURITY   AddressFamily = 14
+	AF_KEY        AddressFamily = 15
+	AF_NETLINK    AddressFamily = 16
+	AF_PACKET     AddressFamily = 17
+	AF_ASH        AddressFamily = 18
+	AF_ECONET     AddressFamily = 19
+	AF_ATMSVC     AddressFamily = 20
+	AF_RDS        AddressFamily = 21
+	AF_SNA        AddressFamily = 22
+	AF_IRDA       AddressFamily = 23
+	AF_PPPOX      AddressFamily = 24
+	AF_WANPIPE    AddressFamily = 25
+	AF_LLC        AddressFamily = 26
+	AF_IB         AddressFamily = 27
+	AF_MPLS       AddressFamily = 28
+	AF_CAN        AddressFamily = 29
+	AF_TIPC       AddressFamily = 30
+	AF_BLUETOOTH  AddressFamily = 31
+	AF_IUCV       AddressFamily = 32
+	AF_RXRPC      AddressFamily = 33
+	AF_ISDN       AddressFamily = 34
+	AF_PHONET     AddressFamily = 35
+	AF_IEEE802154 AddressFamily = 36
+	AF_CAIF       AddressFamily = 37
+	AF_ALG        AddressFamily = 38
+	AF_NFC        AddressFamily = 39
+	AF_VSOCK      AddressFamily = 40
+	AF_KCM        AddressFamily = 41
+	AF_QIPCRTR    AddressFamily = 42
+	AF_SMC        AddressFamily = 43
+	AF_XDP        AddressFamily = 44
+	AF_MCTP       AddressFamily = 45
 )
 
 // String names the number; "AddressFamily(?)" stands for an unknown one.
@@ -44,28 +73,86 @@ func (v AddressFamily) String() string {
 		return "AF_IPX"
 	case AF_APPLETALK:
 		return "AF_APPLETALK"
+	case AF_NETROM:
+		return "AF_NETROM"
+	case AF_BRIDGE:
+		return "AF_BRIDGE"
+	case AF_ATMPVC:
+		return "AF_ATMPVC"
 	case AF_X25:
 		return "AF_X25"
 	case AF_INET6:
 		return "AF_INET6"
+	case AF_ROSE:
+		return "AF_ROSE"
+	case AF_DECnet:
+		return "AF_DECnet"
+	case AF_NETBEUI:
+		return "AF_NETBEUI"
+	case AF_SECURITY:
+		return "AF_SECURITY"
 	case AF_KEY:
 		return "AF_KEY"
 	case AF_NETLINK:
 		return "AF_NETLINK"
 	case AF_PACKET:
 		return "AF_PACKET"
+	case AF_ASH:
+		return "AF_ASH"
+	case AF_ECONET:
+		return "AF_ECONET"
+	case AF_ATMSVC:
+		return "AF_ATMSVC"
 	case AF_RDS:
 		return "AF_RDS"
+	case AF_SNA:
+		return "AF_SNA"
+	case AF_IRDA:
+		return "AF_IRDA"
+	case AF_PPPOX:
+		return "AF_PPPOX"
+	case AF_WANPIPE:
+		return "AF_WANPIPE"
+	case AF_LLC:
+		return "AF_LLC"
+	case AF_IB:
+		return "AF_IB"
+	case AF_MPLS:
+		return "AF_MPLS"
 	case AF_CAN:
 		return "AF_CAN"
+	case AF_TIPC:
+		return "AF_TIPC"
 	case AF_BLUETOOTH:
 		return "AF_BLUETOOTH"
+	case AF_IUCV:
+		return "AF_IUCV"
+	case AF_RXRPC:
+		return "AF_RXRPC"
+	case AF_ISDN:
+		return "AF_ISDN"
+	case AF_PHONET:
+		return "AF_PHONET"
+	case AF_IEEE802154:
+		return "AF_IEEE802154"
+	case AF_CAIF:
+		return "AF_CAIF"
 	case AF_ALG:
 		return "AF_ALG"
+	case AF_NFC:
+		return "AF_NFC"
 	case AF_VSOCK:
 		return "AF_VSOCK"
+	case AF_KCM:
+		return "AF_KCM"
+	case AF_QIPCRTR:
+		return "AF_QIPCRTR"
+	case AF_SMC:
+		return "AF_SMC"
 	case AF_XDP:
 		return "AF_XDP"
+	case AF_MCTP:
+		return "AF_MCTP"
 	}
 	return "AddressFamily(?)"
 }
@@ -113,13 +200,23 @@ type IpProtocol uint32
 
 // Numbers of IpProtocol.
 const (
-	IPPROTO_IP     IpProtocol = 0
-	IPPROTO_ICMP   IpProtocol = 1
-	IPPROTO_TCP    IpProtocol = 6
-	IPPROTO_UDP    IpProtocol = 17
-	IPPROTO_IPV6   IpProtocol = 41
-	IPPROTO_ICMPV6 IpProtocol = 58
-	IPPROTO_RAW    IpProtocol = 255
+	IPPROTO_IP      IpProtocol = 0
+	IPPROTO_ICMP    IpProtocol = 1
+	IPPROTO_IGMP    IpProtocol = 2
+	IPPROTO_IPIP    IpProtocol = 4
+	IPPROTO_TCP     IpProtocol = 6
+	IPPROTO_EGP     IpProtocol = 8
+	IPPROTO_PUP     IpProtocol = 12
+	IPPROTO_UDP     IpProtocol = 17
+	IPPROTO_IDP     IpProtocol = 22
+	IPPROTO_TP      IpProtocol = 29
+	IPPROTO_DCCP    IpProtocol = 33
+	IPPROTO_IPV6    IpProtocol = 41
+	IPPROTO_ICMPV6  IpProtocol = 58
+	IPPROTO_SCTP    IpProtocol = 132
+	IPPROTO_UDPLITE IpProtocol = 136
+	IPPROTO_RAW     IpProtocol = 255
+	IPPROTO_MPTCP   IpProtocol = 262
 )
 
 // String names the number; "IpProtocol(?)" stands for an unknown one.
@@ -129,16 +226,36 @@ func (v IpProtocol) String() string {
 		return "IPPROTO_IP"
 	case IPPROTO_ICMP:
 		return "IPPROTO_ICMP"
+	case IPPROTO_IGMP:
+		return "IPPROTO_IGMP"
+	case IPPROTO_IPIP:
+		return "IPPROTO_IPIP"
 	case IPPROTO_TCP:
 		return "IPPROTO_TCP"
+	case IPPROTO_EGP:
+		return "IPPROTO_EGP"
+	case IPPROTO_PUP:
+		return "IPPROTO_PUP"
 	case IPPROTO_UDP:
 		return "IPPROTO_UDP"
+	case IPPROTO_IDP:
+		return "IPPROTO_IDP"
+	case IPPROTO_TP:
+		return "IPPROTO_TP"
+	case IPPROTO_DCCP:
+		return "IPPROTO_DCCP"
 	case IPPROTO_IPV6:
 		return "IPPROTO_IPV6"
 	case IPPROTO_ICMPV6:
 		return "IPPROTO_ICMPV6"
+	case IPPROTO_SCTP:
+		return "IPPROTO_SCTP"
+	case IPPROTO_UDPLITE:
+		return "IPPROTO_UDPLITE"
 	case IPPROTO_RAW:
 		return "IPPROTO_RAW"
+	case IPPROTO_MPTCP:
+		return "IPPROTO_MPTCP"
 	}
 	return "IpProtocol(?)"
 }
@@ -148,22 +265,30 @@ type MessageFlag uint32
 
 // Numbers of MessageFlag.
 const (
-	MSG_OOB          MessageFlag = 1
-	MSG_PEEK         MessageFlag = 2
-	MSG_DONTROUTE    MessageFlag = 4
-	MSG_CTRUNC       MessageFlag = 8
-	MSG_PROBE        MessageFlag = 16
-	MSG_TRUNC        MessageFlag = 32
-	MSG_DONTWAIT     MessageFlag = 64
-	MSG_EOR          MessageFlag = 128
-	MSG_WAITALL      MessageFlag = 256
-	MSG_CONFIRM      MessageFlag = 2048
-	MSG_ERRQUEUE     MessageFlag = 8192
-	MSG_NOSIGNAL     MessageFlag = 16384
-	MSG_MORE         MessageFlag = 32768
-	MSG_WAITFORONE   MessageFlag = 65536
-	MSG_FASTOPEN     MessageFlag = 536870912
-	MSG_CMSG_CLOEXEC MessageFlag = 1073741824
+	MSG_OOB              MessageFlag = 1
+	MSG_PEEK             MessageFlag = 2
+	MSG_DONTROUTE        MessageFlag = 4
+	MSG_CTRUNC           MessageFlag = 8
+	MSG_PROBE            MessageFlag = 16
+	MSG_TRUNC            MessageFlag = 32
+	MSG_DONTWAIT         MessageFlag = 64
+	MSG_EOR              MessageFlag = 128
+	MSG_WAITALL          MessageFlag = 256
+	MSG_FIN              MessageFlag = 512
+	MSG_SYN              MessageFlag = 1024
+	MSG_CONFIRM          MessageFlag = 2048
+	MSG_RST              MessageFlag = 4096
+	MSG_ERRQUEUE         MessageFlag = 8192
+	MSG_NOSIGNAL         MessageFlag = 16384
+	MSG_MORE             MessageFlag = 32768
+	MSG_WAITFORONE       MessageFlag = 65536
+	MSG_SENDPAGE_NOTLAST MessageFlag = 131072
+	MSG_BATCH            MessageFlag = 262144
+	MSG_NO_SHARED_FRAGS  MessageFlag = 524288
+	MSG_ZEROCOPY         MessageFlag = 67108864
+	MSG_FASTOPEN         MessageFlag = 536870912
+	MSG_CMSG_CLOEXEC     MessageFlag = 1073741824
+	MSG_CMSG_COMPAT      MessageFlag = 2147483648
 )
 
 // String names the number; "MessageFlag(?)" stands for an unknown one.
@@ -187,8 +312,14 @@ func (v MessageFlag) String() string {
 		return "MSG_EOR"
 	case MSG_WAITALL:
 		return "MSG_WAITALL"
+	case MSG_FIN:
+		return "MSG_FIN"
+	case MSG_SYN:
+		return "MSG_SYN"
 	case MSG_CONFIRM:
 		return "MSG_CONFIRM"
+	case MSG_RST:
+		return "MSG_RST"
 	case MSG_ERRQUEUE:
 		return "MSG_ERRQUEUE"
 	case MSG_NOSIGNAL:
@@ -197,10 +328,20 @@ func (v MessageFlag) String() string {
 		return "MSG_MORE"
 	case MSG_WAITFORONE:
 		return "MSG_WAITFORONE"
+	case MSG_SENDPAGE_NOTLAST:
+		return "MSG_SENDPAGE_NOTLAST"
+	case MSG_BATCH:
+		return "MSG_BATCH"
+	case MSG_NO_SHARED_FRAGS:
+		return "MSG_NO_SHARED_FRAGS"
+	case MSG_ZEROCOPY:
+		return "MSG_ZEROCOPY"
 	case MSG_FASTOPEN:
 		return "MSG_FASTOPEN"
 	case MSG_CMSG_CLOEXEC:
 		return "MSG_CMSG_CLOEXEC"
+	case MSG_CMSG_COMPAT:
+		return "MSG_CMSG_COMPAT"
 	}
 	return "MessageFlag(?)"
 }
@@ -226,6 +367,162 @@ func (v ShutdownHow) String() string {
 		return "SHUT_RDWR"
 	}
 	return "ShutdownHow(?)"
+}
+
+// NetlinkProtocol: Protocols of AF_NETLINK (uapi linux/netlink.h). The kernel has NETLINK_ROUTE.
+type NetlinkProtocol uint32
+
+// Numbers of NetlinkProtocol.
+const (
+	NETLINK_ROUTE          NetlinkProtocol = 0
+	NETLINK_UNUSED         NetlinkProtocol = 1
+	NETLINK_USERSOCK       NetlinkProtocol = 2
+	NETLINK_FIREWALL       NetlinkProtocol = 3
+	NETLINK_SOCK_DIAG      NetlinkProtocol = 4
+	NETLINK_NFLOG          NetlinkProtocol = 5
+	NETLINK_XFRM           NetlinkProtocol = 6
+	NETLINK_SELINUX        NetlinkProtocol = 7
+	NETLINK_ISCSI          NetlinkProtocol = 8
+	NETLINK_AUDIT          NetlinkProtocol = 9
+	NETLINK_FIB_LOOKUP     NetlinkProtocol = 10
+	NETLINK_CONNECTOR      NetlinkProtocol = 11
+	NETLINK_NETFILTER      NetlinkProtocol = 12
+	NETLINK_IP6_FW         NetlinkProtocol = 13
+	NETLINK_DNRTMSG        NetlinkProtocol = 14
+	NETLINK_KOBJECT_UEVENT NetlinkProtocol = 15
+	NETLINK_GENERIC        NetlinkProtocol = 16
+	NETLINK_SCSITRANSPORT  NetlinkProtocol = 18
+	NETLINK_ECRYPTFS       NetlinkProtocol = 19
+	NETLINK_RDMA           NetlinkProtocol = 20
+	NETLINK_CRYPTO         NetlinkProtocol = 21
+	NETLINK_SMC            NetlinkProtocol = 22
+)
+
+// String names the number; "NetlinkProtocol(?)" stands for an unknown one.
+func (v NetlinkProtocol) String() string {
+	switch v {
+	case NETLINK_ROUTE:
+		return "NETLINK_ROUTE"
+	case NETLINK_UNUSED:
+		return "NETLINK_UNUSED"
+	case NETLINK_USERSOCK:
+		return "NETLINK_USERSOCK"
+	case NETLINK_FIREWALL:
+		return "NETLINK_FIREWALL"
+	case NETLINK_SOCK_DIAG:
+		return "NETLINK_SOCK_DIAG"
+	case NETLINK_NFLOG:
+		return "NETLINK_NFLOG"
+	case NETLINK_XFRM:
+		return "NETLINK_XFRM"
+	case NETLINK_SELINUX:
+		return "NETLINK_SELINUX"
+	case NETLINK_ISCSI:
+		return "NETLINK_ISCSI"
+	case NETLINK_AUDIT:
+		return "NETLINK_AUDIT"
+	case NETLINK_FIB_LOOKUP:
+		return "NETLINK_FIB_LOOKUP"
+	case NETLINK_CONNECTOR:
+		return "NETLINK_CONNECTOR"
+	case NETLINK_NETFILTER:
+		return "NETLINK_NETFILTER"
+	case NETLINK_IP6_FW:
+		return "NETLINK_IP6_FW"
+	case NETLINK_DNRTMSG:
+		return "NETLINK_DNRTMSG"
+	case NETLINK_KOBJECT_UEVENT:
+		return "NETLINK_KOBJECT_UEVENT"
+	case NETLINK_GENERIC:
+		return "NETLINK_GENERIC"
+	case NETLINK_SCSITRANSPORT:
+		return "NETLINK_SCSITRANSPORT"
+	case NETLINK_ECRYPTFS:
+		return "NETLINK_ECRYPTFS"
+	case NETLINK_RDMA:
+		return "NETLINK_RDMA"
+	case NETLINK_CRYPTO:
+		return "NETLINK_CRYPTO"
+	case NETLINK_SMC:
+		return "NETLINK_SMC"
+	}
+	return "NetlinkProtocol(?)"
+}
+
+// NetlinkOption: Options of SOL_NETLINK (uapi linux/netlink.h).
+type NetlinkOption uint32
+
+// Numbers of NetlinkOption.
+const (
+	NETLINK_ADD_MEMBERSHIP   NetlinkOption = 1
+	NETLINK_DROP_MEMBERSHIP  NetlinkOption = 2
+	NETLINK_PKTINFO          NetlinkOption = 3
+	NETLINK_BROADCAST_ERROR  NetlinkOption = 4
+	NETLINK_NO_ENOBUFS       NetlinkOption = 5
+	NETLINK_LISTEN_ALL_NSID  NetlinkOption = 8
+	NETLINK_LIST_MEMBERSHIPS NetlinkOption = 9
+	NETLINK_CAP_ACK          NetlinkOption = 10
+	NETLINK_EXT_ACK          NetlinkOption = 11
+	NETLINK_GET_STRICT_CHK   NetlinkOption = 12
+)
+
+// String names the number; "NetlinkOption(?)" stands for an unknown one.
+func (v NetlinkOption) String() string {
+	switch v {
+	case NETLINK_ADD_MEMBERSHIP:
+		return "NETLINK_ADD_MEMBERSHIP"
+	case NETLINK_DROP_MEMBERSHIP:
+		return "NETLINK_DROP_MEMBERSHIP"
+	case NETLINK_PKTINFO:
+		return "NETLINK_PKTINFO"
+	case NETLINK_BROADCAST_ERROR:
+		return "NETLINK_BROADCAST_ERROR"
+	case NETLINK_NO_ENOBUFS:
+		return "NETLINK_NO_ENOBUFS"
+	case NETLINK_LISTEN_ALL_NSID:
+		return "NETLINK_LISTEN_ALL_NSID"
+	case NETLINK_LIST_MEMBERSHIPS:
+		return "NETLINK_LIST_MEMBERSHIPS"
+	case NETLINK_CAP_ACK:
+		return "NETLINK_CAP_ACK"
+	case NETLINK_EXT_ACK:
+		return "NETLINK_EXT_ACK"
+	case NETLINK_GET_STRICT_CHK:
+		return "NETLINK_GET_STRICT_CHK"
+	}
+	return "NetlinkOption(?)"
+}
+
+// UdpOption: Options of SOL_UDP (uapi linux/udp.h).
+type UdpOption uint32
+
+// Numbers of UdpOption.
+const (
+	UDP_CORK         UdpOption = 1
+	UDP_ENCAP        UdpOption = 100
+	UDP_NO_CHECK6_TX UdpOption = 101
+	UDP_NO_CHECK6_RX UdpOption = 102
+	UDP_SEGMENT      UdpOption = 103
+	UDP_GRO          UdpOption = 104
+)
+
+// String names the number; "UdpOption(?)" stands for an unknown one.
+func (v UdpOption) String() string {
+	switch v {
+	case UDP_CORK:
+		return "UDP_CORK"
+	case UDP_ENCAP:
+		return "UDP_ENCAP"
+	case UDP_NO_CHECK6_TX:
+		return "UDP_NO_CHECK6_TX"
+	case UDP_NO_CHECK6_RX:
+		return "UDP_NO_CHECK6_RX"
+	case UDP_SEGMENT:
+		return "UDP_SEGMENT"
+	case UDP_GRO:
+		return "UDP_GRO"
+	}
+	return "UdpOption(?)"
 }
 
 // SocketLevel: Levels of options and of control messages (linux/socket.h).

@@ -483,8 +483,10 @@ type SocketWait struct {
 	_ structs.HostLayout
 	// Bytes of the message in progress that are through; BlockedSyscall.progress counts messages where there are several.
 	// Unit: bytes. Written by: kernel.
-	Moved     uint32
-	Reserved0 uint32
+	Moved uint32
+	// Not 0: a connect(2) that waits for the end of what it has begun itself.
+	// Unit: flag. Written by: kernel.
+	Connects uint32
 	// When recvmmsg(2) takes no more messages, 0 for never.
 	// Unit: ns. Written by: kernel.
 	DeadlineNs uint64

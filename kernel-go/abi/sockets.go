@@ -54,11 +54,9 @@ const (
 	SocketFlagCork          SocketFlag = 0x1000
 	SocketFlagV6Only        SocketFlag = 0x2000
 	SocketFlagReceiveErrors SocketFlag = 0x4000  // IP_RECVERR or IPV6_RECVERR.
-	SocketFlagPacketInfo    SocketFlag = 0x8000  // IP_PKTINFO or IPV6_RECVPKTINFO.
-	SocketFlagReset         SocketFlag = 0x10000 // Its connection was ended by a reset.
-	SocketFlagAutobound     SocketFlag = 0x20000 // The machine's own name of no one: bound by connect(2), sendto(2) or listen(2).
-	SocketFlagDontRoute     SocketFlag = 0x40000 // SO_DONTROUTE.
-	SocketFlagTimestamp     SocketFlag = 0x80000 // SO_TIMESTAMP.
+	SocketFlagAutobound     SocketFlag = 0x8000  // The machine's own name of no one: bound by connect(2), sendto(2) or listen(2).
+	SocketFlagDontRoute     SocketFlag = 0x10000 // SO_DONTROUTE.
+	SocketFlagTimestamp     SocketFlag = 0x20000 // SO_TIMESTAMP.
 )
 
 // String names a single bit; "SocketFlag(?)" stands for none, several or unknown ones.
@@ -94,10 +92,6 @@ func (v SocketFlag) String() string {
 		return "V6Only"
 	case SocketFlagReceiveErrors:
 		return "ReceiveErrors"
-	case SocketFlagPacketInfo:
-		return "PacketInfo"
-	case SocketFlagReset:
-		return "Reset"
 	case SocketFlagAutobound:
 		return "Autobound"
 	case SocketFlagDontRoute:
@@ -178,7 +172,7 @@ type SocketState struct {
 	// SO_RCVLOWAT.
 	// Unit: bytes. Written by: kernel.
 	LowWater uint32
-	// Of a listening socket: connections that may wait for accept(2).
+	// Of a listening socket: connections that may wait for accept(2); of datagrams of AF_UNIX: messages that may wait.
 	// Unit: count. Written by: kernel.
 	Backlog uint32
 	// Connections that do.

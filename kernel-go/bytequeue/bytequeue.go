@@ -84,16 +84,8 @@ func (q Queue) CopyOut(c *sched.Ctx, b *mm.Buf, skip, n uint32) (done uint32, e 
 
 // Take copies up to n bytes to a buffer, and takes out those that got there.
 func (q Queue) Take(c *sched.Ctx, b *mm.Buf, n uint32) (done uint32, e abi.Errno) {
-	for n = min(n, b.Len); done < n && e == abi.OK; {
-		piece := q.Peek(0)
-		if piece.Len == 0 {
-			break
-		}
-		before := b.Len
-		e = mm.BufOut(c, b, kmem.Span{Addr: piece.Addr, Len: min(piece.Len, n-done)})
-		q.drop(before - b.Len)
-		done += before - b.Len
-	}
+	done, e = q.CopyOut(c, b, 0, n)
+	q.Drop(done)
 	return done, e
 }
 

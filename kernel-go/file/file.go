@@ -72,10 +72,7 @@ func attach(i abi.OfdRef, inode abi.InodeRef, dentry abi.DentryRef) {
 }
 
 // Hold adds a reference to an OFD.
-func Hold(i abi.OfdRef) {
-	kmem.Ref(&kmem.Ofd(i).Header)
-	kmem.Changed(1 << abi.SlotKindOfd) // viewers show how many hold it
-}
+func Hold(i abi.OfdRef) { kmem.HoldOfd(i) }
 
 func readable(o *abi.OfdSlot) bool { return vfs.Readable(o.State.Flags) }
 

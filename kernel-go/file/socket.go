@@ -25,7 +25,7 @@ func readSocket(c *sched.Ctx, o *abi.OfdSlot, t transfer) (uint32, abi.Errno) {
 	m.Nonblock = t.nonblock
 	n, e := sock.Receive(c, kmem.SocketOf(o), m)
 	*t.buf = m.Rest()
-	m.DropRights(c, 0)
+	m.DropRights(c)
 	return n, e
 }
 
@@ -56,7 +56,7 @@ func vectorSocket(c *sched.Ctx, o *abi.OfdSlot, vec mm.Iovecs, write bool) (uint
 		m.Abandon(c)
 	} else {
 		n, e = sock.Receive(c, kmem.SocketOf(o), m)
-		m.DropRights(c, 0)
+		m.DropRights(c)
 	}
 	return Finish(c, done+n, e)
 }

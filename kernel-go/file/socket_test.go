@@ -184,7 +184,7 @@ func (w *world) receive(k int, peek bool) {
 			}
 		}
 	}
-	m.DropRights(w.c, 0)
+	m.DropRights(w.c)
 	w.settle()
 }
 

@@ -27,6 +27,12 @@ func Ref(h *abi.SlotHeader) {
 	h.Refs++
 }
 
+// HoldOfd adds a reference to an open file description; viewers show how many hold it.
+func HoldOfd(i abi.OfdRef) {
+	Ref(&Ofd(i).Header)
+	Changed(1 << abi.SlotKindOfd)
+}
+
 // Unref takes a reference away and says whether it was the last.
 func Unref(h *abi.SlotHeader) bool {
 	assert(h.Refs != 0)

@@ -131,6 +131,7 @@ func Write(c *sched.Ctx, i abi.PipeRef, b *mm.Buf, nonblock bool) (uint32, abi.E
 	}
 	if done != 0 {
 		queueOf(p).Put(done)
+		kmem.Assert(Bytes(i) <= Capacity(i), "a pipe holds no more than its capacity")
 		sched.Wake(&p.Live.ReadWait, pollIn)
 	}
 	switch {

@@ -25,7 +25,7 @@ func Bind(c *sched.Ctx, i abi.SocketRef, a *abi.SocketAddress) abi.Errno {
 // Listen is listen(2).
 func Listen(c *sched.Ctx, i abi.SocketRef, backlog int32) abi.Errno {
 	s := kmem.Socket(i)
-	if !connects(s) || s.State.Family == abi.AF_NETLINK {
+	if !connects(s) {
 		return abi.EOPNOTSUPP
 	}
 	if s.State.Phase != abi.SocketPhaseIdle && s.State.Phase != abi.SocketPhaseListening && !(tcp(s) && s.State.Phase == abi.SocketPhaseClosed) {
@@ -138,7 +138,7 @@ func disconnect(c *sched.Ctx, i abi.SocketRef) abi.Errno {
 	kmem.WriteBegin(&s.Header)
 	s.State.Phase = abi.SocketPhaseIdle
 	clearAddress(&s.State.Remote, abi.AF_UNSPEC)
-	s.State.Flags &^= abi.SocketFlagShutRead | abi.SocketFlagShutWrite | abi.SocketFlagEstablishing | abi.SocketFlagReset
+	s.State.Flags &^= abi.SocketFlagShutRead | abi.SocketFlagShutWrite | abi.SocketFlagEstablishing
 	kmem.WriteEnd(&s.Header)
 	if has(s, abi.SocketFlagAutobound) {
 		unname(i)
@@ -200,7 +200,7 @@ func inherit(t, l *abi.SocketSlot) {
 func Accept(c *sched.Ctx, i abi.SocketRef, nonblock bool) (abi.SocketRef, abi.Errno) {
 	l := kmem.Socket(i)
 	switch {
-	case !connects(l) || l.State.Family == abi.AF_NETLINK:
+	case !connects(l):
 		return 0, abi.EOPNOTSUPP
 	case l.State.Phase != abi.SocketPhaseListening:
 		return 0, abi.EINVAL

@@ -21,7 +21,7 @@ const (
 	udp6Most = 65527
 )
 
-// destination is where a datagram goes: EBLOCKED does not come of it.
+// destination is where a datagram goes.
 func destination(c *sched.Ctx, i abi.SocketRef, m *Message) (abi.SocketRef, abi.Errno) {
 	s := kmem.Socket(i)
 	switch {
@@ -94,7 +94,7 @@ func transmit(c *sched.Ctx, i, to abi.SocketRef, m *Message) (uint32, abi.Errno)
 	}
 	sched.RecordEffect(abi.SyncEffectSocket)
 	m.describe(c, s, p, done)
-	m.deliver(p)
+	_ = m.deliver(p) // all of it is there: there is nothing left that could claim
 	q.Put(done)
 	sched.Wake(&p.Live.ReadWait, pollIn)
 	return length, abi.OK
@@ -122,11 +122,12 @@ func receiveDatagram(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Err
 	r := kmem.SocketMessage(message)
 	q, peek := queueOf(s), m.Flags&abi.MSG_PEEK != 0
 	n := min(r.Length, m.Left)
-	done, e := m.fromQueue(c, place{Queue: q}, n)
+	done, e := m.fromQueue(c, q, 0, n)
 	if e != abi.OK {
 		return 0, e
 	}
-	if m.Full = r.Length; m.Full > done {
+	full := r.Length
+	if full > done {
 		m.Out |= abi.MSG_TRUNC
 	}
 	m.Sender, m.ArrivedNs = r.Sender, r.ArrivedNs
@@ -136,12 +137,12 @@ func receiveDatagram(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Err
 	}
 	if !peek {
 		sched.RecordEffect(abi.SyncEffectSocket)
-		q.Drop(r.Length)
+		q.Drop(full)
 		kmem.Free(takeMessage(s))
 		roomAgain(s)
 	}
 	if m.Flags&abi.MSG_TRUNC != 0 {
-		return m.Full, abi.OK
+		return full, abi.OK
 	}
 	return done, abi.OK
 }
@@ -152,9 +153,4 @@ func roomAgain(s *abi.SocketSlot) {
 	for i := s.Live.ConnectedHead; i != 0; i = kmem.Socket(i).Live.ConnectedNext {
 		sched.Wake(&kmem.Socket(i).Live.WriteWait, pollOut)
 	}
-}
-
-// dropMessage throws the first message of a queue away, not its bytes.
-func dropMessage(c *sched.Ctx, i abi.SocketRef) {
-	bury(takeMessage(kmem.Socket(i)))
 }

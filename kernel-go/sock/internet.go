@@ -98,7 +98,7 @@ func anyOf(family abi.AddressFamily) endpoint {
 	return endpoint{}
 }
 
-// setEndpoints gives a socket its name, or its peer's, as endpoints.
+// setLocalTo and setRemoteTo give a socket its name, and its peer's, as endpoints.
 func setLocalTo(c *sched.Ctx, i abi.SocketRef, p endpoint) {
 	putEndpoint(made(c), kmem.Socket(i).State.Family, p)
 	setLocal(i, made(c))
@@ -299,17 +299,21 @@ func listenerAt(to endpoint) abi.SocketRef {
 	return best
 }
 
+// sourceOf is the address from which a socket with this name reaches another.
+func sourceOf(p, to endpoint) endpoint {
+	if p.any() {
+		if p.hi, p.lo = 0, 1; to.v4() {
+			p.lo = localhost
+		}
+	}
+	return p
+}
+
 // sourceFor gives a socket that is bound to no address the one from which it reaches
 // another.
 func sourceFor(i abi.SocketRef, to endpoint) {
 	s := kmem.Socket(i)
-	p := localOf(s)
-	if !p.any() {
-		return
-	}
-	if p.hi, p.lo = 0, 1; to.v4() {
-		p.lo = localhost
-	}
+	p := sourceOf(localOf(s), to)
 	kmem.WriteBegin(&s.Header)
 	putEndpoint(&s.State.Local, s.State.Family, p)
 	kmem.WriteEnd(&s.Header)

@@ -20,14 +20,12 @@ type Message struct {
 	Left     uint32
 	Flags    abi.MessageFlag
 	Nonblock bool
-	// Full says of a datagram that was received how long it was.
-	Full uint32
 	// Out is what msg_flags tells of what was received.
 	Out abi.MessageFlag
 	// Rights is how many descriptions stand in the list (RightAt). Received ones are
 	// held for whoever has the message.
 	Rights uint32
-	// Sender is whose credentials it has: those of the caller, or what they claim.
+	// Sender is whose credentials a message that was received has.
 	Sender abi.SocketCredentials
 	// ArrivedNs is when a datagram came, since 1970, 0 when nobody had asked.
 	ArrivedNs uint64
@@ -84,36 +82,15 @@ func (m *Message) piece(c *sched.Ctx) *mm.Buf {
 	return &m.part
 }
 
-// place is where in a queue bytes are copied from: behind the first `skip`, which
-// stay there as they do. With take they are those at its begin, and leave it.
-type place struct {
-	bytequeue.Queue
-	skip uint32
-	take bool
-}
-
-// fromQueue copies n bytes out of a queue.
-func (m *Message) fromQueue(c *sched.Ctx, p place, n uint32) (done uint32, e abi.Errno) {
+// fromQueue copies n bytes behind the first `skip` of a queue, and leaves them there.
+func (m *Message) fromQueue(c *sched.Ctx, q bytequeue.Queue, skip, n uint32) (done uint32, e abi.Errno) {
 	for n = min(n, m.Left); done < n && e == abi.OK; {
 		var moved uint32
-		if p.take {
-			moved, e = p.Take(c, m.piece(c), n-done)
-		} else {
-			moved, e = p.CopyOut(c, m.piece(c), p.skip+done, n-done)
-		}
+		moved, e = q.CopyOut(c, m.piece(c), skip+done, n-done)
 		done += moved
 		m.Left -= moved
 	}
 	return done, e
-}
-
-// discard is fromQueue of bytes that nobody wants.
-func (m *Message) discard(p place, n uint32) uint32 {
-	if p.take {
-		p.Drop(n)
-	}
-	m.Left -= n
-	return n
 }
 
 // intoQueue copies n bytes behind the end of a queue.
@@ -130,7 +107,7 @@ func (m *Message) intoQueue(c *sched.Ctx, q bytequeue.Queue, n uint32) (done uin
 
 // A record is a message in a queue.
 
-// newRecord makes the record of a message that is sent, with its rights and its sender.
+// newRecord makes the record of a message that is sent, for its rights and its sender.
 func (m *Message) newRecord() abi.Errno {
 	if m.record != 0 {
 		return abi.OK
@@ -147,9 +124,13 @@ func (m *Message) newRecord() abi.Errno {
 func (m *Message) describe(c *sched.Ctx, s, to *abi.SocketSlot, n uint32) {
 	r := kmem.SocketMessage(m.record)
 	kmem.WriteBegin(&r.Header)
-	r.Start, r.Length, r.Sender = to.State.Queue.Tail, n, m.Sender
-	if m.Sender == nobody() && s.State.Family == abi.AF_UNIX && (s.State.Flags|to.State.Flags)&abi.SocketFlagPassCred != 0 {
+	r.Start, r.Length = to.State.Queue.Tail, n
+	switch claims := r.Sender.Pid != 0; {
+	case claims:
+	case unix(s) && (s.State.Flags|to.State.Flags)&abi.SocketFlagPassCred != 0:
 		r.Sender = realCredentials(c)
+	default:
+		r.Sender = nobody()
 	}
 	switch {
 	case m.From.Length != 0:
@@ -163,10 +144,28 @@ func (m *Message) describe(c *sched.Ctx, s, to *abi.SocketSlot, n uint32) {
 	kmem.WriteEnd(&r.Header)
 }
 
-// deliver puts the record into a queue, at its end.
-func (m *Message) deliver(to *abi.SocketSlot) {
+// Claim has a message say that it is from somebody (SCM_CREDENTIALS).
+func (m *Message) Claim(u abi.SocketCredentials) abi.Errno {
+	if e := m.newRecord(); e != abi.OK {
+		return e
+	}
+	r := kmem.SocketMessage(m.record)
+	kmem.WriteBegin(&r.Header)
+	r.Sender = u
+	kmem.WriteEnd(&r.Header)
+	return abi.OK
+}
+
+// deliver puts the record into a queue, at its end. What is left of a stream's message
+// makes the same claim.
+func (m *Message) deliver(to *abi.SocketSlot) abi.Errno {
+	claimed := kmem.SocketMessage(m.record).Sender
 	appendMessage(to, m.record)
 	m.record = 0
+	if m.Left == 0 || claimed == nobody() {
+		return abi.OK
+	}
+	return m.Claim(claimed)
 }
 
 func appendMessage(to *abi.SocketSlot, i abi.SocketMessageRef) {
@@ -198,8 +197,10 @@ func (m *Message) Keep() abi.SocketMessageRef {
 	return i
 }
 
-// Resume goes on with a record that an earlier attempt has kept.
+// Resume goes on with a record that an earlier attempt has kept, Resumed says whether
+// there was one: what goes with the message is known then.
 func (m *Message) Resume(i abi.SocketMessageRef) { m.record = i }
+func (m *Message) Resumed() bool                 { return m.record != 0 }
 
 // takeMessage takes the first message out of a queue, not its bytes.
 func takeMessage(s *abi.SocketSlot) abi.SocketMessageRef {

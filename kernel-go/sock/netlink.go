@@ -371,7 +371,7 @@ func (r *reply) deliver(c *sched.Ctx, i abi.SocketRef) {
 	q, n := queueOf(s), r.used
 	r.used = 0
 	record, e := abi.SocketMessageRef(0), abi.ENOBUFS
-	if n <= q.Room() && Waits(s)+udpOverhead+n <= s.State.ReceiveBuffer {
+	if takes(s, n) {
 		record = kmem.Alloc[abi.SocketMessageRef]()
 	}
 	if record != 0 {

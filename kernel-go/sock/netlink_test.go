@@ -29,7 +29,7 @@ func asker(t testing.TB, root bool) (*sched.Ctx, abi.SocketRef) {
 	}
 	kmem.WriteEnd(&p.Header)
 	k := Kind{Family: abi.AF_NETLINK, Type: abi.SOCK_RAW}
-	if e := Check(c, &k); e != abi.OK {
+	if e := Check(&k); e != abi.OK {
 		t.Fatal(e)
 	}
 	i, e := New(k)
@@ -272,7 +272,7 @@ func TestNetlinkRandom(t *testing.T) {
 func TestNetlinkNames(t *testing.T) {
 	c, i := asker(t, false)
 	defer kmem.Unlock()
-	if e := Check(c, &Kind{Family: abi.AF_NETLINK, Type: abi.SOCK_RAW, Protocol: 15}); e != abi.EPROTONOSUPPORT {
+	if e := Check(&Kind{Family: abi.AF_NETLINK, Type: abi.SOCK_RAW, Protocol: 15}); e != abi.EPROTONOSUPPORT {
 		t.Errorf("another family: %v", e)
 	}
 	autonetlink(c, i)

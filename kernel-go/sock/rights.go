@@ -43,7 +43,7 @@ func (m *Message) AddRight(c *sched.Ctx, ofd abi.OfdRef) abi.Errno {
 	if r.Rights == 0 {
 		r.RightsUid = c.P().State.Uid
 	}
-	hold(ofd)
+	kmem.HoldOfd(ofd)
 	kmem.WriteBegin(&r.Header)
 	r.Rights++
 	*rightOf(r, r.Rights-1) = kmem.Handle(ofd)
@@ -75,9 +75,6 @@ func landed(r *abi.SocketMessageSlot, n uint32) {
 		kmem.User(u).InFlight -= min(n, kmem.User(u).InFlight)
 	}
 }
-
-// HasRights says whether it carries any yet.
-func (m *Message) HasRights() bool { return m.Carries() != 0 }
 
 // Carries is how many rights it carries so far.
 func (m *Message) Carries() uint32 {
@@ -112,11 +109,6 @@ func rightOf(r *abi.SocketMessageSlot, k uint32) *abi.SlotHandle {
 	return (*abi.SlotHandle)(kmem.Ptr(r.MoreRights + (k-firstRights)*abi.SlotHandleSize))
 }
 
-func hold(ofd abi.OfdRef) {
-	kmem.Ref(&kmem.Ofd(ofd).Header)
-	kmem.Changed(1 << abi.SlotKindOfd)
-}
-
 // receiveRights passes the rights of a record to the message in progress, or with
 // peek copies of them.
 func (m *Message) receiveRights(c *sched.Ctx, i abi.SocketMessageRef, peek bool) {
@@ -125,7 +117,7 @@ func (m *Message) receiveRights(c *sched.Ctx, i abi.SocketMessageRef, peek bool)
 		ofd := kmem.Held[abi.OfdRef](*rightOf(r, k))
 		kmem.Store32(list(c, k), uint32(ofd))
 		if peek {
-			hold(ofd)
+			kmem.HoldOfd(ofd)
 		} else {
 			lands(ofd)
 		}
@@ -148,12 +140,12 @@ func clearRights(r *abi.SocketMessageSlot) {
 	}
 }
 
-// DropRights gives back what a message has received and nobody wants.
-func (m *Message) DropRights(c *sched.Ctx, from uint32) {
-	for k := from; k < m.Rights; k++ {
+// DropRights gives back the references that a message has received.
+func (m *Message) DropRights(c *sched.Ctx) {
+	for k := range m.Rights {
 		PutOfd(c, m.RightAt(c, k))
 	}
-	m.Rights = min(m.Rights, from)
+	m.Rights = 0
 }
 
 // bury frees a record, or leaves it to Reap if descriptions go with it: to give one
@@ -222,7 +214,6 @@ func Reap(c *sched.Ctx) {
 			buryCycles()
 			continue
 		}
-
 		i := l.Buried
 		r := kmem.SocketMessage(i)
 		l.Buried, r.Next = r.Next, 0

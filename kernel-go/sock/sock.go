@@ -100,7 +100,7 @@ func internet(s *abi.SocketSlot) bool {
 func tcp(s *abi.SocketSlot) bool { return internet(s) && streams(s) }
 
 // Check is whether there are sockets of a kind, whose protocol it completes.
-func Check(c *sched.Ctx, k *Kind) abi.Errno {
+func Check(k *Kind) abi.Errno {
 	switch k.Family {
 	case abi.AF_UNIX:
 		if k.Protocol != 0 && k.Protocol != uint32(abi.AF_UNIX) {
@@ -140,7 +140,7 @@ func Check(c *sched.Ctx, k *Kind) abi.Errno {
 		switch {
 		case k.Type != abi.SOCK_RAW && k.Type != abi.SOCK_DGRAM:
 			return abi.ESOCKTNOSUPPORT
-		case k.Protocol != 0: // all but NETLINK_ROUTE
+		case k.Protocol != uint32(abi.NETLINK_ROUTE):
 			return abi.EPROTONOSUPPORT
 		}
 		k.Type = abi.SOCK_RAW
@@ -239,7 +239,6 @@ func ended(s *abi.SocketSlot, e abi.Errno) {
 	s.State.Phase = abi.SocketPhaseClosed
 	if e != abi.OK {
 		s.State.Error = e
-		s.State.Flags |= abi.SocketFlagReset
 	}
 	kmem.WriteEnd(&s.Header)
 	changed(s)
@@ -255,7 +254,8 @@ func changed(s *abi.SocketSlot) {
 func Release(c *sched.Ctx, i abi.SocketRef) {
 	sched.RecordEffect(abi.SyncEffectSocket)
 	s := kmem.Socket(i)
-	unread := s.State.Queue.Head != s.State.Queue.Tail
+	// What was never read, or should not wait for that, comes back as a reset.
+	resets := queueOf(s).Bytes() != 0 || s.Live.MessageHead != 0 || tcp(s) && has(s, abi.SocketFlagLinger) && s.State.LingerS == 0
 	leaveListener(i)
 	closeListener(c, i)
 	unname(i)
@@ -270,16 +270,16 @@ func Release(c *sched.Ctx, i abi.SocketRef) {
 			// Its next message is refused, and then it has no destination.
 			setPhase(o, abi.SocketPhaseClosed)
 			sched.WakeAll(&o.Live.WriteWait)
-		case tcp(s) && !unread && !(has(s, abi.SocketFlagLinger) && s.State.LingerS == 0):
-			finished(o)
-		case unread || has(s, abi.SocketFlagLinger) && tcp(s):
+		case resets:
 			ended(o, abi.ECONNRESET)
+		case tcp(s):
+			finished(o)
 		default:
 			ended(o, abi.OK)
 		}
 	}
 	for s.Live.MessageHead != 0 {
-		dropMessage(c, i)
+		bury(takeMessage(s))
 	}
 	queueOf(s).Release()
 	sched.WakeAll(&s.Live.RoomWait)
@@ -452,7 +452,7 @@ func writable(s *abi.SocketSlot) bool {
 	if streams(s) {
 		return roomy(p)
 	}
-	return !internet(s) && p.State.Messages <= p.State.Backlog || internet(s)
+	return p.State.Messages <= p.State.Backlog
 }
 
 // roomy: a stream's queue is as empty as its writer wants it to go on.

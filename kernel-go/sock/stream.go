@@ -24,6 +24,9 @@ func Send(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
 // Receive moves what a socket has into a message, and says how much that was: 0 at
 // the end, EAGAIN or EBLOCKED when there is nothing yet.
 func Receive(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
+	if m.Flags&abi.MSG_ERRQUEUE != 0 && internet(kmem.Socket(i)) {
+		return 0, abi.EAGAIN // nothing is ever there
+	}
 	if !streams(kmem.Socket(i)) {
 		return receiveDatagram(c, i, m)
 	}
@@ -53,7 +56,7 @@ func broken(c *sched.Ctx, m *Message) abi.Errno {
 // maySend is the error that keeps a stream from sending.
 func maySend(c *sched.Ctx, i abi.SocketRef, m *Message) abi.Errno {
 	s := kmem.Socket(i)
-	if m.Flags&abi.MSG_OOB != 0 {
+	if m.Flags&(abi.MSG_OOB|abi.MSG_FASTOPEN) != 0 {
 		return abi.EOPNOTSUPP
 	}
 	if !unix(s) { // there, a reader is told of an error, a writer of the end
@@ -95,7 +98,7 @@ func sendStream(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
 	q := queueOf(p)
 	done, e := uint32(0), abi.OK
 	if room := q.Room(); room != 0 {
-		if m.HasRights() || has(s, abi.SocketFlagPassCred) || has(p, abi.SocketFlagPassCred) {
+		if m.record != 0 || has(s, abi.SocketFlagPassCred) || has(p, abi.SocketFlagPassCred) {
 			if e := m.newRecord(); e != abi.OK {
 				return 0, e
 			}
@@ -106,7 +109,9 @@ func sendStream(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
 		sched.RecordEffect(abi.SyncEffectSocket)
 		if m.record != 0 {
 			m.describe(c, s, p, done)
-			m.deliver(p)
+			if failed := m.deliver(p); e == abi.OK {
+				e = failed
+			}
 		}
 		q.Put(done)
 		if ready(p) {
@@ -219,11 +224,14 @@ func takeStream(c *sched.Ctx, i abi.SocketRef, m *Message) (done uint32, e abi.E
 			break
 		}
 		m.Sender = sender
-		var moved uint32
+		moved, skip := n, at-q.State.Head
 		if tcp(s) && m.Flags&abi.MSG_TRUNC != 0 {
-			moved = m.discard(place{q, done, !peek}, n)
+			m.Left -= n // nobody wants them
 		} else {
-			moved, e = m.fromQueue(c, place{q, done, !peek}, n)
+			moved, e = m.fromQueue(c, q, skip, n)
+		}
+		if !peek {
+			q.Drop(moved)
 		}
 		done += moved
 		if !inside || moved == 0 {
@@ -246,15 +254,14 @@ func takeStream(c *sched.Ctx, i abi.SocketRef, m *Message) (done uint32, e abi.E
 			break
 		}
 	}
-	if done != 0 && !peek {
+	if done == 0 {
+		return 0, e
+	}
+	if !peek {
 		sched.RecordEffect(abi.SyncEffectSocket)
 		drained(s, before)
-		return done, abi.OK
 	}
-	if done != 0 {
-		return done, abi.OK
-	}
-	return 0, e
+	return done, abi.OK
 }
 
 // drained tells whoever writes to a stream that there is room again. They were told

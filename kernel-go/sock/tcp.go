@@ -11,7 +11,8 @@ import (
 
 func connectTcp(c *sched.Ctx, i abi.SocketRef, a *abi.SocketAddress, nonblock bool) abi.Errno {
 	s := kmem.Socket(i)
-	goesOn := c.Thread != 0 && c.T().State.Blocked.Attempt != 0
+	// A call that was made again for a page of its memory has begun nothing yet.
+	goesOn := c.Thread != 0 && c.T().State.Blocked.SocketWait().Connects != 0
 	switch s.State.Phase {
 	case abi.SocketPhaseConnected:
 		if goesOn || has(s, abi.SocketFlagEstablishing) {
@@ -22,7 +23,7 @@ func connectTcp(c *sched.Ctx, i abi.SocketRef, a *abi.SocketAddress, nonblock bo
 	case abi.SocketPhaseListening, abi.SocketPhaseClosed:
 		return abi.EISCONN
 	case abi.SocketPhaseConnecting:
-		if nonblock || !goesOn && has(s, abi.SocketFlagEstablishing) && nonblock {
+		if nonblock {
 			return abi.EALREADY
 		}
 		return awaitConnection(c, s)
@@ -79,6 +80,9 @@ func connectTcp(c *sched.Ctx, i abi.SocketRef, a *abi.SocketAddress, nonblock bo
 
 // awaitConnection waits until a connect(2) that is under way has ended.
 func awaitConnection(c *sched.Ctx, s *abi.SocketSlot) abi.Errno {
+	if c.Thread != 0 {
+		c.T().State.Blocked.SocketWait().Connects = 1
+	}
 	e := wait(c, &s.Live.WriteWait, pollOut|abi.POLLERR|abi.POLLHUP, s.State.SendTimeoutNs)
 	if e == abi.EAGAIN {
 		return abi.EINPROGRESS

@@ -86,12 +86,7 @@ func sendUdp(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
 	if e := autoport(c, i); e != abi.OK {
 		return 0, e
 	}
-	from := localOf(s)
-	if from.any() {
-		if from.hi, from.lo = 0, 1; to.v4() {
-			from.lo = localhost
-		}
-	}
+	from := sourceOf(localOf(s), to)
 	length := m.Left
 	r := hearerOf(from, to)
 	if r == 0 {
@@ -102,7 +97,7 @@ func sendUdp(c *sched.Ctx, i abi.SocketRef, m *Message) (uint32, abi.Errno) {
 		return length, abi.OK
 	}
 	t := kmem.Socket(r)
-	if t.State.Queue.Tail-t.State.Queue.Head+t.State.Messages*udpOverhead+length > t.State.ReceiveBuffer || queueOf(t).Room() < length {
+	if !takes(t, length) {
 		kmem.WriteBegin(&t.Header)
 		t.State.Drops++
 		kmem.WriteEnd(&t.Header)

@@ -152,7 +152,7 @@ func abstract(kind abi.SocketType, a *abi.SocketAddress) abi.SocketRef {
 	return 0
 }
 
-// find is the socket of a type with a name: ECONNREFUSED when nobody has it,
+// findUnix is the socket of a type with a name: ECONNREFUSED when nobody has it,
 // EPROTOTYPE when it is of another type. A path that is found is held by the call,
 // which looks for it once.
 func findUnix(c *sched.Ctx, kind abi.SocketType, a *abi.SocketAddress) (abi.SocketRef, abi.Errno) {

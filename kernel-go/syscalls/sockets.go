@@ -31,7 +31,7 @@ func socketKind(c *sched.Ctx) (k sock.Kind, flags abi.OpenFlag, e abi.Errno) {
 	if family > 0xffff {
 		return k, 0, abi.EAFNOSUPPORT
 	}
-	e = sock.Check(c, &k) // first: it completes k
+	e = sock.Check(&k) // first: it completes k
 	return k, flags, e
 }
 

@@ -116,7 +116,7 @@ func sysRecvfrom(c *sched.Ctx) (uint64, abi.Errno) {
 	done := before(c)
 	m.Skip(c, done)
 	n, e := sock.Receive(c, i, m)
-	m.DropRights(c, 0)
+	m.DropRights(c)
 	n, e = over(c, m, done+n, e)
 	if e == abi.OK && c.Arg(4) != 0 {
 		if m.Name.Length == 0 {
@@ -189,7 +189,7 @@ func sendOne(c *sched.Ctx, va uint64, x through) (uint32, abi.Errno) {
 			e = addressIn(c, &m.Name, h.Name, int32(min(h.Namelen, addressMost)))
 		}
 	}
-	if e == abi.OK && !m.HasRights() && before(c) == 0 {
+	if e == abi.OK && !m.Resumed() && before(c) == 0 {
 		e = controlIn(c, i, m)
 	}
 	if e == abi.OK {
@@ -215,6 +215,7 @@ func sysSendmsg(c *sched.Ctx) (uint64, abi.Errno) {
 // controlIn reads what goes with a message that is sent: descriptors and credentials.
 func controlIn(c *sched.Ctx, i abi.SocketRef, m *sock.Message) abi.Errno {
 	h := header(c)
+	family := kmem.Socket(i).State.Family
 	if h.Control == 0 || h.Controllen == 0 {
 		return abi.OK
 	}
@@ -233,12 +234,15 @@ func controlIn(c *sched.Ctx, i abi.SocketRef, m *sock.Message) abi.Errno {
 		}
 		length := uint32(one.Len) - abi.CmsghdrSize
 		data := kmem.Span{Addr: control + at + abi.CmsghdrSize, Len: length}
-		if one.Level == abi.SOL_SOCKET {
+		// Nobody could take them of a socket of the Internet: there they are not looked at.
+		known := one.Type == abi.SCM_RIGHTS || one.Type == abi.SCM_CREDENTIALS
+		inert := known && (family == abi.AF_INET || family == abi.AF_INET6)
+		if one.Level == abi.SOL_SOCKET && !inert {
 			e := abi.EINVAL
-			switch one.Type {
-			case abi.SCM_RIGHTS:
-				e = rightsIn(c, i, m, data)
-			case abi.SCM_CREDENTIALS:
+			switch {
+			case one.Type == abi.SCM_RIGHTS && family == abi.AF_UNIX:
+				e = rightsIn(c, m, data)
+			case one.Type == abi.SCM_CREDENTIALS:
 				e = claimIn(c, m, data)
 			}
 			if e != abi.OK {
@@ -250,14 +254,7 @@ func controlIn(c *sched.Ctx, i abi.SocketRef, m *sock.Message) abi.Errno {
 	return abi.OK
 }
 
-func rightsIn(c *sched.Ctx, i abi.SocketRef, m *sock.Message, data kmem.Span) abi.Errno {
-	switch kmem.Socket(i).State.Family {
-	case abi.AF_UNIX:
-	case abi.AF_NETLINK:
-		return abi.EINVAL
-	default:
-		return abi.OK // nobody could take them: they are not looked at
-	}
+func rightsIn(c *sched.Ctx, m *sock.Message, data kmem.Span) abi.Errno {
 	if e := sock.MayAdd(c); e != abi.OK {
 		return e
 	}
@@ -286,8 +283,7 @@ func claimIn(c *sched.Ctx, m *sock.Message, data kmem.Span) abi.Errno {
 	if e := proc.MayClaim(c, u.Pid, u.Uid, u.Gid); e != abi.OK {
 		return e
 	}
-	m.Sender = abi.SocketCredentials{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid}
-	return abi.OK
+	return m.Claim(abi.SocketCredentials{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid})
 }
 
 func receiveOne(c *sched.Ctx, va uint64, x through) (uint32, abi.Errno) {
@@ -313,7 +309,7 @@ func receiveOne(c *sched.Ctx, va uint64, x through) (uint32, abi.Errno) {
 	n, e := sock.Receive(c, i, m)
 	holdHeader(c, e)
 	if n, e = over(c, m, done+n, e); e != abi.OK {
-		m.DropRights(c, 0)
+		m.DropRights(c)
 		return n, e
 	}
 	if h.Name != 0 {
@@ -329,7 +325,7 @@ func receiveOne(c *sched.Ctx, va uint64, x through) (uint32, abi.Errno) {
 		h.Flags = m.Out | cloexec
 		e = mm.CopyOut(c, va, kmem.Span{Addr: c.Path2, Len: abi.MsghdrSize})
 	}
-	m.DropRights(c, 0)
+	m.DropRights(c)
 	if e != abi.OK {
 		return 0, e
 	}
@@ -441,7 +437,11 @@ func (o *control) rights(m *sock.Message, cloexec bool) abi.Errno {
 	if n == 0 {
 		return abi.OK
 	}
-	return o.put(m, abi.SCM_RIGHTS, n*4)
+	e := o.put(m, abi.SCM_RIGHTS, n*4)
+	for k := uint32(0); e != abi.OK && k < n; k++ { // nobody knows them
+		file.Close(o.c, int32(kmem.Load32(o.c.Page+abi.CmsghdrSize+k*4)))
+	}
+	return e
 }
 
 // many makes sendmmsg(2) and recvmmsg(2): one message after the other, until there is

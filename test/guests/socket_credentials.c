@@ -3,15 +3,16 @@
 #include "sockets.h"
 #include "socket_rights.h"
 
-static long send_credentials(int to, struct ucred u, size_t len) {
+static long send_as(int to, struct ucred u, size_t len, struct iovec v) {
   union control c;
-  struct iovec v = {"c", 1};
   memset(&c, 0, sizeof c);
   struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = CMSG_SPACE(sizeof u)};
   c.first = (struct cmsghdr){.cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS};
   memcpy(CMSG_DATA(&c.first), &u, sizeof u);
   return sendmsg(to, &m, 0);
 }
+
+static long send_credentials(int to, struct ucred u, size_t len) { return send_as(to, u, len, (struct iovec){"c", 1}); }
 
 static struct ucred own(void) { return (struct ucred){getpid(), getuid(), getgid()}; }
 
@@ -134,6 +135,33 @@ static void not_mixed(void) {
   close(s[0]), close(s[1]);
 }
 
+// What is claimed is claimed of all of a message, also of what had to wait for room.
+static void claims_that_wait(void) {
+  if (getuid() != 0) return;
+  static char bytes[400000];
+  static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+  for (int i = 0; i < 3; i++) {
+    int s[2], stream = types[i] == SOCK_STREAM, claimed = 0, wrong = 0;
+    must(socketpair(AF_UNIX, types[i], 0, s)), must(set_option(s[1], SOL_SOCKET, SO_PASSCRED, 1));
+    while (!stream && send(s[0], "x", 1, MSG_DONTWAIT) == 1) continue;
+    pid_t pid = fork();
+    if (pid == 0) {
+      struct iovec v = {bytes, stream ? sizeof bytes : 2};
+      _exit(send_as(s[0], (struct ucred){getppid(), 1234, 4321}, sizeof(struct ucred), v) == (long)v.iov_len ? 0 : 1);
+    }
+    until_asleep(pid, pid);
+    for (int want = stream ? (int)sizeof bytes : 2; claimed < want;) {
+      struct received r = receive(s[1], 64, sizeof(union control), 0);
+      if (!stream && r.bytes == 1) continue;
+      if (r.ucred.pid != getpid() || r.ucred.uid != 1234 || r.ucred.gid != 4321) wrong++;
+      claimed += r.bytes;
+    }
+    EQ("all-of-it", wrong, 0);
+    EQ("sent", status_of(pid), 0);
+    close(s[0]), close(s[1]);
+  }
+}
+
 static void named_for_it(void) {
   // A socket that asks for credentials gets a name when it connects or sends.
   struct name u = named("");
@@ -159,4 +187,4 @@ static void named_for_it(void) {
   close(a), close(c), close(d), close(e), close(l);
 }
 
-CHECK_MAIN(CASE(streams), CASE(datagrams), CASE(packets), CASE(explicit), CASE(not_mixed), CASE(named_for_it))
+CHECK_MAIN(CASE(streams), CASE(datagrams), CASE(packets), CASE(explicit), CASE(not_mixed), CASE(named_for_it), CASE(claims_that_wait))

@@ -13,6 +13,8 @@ import {
   Mmsghdr,
   Msghdr,
   type MsghdrData,
+  NetlinkOption,
+  NetlinkProtocol,
   ShutdownHow,
   SockaddrIn,
   SockaddrIn6,
@@ -24,6 +26,7 @@ import {
   Timespec,
   Timeval,
   Ucred,
+  UdpOption,
 } from "@foreshore/abi";
 import { argument, buffer, type Call, elements, type Show, unknownAs, vectors } from "./memory.ts";
 import { quoted, quotedHex, SHOWN } from "./quote.ts";
@@ -31,97 +34,13 @@ import type { Captured } from "./record.ts";
 import { list, read, SHAPES, words32 } from "./structs.ts";
 import { bits, hex, int32, type Names, nameOf, pointer, uint32 } from "./values.ts";
 
-const FAMILIES: Names = {
-  ...AddressFamily,
-  AF_NETROM: 6,
-  AF_BRIDGE: 7,
-  AF_ATMPVC: 8,
-  AF_ROSE: 11,
-  AF_DECnet: 12,
-  AF_NETBEUI: 13,
-  AF_SECURITY: 14,
-  AF_ASH: 18,
-  AF_ECONET: 19,
-  AF_ATMSVC: 20,
-  AF_SNA: 22,
-  AF_IRDA: 23,
-  AF_PPPOX: 24,
-  AF_WANPIPE: 25,
-  AF_LLC: 26,
-  AF_IB: 27,
-  AF_MPLS: 28,
-  AF_TIPC: 30,
-  AF_IUCV: 32,
-  AF_RXRPC: 33,
-  AF_ISDN: 34,
-  AF_PHONET: 35,
-  AF_IEEE802154: 36,
-  AF_CAIF: 37,
-  AF_NFC: 39,
-  AF_KCM: 41,
-  AF_QIPCRTR: 42,
-  AF_SMC: 43,
-  AF_MCTP: 45,
-};
-
-const PROTOCOLS: Names = {
-  ...IpProtocol,
-  IPPROTO_IGMP: 2,
-  IPPROTO_IPIP: 4,
-  IPPROTO_EGP: 8,
-  IPPROTO_PUP: 12,
-  IPPROTO_IDP: 22,
-  IPPROTO_TP: 29,
-  IPPROTO_DCCP: 33,
-  IPPROTO_SCTP: 132,
-  IPPROTO_UDPLITE: 136,
-  IPPROTO_MPTCP: 262,
-};
-
-const NETLINK_PROTOCOLS: Names = {
-  NETLINK_ROUTE: 0,
-  NETLINK_UNUSED: 1,
-  NETLINK_USERSOCK: 2,
-  NETLINK_FIREWALL: 3,
-  NETLINK_SOCK_DIAG: 4,
-  NETLINK_NFLOG: 5,
-  NETLINK_XFRM: 6,
-  NETLINK_SELINUX: 7,
-  NETLINK_ISCSI: 8,
-  NETLINK_AUDIT: 9,
-  NETLINK_FIB_LOOKUP: 10,
-  NETLINK_CONNECTOR: 11,
-  NETLINK_NETFILTER: 12,
-  NETLINK_IP6_FW: 13,
-  NETLINK_DNRTMSG: 14,
-  NETLINK_KOBJECT_UEVENT: 15,
-  NETLINK_GENERIC: 16,
-  NETLINK_SCSITRANSPORT: 18,
-  NETLINK_ECRYPTFS: 19,
-  NETLINK_RDMA: 20,
-  NETLINK_CRYPTO: 21,
-  NETLINK_SMC: 22,
-};
-
-const MESSAGE_FLAGS: Names = {
-  ...MessageFlag,
-  MSG_FIN: 0x200,
-  MSG_SYN: 0x400,
-  MSG_RST: 0x1000,
-  MSG_SENDPAGE_NOTLAST: 0x20000,
-  MSG_BATCH: 0x40000,
-  MSG_NO_SHARED_FRAGS: 0x80000,
-  MSG_ZEROCOPY: 0x4000000,
-  MSG_CMSG_COMPAT: 0x80000000,
-};
-
 /** Bits of which none has a name get the family's. */
 function commented(names: Names, value: number, family: string): string {
   const text = bits(names, value);
   return /^0x/.test(text) ? `${text} /* ${family} */` : text;
 }
 
-const messageFlags = (value: number): string => commented(MESSAGE_FLAGS, value, "MSG_???");
+const messageFlags = (value: number): string => commented(MessageFlag, value, "MSG_???");
 
 const { SOCK_NONBLOCK, SOCK_CLOEXEC, ...TYPES } = SocketType;
 /** strace's order. */
@@ -147,9 +66,9 @@ const protocol: Show = (value, call) => {
   switch (int32(argument(call, 0))) {
     case AddressFamily.AF_INET:
     case AddressFamily.AF_INET6:
-      return unknownAs("IPPROTO_???", PROTOCOLS)(value, call, 2);
+      return unknownAs("IPPROTO_???", IpProtocol)(value, call, 2);
     case AddressFamily.AF_NETLINK:
-      return unknownAs("NETLINK_???", NETLINK_PROTOCOLS)(value, call, 2);
+      return unknownAs("NETLINK_???", NetlinkProtocol)(value, call, 2);
     default:
       return String(int32(value));
   }
@@ -219,7 +138,7 @@ function netlinkAddress(bytes: Uint8Array): string {
 export function socketAddress(bytes: Uint8Array): string {
   const family = view(bytes).getUint16(0, true);
   const rest = bytes.subarray(FAMILY_BYTES);
-  const shown = [`sa_family=${nameOf(family, FAMILIES) ?? `${hex(family)} /* AF_??? */`}`];
+  const shown = [`sa_family=${nameOf(family, AddressFamily) ?? `${hex(family)} /* AF_??? */`}`];
   if (rest.length === 0) return `{${shown}}`;
   if (family === AddressFamily.AF_UNIX) shown.push(`sun_path=${unixName(rest.subarray(0, PATH_MOST))}`);
   else if (family === AddressFamily.AF_INET && bytes.length >= SockaddrIn.SIZE) shown.push(inAddress(bytes));
@@ -268,39 +187,18 @@ const OLD_OPTIONS: Names = {
   SO_TIMESTAMPING_OLD: SO_TIMESTAMPING,
 };
 const { IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, ...IPV6_OPTIONS } = Ipv6Option;
-const NETLINK_OPTIONS: Names = {
-  NETLINK_ADD_MEMBERSHIP: 1,
-  NETLINK_DROP_MEMBERSHIP: 2,
-  NETLINK_PKTINFO: 3,
-  NETLINK_BROADCAST_ERROR: 4,
-  NETLINK_NO_ENOBUFS: 5,
-  NETLINK_LISTEN_ALL_NSID: 8,
-  NETLINK_LIST_MEMBERSHIPS: 9,
-  NETLINK_CAP_ACK: 10,
-  NETLINK_EXT_ACK: 11,
-  NETLINK_GET_STRICT_CHK: 12,
-};
-const UDP_OPTIONS: Names = {
-  UDP_CORK: 1,
-  UDP_ENCAP: 100,
-  UDP_NO_CHECK6_TX: 101,
-  UDP_NO_CHECK6_RX: 102,
-  UDP_SEGMENT: 103,
-  UDP_GRO: 104,
-};
-
 /** Names of options by level, and what strace calls those that have none. */
 const OPTION_NAMES: ReadonlyMap<number, readonly [Names, string]> = new Map([
   [SocketLevel.SOL_IP, [IpOption, "IP_???"]],
   [SocketLevel.SOL_SOCKET, [{ ...OPTIONS, ...OLD_OPTIONS }, "SO_???"]],
   [SocketLevel.SOL_TCP, [TcpOption, "TCP_???"]],
-  [SocketLevel.SOL_UDP, [UDP_OPTIONS, "UDP_???"]],
+  [SocketLevel.SOL_UDP, [UdpOption, "UDP_???"]],
   [
     SocketLevel.SOL_IPV6,
     [{ ...IPV6_OPTIONS, IPV6_ADD_MEMBERSHIP: IPV6_JOIN_GROUP, IPV6_DROP_MEMBERSHIP: IPV6_LEAVE_GROUP }, "IPV6_???"],
   ],
   [SocketLevel.SOL_RAW, [{ ICMP_FILTER: 1 }, "RAW_???"]],
-  [SocketLevel.SOL_NETLINK, [NETLINK_OPTIONS, "NETLINK_???"]],
+  [SocketLevel.SOL_NETLINK, [NetlinkOption, "NETLINK_???"]],
 ]);
 
 const optionName: Show = (value, call) => {
@@ -564,7 +462,7 @@ const manyReceived: Show = (value, { before, after, errno, result }) => {
 
 /** How the words of socket calls are shown. */
 export const SHOW_SOCKETS: Readonly<Record<string, Show>> = {
-  AddressFamily: unknownAs("AF_???", FAMILIES),
+  AddressFamily: unknownAs("AF_???", AddressFamily),
   SocketType: socketType,
   MessageFlag: (value) => messageFlags(uint32(value)),
   ShutdownHow: unknownAs("SHUT_???", ShutdownHow),
