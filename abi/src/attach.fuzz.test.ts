@@ -10,7 +10,7 @@ import { SharedTransport } from "./client/index.ts";
 import { Mem } from "./core/mem.ts";
 import { memoryRows } from "./memory-rows.ts";
 import { processTable } from "./processes.ts";
-import type { RowKind } from "./rows.ts";
+import { ROW_KINDS } from "./row-tables.ts";
 import { readStatus } from "./status.ts";
 import { differs, type Edit, type FuzzTarget, fuzz, fuzzTestMs, mutateEdits, type Random } from "./testing/fuzz.ts";
 import { sampleMachine } from "./testing/sample-machine.ts";
@@ -60,20 +60,6 @@ function mutate(random: Random, input: Input): Input {
   return { ...input, edits: mutateEdits(random, input.edits, place, () => random.value()) };
 }
 
-const KINDS: readonly RowKind[] = [
-  "process",
-  "thread",
-  "fd",
-  "ofd",
-  "pipe",
-  "socket",
-  "vma",
-  "cache",
-  "mount",
-  "hart",
-  "memory",
-];
-
 function run(input: Input): string {
   const buffer = new SharedArrayBuffer(input.length ?? sample.bytes.length);
   const bytes = new Uint8Array(buffer);
@@ -96,7 +82,7 @@ function attempt(buffer: SharedArrayBuffer): string {
     return `${error.kind} ${error.message.replace(/[\da-f]{3,}|\d+/g, "#")}`;
   }
   const parts: string[] = [];
-  for (const kind of KINDS) {
+  for (const kind of ROW_KINDS) {
     const { rows, changing } = memoryRows(view, kind);
     // Rows are to be cloned and sent.
     structuredClone(rows);
@@ -162,7 +148,7 @@ test("the sample itself is a machine with rows of every kind", () => {
     view.header.layoutHashHi,
     view.header.layoutHashLo,
   ]);
-  for (const kind of KINDS) {
+  for (const kind of ROW_KINDS) {
     const { rows, changing } = memoryRows(view, kind);
     expect([kind, rows.length > 0, changing]).toEqual([kind, true, 0]);
   }

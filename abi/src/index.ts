@@ -22,6 +22,7 @@ export * from "./core/text.ts";
 export * from "./files/index.ts";
 export { memoryRows } from "./memory-rows.ts";
 export { processTable } from "./processes.ts";
+export { ROW_KINDS } from "./row-tables.ts";
 export type {
   CacheRow,
   FdRow,

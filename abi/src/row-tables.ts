@@ -38,3 +38,6 @@ export const ROW_TABLES: Readonly<Record<RowKind, readonly RecordQuery[]>> = {
   hart: [of(SlotKind.Hart), of(SlotKind.Thread), PROCESSES],
   memory: [],
 };
+
+/** All kinds of rows. */
+export const ROW_KINDS = Object.keys(ROW_TABLES) as readonly RowKind[];

@@ -1,5 +1,5 @@
 /** Changes are told to who waits for them, over rings and the control channel; nobody looks while nothing changes. */
-import { changes, connect, portDuplex, type RowKind, type Session } from "@foreshore/abi";
+import { changes, connect, portDuplex, ROW_KINDS, type RowKind, type Session } from "@foreshore/abi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RemoteMachine, Runtime } from "./index.ts";
 import { cat } from "./testing/guests.ts";
@@ -8,19 +8,6 @@ const CAT = "/bin/cat";
 const SIGKILL = 9;
 const SIGCONT = 18;
 const SIGSTOP = 19;
-const KINDS = [
-  "process",
-  "thread",
-  "fd",
-  "ofd",
-  "pipe",
-  "socket",
-  "vma",
-  "cache",
-  "mount",
-  "hart",
-  "memory",
-] as const satisfies readonly RowKind[];
 
 let machine: Runtime;
 
@@ -162,10 +149,10 @@ describe.each([1, 4])("a machine of %i harts", (harts) => {
         for await (const _ of changes(viewer.client, [kind], { signal: end.signal }))
           shown.set(kind, (await viewer.rows(kind)).rows);
       };
-      const watching = KINDS.map((kind) => watch(kind).catch((error: unknown) => error));
+      const watching = ROW_KINDS.map((kind) => watch(kind).catch((error: unknown) => error));
       /** Once nothing happens any more, whoever looks when it is told knows what there is. */
       const known = async (): Promise<void> => {
-        for (const kind of KINDS)
+        for (const kind of ROW_KINDS)
           await expect
             .poll(async () => ({ kind, rows: (await viewer.rows(kind)).rows }), { timeout: 20_000 })
             .toEqual({
@@ -189,7 +176,7 @@ describe.each([1, 4])("a machine of %i harts", (harts) => {
         await known();
       }
       end.abort(new Error("enough"));
-      expect(await Promise.all(watching)).toEqual(KINDS.map(() => new Error("enough")));
+      expect(await Promise.all(watching)).toEqual(ROW_KINDS.map(() => new Error("enough")));
     });
 
     test("a machine that stops ends it", async () => {
